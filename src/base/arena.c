@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define CHUNK_BYTES 16384
+
+struct arena_chunk {
+    struct arena_chunk *next;
+    size_t used, size;
+    _Alignas(max_align_t) char data[];
+};
+
+static void *check(void *p) {
+    static const char sentence[] = "hoy: out of memory\n";
+    if (p) return p;
+    (void)!write(STDERR_FILENO, sentence, sizeof sentence - 1);
+    _exit(125);
+}
+
+void *xmalloc(size_t size) {
+    return check(malloc(size ? size : 1));
+}
+
+void *xrealloc(void *p, size_t size) {
+    return check(realloc(p, size ? size : 1));
+}
+
+char *xstrdup(const char *s) {
+    return check(strdup(s));
+}
+
+void freep(void *p) {
+    free(*(void **)p);
+}
+
+void arena_finish(struct arena *arena) {
+    for (struct arena_chunk *chunk = arena->chunks, *next; chunk; chunk = next) {
+        next = chunk->next;
+        free(chunk);
+    }
+    arena->chunks = NULL;
+}
+
+void *arena_alloc(struct arena *arena, size_t size) {
+    const size_t align = _Alignof(max_align_t);
+    if (size > SIZE_MAX / 2) check(NULL);
+    size = (size + align - 1) & ~(align - 1);
+    struct arena_chunk *chunk = arena->chunks;
+    if (!chunk || chunk->size - chunk->used < size) {
+        size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+        chunk = check(calloc(1, sizeof *chunk + bytes));
+        chunk->size = bytes;
+        chunk->next = arena->chunks;
+        arena->chunks = chunk;
+    }
+    void *p = chunk->data + chunk->used;
+    chunk->used += size;
+    return p;
+}
+
+void *arena_memdup(struct arena *arena, const void *p, size_t size) {
+    return memcpy(arena_alloc(arena, size), p, size);
+}
+
+char *arena_strndup(struct arena *arena, const char *s, size_t n) {
+    n = strnlen(s, n);
+    char *copy = arena_alloc(arena, n + 1);
+    return memcpy(copy, s, n);
+}
+
+char *arena_strdup(struct arena *arena, const char *s) {
+    return s ? arena_memdup(arena, s, strlen(s) + 1) : NULL;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+    va_list args, again;
+    va_start(args, format);
+    va_copy(again, args);
+    int n = vsnprintf(NULL, 0, format, args);
+    va_end(args);
+    char *text = arena_alloc(arena, (size_t)n + 1);
+    vsnprintf(text, (size_t)n + 1, format, again);
+    va_end(again);
+    return text;
+}
+
+// The capacity is always the next power of two, so it need not be kept.
+void *arena_grow_(struct arena *arena, void *items, size_t count, size_t size) {
+    if (count & (count - 1)) return items;
+    void *grown = arena_alloc(arena, (count ? count * 2 : 1) * size);
+    return count ? memcpy(grown, items, count * size) : grown;
+}
+
+void strings_add(struct arena *arena, struct strings *list, const char *s) {
+    *arena_push(arena, list) = s;
+}

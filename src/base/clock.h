@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// Time: a monotonic clock for measuring, the wall clock for records.
+#pragma once
+
+#include <stdint.h>
+
+uint64_t clock_monotonic_ns(void);
+int64_t clock_wall_ns(void); // since 1970, UTC; this is how the database keeps times
+
+// 2026-11-23T21:44:38.123456789Z, as Go's RFC3339Nano (trailing zeros cut); 0 gives Docker's zero time.
+#define CLOCK_RFC3339_SIZE 36
+const char *clock_rfc3339(int64_t wall_ns, char buffer[static CLOCK_RFC3339_SIZE]);
+// The reverse, also for offsets like +02:00; -EINVAL.
+int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ns);
+
+// "5 seconds", "About a minute", "3 weeks": a duration in words, as Docker's listings have it.
+const char *clock_duration_words(int64_t duration_ns, char buffer[static 32]);

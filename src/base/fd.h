@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// Descriptors and small files. Every descriptor is close-on-exec from birth. All return -errno on failure.
+#pragma once
+
+#include "base/macro.h"
+#include "base/str.h"
+
+#include <fcntl.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+void fd_closep(int *fd); // for _cleanup_(fd_closep) int fd = -1;
+
+// Hands a descriptor over: yields it and leaves -1 behind.
+static inline int take_fd(int *fd) {
+    int taken = *fd;
+    *fd = -1;
+    return taken;
+}
+
+// The whole of it, whatever signals come between.
+int fd_write_all(int fd, const void *bytes, size_t size);
+ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only at the end of the file
+
+// open(2) with O_CLOEXEC, and errno in the return value.
+int fd_open_at(int dir, const char *path, int flags, mode_t mode);
+
+// Reads a regular file of at most limit bytes; -EFBIG when it is longer, -EINVAL when it is no regular file.
+int file_read_at(int dir, const char *path, size_t limit, struct str *ret_text);
+// Writes one string with one write(2) into a file that is there (a cgroup's or /proc's).
+int file_write_at(int dir, const char *path, const char *text);
+// Makes path hold exactly these bytes, or leaves what was there: a temporary file beside it, renamed over.
+// With sync the bytes and the name have reached the disk when it returns.
+int file_replace_at(int dir, const char *path, const void *bytes, size_t size, mode_t mode, bool sync);
+
+// mkdir -p below dir. The path is trusted (hoy's own folders); never for paths inside a root filesystem.
+int dir_make_all_at(int dir, const char *path, mode_t mode);
+// rm -rf of name in dir, never following a link and never leaving the file system. A missing name is fine.
+int dir_remove_all_at(int dir, const char *name);

@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The few macros that every file may use.
+#pragma once
+
+#include <stddef.h>
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof(*(a)))
+
+// Runs fn(&variable) when the variable goes out of scope.
+#define _cleanup_(fn) __attribute__((cleanup(fn)))
+
+#define _printf_(text, first) __attribute__((__format__(printf, text, first)))
+
+// Hands a pointer over: yields it and leaves NULL behind.
+#define take_ptr(p)                     \
+    ({                                  \
+        typeof(p) *take_from_ = &(p);   \
+        typeof(p) taken_ = *take_from_; \
+        *take_from_ = NULL;             \
+        taken_;                         \
+    })

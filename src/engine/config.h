@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container's settings, as the flags of `hoy run` give them: what Docker's API calls Config and HostConfig.
+// Kept as JSON in the container's row, with Docker's field names, so that inspect prints what is stored.
+#pragma once
+
+#include "base/json.h"
+#include "oci/image_spec.h"
+#include "oci/spec.h"
+
+struct container_mount {
+    enum container_mount_type { CONTAINER_MOUNT_BIND, CONTAINER_MOUNT_VOLUME, CONTAINER_MOUNT_TMPFS } type;
+    const char *source, *target;
+    bool readonly, create_source; // create_source: -v makes a missing host directory, --mount does not
+    const char *propagation;      // "rprivate" …, NULL
+    bool non_recursive;           // bind-recursive=disabled
+    bool volume_nocopy;
+    const char *tmpfs_options; // for --tmpfs: what stood after the colon
+    const char *why;           // the flag as it was given
+};
+
+struct device_rate {
+    const char *path; // of a block device
+    uint64_t rate;
+};
+
+struct container_config {
+    // Config
+    const char *image; // as the user wrote it
+    struct strings cmd, entrypoint;
+    bool has_entrypoint; // --entrypoint "" is there and empty
+    struct strings env;  // KEY=VALUE, from -e and --env-file; over the image's
+    const char *user, *working_dir, *hostname, *domainname, *stop_signal;
+    bool tty, open_stdin, attach_stdin, attach_stdout, attach_stderr;
+    struct spec_i64 stop_timeout;
+    struct {
+        struct spec_key_value *items;
+        size_t count;
+    } labels;
+
+    // HostConfig
+    bool auto_remove, privileged, readonly_rootfs, init;
+    const char *network_mode; // "bridge", "none", "host"
+    struct strings cap_add, cap_drop, group_add, security_opt;
+    struct strings add_host, dns, dns_search, dns_options;
+    struct {
+        struct container_mount *items;
+        size_t count;
+    } mounts;
+    struct {
+        struct spec_key_value *items;
+        size_t count;
+    } sysctls;
+    struct {
+        struct spec_rlimit *items;
+        size_t count;
+    } ulimits;
+    uint64_t shm_size; // 0: 64 MiB
+    struct spec_i64 nano_cpus, memory, memory_swap, pids_limit;
+    struct spec_u64 cpu_shares;
+    const char *cpuset_cpus;
+    struct {
+        struct device_rate *items;
+        size_t count;
+    } read_bps, write_bps;
+    const char *platform;
+};
+
+// Docker's Config and HostConfig objects (both keys are written into the writer's current object).
+void container_config_write(const struct container_config *config, struct json_writer *writer);
+int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
+                          struct err *err);
+
+// The settings and the image's config as an OCI spec (root_path empty: the engine's plan makes the root),
+// with a reason for everything. run_dir is <runroot>/containers/<id>: the directory of hosts, resolv.conf,
+// hostname.
+struct image; // image/image.h
+int container_spec(struct arena *arena, const struct container_config *config,
+                   const struct image_config *image, const char *id, const char *run_dir,
+                   struct spec *ret_spec, struct err *err);

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// What hoy does, as a library without a terminal: the CLI calls it now, the API's workers later. Each call is
+// one operation on the store; the engine keeps nothing in memory between calls.
+#pragma once
+
+#include "engine/config.h"
+#include "image/image.h"
+
+struct engine {
+    struct store store;
+    const char *hoy; // the path of this program, for what a detached shim runs at the end
+};
+
+struct engine_options {
+    const char *root, *runroot; // NULL: HOY_ROOT, HOY_RUNROOT, then /var/lib/hoy, /run/hoy
+    const char *storage_driver; // NULL: probed
+};
+
+// Opens (and makes, the first time) the store. Needs root: says so otherwise.
+int engine_open(struct engine *engine, const struct engine_options *options, struct err *err);
+void engine_close(struct engine *engine);
+
+struct container {
+    const char *id, *name, *image_id, *image_name;
+    const char *state; // created, running, exited, removing (starting is not shown)
+    const char *error;
+    bool auto_remove;
+    int32_t pid;
+    int exit_code;
+    bool oom_killed;
+    int64_t created, started, finished; // wall clock, ns
+    struct container_config config;
+};
+
+// Makes the container's row and directory. name NULL: a made-up one. The image must be in the store (the
+// caller pulls). ERR_CONFLICT when the name is taken, with who has it.
+int container_create(struct engine *engine, struct arena *arena, const struct container_config *config,
+                     const char *name, struct container *ret_container, struct err *err);
+
+// By full id, name, or unique prefix of an id, with its state made true first: a shim that ended, or was
+// killed, has its record taken over. ERR_NOT_FOUND: "No such container: X".
+int container_find(struct engine *engine, struct arena *arena, const char *name,
+                   struct container *ret_container, struct err *err);
+struct containers {
+    struct container *items;
+    size_t count;
+};
+// Newest first. all: also those that don't run.
+int container_list(struct engine *engine, struct arena *arena, bool all, struct containers *ret_containers,
+                   struct err *err);
+
+// Starts the container under a new shim. ret_client: a socket that speaks shim/protocol.h, from the first
+// byte of output on; NULL for a detached start (then it returns when the command is being executed, or has
+// failed to). block (may be NULL) gets the mapped plan, for explain.
+struct start_options {
+    bool explain;           // keep the plan's times; the caller prints
+    uint16_t rows, columns; // of the caller's terminal
+};
+int container_start(struct engine *engine, const struct container *container,
+                    const struct start_options *options, int *ret_client, struct plan_block **ret_block,
+                    struct err *err);
+
+// Takes over what SHIM_EXITED or SHIM_FAILED said: the row becomes exited, or goes with the container when it
+// is --rm. The engine calls it in container_find for shims nobody listened to.
+struct shim_exit; // shim/protocol.h
+int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, struct err *err);
+
+int container_attach(struct engine *engine, const struct container *container, int *ret_client,
+                     struct err *err);
+int container_kill(struct engine *engine, const struct container *container, int signal, struct err *err);
+// The stop signal, then SIGKILL after the timeout (seconds; -1: the container's own, or 10; waits for ever
+// with -2). Returns when it has ended.
+int container_stop(struct engine *engine, const struct container *container, int timeout_s,
+                   const char *signal, struct err *err);
+// Waits until it does not run.
+int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
+                   struct err *err);
+int container_remove(struct engine *engine, const struct container *container, bool force, struct err *err);
+
+struct exec_options {
+    struct strings command, env;
+    const char *user, *working_dir;
+    bool tty, open_stdin, privileged;
+    uint16_t rows, columns;
+};
+int container_exec(struct engine *engine, const struct container *container,
+                   const struct exec_options *options, int *ret_client, struct err *err);
+
+// What a crash left of containers between two states, and of images nobody uses: made clean. Cheap when there
+// is nothing. Called by commands that list or remove; run and create look only at containers between states.
+int engine_recover(struct engine *engine, bool everything, struct err *err);

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Images in the store: names, documents, layers, and the root filesystem that they make.
+#pragma once
+
+#include "oci/image_spec.h"
+#include "plan/plan.h"
+#include "state/db.h"
+
+#include <stdio.h>
+
+// Where everything is. One a process, opened by the engine.
+struct store {
+    const char *root, *runroot; // absolute paths
+    int root_fd, runroot_fd;
+    struct db *db;
+    const char *driver; // "erofs" or "dir": what new layers become; probed once a root, or --storage-driver
+};
+
+// The file that keeps the probe's answer is <root>/driver. forced may be NULL.
+int image_driver_choose(struct store *store, const char *forced, struct err *err);
+
+struct image {
+    const char *id; // "sha256:…", of the config
+    const char *manifest, *manifest_digest, *media_type, *config_text, *chain_id;
+    uint64_t size;
+    int64_t pulled;
+    struct image_config config;
+    struct strings names, digests; // "docker.io/library/debian:12"; "docker.io/library/debian@sha256:…"
+};
+
+// By reference (as the user wrote it), by id, or by a prefix of an id of at least 4 digits that is unique.
+// ERR_NOT_FOUND: "No such image: NAME".
+int image_find(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
+               struct err *err);
+// All images, newest first.
+struct images {
+    struct image *items;
+    size_t count;
+};
+int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err);
+
+// Adds the host-side mount and the overlay (or, read-only, the overlay without an upper directory) of a
+// container's root filesystem to the plan. upper and work are absolute paths of directories that exist.
+int image_plan_rootfs(struct store *store, const struct image *image, const char *upper, const char *work,
+                      bool throw_away, struct plan *plan, struct err *err);
+
+// Removes a name; and with the last name the image, its index and every layer that no other image has.
+// Calls removed("Untagged: …" or "Deleted: …") for what went. A container that uses the image is a conflict.
+int image_remove(struct store *store, const char *name, bool force,
+                 void (*removed)(const char *line, void *data), void *data, struct err *err);
+
+// Pull: runs the fetch worker, shows progress on out (a bar a layer when tty), and puts the verified image
+// into the store. Interruptible: SIGINT and SIGTERM end the worker and leave nothing.
+struct pull_options {
+    const char *reference; // as the user wrote it
+    const char *platform;  // or NULL
+    bool quiet;
+    FILE *out;
+};
+int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
+               struct image *ret_image, struct err *err);
+
+// The image that hoy carries inside itself, "base". Puts it into the store when name means it and the store
+// does not have it: returns 1 when it did, 0 when name is not it.
+int image_load_base(struct store *store, const char *name, struct err *err);

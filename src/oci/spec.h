@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// config.json of the OCI runtime specification (config.md, config-linux.md) as C structures. Everything lives
+// in the arena given to spec_parse, or in the one that the engine builds its own specs in. Pure: no I/O.
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/json.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+// Capabilities as bits: bit n is capability n of linux/capability.h.
+typedef uint64_t cap_mask;
+
+struct spec_mount {
+    const char *destination, *type, *source;
+    struct strings options; // as in mount(8), and the specification's own words
+    const char *why;        // the flag, image field or default behind it; NULL: the config.json itself
+};
+
+struct spec_device {
+    const char *path;
+    uint32_t type; // 'c', 'b', 'u' or 'p'
+    uint32_t major, minor;
+    uint32_t file_mode;
+    uint32_t uid, gid;
+    const char *why;
+};
+
+struct spec_device_rule {
+    bool allow;
+    char type;            // 'a', 'b' or 'c'
+    int64_t major, minor; // -1: any
+    const char *access;   // of the letters r, w, m
+};
+
+struct spec_rlimit {
+    int resource; // RLIMIT_*
+    uint64_t hard, soft;
+};
+
+struct spec_id_map {
+    uint32_t container_id, host_id, size;
+};
+
+struct spec_namespace {
+    uint64_t flag; // CLONE_NEW*
+    const char *path;
+};
+
+struct spec_key_value {
+    const char *key, *value;
+};
+
+struct spec_throttle {
+    uint32_t major, minor;
+    uint64_t rate;
+};
+
+struct spec_seccomp_arg {
+    uint32_t index, op; // op: enum scmp_compare's number
+    uint64_t value, value_two;
+};
+
+struct spec_syscall_rule {
+    struct strings names;
+    const char *action; // "SCMP_ACT_ALLOW" …
+    int errno_ret;      // -1: the default
+    struct {
+        struct spec_seccomp_arg *items;
+        size_t count;
+    } args;
+};
+
+struct spec_seccomp {
+    const char *default_action;
+    int default_errno_ret; // -1: EPERM
+    struct strings architectures, flags;
+    struct {
+        struct spec_syscall_rule *items;
+        size_t count;
+    } syscalls;
+};
+
+// A number that may be absent.
+struct spec_i64 {
+    bool set;
+    int64_t value;
+};
+struct spec_u64 {
+    bool set;
+    uint64_t value;
+};
+
+struct spec_resources {
+    struct {
+        struct spec_device_rule *items;
+        size_t count;
+    } devices;
+    struct spec_i64 memory_limit, memory_reservation, memory_swap; // bytes, -1: unlimited
+    struct spec_u64 memory_swappiness;
+    bool disable_oom_killer;
+    struct spec_u64 cpu_shares, cpu_period;
+    struct spec_i64 cpu_quota;
+    struct spec_u64 cpu_rt_period;
+    struct spec_i64 cpu_rt_runtime;
+    const char *cpuset_cpus, *cpuset_mems;
+    struct spec_i64 pids_limit; // 0 or -1: unlimited
+    struct spec_u64 blkio_weight;
+    struct {
+        struct spec_throttle *items;
+        size_t count;
+    } read_bps, write_bps, read_iops, write_iops;
+    struct {
+        struct spec_key_value *items;
+        size_t count;
+    } unified;
+};
+
+struct spec_process {
+    bool terminal;
+    uint16_t rows, columns;
+    const char *user_name;    // hoy's own: "user[:group]", looked up inside; NULL: the numbers hold
+    struct strings group_add; // hoy's own: names or numbers, looked up inside
+    uint32_t uid, gid;
+    struct spec_u64 umask;
+    struct {
+        uint32_t *items;
+        size_t count;
+    } additional_gids;
+    struct strings args, env;
+    const char *cwd;
+    bool make_cwd; // hoy's own: an image's WorkingDir is made when it is missing
+    struct {
+        cap_mask bounding, effective, inheritable, permitted, ambient;
+    } caps;
+    struct {
+        struct spec_rlimit *items;
+        size_t count;
+    } rlimits;
+    bool no_new_privileges;
+    struct spec_i64 oom_score_adj;
+    const char *apparmor_profile, *selinux_label;
+};
+
+// Why a field has its value: key is a path as in "process.cwd". Looked up by spec_why().
+struct spec_reason {
+    const char *field, *why;
+};
+
+struct spec {
+    const char *oci_version, *hostname, *domainname;
+    const char *root_path;
+    bool root_readonly;
+    struct spec_process process;
+    struct {
+        struct spec_mount *items;
+        size_t count;
+    } mounts;
+    struct {
+        struct spec_namespace *items;
+        size_t count;
+    } namespaces;
+    struct {
+        struct spec_id_map *items;
+        size_t count;
+    } uid_maps, gid_maps;
+    struct {
+        struct spec_device *items;
+        size_t count;
+    } devices;
+    struct {
+        struct spec_key_value *items;
+        size_t count;
+    } sysctls, annotations;
+    struct {
+        int64_t monotonic_s, boottime_s;
+        uint32_t monotonic_ns, boottime_ns;
+        bool set;
+    } time_offsets;
+    const char *cgroups_path;
+    struct spec_resources resources;
+    struct spec_seccomp *seccomp; // NULL: unconfined
+    const char *rootfs_propagation;
+    struct strings masked_paths, readonly_paths;
+    struct {
+        struct spec_reason *items;
+        size_t count;
+    } reasons;
+};
+
+// Reads config.json. Unknown fields are passed over, as the specification asks; a wrong type, a number out of
+// range, an unknown enumerator is an error that names the field. What the runtime does not do (yet) is
+// refused by name too, never passed over. The spec refers to the arena only, not to json.
+int spec_parse(struct arena *arena, const struct json *json, struct spec *ret_spec, struct err *err);
+
+// Writes it as config.json again: spec_parse of the output gives the same spec, hoy's own fields and reasons
+// under the annotations "hoy.*".
+void spec_write(const struct spec *spec, struct json_writer *writer);
+
+// The reason for a field, or fallback.
+const char *spec_why(const struct spec *spec, const char *field, const char *fallback);
+void spec_set_why(struct arena *arena, struct spec *spec, const char *field, const char *why);
+
+// Mount options to numbers. Returns 0; -EINVAL for a word that is none of the specification's (then it is
+// data for the file system and goes to ret_data, comma separated).
+struct mount_options {
+    uint64_t flags;        // MS_*, without propagation
+    uint64_t propagation;  // MS_PRIVATE …, with MS_REC; 0
+    uint32_t plan_options; // PLAN_MOUNT_* bits have the same values here: 1 recursive read-only, 4 copy up
+    const char *data;
+};
+void mount_options_parse(struct arena *arena, const struct strings *words, struct mount_options *ret_options);
+
+// "CAP_CHOWN" or "chown" to its number; -EINVAL. And back ("CAP_CHOWN", NULL past the last).
+int cap_number(const char *name);
+const char *cap_name(unsigned number);
+#define CAP_COUNT 41
+
+// "RLIMIT_NOFILE" or "nofile" to RLIMIT_NOFILE; -EINVAL.
+int rlimit_number(const char *name);
+const char *rlimit_name(int number); // "RLIMIT_NOFILE"

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/plan.h"
+
+#include "base/arena.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PLAN_BYTES_MAX (64u << 20)
+
+static const struct {
+    const char *name;
+    uint8_t side;
+} op_kinds[] = {
+#define X(NAME, name, side, member) {#NAME, side},
+    PLAN_OPS(X)
+#undef X
+};
+
+const char *plan_op_name(enum plan_op_type type) {
+    return type < PLAN_OP_COUNT ? op_kinds[type].name : "UNKNOWN";
+}
+
+void plan_init(struct plan *plan) {
+    *plan = (struct plan){
+        .head = {.magic = PLAN_MAGIC, .failed = -1}
+    };
+    plan_bytes(plan, "", 1); // offset 0 is the empty string
+}
+
+void plan_finish(struct plan *plan) {
+    free(plan->ops);
+    free(plan->strings);
+    *plan = (struct plan){0};
+}
+
+struct plan_op *plan_add(struct plan *plan, enum plan_op_type type, const char *why) {
+    plan_str reason = plan_string(plan, why);
+    if (plan->count == plan->size) {
+        plan->size = plan->size ? plan->size * 2 : 64;
+        plan->ops = xrealloc(plan->ops, plan->size * sizeof *plan->ops);
+    }
+    struct plan_op *op = &plan->ops[plan->count++];
+    *op = (struct plan_op){.type = (uint16_t)type, .side = op_kinds[type].side, .why = reason};
+    return op;
+}
+
+struct plan_blob plan_bytes(struct plan *plan, const void *bytes, size_t size) {
+    size_t at = (plan->strings_len + 7) & ~(size_t)7;
+    if (plan->strings_size < at + size) {
+        while (plan->strings_size < at + size)
+            plan->strings_size = plan->strings_size ? plan->strings_size * 2 : 8192;
+        plan->strings = xrealloc(plan->strings, plan->strings_size);
+    }
+    memset(plan->strings + plan->strings_len, 0, at - plan->strings_len);
+    memcpy(plan->strings + at, bytes, size);
+    plan->strings_len = at + size;
+    return (struct plan_blob){.at = (uint32_t)at, .size = (uint32_t)size};
+}
+
+plan_str plan_string(struct plan *plan, const char *s) {
+    return str_empty(s) ? 0 : plan_bytes(plan, s, strlen(s) + 1).at;
+}
+
+plan_str plan_printf(struct plan *plan, const char *format, ...) {
+    char *text = NULL;
+    va_list args;
+    va_start(args, format);
+    int n = vasprintf(&text, format, args);
+    va_end(args);
+    if (n < 0) return 0;
+    plan_str at = plan_string(plan, text);
+    free(text);
+    return at;
+}
+
+struct plan_list plan_strings(struct plan *plan, const char *const *items, size_t count) {
+    _cleanup_(str_finish)
+    struct str all = {0};
+    for (size_t i = 0; i < count; i++) str_add_n(&all, items[i], strlen(items[i]) + 1);
+    return (struct plan_list){.at = count ? plan_bytes(plan, all.data, all.len).at : 0,
+                              .count = (uint32_t)count};
+}
+
+int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd,
+              struct plan_block **ret_block) {
+    size_t ops = plan->count * sizeof *plan->ops, head = sizeof(struct plan_block);
+    size_t size = head + ops + plan->strings_len + 1;
+    if (size > PLAN_BYTES_MAX) return -E2BIG;
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    if (fd < 0) return fd;
+    if (ftruncate(fd, (off_t)size)) return -errno;
+    struct plan_block *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (block == MAP_FAILED) return -errno;
+    *block = plan->head;
+    block->count = (uint32_t)plan->count;
+    block->strings = (uint32_t)(head + ops);
+    memcpy(plan_ops(block), plan->ops, ops);
+    memcpy((char *)block + block->strings, plan->strings, plan->strings_len);
+    block->size = (uint32_t)size; // last: a file that was not written whole does not map
+    *ret_fd = take_fd(&fd);
+    *ret_block = block;
+    return 0;
+}
+
+// The record is hoy's own, in a directory of root's; these checks are for files cut short by a crash.
+int plan_map(int fd, struct plan_block **ret_block) {
+    struct stat st;
+    if (fstat(fd, &st)) return -errno;
+    if (st.st_size < (off_t)sizeof(struct plan_block) || st.st_size > PLAN_BYTES_MAX) return -ENODATA;
+    struct plan_block *block = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (block == MAP_FAILED) return -errno;
+    const char *bytes = (const char *)block;
+    if (block->magic != PLAN_MAGIC || block->size != st.st_size ||
+        block->count > (block->size - sizeof *block) / sizeof(struct plan_op) ||
+        block->strings != sizeof *block + block->count * sizeof(struct plan_op) ||
+        block->strings >= block->size || bytes[block->size - 1]) {
+        munmap(block, (size_t)st.st_size);
+        return -ENODATA;
+    }
+    for (uint32_t i = 0; i < block->count; i++)
+        if (plan_ops(block)[i].type >= PLAN_OP_COUNT) return plan_unmap(block), -ENODATA;
+    *ret_block = block;
+    return 0;
+}
+
+void plan_unmap(struct plan_block *block) {
+    if (block) munmap(block, block->size);
+}
+
+void plan_list_get(const struct plan_block *block, struct plan_list list, const char **ret_items) {
+    const char *s = plan_text(block, list.at);
+    for (uint32_t i = 0; i < list.count; i++, s += strlen(s) + 1) ret_items[i] = s;
+    ret_items[list.count] = NULL;
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container as data: a flat array of typed operations, and the strings they point into, in one block of
+// memory with offsets instead of pointers.
+//
+// The compiler (src/runtime for a config.json; src/image, src/network for the engine's own work) adds
+// operations with a struct plan. plan_save() writes the block to a file in the container's run directory, and
+// from then on every reader maps that one file:
+//   the executor (execute.h) does the operations and writes state, result and time into each, in place;
+//   the undo     (undo.h)    walks the host-side ones backwards: after a failure, when the container ends, or
+//                            when a later command finds that a crash left some half done: the file is the
+//                            record that was written ahead;
+//   explain      (explain.h) prints each in plain words;
+//   the emitter  (shell.h)   prints a shell script that makes the same container by hand.
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+// Where an operation runs. The order in which the sides run is fixed, and inside a side it is the array's:
+// HOST, then the clone, then PARENT in the parent while CHILD goes on in the child.
+enum plan_side {
+    PLAN_HOST,   // in the parent, before there is a child
+    PLAN_PARENT, // in the parent, after the clone: what needs the child's pid
+    PLAN_CHILD,  // in the child, with the host's root still reachable
+    PLAN_INSIDE, // in the child, in the container's own root
+};
+
+enum plan_state {
+    PLAN_PENDING,
+    PLAN_BEGUN, // written before it is tried: undo must look after it
+    PLAN_DONE,
+    PLAN_FAILED,
+    PLAN_UNDONE,
+};
+
+// Offsets into the plan's strings. 0 is the empty string (and an absent one).
+typedef uint32_t plan_str;
+// count strings one after the other, each with its NUL.
+struct plan_list {
+    uint32_t at, count;
+};
+struct plan_blob {
+    uint32_t at, size;
+};
+
+// Every operation, its side, and what undoes it. PLAN_OPS(X): X(NAME, name, SIDE, member of the union).
+#define PLAN_OPS(X)                                      \
+    X(IMAGE_MOUNT, image_mount, PLAN_HOST, image_mount)  \
+    X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)     \
+    X(CGROUP_WRITE, cgroup_write, PLAN_HOST, write)      \
+    X(CGROUP_DEVICES, cgroup_devices, PLAN_HOST, bpf)    \
+    X(JOIN_PID, join_pid, PLAN_HOST, join)               \
+    X(CLONE, clone, PLAN_HOST, clone)                    \
+    X(ID_MAP, id_map, PLAN_PARENT, id_map)               \
+    X(VETH_ADD, veth_add, PLAN_PARENT, veth)             \
+    X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)        \
+    X(WAIT, wait, PLAN_CHILD, none)                      \
+    X(JOIN, join, PLAN_CHILD, join)                      \
+    X(UNSHARE, unshare, PLAN_CHILD, unshare)             \
+    X(LINK_UP, link_up, PLAN_CHILD, link)                \
+    X(ADDRESS_ADD, address_add, PLAN_CHILD, address)     \
+    X(ROUTE_ADD, route_add, PLAN_CHILD, address)         \
+    X(HOSTNAME, hostname, PLAN_CHILD, text)              \
+    X(DOMAINNAME, domainname, PLAN_CHILD, text)          \
+    X(PROPAGATION, propagation, PLAN_CHILD, propagation) \
+    X(ROOT_OVERLAY, root_overlay, PLAN_CHILD, overlay)   \
+    X(ROOT_BIND, root_bind, PLAN_CHILD, root)            \
+    X(MOUNT, mount, PLAN_CHILD, mount)                   \
+    X(DEVICE, device, PLAN_CHILD, device)                \
+    X(SYMLINK, symlink, PLAN_CHILD, link_to)             \
+    X(CONSOLE, console, PLAN_CHILD, console)             \
+    X(SYSCTL, sysctl, PLAN_CHILD, write)                 \
+    X(READONLY_PATH, readonly_path, PLAN_CHILD, path)    \
+    X(MASK_PATH, mask_path, PLAN_CHILD, path)            \
+    X(ROOT_READONLY, root_readonly, PLAN_CHILD, none)    \
+    X(PIVOT_ROOT, pivot_root, PLAN_CHILD, none)          \
+    X(OOM_SCORE_ADJ, oom_score_adj, PLAN_CHILD, text)    \
+    X(RLIMIT, rlimit, PLAN_INSIDE, rlimit)               \
+    X(UMASK, umask, PLAN_INSIDE, mode)                   \
+    X(BOUNDING_CAPS, bounding_caps, PLAN_INSIDE, caps)   \
+    X(USER, user, PLAN_INSIDE, user)                     \
+    X(WORKDIR, workdir, PLAN_INSIDE, workdir)            \
+    X(CAPS, caps, PLAN_INSIDE, caps)                     \
+    X(NO_NEW_PRIVS, no_new_privs, PLAN_INSIDE, none)     \
+    X(SECCOMP, seccomp, PLAN_INSIDE, bpf)                \
+    X(INIT, init, PLAN_INSIDE, none)                     \
+    X(EXEC, exec, PLAN_INSIDE, exec)
+
+enum plan_op_type {
+#define X(NAME, name, side, member) PLAN_##NAME,
+    PLAN_OPS(X)
+#undef X
+        PLAN_OP_COUNT
+};
+
+// Mount flags beyond the MS_* of mount(2), in plan_op.mount.options.
+#define PLAN_MOUNT_RECURSIVE_READONLY 0x1 // rro: the flags hold for every mount below, too
+#define PLAN_MOUNT_NO_CREATE          0x2 // fail when the target is not there, instead of making it
+#define PLAN_MOUNT_COPY_UP            0x4 // tmpfs: starts with what the image has at the target
+#define PLAN_MOUNT_OPTIONAL           0x8 // go on when the kernel does not have this file system
+
+struct plan_op {
+    uint16_t type;
+    uint8_t side;
+    uint8_t state;    // enum plan_state, written by the executor and the undo
+    int32_t result;   // -errno of the attempt
+    uint32_t time_ns; // how long it took; saturates at 4.2 s
+    plan_str why;     // the flag, image field or default that caused it
+    union {
+        plan_str path; // CGROUP_CREATE, READONLY_PATH, MASK_PATH; CGROUP_JOIN: the tasks or cgroup.procs file
+        plan_str text;
+        struct { // the merged index of an image (or nothing for the dir driver), mounted once for all
+            plan_str index;          // the EROFS file
+            struct plan_list layers; // its devices: the layers' tars, in the index's order
+            plan_str target;         // where on the host it is mounted
+            plan_str lock;           // a file: shared lock while a container uses it, exclusive to unmount
+        } image_mount;
+        struct { // file: an absolute path; for SYSCTL the key's path below /proc/sys
+            plan_str file, value;
+            uint32_t optional; // a missing file is no failure
+        } write;
+        struct {
+            plan_str path; // CGROUP_DEVICES: the v2 cgroup
+            struct plan_blob program;
+        } bpf;
+        struct { // CLONE_NEW* of namespaces to join: of a process (pid), or one by path
+            plan_str path;
+            int32_t pid;
+            uint64_t flags;
+        } join;
+        struct {
+            uint64_t flags;  // CLONE_NEW*
+            plan_str cgroup; // the v2 cgroup to be born in (CLONE_INTO_CGROUP), or ""
+        } clone;
+        struct { // the text for /proc/PID/uid_map and gid_map
+            plan_str uid, gid;
+            uint32_t deny_setgroups;
+        } id_map;
+        struct {
+            plan_str host, peer, bridge; // names; peer is the one in the container
+            uint8_t mac[6];              // the peer's
+            uint16_t has_mac;
+            uint32_t mtu; // 0: the kernel's default
+        } veth;
+        struct {
+            plan_str name;
+        } link;
+        struct { // ROUTE_ADD: a default route through address
+            plan_str link;
+            uint8_t family; // AF_INET, AF_INET6
+            uint8_t prefix; // bits
+            uint8_t bytes[16];
+        } address;
+        struct {
+            uint64_t flags; // CLONE_NEW*
+        } unshare;
+        struct {
+            uint64_t flags; // MS_PRIVATE, …, with MS_REC, on "/"
+        } propagation;
+        struct {
+            struct plan_list lower; // upper-most first
+            plan_str upper, work;   // upper empty: a read-only overlay
+            plan_str options;       // "volatile", …
+            plan_str attach;        // an empty host directory to attach it at, inside the container's mount
+                                    // namespace only
+        } overlay;
+        struct {
+            plan_str path, attach; // attach may be path itself
+        } root;
+        struct {
+            plan_str source, target, type; // target inside the root; type "bind" for a bind mount
+            uint64_t flags;                // MS_*
+            uint64_t propagation;          // MS_PRIVATE … or 0
+            plan_str data;
+            uint32_t options; // PLAN_MOUNT_*
+        } mount;
+        struct {
+            plan_str path;
+            uint32_t mode, major, minor, uid, gid; // mode with S_IFCHR, S_IFBLK or S_IFIFO
+            uint32_t bind;                         // bind the host's node instead (user namespaces)
+        } device;
+        struct {
+            plan_str target, path; // path inside the root is a link that says target
+        } link_to;
+        struct { // a new pty of the container's own devpts; its master goes to the parent
+            uint16_t rows, columns;
+            uint32_t controlling_only; // exec -t: no /dev/console
+        } console;
+        struct {
+            int32_t resource;
+            uint64_t soft, hard;
+        } rlimit;
+        struct {
+            uint32_t mode;
+        } mode;
+        struct { // bit n: capability n. BOUNDING_CAPS uses bounding only.
+            uint64_t bounding, effective, permitted, inheritable, ambient;
+        } caps;
+        struct { // name: "user[:group]" looked up in the container's own passwd and group; or the numbers
+            plan_str name;
+            struct plan_list groups; // --group-add: names or numbers
+            uint32_t uid, gid;
+        } user;
+        struct {
+            plan_str path;
+            uint32_t create;
+        } workdir;
+        struct {
+            struct plan_list argv, env;
+        } exec;
+        uint32_t none;
+    };
+};
+
+#define PLAN_MAGIC 0x31796f68 // "hoy1"
+
+// What to do with the container's standard streams.
+enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };
+
+// The file's head; after it the operations, after them the strings.
+struct plan_block {
+    uint32_t magic;
+    uint32_t size; // of the whole block
+    uint32_t count;
+    uint32_t strings; // offset of the strings from the head
+    plan_str id;      // the container's (or exec's)
+    plan_str hoy;     // argv for the command that cleans up after a detached --rm: list below
+    struct plan_list on_exit;
+    uint8_t stdio;         // enum plan_stdio
+    uint8_t keep_stdin;    // -i: else the container reads /dev/null
+    uint8_t is_exec;       // into a container that runs: its end kills nothing else
+    uint8_t has_init_shim; // unused by readers; the INIT operation says it
+    plan_str oom_file;     // where the kernel counts OOM kills, read when the container has ended
+    char boot_id[40];      // the record is void after a reboot
+    // Written by the executor:
+    int32_t pid;      // the child, in the host's numbers; 0 before the clone
+    int32_t failed;   // index of the operation that failed, or -1
+    struct err error; // its sentence
+};
+
+// Building
+
+struct plan {
+    struct plan_block head;
+    struct plan_op *ops;
+    size_t count, size;
+    char *strings;
+    size_t strings_len, strings_size;
+};
+
+void plan_init(struct plan *plan);
+void plan_finish(struct plan *plan);
+
+// Adds an operation at the end; the pointer is good until the next plan_add. why is copied.
+struct plan_op *plan_add(struct plan *plan, enum plan_op_type type, const char *why);
+// Copies into the plan's strings. NULL gives 0. Callers may hold the result while they add more.
+plan_str plan_string(struct plan *plan, const char *s);
+plan_str plan_printf(struct plan *plan, const char *format, ...) _printf_(2, 3);
+struct plan_list plan_strings(struct plan *plan, const char *const *items, size_t count);
+struct plan_blob plan_bytes(struct plan *plan, const void *bytes, size_t size);
+
+// Writes the plan to a new file and maps it, shared. The caller unmaps with plan_unmap and closes the
+// descriptor. Returns 0 or -errno.
+int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd, struct plan_block **ret_block);
+
+// Maps a plan that is there, checking every offset in it. -EINVAL, -ENODATA, or what the kernel says.
+int plan_map(int fd, struct plan_block **ret_block);
+void plan_unmap(struct plan_block *block);
+
+// Reading
+
+static inline struct plan_op *plan_ops(struct plan_block *block) {
+    return (struct plan_op *)(block + 1);
+}
+static inline const char *plan_text(const struct plan_block *block, plan_str s) {
+    return (const char *)block + block->strings + s;
+}
+static inline const void *plan_data(const struct plan_block *block, struct plan_blob blob) {
+    return (const char *)block + block->strings + blob.at;
+}
+// The strings of a list into an array of count + 1 (the last is NULL).
+void plan_list_get(const struct plan_block *block, struct plan_list list, const char **ret_items);
+// "MOUNT", "PIVOT_ROOT" …
+const char *plan_op_name(enum plan_op_type type);

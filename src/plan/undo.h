@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// The undo: takes back what a plan's host-side operations did, last first, whatever state a crash left them
+// in. Every step may be repeated; what is gone already is fine.
+#pragma once
+
+#include "plan/plan.h"
+
+// Kills what is left in the plan's cgroups, removes them, its interfaces, and its use of mounts. Returns 0,
+// or -errno of the first step that could not be undone (the others are still tried).
+int plan_undo(struct plan_block *block);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// The runtime: an OCI spec becomes a plan, and a shim does it.
+#pragma once
+
+#include "oci/spec.h"
+#include "plan/plan.h"
+
+struct runtime_options {
+    const char *id;
+    const char *cgroup;        // path below each hierarchy's root when the spec has none: "/hoy/<id>"
+    const char *seccomp_cache; // a directory for compiled filters, or NULL
+    const char *attach;        // an existing host directory where the root file system is attached
+    bool init;                 // --init: the shim's own init as pid 1
+};
+
+// Adds the whole of the container to the plan, in this order: what contribute_host adds, cgroups, the clone,
+// what contribute_network adds, the child's side. The two callbacks may be NULL; contribute_root NULL takes
+// root.path of the spec.
+struct runtime_contributions {
+    int (*host)(struct plan *plan, void *data, struct err *err);    // before anything else (image mounts)
+    int (*network)(struct plan *plan, void *data, struct err *err); // after the clone
+    int (*root)(struct plan *plan, void *data, struct err *err);    // ROOT_OVERLAY
+    void *data;
+};
+int runtime_compile(const struct spec *spec, const struct runtime_options *options,
+                    const struct runtime_contributions *contributions, struct plan *plan, struct err *err);
+
+// A process inside a container that runs: joins what pid has, with the container's spec for cgroups, seccomp
+// and the rest, and process for what is to run.
+int runtime_compile_exec(const struct spec *spec, const struct spec_process *process, int pid,
+                         const struct runtime_options *options, struct plan *plan, struct err *err);
+
+// Starts a shim (the small program that hoy carries, in a sealed memfd) on a plan file. Descriptors are moved
+// to their places in enum shim_fd; -1 where absent. With inherit the shim keeps the caller's standard
+// streams, else it has /dev/null. detach: a session of its own. Returns its pid.
+struct runtime_shim {
+    int plan, client, listen, log, state;
+    bool inherit;
+};
+pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err);

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a shim and its clients (run, start, attach, exec, later the API's workers) say to each other, over a
+// SOCK_STREAM unix socket: frames of a head and at most SHIM_FRAME_MAX bytes.
+//
+// The first client of `run` and `exec` has its end of a socketpair from birth; later ones connect to
+// <runroot>/containers/<id>/shim.sock. Any number may be connected; each gets all output from then on, unless
+// it says otherwise with HELLO. Everyone's input goes to the container.
+#pragma once
+
+#include <stdint.h>
+
+#define SHIM_FRAME_MAX 16384
+
+enum shim_frame_type {
+    // client to shim
+    SHIM_HELLO = 1, // optional first frame: struct shim_hello; without it: all output wanted
+    SHIM_STDIN,     // bytes; an empty frame is the end of input
+    SHIM_RESIZE,    // struct shim_size
+    SHIM_SIGNAL,    // uint32_t: a signal for the container's pid 1 (or the exec'd process)
+    // shim to client
+    SHIM_STARTED = 32, // uint32_t: the container's pid on the host; the command is being executed
+    SHIM_FAILED,       // struct err: the start failed, everything is undone; nothing follows
+    SHIM_STDOUT,       // bytes
+    SHIM_STDERR,       // bytes
+    SHIM_EXITED,       // struct shim_exit: it ended, all its output was sent, everything is undone
+};
+
+struct shim_frame {
+    uint32_t type; // enum shim_frame_type
+    uint32_t size; // bytes that follow
+};
+
+struct shim_hello {
+    uint8_t want_stdout, want_stderr, reserved[6];
+};
+
+struct shim_size {
+    uint16_t rows, columns;
+};
+
+struct shim_exit {
+    int32_t status;    // the exit code; 128 + n after signal n
+    uint32_t oom;      // the kernel killed something in the container for lack of memory
+    int64_t exited_ns; // wall clock
+};
+
+// Descriptors that a shim is born with. Absent ones are closed.
+enum shim_fd {
+    SHIM_FD_PLAN = 3, // the plan's file, read-write
+    SHIM_FD_CLIENT,   // the first client's socket
+    SHIM_FD_LISTEN,   // listening socket, for a container
+    SHIM_FD_LOG,      // the json-file log, opened for append
+    SHIM_FD_STATE,    // the container's directory in <root>: where the exit record "exit" is written
+    SHIM_FD_SELF,     // the sealed memfd that the shim runs from (INIT executes it once more)
+    SHIM_FD_COUNT,
+};

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// <root>/hoy.db: SQLite in WAL mode, shared by any number of hoy processes. Short transactions only, never
+// around anything slow. The schema is schema.sql beside this file.
+//
+// Durability: commits are ordered, not flushed one by one (synchronous=NORMAL), except db_commit_durable().
+// Closing never checkpoints; a commit that finds the log long does.
+#pragma once
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct db;
+
+// Opens, and makes the schema when it is new; refuses a database of a newer hoy by name. root is a
+// descriptor of <root>; path is for the messages.
+int db_open(const char *root, struct db **ret_db, struct err *err);
+void db_closep(struct db **db);
+
+// BEGIN IMMEDIATE, with a deadline of 60 s for other writers. Not nested. Without db_commit() the scope's end
+// (db_rollbackp) takes everything back.
+int db_begin(struct db *db, struct err *err);
+int db_commit(struct db *db, struct err *err);
+int db_commit_durable(struct db *db, struct err *err); // on the disk when it returns
+void db_rollback(struct db *db);
+
+// Statements are compiled once a process and text. Arguments follow `types`, a letter each:
+//   s const char * (NULL is NULL)   i int64_t   b const void *, size_t   n nothing: NULL
+// db_run is for statements without rows: returns the number of rows changed or -1.
+int db_run(struct db *db, struct err *err, const char *sql, const char *types, ...);
+
+// Rows:
+//   _cleanup_(db_rows_finish) struct db_rows rows = {0};
+//   if (db_query(db, &rows, err, "SELECT …", "s", name)) return -1;
+//   while ((r = db_next(&rows, err)) > 0) … db_text(&rows, 0) …
+struct db_rows {
+    void *statement;
+};
+int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const char *sql, const char *types,
+             ...);
+int db_next(struct db_rows *rows, struct err *err); // 1: a row, 0: the end, -1
+void db_rows_finish(struct db_rows *rows);
+const char *db_text(const struct db_rows *rows, int column); // NULL for NULL; good until the next db_next
+int64_t db_i64(const struct db_rows *rows, int column);
+const void *db_blob(const struct db_rows *rows, int column, size_t *ret_size);
+// Was the last failure a broken UNIQUE or PRIMARY KEY rule?
+bool db_is_duplicate(const struct db *db);

@@ -1,0 +1,85 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What hoy remembers. Times are nanoseconds since 1970; digests are "sha256:…".
+
+CREATE TABLE image (
+    id            TEXT PRIMARY KEY,      -- digest of the config
+    manifest      TEXT NOT NULL,         -- the manifest as the registry served it
+    manifest_digest TEXT NOT NULL,
+    media_type    TEXT NOT NULL,
+    config        TEXT NOT NULL,         -- the config as the registry served it
+    chain_id      TEXT NOT NULL,         -- of all its layers: the name of the merged index
+    size          INTEGER NOT NULL,      -- of its layers, uncompressed
+    pulled        INTEGER NOT NULL
+) WITHOUT ROWID;
+
+-- docker.io/library/debian:12
+CREATE TABLE image_name (
+    name          TEXT PRIMARY KEY,
+    image_id      TEXT NOT NULL REFERENCES image(id)
+) WITHOUT ROWID;
+CREATE INDEX image_name_image ON image_name(image_id);
+
+-- docker.io/library/debian and the digest (of a manifest or index) it was pulled by
+CREATE TABLE image_digest (
+    repository    TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    image_id      TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    PRIMARY KEY (repository, digest)
+) WITHOUT ROWID;
+CREATE INDEX image_digest_image ON image_digest(image_id);
+
+CREATE TABLE layer (
+    diff_id       TEXT PRIMARY KEY,
+    blob_digest   TEXT NOT NULL,         -- as it was served
+    blob_size     INTEGER NOT NULL,
+    size          INTEGER NOT NULL,      -- uncompressed
+    driver        TEXT NOT NULL          -- erofs: <root>/layers/<hex> is the tar; dir: it is a directory
+) WITHOUT ROWID;
+CREATE INDEX layer_blob ON layer(blob_digest);
+
+CREATE TABLE image_layer (
+    image_id      TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    position      INTEGER NOT NULL,      -- 0: the lowest
+    diff_id       TEXT NOT NULL REFERENCES layer(diff_id),
+    PRIMARY KEY (image_id, position)
+) WITHOUT ROWID;
+CREATE INDEX image_layer_layer ON image_layer(diff_id);
+
+CREATE TABLE container (
+    id            TEXT PRIMARY KEY,
+    name          TEXT NOT NULL UNIQUE,
+    image_id      TEXT NOT NULL,
+    image_name    TEXT NOT NULL,         -- as the user wrote it
+    created       INTEGER NOT NULL,
+    config        TEXT NOT NULL,         -- the settings, JSON (engine/config.h)
+    state         TEXT NOT NULL,         -- created, starting, running, exited, removing
+    auto_remove   INTEGER NOT NULL,
+    pid           INTEGER NOT NULL DEFAULT 0,
+    started       INTEGER NOT NULL DEFAULT 0,
+    finished      INTEGER NOT NULL DEFAULT 0,
+    exit_code     INTEGER NOT NULL DEFAULT 0,
+    oom_killed    INTEGER NOT NULL DEFAULT 0,
+    error         TEXT NOT NULL DEFAULT ''
+) WITHOUT ROWID;
+CREATE INDEX container_image ON container(image_id);
+-- Between two states: a crash leaves its containers here, and the next command looks after them.
+CREATE INDEX container_between ON container(state) WHERE state IN ('starting', 'removing');
+
+CREATE TABLE network (
+    name          TEXT PRIMARY KEY,
+    id            TEXT NOT NULL UNIQUE,
+    driver        TEXT NOT NULL,
+    bridge        TEXT NOT NULL,
+    subnet        INTEGER NOT NULL,      -- IPv4, host byte order
+    prefix        INTEGER NOT NULL,
+    gateway       INTEGER NOT NULL,
+    created       INTEGER NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE address (
+    network       TEXT NOT NULL REFERENCES network(name),
+    address       INTEGER NOT NULL,
+    container_id  TEXT NOT NULL,
+    PRIMARY KEY (network, address)
+) WITHOUT ROWID;
+CREATE INDEX address_container ON address(container_id);
