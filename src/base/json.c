@@ -57,7 +57,7 @@ const char *json_string(const struct json *json) {
     return is(json, json_type_string) ? json_object_get_string(in(json)) : NULL;
 }
 
-bool json_bool(const struct json *json) {
+bool json_boolean(const struct json *json) {
     return is(json, json_type_boolean) && json_object_get_boolean(in(json));
 }
 

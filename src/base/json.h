@@ -20,7 +20,7 @@ void json_freep(struct json **json);
 // What is not there or of another type reads as NULL, 0, false. All take NULL.
 const struct json *json_get(const struct json *object, const char *key);
 const char *json_string(const struct json *json);
-bool json_bool(const struct json *json);
+bool json_boolean(const struct json *json);
 bool json_is_object(const struct json *json);
 bool json_is_array(const struct json *json);
 bool json_is_null(const struct json *json); // also when absent
