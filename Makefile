@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+# A thin front of meson. As root, packages that are missing are installed first, and everything that writes
+# into the source tree runs as the tree's owner, so that a later `make` without root finds nothing in its way.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+export BUILD
+
+OWNER = scripts/as-owner
+
+.PHONY: all run test bench check format install clean packages-build packages-test packages-bench packages-check
+
+all: $(BUILD)/build.ninja
+	@$(OWNER) ninja -C $(BUILD)
+
+$(BUILD)/build.ninja: | packages-build
+	@$(OWNER) meson setup --prefix $(PREFIX) $(BUILD)
+
+packages-build packages-test packages-bench packages-check: packages-%:
+	@scripts/install-packages $*
+
+# hoy's own image, base: a shell in a container, or without a terminal a look at what surrounds it.
+run: packages-build all
+	@scripts/run-base $(BUILD)/src/cli/hoy
+
+# Unit tests, the layer check, and (as root) the end-to-end tests. TESTS="test/run.bats …" picks files.
+test: packages-build packages-test all
+	@scripts/run-tests $(TESTS)
+
+bench: packages-build packages-test packages-bench all
+	@bench/bench $(BENCH)
+
+check: packages-build packages-test packages-check all
+	@scripts/check
+
+format: packages-check
+	@$(OWNER) sh -c 'git ls-files "*.c" "*.h" | xargs clang-format -i'
+
+install: packages-build all
+	@meson install -C $(BUILD) --no-rebuild
+
+clean:
+	@rm -rf $(BUILD) $(BUILD)-*
