@@ -13,17 +13,21 @@
 
 struct db;
 
-// Opens, and makes the schema when it is new; refuses a database of a newer hoy by name. root is a
-// descriptor of <root>; path is for the messages.
+// Opens <root>/hoy.db, and makes it (mode 0600) when it is not there; refuses a database of a newer hoy, and
+// what is no database of hoy, by name. Single-threaded callers only.
 int db_open(const char *root, struct db **ret_db, struct err *err);
 void db_closep(struct db **db);
 
 // BEGIN IMMEDIATE, with a deadline of 60 s for other writers. Not nested. Without db_commit() the scope's end
-// (db_rollbackp) takes everything back.
+// takes everything back:
+//   _cleanup_(db_rollbackp) struct db *transaction = db;
+// Read rows to their end (or finish them) before a db_begin, or a db_run outside a transaction: SQLite
+// refuses to write on top of a read that is older than somebody else's write.
 int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 int db_commit_durable(struct db *db, struct err *err); // on the disk when it returns
-void db_rollback(struct db *db);
+void db_rollback(struct db *db);                       // nothing outside a transaction
+void db_rollbackp(struct db **db);
 
 // Statements are compiled once a process and text. Arguments follow `types`, a letter each:
 //   s const char * (NULL is NULL)   i int64_t   b const void *, size_t   n nothing: NULL

@@ -1,0 +1,373 @@
+// SPDX-License-Identifier: Apache-2.0
+// SQLite, used so that a command pays as little as possible for it:
+//
+// The file is made once, under another name, with its schema and in WAL mode, and then renamed: hoy.db is
+// absent or whole, and an opener has nothing to decide and no journal mode to set. After that nobody holds
+// the database open for long: a command is often the only one, and then SQLite reads the log again to rebuild
+// its index. So the log is kept short: whoever makes it longer than LOG_PAGES writes it back into the
+// database.
+//
+// Many writers: SQLite has one at a time and tells the others "busy". busy_wait() sleeps and tries again
+// until a deadline; this is the one place in hoy where a sleep is right, as file locks of SQLite have no
+// queue to wait in.
+#include "state/db.h"
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <sqlite3.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SCHEMA_VERSION 1
+#define APPLICATION_ID 0x686f7921 // "hoy!"
+#define LOG_PAGES      200
+#define BUSY_NS        (60 * 1000000000ull)
+
+static const char schema_text[] =
+#include "schema.inc"
+    ;
+
+struct statement {
+    struct db *db;
+    struct statement *next;
+    sqlite3_stmt *compiled;
+    const char *sql; // the compiled statement's copy
+    bool in_use;
+};
+
+struct db {
+    sqlite3 *handle;
+    struct statement *statements;
+    uint64_t busy_until_ns;
+    unsigned random;
+    int result; // of the last failure
+    char path[PATH_MAX];
+};
+
+// What a person reads, by SQLite's primary result code.
+static int db_fail(struct db *db, struct err *err, const char *doing) {
+    int result = sqlite3_errcode(db->handle), code = sqlite3_system_errno(db->handle);
+    db->result = sqlite3_extended_errcode(db->handle);
+    switch (result) {
+    case SQLITE_FULL: return err_set(err, ERR_SYSTEM, ENOSPC, "%s %s", doing, db->path);
+    case SQLITE_BUSY:
+    case SQLITE_PROTOCOL:
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s %s: other commands have kept it busy for %llu s", doing,
+                       db->path, BUSY_NS / 1000000000);
+    case SQLITE_NOTADB:
+        return err_set(err, ERR_INVALID, 0, "%s is no database: move it away, or choose another --root",
+                       db->path);
+    case SQLITE_CORRUPT:
+        return err_set(err, ERR_SYSTEM, 0, "%s is damaged (%s): move it away, and pull images again",
+                       db->path, sqlite3_errmsg(db->handle));
+    case SQLITE_READONLY: return err_set(err, ERR_SYSTEM, EROFS, "%s %s", doing, db->path);
+    case SQLITE_IOERR:
+    case SQLITE_CANTOPEN:
+        if (code) return err_set(err, ERR_SYSTEM, code, "%s %s", doing, db->path);
+        break;
+    case SQLITE_CONSTRAINT:
+        return err_set(err, ERR_CONFLICT, 0, "%s %s: %s", doing, db->path, sqlite3_errmsg(db->handle));
+    }
+    return err_set(err, ERR_SYSTEM, 0, "%s %s: %s", doing, db->path, sqlite3_errmsg(db->handle));
+}
+
+// Growing and random, so that a hundred processes do not come back all at once: from 0.1 ms to 25 ms.
+static int busy_wait(void *data, int count) {
+    struct db *db = data;
+    uint64_t now = clock_monotonic_ns();
+    if (count == 0) db->busy_until_ns = now + BUSY_NS;
+    if (now >= db->busy_until_ns) return 0;
+
+    long most_us = 100L << (count < 8 ? count : 8);
+    long us = 50 + rand_r(&db->random) % most_us;
+    nanosleep(&(struct timespec){.tv_nsec = us * 1000}, NULL);
+    return 1;
+}
+
+// One process, one thread: no mutexes and no statistics of memory.
+static void sqlite_setup(void) {
+    static bool done;
+    if (done) return;
+    done = true;
+    sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
+static int db_exec(struct db *db, const char *sql, struct err *err, const char *doing) {
+    return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) ? db_fail(db, err, doing) : 0;
+}
+
+static int db_connect(struct db *db, const char *path, struct err *err) {
+    sqlite_setup();
+    snprintf(db->path, sizeof db->path, "%s", path);
+    db->random = (unsigned)getpid() ^ (unsigned)clock_monotonic_ns();
+    int r = sqlite3_open_v2(path, &db->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    if (!db->handle) return err_set(err, ERR_SYSTEM, ENOMEM, "open %s", path);
+    sqlite3_extended_result_codes(db->handle, 0);
+    sqlite3_busy_handler(db->handle, busy_wait, db);
+    return r ? db_fail(db, err, "open") : 0;
+}
+
+static void db_disconnect(struct db *db) {
+    while (db->statements) {
+        struct statement *s = db->statements;
+        db->statements = s->next;
+        sqlite3_finalize(s->compiled);
+        free(s);
+    }
+    sqlite3_close_v2(db->handle);
+    db->handle = NULL;
+}
+
+static void db_finish(struct db *db) {
+    db_disconnect(db);
+}
+
+// Makes hoy.db whole under another name: closing folds its log into it and removes that.
+static int db_fill(const char *path, struct err *err) {
+    _cleanup_(db_finish)
+    struct db db = {0};
+    char pragmas[160];
+    snprintf(pragmas, sizeof pragmas, "PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
+             SCHEMA_VERSION, APPLICATION_ID);
+    if (db_connect(&db, path, err)) return -1;
+    if (db_exec(&db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", err, "make"))
+        return -1;
+    if (db_exec(&db, schema_text, err, "make") || db_exec(&db, pragmas, err, "make")) return -1;
+    return sqlite3_wal_checkpoint_v2(db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)
+               ? db_fail(&db, err, "make")
+               : 0;
+}
+
+static void fill_remove(int root) {
+    unlinkat(root, "hoy.db.new", 0);
+    unlinkat(root, "hoy.db.new-wal", 0);
+    unlinkat(root, "hoy.db.new-shm", 0);
+}
+
+// One process makes it; the others wait at the lock and find it made.
+static int db_make(const char *root, const char *path, struct err *err) {
+    _cleanup_(fd_closep)
+    int dir = fd_open_at(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
+    if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "open %s", root);
+    while (flock(dir, LOCK_EX))
+        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock %s", root);
+    if (!faccessat(dir, "hoy.db", F_OK, 0)) return 0;
+
+    char fresh[PATH_MAX];
+    if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", path) >= sizeof fresh)
+        return err_set(err, ERR_SYSTEM, ENAMETOOLONG, "make %s", path);
+    fill_remove(dir); // of a maker that was killed
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(dir, "hoy.db.new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "make %s", path);
+    int r = db_fill(fresh, err);
+    if (!r && renameat(dir, "hoy.db.new", dir, "hoy.db"))
+        r = err_set(err, ERR_SYSTEM, errno, "make %s", path);
+    if (!r && fsync(dir)) r = err_set(err, ERR_SYSTEM, errno, "make %s", path);
+    if (r) fill_remove(dir);
+    return r;
+}
+
+static int pragma_i64(struct db *db, const char *sql, int64_t *ret_value, struct err *err) {
+    _cleanup_(db_rows_finish)
+    struct db_rows rows = {0};
+    if (db_query(db, &rows, err, sql, "") || db_next(&rows, err) < 0) return -1;
+    *ret_value = db_i64(&rows, 0);
+    return 0;
+}
+
+static int db_check_version(struct db *db, struct err *err) {
+    int64_t application = 0, version = 0;
+    if (pragma_i64(db, "PRAGMA application_id", &application, err)) return -1;
+    if (application != APPLICATION_ID)
+        return err_set(err, ERR_INVALID, 0,
+                       "%s is no database of hoy: move it away, or choose another --root", db->path);
+    if (pragma_i64(db, "PRAGMA user_version", &version, err)) return -1;
+    if (version != SCHEMA_VERSION)
+        return err_set(err, ERR_INVALID, 0, "%s was made by a newer hoy (schema %lld, this hoy knows %d)",
+                       db->path, (long long)version, SCHEMA_VERSION);
+    return 0;
+}
+
+int db_open(const char *root, struct db **ret_db, struct err *err) {
+    char path[PATH_MAX];
+    if ((size_t)snprintf(path, sizeof path, "%s/hoy.db", root) >= sizeof path)
+        return err_set(err, ERR_SYSTEM, ENAMETOOLONG, "open %s/hoy.db", root);
+    _cleanup_(db_closep)
+    struct db *db = xmalloc(sizeof *db);
+    *db = (struct db){0};
+    if (access(path, F_OK) && errno == ENOENT && db_make(root, path, err)) return -1;
+    if (db_connect(db, path, err)) return -1;
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    sqlite3_wal_autocheckpoint(db->handle, LOG_PAGES);
+    if (db_check_version(db, err)) return -1;
+    if (db_exec(db, "PRAGMA synchronous = NORMAL", err, "open")) return -1;
+    *ret_db = take_ptr(db);
+    return 0;
+}
+
+void db_closep(struct db **db) {
+    if (*db) {
+        db_disconnect(*db);
+        free(*db);
+    }
+    *db = NULL;
+}
+
+// Statements
+
+static struct statement *statement_find(struct db *db, const char *sql) {
+    for (struct statement *s = db->statements; s; s = s->next)
+        if (!s->in_use && strcmp(s->sql, sql) == 0) return s;
+    return NULL;
+}
+
+static struct statement *statement_get(struct db *db, const char *sql, struct err *err) {
+    struct statement *s = statement_find(db, sql);
+    if (!s) {
+        sqlite3_stmt *compiled = NULL;
+        if (sqlite3_prepare_v3(db->handle, sql, -1, SQLITE_PREPARE_PERSISTENT, &compiled, NULL)) {
+            db_fail(db, err, "read");
+            return NULL;
+        }
+        s = xmalloc(sizeof *s);
+        *s = (struct statement){
+            .db = db, .next = db->statements, .compiled = compiled, .sql = sqlite3_sql(compiled)};
+        db->statements = s;
+    }
+    s->in_use = true;
+    return s;
+}
+
+static void statement_release(struct statement *s) {
+    sqlite3_reset(s->compiled);
+    sqlite3_clear_bindings(s->compiled);
+    s->in_use = false;
+}
+
+// The arguments outlive the statement's run only for db_query: SQLite copies those.
+static void statement_bind(struct statement *s, bool copy, const char *types, va_list args) {
+    sqlite3_destructor_type keep = copy ? SQLITE_TRANSIENT : SQLITE_STATIC;
+    for (int i = 1; *types; types++, i++) {
+        if (*types == 's') sqlite3_bind_text(s->compiled, i, va_arg(args, const char *), -1, keep);
+        if (*types == 'i') sqlite3_bind_int64(s->compiled, i, va_arg(args, int64_t));
+        if (*types == 'b') {
+            const void *bytes = va_arg(args, const void *);
+            sqlite3_bind_blob64(s->compiled, i, bytes, va_arg(args, size_t), keep);
+        }
+        if (*types == 'n') sqlite3_bind_null(s->compiled, i);
+    }
+}
+
+// SQLITE_PROTOCOL: too many others came first while the log was opened. It is "busy" by another name.
+static int statement_step(struct statement *s) {
+    int r = sqlite3_step(s->compiled);
+    for (int tries = 0; r == SQLITE_PROTOCOL && busy_wait(s->db, tries); tries++) {
+        sqlite3_reset(s->compiled);
+        r = sqlite3_step(s->compiled);
+    }
+    return r;
+}
+
+int db_run(struct db *db, struct err *err, const char *sql, const char *types, ...) {
+    struct statement *s = statement_get(db, sql, err);
+    if (!s) return -1;
+    va_list args;
+    va_start(args, types);
+    statement_bind(s, false, types, args);
+    va_end(args);
+    int r = statement_step(s);
+    int changed =
+        r == SQLITE_DONE || r == SQLITE_ROW ? sqlite3_changes(db->handle) : db_fail(db, err, "write");
+    statement_release(s);
+    return changed;
+}
+
+int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const char *sql, const char *types,
+             ...) {
+    struct statement *s = statement_get(db, sql, err);
+    if (!s) return -1;
+    va_list args;
+    va_start(args, types);
+    statement_bind(s, true, types, args);
+    va_end(args);
+    ret_rows->statement = s;
+    return 0;
+}
+
+int db_next(struct db_rows *rows, struct err *err) {
+    struct statement *s = rows->statement;
+    int r = statement_step(s);
+    if (r == SQLITE_ROW) return 1;
+    int result = r == SQLITE_DONE ? 0 : db_fail(s->db, err, "read");
+    sqlite3_reset(s->compiled); // the read ends here, not at the scope's end
+    return result;
+}
+
+void db_rows_finish(struct db_rows *rows) {
+    if (rows->statement) statement_release(rows->statement);
+    rows->statement = NULL;
+}
+
+static sqlite3_stmt *rows_compiled(const struct db_rows *rows) {
+    return ((struct statement *)rows->statement)->compiled;
+}
+
+const char *db_text(const struct db_rows *rows, int column) {
+    return (const char *)sqlite3_column_text(rows_compiled(rows), column);
+}
+
+int64_t db_i64(const struct db_rows *rows, int column) {
+    return sqlite3_column_int64(rows_compiled(rows), column);
+}
+
+const void *db_blob(const struct db_rows *rows, int column, size_t *ret_size) {
+    const void *bytes = sqlite3_column_blob(rows_compiled(rows), column);
+    *ret_size = (size_t)sqlite3_column_bytes(rows_compiled(rows), column);
+    return bytes;
+}
+
+bool db_is_duplicate(const struct db *db) {
+    return db->result == SQLITE_CONSTRAINT_UNIQUE || db->result == SQLITE_CONSTRAINT_PRIMARYKEY;
+}
+
+// Transactions
+
+int db_begin(struct db *db, struct err *err) {
+    return db_run(db, err, "BEGIN IMMEDIATE", "") < 0 ? -1 : 0;
+}
+
+int db_commit(struct db *db, struct err *err) {
+    return db_run(db, err, "COMMIT", "") < 0 ? -1 : 0;
+}
+
+// SQLite does not change PRAGMA synchronous inside a transaction; flushing the log after the commit is the
+// same promise: what is before the flush in the log is on the disk, this commit included.
+int db_commit_durable(struct db *db, struct err *err) {
+    if (db_commit(db, err)) return -1;
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL))
+        return err_set(err, ERR_SYSTEM, EIO, "flush %s", db->path);
+    return 0;
+}
+
+void db_rollback(struct db *db) {
+    struct err ignored;
+    if (!sqlite3_get_autocommit(db->handle)) (void)db_run(db, &ignored, "ROLLBACK", "");
+}
+
+void db_rollbackp(struct db **db) {
+    if (*db) db_rollback(*db);
+}
