@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every function opens a socket of its own: that costs some ten microseconds, and the caller is a process
+// that lives for milliseconds and changes its namespace while it does.
+#include "kernel/link.h"
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "kernel/netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+static int route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
+    _cleanup_(fd_closep)
+    int fd = netlink_open(NETLINK_ROUTE);
+    return fd < 0 ? fd : netlink_call(fd, batch, each, data);
+}
+
+static bool name_valid(const char *name) {
+    size_t length = name ? strlen(name) : 0;
+    return length && length < LINK_NAME_SIZE && !strchr(name, '/');
+}
+
+// Links are named by IFLA_IFNAME, not by index: nothing to look up first, and no other link meant when a name
+// was reused in between.
+static void link_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const char *name,
+                       unsigned link_flags) {
+    struct ifinfomsg info = {.ifi_flags = link_flags, .ifi_change = link_flags};
+    netlink_begin(batch, type, flags | NLM_F_ACK, &info, sizeof info);
+    netlink_put_string(batch, IFLA_IFNAME, name);
+}
+
+static int link_ioctl(const char *name, unsigned long request, struct ifreq *ret_request) {
+    _cleanup_(fd_closep)
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (!name_valid(name)) return -ENODEV;
+    *ret_request = (struct ifreq){0};
+    strcpy(ret_request->ifr_name, name);
+    return ioctl(fd, request, ret_request) ? -errno : 0;
+}
+
+int link_index(const char *name) {
+    struct ifreq request;
+    int r = link_ioctl(name, SIOCGIFINDEX, &request);
+    return r ? r : request.ifr_ifindex;
+}
+
+bool link_has_address(const char *link, const uint8_t bytes[4]) {
+    struct ifreq request;
+    if (link_ioctl(link, SIOCGIFADDR, &request)) return false;
+    const struct sockaddr_in *address = (const struct sockaddr_in *)&request.ifr_addr;
+    return address->sin_family == AF_INET && !memcmp(&address->sin_addr, bytes, 4);
+}
+
+static int link_read(uint16_t type, const void *payload, size_t size, void *data) {
+    struct link *link = data;
+    const struct ifinfomsg *info = payload;
+    const struct nlattr *table[IFLA_MAX + 1] = {0}, *kinds[IFLA_INFO_MAX + 1] = {0};
+    if (type != RTM_NEWLINK) return 0;
+    if (size < sizeof *info) return -EBADMSG;
+    int r = netlink_parse(info + 1, size - sizeof *info, table, ARRAY_SIZE(table));
+    if (r) return r;
+    *link = (struct link){.index = info->ifi_index, .up = info->ifi_flags & IFF_UP};
+    const struct nlattr *kind = table[IFLA_LINKINFO];
+    if (kind) r = netlink_parse(kind + 1, kind->nla_len - sizeof *kind, kinds, ARRAY_SIZE(kinds));
+    netlink_get_string(kinds[IFLA_INFO_KIND], link->kind, sizeof link->kind);
+    netlink_get_string(table[IFLA_IFALIAS], link->alias, sizeof link->alias);
+    netlink_get(table[IFLA_MASTER], &link->master, sizeof link->master);
+    netlink_get(table[IFLA_MTU], &link->mtu, sizeof link->mtu);
+    netlink_get(table[IFLA_ADDRESS], link->mac, sizeof link->mac);
+    return r;
+}
+
+int link_get(const char *name, struct link *ret_link) {
+    struct link link = {0};
+    struct netlink_batch batch = {0};
+    if (!name_valid(name)) return -ENODEV;
+    link_begin(&batch, RTM_GETLINK, 0, name, 0);
+    int r = route_call(&batch, link_read, &link);
+    if (r) return r;
+    if (!link.index) return -ENODEV;
+    *ret_link = link;
+    return 0;
+}
+
+int link_up(const char *name) {
+    struct netlink_batch batch = {0};
+    if (!name_valid(name)) return -ENODEV;
+    link_begin(&batch, RTM_NEWLINK, 0, name, IFF_UP);
+    return route_call(&batch, NULL, NULL);
+}
+
+int link_delete(const char *name) {
+    struct netlink_batch batch = {0};
+    if (!name_valid(name)) return -ENODEV;
+    link_begin(&batch, RTM_DELLINK, 0, name, 0);
+    return route_call(&batch, NULL, NULL);
+}
+
+struct port_count {
+    int master;
+    size_t count;
+};
+
+static int port_read(uint16_t type, const void *payload, size_t size, void *data) {
+    struct port_count *ports = data;
+    struct link link = {0};
+    int r = link_read(type, payload, size, &link);
+    if (!r && link.master == ports->master) ports->count++;
+    return r;
+}
+
+int link_count_ports(int master, size_t *ret_count) {
+    struct port_count ports = {.master = master};
+    struct netlink_batch batch = {0};
+    netlink_begin(&batch, RTM_GETLINK, NLM_F_DUMP, &(struct ifinfomsg){0}, sizeof(struct ifinfomsg));
+    int r = route_call(&batch, port_read, &ports);
+    if (!r) *ret_count = ports.count;
+    return r;
+}
+
+int link_disable_ipv6(const char *name) {
+    static const char *const settings[][2] = {
+        {"accept_ra",    "0"},
+        {"disable_ipv6", "1"},
+    };
+    char path[80];
+    if (!name_valid(name)) return -ENODEV;
+    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
+        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/%s", name, settings[i][0]);
+        int r = file_write_at(AT_FDCWD, path, settings[i][1]);
+        if (r && r != -ENOENT) return r;
+    }
+    return 0;
+}
+
+int bridge_create(const char *name, const uint8_t mac[6], const char *alias) {
+    struct netlink_batch batch = {0};
+    if (!name_valid(name)) return -EINVAL;
+    link_begin(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, name, 0);
+    netlink_put(&batch, IFLA_ADDRESS, mac, 6);
+    size_t info = netlink_nest(&batch, IFLA_LINKINFO);
+    netlink_put_string(&batch, IFLA_INFO_KIND, "bridge");
+    size_t data = netlink_nest(&batch, IFLA_INFO_DATA);
+    netlink_put_u32(&batch, IFLA_BR_STP_STATE, 0);
+    netlink_put_u32(&batch, IFLA_BR_FORWARD_DELAY, 0);
+    netlink_end(&batch, data);
+    netlink_end(&batch, info);
+    int r = route_call(&batch, NULL, NULL);
+    if (r || !alias) return r;
+    // An alias is only taken by a link that is there.
+    batch = (struct netlink_batch){0};
+    link_begin(&batch, RTM_NEWLINK, 0, name, 0);
+    netlink_put(&batch, IFLA_IFALIAS, alias, strlen(alias));
+    return route_call(&batch, NULL, NULL);
+}
+
+// The peer's own attributes, in a message header within the attribute.
+static void veth_put_peer(struct netlink_batch *batch, const struct veth *veth) {
+    size_t info = netlink_nest(batch, IFLA_LINKINFO);
+    netlink_put_string(batch, IFLA_INFO_KIND, "veth");
+    size_t data = netlink_nest(batch, IFLA_INFO_DATA);
+    size_t peer = netlink_nest(batch, VETH_INFO_PEER);
+    netlink_put_bytes(batch, &(struct ifinfomsg){0}, sizeof(struct ifinfomsg));
+    netlink_put_string(batch, IFLA_IFNAME, veth->peer);
+    if (veth->mac) netlink_put(batch, IFLA_ADDRESS, veth->mac, 6);
+    if (veth->mtu) netlink_put_u32(batch, IFLA_MTU, veth->mtu);
+    if (veth->netns_pid)
+        netlink_put_u32(batch, IFLA_NET_NS_PID, (uint32_t)veth->netns_pid);
+    else
+        netlink_put_u32(batch, IFLA_NET_NS_FD, (uint32_t)veth->netns_fd);
+    netlink_end(batch, peer);
+    netlink_end(batch, data);
+    netlink_end(batch, info);
+}
+
+int veth_create(const struct veth *veth) {
+    struct netlink_batch batch = {0};
+    if (!name_valid(veth->host) || !name_valid(veth->peer)) return -EINVAL;
+    int bridge = veth->bridge ? link_index(veth->bridge) : 0;
+    if (bridge < 0) return bridge;
+    link_begin(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, veth->host, IFF_UP);
+    if (veth->mtu) netlink_put_u32(&batch, IFLA_MTU, veth->mtu);
+    if (bridge) netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)bridge);
+    veth_put_peer(&batch, veth);
+    return route_call(&batch, NULL, NULL);
+}
+
+int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
+    struct netlink_batch batch = {0};
+    size_t size = family == AF_INET ? 4 : 16;
+    int index = link_index(link);
+    if (index < 0) return index;
+    if ((family != AF_INET && family != AF_INET6) || prefix > size * 8) return -EINVAL;
+    struct ifaddrmsg info = {.ifa_family = family, .ifa_prefixlen = prefix, .ifa_index = (uint32_t)index};
+    netlink_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &info, sizeof info);
+    netlink_put(&batch, IFA_LOCAL, bytes, size);
+    netlink_put(&batch, IFA_ADDRESS, bytes, size);
+    if (family == AF_INET && prefix && prefix < 31) {
+        uint32_t broadcast;
+        memcpy(&broadcast, bytes, 4);
+        broadcast |= htonl(UINT32_MAX >> prefix);
+        netlink_put(&batch, IFA_BROADCAST, &broadcast, 4);
+    }
+    // Nobody else has the address: no second of waiting for an answer from one who does.
+    if (family == AF_INET6) netlink_put_u32(&batch, IFA_FLAGS, IFA_F_NODAD);
+    return route_call(&batch, NULL, NULL);
+}
+
+int route_add_default(const char *link, uint8_t family, const void *gateway) {
+    struct netlink_batch batch = {0};
+    int index = link_index(link);
+    if (index < 0) return index;
+    if (family != AF_INET && family != AF_INET6) return -EINVAL;
+    struct rtmsg info = {.rtm_family = family,
+                         .rtm_table = RT_TABLE_MAIN,
+                         .rtm_protocol = RTPROT_BOOT,
+                         .rtm_scope = RT_SCOPE_UNIVERSE,
+                         .rtm_type = RTN_UNICAST};
+    netlink_begin(&batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &info, sizeof info);
+    netlink_put(&batch, RTA_GATEWAY, gateway, family == AF_INET ? 4 : 16);
+    netlink_put_u32(&batch, RTA_OIF, (uint32_t)index);
+    return route_call(&batch, NULL, NULL);
+}
+
+struct route_walk {
+    int (*each)(uint32_t destination, uint8_t prefix, int link, void *data);
+    void *data;
+};
+
+static int route_read(uint16_t type, const void *payload, size_t size, void *data) {
+    struct route_walk *walk = data;
+    const struct rtmsg *info = payload;
+    const struct nlattr *table[RTA_MAX + 1] = {0};
+    uint32_t destination = 0;
+    int link = 0;
+    if (type != RTM_NEWROUTE) return 0;
+    if (size < sizeof *info) return -EBADMSG;
+    if (info->rtm_family != AF_INET || info->rtm_dst_len > 32) return 0;
+    int r = netlink_parse(info + 1, size - sizeof *info, table, ARRAY_SIZE(table));
+    if (r) return r;
+    if (netlink_get(table[RTA_DST], &destination, sizeof destination)) return 0; // the default route
+    netlink_get(table[RTA_OIF], &link, sizeof link);
+    return walk->each(ntohl(destination), info->rtm_dst_len, link, walk->data);
+}
+
+int route_each(int (*each)(uint32_t destination, uint8_t prefix, int link, void *data), void *data) {
+    struct netlink_batch batch = {0};
+    struct rtmsg info = {.rtm_family = AF_INET};
+    netlink_begin(&batch, RTM_GETROUTE, NLM_F_DUMP, &info, sizeof info);
+    return route_call(&batch, route_read, &(struct route_walk){each, data});
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Network links, addresses and routes, by rtnetlink, in the caller's network namespace. All return -errno
+// (netlink_error_text() has the kernel's words, where it has some); -ENODEV: there is no such link.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINK_NAME_SIZE  16  // with its NUL
+#define LINK_ALIAS_SIZE 256 // with its NUL
+
+struct link {
+    int index;
+    bool up;
+    char kind[16]; // "bridge", "veth", …; "" for real ones
+    char alias[LINK_ALIAS_SIZE];
+    int master; // index, 0: none
+    uint8_t mac[6];
+    uint32_t mtu;
+};
+
+int link_index(const char *name); // the index, which is above 0
+int link_get(const char *name, struct link *ret_link);
+int link_up(const char *name);
+int link_delete(const char *name);
+// How many links have this one as their master.
+int link_count_ports(int master, size_t *ret_count);
+// No IPv6 on the link: no address of its own, no router advertisement heard. Before it goes up. Fine where
+// the kernel has no IPv6.
+int link_disable_ipv6(const char *name);
+
+// A bridge without spanning tree, and so without a delay before a new port forwards. It is down and has no
+// address yet. -EEXIST when there is a link of that name. Its address on the wire is fixed: else it would
+// change with the ports, and containers would have to ask again who the gateway is.
+int bridge_create(const char *name, const uint8_t mac[6], const char *alias);
+
+// A veth pair: one end here, up and a port of the bridge, the other made directly in another namespace, down.
+// All of it in one message: no moment when a half made pair is visible. -EEXIST when a name is taken.
+struct veth {
+    const char *host, *peer;
+    const char *bridge; // NULL: no master
+    int netns_pid;      // the peer's namespace: of a process,
+    int netns_fd;       // or when netns_pid is 0 a descriptor
+    const uint8_t *mac; // of the peer; NULL: made up by the kernel
+    uint32_t mtu;       // 0: the kernel's default
+};
+int veth_create(const struct veth *veth);
+
+// bytes: 4 or 16, network byte order. An address that is there already is fine.
+int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix);
+int route_add_default(const char *link, uint8_t family, const void *gateway);
+// Whether the link has this IPv4 address as its first one.
+bool link_has_address(const char *link, const uint8_t bytes[4]);
+
+// Calls each for every IPv4 route with a destination (of all tables, the default route left out): host byte
+// order. Below 0 ends it.
+int route_each(int (*each)(uint32_t destination, uint8_t prefix, int link, void *data), void *data);

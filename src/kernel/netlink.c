@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// A batch is the bytes of its messages; lengths are kept right after every attribute, so that there is no
+// step to forget at the end. Reading trusts no length: each is compared with what is left before it is used,
+// though only the kernel can write to the socket.
+#include "kernel/netlink.h"
+
+#include "base/fd.h"
+#include "base/macro.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK 270
+#endif
+
+#define ALIGN(n) (((n) + NLMSG_ALIGNTO - 1) & ~(size_t)(NLMSG_ALIGNTO - 1))
+
+static char error_text[160];
+
+const char *netlink_error_text(void) {
+    return error_text;
+}
+
+// Appends bytes and padding to the message. NULL when the buffer is full.
+static void *message_grow(struct netlink_batch *batch, const void *bytes, size_t size) {
+    if (batch->overflow || size > sizeof batch->bytes || ALIGN(size) > sizeof batch->bytes - batch->used) {
+        batch->overflow = true;
+        return NULL;
+    }
+    char *at = batch->bytes + batch->used;
+    memset(at, 0, ALIGN(size));
+    if (size) memcpy(at, bytes, size);
+    batch->used += ALIGN(size);
+    struct nlmsghdr *message = (struct nlmsghdr *)(batch->bytes + batch->message);
+    message->nlmsg_len = (uint32_t)(batch->used - batch->message);
+    return at;
+}
+
+void netlink_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const void *header,
+                   size_t size) {
+    if (batch->count == 32) batch->overflow = true;
+    struct nlmsghdr head = {
+        .nlmsg_type = type, .nlmsg_flags = flags | NLM_F_REQUEST, .nlmsg_seq = batch->count + 1};
+    batch->message = batch->used;
+    if (!message_grow(batch, &head, sizeof head)) return;
+    message_grow(batch, header, size);
+    if (flags & (NLM_F_ACK | NLM_F_DUMP)) batch->pending |= 1u << batch->count;
+    batch->count++;
+}
+
+void netlink_optional(struct netlink_batch *batch) {
+    if (batch->count) batch->optional |= 1u << (batch->count - 1);
+}
+
+void netlink_put(struct netlink_batch *batch, uint16_t type, const void *data, size_t size) {
+    struct nlattr head = {.nla_len = (uint16_t)(sizeof head + size), .nla_type = type};
+    if (size > sizeof batch->bytes) batch->overflow = true;
+    if (message_grow(batch, &head, sizeof head)) message_grow(batch, data, size);
+}
+
+void netlink_put_u8(struct netlink_batch *batch, uint16_t type, uint8_t value) {
+    netlink_put(batch, type, &value, sizeof value);
+}
+
+void netlink_put_u32(struct netlink_batch *batch, uint16_t type, uint32_t value) {
+    netlink_put(batch, type, &value, sizeof value);
+}
+
+void netlink_put_be32(struct netlink_batch *batch, uint16_t type, uint32_t value) {
+    netlink_put_u32(batch, type, htonl(value));
+}
+
+void netlink_put_string(struct netlink_batch *batch, uint16_t type, const char *text) {
+    netlink_put(batch, type, text, strlen(text) + 1);
+}
+
+size_t netlink_nest(struct netlink_batch *batch, uint16_t type) {
+    size_t at = batch->used;
+    netlink_put(batch, type | NLA_F_NESTED, NULL, 0);
+    return at;
+}
+
+void netlink_put_bytes(struct netlink_batch *batch, const void *bytes, size_t size) {
+    message_grow(batch, bytes, size);
+}
+
+void netlink_end(struct netlink_batch *batch, size_t nest) {
+    if (batch->overflow) return;
+    struct nlattr *attribute = (struct nlattr *)(batch->bytes + nest);
+    attribute->nla_len = (uint16_t)(batch->used - nest);
+}
+
+int netlink_open(int protocol) {
+    _cleanup_(fd_closep)
+    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    if (fd < 0) return -errno;
+    // Both only make answers better: the reason in words, and no copy of the request in them.
+    setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &(int){1}, sizeof(int));
+    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &(int){1}, sizeof(int));
+    return take_fd(&fd);
+}
+
+// The kernel's words, which stand behind the error and (when it was not capped) the copied request.
+static void error_text_read(const struct nlmsghdr *message, const struct nlmsgerr *error) {
+    size_t skip = NLMSG_HDRLEN + sizeof *error;
+    if (!(message->nlmsg_flags & NLM_F_ACK_TLVS)) return;
+    if (!(message->nlmsg_flags & NLM_F_CAPPED)) {
+        if (error->msg.nlmsg_len < NLMSG_HDRLEN || error->msg.nlmsg_len > message->nlmsg_len) return;
+        skip += ALIGN(error->msg.nlmsg_len - NLMSG_HDRLEN);
+    }
+    if (skip > message->nlmsg_len) return;
+    const struct nlattr *table[NLMSGERR_ATTR_MSG + 1] = {0};
+    if (netlink_parse((const char *)message + skip, message->nlmsg_len - skip, table, ARRAY_SIZE(table)))
+        return;
+    netlink_get_string(table[NLMSGERR_ATTR_MSG], error_text, sizeof error_text);
+}
+
+struct answers {
+    uint32_t pending, optional;
+    netlink_each *each;
+    void *data;
+};
+
+static int answer_read(struct answers *answers, const struct nlmsghdr *message) {
+    const char *payload = (const char *)message + NLMSG_HDRLEN;
+    size_t size = message->nlmsg_len - NLMSG_HDRLEN;
+    uint32_t bit = message->nlmsg_seq - 1 < 32 ? 1u << (message->nlmsg_seq - 1) : 0;
+    if (message->nlmsg_type == NLMSG_NOOP || !bit) return 0;
+    if (message->nlmsg_type == NLMSG_OVERRUN) return -ENOBUFS;
+    if (message->nlmsg_type != NLMSG_ERROR && message->nlmsg_type != NLMSG_DONE)
+        return answers->each ? answers->each(message->nlmsg_type, payload, size, answers->data) : 0;
+
+    answers->pending &= ~bit;
+    int result = 0; // a dump's end carries its error, an acknowledgement 0
+    if (size >= sizeof result) memcpy(&result, payload, sizeof result);
+    if (message->nlmsg_type == NLMSG_ERROR && size < sizeof(struct nlmsgerr)) return -EBADMSG;
+    if (result >= 0 || (answers->optional & bit)) return 0;
+    if (message->nlmsg_type == NLMSG_ERROR) error_text_read(message, (const struct nlmsgerr *)payload);
+    return result;
+}
+
+static int answers_read(struct answers *answers, const char *bytes, size_t size) {
+    while (size >= NLMSG_HDRLEN) {
+        const struct nlmsghdr *message = (const struct nlmsghdr *)bytes;
+        if (message->nlmsg_len < NLMSG_HDRLEN || message->nlmsg_len > size) return -EBADMSG;
+        int r = answer_read(answers, message);
+        if (r < 0) return r;
+        size_t step = ALIGN(message->nlmsg_len) < size ? ALIGN(message->nlmsg_len) : size;
+        bytes += step;
+        size -= step;
+    }
+    return size ? -EBADMSG : 0;
+}
+
+int netlink_call(int fd, const struct netlink_batch *batch, netlink_each *each, void *data) {
+    struct answers answers = {batch->pending, batch->optional, each, data};
+    struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+    char buffer[32768] __attribute__((aligned(8)));
+    error_text[0] = '\0';
+    if (batch->overflow) return -EMSGSIZE;
+    ssize_t n = sendto(fd, batch->bytes, batch->used, 0, (struct sockaddr *)&kernel, sizeof kernel);
+    if (n < 0) return -errno;
+    while (answers.pending) {
+        struct sockaddr_nl from = {0};
+        struct iovec part = {buffer, sizeof buffer};
+        struct msghdr head = {
+            .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &part, .msg_iovlen = 1};
+        n = recvmsg(fd, &head, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        if (head.msg_flags & MSG_TRUNC) return -EMSGSIZE;
+        if (from.nl_pid) continue; // not the kernel
+        int r = answers_read(&answers, buffer, (size_t)n);
+        if (r < 0) return r;
+    }
+    return 0;
+}
+
+int netlink_parse(const void *bytes, size_t size, const struct nlattr *ret_table[], size_t count) {
+    const char *at = bytes;
+    while (size >= sizeof(struct nlattr)) {
+        const struct nlattr *attribute = (const struct nlattr *)at;
+        if (attribute->nla_len < sizeof *attribute || attribute->nla_len > size) return -EBADMSG;
+        uint16_t type = attribute->nla_type & NLA_TYPE_MASK;
+        if (type < count) ret_table[type] = attribute;
+        size_t step = ALIGN(attribute->nla_len) < size ? ALIGN(attribute->nla_len) : size;
+        at += step;
+        size -= step;
+    }
+    return size ? -EBADMSG : 0;
+}
+
+int netlink_get(const struct nlattr *attribute, void *ret_value, size_t size) {
+    if (!attribute) return -ENODATA;
+    if (attribute->nla_len != sizeof *attribute + size) return -EBADMSG;
+    memcpy(ret_value, attribute + 1, size);
+    return 0;
+}
+
+void netlink_get_string(const struct nlattr *attribute, char *ret_text, size_t size) {
+    size_t length =
+        attribute ? strnlen((const char *)(attribute + 1), attribute->nla_len - sizeof *attribute) : 0;
+    if (length >= size) length = size - 1;
+    if (length) memcpy(ret_text, attribute + 1, length);
+    ret_text[length] = '\0';
+}
