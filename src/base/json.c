@@ -54,7 +54,10 @@ const struct json *json_get(const struct json *object, const char *key) {
 }
 
 const char *json_string(const struct json *json) {
-    return is(json, json_type_string) ? json_object_get_string(in(json)) : NULL;
+    if (!is(json, json_type_string)) return NULL;
+    const char *text = json_object_get_string(in(json));
+    // With \u0000 in it the rest would be lost without a word.
+    return strlen(text) == (size_t)json_object_get_string_len(in(json)) ? text : NULL;
 }
 
 bool json_boolean(const struct json *json) {

@@ -58,6 +58,16 @@ struct spec_throttle {
     uint64_t rate;
 };
 
+struct spec_weight { // 0: not given
+    uint32_t major, minor;
+    uint32_t weight, leaf_weight;
+};
+
+struct spec_huge_page {
+    const char *page_size; // "2MB"
+    uint64_t limit;
+};
+
 struct spec_seccomp_arg {
     uint32_t index, op; // op: enum scmp_compare's number
     uint64_t value, value_two;
@@ -74,6 +84,9 @@ struct spec_syscall_rule {
 };
 
 struct spec_seccomp {
+    // A short name that stands for all the rest, so that a compiled filter is found without a look at the
+    // rules. Only from code that made the rules itself, never from a document; NULL: the rules are hashed.
+    const char *cache_key;
     const char *default_action;
     int default_errno_ret; // -1: EPERM
     struct strings architectures, flags;
@@ -93,6 +106,11 @@ struct spec_u64 {
     uint64_t value;
 };
 
+struct spec_rdma {
+    const char *device;
+    struct spec_u64 handles, objects;
+};
+
 struct spec_resources {
     struct {
         struct spec_device_rule *items;
@@ -103,15 +121,29 @@ struct spec_resources {
     bool disable_oom_killer;
     struct spec_u64 cpu_shares, cpu_period;
     struct spec_i64 cpu_quota;
+    struct spec_u64 cpu_burst;
+    struct spec_i64 cpu_idle;
     struct spec_u64 cpu_rt_period;
     struct spec_i64 cpu_rt_runtime;
     const char *cpuset_cpus, *cpuset_mems;
     struct spec_i64 pids_limit; // 0 or -1: unlimited
-    struct spec_u64 blkio_weight;
+    struct spec_u64 blkio_weight, blkio_leaf_weight;
+    struct {
+        struct spec_weight *items;
+        size_t count;
+    } blkio_weights;
     struct {
         struct spec_throttle *items;
         size_t count;
     } read_bps, write_bps, read_iops, write_iops;
+    struct {
+        struct spec_huge_page *items;
+        size_t count;
+    } huge_pages;
+    struct {
+        struct spec_rdma *items;
+        size_t count;
+    } rdma;
     struct {
         struct spec_key_value *items;
         size_t count;
@@ -195,6 +227,10 @@ struct spec {
 // refused by name too, never passed over. The spec refers to the arena only, not to json.
 int spec_parse(struct arena *arena, const struct json *json, struct spec *ret_spec, struct err *err);
 
+// The object linux.seccomp alone, as a profile file may have it.
+int spec_seccomp_parse(struct arena *arena, const struct json *json, struct spec_seccomp **ret_seccomp,
+                       struct err *err);
+
 // Writes it as config.json again: spec_parse of the output gives the same spec, hoy's own fields and reasons
 // under the annotations "hoy.*".
 void spec_write(const struct spec *spec, struct json_writer *writer);
@@ -203,13 +239,14 @@ void spec_write(const struct spec *spec, struct json_writer *writer);
 const char *spec_why(const struct spec *spec, const char *field, const char *fallback);
 void spec_set_why(struct arena *arena, struct spec *spec, const char *field, const char *why);
 
-// Mount options to numbers. Returns 0; -EINVAL for a word that is none of the specification's (then it is
-// data for the file system and goes to ret_data, comma separated).
+// Mount options to numbers. A word that is none of the specification's is data for the file system and goes
+// to data, comma separated.
 struct mount_options {
     uint64_t flags;        // MS_*, without propagation
     uint64_t propagation;  // MS_PRIVATE …, with MS_REC; 0
     uint32_t plan_options; // PLAN_MOUNT_* bits have the same values here: 1 recursive read-only, 4 copy up
-    const char *data;
+    uint64_t attr_set, attr_clear; // MOUNT_ATTR_* for this mount and all below it: rro, rnosuid …
+    const char *data;              // NULL: none
 };
 void mount_options_parse(struct arena *arena, const struct strings *words, struct mount_options *ret_options);
 
