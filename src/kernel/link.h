@@ -23,6 +23,9 @@ struct link {
 int link_index(const char *name); // the index, which is above 0
 int link_get(const char *name, struct link *ret_link);
 int link_up(const char *name);
+// Waits for the kernel's grace periods: 20 to 40 ms measured for a veth pair, one after the other (a hundred:
+// 1.9 s). Not for a container's pair: that goes by itself with the container's namespace, in the background
+// and all that die at once together (a hundred: 35 ms).
 int link_delete(const char *name);
 // How many links have this one as their master.
 int link_count_ports(int master, size_t *ret_count);
