@@ -47,6 +47,14 @@ void arena_finish(struct arena *arena) {
     arena->chunks = NULL;
 }
 
+// Behind the newest chunk, which goes on being the one that is filled.
+void arena_join(struct arena *arena, struct arena *other) {
+    struct arena_chunk **end = &arena->chunks;
+    while (*end) end = &(*end)->next;
+    *end = other->chunks;
+    other->chunks = NULL;
+}
+
 void *arena_alloc(struct arena *arena, size_t size) {
     const size_t align = _Alignof(max_align_t);
     if (size > SIZE_MAX / 2) check(NULL);

@@ -20,6 +20,8 @@ struct arena {
     }
 
 void arena_finish(struct arena *arena);
+// The memory of another arena becomes this one's, where it is.
+void arena_join(struct arena *arena, struct arena *other);
 
 // Zeroed, aligned for any type. Never NULL.
 void *arena_alloc(struct arena *arena, size_t size);

@@ -6,6 +6,13 @@
 
 #include "unpack/tree.h"
 
-// device_blocks[i]: size of layer i's tar in 512-byte blocks.
-int erofs_write(const struct tree *tree, const uint64_t *device_blocks, size_t devices, int fd,
-                struct err *err);
+#define EROFS_DEVICES_MAX 512
+
+// device_blocks[i]: size of layer i's tar in 512-byte blocks, rounded up. Sets the nodes' numbers. fd is at
+// its beginning; the bytes depend on nothing but the tree and the sizes.
+int erofs_write(struct tree *tree, const uint64_t *device_blocks, size_t devices, int fd, struct err *err);
+
+// With blocks of 1 << block_bits bytes. fsck.erofs before 1.6 knows blocks of 4096 bytes only: the tests give
+// it a twin of the index with such blocks.
+int erofs_write_blocks(struct tree *tree, const uint64_t *device_blocks, size_t devices, unsigned block_bits,
+                       int fd, struct err *err);

@@ -27,9 +27,14 @@ struct tree_node {
     const char *target; // of a symbolic link
     struct tree_xattr *xattrs;
     bool whiteout, opaque; // of a single layer, before merging
-    uint32_t links;        // entries that name it
-    struct tree_entry *children; // of a directory: sorted by name once tree_finish_names() was called
-    size_t child_count;
+    bool implicit;         // a directory that no member names: something lies below it
+    const char *below;     // of a single layer: a hard link to this name in a lower layer
+    uint32_t links;        // entries that name it; of a directory as stat(2) has it
+    uint64_t number;       // the writer's own: its inode number
+    struct tree_entries {
+        struct tree_entry *items; // of a directory: sorted by name
+        size_t count;
+    } children;
 };
 
 struct tree_entry {
@@ -42,14 +47,28 @@ struct tree {
     struct tree_node *root;
     uint64_t bytes; // of all regular files
     size_t nodes;
+    size_t below; // hard links into lower layers that are not resolved yet
 };
 void tree_free(struct tree *tree);
 
+// The entry with this name in a finished directory, or NULL.
+struct tree_entry *tree_find(const struct tree_node *directory, const char *name, size_t length);
+
+#define TREE_NODES_MAX (4u << 20)   // members of a layer
+#define TREE_NAME_MAX  4095         // bytes of a member's name, and of a link's target
+#define TREE_TEXT_MAX  (512u << 20) // bytes of all names, targets and xattrs of a layer
+#define TREE_XATTR_MAX 65535        // bytes of an xattr
+#define TREE_FILE_MAX  ((uint64_t)1 << 40)
+
 // Reads the headers of a layer's tar (libarchive: ustar, pax, GNU). available (may be NULL) blocks until the
 // file has its first `upto` bytes or is complete, and returns how many there are: so the tree grows while
-// the layer still streams in. Names are checked and cleaned: `..`, names that leave the root through an
-// earlier link, over-long ones are refused with ERR_INVALID naming the member (paths go through the tree
-// itself, never through a link). Limits: 4 Mi members, 4 KiB names, 64 KiB an xattr.
+// the layer still streams in. Names are checked and cleaned: `..`, names that lead through an earlier link or
+// file, over-long ones are refused with ERR_INVALID naming the member (paths go through the tree itself,
+// never through a link). Sparse members are refused: their bytes are not one run in the tar. A character
+// device 0:0, which overlayfs takes for a whiteout, is one. Kept xattrs: security.capability, POSIX ACLs,
+// user.* but for user.overlay.*.
+//
+// The process's locale must be C: in another libarchive would normalise names.
 struct tree_source {
     int fd;
     uint64_t (*available)(void *data, uint64_t upto);
@@ -57,6 +76,6 @@ struct tree_source {
 };
 int tree_from_tar(const struct tree_source *source, struct tree *ret_tree, struct err *err);
 
-// Lays layers over each other, lowest first: whiteouts and opaque directories resolved, `layer` set. The
-// layers' memory moves into the result.
+// Lays layers over each other, lowest first: whiteouts, opaque directories and hard links into lower layers
+// resolved, `layer` and `links` set. count 0 gives an empty root. The layers' memory moves into the result.
 int tree_merge(struct tree *layers, size_t count, struct tree *ret_tree, struct err *err);
