@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every request goes the same way: with the authorization that worked last; a 401 gets a new one, once; then,
+// where another try can help, again after a while that doubles. What a download has already is kept: the next
+// try asks for the rest.
+#include "registry/client.h"
+
+#include "base/id.h"
+#include "base/json.h"
+#include "base/str.h"
+#include "oci/image_spec.h"
+#include "registry/reference.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TRIES_MAX        5
+#define TRIES_STATUS     4
+#define BREAKS_MAX       8 // how often a blob may come in pieces
+#define RETRY_AFTER_MAX  20
+#define PIECE_MIN        (64u << 10)
+#define DOCUMENT_SECONDS 60
+#define TOKEN_MAX        (1u << 20)
+
+#define MANIFEST_ACCEPT                                                                     \
+    "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, " \
+    "application/vnd.docker.distribution.manifest.v2+json, "                                \
+    "application/vnd.docker.distribution.manifest.list.v2+json"
+
+void registry_init(struct registry *registry, const char *host, const char *repository, const char *name,
+                   const struct credentials *credentials) {
+    *registry = (struct registry){.host = host,
+                                  .repository = repository,
+                                  .name = name,
+                                  .credentials = *credentials,
+                                  .plain = host_is_loopback(host)};
+    pthread_mutex_init(&registry->lock, NULL);
+}
+
+void registry_finish(struct registry *registry) {
+    pthread_mutex_destroy(&registry->lock);
+    arena_finish(&registry->arena);
+}
+
+static void unlockp(pthread_mutex_t **lock) {
+    if (*lock) pthread_mutex_unlock(*lock);
+}
+
+// Documents: bodies into memory, with a limit.
+
+struct document {
+    struct str *text;
+    size_t limit;
+    const char *host;
+};
+
+static int document_add(const void *bytes, size_t size, void *data, struct err *err) {
+    struct document *d = data;
+    if (d->text->len + size > d->limit)
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s sends a document of more than %zu KiB", d->host,
+                       d->limit >> 10);
+    str_add_n(d->text, bytes, size);
+    return 0;
+}
+
+// Authorization
+
+static const char *basic_value(struct arena *arena, const struct credentials *c) {
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const char *text = arena_printf(arena, "%s:%s", c->username, c->password ? c->password : "");
+    size_t size = strlen(text), n = 0;
+    char *out = arena_alloc(arena, 4 * (size / 3 + 1) + 1);
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        unsigned bits = (unsigned)(unsigned char)text[i] << 16;
+        if (left > 1) bits |= (unsigned)(unsigned char)text[i + 1] << 8;
+        if (left > 2) bits |= (unsigned char)text[i + 2];
+        out[n++] = letters[bits >> 18 & 63];
+        out[n++] = letters[bits >> 12 & 63];
+        out[n++] = left > 1 ? letters[bits >> 6 & 63] : '=';
+        out[n++] = left > 2 ? letters[bits & 63] : '=';
+    }
+    return arena_printf(arena, "Basic %s", out);
+}
+
+static int denied(const struct registry *registry, const struct http_response *response, struct err *err) {
+    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    return err_set(err, ERR_UNAUTHORIZED, 0, "pull access denied for %s: %s%s%s", registry->name,
+                   anonymous ? "it does not exist, or it needs credentials in ~/.docker/config.json"
+                             : "the registry does not accept the credentials of ~/.docker/config.json for it",
+                   response->message ? ": " : "", response->message ? response->message : "");
+}
+
+// What to ask a token server: GET with a query and may be basic credentials, or, with an identity token,
+// OAuth2's POST (distribution specification, "token" and "oauth").
+static void token_request(struct registry *registry, struct arena *arena, const struct challenge *c,
+                          bool trusted, struct http_request *ret) {
+    const struct credentials *credentials = &registry->credentials;
+    const char *scope = c->scope ? c->scope : arena_printf(arena, "repository:%s:pull", registry->repository);
+    const char *service = url_escape(arena, c->service ? c->service : "");
+    if (trusted && credentials->identity_token) {
+        ret->url = c->realm;
+        ret->form =
+            arena_printf(arena, "grant_type=refresh_token&client_id=hoy&service=%s&scope=%s&refresh_token=%s",
+                         service, url_escape(arena, scope), url_escape(arena, credentials->identity_token));
+        return;
+    }
+    ret->url = arena_printf(arena, "%s%cservice=%s&scope=%s", c->realm, strchr(c->realm, '?') ? '&' : '?',
+                            service, url_escape(arena, scope));
+    if (trusted && credentials->username) ret->authorization = basic_value(arena, credentials);
+}
+
+static int realm_refused(const struct registry *registry, const struct challenge *c, struct err *err) {
+    return err_set(err, ERR_UNAUTHORIZED, 0,
+                   "%s wants credentials sent to %.200s, which is another site or without TLS: refused",
+                   registry->host, c->realm);
+}
+
+static int token_parse(struct arena *arena, const struct str *text, const char **ret_token) {
+    _cleanup_(json_freep)
+    struct json *json = NULL;
+    if (!text->len || json_parse(text->data, text->len, &json)) return -EINVAL;
+    const char *token = json_get_string(json, "token");
+    if (str_empty(token)) token = json_get_string(json, "access_token");
+    if (str_empty(token) || strpbrk(token, "\r\n")) return -EINVAL;
+    *ret_token = arena_strdup(arena, token);
+    return 0;
+}
+
+static int token_fetch(struct registry *registry, struct http *http, struct arena *arena,
+                       const struct challenge *c, const char **ret_token, struct err *err) {
+    _cleanup_(str_finish)
+    struct str text = {0};
+    struct document document = {&text, TOKEN_MAX, c->realm};
+    struct http_request request = {
+        .accept = "application/json", .timeout_s = DOCUMENT_SECONDS, .body = document_add, .data = &document};
+    struct http_response response;
+    const char *host = url_host(arena, c->realm);
+    bool trusted = realm_trusted(registry->host, c->realm);
+    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    int tries;
+    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host)) ||
+        (host_is_loopback(host) && !host_is_loopback(registry->host)) || (!trusted && !anonymous))
+        return realm_refused(registry, c, err);
+    token_request(registry, arena, c, trusted, &request);
+    if (http_exchange(http, arena, &request, &response, &tries, err)) return -1;
+    if (response.status == 400 || response.status == 401 || response.status == 403)
+        return denied(registry, &response, err);
+    if (response.status != 200)
+        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s answers with status %d", host,
+                       response.status);
+    if (token_parse(arena, &text, ret_token))
+        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s does not answer with a token", host);
+    return 0;
+}
+
+// Answers a 401. generation: of the authorization that was refused; another thread may have a new one
+// already.
+static int authorize(struct registry *registry, struct http *http, struct arena *arena,
+                     const struct http_response *response, unsigned generation, struct err *err) {
+    pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
+    pthread_mutex_lock(lock);
+    if (registry->generation != generation) return 0;
+    const struct challenge *c = &response->challenge;
+    const char *token;
+    if (c->scheme == CHALLENGE_BEARER) {
+        if (token_fetch(registry, http, arena, c, &token, err)) return -1;
+        registry->authorization = arena_printf(&registry->arena, "Bearer %s", token);
+    } else if (c->scheme == CHALLENGE_BASIC && registry->credentials.username && !registry->authorization) {
+        registry->authorization = basic_value(&registry->arena, &registry->credentials);
+    } else {
+        return denied(registry, response, err);
+    }
+    registry->generation++;
+    return 0;
+}
+
+// One try
+
+struct ask {
+    const char *path; // "manifests/12"
+    struct http_request request;
+};
+
+static void ask_address(struct registry *registry, struct arena *arena, struct ask *ask,
+                        unsigned *ret_generation, bool *ret_plain) {
+    pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
+    pthread_mutex_lock(lock);
+    ask->request.url = arena_printf(arena, "http%s://%s/v2/%s/%s", registry->plain ? "" : "s", registry->host,
+                                    registry->repository, ask->path);
+    ask->request.authorization = arena_strdup(arena, registry->authorization);
+    *ret_generation = registry->generation;
+    *ret_plain = registry->plain;
+}
+
+// A loopback registry that speaks TLS tells so by a 400 or by closing the connection.
+static bool switch_to_tls(struct registry *registry, bool was_plain, bool failed, int status) {
+    pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
+    pthread_mutex_lock(lock);
+    if (!was_plain || registry->generation || !(failed || status == 400)) return false;
+    registry->plain = false;
+    return true;
+}
+
+static int ask_once(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+                    struct http_response *ret, int *ret_tries, struct err *err) {
+    unsigned generation;
+    bool plain, authorized = false;
+    for (;;) {
+        ask_address(registry, arena, ask, &generation, &plain);
+        int r = http_exchange(http, arena, &ask->request, ret, ret_tries, err);
+        if (r == 0 && ret->status == 400 && switch_to_tls(registry, plain, false, 400)) {
+            struct http_response first = *ret;
+            ask_address(registry, arena, ask, &generation, &plain);
+            struct err other;
+            if (http_exchange(http, arena, &ask->request, ret, ret_tries, &other)) *ret = first;
+        }
+        if (r || ret->status != 401) return r;
+        if (authorized) return denied(registry, ret, err);
+        if (authorize(registry, http, arena, ret, generation, err)) return -1;
+        authorized = true;
+    }
+}
+
+static bool status_may_pass(int status) {
+    return status == 408 || status == 429 || (status >= 500 && status != 501 && status != 505);
+}
+
+static int refuse_status(const struct registry *registry, const struct ask *ask,
+                         const struct http_response *r, struct err *err) {
+    const char *colon = r->message ? ": " : "", *message = r->message ? r->message : "";
+    switch (r->status) {
+    case 403: return denied(registry, r, err);
+    case 404:
+        if (str_has_prefix(ask->path, "manifests/"))
+            return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s%s", registry->name, colon,
+                           message);
+        return err_set(err, ERR_NOT_FOUND, 0, "%s does not have %s%s%s", registry->host, ask->path, colon,
+                       message);
+    case 429:
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s%s",
+                       registry->host, colon, message);
+    default:
+        if (r->html)
+            return err_set(err, ERR_UNAVAILABLE, 0,
+                           "%s answers with a web page (status %d): it is no registry", registry->host,
+                           r->status);
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with status %d%s%s", registry->host, r->status,
+                       colon, message);
+    }
+}
+
+// 0.25 s, 0.5 s, …, with up to a quarter more, so that many don't come back at once.
+static void wait_before(int try, unsigned retry_after_s) {
+    uint64_t ms = 250ull << (try - 1);
+    ms += (uint64_t)random() % (ms / 4 + 1);
+    if (retry_after_s > RETRY_AFTER_MAX) retry_after_s = RETRY_AFTER_MAX;
+    if (ms < retry_after_s * 1000ull) ms = retry_after_s * 1000ull;
+    struct timespec wait = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, &wait) == EINTR) {}
+}
+
+// 0: an answer with status 200 or 206. 1: another try may help, after a wait. -1: no.
+static int ask_and_judge(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+                         int try, struct http_response *ret, struct err *err) {
+    int tries = 1;
+    *ret = (struct http_response){0};
+    if (ask_once(registry, http, arena, ask, ret, &tries, err) == 0) {
+        if (ret->status == 200 || ret->status == 206) return 0;
+        refuse_status(registry, ask, ret, err);
+        tries = status_may_pass(ret->status) ? TRIES_STATUS : 1;
+        if (ret->retry_after_s > RETRY_AFTER_MAX) tries = 1; // nobody waits for that
+    }
+    if (try >= tries || try >= TRIES_MAX) return -1;
+    wait_before(try, ret->retry_after_s);
+    return 1;
+}
+
+int registry_manifest(struct registry *registry, struct http *http, struct arena *arena,
+                      const char *tag_or_digest, struct str *ret_text, const char **ret_type,
+                      const char **ret_digest, struct err *err) {
+    struct document document = {ret_text, IMAGE_DOCUMENT_MAX, registry->host};
+    struct ask ask = {
+        .path = arena_printf(arena, "manifests/%s", tag_or_digest),
+        .request = {.accept = MANIFEST_ACCEPT,
+                    .timeout_s = DOCUMENT_SECONDS,
+                    .body = document_add,
+                    .data = &document}
+    };
+    struct http_response response;
+    int r, try = 1;
+    do ret_text->len = 0;
+    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
+    if (r) return -1;
+    const char *text = str_get(ret_text);
+    if (response.html || text[strspn(text, " \t\r\n")] == '<')
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with a web page (HTML): it is no registry",
+                       registry->host);
+    char *digest = arena_alloc(arena, DIGEST_SIZE);
+    digest_of(text, ret_text->len, digest);
+    const char *promised = digest_valid(tag_or_digest)     ? tag_or_digest
+                           : digest_valid(response.digest) ? response.digest
+                                                           : digest;
+    if (!str_eq(digest, promised))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong manifest for %s: its digest is %s, not %s",
+                       registry->host, registry->name, digest, promised);
+    *ret_type = response.content_type;
+    *ret_digest = digest;
+    return 0;
+}
+
+// Blobs
+
+struct download {
+    const struct registry *registry;
+    const struct registry_sink *sink;
+    const char *digest;
+    uint64_t received, size;
+    bool final; // the error is ours or can't be helped: no other try
+};
+
+static int download_add(const void *bytes, size_t size, void *data, struct err *err) {
+    struct download *d = data;
+    if (size > d->size - d->received) {
+        d->final = true;
+        return err_set(err, ERR_UNAVAILABLE, 0,
+                       "%s sends more than the %llu bytes that the manifest gives %.19s", d->registry->host,
+                       (unsigned long long)d->size, d->digest);
+    }
+    d->received += size;
+    d->final = d->sink->body(bytes, size, d->sink->data, err);
+    return d->final ? -1 : 0;
+}
+
+static int blob_too_short(const struct download *d, const struct http_response *response, struct err *err) {
+    if (response->html)
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with a web page (HTML) for %.19s",
+                       d->registry->host, d->digest);
+    return err_set(err, ERR_UNAVAILABLE, 0,
+                   "%s sends only %llu of the %llu bytes that the manifest gives %.19s", d->registry->host,
+                   (unsigned long long)d->received, (unsigned long long)d->size, d->digest);
+}
+
+int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
+                  const struct registry_sink *sink, struct err *err) {
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct download d = {registry, sink, digest, .size = size};
+    struct ask ask = {
+        .path = arena_printf(&arena, "blobs/%s", digest), .request = {.body = download_add, .data = &d}
+    };
+    struct http_response response;
+    int total = 0, try = 0;
+    for (;;) {
+        uint64_t before = ask.request.offset = d.received;
+        int r = ask_and_judge(registry, http, &arena, &ask, ++try, &response, err);
+        bool advanced = d.received - before >= PIECE_MIN;
+        if (r == 0 && d.received == size) return 0;
+        if (before && response.status == 416) return blob_too_short(&d, &response, err);
+        if (r < 0 && (!advanced || d.final || err->code == ECANCELED)) return -1;
+        if (r <= 0 && (!advanced || response.html || ++total == BREAKS_MAX))
+            return r ? -1 : blob_too_short(&d, &response, err);
+        if (advanced) try = 0; // it goes on, only not in one piece
+    }
+}

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// A registry as the OCI distribution specification has it: documents and blobs of one repository, with
+// authentication, several tries and resumed downloads. One struct registry serves many threads, each with its
+// own struct http.
+#pragma once
+
+#include "base/str.h"
+#include "registry/auth.h"
+#include "registry/http.h"
+
+#include <pthread.h>
+
+struct registry {
+    const char *host, *repository; // "registry-1.docker.io", "library/debian"
+    const char *name;              // as the user knows the image, for messages: "debian:12"
+    struct credentials credentials;
+    pthread_mutex_t lock;
+    struct arena arena;        // of what follows
+    bool plain;                // HTTP without TLS: a loopback registry
+    const char *authorization; // the header's value that works at the moment
+    unsigned generation;       // counts its changes
+};
+
+// Borrows the strings.
+void registry_init(struct registry *registry, const char *host, const char *repository, const char *name,
+                   const struct credentials *credentials);
+void registry_finish(struct registry *registry);
+
+// A manifest by tag or digest, at most IMAGE_DOCUMENT_MAX bytes. Everything is in the arena. With a digest it
+// is verified. ret_digest: of the bytes.
+int registry_manifest(struct registry *registry, struct http *http, struct arena *arena,
+                      const char *tag_or_digest, struct str *ret_text, const char **ret_type,
+                      const char **ret_digest, struct err *err);
+
+// A blob's bytes, in order, each once, however often the connection broke. Exactly `size` of them, or an
+// error; the caller hashes them. body as in http.h.
+struct registry_sink {
+    int (*body)(const void *bytes, size_t size, void *data, struct err *err);
+    void *data;
+};
+int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
+                  const struct registry_sink *sink, struct err *err);

@@ -1,0 +1,348 @@
+// SPDX-License-Identifier: Apache-2.0
+// libcurl is told to follow no redirect: each hop is judged here, since what may follow (a host, a scheme,
+// credentials) is policy. A body reaches the caller only for a status that means success; of every other
+// answer the first 64 KiB are kept for the registry's own words about it.
+#include "registry/http.h"
+
+#include "base/json.h"
+#include "base/str.h"
+#include "registry/reference.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define REDIRECTS_MAX   10
+#define HEADERS_MAX     (64u << 10)
+#define ERROR_BODY_MAX  (64u << 10)
+#define CONNECT_SECONDS 15L
+#define SLOW_BYTES      1000L
+#define RECEIVE_BUFFER  (512L << 10)
+
+struct http {
+    CURL *curl;
+    struct http_options options;
+    char words[CURL_ERROR_SIZE];
+};
+
+// One hop: a request to one URL.
+struct hop {
+    struct http *http;
+    struct arena *arena;
+    const struct http_request *request;
+    struct http_response response;
+    const char *url, *host;
+    struct err *err;
+    bool refused; // *err says why it was ended from here
+    size_t header_bytes;
+    uint64_t to_skip; // of a body that starts before the offset
+    bool started, has_range;
+    uint64_t range_start;
+    struct str error_body;
+};
+
+int http_new(const struct http_options *options, struct http **ret_http, struct err *err) {
+    struct http *http = xmalloc(sizeof *http);
+    *http = (struct http){.curl = curl_easy_init(), .options = *options};
+    if (!http->curl) {
+        free(http);
+        return err_set(err, ERR_SYSTEM, ENOMEM, "can't start an HTTP client");
+    }
+    *ret_http = http;
+    return 0;
+}
+
+void http_freep(struct http **http) {
+    if (!*http) return;
+    curl_easy_cleanup((*http)->curl);
+    free(*http);
+    *http = NULL;
+}
+
+const char *url_escape(struct arena *arena, const char *text) {
+    struct str escaped = {0};
+    for (const unsigned char *p = (const unsigned char *)text; *p; p++) {
+        bool plain = (*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z') || (*p >= '0' && *p <= '9') ||
+                     strchr("-_.~", *p);
+        plain ? str_add_char(&escaped, (char)*p) : str_printf(&escaped, "%%%02X", *p);
+    }
+    const char *result = arena_strdup(arena, str_get(&escaped));
+    str_finish(&escaped);
+    return result;
+}
+
+// Headers
+
+static bool is_header(const char *name, const char *line, size_t size, struct arena *arena,
+                      const char **ret_value) {
+    size_t n = strlen(name);
+    if (size <= n || strncasecmp(line, name, n) != 0 || line[n] != ':') return false;
+    const char *value = line + n + 1, *end = line + size;
+    while (value < end && (*value == ' ' || *value == '\t')) value++;
+    while (end > value && strchr("\r\n \t", end[-1])) end--;
+    *ret_value = arena_strndup(arena, value, (size_t)(end - value));
+    return true;
+}
+
+static void header_read(struct hop *hop, const char *line, size_t size) {
+    struct http_response *r = &hop->response;
+    const char *value;
+    if (is_header("content-type", line, size, hop->arena, &value)) r->content_type = value;
+    if (is_header("docker-content-digest", line, size, hop->arena, &value)) r->digest = value;
+    if (is_header("www-authenticate", line, size, hop->arena, &value))
+        challenge_parse(hop->arena, value, &r->challenge);
+    if (is_header("retry-after", line, size, hop->arena, &value)) {
+        uint32_t seconds;
+        if (parse_u32(value, &seconds) == 0) r->retry_after_s = seconds;
+    }
+    if (is_header("content-range", line, size, hop->arena, &value)) {
+        const char *start = str_after(value, "bytes ");
+        char *number = start ? arena_strndup(hop->arena, start, strcspn(start, "-")) : NULL;
+        hop->has_range = number && parse_u64(number, &hop->range_start) == 0;
+    }
+}
+
+static size_t on_header(char *line, size_t one, size_t size, void *data) {
+    struct hop *hop = data;
+    (void)one;
+    hop->header_bytes += size;
+    if (hop->header_bytes > HEADERS_MAX) {
+        err_set(hop->err, ERR_UNAVAILABLE, 0, "%s sends more than 64 KiB of headers", hop->host);
+        hop->refused = true;
+        return 0;
+    }
+    if (size > 5 && memcmp(line, "HTTP/", 5) == 0) { // of a new answer: after "100 Continue", or a proxy's
+        hop->response = (struct http_response){0};
+        hop->has_range = false;
+    }
+    header_read(hop, line, size);
+    return size;
+}
+
+// Bodies
+
+static bool is_success(int status) {
+    return status == 200 || status == 206;
+}
+
+// At the first bytes of a body: from where on is it?
+static int body_begin(struct hop *hop) {
+    uint64_t offset = hop->request->offset;
+    long status = 0;
+    hop->started = true;
+    curl_easy_getinfo(hop->http->curl, CURLINFO_RESPONSE_CODE, &status);
+    hop->response.status = (int)status;
+    if (status == 200) hop->to_skip = offset;
+    if (status == 206 && (!hop->has_range || hop->range_start != offset)) {
+        hop->refused = true;
+        return err_set(hop->err, ERR_UNAVAILABLE, 0, "%s sends another part of the file than was asked for",
+                       hop->host);
+    }
+    return 0;
+}
+
+static size_t on_body(char *bytes, size_t one, size_t size, void *data) {
+    struct hop *hop = data;
+    (void)one;
+    if (!hop->started && body_begin(hop)) return 0;
+    if (!is_success(hop->response.status)) {
+        size_t room = ERROR_BODY_MAX - hop->error_body.len;
+        str_add_n(&hop->error_body, bytes, size < room ? size : room);
+        return size;
+    }
+    size_t skip = hop->to_skip < size ? (size_t)hop->to_skip : size;
+    hop->to_skip -= skip;
+    if (skip == size) return size;
+    if (hop->request->body(bytes + skip, size - skip, hop->request->data, hop->err)) {
+        hop->refused = true;
+        return 0;
+    }
+    return size;
+}
+
+static int on_progress(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
+    const struct hop *hop = data;
+    (void)a, (void)b, (void)c, (void)d;
+    return hop->http->options.cancelled && atomic_load(hop->http->options.cancelled);
+}
+
+static bool is_html(const struct hop *hop) {
+    const char *type = hop->response.content_type;
+    if (type) return strncasecmp(type, "text/html", 9) == 0;
+    const char *body = str_get(&hop->error_body);
+    return body[strspn(body, " \t\r\n")] == '<';
+}
+
+// {"errors":[{"code":"DENIED","message":"…"}]}, or a token server's {"details":"…"}. Printable, one line.
+static const char *message_of(struct hop *hop) {
+    _cleanup_(json_freep)
+    struct json *json = NULL;
+    if (!hop->error_body.len || json_parse(hop->error_body.data, hop->error_body.len, &json)) return NULL;
+    const struct json *first = json_at(json_get(json, "errors"), 0);
+    const char *text = json_get_string(first, "message");
+    if (str_empty(text)) text = json_get_string(first, "code");
+    if (str_empty(text)) text = json_get_string(json, "details");
+    if (str_empty(text)) return NULL;
+    char *copy = arena_strndup(hop->arena, text, strlen(text) < 200 ? strlen(text) : 200);
+    for (char *p = copy; *p; p++)
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
+    return copy;
+}
+
+// Failures in words. tries: how often such a thing is tried in all.
+
+static const struct failure {
+    CURLcode code;
+    int tries;
+    const char *words; // %s: the host
+} failures[] = {
+    {CURLE_COULDNT_RESOLVE_HOST,     2, "can't find the address of %s"                               },
+    {CURLE_COULDNT_RESOLVE_PROXY,    2, "can't find the address of the proxy on the way to %s"       },
+    {CURLE_COULDNT_CONNECT,          2, "can't connect to %s"                                        },
+    {CURLE_OPERATION_TIMEDOUT,       2, "%s does not answer, or too slowly"                          },
+    {CURLE_PARTIAL_FILE,             5, "%s closed the connection before all of the answer was there"},
+    {CURLE_GOT_NOTHING,              3, "%s closed the connection without an answer"                 },
+    {CURLE_RECV_ERROR,               5, "the connection to %s broke"                                 },
+    {CURLE_SEND_ERROR,               5, "the connection to %s broke"                                 },
+    {CURLE_PEER_FAILED_VERIFICATION, 1, "the TLS certificate of %s can't be trusted"                 },
+    {CURLE_SSL_CACERT_BADFILE,       1, "can't read the trusted certificates to check %s with"       },
+    {CURLE_SSL_CONNECT_ERROR,        2, "no TLS connection with %s"                                  },
+    {CURLE_WEIRD_SERVER_REPLY,       1, "%s does not speak HTTP"                                     },
+    {CURLE_UNSUPPORTED_PROTOCOL,     1, "%s does not speak HTTP as a registry does"                  },
+    {CURLE_URL_MALFORMAT,            1, "%s is no address of a registry"                             },
+    {CURLE_ABORTED_BY_CALLBACK,      1, "the exchange with %s was called off"                        },
+};
+
+static int failure_explain(struct hop *hop, CURLcode code, int *ret_tries) {
+    static const struct failure other = {CURLE_OK, 2, "the exchange with %s failed"};
+    const struct failure *f = &other;
+    for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
+        if (failures[i].code == code) f = &failures[i];
+    *ret_tries = f->tries;
+    long os = 0;
+    curl_easy_getinfo(hop->http->curl, CURLINFO_OS_ERRNO, &os);
+    char words[256];
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    snprintf(words, sizeof words, f->words, hop->host);
+#pragma GCC diagnostic pop
+    if (code == CURLE_COULDNT_CONNECT && os)
+        return err_set(hop->err, ERR_UNAVAILABLE, (int)os, "%s: %s", words, strerror((int)os));
+    if (code == CURLE_OPERATION_TIMEDOUT && hop->started)
+        return err_set(hop->err, ERR_UNAVAILABLE, ETIMEDOUT, "%s stalls: nothing came for %u seconds",
+                       hop->host, hop->http->options.stall_s);
+    if (code == CURLE_ABORTED_BY_CALLBACK) return err_set(hop->err, ERR_UNAVAILABLE, ECANCELED, "%s", words);
+    const char *detail = *hop->http->words ? hop->http->words : curl_easy_strerror(code);
+    return err_set(hop->err, ERR_UNAVAILABLE, 0, "%s: %.200s", words, detail);
+}
+
+// One hop
+
+static struct curl_slist *add_header(struct curl_slist *list, struct arena *arena, const char *name,
+                                     const char *value) {
+    return value ? curl_slist_append(list, arena_printf(arena, "%s: %s", name, value)) : list;
+}
+
+static void list_freep(struct curl_slist **list) {
+    curl_slist_free_all(*list);
+}
+
+static void hop_options(struct hop *hop) {
+    CURL *c = hop->http->curl;
+    bool loopback = host_is_loopback(hop->host);
+    curl_easy_reset(c);
+    hop->http->words[0] = 0;
+    curl_easy_setopt(c, CURLOPT_URL, hop->url);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, loopback ? "http,https" : "https");
+    curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, hop->http->words);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "hoy/" HOY_VERSION);
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)hop->http->options.stall_s);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)hop->request->timeout_s);
+    curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, hop);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, hop);
+    curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
+    curl_easy_setopt(c, CURLOPT_XFERINFODATA, hop);
+    curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
+    if (loopback) curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    if (getenv("SSL_CERT_FILE")) curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
+    if (getenv("SSL_CERT_DIR")) curl_easy_setopt(c, CURLOPT_CAPATH, getenv("SSL_CERT_DIR"));
+}
+
+static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_next, int *ret_tries) {
+    const struct http_request *request = hop->request;
+    _cleanup_(list_freep)
+    struct curl_slist *headers = NULL;
+    headers = add_header(headers, hop->arena, "Accept", request->accept);
+    if (with_credentials) headers = add_header(headers, hop->arena, "Authorization", request->authorization);
+    if (request->offset)
+        headers = add_header(headers, hop->arena, "Range",
+                             arena_printf(hop->arena, "bytes=%llu-", (unsigned long long)request->offset));
+    hop_options(hop);
+    CURL *c = hop->http->curl;
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+    if (request->form && with_credentials) curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->form);
+
+    CURLcode code = curl_easy_perform(c);
+    *ret_tries = 1;
+    if (hop->refused) return -1;
+    if (code != CURLE_OK) return failure_explain(hop, code, ret_tries);
+    long status = 0;
+    char *next = NULL;
+    curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(c, CURLINFO_REDIRECT_URL, &next);
+    hop->response.status = (int)status;
+    hop->response.html = is_html(hop);
+    hop->response.message = message_of(hop);
+    *ret_next = arena_strdup(hop->arena, next);
+    return 0;
+}
+
+// May an answer of `from` send us to `url`? Not out of TLS, and not from the network into this machine.
+static int redirect_check(struct arena *arena, const char *from_url, const char *from, const char *url,
+                          struct err *err) {
+    const char *to = url_host(arena, url);
+    if (!to)
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects to %.200s, which is no address for HTTP", from,
+                       url);
+    if (host_is_loopback(to) && !host_is_loopback(from))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects to this machine (%s): refused", from, to);
+    if (str_has_prefix(url, "http://") && (str_has_prefix(from_url, "https://") || !host_is_loopback(to)))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects to %s without TLS: refused", from, to);
+    return 0;
+}
+
+int http_exchange(struct http *http, struct arena *arena, const struct http_request *request,
+                  struct http_response *ret_response, int *ret_tries, struct err *err) {
+    const char *url = request->url, *first_host = url_host(arena, url);
+    bool same_host = true;
+    *ret_tries = 1;
+    if (!first_host) return err_set(err, ERR_INVALID, 0, "%s is no URL", url);
+    for (int i = 0; i <= REDIRECTS_MAX; i++) {
+        struct hop hop = {.http = http,
+                          .arena = arena,
+                          .request = request,
+                          .url = url,
+                          .host = url_host(arena, url),
+                          .err = err};
+        const char *next = NULL;
+        int r = hop_perform(&hop, same_host, &next, ret_tries);
+        str_finish(&hop.error_body);
+        if (r) return -1;
+        if (!next) return *ret_response = hop.response, 0;
+        if (redirect_check(arena, url, hop.host, next, err)) return -1;
+        // Once a redirect has left the host, credentials stay behind even if another leads back.
+        same_host = same_host && strcasecmp(first_host, url_host(arena, next)) == 0;
+        url = next;
+    }
+    return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects in a circle, or more than %d times", first_host,
+                   REDIRECTS_MAX);
+}

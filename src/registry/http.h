@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// HTTP for the fetch worker, over libcurl: TLS, proxies from the environment, redirects that never carry
+// credentials to another host, and a limit on everything a server can choose.
+//
+// Plain HTTP is spoken to loopback addresses only.
+#pragma once
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "registry/auth.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// A client with its connections; for one thread.
+struct http;
+struct http_options {
+    unsigned stall_s;             // no kilobyte in a second for so long ends an exchange
+    const atomic_bool *cancelled; // becomes true when nobody wants the answer any more
+};
+int http_new(const struct http_options *options, struct http **ret_http, struct err *err);
+void http_freep(struct http **http);
+
+struct http_request {
+    const char *url;
+    const char *accept;        // NULL: */*
+    const char *authorization; // the value of that header, or NULL; for the URL's own host only
+    const char *form;          // the body of a POST, or NULL: a GET
+    uint64_t offset;           // ask for the bytes from here on
+    unsigned timeout_s;        // for all of it; 0: as long as bytes come
+    // Gets the body of a 200 or 206, from `offset` on. Non-zero with *err filled in ends the exchange.
+    int (*body)(const void *bytes, size_t size, void *data, struct err *err);
+    void *data;
+};
+
+struct http_response {
+    int status;
+    const char *content_type, *digest; // Content-Type, Docker-Content-Digest; NULL where absent
+    const char *message;               // the first error's message of a registry's JSON answer, or NULL
+    unsigned retry_after_s;
+    struct challenge challenge;
+    bool html; // the body was a web page
+};
+
+// How often an exchange that failed may be tried (in all): 1 where another try can't help.
+// 0 with an answer of whatever status; -1 when there was none, *ret_tries set.
+int http_exchange(struct http *http, struct arena *arena, const struct http_request *request,
+                  struct http_response *ret_response, int *ret_tries, struct err *err);
+
+// A string as a part of a URL's query or a form.
+const char *url_escape(struct arena *arena, const char *text);
