@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""A registry that lies, on loopback. Each repository is one lie (the table at the end; `good` tells the truth),
+with the tag 1. Prints its port; every request goes to the file named by the first argument, a line each.
+
+Two repositories want credentials (user, secret): `basic`, and `bearer` with a token server at /token."""
+import base64
+import gzip
+import hashlib
+import http.server
+import io
+import json
+import pathlib
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+import urllib.parse
+import zlib
+
+LOG = open(sys.argv[1], "a", buffering=1)
+HERE = pathlib.Path(__file__).resolve().parent
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
+PLAIN = "application/vnd.oci.image.layer.v1.tar"
+CREDENTIALS = "Basic " + base64.b64encode(b"user:secret").decode()
+TOKEN = "token-of-the-tests"
+
+
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def small_tar():
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for n in range(64):
+            info = tarfile.TarInfo(f"file{n}")
+            info.size = 4096
+            # Bytes that don't compress: a stream that is cut has something missing.
+            tar.addfile(info, io.BytesIO(b"".join(hashlib.sha256(b"%d %d" % (n, i)).digest() for i in range(128))))
+    return out.getvalue()
+
+
+def hostile_tar(name):
+    with tempfile.NamedTemporaryFile() as file:
+        subprocess.run([HERE / "make-tar", f"hostile-{name}", file.name], check=True)
+        return file.read()
+
+
+class Image:
+    """What one repository serves. A lie changes one of these."""
+
+    def __init__(self, tar=None, layer=None, media_type=GZIP, diff_id=None, size=None, more_manifest=None,
+                 architecture=None, config_bytes=None):
+        tar = small_tar() if tar is None else tar
+        self.layer = gzip.compress(tar, 1, mtime=0) if layer is None else layer
+        machine = {"x86_64": "amd64", "aarch64": "arm64"}[subprocess.check_output(["uname", "-m"], text=True).strip()]
+        self.config = config_bytes or json.dumps({
+            "architecture": architecture or machine, "os": "linux", "config": {"Cmd": ["/file0"]},
+            "rootfs": {"type": "layers", "diff_ids": [diff_id or digest(tar)]}}).encode()
+        manifest = {
+            "schemaVersion": 2, "mediaType": MANIFEST,
+            "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(self.config),
+                       "size": len(self.config)},
+            "layers": [{"mediaType": media_type, "digest": digest(self.layer),
+                        "size": len(self.layer) if size is None else size}]}
+        manifest.update(more_manifest or {})
+        self.manifest = json.dumps(manifest).encode()
+        self.blobs = {digest(self.config): self.config, digest(self.layer): self.layer}
+
+
+def plain(handler, data, kind="application/octet-stream", length=None):
+    handler.send_response(200)
+    handler.send_header("Content-Type", kind)
+    handler.send_header("Content-Length", str(len(data) if length is None else length))
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def flipped(handler, data):
+    plain(handler, data[:-20] + bytes([data[-20] ^ 1]) + data[-19:])
+
+
+def truncated(handler, data):
+    plain(handler, data[:len(data) // 2], length=len(data))
+    handler.close_connection = True
+
+
+def short(handler, data):
+    plain(handler, data[:len(data) // 2])
+
+
+def long(handler, data):
+    plain(handler, data + b"more" * 1000)
+
+
+def endless(handler, data):
+    """Chunks for ever."""
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    chunk = (data + bytes(65536))[:65536]
+    while True:
+        handler.wfile.write(b"10000\r\n" + chunk + b"\r\n")
+
+
+def stall(handler, data):
+    plain(handler, data[:len(data) // 2], length=len(data))
+    handler.wfile.flush()
+    time.sleep(3600)
+
+
+def slow(handler, data):
+    """A few bytes at a time: a pull that somebody can interrupt."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(data)))
+    handler.end_headers()
+    for at in range(0, len(data), 256):
+        handler.wfile.write(data[at:at + 256])
+        time.sleep(0.02)
+
+
+def circle(handler, _):
+    handler.send_response(307)
+    handler.send_header("Location", handler.path)
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
+def html(handler, _):
+    plain(handler, b"<!DOCTYPE html><html><body>Log in to the hotel's wireless network</body></html>", "text/html")
+
+
+def status(code, text=b"{}"):
+    def answer(handler, _):
+        handler.send_response(code)
+        handler.send_header("Content-Length", str(len(text)))
+        handler.end_headers()
+        handler.wfile.write(text)
+    return answer
+
+
+def gzip_bomb():
+    """64 GiB of zeros in 64 MiB: one member, many times."""
+    compress = zlib.compressobj(9, zlib.DEFLATED, 31)
+    member = b"".join([compress.compress(bytes(1 << 20)) for _ in range(256)] + [compress.flush()])
+    info = tarfile.TarInfo("zeros")
+    info.size = 64 << 30
+    return gzip.compress(info.tobuf(tarfile.GNU_FORMAT)) + member * 256
+
+
+# A repository: its image, and who answers for manifests and for the layer.
+def lie(image=Image, manifest=None, blob=None):
+    return {"image": image, "manifest": manifest, "blob": blob}
+
+
+LIES = {
+    "good": lie(),
+    "plain": lie(lambda: Image(layer=small_tar(), media_type=PLAIN)),
+    "basic": lie(),
+    "bearer": lie(),
+    "flipped": lie(blob=flipped),
+    "truncated": lie(blob=truncated),
+    "short": lie(blob=short),
+    "long": lie(blob=long),
+    "endless": lie(blob=endless),
+    "stall": lie(blob=stall),
+    "slow": lie(blob=slow),
+    "circle": lie(manifest=circle),
+    "circle-blob": lie(blob=circle),
+    "html": lie(manifest=html),
+    "html-blob": lie(blob=html),
+    "missing": lie(manifest=status(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}')),
+    "missing-blob": lie(blob=status(404)),
+    "broken": lie(manifest=status(500)),
+    "endless-manifest": lie(manifest=endless),
+    "size-small": lie(lambda: Image(size=10)),
+    "size-huge": lie(lambda: Image(size=1 << 60)),
+    "size-negative": lie(lambda: Image(size=-1)),
+    "diff-id": lie(lambda: Image(diff_id=digest(b"something else"))),
+    "bad-digest": lie(lambda: Image(diff_id="sha256:../../../../etc/passwd")),
+    "no-diff-ids": lie(lambda: Image(config_bytes=b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}')),
+    "ambiguous": lie(lambda: Image(more_manifest={"manifests": []})),
+    "no-json": lie(manifest=lambda handler, _: plain(handler, b"{\"schemaVersion\": 2,", MANIFEST)),
+    "not-gzip": lie(lambda: Image(layer=small_tar())),
+    "tar-huge": lie(lambda: Image(tar=hostile_tar("huge"))),
+    "tar-truncated": lie(lambda: Image(tar=hostile_tar("truncated"))),
+    "tar-garbage": lie(lambda: Image(tar=hostile_tar("garbage"))),
+    "gzip-bomb": lie(lambda: Image(tar=b"", layer=gzip_bomb())),
+    "other-machine": lie(lambda: Image(architecture="s390x")),
+}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    images = {}
+
+    def log_message(self, *_):
+        pass
+
+    def image(self, name):
+        if name not in self.images:
+            self.images[name] = LIES[name]["image"]()
+        return self.images[name]
+
+    def wants_credentials(self, name):
+        given = self.headers.get("Authorization", "")
+        if name == "basic" and given != CREDENTIALS:
+            challenge = 'Basic realm="tests"'
+        elif name == "bearer" and given != "Bearer " + TOKEN:
+            challenge = f'Bearer realm="http://{self.headers["Host"]}/token",service="tests",scope="repository:bearer:pull"'
+        else:
+            return False
+        self.send_response(401)
+        self.send_header("WWW-Authenticate", challenge)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        return True
+
+    def token(self):
+        query = urllib.parse.parse_qs(urllib.parse.urlparse(self.path).query)
+        if self.headers.get("Authorization") != CREDENTIALS or query.get("scope") != ["repository:bearer:pull"]:
+            return status(401)(self, None)
+        return plain(self, json.dumps({"token": TOKEN}).encode(), "application/json")
+
+    def do_GET(self):
+        LOG.write(f"{self.command} {self.path} {self.headers.get('Authorization', '-')}\n")
+        if self.path.startswith("/token"):
+            return self.token()
+        if self.path.rstrip("/") == "/v2":
+            return plain(self, b"{}", "application/json")
+        parts = self.path.split("/")  # "", v2, NAME, manifests|blobs, REFERENCE
+        if len(parts) != 5 or parts[2] not in LIES:
+            return status(404)(self, None)
+        name, what, reference = parts[2:]
+        if self.wants_credentials(name):
+            return None
+        try:
+            return self.serve(name, what, reference)
+        except (BrokenPipeError, ConnectionResetError):
+            self.close_connection = True
+            return None
+
+    def serve(self, name, what, reference):
+        image, rules = self.image(name), LIES[name]
+        if what == "manifests":
+            answer = rules["manifest"] or (lambda handler, data: plain(handler, data, MANIFEST))
+            return answer(self, image.manifest)
+        data = image.blobs.get(reference)
+        if data is None:
+            return status(404)(self, None)
+        answer = rules["blob"] if rules["blob"] and data is image.layer else plain
+        return answer(self, data)
+
+    def do_HEAD(self):
+        LOG.write(f"{self.command} {self.path} {self.headers.get('Authorization', '-')}\n")
+        parts = self.path.split("/")
+        if len(parts) != 5 or parts[2] not in LIES or parts[3] != "manifests":
+            return status(404, b"")(self, None)
+        if self.wants_credentials(parts[2]):
+            return None
+        manifest = self.image(parts[2]).manifest
+        self.send_response(200)
+        self.send_header("Content-Type", MANIFEST)
+        self.send_header("Content-Length", str(len(manifest)))
+        self.send_header("Docker-Content-Digest", digest(manifest))
+        self.end_headers()
+        return None
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+server.daemon_threads = True
+print(server.server_address[1], flush=True)
+server.serve_forever()

@@ -1,0 +1,95 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The default bridge, seen from inside, from the host, and from beyond the host: a namespace behind a veth pair
+# that knows the host's outer address only.
+
+load lib
+
+file_setup() {
+  ip netns add beyond
+  ip link add outer type veth peer name inner netns beyond
+  ip address add 198.51.100.1/24 dev outer
+  ip link set outer up
+  ip -n beyond address add 198.51.100.2/24 dev inner
+  ip -n beyond link set inner up
+  ip -n beyond link set lo up
+}
+
+teardown_file() {
+  ip link delete outer
+  ip netns delete beyond
+}
+
+inside() { hoy run --rm base "$@"; }
+
+@test "an address of the bridge's network, a default route, both up" {
+  expect 0 inside sh -c 'ip -4 -o address show eth0; ip route; cat /sys/class/net/eth0/operstate'
+  matches "$output" 'inet 172\.[0-9]+\.[0-9.]+/16'
+  matches "$output" "default via $(ip -4 -o address show hoy0 | awk '{sub(/\/.*/, "", $4); print $4}') dev eth0"
+  contains "$output" up
+}
+
+@test "the host, and another container" {
+  local address gateway
+  gateway=$(ip -4 -o address show hoy0 | awk '{sub(/\/.*/, "", $4); print $4}')
+  expect 0 inside ping -c 1 -W 5 "$gateway"
+  hoy run -d --name other base sleep 600 >/dev/null
+  address=$(field other .NetworkSettings.Networks.bridge.IPAddress)
+  expect 0 inside ping -c 1 -W 5 "$address"
+  expect 0 ping -c 1 -W 5 "$address"
+  hoy rm -f other >/dev/null
+}
+
+@test "beyond the host, under the host's address" {
+  ip netns exec beyond python3 -c '
+import http.server
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.client_address[0].encode())
+    def log_message(self, *_): pass
+http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
+  local server=$!
+  eventually 10 eval 'ip netns exec beyond ss -ltn | grep -q :8000'
+  expect 0 inside wget -q -O - http://198.51.100.2:8000/
+  is "$output" 198.51.100.1
+  wait $server
+}
+
+@test "nobody beyond the host gets in" {
+  hoy run -d --name closed base sleep 600 >/dev/null
+  local address
+  address=$(field closed .NetworkSettings.Networks.bridge.IPAddress)
+  ip -n beyond route add "$address" via 198.51.100.1
+  expect 1 ip netns exec beyond ping -c 1 -W 1 "$address"
+  ip -n beyond route delete "$address"
+  hoy rm -f closed >/dev/null
+}
+
+@test "no IPv6 where none was asked for" {
+  is "$(inside sh -c 'ip -6 -o address show eth0 2>/dev/null')" ''
+}
+
+@test "an address is given back" {
+  local n first
+  first=$(hoy run --rm base sh -c "ip -4 -o address show eth0 | awk '{print \$4}'")
+  for n in 1 2 3; do hoy run --rm base true; done
+  hoy run -d --name holds base sleep 600 >/dev/null
+  matches "$(field holds .NetworkSettings.Networks.bridge.IPAddress)" "^${first%.*}\\."
+  hoy rm -f holds >/dev/null
+}
+
+@test "hoy has an nft table of its own and runs no program for it" {
+  inside true
+  contains "$(nft list tables)" hoy
+  expect 0 strace -f -e trace=execve -o "$BATS_TEST_TMPDIR/trace" "$HOY" run --rm base true
+  run grep -E 'execve\("[^"]*(iptables|nft|/ip)"' "$BATS_TEST_TMPDIR/trace"
+  is "$output" ''
+}
+
+@test "--network none has loopback alone, --network host has the host's" {
+  is "$(hoy run --rm --network none base ip -o link | wc -l)" 1
+  expect 0 hoy run --rm --network none base ping -c 1 -W 5 127.0.0.1
+  contains "$(hoy run --rm --network host base ip -o link)" outer
+}

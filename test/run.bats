@@ -1,0 +1,321 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# run, and what is done with containers afterwards.
+
+load lib
+
+@test "run passes on what the command writes and returns" {
+  expect 0 hoy run --rm base echo hello
+  is "$output" hello
+  expect 1 hoy run --rm base false
+  expect 42 hoy run --rm base sh -c 'exit 42'
+}
+
+@test "stdout and stderr stay apart" {
+  run --separate-stderr hoy run --rm base sh -c 'echo out; echo err >&2'
+  is "$output" out
+  # shellcheck disable=SC2154 # bats sets it
+  is "$stderr" err
+}
+
+@test "125: a bad flag, a name in use, an unknown image" {
+  expect 125 hoy run --no-such-flag base
+  contains "$output" 'no-such-flag'
+  expect 0 hoy create --name taken base
+  expect 125 hoy run --name taken base true
+  contains "$output" '"/taken" is already in use'
+  expect 125 hoy run --rm --pull never no-such-image true
+  contains "$output" 'no-such-image'
+  hoy rm taken
+}
+
+@test "flags of later versions are refused by name" {
+  for flag in --publish=80:80 --gpus=all --health-cmd=true --volumes-from=x; do
+    expect 125 hoy run --rm "$flag" base true
+    contains "$output" "${flag%%=*}"
+  done
+}
+
+@test "126: not executable; 127: not there" {
+  expect 126 hoy run --rm base /etc
+  contains "$output" '/etc'
+  expect 127 hoy run --rm base no-such-command
+  contains "$output" 'no-such-command'
+  expect 127 hoy run --rm base /no/such/path
+}
+
+@test "126: an executable for another machine" {
+  printf '\177ELF\2\1\1\0\0\0\0\0\0\0\0\0\2\0\26\0\1\0\0\0%048d' 0 >"$BATS_TEST_TMPDIR/foreign"
+  chmod 755 "$BATS_TEST_TMPDIR/foreign"
+  expect 126 hoy run --rm -v "$BATS_TEST_TMPDIR/foreign:/foreign:ro" base /foreign
+  contains "$output" 'exec format error'
+}
+
+@test "128 + n: a signal ended it" {
+  expect 137 hoy run --rm --init base sh -c 'kill -KILL $$'
+  expect 143 hoy run --rm --init base sh -c 'kill -TERM $$'
+}
+
+@test "an image without a command" {
+  expect 125 hoy run --rm "$REGISTRY/nocmd:1"
+  contains "$output" 'no command specified'
+  expect 0 hoy run --rm "$REGISTRY/nocmd:1" true
+  hoy rmi "$REGISTRY/nocmd:1"
+}
+
+@test "environment: -e, --env-file, the image's, and what hoy adds" {
+  printf '# comment\nFROM_FILE=file\nFROM_HOST\n\nBOTH=file\n' >"$BATS_TEST_TMPDIR/env"
+  FROM_HOST=host OTHER=other expect 0 hoy run --rm --env-file "$BATS_TEST_TMPDIR/env" -e BOTH=flag -e 'SPACE=a b=c' \
+    -e OTHER -e UNSET_ON_HOST base env
+  for line in FROM_FILE=file FROM_HOST=host BOTH=flag 'SPACE=a b=c' OTHER=other HOME=/root \
+    PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin; do
+    contains $'\n'"$output"$'\n' $'\n'"$line"$'\n'
+  done
+  lacks "$output" UNSET_ON_HOST
+  matches "$output" 'HOSTNAME=[0-9a-f]{12}'
+}
+
+@test "-w makes the directory" {
+  expect 0 hoy run --rm -w /new/place base pwd
+  is "$output" /new/place
+  expect 125 hoy run --rm -w relative base pwd
+}
+
+@test "-u by number, by name, with a group; --group-add" {
+  hoy pull -q "$REGISTRY/tiny:1"
+  tiny() { hoy run --rm "${@:2}" "$REGISTRY/tiny:1" id "$1"; }
+  is "$(tiny -u -u 1234)" 1234
+  is "$(tiny -g -u 1234)" 0
+  is "$(tiny -u -u user)" 1000
+  is "$(tiny -G -u user)" '1000 2000'
+  is "$(tiny -G -u user:more)" 3000
+  is "$(tiny -G -u 1:1 --group-add more --group-add 77)" '1 3000 77'
+  # A number is a number, whatever the image's passwd calls it.
+  is "$(tiny -u -u 4000)" 4000
+  expect 126 tiny -u -u nobody-of-this-name
+  contains "$output" nobody-of-this-name
+  hoy rmi "$REGISTRY/tiny:1"
+}
+
+@test "entrypoint and command of the image and of flags" {
+  local image=$REGISTRY/layers:1
+  is "$(hoy run --rm "$image")" 'from image'
+  is "$(hoy run --rm "$image" my words)" 'my words'
+  is "$(hoy run --rm --entrypoint /bin/pwd "$image")" /work
+  is "$(hoy run --rm --entrypoint '' "$image" id -u)" 1000
+  is "$(hoy run --rm --entrypoint sh "$image" -c 'echo $COLOUR')" blue
+  hoy rmi "$image"
+}
+
+@test "hostname, hosts, --add-host, --dns" {
+  expect 0 hoy run --rm -h boat --add-host other:10.1.2.3 --dns 10.9.8.7 base sh -c 'hostname; cat /etc/hosts /etc/resolv.conf'
+  is "${lines[0]}" boat
+  matches "$output" '10\.1\.2\.3[[:space:]]+other'
+  matches "$output" '[0-9.]+[[:space:]]+boat'
+  contains "$output" 'nameserver 10.9.8.7'
+}
+
+@test "standard input: none without -i, half-closed with -i" {
+  is "$(echo lost | hoy run --rm base cat)" ''
+  is "$(printf 'a\nb\n' | hoy run --rm -i base sh -c 'cat; echo end')" $'a\nb\nend'
+}
+
+@test "a megabyte through standard input and output is the same" {
+  head -c 1000000 /dev/urandom >"$BATS_TEST_TMPDIR/in"
+  hoy run --rm -i base cat <"$BATS_TEST_TMPDIR/in" >"$BATS_TEST_TMPDIR/out"
+  cmp "$BATS_TEST_TMPDIR/in" "$BATS_TEST_TMPDIR/out"
+}
+
+@test "signals reach the command" {
+  "$HOY" run --rm base sh -c 'trap "echo caught; exit 7" TERM; echo ready; while :; do sleep 1 & wait $!; done' \
+    >"$BATS_TEST_TMPDIR/out" 3>&- &
+  local pid=$!
+  wait_line "$BATS_TEST_TMPDIR/out" ready
+  kill -TERM $pid
+  expect 7 wait $pid
+  contains "$(<"$BATS_TEST_TMPDIR/out")" caught
+}
+
+@test "-d prints the id; logs has what was written" {
+  local id
+  id=$(hoy run -d --name quiet base sh -c 'echo one; echo two >&2')
+  matches "$id" '^[0-9a-f]{64}$'
+  is "$(hoy wait quiet)" 0
+  is "$(hoy logs quiet 2>/dev/null)" one
+  is "$(hoy logs quiet 2>&1 >/dev/null)" two
+  is "$(hoy logs --tail 1 quiet 2>&1)" two
+  matches "$(hoy logs -t quiet 2>/dev/null)" '^20[0-9-]+T[0-9:.]+Z one$'
+  hoy rm quiet
+}
+
+@test "logs -f follows to the end" {
+  hoy run -d --name talker base sh -c 'echo first; while [ ! -e /go ]; do sleep 0.05; done; echo last' >/dev/null
+  hoy logs -f talker >"$BATS_TEST_TMPDIR/log" 3>&- &
+  local pid=$!
+  wait_line "$BATS_TEST_TMPDIR/log" first
+  hoy exec talker touch /go
+  expect 0 wait $pid
+  is "$(<"$BATS_TEST_TMPDIR/log")" $'first\nlast'
+  hoy rm talker >/dev/null
+}
+
+@test "attach sees the output and passes on the exit code" {
+  hoy run -d -i --name listener base sh -c 'read line; echo "got $line"; exit 3' >/dev/null
+  expect 3 hoy attach listener <<<"a word"
+  is "$output" 'got a word'
+  hoy rm listener >/dev/null
+}
+
+@test "create, start -a, start -ai" {
+  hoy create --name later base echo now >/dev/null
+  is "$(field later .State.Status)" created
+  is "$(hoy start -a later)" now
+  is "$(hoy start later)" later
+  hoy wait later >/dev/null
+  hoy rm later >/dev/null
+  hoy create -i --name asks base cat >/dev/null
+  is "$(echo answer | hoy start -ai asks)" answer
+  hoy rm asks >/dev/null
+}
+
+@test "exec: exit code, environment, user, directory, input" {
+  hoy run -d --name host base sleep 600 >/dev/null
+  expect 5 hoy exec host sh -c 'exit 5'
+  is "$(hoy exec -e A=b host sh -c 'echo $A')" b
+  is "$(hoy exec -u 1000:1001 host sh -c 'echo $(id -u) $(id -g)')" '1000 1001'
+  is "$(hoy exec -w /tmp host pwd)" /tmp
+  is "$(echo in | hoy exec -i host cat)" in
+  # The same namespaces, limits and filter as the container's own process.
+  is "$(hoy exec host readlink /proc/self/ns/pid)" "$(hoy exec host readlink /proc/1/ns/pid)"
+  contains "$(hoy exec host cat /proc/self/status)" $'Seccomp:\t2'
+  contains "$(hoy exec host cat /proc/self/status)" $'CapEff:\t00000000a80425fb'
+  expect 127 hoy exec host no-such-command
+  expect 126 hoy exec host /etc
+  hoy rm -f host >/dev/null
+  expect 1 hoy exec host true
+  contains "$output" 'No such container: host'
+}
+
+@test "stop sends the stop signal, then kills" {
+  hoy run -d --name polite base sh -c 'trap "exit 9" TERM; while :; do sleep 0.1; done' >/dev/null
+  is "$(hoy stop polite)" polite
+  is "$(field polite .State.ExitCode)" 9
+  hoy run -d --name deaf base sh -c 'trap "" TERM; while :; do sleep 0.1; done' >/dev/null
+  hoy stop -t 1 deaf
+  is "$(field deaf .State.ExitCode)" 137
+  hoy run -d --name usr --stop-signal USR1 base sh -c 'trap "exit 8" USR1; while :; do sleep 0.1; done' >/dev/null
+  hoy stop usr
+  is "$(field usr .State.ExitCode)" 8
+  hoy rm polite deaf usr
+}
+
+@test "kill, kill -s, wait, rm -f" {
+  hoy run -d --name victim base sleep 600 >/dev/null
+  expect 1 hoy rm victim
+  contains "$output" 'running'
+  hoy kill victim
+  is "$(hoy wait victim)" 137
+  expect 1 hoy kill victim
+  contains "$output" 'is not running'
+  hoy start victim
+  hoy kill -s TERM victim
+  is "$(field victim .State.Status)" running
+  hoy rm -f victim
+  expect 1 hoy inspect victim
+}
+
+@test "orphans die with the container" {
+  hoy run --rm base sh -c 'sleep 600 & sleep 601 & setsid sleep 602 & true'
+}
+
+@test "zombies are reaped with --init" {
+  expect 0 hoy run --rm --init base sh -c 'for i in 1 2 3 4 5; do (sleep 0 &); done; sleep 0.2; ps -o stat | grep -c "^Z" || true'
+  is "$output" 0
+}
+
+@test "names, prefixes, ps" {
+  local id
+  id=$(hoy run -d --name finder base sleep 600)
+  is "$(hoy ps -q)" "${id:0:12}"
+  is "$(hoy ps -q --no-trunc)" "$id"
+  contains "$(hoy ps)" finder
+  matches "$(hoy ps)" 'CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES'
+  matches "$(hoy ps)" '"sleep 600".* Up '
+  is "$(field "${id:0:6}" .Id)" "$id"
+  is "$(field finder .Name)" /finder
+  hoy stop -t 0 finder
+  is "$(hoy ps -q)" ''
+  matches "$(hoy ps -a)" 'Exited \(137\)'
+  hoy rm finder
+  local made_up
+  made_up=$(field "$(hoy create base)" .Name)
+  matches "$made_up" '^/[a-z]+_[a-z]+$'
+  hoy rm "${made_up#/}"
+}
+
+@test "inspect has Docker's shape" {
+  hoy run --name thing -l key=value -m 32m --cpus 0.5 -e A=b base true
+  is "$(field thing .State.Status)" exited
+  is "$(field thing .State.OOMKilled)" false
+  is "$(field thing .Config.Labels.key)" value
+  is "$(field thing .HostConfig.Memory)" 33554432
+  is "$(field thing .HostConfig.NanoCpus)" 500000000
+  contains "$(field thing .Config.Env)" A=b
+  matches "$(field thing .Created)" '^20[0-9-]+T'
+  hoy rm thing
+}
+
+@test "volumes: -v, ro, --mount, --tmpfs, --read-only" {
+  local there=$BATS_TEST_TMPDIR/there
+  hoy run --rm -v "$there:/mnt" base sh -c 'echo written >/mnt/file'
+  is "$(<"$there/file")" written
+  expect 1 hoy run --rm -v "$there:/mnt:ro" base sh -c 'echo no >/mnt/file'
+  contains "$output" 'Read-only'
+  is "$(hoy run --rm --mount "type=bind,source=$there,target=/m,readonly" base cat /m/file)" written
+  expect 125 hoy run --rm --mount "type=bind,source=$there/nowhere,target=/m" base true
+  contains "$output" 'nowhere'
+  expect 0 hoy run --rm --tmpfs /scratch:size=1m base sh -c 'head -c 2000000 /dev/zero >/scratch/f 2>/dev/null; stat -c %s /scratch/f'
+  is "$output" 1048576
+  expect 1 hoy run --rm --read-only base touch /file
+  expect 0 hoy run --rm --read-only --tmpfs /tmp base touch /tmp/file
+}
+
+@test "--ulimit, --sysctl, -h in its own namespaces" {
+  is "$(hoy run --rm --ulimit nofile=100:200 base sh -c 'ulimit -n; ulimit -Hn')" $'100\n200'
+  is "$(hoy run --rm --sysctl net.ipv4.ip_unprivileged_port_start=99 base cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" 99
+  expect 125 hoy run --rm --sysctl kernel.panic=1 base true
+  contains "$output" 'kernel.panic'
+}
+
+@test "a container keeps its files from start to start" {
+  hoy run --name keeper base sh -c 'echo x >>/count; wc -l </count'
+  is "$(hoy start -a keeper)" 2
+  is "$(hoy start -a keeper)" 3
+  hoy rm keeper
+}
+
+@test "bad numbers and words are refused with the flag's name" {
+  for flag in --cpus=none --memory=12q --pids-limit=many --cpuset-cpus=0-4294967295 --ulimit=nofile=x --stop-timeout=soon \
+    --memory=1 --restart=sometimes --network=moon --cap-add=FLY --security-opt=nonsense; do
+    expect 125 hoy run --rm "$flag" base true
+    one_sentence "${lines[0]}"
+  done
+}
+
+@test "a full disk is one sentence" {
+  local small=$BATS_TEST_TMPDIR/small
+  mkdir "$small"
+  mount -t tmpfs -o size=3m none "$small"
+  HOY_ROOT=$small/root HOY_RUNROOT=$BATS_TEST_TMPDIR/run run hoy run --rm "$REGISTRY/tiny:1" sh -c 'head -c 9000000 /dev/zero >/file'
+  local code=$status text=$output
+  umount "$small"
+  ((code != 0)) || return 1
+  contains "$text" 'o space left on device'
+}
+
+@test "version, info, --help" {
+  contains "$(hoy version)" Version
+  contains "$(hoy info)" 'Storage Driver'
+  contains "$(hoy --help)" run
+  contains "$(hoy run --help)" '--memory'
+}

@@ -1,0 +1,142 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# A real terminal (tmux): what a person at a keyboard sees.
+
+load lib
+
+test_setup() {
+  export TMUX_TMPDIR=$BATS_TEST_TMPDIR
+  screen=$BATS_TEST_TMPDIR/screen
+  tm new-session -d -x 80 -y 24 'PS1="host\$ " HISTFILE= bash --norc'
+  tm pipe-pane -O "cat >>$screen"
+  wait_line "$screen" 'host\$ '
+}
+
+test_teardown() {
+  tm kill-server 2>/dev/null || true
+}
+
+tm() { tmux -f /dev/null -L test "$@" 3>&-; }
+# keys KEY...: as tmux names them. text WORDS: and Enter.
+keys() { tm send-keys "$@"; }
+text() { tm send-keys -l "$1" && tm send-keys Enter; }
+# shows REGEX [SECONDS]: until the visible screen matches.
+visible() { tm capture-pane -p | grep -Eq -- "$1"; }
+shows() { eventually "${2:-20}" visible "$1" || { tm capture-pane -p; return 1; }; }
+
+start_shell() {
+  text "$HOY run -it --rm --name shell base"
+  shows '(/|~) # ?$'
+}
+
+@test "a shell, its exit code, and the terminal as it was" {
+  text "cd $BATS_TEST_TMPDIR; stty -a >before"
+  start_shell
+  text 'echo $((40 + 2)); tty'
+  shows '^42$'
+  shows '^/dev/(pts/0|console)$'
+  text 'exit 7'
+  shows 'host\$ $'
+  text 'echo status $?; stty -a >after; echo written'
+  shows '^status 7'
+  shows '^written'
+  diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+@test "job control and ctrl-C" {
+  start_shell
+  text 'sleep 600'
+  keys C-c
+  text 'echo interrupted $?'
+  shows '^interrupted 130'
+  text 'sleep 601'
+  keys C-z
+  shows 'Stopped'
+  text 'jobs; kill %1; echo jobs done'
+  shows '^jobs done'
+  text exit
+  shows 'host\$ $'
+}
+
+@test "bash of Debian: no complaint about job control, colours, history" {
+  "$HOY" pull -q "$REGISTRY/debian:12"
+  text "$HOY run -it --rm $REGISTRY/debian:12"
+  shows 'root@[0-9a-f]{12}:/# ?$'
+  run tm capture-pane -p
+  lacks "$output" 'no job control'
+  text 'echo $TERM; tput colors 2>/dev/null; ls --color=always -d /usr | cat -v'
+  shows '^xterm'
+  shows '\^\[\[01;34m/usr'
+  text 'ps -o pid,tpgid,tty,comm'
+  shows '1 .* pts/0 +bash'
+  keys C-d
+  shows 'host\$ $'
+  "$HOY" rmi "$REGISTRY/debian:12"
+}
+
+@test "the window's size, at the start and when it changes" {
+  start_shell
+  text 'stty size'
+  shows '^24 80'
+  tm resize-window -x 100 -y 30
+  text 'stty size'
+  shows '^30 100'
+  text exit
+  shows 'host\$ $'
+}
+
+@test "ctrl-P ctrl-Q detaches, attach comes back" {
+  start_shell
+  text 'marker=still-here'
+  keys C-p C-q
+  shows 'host\$ $'
+  text 'echo detached $?'
+  shows '^detached 0'
+  is "$(field shell .State.Status)" running
+  text "clear; $HOY attach shell"
+  keys Enter
+  text 'echo $marker'
+  shows '^still-here'
+  text 'exit 4'
+  shows 'host\$ $'
+  text 'echo status $?'
+  shows '^status 4'
+}
+
+@test "exec -it has a terminal of its own" {
+  "$HOY" run -d --name long base sleep 600 >/dev/null
+  text "$HOY exec -it long sh"
+  shows '/ # ?$'
+  text 'stty size; exit 3'
+  shows '^24 80'
+  shows 'host\$ $'
+  text 'echo status $?'
+  shows '^status 3'
+  "$HOY" rm -f long >/dev/null
+}
+
+@test "the terminal is restored when hoy is killed by a signal" {
+  text "cd $BATS_TEST_TMPDIR; stty -a >before"
+  start_shell
+  local pid
+  pid=$(pgrep -f "run -it --rm --name shell" | head -n 1)
+  kill -TERM "$pid"
+  "$HOY" kill shell >/dev/null 2>&1 || true
+  shows 'host\$ $'
+  text 'stty -a >after; echo written'
+  shows '^written'
+  diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+@test "-t without a terminal is refused" {
+  expect 1 "$HOY" run -it --rm base true </dev/null
+  contains "$output" 'not a TTY'
+}
+
+@test "a progress bar a layer at a terminal" {
+  text "clear; $HOY pull $REGISTRY/layers:1"
+  shows 'Status: Downloaded newer image' 30
+  run tm capture-pane -p
+  is "$(grep -c 'Pull complete' <<<"$output")" 4
+  "$HOY" rmi "$REGISTRY/layers:1"
+}
