@@ -81,10 +81,10 @@ load lib
 
 @test "two roots do not see each other" {
   hoy create --name same base >/dev/null
-  HOY_ROOT=$BATS_TEST_TMPDIR/other HOY_RUNROOT=$BATS_TEST_TMPDIR/otherrun
+  export HOY_ROOT=$BATS_TEST_TMPDIR/other HOY_RUNROOT=$BATS_TEST_TMPDIR/otherrun
   is "$(hoy ps -aq)" ''
   hoy create --name same base >/dev/null
   hoy rm same
-  HOY_ROOT=$BATS_FILE_TMPDIR/root HOY_RUNROOT=$BATS_FILE_TMPDIR/run
+  export HOY_ROOT=$BATS_FILE_TMPDIR/root HOY_RUNROOT=$BATS_FILE_TMPDIR/run
   hoy rm same
 }

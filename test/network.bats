@@ -74,7 +74,7 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
 @test "an address is given back" {
   local n first
   first=$(hoy run --rm base sh -c "ip -4 -o address show eth0 | awk '{print \$4}'")
-  for n in 1 2 3; do hoy run --rm base true; done
+  for n in 1 2 3; do is "$(hoy run --rm base echo $n)" $n; done
   hoy run -d --name holds base sleep 600 >/dev/null
   matches "$(field holds .NetworkSettings.Networks.bridge.IPAddress)" "^${first%.*}\\."
   hoy rm -f holds >/dev/null
