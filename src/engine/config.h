@@ -14,6 +14,7 @@ struct container_mount {
     const char *propagation;      // "rprivate" …, NULL
     bool non_recursive;           // bind-recursive=disabled
     bool volume_nocopy;
+    bool anonymous;            // a volume that got a made-up name, and goes with `rm -v`
     const char *tmpfs_options; // for --tmpfs: what stood after the colon
     const char *why;           // the flag as it was given
 };
@@ -65,15 +66,27 @@ struct container_config {
     const char *platform;
 };
 
-// Docker's Config and HostConfig objects (both keys are written into the writer's current object).
+// Docker's Config and HostConfig objects (both keys are written into the writer's current object). Reading
+// gives the same settings again, but for platform, which is the pull's; what neither Docker's documents nor
+// ours know is passed over.
 void container_config_write(const struct container_config *config, struct json_writer *writer);
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
                           struct err *err);
 
-// The settings and the image's config as an OCI spec (root_path empty: the engine's plan makes the root),
-// with a reason for everything. run_dir is <runroot>/containers/<id>: the directory of hosts, resolv.conf,
-// hostname.
-struct image; // image/image.h
-int container_spec(struct arena *arena, const struct container_config *config,
-                   const struct image_config *image, const char *id, const char *run_dir,
-                   struct spec *ret_spec, struct err *err);
+// What the image says where the settings say nothing, as Docker merges them at create: command, entrypoint,
+// environment, user, working directory, labels, stop signal, volumes; and a host name from the id. Doing it
+// twice changes nothing.
+void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,
+                            struct container_config *config);
+
+// Settings that were merged with their image's config, as an OCI spec (root_path empty: the engine's plan
+// makes the root), with a reason for everything. What Docker refuses is refused with its sentence.
+struct container_spec_input {
+    const struct container_config *config;
+    const struct image_config *image; // to say what came from it
+    const char *id;
+    const char *run_dir; // of the files that become /etc/hosts, /etc/hostname and /etc/resolv.conf
+    const char *volumes; // <root>/volumes
+};
+int container_spec(struct arena *arena, const struct container_spec_input *input, struct spec *ret_spec,
+                   struct err *err);

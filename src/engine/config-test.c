@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+#include <sys/resource.h>
+
+#define STRINGS(...)                                                               \
+    (struct strings) {                                                             \
+        (const char *[]){__VA_ARGS__}, ARRAY_SIZE(((const char *[]){__VA_ARGS__})) \
+    }
+
+static char *text_of(const struct container_config *config) {
+    struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    container_config_write(config, &w);
+    json_end_object(&w);
+    return str_take(&w.text);
+}
+
+static int read_text(struct arena *arena, const char *text, struct container_config *ret_config,
+                     struct err *err) {
+    _cleanup_(json_freep)
+    struct json *json = NULL;
+    assert_int_equal(json_parse(text, strlen(text), &json), 0);
+    return container_config_read(arena, json, ret_config, err);
+}
+
+static const struct container_config full = {
+    .image = "debian:12",
+    .has_entrypoint = true,
+    .user = "1000:1000",
+    .working_dir = "/srv",
+    .hostname = "ship",
+    .domainname = "sea",
+    .stop_signal = "SIGINT",
+    .tty = true,
+    .open_stdin = true,
+    .attach_stdout = true,
+    .stop_timeout = {true, 0        },
+    .auto_remove = true,
+    .privileged = true,
+    .readonly_rootfs = true,
+    .init = true,
+    .network_mode = "none",
+    .shm_size = 1 << 20,
+    .nano_cpus = {true, 500000000},
+    .memory = {true, 64 << 20 },
+    .memory_swap = {true, -1       },
+    .pids_limit = {true, 0        },
+    .cpu_shares = {true, 512      },
+    .cpuset_cpus = "0-1",
+};
+
+static void test_round_trip(void **state) {
+    (void)state;
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct container_config config = full, again;
+    struct err err = {0};
+    struct container_mount mounts[] = {
+        {.type = CONTAINER_MOUNT_BIND,
+         .source = "/srv/a",
+         .target = "/a",
+         .readonly = true,
+         .create_source = true,
+         .propagation = "rslave",
+         .why = "-v /srv/a:/a:ro,rslave"},
+        {.type = CONTAINER_MOUNT_VOLUME,
+         .source = "data",
+         .target = "/data",
+         .volume_nocopy = true,
+         .why = "-v data:/data:nocopy"                   },
+        {.type = CONTAINER_MOUNT_TMPFS,
+         .target = "/run",
+         .tmpfs_options = "size=64k,mode=700",
+         .why = "--tmpfs /run:size=64k,mode=700"           },
+        {.type = CONTAINER_MOUNT_BIND,
+         .source = "/s",
+         .target = "/t",
+         .non_recursive = true,
+         .why = "--mount type=bind,source=/s,target=/t"},
+        {.type = CONTAINER_MOUNT_TMPFS,
+         .target = "/u",
+         .tmpfs_options = "mode=700",
+         .why = "--mount type=tmpfs,target=/u"},
+        {.type = CONTAINER_MOUNT_VOLUME,
+         .source = "abc",
+         .target = "/v",
+         .anonymous = true,
+         .why = "image Volumes"               },
+    };
+    config.mounts.items = mounts;
+    config.mounts.count = ARRAY_SIZE(mounts);
+    config.cmd = STRINGS("sh", "-c", "echo \"x\"\n");
+    config.env = STRINGS("A=1", "B");
+    config.cap_add = STRINGS("NET_ADMIN");
+    config.security_opt = STRINGS("no-new-privileges");
+    config.add_host = STRINGS("a:1.2.3.4");
+    config.labels.items = (struct spec_key_value[]){
+        {"k",     "v"},
+        {"empty", "" }
+    };
+    config.labels.count = 2;
+    config.sysctls.items = (struct spec_key_value[]){
+        {"net.core.somaxconn", "1"}
+    };
+    config.sysctls.count = 1;
+    config.ulimits.items = (struct spec_rlimit[]){
+        {RLIMIT_NOFILE, 2048,       1024},
+        {RLIMIT_CORE,   UINT64_MAX, 0   }
+    };
+    config.ulimits.count = 2;
+    config.read_bps.items = (struct device_rate[]){
+        {"/dev/sda", 1 << 20}
+    };
+    config.read_bps.count = 1;
+
+    _cleanup_(freep)
+    char *first = text_of(&config);
+    assert_int_equal(read_text(&arena, first, &again, &err), 0);
+    _cleanup_(freep)
+    char *second = text_of(&again);
+    assert_string_equal(first, second);
+
+    assert_true(again.has_entrypoint);
+    assert_int_equal(again.entrypoint.count, 0);
+    assert_int_equal(again.memory_swap.value, -1);
+    assert_true(again.pids_limit.set && again.pids_limit.value == 0);
+    assert_true(again.stop_timeout.set);
+    assert_int_equal(again.ulimits.items[1].hard, UINT64_MAX);
+    assert_int_equal(again.mounts.count, ARRAY_SIZE(mounts));
+    assert_non_null(strstr(first, "\"Binds\":[\"/srv/a:/a:ro,rslave\",\"data:/data:nocopy\"]"));
+    assert_non_null(strstr(first, "\"Tmpfs\":{\"/run\":\"size=64k,mode=700\"}"));
+    assert_non_null(strstr(first, "\"Volumes\":{\"/v\":{}}"));
+}
+
+static void test_empty(void **state) {
+    (void)state;
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct container_config config = {0}, again;
+    struct err err = {0};
+    _cleanup_(freep)
+    char *text = text_of(&config);
+    assert_non_null(strstr(text, "\"Entrypoint\":null"));
+    assert_non_null(strstr(text, "\"ShmSize\":67108864"));
+    assert_int_equal(read_text(&arena, text, &again, &err), 0);
+    assert_false(again.has_entrypoint || again.memory.set || again.pids_limit.set || again.stop_timeout.set);
+    assert_null(again.user);
+}
+
+static void test_bad(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *field;
+    } rows[] = {
+        {"{\"Config\":{\"Env\":[1]}}",                                        "Config.Env"        },
+        {"{\"Config\":{\"Hostname\":7}}",                                     "Config.Hostname"   },
+        {"{\"Config\":{\"Labels\":{\"a\":1}}}",                               "Config.Labels"     },
+        {"{\"HostConfig\":{\"Memory\":\"64m\"}}",                             "HostConfig.Memory" },
+        {"{\"HostConfig\":{\"Binds\":[\"nothing\"]}}",                        "HostConfig.Binds"  },
+        {"{\"HostConfig\":{\"Mounts\":[{\"Type\":\"x\",\"Target\":\"/\"}]}}", "HostConfig.Mounts" },
+        {"{\"HostConfig\":{\"Ulimits\":[{\"Name\":\"x\"}]}}",                 "HostConfig.Ulimits"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+        _cleanup_(arena_finish)
+        struct arena arena = ARENA_INIT;
+        struct container_config config;
+        struct err err = {0};
+        assert_int_equal(read_text(&arena, rows[i].text, &config, &err), -1);
+        assert_non_null(strstr(err.text, rows[i].field));
+    }
+}
+
+static struct image_config debian(void) {
+    static const char *entrypoint[] = {"/entry"}, *cmd[] = {"bash"}, *env[] = {"PATH=/bin", "LANG=C"},
+                      *volumes[] = {"/data"};
+    return (struct image_config){
+        .working_dir = "/w",
+        .user = "app",
+        .stop_signal = "SIGQUIT",
+        .entrypoint = {entrypoint, 1},
+        .cmd = {cmd,        1},
+        .env = {env,        2},
+        .volumes = {volumes,    1},
+    };
+}
+
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+static void check_command(const struct container_config *given, const char *entrypoint, const char *cmd) {
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct container_config config = *given, again;
+    struct image_config image = debian();
+    struct err err = {0};
+    container_config_merge(&arena, &image, ID, &config);
+    for (int i = 0; i < 2; i++) { // what is stored and merged once more stays the same
+        assert_int_equal(config.entrypoint.count, entrypoint ? 1 : 0);
+        if (entrypoint) assert_string_equal(config.entrypoint.items[0], entrypoint);
+        assert_int_equal(config.cmd.count, cmd ? 1 : 0);
+        if (cmd) assert_string_equal(config.cmd.items[0], cmd);
+        _cleanup_(freep)
+        char *text = text_of(&config);
+        assert_int_equal(read_text(&arena, text, &again, &err), 0);
+        container_config_merge(&arena, &image, ID, &again);
+        config = again;
+    }
+}
+
+// Docker's rules: --entrypoint clears the image's command.
+static void test_merge_command(void **state) {
+    (void)state;
+    check_command(&(struct container_config){0}, "/entry", "bash");
+    check_command(&(struct container_config){.cmd = STRINGS("ls")}, "/entry", "ls");
+    check_command(&(struct container_config){.has_entrypoint = true, .entrypoint = STRINGS("x")}, "x", NULL);
+    check_command(&(struct container_config){.has_entrypoint = true}, NULL, NULL);
+    check_command(&(struct container_config){.has_entrypoint = true, .cmd = STRINGS("ls")}, NULL, "ls");
+}
+
+static void test_merge(void **state) {
+    (void)state;
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct container_config config = {.user = "root"};
+    struct image_config image = debian();
+    strings_add(&arena, &config.env, "LANG=de");
+    strings_add(&arena, &config.env, "X");
+    container_config_merge(&arena, &image, ID, &config);
+    assert_string_equal(config.user, "root");
+    assert_string_equal(config.working_dir, "/w");
+    assert_string_equal(config.stop_signal, "SIGQUIT");
+    assert_string_equal(config.hostname, "0123456789ab");
+    assert_string_equal(config.network_mode, "bridge");
+    assert_int_equal(config.env.count, 3);
+    assert_string_equal(config.env.items[0], "LANG=de");
+    assert_string_equal(config.env.items[2], "PATH=/bin");
+    assert_int_equal(config.mounts.count, 1);
+    assert_true(config.mounts.items[0].anonymous);
+    assert_int_equal(strlen(config.mounts.items[0].source), 64);
+
+    // A mount of the user's own takes the volume's place.
+    struct container_config own = {0};
+    *arena_push(&arena, &own.mounts) =
+        (struct container_mount){.type = CONTAINER_MOUNT_BIND, .source = "/x", .target = "/data"};
+    container_config_merge(&arena, &image, ID, &own);
+    assert_int_equal(own.mounts.count, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_empty), cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_merge_command), cmocka_unit_test(test_merge),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,652 @@
+// SPDX-License-Identifier: Apache-2.0
+// Docker's Config and HostConfig as two tables of fields, in the order in which inspect prints them. A row
+// drives both directions. What hoy does not do (yet) stands in the tables too, with the value that Docker
+// prints for something that nobody asked for.
+#include "engine/config.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum kind {
+    TEXT,          // const char *; "" when NULL
+    TEXT_IF_SET,   // const char *; left out when NULL
+    BOOL,          // bool
+    BOOL_IF_SET,   // bool; null when false
+    LIST,          // struct strings; null when empty
+    LIST_BRACKETS, // struct strings; [] when empty
+    ENTRYPOINT,    // struct strings; null unless has_entrypoint
+    MAP,           // an array of spec_key_value; {} when empty
+    I64,           // struct spec_i64; 0 when it is not set
+    I64_IF_SET,    // struct spec_i64; left out when it is not set
+    I64_OR_NULL,   // struct spec_i64; null when it is not set
+    U64,           // struct spec_u64; 0 when it is not set
+    SHM_SIZE,      // uint64_t; 0 is the default
+    RATES,         // an array of device_rate
+    ULIMITS,       // an array of spec_rlimit
+    VOLUMES,       // the paths of anonymous volumes; only written
+    BINDS,         // mounts as -v gives them
+    TMPFS,         // mounts as --tmpfs gives them
+    MOUNTS,        // all other mounts
+    FIXED,         // always this text
+};
+
+struct field {
+    const char *key;
+    enum kind kind;
+    size_t at;
+    const char *text;
+};
+
+struct key_values {
+    struct spec_key_value *items;
+    size_t count;
+};
+struct rates {
+    struct device_rate *items;
+    size_t count;
+};
+struct ulimits {
+    struct spec_rlimit *items;
+    size_t count;
+};
+
+#define SHM_SIZE_DEFAULT (64u << 20)
+#define ANONYMOUS_LABEL  "com.docker.volume.anonymous"
+
+#define ROW(key, kind, member) \
+    { key, kind, offsetof(struct container_config, member), NULL }
+#define FIX(key, text) \
+    { key, FIXED, 0, text }
+
+static const struct field config_fields[] = {
+    ROW("Hostname", TEXT, hostname),
+    ROW("Domainname", TEXT, domainname),
+    ROW("User", TEXT, user),
+    ROW("AttachStdin", BOOL, attach_stdin),
+    ROW("AttachStdout", BOOL, attach_stdout),
+    ROW("AttachStderr", BOOL, attach_stderr),
+    ROW("Tty", BOOL, tty),
+    ROW("OpenStdin", BOOL, open_stdin),
+    FIX("StdinOnce", "false"),
+    ROW("Env", LIST_BRACKETS, env),
+    ROW("Cmd", LIST, cmd),
+    ROW("Image", TEXT, image),
+    ROW("Volumes", VOLUMES, mounts),
+    ROW("WorkingDir", TEXT, working_dir),
+    ROW("Entrypoint", ENTRYPOINT, entrypoint),
+    FIX("OnBuild", "null"),
+    ROW("Labels", MAP, labels),
+    ROW("StopSignal", TEXT_IF_SET, stop_signal),
+    ROW("StopTimeout", I64_IF_SET, stop_timeout),
+};
+
+static const struct field host_fields[] = {
+    ROW("Binds", BINDS, mounts),
+    FIX("ContainerIDFile", "\"\""),
+    FIX("LogConfig", "{\"Type\":\"json-file\",\"Config\":{}}"),
+    ROW("NetworkMode", TEXT, network_mode),
+    FIX("PortBindings", "{}"),
+    FIX("RestartPolicy", "{\"Name\":\"no\",\"MaximumRetryCount\":0}"),
+    ROW("AutoRemove", BOOL, auto_remove),
+    FIX("VolumeDriver", "\"\""),
+    FIX("VolumesFrom", "null"),
+    ROW("Mounts", MOUNTS, mounts),
+    ROW("CapAdd", LIST, cap_add),
+    ROW("CapDrop", LIST, cap_drop),
+    FIX("CgroupnsMode", "\"private\""),
+    ROW("Dns", LIST_BRACKETS, dns),
+    ROW("DnsOptions", LIST_BRACKETS, dns_options),
+    ROW("DnsSearch", LIST_BRACKETS, dns_search),
+    ROW("ExtraHosts", LIST, add_host),
+    ROW("GroupAdd", LIST, group_add),
+    FIX("IpcMode", "\"private\""),
+    FIX("Cgroup", "\"\""),
+    FIX("Links", "null"),
+    FIX("OomScoreAdj", "0"),
+    FIX("PidMode", "\"\""),
+    ROW("Privileged", BOOL, privileged),
+    FIX("PublishAllPorts", "false"),
+    ROW("ReadonlyRootfs", BOOL, readonly_rootfs),
+    ROW("SecurityOpt", LIST, security_opt),
+    ROW("Tmpfs", TMPFS, mounts),
+    FIX("UTSMode", "\"\""),
+    FIX("UsernsMode", "\"\""),
+    ROW("ShmSize", SHM_SIZE, shm_size),
+    ROW("Sysctls", MAP, sysctls),
+    FIX("Runtime", "\"hoy\""),
+    FIX("Isolation", "\"\""),
+    ROW("CpuShares", U64, cpu_shares),
+    ROW("Memory", I64, memory),
+    ROW("NanoCpus", I64, nano_cpus),
+    FIX("CgroupParent", "\"\""),
+    FIX("BlkioWeight", "0"),
+    FIX("BlkioWeightDevice", "[]"),
+    ROW("BlkioDeviceReadBps", RATES, read_bps),
+    ROW("BlkioDeviceWriteBps", RATES, write_bps),
+    FIX("BlkioDeviceReadIOps", "[]"),
+    FIX("BlkioDeviceWriteIOps", "[]"),
+    FIX("CpuPeriod", "0"),
+    FIX("CpuQuota", "0"),
+    FIX("CpuRealtimePeriod", "0"),
+    FIX("CpuRealtimeRuntime", "0"),
+    ROW("CpusetCpus", TEXT, cpuset_cpus),
+    FIX("CpusetMems", "\"\""),
+    FIX("Devices", "[]"),
+    FIX("DeviceCgroupRules", "null"),
+    FIX("DeviceRequests", "null"),
+    FIX("MemoryReservation", "0"),
+    ROW("MemorySwap", I64, memory_swap),
+    FIX("MemorySwappiness", "null"),
+    FIX("OomKillDisable", "null"),
+    ROW("Init", BOOL_IF_SET, init),
+    ROW("PidsLimit", I64_OR_NULL, pids_limit),
+    ROW("Ulimits", ULIMITS, ulimits),
+};
+
+// Mounts
+
+enum form { FORM_BIND, FORM_TMPFS, FORM_MOUNT };
+
+static enum form mount_form(const struct container_mount *mount) {
+    if (mount->anonymous || (mount->why && str_has_prefix(mount->why, "--mount"))) return FORM_MOUNT;
+    return mount->type == CONTAINER_MOUNT_TMPFS ? FORM_TMPFS : FORM_BIND;
+}
+
+static void bind_write(const struct container_mount *mount, struct json_writer *w) {
+    _cleanup_(str_finish)
+    struct str text = {0};
+    str_printf(&text, "%s:%s", mount->source ? mount->source : "", mount->target);
+    char mark = ':';
+    const char *words[] = {mount->readonly ? "ro" : NULL, mount->propagation,
+                           mount->volume_nocopy ? "nocopy" : NULL};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
+        if (!words[i]) continue;
+        str_add_char(&text, mark);
+        str_add(&text, words[i]);
+        mark = ',';
+    }
+    json_put_string(w, NULL, text.data);
+}
+
+static void bind_word(struct container_mount *mount, const char *word) {
+    if (str_eq(word, "ro"))
+        mount->readonly = true;
+    else if (str_eq(word, "nocopy"))
+        mount->volume_nocopy = true;
+    else if (!str_eq(word, "rw"))
+        mount->propagation = word;
+}
+
+// "source:target[:words]"; a source that is no path is a volume's name.
+static int bind_read(struct arena *arena, const char *text, struct container_mount *mount) {
+    char *source = arena_strdup(arena, text), *target = strchr(source, ':');
+    if (!target) return -1;
+    *target++ = 0;
+    char *words = strchr(target, ':');
+    if (words) *words++ = 0;
+    for (char *word = strtok_r(NULL, ",", &words); words && word; word = strtok_r(NULL, ",", &words))
+        bind_word(mount, word);
+    bool is_path = *source == '/';
+    *mount = (struct container_mount){
+        .type = is_path ? CONTAINER_MOUNT_BIND : CONTAINER_MOUNT_VOLUME,
+        .source = source,
+        .target = target,
+        .readonly = mount->readonly,
+        .create_source = is_path,
+        .propagation = mount->propagation,
+        .volume_nocopy = mount->volume_nocopy,
+        .why = arena_printf(arena, "--volume %s", text),
+    };
+    return *target == '/' ? 0 : -1;
+}
+
+static const char *const mount_types[] = {"bind", "volume", "tmpfs"};
+
+// "size=64m,mode=1777" as Docker's [["size","64m"],["mode","1777"]].
+static void tmpfs_options_write(const char *options, struct json_writer *w) {
+    _cleanup_(freep)
+    char *copy = xstrdup(options), *rest = copy;
+    json_begin_object(w, "TmpfsOptions");
+    json_begin_array(w, "Options");
+    for (char *word; (word = strsep(&rest, ","));) {
+        char *value = strchr(word, '=');
+        if (value) *value++ = 0;
+        json_begin_array(w, NULL);
+        json_put_string(w, NULL, word);
+        if (value) json_put_string(w, NULL, value);
+        json_end_array(w);
+    }
+    json_end_array(w);
+    json_end_object(w);
+}
+
+static const char *tmpfs_options_read(struct arena *arena, const struct json *options) {
+    _cleanup_(str_finish)
+    struct str text = {0};
+    for (size_t i = 0; i < json_length(options); i++) {
+        const struct json *pair = json_at(options, i);
+        const char *key = json_string(json_at(pair, 0)), *value = json_string(json_at(pair, 1));
+        if (!key) continue;
+        str_printf(&text, "%s%s%s%s", text.len ? "," : "", key, value ? "=" : "", value ? value : "");
+    }
+    return text.len ? arena_strdup(arena, text.data) : NULL;
+}
+
+static void mount_write(const struct container_mount *mount, struct json_writer *w) {
+    json_begin_object(w, NULL);
+    json_put_string(w, "Type", mount_types[mount->type]);
+    if (mount->source) json_put_string(w, "Source", mount->source);
+    json_put_string(w, "Target", mount->target);
+    if (mount->readonly) json_put_bool(w, "ReadOnly", true);
+    if (mount->type == CONTAINER_MOUNT_BIND &&
+        (mount->propagation || mount->non_recursive || mount->create_source)) {
+        json_begin_object(w, "BindOptions");
+        if (mount->propagation) json_put_string(w, "Propagation", mount->propagation);
+        if (mount->non_recursive) json_put_bool(w, "NonRecursive", true);
+        if (mount->create_source) json_put_bool(w, "CreateMountpoint", true);
+        json_end_object(w);
+    }
+    if (mount->type == CONTAINER_MOUNT_VOLUME && (mount->volume_nocopy || mount->anonymous)) {
+        json_begin_object(w, "VolumeOptions");
+        if (mount->volume_nocopy) json_put_bool(w, "NoCopy", true);
+        if (mount->anonymous) json_put_raw(w, "Labels", "{\"" ANONYMOUS_LABEL "\":\"\"}");
+        json_end_object(w);
+    }
+    if (mount->type == CONTAINER_MOUNT_TMPFS && mount->tmpfs_options)
+        tmpfs_options_write(mount->tmpfs_options, w);
+    json_end_object(w);
+}
+
+static int mount_read(struct arena *arena, const struct json *json, struct container_mount *mount) {
+    const struct json *bind = json_get(json, "BindOptions"), *volume = json_get(json, "VolumeOptions");
+    const char *type = json_get_string(json, "Type");
+    size_t n = 0;
+    while (n < ARRAY_SIZE(mount_types) && !str_eq(type, mount_types[n])) n++;
+    if (n == ARRAY_SIZE(mount_types) || !json_get_string(json, "Target")) return -1;
+    *mount = (struct container_mount){
+        .type = (enum container_mount_type)n,
+        .source = arena_strdup(arena, json_get_string(json, "Source")),
+        .target = arena_strdup(arena, json_get_string(json, "Target")),
+        .readonly = json_boolean(json_get(json, "ReadOnly")),
+        .propagation = arena_strdup(arena, json_get_string(bind, "Propagation")),
+        .non_recursive = json_boolean(json_get(bind, "NonRecursive")),
+        .create_source = json_boolean(json_get(bind, "CreateMountpoint")),
+        .volume_nocopy = json_boolean(json_get(volume, "NoCopy")),
+        .anonymous = json_get(json_get(volume, "Labels"), ANONYMOUS_LABEL) != NULL,
+        .tmpfs_options = tmpfs_options_read(arena, json_get(json_get(json, "TmpfsOptions"), "Options")),
+    };
+    mount->why =
+        mount->anonymous
+            ? "image Volumes"
+            : arena_printf(arena, "--mount type=%s,%s%s%starget=%s", type, mount->source ? "source=" : "",
+                           mount->source ? mount->source : "", mount->source ? "," : "", mount->target);
+    return 0;
+}
+
+// Writing
+
+static void list_write(const struct field *field, const struct strings *list, struct json_writer *w,
+                       bool null) {
+    if (null) return json_put_null(w, field->key);
+    json_begin_array(w, field->key);
+    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
+    json_end_array(w);
+}
+
+static void map_write(const char *key, const struct key_values *map, struct json_writer *w) {
+    json_begin_object(w, key);
+    for (size_t i = 0; i < map->count; i++) json_put_string(w, map->items[i].key, map->items[i].value);
+    json_end_object(w);
+}
+
+static void rates_write(const char *key, const struct rates *rates, struct json_writer *w) {
+    json_begin_array(w, key);
+    for (size_t i = 0; i < rates->count; i++) {
+        json_begin_object(w, NULL);
+        json_put_string(w, "Path", rates->items[i].path);
+        json_put_u64(w, "Rate", rates->items[i].rate);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+// "nofile" of RLIMIT_NOFILE.
+static const char *ulimit_name(int resource, char buffer[static 32]) {
+    const char *name = rlimit_name(resource), *rest = name ? str_after(name, "RLIMIT_") : NULL;
+    snprintf(buffer, 32, "%s", rest ? rest : "");
+    for (char *c = buffer; *c; c++)
+        if (*c >= 'A' && *c <= 'Z') *c = (char)(*c + 32);
+    return buffer;
+}
+
+// Docker's numbers are signed: -1 is unlimited.
+static void ulimits_write(const char *key, const struct ulimits *ulimits, struct json_writer *w) {
+    json_begin_array(w, key);
+    for (size_t i = 0; i < ulimits->count; i++) {
+        char name[32];
+        json_begin_object(w, NULL);
+        json_put_string(w, "Name", ulimit_name(ulimits->items[i].resource, name));
+        json_put_i64(w, "Hard", (int64_t)ulimits->items[i].hard);
+        json_put_i64(w, "Soft", (int64_t)ulimits->items[i].soft);
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static void binds_write(const struct container_config *config, const char *key, struct json_writer *w) {
+    bool any = false;
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        if (mount_form(&config->mounts.items[i]) != FORM_BIND) continue;
+        if (!any) json_begin_array(w, key);
+        any = true;
+        bind_write(&config->mounts.items[i], w);
+    }
+    if (any)
+        json_end_array(w);
+    else
+        json_put_null(w, key);
+}
+
+static void mounts_write(const struct container_config *config, enum form form, const char *key,
+                         struct json_writer *w) {
+    bool any = false;
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        const struct container_mount *mount = &config->mounts.items[i];
+        if (mount_form(mount) != form) continue;
+        if (!any && form == FORM_MOUNT) json_begin_array(w, key);
+        if (!any && form == FORM_TMPFS) json_begin_object(w, key);
+        any = true;
+        if (form == FORM_MOUNT)
+            mount_write(mount, w);
+        else
+            json_put_string(w, mount->target, mount->tmpfs_options ? mount->tmpfs_options : "");
+    }
+    if (any && form == FORM_MOUNT) json_end_array(w);
+    if (any && form == FORM_TMPFS) json_end_object(w);
+}
+
+static void volumes_write(const struct container_config *config, const char *key, struct json_writer *w) {
+    bool any = false;
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        if (!config->mounts.items[i].anonymous) continue;
+        if (!any) json_begin_object(w, key);
+        any = true;
+        json_put_raw(w, config->mounts.items[i].target, "{}");
+    }
+    if (any)
+        json_end_object(w);
+    else
+        json_put_null(w, key);
+}
+
+static void field_write(const struct container_config *config, const struct field *field,
+                        struct json_writer *w) {
+    const void *at = (const char *)config + field->at;
+    const char *text = *(const char *const *)at, *key = field->key;
+    const struct strings *list = at;
+    const struct spec_i64 *i64 = at;
+    const struct spec_u64 *u64 = at;
+    const uint64_t *size = at;
+    switch (field->kind) {
+    case TEXT: return json_put_string(w, key, text ? text : "");
+    case TEXT_IF_SET: return text ? json_put_string(w, key, text) : (void)0;
+    case BOOL: return json_put_bool(w, key, *(const bool *)at);
+    case BOOL_IF_SET: return *(const bool *)at ? json_put_bool(w, key, true) : json_put_null(w, key);
+    case LIST: return list_write(field, list, w, list->count == 0);
+    case LIST_BRACKETS: return list_write(field, list, w, false);
+    case ENTRYPOINT: return list_write(field, list, w, !config->has_entrypoint);
+    case MAP: return map_write(key, at, w);
+    case I64: return json_put_i64(w, key, i64->set ? i64->value : 0);
+    case I64_IF_SET: return i64->set ? json_put_i64(w, key, i64->value) : (void)0;
+    case I64_OR_NULL: return i64->set ? json_put_i64(w, key, i64->value) : json_put_null(w, key);
+    case U64: return json_put_u64(w, key, u64->set ? u64->value : 0);
+    case SHM_SIZE: return json_put_u64(w, key, *size ? *size : SHM_SIZE_DEFAULT);
+    case RATES: return rates_write(key, at, w);
+    case ULIMITS: return ulimits_write(key, at, w);
+    case VOLUMES: return volumes_write(config, key, w);
+    case BINDS: return binds_write(config, key, w);
+    case TMPFS: return mounts_write(config, FORM_TMPFS, key, w);
+    case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
+    case FIXED: return json_put_raw(w, key, field->text);
+    }
+}
+
+void container_config_write(const struct container_config *config, struct json_writer *w) {
+    json_begin_object(w, "Config");
+    for (size_t i = 0; i < ARRAY_SIZE(config_fields); i++) field_write(config, &config_fields[i], w);
+    json_end_object(w);
+    json_begin_object(w, "HostConfig");
+    for (size_t i = 0; i < ARRAY_SIZE(host_fields); i++) field_write(config, &host_fields[i], w);
+    json_end_object(w);
+}
+
+// Reading. Each returns 0, or -1 when the value is of another shape.
+
+struct reader {
+    struct arena *arena;
+    struct container_config *config;
+};
+
+static int list_read(struct reader *r, const struct json *json, struct strings *list) {
+    if (!json_is_array(json)) return -1;
+    for (size_t i = 0; i < json_length(json); i++) {
+        const char *item = json_string(json_at(json, i));
+        if (!item) return -1;
+        strings_add(r->arena, list, arena_strdup(r->arena, item));
+    }
+    return 0;
+}
+
+struct map_reader {
+    struct reader *reader;
+    struct key_values *map;
+};
+
+static int map_item_read(const char *key, const struct json *value, void *data) {
+    struct map_reader *m = data;
+    if (!json_string(value)) return -1;
+    *arena_push(m->reader->arena, m->map) = (struct spec_key_value){
+        .key = arena_strdup(m->reader->arena, key),
+        .value = arena_strdup(m->reader->arena, json_string(value)),
+    };
+    return 0;
+}
+
+static int map_read(struct reader *r, const struct json *json, struct key_values *map) {
+    struct map_reader m = {.reader = r, .map = map};
+    return json_is_object(json) ? json_each(json, map_item_read, &m) : -1;
+}
+
+static int rates_read(struct reader *r, const struct json *json, struct rates *rates) {
+    for (size_t i = 0; i < json_length(json); i++) {
+        const struct json *item = json_at(json, i);
+        struct device_rate *rate = arena_push(r->arena, rates);
+        rate->path = arena_strdup(r->arena, json_get_string(item, "Path"));
+        if (!rate->path || json_u64(json_get(item, "Rate"), &rate->rate)) return -1;
+    }
+    return json_is_array(json) ? 0 : -1;
+}
+
+static int ulimits_read(struct reader *r, const struct json *json, struct ulimits *ulimits) {
+    for (size_t i = 0; i < json_length(json); i++) {
+        const struct json *item = json_at(json, i);
+        const char *name = json_get_string(item, "Name");
+        int64_t hard = 0, soft = 0;
+        int resource = name ? rlimit_number(name) : -1;
+        if (resource < 0 || json_i64(json_get(item, "Hard"), &hard) ||
+            json_i64(json_get(item, "Soft"), &soft))
+            return -1;
+        *arena_push(r->arena, ulimits) =
+            (struct spec_rlimit){.resource = resource, .hard = (uint64_t)hard, .soft = (uint64_t)soft};
+    }
+    return json_is_array(json) ? 0 : -1;
+}
+
+static struct container_mount *mount_new(struct reader *r) {
+    return arena_push(r->arena, &r->config->mounts);
+}
+
+static int binds_read(struct reader *r, const struct json *json) {
+    for (size_t i = 0; i < json_length(json); i++) {
+        const char *text = json_string(json_at(json, i));
+        if (!text || bind_read(r->arena, text, mount_new(r))) return -1;
+    }
+    return json_is_array(json) ? 0 : -1;
+}
+
+static int mounts_read(struct reader *r, const struct json *json) {
+    for (size_t i = 0; i < json_length(json); i++)
+        if (mount_read(r->arena, json_at(json, i), mount_new(r))) return -1;
+    return json_is_array(json) ? 0 : -1;
+}
+
+static int tmpfs_item_read(const char *target, const struct json *options, void *data) {
+    struct reader *r = data;
+    const char *text = json_string(options);
+    if (!text) return -1;
+    *mount_new(r) = (struct container_mount){
+        .type = CONTAINER_MOUNT_TMPFS,
+        .target = arena_strdup(r->arena, target),
+        .tmpfs_options = *text ? arena_strdup(r->arena, text) : NULL,
+        .why = arena_printf(r->arena, "--tmpfs %s%s%s", target, *text ? ":" : "", text),
+    };
+    return 0;
+}
+
+static int text_read(struct reader *r, const struct json *json, const char **text) {
+    const char *value = json_string(json);
+    if (value && *value) *text = arena_strdup(r->arena, value);
+    return value ? 0 : -1;
+}
+
+static int i64_read(const struct json *json, bool zero_counts, struct spec_i64 *ret_value) {
+    if (json_i64(json, &ret_value->value)) return -1;
+    ret_value->set = zero_counts || ret_value->value != 0;
+    return 0;
+}
+
+static int u64_read(const struct json *json, struct spec_u64 *ret_value) {
+    if (json_u64(json, &ret_value->value)) return -1;
+    ret_value->set = ret_value->value != 0;
+    return 0;
+}
+
+static int field_read(struct reader *r, const struct field *field, const struct json *json) {
+    void *at = (char *)r->config + field->at;
+    switch (field->kind) {
+    case TEXT:
+    case TEXT_IF_SET: return text_read(r, json, at);
+    case BOOL:
+    case BOOL_IF_SET: *(bool *)at = json_boolean(json); return 0;
+    case ENTRYPOINT: r->config->has_entrypoint = true; return list_read(r, json, at);
+    case LIST:
+    case LIST_BRACKETS: return list_read(r, json, at);
+    case MAP: return map_read(r, json, at);
+    case I64: return i64_read(json, false, at);
+    case I64_IF_SET:
+    case I64_OR_NULL: return i64_read(json, true, at);
+    case U64: return u64_read(json, at);
+    case SHM_SIZE: return json_u64(json, at);
+    case RATES: return rates_read(r, json, at);
+    case ULIMITS: return ulimits_read(r, json, at);
+    case BINDS: return binds_read(r, json);
+    case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
+    case MOUNTS: return mounts_read(r, json);
+    case VOLUMES:
+    case FIXED: return 0;
+    }
+    return 0;
+}
+
+static int fields_read(struct reader *r, const struct field *fields, size_t count, const struct json *object,
+                       const char *name, struct err *err) {
+    for (size_t i = 0; i < count; i++) {
+        const struct json *value = json_get(object, fields[i].key);
+        if (json_is_null(value)) continue;
+        if (field_read(r, &fields[i], value))
+            return err_set(err, ERR_INVALID, 0, "%s.%s: %.100s is not what belongs there", name,
+                           fields[i].key, json_text(value));
+    }
+    return 0;
+}
+
+int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
+                          struct err *err) {
+    struct container_config config = {0};
+    struct reader r = {.arena = arena, .config = &config};
+    if (fields_read(&r, config_fields, ARRAY_SIZE(config_fields), json_get(json, "Config"), "Config", err) ||
+        fields_read(&r, host_fields, ARRAY_SIZE(host_fields), json_get(json, "HostConfig"), "HostConfig",
+                    err))
+        return -1;
+    *ret_config = config;
+    return 0;
+}
+
+// Merging
+
+static bool env_same_key(const char *a, const char *b) {
+    size_t n = strcspn(a, "=");
+    return n == strcspn(b, "=") && memcmp(a, b, n) == 0;
+}
+
+static bool env_has(const struct strings *env, const char *entry) {
+    for (size_t i = 0; i < env->count; i++)
+        if (env_same_key(env->items[i], entry)) return true;
+    return false;
+}
+
+static bool label_has(const struct container_config *config, const char *key) {
+    for (size_t i = 0; i < config->labels.count; i++)
+        if (str_eq(config->labels.items[i].key, key)) return true;
+    return false;
+}
+
+static bool target_has(const struct container_config *config, const char *target) {
+    for (size_t i = 0; i < config->mounts.count; i++)
+        if (str_eq(config->mounts.items[i].target, target)) return true;
+    return false;
+}
+
+// --entrypoint clears the image's command; else a command of the user's own replaces it.
+static void command_merge(const struct image_config *image, struct container_config *config) {
+    if (config->has_entrypoint) return;
+    if (!config->cmd.count) config->cmd = image->cmd;
+    config->entrypoint = image->entrypoint;
+    config->has_entrypoint = image->entrypoint.count > 0;
+}
+
+// An image's volume that nothing else is mounted over gets a name of its own.
+static void volumes_merge(struct arena *arena, const struct image_config *image,
+                          struct container_config *config) {
+    for (size_t i = 0; i < image->volumes.count; i++) {
+        const char *target = image->volumes.items[i];
+        if (*target != '/' || target_has(config, target)) continue;
+        *arena_push(arena, &config->mounts) = (struct container_mount){
+            .type = CONTAINER_MOUNT_VOLUME, .target = target, .why = "image Volumes"};
+    }
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        struct container_mount *mount = &config->mounts.items[i];
+        if (mount->type != CONTAINER_MOUNT_VOLUME || !str_empty(mount->source)) continue;
+        char *name = arena_alloc(arena, ID_SIZE);
+        id_random(name);
+        mount->source = name;
+        mount->anonymous = true;
+    }
+}
+
+void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,
+                            struct container_config *config) {
+    command_merge(image, config);
+    for (size_t i = 0; i < image->env.count; i++)
+        if (!env_has(&config->env, image->env.items[i]))
+            strings_add(arena, &config->env, image->env.items[i]);
+    for (size_t i = 0; i < image->labels.count; i++)
+        if (!label_has(config, image->labels.items[i].key))
+            *arena_push(arena, &config->labels) = image->labels.items[i];
+    if (str_empty(config->user)) config->user = image->user;
+    if (str_empty(config->working_dir)) config->working_dir = image->working_dir;
+    if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;
+    if (str_empty(config->network_mode)) config->network_mode = "bridge";
+    if (str_empty(config->hostname)) config->hostname = arena_strndup(arena, id, SHORT_ID);
+    volumes_merge(arena, image, config);
+}
