@@ -54,12 +54,14 @@ struct plan_blob {
     X(CGROUP_WRITE, cgroup_write, PLAN_HOST, write)      \
     X(CGROUP_DEVICES, cgroup_devices, PLAN_HOST, bpf)    \
     X(JOIN_PID, join_pid, PLAN_HOST, join)               \
+    X(TIME_OFFSETS, time_offsets, PLAN_HOST, text)       \
     X(CLONE, clone, PLAN_HOST, clone)                    \
     X(ID_MAP, id_map, PLAN_PARENT, id_map)               \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)             \
     X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)        \
     X(WAIT, wait, PLAN_CHILD, none)                      \
     X(JOIN, join, PLAN_CHILD, join)                      \
+    X(BECOME_ROOT, become_root, PLAN_CHILD, none)        \
     X(UNSHARE, unshare, PLAN_CHILD, unshare)             \
     X(LINK_UP, link_up, PLAN_CHILD, link)                \
     X(ADDRESS_ADD, address_add, PLAN_CHILD, address)     \

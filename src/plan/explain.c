@@ -1,0 +1,427 @@
+// SPDX-License-Identifier: Apache-2.0
+// A table of functions, one for each type of operation, puts an operation into words; the rest is columns:
+// side, time, words, cause. Long words are broken, so that the causes stand below each other.
+//
+// Names come from images and from people: control characters in them are shown, not sent to a terminal.
+#include "plan/explain.h"
+
+#include "base/macro.h"
+#include "base/str.h"
+#include "plan/words.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <linux/filter.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#define WORDS_WIDTH 64
+
+#define TEXT(s) plan_text(block, s)
+
+static void add_list(struct str *text, const struct plan_block *block, struct plan_list list,
+                     const char *separator, bool quoted) {
+    const char *s = plan_text(block, list.at), *before = "";
+    for (uint32_t i = 0; i < list.count; i++, s += strlen(s) + 1, before = separator) {
+        str_add(text, before);
+        if (quoted)
+            words_add_quoted(text, s);
+        else
+            str_add(text, s);
+    }
+}
+
+static void say_image_mount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    if (!op->image_mount.index) {
+        str_printf(t, "hold the image's %u layers", op->image_mount.layers.count);
+        return;
+    }
+    str_printf(t, "mount the image (its index and %u layer%s) at %s", op->image_mount.layers.count,
+               op->image_mount.layers.count == 1 ? "" : "s", TEXT(op->image_mount.target));
+}
+
+static void say_cgroup_create(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "make the cgroup %s", TEXT(op->path));
+}
+
+static void say_cgroup_write(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "write %s into %s", TEXT(op->write.value), TEXT(op->write.file));
+}
+
+static void say_cgroup_devices(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "filter device access in %s (%u instructions)", TEXT(op->bpf.path),
+               op->bpf.program.size / 8);
+}
+
+static void add_whose(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    words_add(t, op->join.flags, words_namespaces, ", ");
+    if (op->join.path)
+        str_printf(t, " namespace %s", TEXT(op->join.path));
+    else
+        str_printf(t, " namespace%s of process %d", op->join.flags & (op->join.flags - 1) ? "s" : "",
+                   op->join.pid);
+}
+
+static void say_join_pid(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "have the new process born in the ");
+    add_whose(t, block, op);
+}
+
+static void say_time_offsets(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "make a time namespace with clocks set off by ");
+    for (const char *c = TEXT(op->text); *c; c++)
+        if (*c != '\n')
+            str_add_char(t, *c);
+        else if (c[1])
+            str_add(t, ", ");
+}
+
+static void say_clone(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "start a process");
+    if (op->clone.flags) str_add(t, " in new namespaces: ");
+    words_add(t, op->clone.flags, words_namespaces, ", ");
+    if (op->clone.cgroup) str_printf(t, "; in the cgroup %s", TEXT(op->clone.cgroup));
+}
+
+// "0 100000 65536\n" as it stands in the file, a range a line.
+static void add_map(struct str *t, const char *name, const char *map) {
+    str_printf(t, "%s ", name);
+    for (; *map; map++)
+        if (*map != '\n')
+            str_add_char(t, *map);
+        else if (map[1])
+            str_add(t, ", ");
+}
+
+static void say_id_map(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "map the ids inside, outside, how many: ");
+    add_map(t, "users", TEXT(op->id_map.uid));
+    add_map(t, "; groups", TEXT(op->id_map.gid));
+}
+
+static void say_veth_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "join %s in the container with %s", TEXT(op->veth.peer), TEXT(op->veth.host));
+    if (op->veth.bridge) str_printf(t, " on the bridge %s", TEXT(op->veth.bridge));
+}
+
+static void say_cgroup_join(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    const char *path = TEXT(op->path), *file = strrchr(path, '/');
+    str_printf(t, "enter the cgroup %.*s", file ? (int)(file - path) : 0, path);
+}
+
+static void say_wait(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "wait for the parent to be done");
+}
+
+static void say_join(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "enter the ");
+    add_whose(t, block, op);
+}
+
+static void say_become_root(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "become root of the user namespace");
+}
+
+static void say_unshare(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_add(t, "take a new namespace: ");
+    words_add(t, op->unshare.flags, words_namespaces, ", ");
+}
+
+static void say_link_up(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "bring the interface %s up", TEXT(op->link.name));
+}
+
+static const char *address_text(const struct plan_op *op, char buffer[static INET6_ADDRSTRLEN]) {
+    const char *text = inet_ntop(op->address.family, op->address.bytes, buffer, INET6_ADDRSTRLEN);
+    return text ? text : "?";
+}
+
+static void say_address_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    char buffer[INET6_ADDRSTRLEN];
+    str_printf(t, "give %s the address %s/%u", TEXT(op->address.link), address_text(op, buffer),
+               op->address.prefix);
+}
+
+static void say_route_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    char buffer[INET6_ADDRSTRLEN];
+    str_printf(t, "route what goes elsewhere through %s", address_text(op, buffer));
+    (void)block;
+}
+
+static void say_hostname(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "give the container the hostname %s", TEXT(op->text));
+}
+
+static void say_domainname(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "give the container the NIS domain name %s", TEXT(op->text));
+}
+
+static void say_propagation(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_add(t, "keep mounts made from here on off the host (");
+    words_add(t, op->propagation.flags, words_propagation, ",");
+    str_add(t, ")");
+}
+
+static void say_root_overlay(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t,
+            op->overlay.upper ? "lay a writable layer over the image" : "mount the image's layers read-only");
+    if (op->overlay.options) str_printf(t, " (%s)", TEXT(op->overlay.options));
+    str_printf(t, ", at %s", TEXT(op->overlay.attach));
+}
+
+static void say_root_bind(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "take %s as the root file system", TEXT(op->root.path));
+}
+
+static void say_mount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    bool bind = op->mount.flags & MS_BIND;
+    _cleanup_(str_finish)
+    struct str options = {0};
+    words_add(&options, op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC), words_mount_flags, ",");
+    if (op->mount.options & PLAN_MOUNT_RECURSIVE_READONLY) str_add(&options, options.len ? ",rro" : "rro");
+    if (op->mount.propagation) {
+        if (options.len) str_add(&options, ",");
+        words_add(&options, op->mount.propagation, words_propagation, ",");
+    }
+    if (op->mount.data) str_printf(&options, "%s%s", options.len ? "," : "", TEXT(op->mount.data));
+    str_printf(t, "mount %s at %s", bind ? TEXT(op->mount.source) : TEXT(op->mount.type),
+               TEXT(op->mount.target));
+    if (options.len) str_printf(t, " (%s)", str_get(&options));
+}
+
+static void say_device(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    char type = S_ISBLK(op->device.mode) ? 'b' : S_ISFIFO(op->device.mode) ? 'p' : 'c';
+    str_printf(t, "%s %s (%c %u:%u, mode %04o",
+               op->device.bind ? "bind the host's device" : "make the device", TEXT(op->device.path), type,
+               op->device.major, op->device.minor, op->device.mode & 07777);
+    if (op->device.uid || op->device.gid) str_printf(t, ", of %u:%u", op->device.uid, op->device.gid);
+    str_add(t, ")");
+}
+
+static void say_symlink(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "link %s to %s", TEXT(op->link_to.path), TEXT(op->link_to.target));
+}
+
+static void say_console(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_add(t, op->console.controlling_only ? "make a terminal" : "make a terminal, and /dev/console of it");
+    if (op->console.rows) str_printf(t, " (%u by %u)", op->console.columns, op->console.rows);
+}
+
+static void say_sysctl(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "set /proc/sys/%s to %s", TEXT(op->write.file), TEXT(op->write.value));
+}
+
+static void say_readonly_path(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "make %s read-only", TEXT(op->path));
+}
+
+static void say_mask_path(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "hide %s", TEXT(op->path));
+}
+
+static void say_root_readonly(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "make the root read-only");
+}
+
+static void say_pivot_root(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "make it the root, and let go of the host's");
+}
+
+static void say_oom_score_adj(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "add %s to the score by which the OOM killer chooses", TEXT(op->text));
+}
+
+static void add_limit(struct str *t, uint64_t limit) {
+    if (limit == UINT64_MAX)
+        str_add(t, "unlimited");
+    else
+        str_printf(t, "%" PRIu64, limit);
+}
+
+static void say_rlimit(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    const char *name = words_rlimit(op->rlimit.resource);
+    str_printf(t, "limit %s to ", name ? name : "an unknown resource");
+    add_limit(t, op->rlimit.soft);
+    if (op->rlimit.hard == op->rlimit.soft) return;
+    str_add(t, ", at most ");
+    add_limit(t, op->rlimit.hard);
+}
+
+static void say_umask(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_printf(t, "set the umask to %04o", op->mode.mode);
+}
+
+static void say_bounding_caps(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_add(t, op->caps.bounding ? "give up all capabilities but " : "give up all capabilities");
+    words_add_caps(t, op->caps.bounding, "", ", ");
+}
+
+static void say_user(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    if (op->user.name)
+        str_printf(t, "become the user %s", TEXT(op->user.name));
+    else
+        str_printf(t, "become the user %u, of the group %u", op->user.uid, op->user.gid);
+    if (op->user.groups.count) str_add(t, ", and of ");
+    add_list(t, block, op->user.groups, ", ", false);
+}
+
+static void say_workdir(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "go to %s", TEXT(op->workdir.path));
+}
+
+static const struct plan_op *find_op(const struct plan_block *block, enum plan_op_type type) {
+    const struct plan_op *ops = (const struct plan_op *)(block + 1);
+    for (uint32_t i = 0; i < block->count; i++)
+        if (ops[i].type == type) return &ops[i];
+    return NULL;
+}
+
+// As a rule the sets are those that the bounding set was cut to: no need to list them again.
+static void say_caps(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    const struct plan_op *bounding = find_op(block, PLAN_BOUNDING_CAPS);
+    uint64_t permitted = op->caps.permitted;
+    if (!permitted) {
+        str_add(t, "keep no capability");
+    } else if (bounding && bounding->caps.bounding == permitted) {
+        str_add(t, "have just those capabilities");
+    } else {
+        str_add(t, "have the capabilities ");
+        words_add_caps(t, permitted, "", ", ");
+    }
+    if (op->caps.effective != permitted) {
+        str_add(t, op->caps.effective ? ", in effect " : ", none in effect");
+        words_add_caps(t, op->caps.effective, "", ", ");
+    }
+    if (op->caps.ambient) str_add(t, ", kept over exec ");
+    words_add_caps(t, op->caps.ambient, "", ", ");
+}
+
+static void say_no_new_privs(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "never gain a privilege again, as by a setuid program");
+}
+
+static void say_seccomp(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_printf(t, "filter system calls (%zu instructions)",
+               op->bpf.program.size / sizeof(struct sock_filter));
+}
+
+static void say_init(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "have hoy's small init as process 1");
+}
+
+static void say_exec(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "run ");
+    add_list(t, block, op->exec.argv, " ", true);
+}
+
+static void (*const say[PLAN_OP_COUNT])(struct str *, const struct plan_block *, const struct plan_op *) = {
+#define X(NAME, name, side, member) [PLAN_##NAME] = say_##name,
+    PLAN_OPS(X)
+#undef X
+};
+
+// Columns
+
+static size_t width_of(const char *s, size_t bytes) {
+    size_t width = 0;
+    for (size_t i = 0; i < bytes; i++) width += ((unsigned char)s[i] & 0xc0) != 0x80;
+    return width;
+}
+
+static void show_controls(const char *raw, struct str *ret_text) {
+    for (; *raw; raw++)
+        if ((unsigned char)*raw < ' ' || *raw == 0x7f)
+            str_printf(ret_text, "\\x%02x", (unsigned char)*raw);
+        else
+            str_add_char(ret_text, *raw);
+}
+
+// How many bytes of the text stand on the next line: up to the last space that fits, or the first that does
+// not when a word is longer than the line.
+static size_t line_length(const char *text) {
+    size_t fits = 0, i = 0;
+    for (;; i++) {
+        if (text[i] && text[i] != ' ') continue;
+        if (width_of(text, i) > WORDS_WIDTH && fits) return fits;
+        fits = i;
+        if (!text[i] || width_of(text, i) > WORDS_WIDTH) return fits;
+    }
+}
+
+static void print_line(FILE *out, const char *head, const char *words, size_t length, const char *tail) {
+    fprintf(out, "%s%.*s", head, (int)length, words);
+    if (*tail) {
+        size_t width = width_of(words, length);
+        fprintf(out, "%*s  %s", width < WORDS_WIDTH ? (int)(WORDS_WIDTH - width) : 0, "", tail);
+    }
+    fputc('\n', out);
+}
+
+static const char *const sides[] = {
+    [PLAN_HOST] = "host", [PLAN_PARENT] = "parent", [PLAN_CHILD] = "child", [PLAN_INSIDE] = "inside"};
+
+static void print_op(FILE *out, const struct plan_block *block, const struct plan_op *op) {
+    _cleanup_(str_finish)
+    struct str raw = {0}, words = {0}, tail = {0};
+    say[op->type](&raw, block, op);
+    show_controls(str_get(&raw), &words);
+    show_controls(TEXT(op->why), &tail);
+    char head[40], time[16] = "";
+    // The time of what became the container's own command nobody could take.
+    if (op->time_ns) snprintf(time, sizeof time, "%u", (op->time_ns + 500) / 1000);
+    const char *side = op->side < ARRAY_SIZE(sides) ? sides[op->side] : "?";
+    snprintf(head, sizeof head, "%-6s %7s  ", side, time);
+
+    const char *at = str_get(&words), *last = str_get(&tail);
+    do {
+        size_t length = line_length(at);
+        print_line(out, head, at, length, last);
+        at += length;
+        at += *at == ' ';
+        snprintf(head, sizeof head, "%-6s %7s    ", "", "");
+        last = "";
+    } while (*at);
+    if (op->state == PLAN_FAILED) fprintf(out, "%sFAILED: %s\n", head, strerror(abs(op->result)));
+}
+
+static void print_total(FILE *out, const struct plan_block *block) {
+    const struct plan_op *ops = (const struct plan_op *)(block + 1);
+    uint64_t total[4] = {0};
+    uint32_t not_done = 0;
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (ops[i].side < ARRAY_SIZE(total)) total[ops[i].side] += ops[i].time_ns;
+        not_done += ops[i].state == PLAN_PENDING;
+    }
+    uint64_t child = total[PLAN_CHILD] + total[PLAN_INSIDE], parent = total[PLAN_PARENT];
+    if (not_done == block->count) {
+        fprintf(out, "%-6s %7s  %u operations, none of them done\n", "", "", block->count);
+        return;
+    }
+    // Parent and child work at the same time.
+    uint64_t all = total[PLAN_HOST] + (child > parent ? child : parent);
+    fprintf(out, "%-6s %7" PRIu64 "  µs for %u operations (the parent's %" PRIu64 " beside the child's)\n",
+            "total", (all + 500) / 1000, block->count - not_done, (parent + 500) / 1000);
+    if (not_done) fprintf(out, "%-6s %7s  %u operations not reached\n", "", "", not_done);
+}
+
+void plan_explain(struct plan_block *block, FILE *out) {
+    fprintf(out, "side        µs  %-*s  because of\n", WORDS_WIDTH, "what");
+    for (uint32_t i = 0; i < block->count; i++) print_op(out, block, &plan_ops(block)[i]);
+    print_total(out, block);
+}
