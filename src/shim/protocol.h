@@ -5,11 +5,16 @@
 // The first client of `run` and `exec` has its end of a socketpair from birth; later ones connect to
 // <runroot>/containers/<id>/shim.sock. Any number may be connected; each gets all output from then on, unless
 // it says otherwise with HELLO. Everyone's input goes to the container.
+//
+// A client may have sent at most SHIM_STDIN_WINDOW bytes of input that the container has not taken yet; the
+// shim says with STDIN_TAKEN what it took. So a shim never has to stop reading from a client, and a RESIZE or
+// SIGNAL is never stuck behind input that nobody reads. A client that breaks a rule is disconnected.
 #pragma once
 
 #include <stdint.h>
 
-#define SHIM_FRAME_MAX 16384
+#define SHIM_FRAME_MAX    16384
+#define SHIM_STDIN_WINDOW 65536
 
 enum shim_frame_type {
     // client to shim
@@ -18,11 +23,13 @@ enum shim_frame_type {
     SHIM_RESIZE,    // struct shim_size
     SHIM_SIGNAL,    // uint32_t: a signal for the container's pid 1 (or the exec'd process)
     // shim to client
-    SHIM_STARTED = 32, // uint32_t: the container's pid on the host; the command is being executed
-    SHIM_FAILED,       // struct err: the start failed, everything is undone; nothing follows
-    SHIM_STDOUT,       // bytes
-    SHIM_STDERR,       // bytes
-    SHIM_EXITED,       // struct shim_exit: it ended, all its output was sent, everything is undone
+    SHIM_STARTED = 32, // uint32_t: the container's pid on the host; the command is being executed. The first
+                       // frame for later clients, too
+    SHIM_FAILED,      // struct err: the start failed, everything is undone; nothing follows
+    SHIM_STDOUT,      // bytes
+    SHIM_STDERR,      // bytes
+    SHIM_EXITED,      // struct shim_exit: it ended, all its output was sent, everything is undone
+    SHIM_STDIN_TAKEN, // uint32_t: this many bytes more of this client's input were taken
 };
 
 struct shim_frame {
@@ -31,7 +38,9 @@ struct shim_frame {
 };
 
 struct shim_hello {
-    uint8_t want_stdout, want_stderr, reserved[6];
+    uint8_t want_stdout, want_stderr;
+    uint8_t owns_stdin; // from the first client (`run -i`): when it goes, the container's standard input ends
+    uint8_t reserved[5];
 };
 
 struct shim_size {

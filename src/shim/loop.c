@@ -1,0 +1,273 @@
+// SPDX-License-Identifier: Apache-2.0
+// Output is read only while every client that wants it has room for all that one read may bring: a slow
+// client slows the container down, as a slow pipe does, instead of filling memory. Clients are always read
+// from; the window of the protocol bounds what they may have sent. So no two floods can lock each other.
+//
+// When the process has ended there is nobody left to slow down, and the clients' buffers have room for what
+// the pipes still hold.
+#include "shim/loop.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/macro.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+// How long a client that takes nothing may hold up the end of a container. The first one is somebody's `hoy
+// run`, perhaps with a pager behind it: it may take as long as it lives.
+#define STUCK_MS 5000
+
+// Pipes hold less than this. Who holds them open beyond the end (a process outside of the pid namespace) and
+// never stops to write is not listened to for ever.
+#define DRAIN_MAX (16u << 20)
+
+enum { AT_SIGNALS, AT_LISTEN, AT_STDOUT, AT_STDERR, AT_INPUT, AT_PEERS, AT_COUNT = AT_PEERS + SHIM_PEERS };
+
+static struct shim *the_shim; // for the requests of peers
+static uint8_t block[PEER_BLOCK];
+
+void shim_signals(sigset_t *ret_set) {
+    static const int wanted[] = {SIGCHLD, SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2,
+                                 SIGPIPE, SIGALRM, SIGTSTP, SIGTTIN, SIGTTOU, SIGCONT, SIGWINCH};
+    sigemptyset(ret_set);
+    for (size_t i = 0; i < ARRAY_SIZE(wanted); i++) sigaddset(ret_set, wanted[i]);
+}
+
+void shim_add_peer(struct shim *shim, int fd, bool first) {
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
+        if (!peer_free(p)) continue;
+        peer_init(p, fd, first);
+        uint32_t pid = (uint32_t)shim->pid;
+        peer_send(p, SHIM_STARTED, &pid, sizeof pid);
+        return;
+    }
+    close(fd);
+}
+
+// Requests of clients
+
+static void send_signal(int number) {
+    syscall(SYS_pidfd_send_signal, the_shim->pidfd, number, NULL, 0);
+}
+
+static void resize(struct shim_size size) {
+    struct winsize window = {.ws_row = size.rows, .ws_col = size.columns};
+    if (the_shim->terminal && the_shim->output[0] >= 0) ioctl(the_shim->output[0], TIOCSWINSZ, &window);
+}
+
+static void input_end(struct peer *peer) {
+    if (peer->first) the_shim->input_ending = true;
+}
+
+static const struct peer_requests requests = {
+    .input_end = input_end, .resize = resize, .signal = send_signal};
+
+// The process
+
+static void reap(struct shim *shim) {
+    siginfo_t info;
+    for (;;) {
+        info.si_pid = 0;
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) || !info.si_pid) return;
+        if (info.si_pid != shim->pid) continue; // an orphan that became ours
+        shim->ended = true;
+        shim->drain_left = DRAIN_MAX;
+        shim->exit.status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+        shim->exit.exited_ns = clock_wall_ns();
+    }
+}
+
+static void take_signals(struct shim *shim) {
+    struct signalfd_siginfo info;
+    while (read(shim->signals, &info, sizeof info) == sizeof info) {
+        int number = (int)info.ssi_signo;
+        if (number == SIGCHLD) continue;
+        if (number == SIGTERM || (shim->forward_signals && number != SIGPIPE)) send_signal(number);
+    }
+    reap(shim);
+}
+
+// Output
+
+static bool wants_output(const struct peer *p) {
+    return peer_present(p) && (p->wants[0] || p->wants[1]);
+}
+
+// How much may be read now. While the container runs, clients take a block before the next one is read.
+static size_t output_room(const struct shim *shim) {
+    size_t room = PEER_BLOCK;
+    for (const struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
+        if (!wants_output(p)) continue;
+        if (!shim->ended && queue_used(&p->send)) return 0;
+        if (peer_room(p) < room) room = peer_room(p);
+    }
+    return room;
+}
+
+static void end_output(struct shim *shim, int stream) {
+    json_log_end(&shim->log, (enum json_log_stream)stream, clock_wall_ns());
+    if (shim->input == shim->output[stream]) shim->input = -1;
+    fd_closep(&shim->output[stream]);
+}
+
+static void take_output(struct shim *shim, int stream) {
+    size_t room = output_room(shim);
+    if (!room) return;
+    ssize_t n = read(shim->output[stream], block, room);
+    if (n < 0 && errno == EINTR) return;
+    // Nothing more after the end: whoever else still holds the pipe is not waited for.
+    if (n < 0 && errno == EAGAIN && !shim->ended) return;
+    if (n <= 0 || (shim->ended && (size_t)n > shim->drain_left)) return end_output(shim, stream);
+    if (shim->ended) shim->drain_left -= (size_t)n;
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++)
+        if (peer_present(p) && p->wants[stream])
+            peer_output(p, stream ? SHIM_STDERR : SHIM_STDOUT, block, (size_t)n);
+    json_log_add(&shim->log, (enum json_log_stream)stream, block, (size_t)n, clock_wall_ns());
+}
+
+// Input
+
+static bool input_waiting(const struct shim *shim) {
+    for (const struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++)
+        if (queue_used(&p->input)) return true;
+    return false;
+}
+
+static void close_input(struct shim *shim) {
+    if (shim->input != shim->output[0]) fd_closep(&shim->input);
+    shim->input = -1;
+}
+
+static void put_input(struct shim *shim) {
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
+        size_t waiting = queue_used(&p->input);
+        if (!waiting) continue;
+        ssize_t n = shim->input < 0 ? (ssize_t)waiting : write(shim->input, queue_head(&p->input), waiting);
+        if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+        if (n < 0) { // nobody reads any more
+            close_input(shim);
+            n = (ssize_t)waiting;
+        }
+        queue_drop(&p->input, (size_t)n);
+        peer_input_taken(p, (size_t)n);
+        if ((size_t)n < waiting) return;
+    }
+}
+
+// The end of input comes after the last of it, also when its owner just went away.
+static void end_input(struct shim *shim) {
+    if (shim->input < 0 || shim->terminal) return;
+    bool owner_gone = !peer_present(shim->peers) && shim->peers->owns_stdin;
+    if ((shim->input_ending || owner_gone) && !queue_used(&shim->peers->input)) close_input(shim);
+}
+
+// The loop
+
+static void take_clients(struct shim *shim) {
+    for (;;) {
+        bool room = false;
+        for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) room |= peer_free(p);
+        if (!room) return;
+        int fd = accept4(shim->listen, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0) return;
+        shim_add_peer(shim, fd, false);
+    }
+}
+
+static void poll_set(struct shim *shim, struct pollfd *polls) {
+    bool room = output_room(shim) > 0, full = true;
+    polls[AT_SIGNALS] = (struct pollfd){.fd = shim->signals, .events = POLLIN};
+    polls[AT_STDOUT] = (struct pollfd){.fd = room ? shim->output[0] : -1, .events = POLLIN};
+    polls[AT_STDERR] = (struct pollfd){.fd = room ? shim->output[1] : -1, .events = POLLIN};
+    polls[AT_INPUT] = (struct pollfd){.fd = input_waiting(shim) ? shim->input : -1, .events = POLLOUT};
+    for (int i = 0; i < SHIM_PEERS; i++) {
+        struct peer *p = &shim->peers[i];
+        short events = (short)(POLLIN | (queue_used(&p->send) ? POLLOUT : 0));
+        polls[AT_PEERS + i] = (struct pollfd){.fd = p->fd, .events = events};
+        full = full && !peer_free(p);
+    }
+    polls[AT_LISTEN] = (struct pollfd){.fd = full ? -1 : shim->listen, .events = POLLIN};
+}
+
+static void serve_peers(struct shim *shim, const struct pollfd *polls) {
+    for (int i = 0; i < SHIM_PEERS; i++) {
+        struct peer *p = &shim->peers[i];
+        short events = polls[AT_PEERS + i].revents;
+        if (!events || p->fd != polls[AT_PEERS + i].fd) continue;
+        if (events & POLLOUT) peer_flush(p);
+        if (peer_present(p) && events & (POLLIN | POLLHUP | POLLERR)) peer_receive(p, &requests);
+    }
+}
+
+static void serve_output(struct shim *shim, const struct pollfd *polls) {
+    static int turn; // a flood on one stream does not silence the other
+    turn ^= 1;
+    for (int i = 0; i < 2; i++) {
+        int stream = i ^ turn;
+        bool ready = polls[AT_STDOUT + stream].revents || shim->ended;
+        if (shim->output[stream] >= 0 && ready) take_output(shim, stream);
+    }
+}
+
+// Who takes nothing although there is something to take. The first client is asked for by name.
+static void drop_stuck(struct shim *shim) {
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++)
+        if (peer_present(p) && !p->first && queue_used(&p->send)) peer_drop(p);
+}
+
+static bool output_open(const struct shim *shim) {
+    return shim->output[0] >= 0 || shim->output[1] >= 0;
+}
+
+void shim_loop(struct shim *shim) {
+    the_shim = shim;
+    reap(shim);
+    while (!shim->ended || output_open(shim)) {
+        struct pollfd polls[AT_COUNT];
+        poll_set(shim, polls);
+        // After the end a read says what there is; poll only when the clients have to make room first.
+        int timeout = !shim->ended ? -1 : output_room(shim) ? 0 : STUCK_MS;
+        int n = poll(polls, AT_COUNT, timeout);
+        if (n < 0) continue;
+        if (n == 0 && timeout == STUCK_MS) drop_stuck(shim);
+        if (polls[AT_SIGNALS].revents) take_signals(shim);
+        if (polls[AT_LISTEN].revents) take_clients(shim);
+        serve_peers(shim, polls);
+        if (polls[AT_INPUT].revents || (shim->input < 0 && input_waiting(shim))) put_input(shim);
+        end_input(shim);
+        serve_output(shim, polls);
+    }
+}
+
+static bool sends_waiting(const struct shim *shim) {
+    for (const struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++)
+        if (peer_present(p) && queue_used(&p->send)) return true;
+    return false;
+}
+
+bool shim_say_exited(struct shim *shim) {
+    if (shim->listen >= 0) take_clients(shim);
+    fd_closep(&shim->listen);
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
+        if (!peer_present(p)) continue;
+        peer_send(p, SHIM_EXITED, &shim->exit, sizeof shim->exit);
+    }
+    while (sends_waiting(shim)) {
+        struct pollfd polls[AT_COUNT];
+        poll_set(shim, polls);
+        for (int i = 0; i < AT_PEERS; i++) polls[i].fd = -1;
+        int n = poll(polls, AT_COUNT, STUCK_MS);
+        if (n == 0)
+            drop_stuck(shim);
+        else if (n > 0)
+            serve_peers(shim, polls);
+    }
+    return peer_present(shim->peers) && shim->peers->first;
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// A client, as the shim sees it: a socket and three buffers of fixed size, in static memory whose pages exist
+// only while they are used. Nothing that a client sends or fails to read can do more than have it
+// disconnected.
+#pragma once
+
+#include "shim/protocol.h"
+#include "shim/queue.h"
+
+// One read of output. A client that has nothing waiting always has room for a block of it, and beyond that
+// for what two pipes still hold when the container has ended.
+#define PEER_BLOCK 65536
+#define PEER_SEND  (PEER_BLOCK * 3 + 4096)
+
+struct peer {
+    int fd;     // -1: this place is free
+    bool first; // the one that the shim was born with
+    bool owns_stdin;
+    bool wants[2]; // stdout, stderr
+    bool exit_sent;
+    uint32_t taken; // of its input, and not said yet
+    struct queue send, receive, input;
+    uint8_t input_bytes[SHIM_STDIN_WINDOW];
+    uint8_t receive_bytes[sizeof(struct shim_frame) + SHIM_FRAME_MAX], send_bytes[PEER_SEND];
+};
+
+// What a frame asks for, handed to the one who can do it.
+struct peer_requests {
+    void (*input_end)(struct peer *peer);
+    void (*resize)(struct shim_size size);
+    void (*signal)(int number);
+};
+
+void peer_init(struct peer *peer, int fd, bool first); // takes the descriptor, and makes it non-blocking
+// Ends the connection. Input that was received whole still goes to the container.
+void peer_drop(struct peer *peer);
+
+static inline bool peer_present(const struct peer *peer) {
+    return peer->fd >= 0;
+}
+static inline bool peer_free(const struct peer *peer) {
+    return peer->fd < 0 && !queue_used(&peer->input);
+}
+
+// How much output it could take now.
+size_t peer_room(const struct peer *peer);
+
+// Queues a frame, or sends it when nothing waits. Drops the peer when its connection is broken.
+void peer_send(struct peer *peer, enum shim_frame_type type, const void *bytes, size_t size);
+// Output, in as many frames as it takes. size is at most peer_room().
+void peer_output(struct peer *peer, enum shim_frame_type type, const uint8_t *bytes, size_t size);
+// The socket can be written.
+void peer_flush(struct peer *peer);
+// The socket can be read: input goes to peer->input, the rest to the requests.
+void peer_receive(struct peer *peer, const struct peer_requests *requests);
+// size bytes of its input were written to the container, or thrown away because nobody reads it.
+void peer_input_taken(struct peer *peer, size_t size);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// For tests: a shim program on a plan of one command, with files of its own.
+#pragma once
+
+#include "plan/plan.h"
+#include "shim/client.h"
+
+struct rig {
+    char folder[64]; // holds "plan", "log", "exit", "sock"
+    int dir;
+    int client; // the first client's socket
+    pid_t shim;
+};
+
+struct rig_options {
+    enum plan_stdio stdio;
+    bool keep_stdin, is_exec, no_client;
+    const char *on_exit; // a program
+    const char *script;  // for /bin/sh -c; or:
+    const char *program; // without arguments
+};
+
+void rig_start(struct rig *rig, const struct rig_options *options);
+int rig_connect(struct rig *rig);
+int rig_wait(struct rig *rig); // the shim's wait status
+void rig_finish(struct rig *rig);
+char *rig_read(struct rig *rig, const char *name); // the caller frees; NULL when there is none
