@@ -45,9 +45,18 @@ int image_plan_rootfs(struct store *store, const struct image *image, const char
                       bool throw_away, struct plan *plan, struct err *err);
 
 // Removes a name; and with the last name the image, its index and every layer that no other image has.
-// Calls removed("Untagged: …" or "Deleted: …") for what went. A container that uses the image is a conflict.
+// Calls removed("Untagged: …" or "Deleted: …") for what went. A container that uses the image is a conflict;
+// with force the name goes, and the image stays for the container.
 int image_remove(struct store *store, const char *name, bool force,
                  void (*removed)(const char *line, void *data), void *data, struct err *err);
+
+// Finishes the removals that were killed half way. Cheap when there is none.
+//
+// Files and rows stay together by one rule. What makes a layer or an index renames its file into place inside
+// the transaction (db_begin to db_commit) that inserts the row and that looked whether there is one. What
+// removes them deletes the rows first, and takes the files away inside a later transaction that sees no row:
+// <root>/tmp/remove-*/list says which, written before the rows went.
+int image_recover(struct store *store, struct err *err);
 
 // Pull: runs the fetch worker, shows progress on out (a bar a layer when tty), and puts the verified image
 // into the store. Interruptible: SIGINT and SIGTERM end the worker and leave nothing.

@@ -29,9 +29,7 @@ const char *plan_op_name(enum plan_op_type type) {
 }
 
 void plan_init(struct plan *plan) {
-    *plan = (struct plan){
-        .head = {.magic = PLAN_MAGIC, .failed = -1}
-    };
+    *plan = (struct plan){.head = {.magic = PLAN_MAGIC, .failed = -1}};
     plan_bytes(plan, "", 1); // offset 0 is the empty string
 }
 
@@ -140,4 +138,10 @@ void plan_list_get(const struct plan_block *block, struct plan_list list, const 
     const char *s = plan_text(block, list.at);
     for (uint32_t i = 0; i < list.count; i++, s += strlen(s) + 1) ret_items[i] = s;
     ret_items[list.count] = NULL;
+}
+
+const char **plan_list_items(const struct plan_block *block, struct plan_list list) {
+    const char **items = xmalloc((list.count + 1) * sizeof *items);
+    plan_list_get(block, list, items);
+    return items;
 }

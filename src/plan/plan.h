@@ -228,16 +228,15 @@ struct plan_block {
     uint32_t magic;
     uint32_t size; // of the whole block
     uint32_t count;
-    uint32_t strings; // offset of the strings from the head
-    plan_str id;      // the container's (or exec's)
-    plan_str hoy;     // argv for the command that cleans up after a detached --rm: list below
-    struct plan_list on_exit;
-    uint8_t stdio;         // enum plan_stdio
-    uint8_t keep_stdin;    // -i: else the container reads /dev/null
-    uint8_t is_exec;       // into a container that runs: its end kills nothing else
-    uint8_t has_init_shim; // unused by readers; the INIT operation says it
-    plan_str oom_file;     // where the kernel counts OOM kills, read when the container has ended
-    char boot_id[40];      // the record is void after a reboot
+    uint32_t strings;         // offset of the strings from the head
+    plan_str id;              // the container's (or exec's)
+    struct plan_list on_exit; // argv of what the shim executes at its end when nobody listened
+    uint8_t stdio;            // enum plan_stdio
+    uint8_t keep_stdin;       // -i: else the container reads /dev/null
+    uint8_t is_exec;          // into a container that runs: its end kills nothing else
+    uint8_t has_init_shim;    // unused by readers; the INIT operation says it
+    plan_str oom_file;        // where the kernel counts OOM kills, read when the container has ended
+    char boot_id[40];         // the record is void after a reboot
     // Written by the executor:
     int32_t pid;      // the child, in the host's numbers; 0 before the clone
     int32_t failed;   // index of the operation that failed, or -1
@@ -284,7 +283,9 @@ static inline const char *plan_text(const struct plan_block *block, plan_str s) 
 static inline const void *plan_data(const struct plan_block *block, struct plan_blob blob) {
     return (const char *)block + block->strings + blob.at;
 }
-// The strings of a list into an array of count + 1 (the last is NULL).
+// The strings of a list into an array of count + 1 (the last is NULL); or into a new one that the caller
+// frees.
 void plan_list_get(const struct plan_block *block, struct plan_list list, const char **ret_items);
+const char **plan_list_items(const struct plan_block *block, struct plan_list list);
 // "MOUNT", "PIVOT_ROOT" …
 const char *plan_op_name(enum plan_op_type type);

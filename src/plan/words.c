@@ -13,46 +13,35 @@
 #endif
 
 const struct word words_namespaces[] = {
-    {CLONE_NEWUSER,   "user"  },
-    {CLONE_NEWPID,    "pid"   },
-    {CLONE_NEWNET,    "net"   },
-    {CLONE_NEWNS,     "mount" },
-    {CLONE_NEWUTS,    "uts"   },
-    {CLONE_NEWIPC,    "ipc"   },
-    {CLONE_NEWCGROUP, "cgroup"},
-    {CLONE_NEWTIME,   "time"  },
-    {0,               NULL    }
-};
+    {CLONE_NEWUSER, "user"},     {CLONE_NEWPID, "pid"},   {CLONE_NEWNET, "net"},
+    {CLONE_NEWNS, "mount"},      {CLONE_NEWUTS, "uts"},   {CLONE_NEWIPC, "ipc"},
+    {CLONE_NEWCGROUP, "cgroup"}, {CLONE_NEWTIME, "time"}, {0, NULL}};
 
-const struct word words_mount_flags[] = {
-    {MS_RDONLY,      "ro"         },
-    {MS_NOSUID,      "nosuid"     },
-    {MS_NODEV,       "nodev"      },
-    {MS_NOEXEC,      "noexec"     },
-    {MS_SYNCHRONOUS, "sync"       },
-    {MS_DIRSYNC,     "dirsync"    },
-    {MS_MANDLOCK,    "mand"       },
-    {MS_NOSYMFOLLOW, "nosymfollow"},
-    {MS_NOATIME,     "noatime"    },
-    {MS_NODIRATIME,  "nodiratime" },
-    {MS_RELATIME,    "relatime"   },
-    {MS_STRICTATIME, "strictatime"},
-    {MS_LAZYTIME,    "lazytime"   },
-    {MS_SILENT,      "silent"     },
-    {0,              NULL         }
-};
+const struct word words_mount_flags[] = {{MS_RDONLY, "ro"},
+                                         {MS_NOSUID, "nosuid"},
+                                         {MS_NODEV, "nodev"},
+                                         {MS_NOEXEC, "noexec"},
+                                         {MS_SYNCHRONOUS, "sync"},
+                                         {MS_DIRSYNC, "dirsync"},
+                                         {MS_MANDLOCK, "mand"},
+                                         {MS_NOSYMFOLLOW, "nosymfollow"},
+                                         {MS_NOATIME, "noatime"},
+                                         {MS_NODIRATIME, "nodiratime"},
+                                         {MS_RELATIME, "relatime"},
+                                         {MS_STRICTATIME, "strictatime"},
+                                         {MS_LAZYTIME, "lazytime"},
+                                         {MS_SILENT, "silent"},
+                                         {0, NULL}};
 
-const struct word words_propagation[] = {
-    {MS_PRIVATE | MS_REC,    "rprivate"   },
-    {MS_SLAVE | MS_REC,      "rslave"     },
-    {MS_SHARED | MS_REC,     "rshared"    },
-    {MS_UNBINDABLE | MS_REC, "runbindable"},
-    {MS_PRIVATE,             "private"    },
-    {MS_SLAVE,               "slave"      },
-    {MS_SHARED,              "shared"     },
-    {MS_UNBINDABLE,          "unbindable" },
-    {0,                      NULL         }
-};
+const struct word words_propagation[] = {{MS_PRIVATE | MS_REC, "rprivate"},
+                                         {MS_SLAVE | MS_REC, "rslave"},
+                                         {MS_SHARED | MS_REC, "rshared"},
+                                         {MS_UNBINDABLE | MS_REC, "runbindable"},
+                                         {MS_PRIVATE, "private"},
+                                         {MS_SLAVE, "slave"},
+                                         {MS_SHARED, "shared"},
+                                         {MS_UNBINDABLE, "unbindable"},
+                                         {0, NULL}};
 
 void words_add(struct str *text, uint64_t bits, const struct word *words, const char *separator) {
     const char *before = "";

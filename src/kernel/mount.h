@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Mounts by descriptor: built detached, given their flags, and only then attached to a checked descriptor.
+// All return -errno. Flags are the MS_* of mount(2).
+#pragma once
+
+#include <stdint.h>
+
+// A new file system, not attached anywhere. data is comma separated options, as for mount(8); source may be
+// NULL. MS_RDONLY and the like become the mount's attributes.
+int mount_new(const char *type, const char *source, uint64_t flags, const char *data);
+
+// One option of a file system context, for those that do not fit in data.
+int mount_context_set(int context, const char *key, const char *value);
+
+// A detached copy of what is mounted at a path or, with path "", at a descriptor; recursive with what is
+// below.
+int mount_clone(int dir, const char *path, int recursive);
+
+// Sets attributes (MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOSYMFOLLOW, access times) on a mount given
+// by a descriptor, and clears the access time ones that contradict them.
+int mount_set_flags(int mount, uint64_t flags, int recursive);
+
+// MS_PRIVATE, MS_SHARED, MS_SLAVE or MS_UNBINDABLE, with MS_REC.
+int mount_set_propagation(int mount, uint64_t propagation);
+
+// Attaches a detached mount on top of the target descriptor.
+int mount_attach(int mount, int target);
+
+// Makes root the root of this mount namespace, drops the old one, and stands in it.
+int mount_pivot(int root);

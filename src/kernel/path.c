@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "kernel/path.h"
+
+#include "base/fd.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+// Somebody who renames directories all the time can make the kernel give up with EAGAIN. It is right to try
+// again, and right to stop.
+#define RETRIES 512
+
+static int open_in(int root, const char *path, uint64_t flags, uint64_t mode) {
+    struct open_how how = {
+        .flags = flags | O_CLOEXEC, .mode = mode, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    for (int i = 0;; i++) {
+        long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+        if (fd >= 0) return (int)fd;
+        if ((errno != EAGAIN && errno != EINTR) || i >= RETRIES) return -errno;
+    }
+}
+
+int path_open_in(int root, const char *path, int flags) {
+    return open_in(root, path, (uint64_t)(flags ? flags : O_PATH), 0);
+}
+
+// Goes down a component at a time, with the descriptor of the last directory that is there.
+static int descend(int root, const char *path, size_t size) {
+    char prefix[PATH_MAX];
+    if (size >= sizeof prefix) return -ENAMETOOLONG;
+    int dir = open_in(root, ".", O_PATH | O_DIRECTORY, 0);
+    for (size_t end = 0; dir >= 0 && end < size;) {
+        size_t start = end + strspn(path + end, "/");
+        end = start + strcspn(path + start, "/");
+        if (end > size) end = size;
+        if (start >= end) break;
+        memcpy(prefix, path, end);
+        prefix[end] = 0;
+        int next = open_in(root, prefix, O_PATH | O_DIRECTORY, 0);
+        if (next == -ENOENT) {
+            const char *name = prefix + start;
+            if (mkdirat(dir, name, 0755) && errno != EEXIST)
+                next = -errno;
+            else
+                next = open_in(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+        }
+        close(dir);
+        dir = next;
+    }
+    return dir;
+}
+
+int path_parent_in(int root, const char *path, const char **ret_name) {
+    size_t size = strlen(path);
+    while (size && path[size - 1] == '/') size--;
+    size_t start = size;
+    while (start && path[start - 1] != '/') start--;
+    int dir = descend(root, path, start);
+    if (dir >= 0) *ret_name = size ? path + start : ".";
+    return dir;
+}
+
+int path_make_in(int root, const char *path, int file) {
+    int fd = path_open_in(root, path, 0);
+    if (fd != -ENOENT) return fd;
+    if (!file) return descend(root, path, strlen(path));
+    const char *name;
+    _cleanup_(fd_closep)
+    int parent = path_parent_in(root, path, &name);
+    if (parent < 0) return parent;
+    _cleanup_(fd_closep)
+    int made = fd_open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    if (made < 0 && made != -EEXIST) return made;
+    return open_in(parent, name, O_PATH | O_NOFOLLOW, 0);
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Paths inside a root filesystem that somebody else may have written: resolved by the kernel with openat2(2)
+// against a descriptor of the root, where no link leads out of it, and used through descriptors from then on.
+#pragma once
+
+#include <sys/types.h>
+
+// An O_PATH descriptor of path inside root, links resolved inside root; or with flags instead of O_PATH when
+// they are not 0. -errno.
+int path_open_in(int root, const char *path, int flags);
+
+// The same, and makes what is missing: directories (0755) on the way, and at the end a directory, or, when
+// file is set, an empty file. Nothing is ever made through a link that leads nowhere.
+int path_make_in(int root, const char *path, int file);
+
+// The directory that path's last component is in, made when missing, and that component's name (which is
+// "." for the root itself). The name points into path.
+int path_parent_in(int root, const char *path, const char **ret_name);

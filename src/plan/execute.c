@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of things: HOST operations, the clone, then both processes at once. The child does its mounts
+// while the parent writes id maps and moves interfaces; a WAIT operation is where the child needs the parent
+// to have finished. A socket pair joins the two: one byte says go, a descriptor passed the other way is the
+// terminal's master, and its end of file says that the child has executed its command (or has died; the
+// shared block tells which).
+#include "plan/execute.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "plan/run.h"
+#include "plan/undo.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static const plan_function functions[] = {
+#define X(NAME, name, side, member) plan_do_##name,
+    PLAN_OPS(X)
+#undef X
+};
+
+static int run_operation(struct plan_run *run, struct plan_op *op) {
+    uint64_t start = clock_monotonic_ns();
+    op->state = PLAN_BEGUN;
+    int r = functions[op->type](run, op);
+    uint64_t time = clock_monotonic_ns() - start;
+    op->time_ns = time > UINT32_MAX ? UINT32_MAX : (uint32_t)time;
+    op->result = r;
+    op->state = r ? PLAN_FAILED : PLAN_DONE;
+    return r;
+}
+
+// Parent and child may both fail; the first one's words count.
+static void report(struct plan_run *run, struct plan_op *op, int error) {
+    struct plan_block *block = run->block;
+    int32_t none = -1, index = (int32_t)(op - plan_ops(block));
+    if (!__atomic_compare_exchange_n(&block->failed, &none, index, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return;
+    if (run->err.kind)
+        block->error = run->err;
+    else
+        plan_failure(block, op, -error, &block->error);
+}
+
+int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last) {
+    struct plan_op *ops = plan_ops(run->block);
+    for (uint32_t i = 0; i < run->block->count; i++) {
+        if (ops[i].side < first || ops[i].side > last) continue;
+        int r = run_operation(run, &ops[i]);
+        if (r) return report(run, &ops[i], r), r;
+    }
+    return 0;
+}
+
+static _Noreturn void child_main(struct plan_run *run) {
+    // The shim blocks and ignores signals; the command starts with the kernel's defaults.
+    for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    umask(0);
+    setsid();
+    for (int i = 0; i < 3; i++)
+        if (run->streams->child[i] >= 0 && dup2(run->streams->child[i], i) < 0) _exit(125);
+    // A process in the same pid namespace must not look into this one before it is what it will be.
+    if (run->block->is_exec) prctl(PR_SET_DUMPABLE, 0);
+    plan_run_side(run, PLAN_CHILD, PLAN_INSIDE);
+    _exit(125);
+}
+
+int plan_do_clone(struct plan_run *run, struct plan_op *op) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return -errno;
+    struct clone_args args = {.flags = op->clone.flags, .exit_signal = SIGCHLD};
+    _cleanup_(fd_closep)
+    int cgroup = -1;
+    if (op->clone.cgroup) {
+        cgroup = fd_open_at(AT_FDCWD, TEXT(op->clone.cgroup), O_PATH | O_DIRECTORY, 0);
+        if (cgroup < 0) return cgroup;
+        args.flags |= CLONE_INTO_CGROUP;
+        args.cgroup = (uint64_t)cgroup;
+    }
+    long pid = syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) {
+        int r = -errno;
+        close(ends[0]);
+        close(ends[1]);
+        return r;
+    }
+    run->socket = ends[pid == 0];
+    close(ends[pid != 0]);
+    if (pid == 0) child_main(run);
+    run->block->pid = (int32_t)pid;
+    return 0;
+}
+
+// Waits for the end of file, and takes the terminal on the way.
+static int wait_for_exec(struct plan_run *run) {
+    for (;;) {
+        char byte;
+        union {
+            struct cmsghdr head;
+            char space[CMSG_SPACE(sizeof(int))];
+        } control;
+        struct iovec iov = {&byte, 1};
+        struct msghdr message = {
+            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        ssize_t n = recvmsg(run->socket, &message, MSG_CMSG_CLOEXEC);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno != ECONNRESET) return -errno;
+        if (n <= 0) return 0;
+        struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+        if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
+            memcpy(&run->streams->terminal, CMSG_DATA(head), sizeof(int));
+    }
+}
+
+static pid_t reap(pid_t pid, int *ret_status) {
+    pid_t r;
+    do r = waitpid(pid, ret_status, 0);
+    while (r < 0 && errno == EINTR);
+    return r;
+}
+
+// The child closed its end without having failed: it runs the command, or something killed it before.
+static int check_executed(struct plan_run *run, struct err *err) {
+    struct plan_block *block = run->block;
+    siginfo_t info = {0};
+    if (block->failed >= 0) return *err = block->error, -1;
+    for (uint32_t i = 0; i < block->count; i++)
+        if (plan_ops(block)[i].type == PLAN_EXEC && plan_ops(block)[i].state == PLAN_BEGUN) {
+            plan_ops(block)[i].state = PLAN_DONE;
+            return 0;
+        }
+    waitid(P_PID, (id_t)block->pid, &info, WEXITED | WNOWAIT);
+    return err_set(err, ERR_SYSTEM, 0,
+                   "the container's first process was killed by signal %d while it was set up%s",
+                   info.si_status, info.si_status == SIGKILL ? ": is the memory limit too low?" : "");
+}
+
+static int run_parent(struct plan_run *run, struct err *err) {
+    struct plan_block *block = run->block;
+    if (plan_run_side(run, PLAN_HOST, PLAN_HOST)) return *err = block->error, -1;
+    if (block->pid <= 0)
+        return err_set(err, ERR_INVALID, 0, "the plan makes no process: it has no CLONE operation");
+    if (!plan_run_side(run, PLAN_PARENT, PLAN_PARENT)) {
+        if (send(run->socket, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
+            return err_set(err, ERR_SYSTEM, errno, "cannot tell the container's process to go on");
+    } else {
+        kill(block->pid, SIGKILL);
+    }
+    int r = wait_for_exec(run);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot hear from the container's process");
+    return check_executed(run, err);
+}
+
+pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struct err *err) {
+    struct plan_run run = {
+        .block = block, .streams = streams, .socket = -1, .root = -1, .procfs = -1, .self = -1, .empty = -1};
+    _cleanup_(fd_closep)
+    int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
+    run.self = self; // INIT executes it from inside, where no path leads to it
+    streams->terminal = -1;
+    block->failed = -1;
+    block->pid = 0;
+    int r = run_parent(&run, err);
+    fd_closep(&run.socket);
+    if (!r) return block->pid;
+
+    if (block->pid > 0) {
+        int status;
+        kill(block->pid, SIGKILL);
+        reap(block->pid, &status);
+    }
+    fd_closep(&streams->terminal);
+    block->error = *err;
+    plan_undo(block);
+    return -1;
+}

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sentence for an operation that failed.
+#include "plan/run.h"
+
+#include <errno.h>
+#include <string.h>
+
+// What each operation is about: words before, and which of its strings to name.
+static const struct {
+    const char *words;
+    size_t first; // offset of a plan_str in struct plan_op, or 0
+    const char *between;
+    size_t second;
+} phrases[PLAN_OP_COUNT] = {
+#define AT(member) offsetof(struct plan_op, member)
+    [PLAN_IMAGE_MOUNT] = {"mount the image", AT(image_mount.index), " at ", AT(image_mount.target)},
+    [PLAN_CGROUP_CREATE] = {"make the cgroup", AT(path), "", 0},
+    [PLAN_CGROUP_WRITE] = {"write", AT(write.value), " to ", AT(write.file)},
+    [PLAN_CGROUP_DEVICES] = {"set the device rules of", AT(bpf.path), "", 0},
+    [PLAN_JOIN_PID] = {"join the container's pid namespace", AT(join.path), "", 0},
+    [PLAN_TIME_OFFSETS] = {"set the time offsets", AT(text), "", 0},
+    [PLAN_CLONE] = {"make the container's process and namespaces", 0, "", 0},
+    [PLAN_ID_MAP] = {"map the user ids", AT(id_map.uid), " and group ids ", AT(id_map.gid)},
+    [PLAN_VETH_ADD] = {"make the interface", AT(veth.host), " on the bridge ", AT(veth.bridge)},
+    [PLAN_CGROUP_JOIN] = {"join the cgroup through", AT(path), "", 0},
+    [PLAN_WAIT] = {"wait for the host's side", 0, "", 0},
+    [PLAN_JOIN] = {"join the container's namespaces", AT(join.path), "", 0},
+    [PLAN_BECOME_ROOT] = {"become the root of the user namespace", 0, "", 0},
+    [PLAN_UNSHARE] = {"make further namespaces", 0, "", 0},
+    [PLAN_LINK_UP] = {"bring up the interface", AT(link.name), "", 0},
+    [PLAN_ADDRESS_ADD] = {"give an address to the interface", AT(address.link), "", 0},
+    [PLAN_ROUTE_ADD] = {"add the default route through", AT(address.link), "", 0},
+    [PLAN_HOSTNAME] = {"set the hostname", AT(text), "", 0},
+    [PLAN_DOMAINNAME] = {"set the domain name", AT(text), "", 0},
+    [PLAN_PROPAGATION] = {"cut mount propagation", 0, "", 0},
+    [PLAN_ROOT_OVERLAY] = {"mount the overlay with the writable layer", AT(overlay.upper), "", 0},
+    [PLAN_ROOT_BIND] = {"bind the root file system", AT(root.path), "", 0},
+    [PLAN_MOUNT] = {"mount", AT(mount.source), " at ", AT(mount.target)},
+    [PLAN_DEVICE] = {"make the device", AT(device.path), "", 0},
+    [PLAN_SYMLINK] = {"make the link", AT(link_to.path), " to ", AT(link_to.target)},
+    [PLAN_CONSOLE] = {"make the terminal", 0, "", 0},
+    [PLAN_SYSCTL] = {"set the kernel parameter", AT(write.file), " to ", AT(write.value)},
+    [PLAN_READONLY_PATH] = {"make read-only", AT(path), "", 0},
+    [PLAN_MASK_PATH] = {"mask", AT(path), "", 0},
+    [PLAN_ROOT_READONLY] = {"make the root file system read-only", 0, "", 0},
+    [PLAN_PIVOT_ROOT] = {"change the root file system", 0, "", 0},
+    [PLAN_OOM_SCORE_ADJ] = {"set the OOM score adjustment to", AT(text), "", 0},
+    [PLAN_RLIMIT] = {"set a resource limit", 0, "", 0},
+    [PLAN_UMASK] = {"set the umask", 0, "", 0},
+    [PLAN_BOUNDING_CAPS] = {"drop capabilities from the bounding set", 0, "", 0},
+    [PLAN_USER] = {"become the user", AT(user.name), "", 0},
+    [PLAN_WORKDIR] = {"change to the working directory", AT(workdir.path), "", 0},
+    [PLAN_CAPS] = {"set the capabilities", 0, "", 0},
+    [PLAN_NO_NEW_PRIVS] = {"set no_new_privs", 0, "", 0},
+    [PLAN_SECCOMP] = {"load the seccomp filter", 0, "", 0},
+    [PLAN_INIT] = {"start hoy's init", 0, "", 0},
+    [PLAN_EXEC] = {"execute the command", 0, "", 0},
+#undef AT
+};
+
+static const char *string_at(const struct plan_block *block, const struct plan_op *op, size_t offset) {
+    return offset ? plan_text(block, *(const plan_str *)((const char *)op + offset)) : "";
+}
+
+void plan_failure(const struct plan_block *block, const struct plan_op *op, int error, struct err *ret_err) {
+    const char *first = string_at(block, op, phrases[op->type].first);
+    const char *second = string_at(block, op, phrases[op->type].second);
+    err_set(ret_err, error == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, error, "cannot %s%s%s%s%s%s%s",
+            phrases[op->type].words, *first ? " " : "", first, *second ? phrases[op->type].between : "",
+            second, error == ENOENT ? ": " : "", error == ENOENT ? strerror(error) : "");
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations on the host's side.
+#include "base/arena.h"
+#include "base/fd.h"
+#include "kernel/bpf_device.h"
+#include "kernel/cgroup.h"
+#include "kernel/erofs.h"
+#include "kernel/link.h"
+#include "plan/run.h"
+
+#include <errno.h>
+#include <linux/magic.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+// The shared lock that says "this image is in use": held by the process that ran the plan, for its life.
+static int image_lock = -1;
+
+static bool is_mounted(const char *target) {
+    struct statfs fs;
+    return !statfs(target, &fs) && (uint32_t)fs.f_type == EROFS_SUPER_MAGIC_V1;
+}
+
+static int mount_image(struct plan_run *run, struct plan_op *op) {
+    const char *target = TEXT(op->image_mount.target);
+    _cleanup_(freep)
+    const char **layers = plan_list_items(run->block, op->image_mount.layers);
+    if (mkdir(target, 0700) && errno != EEXIST) return -errno;
+    if (is_mounted(target)) return 0;
+    return erofs_mount(TEXT(op->image_mount.index), layers, op->image_mount.layers.count, target);
+}
+
+// An image is mounted once, by the first container that uses it, and unmounted by the last. A shared lock on
+// a file is the count of users, kept by the kernel: it can't be left behind. Who mounts or unmounts holds the
+// lock exclusively; flock's change from exclusive to shared is not atomic, so look again afterwards.
+int plan_do_image_mount(struct plan_run *run, struct plan_op *op) {
+    const char *path = TEXT(op->image_mount.lock);
+    _cleanup_(fd_closep)
+    int lock = fd_open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (lock < 0) return lock;
+    if (flock(lock, LOCK_SH)) return -errno;
+    while (!is_mounted(TEXT(op->image_mount.target))) {
+        if (flock(lock, LOCK_EX)) return -errno;
+        int r = mount_image(run, op);
+        if (r) return r;
+        if (flock(lock, LOCK_SH)) return -errno;
+    }
+    image_lock = take_fd(&lock);
+    return 0;
+}
+
+int plan_undo_image_mount(struct plan_block *block, struct plan_op *op) {
+    fd_closep(&image_lock);
+    _cleanup_(fd_closep)
+    int lock = fd_open_at(AT_FDCWD, plan_text(block, op->image_mount.lock), O_RDWR | O_NOFOLLOW, 0);
+    if (lock == -ENOENT) return 0;
+    if (lock < 0) return lock;
+    if (flock(lock, LOCK_EX | LOCK_NB)) return errno == EWOULDBLOCK ? 0 : -errno;
+    const char *target = plan_text(block, op->image_mount.target);
+    if (is_mounted(target) && umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW)) return -errno;
+    return 0;
+}
+
+int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
+    return cgroup_create(TEXT(op->path));
+}
+
+int plan_do_cgroup_write(struct plan_run *run, struct plan_op *op) {
+    int r = file_write_at(AT_FDCWD, TEXT(op->write.file), TEXT(op->write.value));
+    return r == -ENOENT && op->write.optional ? 0 : r;
+}
+
+int plan_do_cgroup_devices(struct plan_run *run, struct plan_op *op) {
+    return bpf_device_attach(TEXT(op->bpf.path), plan_data(run->block, op->bpf.program),
+                             op->bpf.program.size);
+}
+
+static int pidfd_of(int32_t pid) {
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+static int join(struct plan_run *run, struct plan_op *op) {
+    _cleanup_(fd_closep)
+    int fd = op->join.path ? fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY, 0) : pidfd_of(op->join.pid);
+    if (fd < 0) return fd;
+    return setns(fd, (int)op->join.flags) ? -errno : 0;
+}
+
+// Children are born in it; the caller itself stays where it is.
+int plan_do_join_pid(struct plan_run *run, struct plan_op *op) {
+    return join(run, op);
+}
+
+int plan_do_join(struct plan_run *run, struct plan_op *op) {
+    int r = join(run, op);
+    if (r || !(op->join.flags & CLONE_NEWNS)) return r;
+    run->root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+    return run->root < 0 ? run->root : 0;
+}
+
+// Offsets can be set only while nobody is in the namespace; the clone puts the child in.
+int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
+    if (unshare(CLONE_NEWTIME)) return -errno;
+    return file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
+}
+
+static int write_proc(int32_t pid, const char *name, const char *text) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    return file_write_at(AT_FDCWD, path, text);
+}
+
+int plan_do_id_map(struct plan_run *run, struct plan_op *op) {
+    int32_t pid = run->block->pid;
+    int r = write_proc(pid, "uid_map", TEXT(op->id_map.uid));
+    if (!r && op->id_map.deny_setgroups) r = write_proc(pid, "setgroups", "deny");
+    return r ? r : write_proc(pid, "gid_map", TEXT(op->id_map.gid));
+}
+
+int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
+    return veth_create(&(struct veth){
+        .host = TEXT(op->veth.host),
+        .peer = TEXT(op->veth.peer),
+        .bridge = op->veth.bridge ? TEXT(op->veth.bridge) : NULL,
+        .netns_pid = run->block->pid,
+        .mac = op->veth.has_mac ? op->veth.mac : NULL,
+        .mtu = op->veth.mtu,
+    });
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// Operations of the child on itself, in the container's root: user, capabilities, filter, and the last one.
+#include "base/arena.h"
+#include "base/fd.h"
+#include "kernel/caps.h"
+#include "kernel/path.h"
+#include "kernel/seccomp.h"
+#include "plan/run.h"
+#include "plan/user.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+int plan_do_rlimit(struct plan_run *run, struct plan_op *op) {
+    (void)run;
+    struct rlimit64 limit = {.rlim_cur = op->rlimit.soft, .rlim_max = op->rlimit.hard};
+    return setrlimit64((unsigned)op->rlimit.resource, &limit) ? -errno : 0;
+}
+
+int plan_do_umask(struct plan_run *run, struct plan_op *op) {
+    (void)run;
+    umask(op->mode.mode);
+    return 0;
+}
+
+int plan_do_bounding_caps(struct plan_run *run, struct plan_op *op) {
+    (void)run;
+    return caps_set_bounding(op->caps.bounding);
+}
+
+int plan_do_caps(struct plan_run *run, struct plan_op *op) {
+    (void)run;
+    int r = caps_set(op->caps.effective, op->caps.permitted, op->caps.inheritable);
+    if (!r) r = caps_set_ambient(op->caps.ambient);
+    if (!r && prctl(PR_SET_KEEPCAPS, 0)) r = -errno;
+    return r;
+}
+
+// /dev/stdout and its like are opened by name: their pipe or terminal must belong to who will open them.
+static void give_streams(uid_t uid) {
+    struct stat st;
+    for (int fd = 0; fd < 3; fd++)
+        if (!fstat(fd, &st) && st.st_uid != uid && !(S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3)))
+            (void)!fchown(fd, uid, (gid_t)-1);
+}
+
+int plan_do_user(struct plan_run *run, struct plan_op *op) {
+    struct user user = {.uid = op->user.uid, .gid = op->user.gid};
+    _cleanup_(freep)
+    const char **groups = plan_list_items(run->block, op->user.groups);
+    int r = user_resolve(TEXT(op->user.name), groups, &user, &run->err);
+    if (r) return r;
+    snprintf(run->home, sizeof run->home, "%s", user.home);
+    run->home_set = 1;
+    give_streams(user.uid);
+    if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
+    // In a user namespace that forbids setgroups there are none to set.
+    if (setgroups(user.group_count, user.groups) && (errno != EPERM || user.group_count)) return -errno;
+    if (setresgid(user.gid, user.gid, user.gid)) return -errno;
+    return setresuid(user.uid, user.uid, user.uid) ? -errno : 0;
+}
+
+// A working directory that is a link to a descriptor from outside must not become one (CVE-2024-21626): after
+// the pivot nothing of the host is reachable by name, and the kernel says so of what is not.
+int plan_do_workdir(struct plan_run *run, struct plan_op *op) {
+    const char *path = TEXT(op->workdir.path);
+    _cleanup_(fd_closep)
+    int root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+    if (root < 0) return root;
+    _cleanup_(fd_closep)
+    int dir =
+        op->workdir.create ? path_make_in(root, path, 0) : path_open_in(root, path, O_PATH | O_DIRECTORY);
+    if (dir < 0) return dir;
+    if (fchdir(dir)) return -errno;
+    char cwd[PATH_MAX];
+    long n = syscall(SYS_getcwd, cwd, sizeof cwd);
+    if (n < 0 || cwd[0] != '/')
+        return err_set(&run->err, ERR_INVALID, 0, "the working directory %s is outside of the container",
+                       path),
+               -EPERM;
+    return 0;
+}
+
+int plan_do_no_new_privs(struct plan_run *run, struct plan_op *op) {
+    (void)run, (void)op;
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
+}
+
+int plan_do_seccomp(struct plan_run *run, struct plan_op *op) {
+    return seccomp_load(plan_data(run->block, op->bpf.program), op->bpf.program.size);
+}
+
+int plan_do_init(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    run->init = 1;
+    return run->self < 0 ? run->self : 0;
+}
+
+static const char *environment(const char *const *env, const char *name) {
+    size_t n = strlen(name);
+    for (; *env; env++)
+        if (!strncmp(*env, name, n) && (*env)[n] == '=') return *env + n + 1;
+    return NULL;
+}
+
+static int not_executable(struct plan_run *run, const char *command, int error) {
+    if (error == ENOENT || error == ENOTDIR) {
+        struct stat st;
+        int there = strchr(command, '/') && !stat(command, &st);
+        err_set(&run->err, ERR_COMMAND_NOT_FOUND, 0, "exec: \"%s\": %s", command,
+                there                  ? "its interpreter or loader is not in the image"
+                : strchr(command, '/') ? "no such file or directory"
+                                       : "executable file not found in $PATH");
+    } else {
+        err_set(&run->err, ERR_COMMAND_NOT_EXECUTABLE, 0, "exec: \"%s\": %s", command,
+                error == ENOEXEC  ? "exec format error: no program of this machine's architecture"
+                : error == EISDIR ? "is a directory"
+                                  : strerror(error));
+    }
+    return -error;
+}
+
+// The command's own file: as it is when it has a slash, else the first executable one in PATH.
+static int find_command(struct plan_run *run, const char *command, const char *path,
+                        char found[static PATH_MAX]) {
+    struct stat st;
+    int error = ENOENT;
+    if (!*command) return not_executable(run, command, ENOENT);
+    if (strchr(command, '/')) {
+        snprintf(found, PATH_MAX, "%s", command);
+        return 0;
+    }
+    for (size_t n; path && *path; path += n + (path[n] == ':')) {
+        n = strcspn(path, ":");
+        int length = snprintf(found, PATH_MAX, "%.*s/%s", (int)n, n ? path : ".", command);
+        if (length >= PATH_MAX || stat(found, &st) || !S_ISREG(st.st_mode)) continue;
+        if (!access(found, X_OK)) return 0;
+        error = EACCES;
+    }
+    return not_executable(run, command, error);
+}
+
+static const char **add_home(struct plan_run *run, const char **env, size_t count,
+                             char entry[static PATH_MAX + 8]) {
+    const char *home = environment(env, "HOME");
+    if (!run->home_set || (home && *home)) return env;
+    snprintf(entry, PATH_MAX + 8, "HOME=%s", run->home);
+    env = xrealloc(env, (count + 2) * sizeof *env);
+    for (size_t i = 0; i < count; i++)
+        if (!strncmp(env[i], "HOME=", 5)) return env[i] = entry, env;
+    env[count] = entry;
+    env[count + 1] = NULL;
+    return env;
+}
+
+static int execute_init(struct plan_run *run, const char **argv, size_t count, const char **env) {
+    const char **all = xmalloc((count + 2) * sizeof *all);
+    all[0] = "hoy-init";
+    memcpy(all + 1, argv, (count + 1) * sizeof *all);
+    syscall(SYS_execveat, run->self, "", all, env, AT_EMPTY_PATH);
+    int r = -errno;
+    free(all);
+    return r;
+}
+
+int plan_do_exec(struct plan_run *run, struct plan_op *op) {
+    char file[PATH_MAX], home[PATH_MAX + 8];
+    _cleanup_(freep)
+    const char **argv = plan_list_items(run->block, op->exec.argv);
+    const char **env = plan_list_items(run->block, op->exec.env);
+    env = add_home(run, env, op->exec.env.count, home);
+    if (!argv[0]) return err_set(&run->err, ERR_INVALID, 0, "no command specified"), -EINVAL;
+    int r = find_command(run, argv[0], environment(env, "PATH"), file);
+    if (!r) {
+        syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+        if (run->init)
+            r = execute_init(run, argv, op->exec.argv.count, env);
+        else
+            execve(file, (char *const *)argv, (char *const *)env), r = not_executable(run, argv[0], errno);
+    }
+    free(env);
+    return r;
+}

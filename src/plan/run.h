@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of the executor: what its operations share. Private to src/plan.
+#pragma once
+
+#include "plan/execute.h"
+
+// One run of a plan. After the clone parent and child each have a copy; the block is shared memory.
+struct plan_run {
+    struct plan_block *block;
+    struct plan_streams *streams;
+    int socket;   // parent and child each have an end; its end of file tells that the command is executed
+    int root;     // the root file system's mount (child)
+    int procfs;   // a procfs of our own, made when first needed (child)
+    int self;     // the program that runs this, for INIT
+    int empty;    // an empty read-only directory that covers masked ones (child)
+    int init;     // INIT was seen
+    int home_set; // a USER operation found a home directory:
+    char home[4096];
+    struct err err; // an operation that has better words than its errno puts them here
+};
+
+// An operation's function: 0, or -errno; run->err.kind is set when it has a sentence of its own.
+typedef int (*plan_function)(struct plan_run *run, struct plan_op *op);
+
+// Each file has the functions of one side: host.c, child.c (the mounts), process.c (the process itself).
+#define X(NAME, name, side, member) int plan_do_##name(struct plan_run *run, struct plan_op *op);
+PLAN_OPS(X)
+#undef X
+
+// Does the operations of one side from *index on, in the array's order. Stops at the first that fails.
+int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last);
+
+// Host side things that the undo takes back.
+int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
+
+// Copies the content of a directory (where the image has one) into an empty one. 0 when there is none to
+// copy.
+int plan_copy_up(int from, int to);
+
+// The sentence for a failed operation.
+void plan_failure(const struct plan_block *block, const struct plan_op *op, int error, struct err *ret_err);
+
+#define TEXT(s) plan_text(run->block, s)

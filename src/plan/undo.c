@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "plan/undo.h"
+
+#include "kernel/cgroup.h"
+#include "kernel/link.h"
+#include "plan/run.h"
+
+#include <errno.h>
+
+// Trying to remove comes first: as a rule the container's processes are gone, and nothing needs to be killed.
+static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
+    const char *path = plan_text(block, op->path);
+    int r = cgroup_remove(path);
+    if (r != -EBUSY && r != -ENOTEMPTY) return r;
+    r = cgroup_kill(path);
+    return r ? r : cgroup_remove(path);
+}
+
+// The interface goes with the container's network namespace; the kernel does that when it finds the time,
+// which may be after the next container wants the address.
+static int undo_veth_add(struct plan_block *block, struct plan_op *op) {
+    int r = link_delete(plan_text(block, op->veth.host));
+    return r == -ENODEV ? 0 : r;
+}
+
+static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_op *op) = {
+    [PLAN_IMAGE_MOUNT] = plan_undo_image_mount,
+    [PLAN_CGROUP_CREATE] = undo_cgroup_create,
+    [PLAN_VETH_ADD] = undo_veth_add,
+};
+
+int plan_undo(struct plan_block *block) {
+    int first = 0;
+    for (uint32_t i = block->count; i-- > 0;) {
+        struct plan_op *op = &plan_ops(block)[i];
+        if (!undos[op->type] || op->state == PLAN_PENDING || op->state == PLAN_UNDONE) continue;
+        int r = undos[op->type](block, op);
+        if (r && r != -ENOENT && !first) first = r;
+        if (!r || r == -ENOENT) op->state = PLAN_UNDONE;
+    }
+    return first;
+}

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// linux.cgroupsPath and linux.resources as operations, for v1, v2 and hybrid hosts. A limit that this host
+// has no controller for is an error that names both; nothing is passed over.
+#pragma once
+
+#include "kernel/cgroup.h"
+#include "oci/spec.h"
+#include "plan/plan.h"
+
+// path is the cgroup below each hierarchy's root ("/hoy-ab12…"); the spec's own cgroupsPath comes first.
+// ret_v2 (into the plan's lifetime: allocated in arena): the v2 cgroup for the clone, NULL where there is
+// none.
+int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct arena *arena,
+                             struct plan *plan, const char **ret_v2, struct err *err);
+// The child joins v1's hierarchies itself.
+int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct plan *plan, struct err *err);
+// For exec: only where the v2 cgroup is.
+int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
+                        struct err *err);
+
+// What /sys/fs/cgroup of a container shows.
+struct runtime_cgroup_mounts {
+    bool unified; // v2 only: mount cgroup2 itself
+    struct {
+        const char *name, *source; // a folder, and the host's cgroup that is bound there
+    } items[20];
+    size_t count;
+    struct {
+        const char *name, *target; // "cpu" -> "cpu,cpuacct"
+    } links[40];
+    size_t link_count;
+};
+int runtime_cgroup_mounts(const struct spec *spec, const char *path, struct arena *arena,
+                          struct runtime_cgroup_mounts *ret_mounts, struct err *err);
+
+// The same with the layout given, for tests.
+struct cgroup_plan {
+    const struct spec *spec;
+    const struct cgroup_layout *layout;
+    const char *path;
+    struct plan *plan;
+    struct arena *arena;
+    struct err *err;
+};
+int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting a shim. Its program is part of this one (shim_program.S) and is executed from a sealed memfd: what
+// a container can see of it through /proc is a copy that nobody can write, never a file of the host
+// (CVE-2019-5736). The copy is small and made anew each time: that costs less than keeping it safe would.
+#include "runtime/runtime.h"
+
+#include "base/fd.h"
+#include "shim/protocol.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <linux/memfd.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x0010U
+#endif
+
+extern const char shim_program[], shim_program_end[];
+
+static int make_program(void) {
+    int memfd = memfd_create("hoy-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
+    if (memfd < 0 && errno == EINVAL) memfd = memfd_create("hoy-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    _cleanup_(fd_closep)
+    int fd = memfd < 0 ? -errno : memfd;
+    if (fd < 0) return fd;
+    int r = fd_write_all(fd, shim_program, (size_t)(shim_program_end - shim_program));
+    if (r) return r;
+    if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)) return -errno;
+    return take_fd(&fd);
+}
+
+// Descriptors to their places: first out of the way of all places, then each to its own.
+static void place(int fds[SHIM_FD_COUNT]) {
+    for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++)
+        if (fds[i] >= 0) fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SHIM_FD_COUNT);
+    for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++) {
+        if (fds[i] >= 0)
+            dup2(fds[i], i);
+        else
+            close(i);
+    }
+    syscall(SYS_close_range, SHIM_FD_COUNT, ~0U, 0);
+}
+
+static _Noreturn void execute(int program, const struct runtime_shim *shim) {
+    char *argv[] = {"hoy-shim", NULL}, *envp[] = {NULL};
+    int fds[SHIM_FD_COUNT] = {
+        [SHIM_FD_PLAN] = shim->plan, [SHIM_FD_CLIENT] = shim->client, [SHIM_FD_LISTEN] = shim->listen,
+        [SHIM_FD_LOG] = shim->log,   [SHIM_FD_STATE] = shim->state,   [SHIM_FD_SELF] = program};
+    if (!shim->inherit) {
+        int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        for (int i = 0; i < 3; i++)
+            if (null >= 0) dup2(null, i);
+        setsid();
+    }
+    if (chdir("/")) _exit(125);
+    place(fds);
+    fcntl(SHIM_FD_SELF, F_SETFD, FD_CLOEXEC);
+    syscall(SYS_execveat, SHIM_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
+    _exit(125);
+}
+
+pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err) {
+    _cleanup_(fd_closep)
+    int program = make_program();
+    if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
+    pid_t pid = fork();
+    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start a shim");
+    if (pid == 0) execute(program, shim);
+    return pid;
+}
