@@ -22,10 +22,8 @@
 
 #define ON_EXIT_MAX 64
 
-static struct shim shim = {
-    .pidfd = -1, .signals = -1, .listen = -1, .output = {-1, -1},
-               .input = -1
-};
+// Nothing but zeros at first, so that it takes no room in the program's file, and memory only page by page.
+static struct shim shim;
 
 static int given_fd(enum shim_fd fd) {
     return fcntl(fd, F_SETFD, FD_CLOEXEC) ? -1 : (int)fd;
