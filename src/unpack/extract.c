@@ -190,15 +190,14 @@ static int make_entries(struct extraction *x, const struct tree_node *directory,
 
 // The child
 
-// Only the target is left in sight. The detached copy of it is where the child stands while it turns.
+// Only the target is left in sight: a copy of its mount, made where its descriptor is from, becomes the root
+// of a namespace of the child's own.
 static int enter_target(int target) {
-    if (unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC)) return -1;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -1;
     _cleanup_(fd_closep)
     int tree = (int)syscall(SYS_open_tree, target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-    if (tree < 0) return -1;
-    if (syscall(SYS_move_mount, tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH))
-        return -1;
+    if (tree < 0 || unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC)) return -1;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -1;
+    if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH)) return -1;
     if (fchdir(tree) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH)) return -1;
     return chdir("/");
 }

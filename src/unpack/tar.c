@@ -153,12 +153,11 @@ static int read_xattrs(struct tree_build *build, const struct member *member, st
             return refuse(member, "has extended attributes that are too large");
         struct tree_xattr *xattr = node->xattrs;
         while (xattr && strcmp(xattr->name, name) != 0) xattr = xattr->next;
-        if (!xattr) {
-            xattr = arena_new(&build->tree.arena, struct tree_xattr);
-            xattr->name = arena_strdup(&build->tree.arena, name);
-            xattr->next = node->xattrs;
-            node->xattrs = xattr;
-        }
+        if (xattr) continue; // libarchive gives the last one of a name first
+        xattr = arena_new(&build->tree.arena, struct tree_xattr);
+        xattr->name = arena_strdup(&build->tree.arena, name);
+        xattr->next = node->xattrs;
+        node->xattrs = xattr;
         xattr->size = (uint32_t)size;
         xattr->value = arena_memdup(&build->tree.arena, size ? value : "", size);
     }
@@ -336,8 +335,8 @@ static int next_header(struct reader *reader, struct archive_entry **ret_entry, 
     if (r == ARCHIVE_WARN && archive_errno(reader->archive) == NAME_NOT_CONVERTED) return 1;
     if (reader->error) return err_set(err, ERR_SYSTEM, reader->error, "read the layer");
     const char *why = archive_error_string(reader->archive);
-    return err_set(err, ERR_INVALID, 0, "the layer is not a tar that can be read, at byte %lld: %s",
-                   (long long)archive_read_header_position(reader->archive), why ? why : "no tar header");
+    return err_set(err, ERR_INVALID, 0, "the layer is not a tar that can be read, before byte %llu: %s",
+                   (unsigned long long)reader->at, why ? why : "no tar header");
 }
 
 static int read_members(struct reader *reader, struct err *err) {
