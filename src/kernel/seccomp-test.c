@@ -36,7 +36,7 @@ static void test_load(void **state) {
     int status;
     pid_t pid = fork();
     if (pid == 0) {
-        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || seccomp_load(program, size) != 0) _exit(1);
+        if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || seccomp_program_load(program, size) != 0) _exit(1);
         _exit(syscall(SYS_getppid) == -1 && errno == EDOM ? 0 : 2);
     }
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -48,12 +48,12 @@ static void test_refused(void **state) {
     _Alignas(struct seccomp_program) char bytes[256];
     struct seccomp_program *program = (void *)bytes;
     size_t size = build(program);
-    assert_int_equal(seccomp_load(program, size - 1), -EINVAL);
-    assert_int_equal(seccomp_load(program, 4), -EINVAL);
+    assert_int_equal(seccomp_program_load(program, size - 1), -EINVAL);
+    assert_int_equal(seccomp_program_load(program, 4), -EINVAL);
     program->count = UINT32_MAX;
-    assert_int_equal(seccomp_load(program, size), -EINVAL);
+    assert_int_equal(seccomp_program_load(program, size), -EINVAL);
     program->count = 0;
-    assert_int_equal(seccomp_load(program, seccomp_program_size(0)), -EINVAL);
+    assert_int_equal(seccomp_program_load(program, seccomp_program_size(0)), -EINVAL);
 }
 
 int main(void) {

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-int seccomp_load(const void *bytes, size_t size) {
+int seccomp_program_load(const void *bytes, size_t size) {
     const struct seccomp_program *program = bytes;
     if (size < sizeof *program || program->count == 0 || program->count > BPF_MAXINSNS ||
         size != seccomp_program_size(program->count))

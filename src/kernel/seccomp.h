@@ -20,4 +20,4 @@ static inline size_t seccomp_program_size(size_t count) {
 
 // Puts this thread under the filter. Needs no_new_privs or CAP_SYS_ADMIN in its user namespace. A flag that
 // an old kernel lacks is left out. -EINVAL when size and count do not fit; else what the kernel says.
-int seccomp_load(const void *program, size_t size);
+int seccomp_program_load(const void *program, size_t size);

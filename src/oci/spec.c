@@ -549,6 +549,10 @@ int spec_seccomp_parse(struct arena *arena, const struct json *json, struct spec
     return 0;
 }
 
+void spec_seccomp_write(const struct spec_seccomp *seccomp, struct json_writer *writer) {
+    fields_write(seccomp_fields, seccomp, &default_seccomp, writer);
+}
+
 // Reasons
 
 const char *spec_why(const struct spec *spec, const char *field, const char *fallback) {

@@ -231,6 +231,9 @@ int spec_parse(struct arena *arena, const struct json *json, struct spec *ret_sp
 int spec_seccomp_parse(struct arena *arena, const struct json *json, struct spec_seccomp **ret_seccomp,
                        struct err *err);
 
+// Its members, into an object that is begun.
+void spec_seccomp_write(const struct spec_seccomp *seccomp, struct json_writer *writer);
+
 // Writes it as config.json again: spec_parse of the output gives the same spec, hoy's own fields and reasons
 // under the annotations "hoy.*".
 void spec_write(const struct spec *spec, struct json_writer *writer);

@@ -98,7 +98,7 @@ int plan_do_no_new_privs(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_seccomp(struct plan_run *run, struct plan_op *op) {
-    return seccomp_load(plan_data(run->block, op->bpf.program), op->bpf.program.size);
+    return seccomp_program_load(plan_data(run->block, op->bpf.program), op->bpf.program.size);
 }
 
 int plan_do_init(struct plan_run *run, struct plan_op *op) {
