@@ -199,7 +199,7 @@ static void filter_load(void) {
     if (!program) must(-ENOMEM, "the filter");
     program->count = ARRAY_SIZE(code);
     memcpy(program->instructions, code, sizeof code);
-    must(seccomp_load(program, seccomp_program_size(program->count)), "the filter");
+    must(seccomp_program_load(program, seccomp_program_size(program->count)), "the filter");
     free(program);
 }
 
