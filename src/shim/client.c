@@ -251,9 +251,9 @@ static void serve(struct client *c) {
     enum { SIGNALS, SOCKET, INPUT, OUTPUT, COUNT };
     short events = (short)((c->blocked < 0 ? POLLIN : 0) | (queue_used(&c->send) ? POLLOUT : 0));
     struct pollfd polls[COUNT] = {
-        [SIGNALS] = {.fd = c->signals,                                      .events = POLLIN },
-        [SOCKET] = {.fd = events ? c->socket : -1,                         .events = events },
-        [INPUT] = {.fd = input_room(c) ? c->input : -1,                   .events = POLLIN },
+        [SIGNALS] = {.fd = c->signals, .events = POLLIN},
+        [SOCKET] = {.fd = events ? c->socket : -1, .events = events},
+        [INPUT] = {.fd = input_room(c) ? c->input : -1, .events = POLLIN},
         [OUTPUT] = {.fd = c->blocked < 0 ? -1 : c->outputs[c->blocked].fd, .events = POLLOUT},
     };
     if (poll(polls, COUNT, -1) < 0) return;
@@ -296,9 +296,9 @@ int client_run(int socket, const struct client_options *options, struct shim_exi
         .raw = raw,
         .input = options->send_stdin ? STDIN_FILENO : -1,
         .options = options,
-        .terminal = {.fd = -1                     },
-        .send = { .bytes = send_bytes,    .size = sizeof send_bytes},
-        .receive = { .bytes = receive_bytes, .size = sizeof receive_bytes},
+        .terminal = {.fd = -1},
+        .send = {.bytes = send_bytes, .size = sizeof send_bytes},
+        .receive = {.bytes = receive_bytes, .size = sizeof receive_bytes},
         .blocked = -1,
         .end = RUNNING,
         .ret_exit = ret_exit,

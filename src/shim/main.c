@@ -63,10 +63,7 @@ static void take_terminal(const struct plan_block *plan, int master) {
 }
 
 static pid_t start(struct plan_block *plan, struct err *err) {
-    struct plan_streams streams = {
-        .child = {-1, -1, -1},
-          .terminal = -1
-    };
+    struct plan_streams streams = {.child = {-1, -1, -1}, .terminal = -1};
     int r = open_streams(plan, streams.child);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make the container's standard streams");
     pid_t pid = plan_execute(plan, &streams, err);
@@ -84,10 +81,7 @@ static int fail(const struct plan_block *plan, int client, const struct err *err
     struct {
         struct shim_frame head;
         struct err err;
-    } frame = {
-        {SHIM_FAILED, sizeof *err},
-        *err
-    };
+    } frame = {{SHIM_FAILED, sizeof *err}, *err};
     if (client >= 0)
         (void)fd_write_all(client, &frame, sizeof frame);
     else if (plan && plan->stdio == PLAN_STDIO_INHERIT)

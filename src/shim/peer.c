@@ -65,10 +65,7 @@ static void send_parts(struct peer *peer, struct iovec *parts, size_t count) {
 
 void peer_send(struct peer *peer, enum shim_frame_type type, const void *bytes, size_t size) {
     struct shim_frame head = {.type = type, .size = (uint32_t)size};
-    struct iovec parts[] = {
-        {&head,         HEAD_SIZE},
-        {(void *)bytes, size     }
-    };
+    struct iovec parts[] = {{&head, HEAD_SIZE}, {(void *)bytes, size}};
     send_parts(peer, parts, ARRAY_SIZE(parts));
 }
 

@@ -25,11 +25,11 @@ enum shim_frame_type {
     // shim to client
     SHIM_STARTED = 32, // uint32_t: the container's pid on the host; the command is being executed. The first
                        // frame for later clients, too
-    SHIM_FAILED,      // struct err: the start failed, everything is undone; nothing follows
-    SHIM_STDOUT,      // bytes
-    SHIM_STDERR,      // bytes
-    SHIM_EXITED,      // struct shim_exit: it ended, all its output was sent, everything is undone
-    SHIM_STDIN_TAKEN, // uint32_t: this many bytes more of this client's input were taken
+    SHIM_FAILED,       // struct err: the start failed, everything is undone; nothing follows
+    SHIM_STDOUT,       // bytes
+    SHIM_STDERR,       // bytes
+    SHIM_EXITED,       // struct shim_exit: it ended, all its output was sent, everything is undone
+    SHIM_STDIN_TAKEN,  // uint32_t: this many bytes more of this client's input were taken
 };
 
 struct shim_frame {

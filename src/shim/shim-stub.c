@@ -14,7 +14,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void run_child(struct plan_block *block, struct plan_op *exec, struct plan_streams *streams, int report) {
+static void run_child(struct plan_block *block, struct plan_op *exec, struct plan_streams *streams,
+                      int report) {
     const char *argv[256], *env[256];
     sigset_t none;
     sigemptyset(&none);
