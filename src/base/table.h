@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Columns of text, as docker prints them: as wide as their widest cell, three spaces between.
+// Columns of text, as docker prints them: as wide as their widest cell and three spaces, ten characters at
+// least.
 #pragma once
 
 #include <stddef.h>

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// The table of all commands.
+#pragma once
+
+#include "cli/options.h"
+
+struct command_group {
+    const char *name, *summary; // "container", "Manage containers"
+};
+
+extern const struct command commands[];
+extern const size_t command_count;
+extern const struct command_group command_groups[];
+extern const size_t command_group_count;
+extern const struct option_table *const global_options[]; // struct globals
+
+// The command that argv begins with, how many words its name took, and the form it was called by. NULL with
+// *err: an unknown command, or one of Docker's that is not there yet. A group alone ("hoy container") is NULL
+// without an error, with *ret_group.
+const struct command *command_find(const char *const *argv, size_t *ret_words, const char **ret_form,
+                                   const struct command_group **ret_group, struct err *err);
+// The form of a command inside a group ("ls" of "container ls"), or NULL; group NULL: the top level.
+const char *command_form_in(const struct command *command, const char *group);
+
+// What each command does. The exit code, or -1 with *err.
+typedef int command_run(struct invocation *invocation, struct err *err);
+command_run run_run, run_create, run_start, run_attach, run_exec;          // run.c, session.c
+command_run run_stop, run_kill, run_rm, run_wait, run_logs, run_rm_exited; // container.c
+command_run run_ps;                                                        // ps.c
+command_run run_pull, run_images, run_rmi;                                 // images.c
+command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c
+command_run run_version, run_info;                                         // info.c
+command_run run_explain;                                                   // explain.c
+command_run run_help, run_completion, run_complete, run_manual;            // cli.c, completion.c
+
+// The options of each, beside the code that uses them.
+extern const struct option_table settings_options, run_options_table, create_options_table,
+    explain_options_table, start_options_table, attach_options_table, exec_options_table, stop_options_table,
+    kill_options_table, rm_options_table, logs_options_table, ps_options_table, pull_options_table,
+    images_options_table, rmi_options_table, inspect_options_table, container_inspect_options_table,
+    image_inspect_options_table, format_options_table;

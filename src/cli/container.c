@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// stop, kill, wait and rm: the end of a container's life.
+#include "base/signal_name.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/parse_value.h"
+
+#include <signal.h>
+#include <stdio.h>
+
+// stop
+
+struct stop_flags {
+    const char *signal;
+    struct spec_i64 timeout;
+};
+
+static const struct option stop_rows[] = {
+    {"signal", 's', "string", "Signal to send to the container", store_signal,
+     offsetof(struct stop_flags, signal)},
+    {"timeout", 't', "int", "Seconds to wait before killing the container", store_i64,
+     offsetof(struct stop_flags, timeout)},
+    {"time", 0, "int", NULL, store_i64, offsetof(struct stop_flags, timeout)}, // what Docker called it before
+};
+const struct option_table stop_options_table = OPTIONS(stop_rows, struct stop_flags);
+
+#define STOP_OWN_TIMEOUT (-1)
+#define STOP_FOREVER     (-2)
+
+static int stop_timeout(const struct stop_flags *flags) {
+    if (!flags->timeout.set) return STOP_OWN_TIMEOUT;
+    if (flags->timeout.value < 0) return STOP_FOREVER;
+    return flags->timeout.value > INT32_MAX ? INT32_MAX : (int)flags->timeout.value;
+}
+
+static int stop_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+    const struct stop_flags *flags = invocation->options;
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
+    if (container_stop(engine, &container, stop_timeout(flags), flags->signal, err) < 0) return -1;
+    puts(name);
+    return 0;
+}
+
+int run_stop(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, stop_one, err);
+}
+
+// kill
+
+struct kill_flags {
+    const char *signal;
+};
+
+static const struct option kill_rows[] = {
+    {"signal", 's', "string", "Signal to send to the container", store_signal,
+     offsetof(struct kill_flags, signal)},
+};
+const struct option_table kill_options_table = OPTIONS(kill_rows, struct kill_flags);
+
+static int kill_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+    const struct kill_flags *flags = invocation->options;
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
+    int signal = flags->signal ? signal_parse(flags->signal) : SIGKILL;
+    if (container_kill(engine, &container, signal, err) < 0) return -1;
+    puts(name);
+    return 0;
+}
+
+int run_kill(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, kill_one, err);
+}
+
+// wait
+
+static int wait_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+    struct container container;
+    int code;
+    if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
+    if (container_wait(engine, &container, &code, err) < 0) return -1;
+    printf("%d\n", code);
+    fflush(stdout);
+    return 0;
+}
+
+int run_wait(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, wait_one, err);
+}
+
+// rm
+
+struct rm_flags {
+    bool force, volumes;
+};
+
+static const struct option rm_rows[] = {
+    {"force", 'f', NULL, "Force the removal of a running container (uses SIGKILL)", store_flag,
+     offsetof(struct rm_flags, force)},
+    OPTION_LATER("link", 'l'),
+    {"volumes", 'v', NULL, "Remove anonymous volumes associated with the container", store_flag,
+     offsetof(struct rm_flags, volumes)},
+};
+const struct option_table rm_options_table = OPTIONS(rm_rows, struct rm_flags);
+
+static int rm_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+    const struct rm_flags *flags = invocation->options;
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err) < 0) {
+        if (!flags->force || err->kind != ERR_NOT_FOUND) return -1;
+        // -f removes what is there: as with rm(1), what is not there is said and no failure.
+        cli_print_error(invocation, err);
+        return 0;
+    }
+    if (container_remove(engine, &container, flags->force, err) < 0) return -1;
+    if (flags->volumes && container_remove_volumes(engine, &container, err) < 0) return -1;
+    puts(name);
+    return 0;
+}
+
+int run_rm(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, rm_one, err);
+}
+
+// The shim of a detached --rm container runs this at its end: looking for it takes over its exit record, and
+// with that it goes.
+static int rm_exited(struct invocation *invocation, struct engine *engine, const char *name,
+                     struct err *err) {
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err) < 0)
+        return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    if (!container.auto_remove || str_eq(container.state, "running")) return 0;
+    return container_remove(engine, &container, false, err);
+}
+
+int run_rm_exited(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, rm_exited, err);
+}

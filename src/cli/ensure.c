@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/ensure.h"
+
+#include "base/str.h"
+#include "cli/words.h"
+
+#include <stdio.h>
+
+// Is the image for the platform that was asked for? One without a variant is for all.
+static int check_platform(struct arena *arena, const char *platform, const struct image *image,
+                          bool *ret_matches, struct err *err) {
+    struct platform wanted = {0};
+    *ret_matches = true;
+    if (!platform) return 0;
+    if (platform_parse(arena, platform, &wanted, err) < 0) return -1;
+    const struct image_config *config = &image->config;
+    *ret_matches = (!wanted.os || str_eq(wanted.os, config->os)) &&
+                   (!wanted.architecture || str_eq(wanted.architecture, config->architecture)) &&
+                   (!wanted.variant || !config->variant || str_eq(wanted.variant, config->variant));
+    return 0;
+}
+
+static int pull(struct engine *engine, struct arena *arena, const struct settings *settings,
+                struct image *ret_image, struct err *err) {
+    int r = image_load_base(&engine->store, settings->config.image, err);
+    if (r < 0) return -1;
+    if (r == 1) return image_find(&engine->store, arena, settings->config.image, ret_image, err);
+    struct pull_options options = {.reference = settings->config.image,
+                                   .platform = settings->config.platform,
+                                   .quiet = settings->quiet,
+                                   .out = stderr};
+    return image_pull(&engine->store, arena, &options, ret_image, err);
+}
+
+int image_ensure(struct engine *engine, struct arena *arena, const struct settings *settings,
+                 struct image *ret_image, struct err *err) {
+    const char *name = settings->config.image;
+    if (str_eq(settings->pull, "always")) return pull(engine, arena, settings, ret_image, err);
+
+    bool matches = false;
+    int found = image_find(&engine->store, arena, name, ret_image, err);
+    if (found == 0 && check_platform(arena, settings->config.platform, ret_image, &matches, err) < 0)
+        return -1;
+    if (found == 0 && matches) return 0;
+    if (found < 0 && err->kind != ERR_NOT_FOUND) return -1;
+    if (str_eq(settings->pull, "never")) {
+        if (found < 0) return -1;
+        return err_set(err, ERR_NOT_FOUND, 0, "image %s is here, but not for %s", name,
+                       settings->config.platform);
+    }
+    int r = image_load_base(&engine->store, name, err);
+    if (r < 0) return -1;
+    if (r == 1) return image_find(&engine->store, arena, name, ret_image, err);
+    if (!settings->quiet) fprintf(stderr, "Unable to find image '%s' locally\n", words_image(arena, name));
+    return pull(engine, arena, settings, ret_image, err);
+}

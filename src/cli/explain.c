@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// explain: the plan of a container that is not made, in words or as a script.
+#include "plan/explain.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/ensure.h"
+#include "cli/session.h"
+#include "cli/settings.h"
+#include "plan/shell.h"
+
+#include <stdio.h>
+
+struct explain_options {
+    struct settings settings; // first: its own rows count from here
+    const char *as;
+};
+
+static int store_as(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (!str_eq(text, "sh") && !str_eq(text, "text"))
+        return err_set(err, ERR_INVALID, 0, "it must be one of sh, text");
+    return store_string(parse, text, field, err);
+}
+
+static const struct option rows[] = {
+    {"as", 0, "string", "What to print: \"text\" (default), or \"sh\" for a script that makes the container",
+     store_as, offsetof(struct explain_options, as), "sh|text"},
+};
+const struct option_table explain_options_table = OPTIONS(rows, struct explain_options);
+
+static int explain(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct explain_options *options = invocation->options;
+    struct start_options start = {.explain = true};
+    struct plan_block *block = NULL;
+    struct container container;
+    struct image image;
+    struct err ignored;
+    if (image_ensure(engine, &invocation->arena, &options->settings, &image, err) < 0) return -1;
+    // A container that is there only as long as its plan is looked at.
+    session_hold_signals();
+    if (container_create(engine, &invocation->arena, &options->settings.config, options->settings.name,
+                         &container, err) < 0)
+        return -1;
+    int r = container_plan(engine, &container, &start, &block, err);
+    if (r == 0) {
+        (str_eq(options->as, "sh") ? plan_print_shell : plan_explain)(block, stdout);
+        plan_unmap(block);
+    }
+    container_remove(engine, &container, true, &ignored);
+    session_release_signals();
+    return r;
+}
+
+int run_explain(struct invocation *invocation, struct err *err) {
+    if (settings_finish(invocation, false, err) < 0) return -1;
+    return cli_with_engine(invocation, explain, err);
+}

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/help.h"
+
+#include "base/str.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define OPTIONS_MAX 160
+
+// The rows of some tables that are shown, by name.
+struct shown {
+    const struct option *rows[OPTIONS_MAX];
+    size_t count;
+};
+
+static int by_name(const void *a, const void *b) {
+    return strcmp((*(const struct option *const *)a)->name, (*(const struct option *const *)b)->name);
+}
+
+static void shown_add(struct shown *shown, option_tables tables) {
+    for (; *tables; tables++)
+        for (size_t i = 0; i < (*tables)->count; i++)
+            if ((*tables)->rows[i].help && shown->count < OPTIONS_MAX)
+                shown->rows[shown->count++] = &(*tables)->rows[i];
+    qsort(shown->rows, shown->count, sizeof *shown->rows, by_name);
+}
+
+static int terminal_width(FILE *out) {
+    struct winsize size;
+    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) return size.ws_col;
+    return 80;
+}
+
+// The text in lines that fit between the column and the width, the first one where the cursor is.
+static void print_wrapped(const char *text, int column, int width, FILE *out) {
+    int room = width - column - 1, used = 0;
+    while (*text) {
+        int length = (int)strcspn(text, " ");
+        if (used && used + 1 + length > room) {
+            fprintf(out, "\n%*s", column, "");
+            used = 0;
+        }
+        used += fprintf(out, "%s%.*s", used ? " " : "", length, text);
+        text += length;
+        while (*text == ' ') text++;
+    }
+    fputc('\n', out);
+}
+
+// "  -v, --volume list", "      --rm"
+static const char *option_column(const struct option *option, char buffer[static 64]) {
+    char letter[6] = "    ";
+    if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
+    snprintf(buffer, 64, "  %s--%s%s%s", letter, option->name, option->value ? " " : "",
+             option->value ? option->value : "");
+    return buffer;
+}
+
+static void print_options(const char *title, option_tables tables, FILE *out) {
+    struct shown shown = {0};
+    shown_add(&shown, tables);
+    if (!shown.count) return;
+    char text[64];
+    int widest = 0, width = terminal_width(out);
+    for (size_t i = 0; i < shown.count; i++) {
+        int length = (int)strlen(option_column(shown.rows[i], text));
+        if (length > widest) widest = length;
+    }
+    fprintf(out, "\n%s:\n", title);
+    for (size_t i = 0; i < shown.count; i++) {
+        fprintf(out, "%-*s   ", widest, option_column(shown.rows[i], text));
+        print_wrapped(shown.rows[i]->help, widest + 3, width, out);
+    }
+}
+
+static bool has_options(const struct command *command) {
+    struct shown shown = {0};
+    shown_add(&shown, command->options);
+    return shown.count;
+}
+
+void help_usage_line(const struct command *command, const char *form, FILE *out) {
+    fprintf(out, "hoy %s%s%s%s\n", form, has_options(command) ? " [OPTIONS]" : "",
+            *command->arguments ? " " : "", command->arguments);
+}
+
+void help_command(const struct command *command, const char *form, FILE *out) {
+    fputs("Usage:  ", out);
+    help_usage_line(command, form, out);
+    fprintf(out, "\n%s\n", command->summary ? command->summary : "");
+    if (command->forms[1]) {
+        fputs("\nAliases:\n  ", out);
+        for (size_t i = 1; i < ARRAY_SIZE(command->forms) && command->forms[i]; i++)
+            fprintf(out, "hoy %s, ", command->forms[i]);
+        fprintf(out, "hoy %s\n", command->forms[0]);
+    }
+    print_options("Options", command->options, out);
+}
+
+// The commands with a form in the group (NULL: top level), by that form.
+struct row {
+    const char *name, *summary;
+};
+
+static int by_row_name(const void *a, const void *b) {
+    return strcmp(((const struct row *)a)->name, ((const struct row *)b)->name);
+}
+
+static void print_rows(const char *title, struct row *rows, size_t count, bool sorted, FILE *out) {
+    if (sorted) qsort(rows, count, sizeof *rows, by_row_name);
+    fprintf(out, "\n%s:\n", title);
+    for (size_t i = 0; i < count; i++) fprintf(out, "  %-11s %s\n", rows[i].name, rows[i].summary);
+}
+
+static void print_commands(const char *title, const char *group, bool common, FILE *out) {
+    struct row *rows = xmalloc(command_count * sizeof *rows);
+    size_t count = 0;
+    for (size_t i = 0; i < command_count; i++) {
+        const char *form = command_form_in(&commands[i], group);
+        if (form && commands[i].summary && (group || commands[i].common == common))
+            rows[count++] = (struct row){form, commands[i].summary};
+    }
+    print_rows(title, rows, count, !common, out);
+    free(rows);
+}
+
+void help_group(const struct command_group *group, FILE *out) {
+    fprintf(out, "Usage:  hoy %s COMMAND\n\n%s\n", group->name, group->summary);
+    print_commands("Commands", group->name, false, out);
+    fprintf(out, "\nRun 'hoy %s COMMAND --help' for more information on a command.\n", group->name);
+}
+
+void help_global(FILE *out) {
+    fputs(
+        "Usage:  hoy [OPTIONS] COMMAND\n\nRuns containers: an image, namespaces, cgroups, and nothing else\n",
+        out);
+    print_commands("Common Commands", NULL, true, out);
+    struct row *groups = xmalloc(command_group_count * sizeof *groups);
+    for (size_t i = 0; i < command_group_count; i++)
+        groups[i] = (struct row){command_groups[i].name, command_groups[i].summary};
+    print_rows("Management Commands", groups, command_group_count, true, out);
+    free(groups);
+    print_commands("Commands", NULL, false, out);
+    print_options("Global Options", global_options, out);
+    fputs("\nRun 'hoy COMMAND --help' for more information on a command.\n", out);
+}
+
+// The manual page
+
+// Text with what troff would take for its own made harmless.
+static void put_troff(const char *text, FILE *out) {
+    if (*text == '.' || *text == '\'') fputs("\\&", out);
+    for (; *text; text++) {
+        if (*text == '-' || *text == '\\')
+            fputs(*text == '-' ? "\\-" : "\\e", out);
+        else
+            fputc(*text, out);
+    }
+}
+
+static void manual_options(option_tables tables, FILE *out) {
+    struct shown shown = {0};
+    shown_add(&shown, tables);
+    for (size_t i = 0; i < shown.count; i++) {
+        const struct option *option = shown.rows[i];
+        fputs(".TP\n", out);
+        if (option->letter) fprintf(out, "\\fB\\-%c\\fR, ", option->letter);
+        fputs("\\fB\\-\\-", out);
+        put_troff(option->name, out);
+        fputs("\\fR", out);
+        if (option->value) fprintf(out, " \\fI%s\\fR", option->value);
+        fputc('\n', out);
+        put_troff(option->help, out);
+        fputc('\n', out);
+    }
+}
+
+static void manual_command(const struct command *command, FILE *out) {
+    fprintf(out, ".SS \"hoy %s", command->forms[0]);
+    if (has_options(command)) fputs(" [OPTIONS]", out);
+    fprintf(out, "%s%s\"\n", *command->arguments ? " " : "", command->arguments);
+    put_troff(command->summary, out);
+    fputs(".\n", out);
+    if (command->forms[1]) {
+        fputs(".PP\nAlso called ", out);
+        for (size_t i = 1; i < ARRAY_SIZE(command->forms) && command->forms[i]; i++)
+            fprintf(out, "%s\\fBhoy %s\\fR", i > 1 ? ", " : "", command->forms[i]);
+        fputs(".\n", out);
+    }
+    manual_options(command->options, out);
+}
+
+void help_manual(FILE *out) {
+    fputs(
+        ".TH HOY 1 \"\" \"hoy " HOY_VERSION "\" \"User Commands\"\n"
+        ".SH NAME\nhoy \\- run containers\n"
+        ".SH SYNOPSIS\n\\fBhoy\\fR [\\fIOPTIONS\\fR] \\fICOMMAND\\fR\n"
+        ".SH DESCRIPTION\n"
+        "hoy pulls images, runs them as containers, and looks into both. It needs no daemon. A container is\n"
+        "an image, namespaces, cgroups and the host's own kernel, and nothing else;\n"
+        "\\fBhoy run \\-\\-explain\\fR shows each step of it.\n"
+        ".SH \"GLOBAL OPTIONS\"\n",
+        out);
+    manual_options(global_options, out);
+    fputs(".SH COMMANDS\n", out);
+    for (size_t i = 0; i < command_count; i++)
+        if (commands[i].summary) manual_command(&commands[i], out);
+    fputs(
+        ".SH \"EXIT STATUS\"\n"
+        "\\fBhoy run\\fR ends with the exit status of the container's command, or 128+n when signal n ended\n"
+        "it; 127 when the command is not there, 126 when it can't be executed, 125 when hoy itself failed "
+        "or\n"
+        "an option is wrong. Other commands end with 0, or with 1 when something failed.\n"
+        ".SH ENVIRONMENT\n"
+        ".TP\n\\fBHOY_ROOT\\fR\nwhere images and containers are kept, as \\fB\\-\\-root\\fR\n"
+        ".TP\n\\fBHOY_RUNROOT\\fR\nwhere the state of running containers is kept, as \\fB\\-\\-runroot\\fR\n"
+        ".SH FILES\n"
+        ".TP\n\\fI/var/lib/hoy\\fR\nimages, containers and their logs\n"
+        ".TP\n\\fI/run/hoy\\fR\nwhat is gone after a reboot\n"
+        ".TP\n\\fI~/.docker/config.json\\fR\ncredentials of registries\n",
+        out);
+}

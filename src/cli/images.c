@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+// pull, images and rmi.
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/format.h"
+#include "cli/words.h"
+#include "registry/reference.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// pull
+
+struct pull_flags {
+    bool quiet;
+    const char *platform;
+};
+
+static const struct option pull_rows[] = {
+    {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
+     offsetof(struct pull_flags, platform)},
+    {"quiet", 'q', NULL, "Suppress verbose output", store_flag, offsetof(struct pull_flags, quiet)},
+    OPTION_LATER("all-tags", 'a'),
+    OPTION_LATER("disable-content-trust", 0),
+};
+const struct option_table pull_options_table = OPTIONS(pull_rows, struct pull_flags);
+
+static int pull(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct pull_flags *flags = invocation->options;
+    const char *name = invocation->arguments.items[0];
+    struct image image;
+    struct reference reference;
+    int r = image_load_base(&engine->store, name, err);
+    if (r < 0) return -1;
+    if (r == 1) return puts(name), 0;
+    if (reference_parse(&invocation->arena, name, &reference, err) < 0) return -1;
+    if (!flags->quiet && !strpbrk(name, ":@")) printf("Using default tag: latest\n");
+    fflush(stdout);
+    struct pull_options options = {
+        .reference = name, .platform = flags->platform, .quiet = flags->quiet, .out = stdout};
+    if (image_pull(&engine->store, &invocation->arena, &options, &image, err) < 0) return -1;
+    puts(reference_full(&invocation->arena, &reference));
+    return 0;
+}
+
+int run_pull(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, pull, err);
+}
+
+// images
+
+struct images_flags {
+    bool all, digests, no_trunc, quiet;
+    struct strings filters;
+    const char *format;
+};
+
+#define AT(member) offsetof(struct images_flags, member)
+
+static const struct option images_rows[] = {
+    {"all", 'a', NULL, "Show all images (default hides intermediate images)", store_flag, AT(all)},
+    {"digests", 0, NULL, "Show digests", store_flag, AT(digests)},
+    {"format", 0, "string", FORMAT_HELP_TABLE, store_string, AT(format)},
+    {"no-trunc", 0, NULL, "Don't truncate output", store_flag, AT(no_trunc)},
+    {"quiet", 'q', NULL, "Only show image IDs", store_flag, AT(quiet)},
+    OPTION_LATER("filter", 'f'),
+    OPTION_LATER("tree", 0),
+};
+const struct option_table images_options_table = OPTIONS(images_rows, struct images_flags);
+
+// A listing in the making.
+struct listing {
+    struct arena *arena;
+    const struct images_flags *flags;
+    struct json_writer w;
+};
+
+static void write_row(struct listing *listing, const struct image *image, const char *repository,
+                      const char *tag, const char *digest) {
+    struct arena *arena = listing->arena;
+    struct json_writer *w = &listing->w;
+    char created[64], size[16];
+    int64_t built = image->pulled;
+    if (image->config.created) clock_parse_rfc3339(image->config.created, &built);
+    json_begin_object(w, NULL);
+    json_put_string(w, "Containers", "N/A");
+    json_put_string(w, "CreatedAt", words_time(built, created));
+    json_put_string(w, "CreatedSince", built > 0 ? words_ago(arena, built) : "N/A");
+    json_put_string(w, "Digest", digest);
+    json_put_string(w, "ID",
+                    listing->flags->no_trunc ? image->id
+                                             : arena_strndup(arena, digest_hex(image->id), SHORT_ID));
+    json_put_string(w, "Repository", repository);
+    json_put_string(w, "SharedSize", "N/A");
+    json_put_string(w, "Size", format_size(image->size, size));
+    json_put_string(w, "Tag", tag);
+    json_put_string(w, "UniqueSize", "N/A");
+    json_end_object(w);
+}
+
+// "sha256:…" that the image was pulled by from a repository, "<none>" where there is none.
+static const char *digest_in(const struct image *image, const char *repository) {
+    size_t length = strlen(repository);
+    for (size_t i = 0; i < image->digests.count; i++)
+        if (!strncmp(image->digests.items[i], repository, length) && image->digests.items[i][length] == '@')
+            return image->digests.items[i] + length + 1;
+    return "<none>";
+}
+
+// Is it what the argument names: a repository, with a tag or without?
+static bool matches(struct arena *arena, const struct reference *reference, const char *wanted) {
+    if (!wanted) return true;
+    const char *repository = reference_familiar_repository(arena, reference);
+    struct reference asked;
+    struct err ignored;
+    if (reference_parse(arena, wanted, &asked, &ignored) < 0) return false;
+    if (!str_eq(repository, reference_familiar_repository(arena, &asked))) return false;
+    return !strchr(strrchr(wanted, '/') ? strrchr(wanted, '/') : wanted, ':') ||
+           str_eq(asked.tag, reference->tag);
+}
+
+static void write_names(struct listing *listing, const struct image *image, const char *wanted) {
+    struct arena *arena = listing->arena;
+    for (size_t i = 0; i < image->names.count; i++) {
+        struct reference reference;
+        struct err ignored;
+        if (reference_parse(arena, image->names.items[i], &reference, &ignored) < 0) continue;
+        if (!matches(arena, &reference, wanted)) continue;
+        write_row(listing, image, reference_familiar_repository(arena, &reference), reference.tag,
+                  digest_in(image, reference_repository(arena, &reference)));
+    }
+    if (image->names.count || wanted) return;
+    const char *digest = image->digests.count ? image->digests.items[0] : NULL;
+    const char *repository = "<none>";
+    struct reference reference;
+    struct err ignored;
+    if (digest && reference_parse(arena, digest, &reference, &ignored) == 0)
+        repository = reference_familiar_repository(arena, &reference);
+    write_row(listing, image, repository, "<none>", digest ? strchr(digest, '@') + 1 : "<none>");
+}
+
+static const struct format_column plain_columns[] = {
+    {"REPOSITORY", "Repository"},
+    {"TAG", "Tag"},
+    {"IMAGE ID", "ID"},
+    {"CREATED", "CreatedSince"},
+    {"SIZE", "Size"},
+    {NULL, NULL},
+    {"DIGEST", "Digest"},
+    {"CREATED AT", "CreatedAt"},
+    {NULL, NULL},
+};
+static const struct format_column digest_columns[] = {
+    {"REPOSITORY", "Repository"},
+    {"TAG", "Tag"},
+    {"DIGEST", "Digest"},
+    {"IMAGE ID", "ID"},
+    {"CREATED", "CreatedSince"},
+    {"SIZE", "Size"},
+    {NULL, NULL},
+    {"CREATED AT", "CreatedAt"},
+    {NULL, NULL},
+};
+
+// -q: an id once, however many names it has.
+static void write_ids(struct listing *listing, const struct images *images, const char *wanted) {
+    for (size_t i = 0; i < images->count; i++) {
+        size_t before = listing->w.text.len;
+        bool comma = listing->w.comma;
+        write_names(listing, &images->items[i], wanted);
+        if (listing->w.text.len == before) continue;
+        listing->w.text.len = before;
+        listing->w.comma = comma;
+        write_row(listing, &images->items[i], "", "", "");
+    }
+}
+
+static int images(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct images_flags *flags = invocation->options;
+    const char *wanted = invocation->arguments.count ? invocation->arguments.items[0] : NULL;
+    struct images list;
+    if (image_list(&engine->store, &invocation->arena, &list, err) < 0) return -1;
+    struct listing listing = {.arena = &invocation->arena, .flags = flags};
+    bool ids = flags->quiet && !flags->format;
+    json_begin_array(&listing.w, NULL);
+    if (ids) write_ids(&listing, &list, wanted);
+    for (size_t i = 0; i < list.count && !ids; i++) write_names(&listing, &list.items[i], wanted);
+    json_end_array(&listing.w);
+    int r = format_rows(ids ? "{{.ID}}" : flags->format, flags->digests ? digest_columns : plain_columns,
+                        str_get(&listing.w.text), stdout, err);
+    json_writer_finish(&listing.w);
+    return r;
+}
+
+int run_images(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, images, err);
+}
+
+// rmi
+
+struct rmi_flags {
+    bool force;
+};
+
+static const struct option rmi_rows[] = {
+    {"force", 'f', NULL, "Force removal of the image", store_flag, offsetof(struct rmi_flags, force)},
+    OPTION_LATER("no-prune", 0),
+    OPTION_LATER("platform", 0),
+};
+const struct option_table rmi_options_table = OPTIONS(rmi_rows, struct rmi_flags);
+
+static void print_removed(const char *line, void *data) {
+    (void)data;
+    puts(line);
+}
+
+static int remove_one(struct invocation *invocation, struct engine *engine, const char *name,
+                      struct err *err) {
+    const struct rmi_flags *flags = invocation->options;
+    return image_remove(&engine->store, name, flags->force, print_removed, NULL, err);
+}
+
+int run_rmi(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, remove_one, err);
+}

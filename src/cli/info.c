@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// version and info: what this program is, what the kernel has for containers, and what it misses.
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/format.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#define CGROUP2_MAGIC 0x63677270
+#define TMPFS_MAGIC   0x01021994
+
+struct format_flags {
+    const char *format;
+};
+
+static const char *architecture(void) {
+    struct platform platform = {0};
+    platform_host(&platform);
+    return platform.architecture;
+}
+
+// version
+
+int run_version(struct invocation *invocation, struct err *err) {
+    const struct format_flags *flags = invocation->options;
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    struct utsname kernel;
+    uname(&kernel);
+    json_begin_array(&w, NULL);
+    json_begin_object(&w, NULL);
+    json_begin_object(&w, "Client");
+    json_put_string(&w, "Version", HOY_VERSION);
+    json_put_string(&w, "Os", "linux");
+    json_put_string(&w, "Arch", architecture());
+    json_put_string(&w, "KernelVersion", kernel.release);
+    json_end_object(&w);
+    json_begin_object(&w, "Server"); // the engine is in this program
+    json_put_string(&w, "Version", HOY_VERSION);
+    json_put_string(&w, "Os", "linux");
+    json_put_string(&w, "Arch", architecture());
+    json_put_string(&w, "KernelVersion", kernel.release);
+    json_end_object(&w);
+    json_end_object(&w);
+    json_end_array(&w);
+    if (str_eq(flags->format, "json")) return format_documents("{{json .}}", str_get(&w.text), stdout, err);
+    if (flags->format) return format_documents(flags->format, str_get(&w.text), stdout, err);
+    printf("hoy:\n Version:   %s\n OS/Arch:   linux/%s\n Kernel:    %s\n", HOY_VERSION, architecture(),
+           kernel.release);
+    return 0;
+}
+
+// info
+
+// Something that the kernel has or has not.
+struct feature {
+    const char *name;
+    bool there;
+    const char *without; // what goes without it
+};
+
+static bool filesystem_known(const char *name) {
+    char wanted[64];
+    snprintf(wanted, sizeof wanted, "\t%s\n", name);
+    // A file of /proc has no size: read what there is.
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(AT_FDCWD, "/proc/filesystems", O_RDONLY, 0);
+    char buffer[8192];
+    ssize_t n = fd < 0 ? -1 : fd_read_full(fd, buffer, sizeof buffer - 1);
+    if (n < 0) return false;
+    buffer[n] = 0;
+    return strstr(buffer, wanted);
+}
+
+static bool kernel_at_least(int major, int minor) {
+    struct utsname kernel;
+    int a = 0, b = 0;
+    uname(&kernel);
+    if (sscanf(kernel.release, "%d.%d", &a, &b) != 2) return false;
+    return a > major || (a == major && b >= minor);
+}
+
+static bool there(const char *path) {
+    return access(path, F_OK) == 0;
+}
+
+static const char *cgroup_layout(void) {
+    struct statfs fs;
+    if (statfs("/sys/fs/cgroup", &fs) < 0) return "none";
+    if (fs.f_type == CGROUP2_MAGIC) return "v2";
+    if (statfs("/sys/fs/cgroup/unified", &fs) == 0 && fs.f_type == CGROUP2_MAGIC) return "hybrid";
+    return "v1";
+}
+
+// A cgroup controller under whichever version has it.
+static bool controller_there(const char *v1, const char *v2) {
+    char path[128], line[512];
+    snprintf(path, sizeof path, "/sys/fs/cgroup/%s", v1);
+    if (there(path)) return true;
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", O_RDONLY, 0);
+    ssize_t n = fd < 0 ? -1 : fd_read_full(fd, line + 1, sizeof line - 3);
+    if (n < 0) return false;
+    line[0] = ' ';
+    line[n + 1] = 0;
+    for (char *word = line; *word; word++)
+        if (*word == '\n') *word = ' ';
+    snprintf(path, sizeof path, " %s ", v2);
+    return strstr(line, path);
+}
+
+static const struct feature *features(size_t *ret_count) {
+    static struct feature list[16];
+    size_t n = 0;
+    list[n++] = (struct feature){"overlay", filesystem_known("overlay"), "no container can be made"};
+    list[n++] = (struct feature){"erofs", filesystem_known("erofs"), "layers are kept as directories"};
+    list[n++] =
+        (struct feature){"erofs from files (6.12)", filesystem_known("erofs") && kernel_at_least(6, 12),
+                         "layers are kept as directories"};
+    list[n++] = (struct feature){"seccomp", there("/proc/sys/kernel/seccomp/actions_avail"),
+                                 "containers may call everything"};
+    list[n++] = (struct feature){"user namespaces", there("/proc/self/ns/user"), "no rootless containers"};
+    list[n++] = (struct feature){"time namespaces", there("/proc/self/ns/time"),
+                                 "containers share the host's clocks"};
+    list[n++] = (struct feature){"cgroup namespaces", there("/proc/self/ns/cgroup"),
+                                 "containers see the host's cgroups"};
+    list[n++] =
+        (struct feature){"mount_setattr (5.12)", kernel_at_least(5, 12), "read-only binds are not recursive"};
+    list[n++] = (struct feature){"cpu limits", controller_there("cpu", "cpu"), "no --cpus, --cpu-shares"};
+    list[n++] = (struct feature){"cpuset limits", controller_there("cpuset", "cpuset"), "no --cpuset-cpus"};
+    list[n++] = (struct feature){"memory limits", controller_there("memory", "memory"), "no --memory"};
+    list[n++] = (struct feature){"pids limits", controller_there("pids", "pids"), "no --pids-limit"};
+    list[n++] =
+        (struct feature){"block device limits", controller_there("blkio", "io"), "no --device-read-bps"};
+    list[n++] = (struct feature){"swap limits",
+                                 there("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes") ||
+                                     (str_eq(cgroup_layout(), "v2") && there("/proc/swaps")),
+                                 "no --memory-swap"};
+    *ret_count = n;
+    return list;
+}
+
+// Why layers are kept as they are.
+static const char *driver_reason(const struct invocation *invocation, const char *driver) {
+    if (invocation->globals->storage_driver) return "asked for by --storage-driver";
+    if (str_eq(driver, "erofs")) return "the kernel mounts EROFS images from files";
+    if (!filesystem_known("erofs")) return "the kernel has no EROFS";
+    if (!kernel_at_least(6, 12)) return "the kernel mounts EROFS from block devices only, before 6.12";
+    return "mounting an EROFS image from a file was tried, and the kernel refused, or this root was made so";
+}
+
+struct counts {
+    size_t containers, running, stopped, images;
+};
+
+static int count(struct invocation *invocation, struct engine *engine, struct counts *ret, struct err *err) {
+    struct containers containers;
+    struct images images;
+    if (container_list(engine, &invocation->arena, true, &containers, err) < 0 ||
+        image_list(&engine->store, &invocation->arena, &images, err) < 0)
+        return -1;
+    *ret = (struct counts){.containers = containers.count, .images = images.count};
+    for (size_t i = 0; i < containers.count; i++)
+        ret->running += str_eq(containers.items[i].state, "running");
+    ret->stopped = ret->containers - ret->running;
+    return 0;
+}
+
+static const char *cgroup_version(void) {
+    return str_eq(cgroup_layout(), "v2") ? "2" : "1";
+}
+
+static int print_json(struct engine *engine, const struct counts *counts, const char *format,
+                      struct err *err) {
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    struct utsname kernel;
+    size_t n;
+    const struct feature *list = features(&n);
+    uname(&kernel);
+    json_begin_array(&w, NULL);
+    json_begin_object(&w, NULL);
+    json_put_u64(&w, "Containers", counts->containers);
+    json_put_u64(&w, "ContainersRunning", counts->running);
+    json_put_u64(&w, "ContainersPaused", 0);
+    json_put_u64(&w, "ContainersStopped", counts->stopped);
+    json_put_u64(&w, "Images", counts->images);
+    json_put_string(&w, "Driver", engine->store.driver);
+    json_put_string(&w, "CgroupDriver", "cgroupfs");
+    json_put_string(&w, "CgroupVersion", cgroup_version());
+    json_put_string(&w, "CgroupLayout", cgroup_layout());
+    json_put_string(&w, "KernelVersion", kernel.release);
+    json_put_string(&w, "OSType", "linux");
+    json_put_string(&w, "Architecture", architecture());
+    json_put_i64(&w, "NCPU", sysconf(_SC_NPROCESSORS_ONLN));
+    json_put_i64(&w, "MemTotal", sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
+    json_put_string(&w, "Name", kernel.nodename);
+    json_put_string(&w, "DockerRootDir", engine->store.root);
+    json_put_string(&w, "RunRoot", engine->store.runroot);
+    json_put_string(&w, "ServerVersion", HOY_VERSION);
+    json_begin_array(&w, "Missing");
+    for (size_t i = 0; i < n; i++)
+        if (!list[i].there) json_put_string(&w, NULL, list[i].name);
+    json_end_array(&w);
+    json_end_object(&w);
+    json_end_array(&w);
+    return format_documents(str_eq(format, "json") ? "{{json .}}" : format, str_get(&w.text), stdout, err);
+}
+
+static void print_text(struct invocation *invocation, struct engine *engine, const struct counts *counts) {
+    struct utsname kernel;
+    size_t n;
+    const struct feature *list = features(&n);
+    uname(&kernel);
+    printf("hoy %s\n", HOY_VERSION);
+    printf("Containers: %zu\n Running: %zu\n Stopped: %zu\nImages: %zu\n", counts->containers,
+           counts->running, counts->stopped, counts->images);
+    printf("Root: %s\nRun root: %s\n", engine->store.root, engine->store.runroot);
+    printf("Storage driver: %s (%s)\n", engine->store.driver,
+           driver_reason(invocation, engine->store.driver));
+    printf("Cgroups: %s\n", cgroup_layout());
+    printf("Kernel: %s, %s, %ld CPUs, %.1f GiB of memory\n", kernel.release, architecture(),
+           sysconf(_SC_NPROCESSORS_ONLN),
+           (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
+    printf("The kernel has:\n");
+    for (size_t i = 0; i < n; i++)
+        if (list[i].there) printf(" %s\n", list[i].name);
+    bool all = true;
+    for (size_t i = 0; i < n; i++) all &= list[i].there;
+    printf("The kernel misses:%s\n", all ? " nothing" : "");
+    for (size_t i = 0; i < n; i++)
+        if (!list[i].there) printf(" %s: %s\n", list[i].name, list[i].without);
+}
+
+static int info(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct format_flags *flags = invocation->options;
+    struct counts counts;
+    if (count(invocation, engine, &counts, err) < 0) return -1;
+    if (flags->format) return print_json(engine, &counts, flags->format, err);
+    print_text(invocation, engine, &counts);
+    return 0;
+}
+
+int run_info(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, info, err);
+}

@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: Apache-2.0
+// inspect: containers and images as Docker's documents.
+#include "base/clock.h"
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/format.h"
+#include "cli/words.h"
+#include "network/network.h"
+#include "registry/reference.h"
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <string.h>
+
+struct inspect_flags {
+    const char *format, *type;
+};
+
+static const struct option format_row[] = {
+    {"format", 'f', "string", FORMAT_HELP, store_string, offsetof(struct inspect_flags, format)},
+    OPTION_LATER("size", 's'),
+};
+const struct option_table format_options_table = OPTIONS(format_row, struct inspect_flags);
+
+static int store_type(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (!str_eq(text, "container") && !str_eq(text, "image"))
+        return err_set(err, ERR_INVALID, 0,
+                       "objects of other types than container and image are not supported yet");
+    return store_string(parse, text, field, err);
+}
+
+static const struct option inspect_rows[] = {
+    {"type", 0, "string", "Only inspect objects of the given type: container or image", store_type,
+     offsetof(struct inspect_flags, type), "container|image"},
+};
+const struct option_table inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
+
+static void put_time(struct json_writer *w, const char *key, int64_t wall_ns) {
+    char text[CLOCK_RFC3339_SIZE];
+    json_put_string(w, key, clock_rfc3339(wall_ns, text));
+}
+
+static void put_strings(struct json_writer *w, const char *key, const struct strings *list, size_t from) {
+    json_begin_array(w, key);
+    for (size_t i = from; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
+    json_end_array(w);
+}
+
+// Containers
+
+static void write_state(const struct container *container, struct json_writer *w) {
+    bool running = str_eq(container->state, "running");
+    json_begin_object(w, "State");
+    json_put_string(w, "Status", container->state);
+    json_put_bool(w, "Running", running);
+    json_put_bool(w, "Paused", false);
+    json_put_bool(w, "Restarting", false);
+    json_put_bool(w, "OOMKilled", container->oom_killed);
+    json_put_bool(w, "Dead", false);
+    json_put_i64(w, "Pid", running ? container->pid : 0);
+    json_put_i64(w, "ExitCode", container->exit_code);
+    json_put_string(w, "Error", container->error ? container->error : "");
+    put_time(w, "StartedAt", container->started);
+    put_time(w, "FinishedAt", container->finished);
+    json_end_object(w);
+}
+
+// The command's first word, and the rest: of the entrypoint and the command together.
+static void write_command(struct arena *arena, const struct container_config *config, struct json_writer *w) {
+    struct strings words = {0};
+    for (size_t i = 0; i < config->entrypoint.count; i++)
+        strings_add(arena, &words, config->entrypoint.items[i]);
+    for (size_t i = 0; i < config->cmd.count; i++) strings_add(arena, &words, config->cmd.items[i]);
+    json_put_string(w, "Path", words.count ? words.items[0] : "");
+    put_strings(w, "Args", &words, 1);
+}
+
+static void write_mounts(const struct container_config *config, struct json_writer *w) {
+    static const char *const types[] = {[CONTAINER_MOUNT_BIND] = "bind",
+                                        [CONTAINER_MOUNT_VOLUME] = "volume",
+                                        [CONTAINER_MOUNT_TMPFS] = "tmpfs"};
+    json_begin_array(w, "Mounts");
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        const struct container_mount *mount = &config->mounts.items[i];
+        json_begin_object(w, NULL);
+        json_put_string(w, "Type", types[mount->type]);
+        json_put_string(w, mount->type == CONTAINER_MOUNT_VOLUME ? "Name" : "Source",
+                        mount->source ? mount->source : "");
+        json_put_string(w, "Destination", mount->target);
+        json_put_string(w, "Mode", mount->readonly ? "ro" : "");
+        json_put_bool(w, "RW", !mount->readonly);
+        bool bind = mount->type == CONTAINER_MOUNT_BIND;
+        json_put_string(w, "Propagation", mount->propagation ? mount->propagation : bind ? "rprivate" : "");
+        json_end_object(w);
+    }
+    json_end_array(w);
+}
+
+static const char *ipv4(uint32_t address, char text[static INET_ADDRSTRLEN]) {
+    struct in_addr in = {.s_addr = htonl(address)};
+    return inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
+}
+
+// The fields that a network's entry and, for the default one, the whole share.
+static void write_endpoint(const struct endpoint *endpoint, struct json_writer *w) {
+    char address[INET_ADDRSTRLEN] = "", gateway[INET_ADDRSTRLEN] = "", mac[18] = "";
+    if (endpoint) {
+        const uint8_t *m = endpoint->mac;
+        ipv4(endpoint->address, address);
+        ipv4(endpoint->gateway, gateway);
+        snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+    }
+    json_put_string(w, "Gateway", gateway);
+    json_put_string(w, "IPAddress", address);
+    json_put_i64(w, "IPPrefixLen", endpoint ? endpoint->prefix : 0);
+    json_put_string(w, "MacAddress", mac);
+    json_put_string(w, "GlobalIPv6Address", "");
+    json_put_i64(w, "GlobalIPv6PrefixLen", 0);
+    json_put_string(w, "IPv6Gateway", "");
+}
+
+static int write_network(struct engine *engine, const struct container *container, struct json_writer *w,
+                         struct err *err) {
+    struct endpoint endpoint;
+    bool running = str_eq(container->state, "running");
+    int has = running ? network_endpoint(engine->store.db, container->id, &endpoint, err) : 0;
+    if (has < 0) return -1;
+    json_begin_object(w, "NetworkSettings");
+    json_begin_object(w, "Ports");
+    json_end_object(w);
+    write_endpoint(has ? &endpoint : NULL, w);
+    json_begin_object(w, "Networks");
+    json_begin_object(w, container->config.network_mode ? container->config.network_mode : "bridge");
+    write_endpoint(has ? &endpoint : NULL, w);
+    json_end_object(w);
+    json_end_object(w);
+    json_end_object(w);
+    return 0;
+}
+
+static int write_container(struct engine *engine, struct arena *arena, const char *name,
+                           struct json_writer *w, struct err *err) {
+    struct container container;
+    if (container_find(engine, arena, name, &container, err) < 0) return -1;
+    const char *runroot = engine->store.runroot, *id = container.id;
+    json_begin_object(w, NULL);
+    json_put_string(w, "Id", id);
+    put_time(w, "Created", container.created);
+    write_command(arena, &container.config, w);
+    write_state(&container, w);
+    json_put_string(w, "Image", container.image_id);
+    json_put_string(w, "ResolvConfPath", arena_printf(arena, "%s/containers/%s/resolv.conf", runroot, id));
+    json_put_string(w, "HostnamePath", arena_printf(arena, "%s/containers/%s/hostname", runroot, id));
+    json_put_string(w, "HostsPath", arena_printf(arena, "%s/containers/%s/hosts", runroot, id));
+    json_put_string(w, "LogPath", container_log_path(engine, arena, id));
+    json_put_string(w, "Name", arena_printf(arena, "/%s", container.name));
+    json_put_i64(w, "RestartCount", 0);
+    json_put_string(w, "Driver", engine->store.driver);
+    json_put_string(w, "Platform", "linux");
+    json_put_string(w, "MountLabel", "");
+    json_put_string(w, "ProcessLabel", "");
+    json_put_string(w, "AppArmorProfile", "");
+    json_put_null(w, "ExecIDs");
+    write_mounts(&container.config, w);
+    container_config_write(&container.config, w);
+    int r = write_network(engine, &container, w, err);
+    json_end_object(w);
+    return r;
+}
+
+// Images
+
+static void put_keys(struct json_writer *w, const char *key, const struct strings *keys) {
+    if (!keys->count) return;
+    json_begin_object(w, key);
+    for (size_t i = 0; i < keys->count; i++) json_put_raw(w, keys->items[i], "{}");
+    json_end_object(w);
+}
+
+static void write_image_config(const struct image_config *config, struct json_writer *w) {
+    json_begin_object(w, "Config");
+    if (config->user) json_put_string(w, "User", config->user);
+    put_keys(w, "ExposedPorts", &config->exposed_ports);
+    put_strings(w, "Env", &config->env, 0);
+    if (config->has_entrypoint) put_strings(w, "Entrypoint", &config->entrypoint, 0);
+    if (config->has_cmd) put_strings(w, "Cmd", &config->cmd, 0);
+    put_keys(w, "Volumes", &config->volumes);
+    json_put_string(w, "WorkingDir", config->working_dir ? config->working_dir : "");
+    json_begin_object(w, "Labels");
+    for (size_t i = 0; i < config->labels.count; i++)
+        json_put_string(w, config->labels.items[i].key, config->labels.items[i].value);
+    json_end_object(w);
+    if (config->stop_signal) json_put_string(w, "StopSignal", config->stop_signal);
+    if (config->shell.count) put_strings(w, "Shell", &config->shell, 0);
+    json_end_object(w);
+}
+
+// Names as Docker shows them: "debian:12", "debian@sha256:…".
+static void put_names(struct arena *arena, struct json_writer *w, const char *key,
+                      const struct strings *names) {
+    json_begin_array(w, key);
+    for (size_t i = 0; i < names->count; i++) json_put_string(w, NULL, words_image(arena, names->items[i]));
+    json_end_array(w);
+}
+
+static int write_image(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
+                       struct err *err) {
+    struct image image;
+    char digest[DIGEST_SIZE];
+    if (image_find(&engine->store, arena, name, &image, err) < 0) return -1;
+    const struct image_config *config = &image.config;
+    json_begin_object(w, NULL);
+    json_put_string(w, "Id", image.id);
+    put_names(arena, w, "RepoTags", &image.names);
+    put_names(arena, w, "RepoDigests", &image.digests);
+    json_put_string(w, "Comment", "");
+    json_put_string(w, "Created", config->created ? config->created : "");
+    json_put_string(w, "Author", config->author ? config->author : "");
+    write_image_config(config, w);
+    json_put_string(w, "Architecture", config->architecture ? config->architecture : "");
+    if (config->variant) json_put_string(w, "Variant", config->variant);
+    json_put_string(w, "Os", config->os ? config->os : "");
+    json_put_u64(w, "Size", image.size);
+    json_begin_object(w, "RootFS");
+    json_put_string(w, "Type", "layers");
+    put_strings(w, "Layers", &config->diff_ids, 0);
+    json_end_object(w);
+    json_begin_object(w, "Metadata");
+    put_time(w, "LastTagTime", image.pulled);
+    json_end_object(w);
+    json_begin_object(w, "Descriptor");
+    digest_of(image.manifest, strlen(image.manifest), digest);
+    json_put_string(w, "mediaType", image.media_type);
+    json_put_string(w, "digest", digest);
+    json_put_u64(w, "size", strlen(image.manifest));
+    json_end_object(w);
+    json_end_object(w);
+    return 0;
+}
+
+// All of the arguments
+
+typedef int writer(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
+                   struct err *err);
+
+static int write_either(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
+                        struct err *err) {
+    if (write_container(engine, arena, name, w, err) == 0) return 0;
+    if (err->kind != ERR_NOT_FOUND) return -1;
+    if (write_image(engine, arena, name, w, err) == 0) return 0;
+    if (err->kind != ERR_NOT_FOUND) return -1;
+    return err_set(err, ERR_NOT_FOUND, 0, "No such object: %s", name);
+}
+
+// What is there is printed, what is not is said after it.
+static int inspect_all(struct invocation *invocation, struct engine *engine, writer *write, struct err *err) {
+    const struct inspect_flags *flags = invocation->options;
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    struct err *errors = arena_array(&invocation->arena, struct err, invocation->arguments.count);
+    size_t failed = 0;
+    json_begin_array(&w, NULL);
+    for (size_t i = 0; i < invocation->arguments.count; i++)
+        if (write(engine, &invocation->arena, invocation->arguments.items[i], &w, &errors[failed]) < 0)
+            failed++;
+    json_end_array(&w);
+    if (format_documents(flags->format, str_get(&w.text), stdout, err) < 0) return -1;
+    for (size_t i = 0; i < failed; i++) cli_print_error(invocation, &errors[i]);
+    return failed ? 1 : 0;
+}
+
+static int inspect_container(struct invocation *invocation, struct engine *engine, struct err *err) {
+    return inspect_all(invocation, engine, write_container, err);
+}
+
+static int inspect_image(struct invocation *invocation, struct engine *engine, struct err *err) {
+    return inspect_all(invocation, engine, write_image, err);
+}
+
+static int inspect_either(struct invocation *invocation, struct engine *engine, struct err *err) {
+    return inspect_all(invocation, engine, write_either, err);
+}
+
+int run_container_inspect(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, inspect_container, err);
+}
+
+int run_image_inspect(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, inspect_image, err);
+}
+
+int run_inspect(struct invocation *invocation, struct err *err) {
+    const struct inspect_flags *flags = invocation->options;
+    cli_body *body = !flags->type                   ? inspect_either
+                     : str_eq(flags->type, "image") ? inspect_image
+                                                    : inspect_container;
+    return cli_with_engine(invocation, body, err);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The smaller grammars inside options. What each field is stands at its name.
+#pragma once
+
+#include "cli/options.h"
+
+option_store store_env;         // struct strings: KEY=VALUE, or KEY, which takes the value from here
+option_store store_env_file;    // struct strings: a file of such lines
+option_store store_label;       // config.labels of a struct container_config: KEY[=VALUE]
+option_store store_label_file;  // the same, a file of such lines
+option_store store_ulimit;      // config.ulimits of a struct container_config: NAME=SOFT[:HARD]
+option_store store_sysctl;      // config.sysctls of a struct container_config: KEY=VALUE
+option_store store_read_bps;    // config.read_bps of a struct container_config: /dev/PATH:RATE
+option_store store_write_bps;   // config.write_bps of a struct container_config
+option_store store_add_host;    // struct strings: "name:address"
+option_store store_address;     // struct strings: an IP address
+option_store store_capability;  // struct strings
+option_store store_security;    // struct strings
+option_store store_cpus;        // struct spec_i64, in 10^-9 of a CPU: "0.5"
+option_store store_memory;      // struct spec_i64: bytes
+option_store store_memory_swap; // struct spec_i64: bytes, or -1
+option_store store_network;     // const char *
+option_store store_restart;     // bool, stays false: only "no"
+option_store store_pull;        // const char *
+option_store store_signal;      // const char *
+option_store store_attach;      // struct strings: stdin, stdout, stderr in lower case
+option_store store_hostname;    // const char *

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/session.h"
+
+#include "plan/explain.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+int store_detach_keys(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (client_check_detach_keys(text, err) < 0) return -1;
+    return store_string(parse, text, field, err);
+}
+
+int session_check_terminal(const struct session *session, struct err *err) {
+    if (!session->tty || !session->send_stdin || isatty(STDIN_FILENO)) return 0;
+    return err_set(err, ERR_INVALID, 0, "the input device is not a TTY");
+}
+
+void session_size(uint16_t *ret_rows, uint16_t *ret_columns) {
+    struct winsize size;
+    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 && ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0) return;
+    *ret_rows = size.ws_row;
+    *ret_columns = size.ws_col;
+}
+
+static void mask_signals(int how) {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    sigprocmask(how, &set, NULL);
+}
+
+void session_hold_signals(void) {
+    mask_signals(SIG_BLOCK);
+}
+
+void session_release_signals(void) {
+    mask_signals(SIG_UNBLOCK);
+}
+
+int session_run(int socket, const struct session *session, struct shim_exit *ret_exit, struct err *err) {
+    bool terminal = session->tty && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    struct client_options options = {
+        .terminal = terminal,
+        .send_stdin = session->send_stdin,
+        .no_stdout = session->no_stdout,
+        .no_stderr = session->no_stderr,
+        // A terminal in raw mode makes its signals inside; one that arrives here is meant for the session.
+        .proxy_signals = session->proxy_signals && !(terminal && session->send_stdin),
+        .detach_keys = session->detach_keys,
+    };
+    int end = client_run(socket, &options, ret_exit, err);
+    if (end == CLIENT_DETACHED) fputs("read escape sequence\n", stderr);
+    return end;
+}
+
+// The shim went away without a word: what the engine finds out about it is the truth.
+static int lost(struct engine *engine, const struct container *container, struct err *err) {
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct container found;
+    if (container_find(engine, &arena, container->id, &found, err) < 0) {
+        if (err->kind == ERR_NOT_FOUND && container->auto_remove) return 137;
+        return -1;
+    }
+    return found.exit_code ? found.exit_code : 137;
+}
+
+int session_container(struct engine *engine, const struct container *container, int socket,
+                      const struct session *session, struct plan_block *block, struct err *err) {
+    struct shim_exit exit = {0};
+    int32_t pid;
+    int started = client_wait_started(socket, &pid, err);
+    if (block) plan_explain(block, stderr);
+    if (started < 0) {
+        struct err why = *err, ignored;
+        container_failed(engine, container->id, &why, &ignored);
+        return -1;
+    }
+    int end = session_run(socket, session, &exit, err);
+    if (end < 0) return -1;
+    if (end == CLIENT_DETACHED) return 0;
+    if (end == CLIENT_CLOSED) return 128 + SIGPIPE;
+    if (end == CLIENT_LOST) return lost(engine, container, err);
+    if (container_exited(engine, container->id, &exit, err) < 0) return -1;
+    return exit.status;
+}

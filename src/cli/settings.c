@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/settings.h"
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/parse_mount.h"
+#include "cli/parse_value.h"
+
+#include <string.h>
+
+#define AT(member)     offsetof(struct settings, member)
+#define CONFIG(member) offsetof(struct settings, config.member)
+
+// --entrypoint "" empties the image's.
+static int store_entrypoint(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct container_config *config = field;
+    (void)err;
+    config->has_entrypoint = true;
+    config->entrypoint = (struct strings){0};
+    if (*text) strings_add(parse->arena, &config->entrypoint, text);
+    return 0;
+}
+
+static int store_working_dir(struct parse *parse, const char *text, void *field, struct err *err) {
+    (void)parse;
+    if (*text != '/') return err_set(err, ERR_INVALID, 0, "the working directory must be an absolute path");
+    *(const char **)field = text;
+    return 0;
+}
+
+static const struct option rows[] = {
+    {"add-host", 0, "list", "Add a custom host-to-IP mapping (host:ip)", store_add_host, CONFIG(add_host)},
+    {"attach", 'a', "list", "Attach to STDIN, STDOUT or STDERR", store_attach, AT(attach),
+     "stdin|stdout|stderr"},
+    {"cap-add", 0, "list", "Add Linux capabilities", store_capability, CONFIG(cap_add)},
+    {"cap-drop", 0, "list", "Drop Linux capabilities", store_capability, CONFIG(cap_drop)},
+    {"cidfile", 0, "string", "Write the container ID to the file", store_string, AT(cidfile)},
+    {"cpu-shares", 'c', "int", "CPU shares (relative weight)", store_u64, CONFIG(cpu_shares)},
+    {"cpus", 0, "decimal", "Number of CPUs", store_cpus, CONFIG(nano_cpus)},
+    {"cpuset-cpus", 0, "string", "CPUs in which to allow execution (0-3, 0,1)", store_string,
+     CONFIG(cpuset_cpus)},
+    {"device-read-bps", 0, "list", "Limit read rate (bytes per second) from a device", store_read_bps,
+     AT(config)},
+    {"device-write-bps", 0, "list", "Limit write rate (bytes per second) to a device", store_write_bps,
+     AT(config)},
+    {"dns", 0, "list", "Set custom DNS servers", store_address, CONFIG(dns)},
+    {"dns-option", 0, "list", "Set DNS options", store_list, CONFIG(dns_options)},
+    {"dns-search", 0, "list", "Set custom DNS search domains", store_list, CONFIG(dns_search)},
+    {"domainname", 0, "string", "Container NIS domain name", store_hostname, CONFIG(domainname)},
+    {"entrypoint", 0, "string", "Overwrite the default ENTRYPOINT of the image", store_entrypoint,
+     AT(config)},
+    {"env", 'e', "list", "Set environment variables", store_env, AT(env)},
+    {"env-file", 0, "list", "Read in a file of environment variables", store_env_file, AT(file_env)},
+    {"group-add", 0, "list", "Add additional groups to join", store_list, CONFIG(group_add)},
+    {"hostname", 'h', "string", "Container host name", store_hostname, CONFIG(hostname)},
+    {"init", 0, NULL, "Run an init inside the container that forwards signals and reaps processes",
+     store_flag, CONFIG(init)},
+    {"interactive", 'i', NULL, "Keep STDIN open even if not attached", store_flag, CONFIG(open_stdin)},
+    {"label", 'l', "list", "Set meta data on a container", store_label, AT(config)},
+    {"label-file", 0, "list", "Read in a line delimited file of labels", store_label_file, AT(config)},
+    {"memory", 'm', "bytes", "Memory limit", store_memory, CONFIG(memory)},
+    {"memory-swap", 0, "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+     store_memory_swap, CONFIG(memory_swap)},
+    {"mount", 0, "mount", "Attach a filesystem mount to the container", store_mount, AT(config)},
+    {"name", 0, "string", "Assign a name to the container", store_string, AT(name)},
+    {"network", 0, "network", "Connect a container to a network: bridge, none or host", store_network,
+     CONFIG(network_mode), "bridge|none|host"},
+    // Docker's older name of the same.
+    {"net", 0, "network", NULL, store_network, CONFIG(network_mode), "bridge|none|host"},
+    {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", store_i64,
+     CONFIG(pids_limit)},
+    {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
+     CONFIG(platform)},
+    {"privileged", 0, NULL, "Give extended privileges to this container", store_flag, CONFIG(privileged)},
+    {"pull", 0, "string", "Pull image before running (\"always\", \"missing\", \"never\")", store_pull,
+     AT(pull), "always|missing|never"},
+    {"quiet", 'q', NULL, "Suppress the pull output", store_flag, AT(quiet)},
+    {"read-only", 0, NULL, "Mount the container's root filesystem as read only", store_flag,
+     CONFIG(readonly_rootfs)},
+    {"restart", 0, "string", "Restart policy to apply when a container exits: no", store_restart, AT(restart),
+     "no"},
+    {"rm", 0, NULL, "Automatically remove the container when it exits", store_flag, CONFIG(auto_remove)},
+    {"security-opt", 0, "list", "Security Options", store_security, CONFIG(security_opt),
+     "no-new-privileges|seccomp=|seccomp=unconfined|systempaths=unconfined"},
+    {"shm-size", 0, "bytes", "Size of /dev/shm", store_size, CONFIG(shm_size)},
+    {"stop-signal", 0, "string", "Signal to stop the container", store_signal, CONFIG(stop_signal)},
+    {"stop-timeout", 0, "int", "Timeout (in seconds) to stop a container", store_i64, CONFIG(stop_timeout)},
+    {"sysctl", 0, "map", "Sysctl options", store_sysctl, AT(config)},
+    {"tmpfs", 0, "list", "Mount a tmpfs directory", store_tmpfs, AT(config)},
+    {"tty", 't', NULL, "Allocate a pseudo-TTY", store_flag, CONFIG(tty)},
+    {"ulimit", 0, "ulimit", "Ulimit options", store_ulimit, AT(config)},
+    {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", store_string, CONFIG(user)},
+    {"volume", 'v', "list", "Bind mount a volume", store_volume, AT(config)},
+    {"workdir", 'w', "string", "Working directory inside the container", store_working_dir,
+     CONFIG(working_dir)},
+
+    OPTION_LATER("annotation", 0),
+    OPTION_LATER("blkio-weight", 0),
+    OPTION_LATER("blkio-weight-device", 0),
+    OPTION_LATER("cgroup-parent", 0),
+    OPTION_LATER("cgroupns", 0),
+    OPTION_LATER("cpu-count", 0),
+    OPTION_LATER("cpu-percent", 0),
+    OPTION_LATER("cpu-period", 0),
+    OPTION_LATER("cpu-quota", 0),
+    OPTION_LATER("cpu-rt-period", 0),
+    OPTION_LATER("cpu-rt-runtime", 0),
+    OPTION_LATER("cpuset-mems", 0),
+    OPTION_LATER("device", 0),
+    OPTION_LATER("device-cgroup-rule", 0),
+    OPTION_LATER("device-read-iops", 0),
+    OPTION_LATER("device-write-iops", 0),
+    OPTION_LATER("disable-content-trust", 0),
+    OPTION_LATER("expose", 0),
+    OPTION_LATER("gpus", 0),
+    OPTION_LATER("health-cmd", 0),
+    OPTION_LATER("health-interval", 0),
+    OPTION_LATER("health-retries", 0),
+    OPTION_LATER("health-start-interval", 0),
+    OPTION_LATER("health-start-period", 0),
+    OPTION_LATER("health-timeout", 0),
+    OPTION_LATER("io-maxbandwidth", 0),
+    OPTION_LATER("io-maxiops", 0),
+    OPTION_LATER("ip", 0),
+    OPTION_LATER("ip6", 0),
+    OPTION_LATER("ipc", 0),
+    OPTION_LATER("isolation", 0),
+    OPTION_LATER("kernel-memory", 0),
+    OPTION_LATER("link", 0),
+    OPTION_LATER("link-local-ip", 0),
+    OPTION_LATER("log-driver", 0),
+    OPTION_LATER("log-opt", 0),
+    OPTION_LATER("mac-address", 0),
+    OPTION_LATER("memory-reservation", 0),
+    OPTION_LATER("memory-swappiness", 0),
+    OPTION_LATER("network-alias", 0),
+    OPTION_LATER("net-alias", 0),
+    OPTION_LATER("no-healthcheck", 0),
+    OPTION_LATER("oom-kill-disable", 0),
+    OPTION_LATER("oom-score-adj", 0),
+    OPTION_LATER("pid", 0),
+    OPTION_LATER("publish", 'p'),
+    OPTION_LATER("publish-all", 'P'),
+    OPTION_LATER("runtime", 0),
+    OPTION_LATER("storage-opt", 0),
+    OPTION_LATER("use-api-socket", 0),
+    OPTION_LATER("userns", 0),
+    OPTION_LATER("uts", 0),
+    OPTION_LATER("volume-driver", 0),
+    OPTION_LATER("volumes-from", 0),
+};
+const struct option_table settings_options = OPTIONS(rows, struct settings);
+
+#define MEMORY_MIN (6 << 20) // Docker's least: with less nothing starts
+
+static int check_memory(const struct container_config *config, struct err *err) {
+    int64_t memory = config->memory.value, swap = config->memory_swap.value;
+    if (memory && memory < MEMORY_MIN)
+        return err_set(err, ERR_INVALID, 0, "--memory: the least that a container can have is 6MB");
+    if (swap > 0 && !memory)
+        return err_set(err, ERR_INVALID, 0, "--memory-swap needs --memory: it is the sum of memory and swap");
+    if (swap > 0 && swap < memory)
+        return err_set(err, ERR_INVALID, 0,
+                       "--memory-swap is less than --memory: it is the sum of memory and swap");
+    return 0;
+}
+
+static int check_limits(const struct container_config *config, struct err *err) {
+    if (config->pids_limit.value < -1)
+        return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
+    if (config->stop_timeout.value < -1)
+        return err_set(err, ERR_INVALID, 0, "--stop-timeout is a number of seconds, or -1 for no end");
+    return check_memory(config, err);
+}
+
+static size_t path_length(const char *path) {
+    size_t length = strlen(path);
+    while (length > 1 && path[length - 1] == '/') length--;
+    return length;
+}
+
+static int check_mounts(const struct container_config *config, struct err *err) {
+    for (size_t i = 0; i < config->mounts.count; i++)
+        for (size_t j = 0; j < i; j++) {
+            const char *a = config->mounts.items[i].target, *b = config->mounts.items[j].target;
+            if (path_length(a) == path_length(b) && !strncmp(a, b, path_length(a)))
+                return err_set(err, ERR_INVALID, 0, "duplicate mount point: %s", a);
+        }
+    return 0;
+}
+
+// Which of the three streams are attached: by default the outputs, and stdin with -i.
+static void choose_streams(struct settings *settings, bool detached) {
+    struct container_config *config = &settings->config;
+    bool named = settings->attach.count;
+    config->attach_stdout = config->attach_stderr = !named && !detached;
+    config->attach_stdin = !named && !detached && config->open_stdin;
+    for (size_t i = 0; i < settings->attach.count; i++) {
+        const char *stream = settings->attach.items[i];
+        if (str_eq(stream, "stdin")) config->attach_stdin = config->open_stdin = true;
+        if (str_eq(stream, "stdout")) config->attach_stdout = true;
+        if (str_eq(stream, "stderr")) config->attach_stderr = true;
+    }
+}
+
+int settings_finish(struct invocation *invocation, bool detached, struct err *err) {
+    struct settings *settings = invocation->options;
+    struct container_config *config = &settings->config;
+    const struct strings *arguments = &invocation->arguments;
+    struct arena *arena = &invocation->arena;
+    invocation->failure = CLI_USAGE_FAILURE;
+    if (detached && settings->attach.count)
+        return err_set(err, ERR_INVALID, 0, "conflicting options: cannot specify both --attach and --detach");
+    if (check_limits(config, err) < 0 || check_mounts(config, err) < 0) return -1;
+
+    struct parse parse = {.arena = arena};
+    config->env = settings->file_env;
+    for (size_t i = 0; i < settings->env.count; i++)
+        store_env(&parse, settings->env.items[i], &config->env, err);
+    choose_streams(settings, detached);
+    if (!config->network_mode) config->network_mode = "bridge";
+
+    config->image = arguments->items[0];
+    for (size_t i = 1; i < arguments->count; i++) strings_add(arena, &config->cmd, arguments->items[i]);
+    if (!*config->image) return err_set(err, ERR_INVALID, 0, "the image's name is empty");
+    invocation->failure = 0;
+    return 0;
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/words.h"
+
+#include "base/clock.h"
+#include "base/str.h"
+#include "registry/reference.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+const char *words_ago(struct arena *arena, int64_t wall_ns) {
+    char words[32];
+    int64_t ago = clock_wall_ns() - wall_ns;
+    return arena_printf(arena, "%s ago", clock_duration_words(ago < 0 ? 0 : ago, words));
+}
+
+const char *words_time(int64_t wall_ns, char buffer[static 64]) {
+    time_t seconds = (time_t)(wall_ns / 1000000000);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    strftime(buffer, 64, "%Y-%m-%d %H:%M:%S +0000 UTC", &tm);
+    return buffer;
+}
+
+const char *words_status(struct arena *arena, const struct container *container) {
+    char words[32];
+    if (str_eq(container->state, "running")) {
+        int64_t up = clock_wall_ns() - container->started;
+        return arena_printf(arena, "Up %s", clock_duration_words(up < 0 ? 0 : up, words));
+    }
+    if (str_eq(container->state, "exited"))
+        return arena_printf(arena, "Exited (%d) %s", container->exit_code,
+                            words_ago(arena, container->finished));
+    if (str_eq(container->state, "removing")) return "Removal In Progress";
+    return "Created";
+}
+
+const char *words_cut(struct arena *arena, const char *text, size_t characters) {
+    size_t seen = 0, cut = 0;
+    for (const char *p = text; *p; p++) {
+        if (((unsigned char)*p & 0xc0) == 0x80) continue;
+        if (seen == characters - 1) cut = (size_t)(p - text);
+        if (seen++ == characters) return arena_printf(arena, "%.*s…", (int)cut, text);
+    }
+    return text;
+}
+
+const char *words_image(struct arena *arena, const char *name) {
+    struct reference reference;
+    struct err ignored;
+    if (reference_parse(arena, name, &reference, &ignored) < 0) return name;
+    return reference_familiar(arena, &reference);
+}
