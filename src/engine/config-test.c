@@ -41,7 +41,7 @@ static const struct container_config full = {
     .tty = true,
     .open_stdin = true,
     .attach_stdout = true,
-    .stop_timeout = {true, 0        },
+    .stop_timeout = {true, 0},
     .auto_remove = true,
     .privileged = true,
     .readonly_rootfs = true,
@@ -49,10 +49,10 @@ static const struct container_config full = {
     .network_mode = "none",
     .shm_size = 1 << 20,
     .nano_cpus = {true, 500000000},
-    .memory = {true, 64 << 20 },
-    .memory_swap = {true, -1       },
-    .pids_limit = {true, 0        },
-    .cpu_shares = {true, 512      },
+    .memory = {true, 64 << 20},
+    .memory_swap = {true, -1},
+    .pids_limit = {true, 0},
+    .cpu_shares = {true, 512},
     .cpuset_cpus = "0-1",
 };
 
@@ -74,11 +74,11 @@ static void test_round_trip(void **state) {
          .source = "data",
          .target = "/data",
          .volume_nocopy = true,
-         .why = "-v data:/data:nocopy"                   },
+         .why = "-v data:/data:nocopy"},
         {.type = CONTAINER_MOUNT_TMPFS,
          .target = "/run",
          .tmpfs_options = "size=64k,mode=700",
-         .why = "--tmpfs /run:size=64k,mode=700"           },
+         .why = "--tmpfs /run:size=64k,mode=700"},
         {.type = CONTAINER_MOUNT_BIND,
          .source = "/s",
          .target = "/t",
@@ -92,7 +92,7 @@ static void test_round_trip(void **state) {
          .source = "abc",
          .target = "/v",
          .anonymous = true,
-         .why = "image Volumes"               },
+         .why = "image Volumes"},
     };
     config.mounts.items = mounts;
     config.mounts.count = ARRAY_SIZE(mounts);
@@ -101,23 +101,13 @@ static void test_round_trip(void **state) {
     config.cap_add = STRINGS("NET_ADMIN");
     config.security_opt = STRINGS("no-new-privileges");
     config.add_host = STRINGS("a:1.2.3.4");
-    config.labels.items = (struct spec_key_value[]){
-        {"k",     "v"},
-        {"empty", "" }
-    };
+    config.labels.items = (struct spec_key_value[]){{"k", "v"}, {"empty", ""}};
     config.labels.count = 2;
-    config.sysctls.items = (struct spec_key_value[]){
-        {"net.core.somaxconn", "1"}
-    };
+    config.sysctls.items = (struct spec_key_value[]){{"net.core.somaxconn", "1"}};
     config.sysctls.count = 1;
-    config.ulimits.items = (struct spec_rlimit[]){
-        {RLIMIT_NOFILE, 2048,       1024},
-        {RLIMIT_CORE,   UINT64_MAX, 0   }
-    };
+    config.ulimits.items = (struct spec_rlimit[]){{RLIMIT_NOFILE, 2048, 1024}, {RLIMIT_CORE, UINT64_MAX, 0}};
     config.ulimits.count = 2;
-    config.read_bps.items = (struct device_rate[]){
-        {"/dev/sda", 1 << 20}
-    };
+    config.read_bps.items = (struct device_rate[]){{"/dev/sda", 1 << 20}};
     config.read_bps.count = 1;
 
     _cleanup_(freep)
@@ -159,13 +149,13 @@ static void test_bad(void **state) {
     static const struct {
         const char *text, *field;
     } rows[] = {
-        {"{\"Config\":{\"Env\":[1]}}",                                        "Config.Env"        },
-        {"{\"Config\":{\"Hostname\":7}}",                                     "Config.Hostname"   },
-        {"{\"Config\":{\"Labels\":{\"a\":1}}}",                               "Config.Labels"     },
-        {"{\"HostConfig\":{\"Memory\":\"64m\"}}",                             "HostConfig.Memory" },
-        {"{\"HostConfig\":{\"Binds\":[\"nothing\"]}}",                        "HostConfig.Binds"  },
-        {"{\"HostConfig\":{\"Mounts\":[{\"Type\":\"x\",\"Target\":\"/\"}]}}", "HostConfig.Mounts" },
-        {"{\"HostConfig\":{\"Ulimits\":[{\"Name\":\"x\"}]}}",                 "HostConfig.Ulimits"},
+        {"{\"Config\":{\"Env\":[1]}}", "Config.Env"},
+        {"{\"Config\":{\"Hostname\":7}}", "Config.Hostname"},
+        {"{\"Config\":{\"Labels\":{\"a\":1}}}", "Config.Labels"},
+        {"{\"HostConfig\":{\"Memory\":\"64m\"}}", "HostConfig.Memory"},
+        {"{\"HostConfig\":{\"Binds\":[\"nothing\"]}}", "HostConfig.Binds"},
+        {"{\"HostConfig\":{\"Mounts\":[{\"Type\":\"x\",\"Target\":\"/\"}]}}", "HostConfig.Mounts"},
+        {"{\"HostConfig\":{\"Ulimits\":[{\"Name\":\"x\"}]}}", "HostConfig.Ulimits"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         _cleanup_(arena_finish)
@@ -185,9 +175,9 @@ static struct image_config debian(void) {
         .user = "app",
         .stop_signal = "SIGQUIT",
         .entrypoint = {entrypoint, 1},
-        .cmd = {cmd,        1},
-        .env = {env,        2},
-        .volumes = {volumes,    1},
+        .cmd = {cmd, 1},
+        .env = {env, 2},
+        .volumes = {volumes, 1},
     };
 }
 

@@ -51,8 +51,8 @@ int container_list(struct engine *engine, struct arena *arena, bool all, struct 
 
 // Starts the container under a new shim. ret_client: a socket that speaks shim/protocol.h, from the first
 // byte of output on; NULL for a detached start (then it returns when the command is being executed, or has
-// failed to). ret_block (may be NULL) gets the mapped plan, for explain: also when the start failed after there
-// was one, with its times and its error.
+// failed to). ret_block (may be NULL) gets the mapped plan, for explain: also when the start failed after
+// there was one, with its times and its error.
 struct start_options {
     bool explain;           // keep the plan's times; the caller prints
     uint16_t rows, columns; // of the caller's terminal
@@ -61,8 +61,8 @@ int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err);
 
-// Does everything of a start but the start: ret_block is the plan, for `explain --as sh`. The container keeps its
-// address until container_remove().
+// Does everything of a start but the start: ret_block is the plan, for `explain --as sh`. The container keeps
+// its address until container_remove().
 int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err);
 
@@ -70,8 +70,8 @@ int container_plan(struct engine *engine, const struct container *container,
 // engine calls it in container_find for shims nobody listened to.
 struct shim_exit; // shim/protocol.h
 int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, struct err *err);
-// The same for SHIM_FAILED, with what client_wait_started() said: the row is created again, with the sentence.
-// (A detached container_start has done this itself.)
+// The same for SHIM_FAILED, with what client_wait_started() said: the row is created again, with the
+// sentence. (A detached container_start has done this itself.)
 int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err);
 
 // The json-file log, for reading; -1 with ERR_NOT_FOUND when the container never ran. Its path, for inspect.
@@ -88,8 +88,8 @@ int container_stop(struct engine *engine, const struct container *container, int
 // Waits until it does not run.
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
                    struct err *err);
-// Anonymous volumes stay, but with a --rm container's; container_remove_volumes() takes them too (`rm -v`), after
-// the container.
+// Anonymous volumes stay, but with a --rm container's; container_remove_volumes() takes them too (`rm -v`),
+// after the container.
 int container_remove(struct engine *engine, const struct container *container, bool force, struct err *err);
 int container_remove_volumes(struct engine *engine, const struct container *container, struct err *err);
 

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Containers are made, found, listed and removed.
+#include "engine/parts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+// Create
+
+static int name_check(const char *name, struct err *err) {
+    bool good = isalnum((unsigned char)*name) && name[1];
+    for (const char *c = name; *c; c++) good = good && (isalnum((unsigned char)*c) || strchr("_.-", *c));
+    if (good && strlen(name) < 256) return 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+}
+
+// 1; 0 when the name is taken; -1. The image is looked for in the same breath: it may have been removed
+// since.
+static int insert(struct engine *engine, const struct container *container, const char *config,
+                  struct err *err) {
+    struct db *db = engine->store.db;
+    int changed = db_run(db, err,
+                         "INSERT INTO container (id, name, image_id, image_name, created, config, state, "
+                         "auto_remove) SELECT ?, ?, id, ?, ?, ?, 'created', ? FROM image WHERE id = ?",
+                         "sssisis", container->id, container->name, container->image_name, container->created,
+                         config, (int64_t)container->auto_remove, container->image_id);
+    if (changed < 0) return db_is_duplicate(db) ? 0 : -1;
+    if (!changed) return err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", container->image_name);
+    return 1;
+}
+
+static int name_conflict(const struct container *container, const struct container *holder, struct err *err) {
+    return err_set(err, ERR_CONFLICT, 0,
+                   "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to "
+                   "remove (or rename) that container to be able to reuse that name.",
+                   container->name, holder->id);
+}
+
+// The holder of the name may be one that is gone as soon as somebody looks.
+static int insert_named(struct engine *engine, struct arena *arena, const struct container *container,
+                        const char *config, struct err *err) {
+    for (;;) {
+        int r = insert(engine, container, config, err);
+        if (r) return r < 0 ? -1 : 0;
+        struct container holder;
+        r = row_find(engine, arena, container->name, &holder, err);
+        if (!r) {
+            r = container_settle(engine, arena, &holder, err);
+            if (r > 0) return name_conflict(container, &holder, err);
+        } else if (err->kind == ERR_NOT_FOUND) {
+            r = 0;
+        }
+        if (r < 0) return -1;
+    }
+}
+
+static int insert_unnamed(struct engine *engine, struct arena *arena, struct container *container,
+                          const char *config, struct err *err) {
+    for (unsigned attempt = 0; attempt < 32; attempt++) {
+        char name[64];
+        name_make_up(attempt, name);
+        container->name = name;
+        int r = insert(engine, container, config, err);
+        container->name = arena_strdup(arena, name);
+        if (r) return r < 0 ? -1 : 0;
+    }
+    return err_set(err, ERR_CONFLICT, 0, "all made-up names are taken: give the container one with --name");
+}
+
+static char *config_text(const struct container_config *config) {
+    struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    container_config_write(config, &w);
+    json_end_object(&w);
+    return str_take(&w.text);
+}
+
+// Everything that the settings may be refused for is refused here, not at the start.
+static int check_config(struct engine *engine, const struct image *image, const struct container *container,
+                        struct err *err) {
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct container_spec_input input = {
+        .config = &container->config,
+        .image = &image->config,
+        .id = container->id,
+        .run_dir = engine->store.runroot,
+        .volumes = "/",
+    };
+    struct spec spec;
+    return container_spec(&arena, &input, &spec, err);
+}
+
+static const char *host_name(struct arena *arena) {
+    char name[256] = "";
+    return gethostname(name, sizeof name - 1) ? NULL : arena_strdup(arena, name);
+}
+
+int container_create(struct engine *engine, struct arena *arena, const struct container_config *config,
+                     const char *name, struct container *ret_container, struct err *err) {
+    struct image image;
+    char *id = arena_alloc(arena, ID_SIZE);
+    id_random(id);
+    if (name && *name == '/') name++;
+    if (name && name_check(name, err)) return -1;
+    if (image_find(&engine->store, arena, config->image, &image, err)) return -1;
+    struct container container = {
+        .id = id,
+        .name = name,
+        .image_id = image.id,
+        .image_name = config->image,
+        .state = "created",
+        .error = "",
+        .auto_remove = config->auto_remove,
+        .created = clock_wall_ns(),
+        .config = *config,
+    };
+    if (str_eq(config->network_mode, "host") && str_empty(config->hostname))
+        container.config.hostname = host_name(arena);
+    container_config_merge(arena, &image.config, id, &container.config);
+    if (check_config(engine, &image, &container, err)) return -1;
+
+    _cleanup_(freep)
+    char *text = config_text(&container.config);
+    if (name ? insert_named(engine, arena, &container, text, err)
+             : insert_unnamed(engine, arena, &container, text, err))
+        return -1;
+    if (container_folder_make(engine, id, err)) {
+        struct err ignored;
+        container_erase(engine, &container, false, &ignored);
+        return -1;
+    }
+    *ret_container = container;
+    return 0;
+}
+
+// Find and list
+
+int container_find(struct engine *engine, struct arena *arena, const char *name,
+                   struct container *ret_container, struct err *err) {
+    struct container container;
+    if (row_find(engine, arena, name, &container, err)) return -1;
+    int r = container_settle(engine, arena, &container, err);
+    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", name);
+    if (r < 0) return -1;
+    *ret_container = container;
+    return 0;
+}
+
+int container_list(struct engine *engine, struct arena *arena, bool all, struct containers *ret_containers,
+                   struct err *err) {
+    struct containers rows, list = {0};
+    if (row_list(engine, arena, all, &rows, err)) return -1;
+    for (size_t i = 0; i < rows.count; i++) {
+        int r = container_settle(engine, arena, &rows.items[i], err);
+        if (r < 0) return -1;
+        if (r > 0 && (all || str_eq(rows.items[i].state, "running")))
+            *arena_push(arena, &list) = rows.items[i];
+    }
+    *ret_containers = list;
+    return 0;
+}
+
+// Logs
+
+const char *container_log_path(struct engine *engine, struct arena *arena, const char *id) {
+    return arena_printf(arena, "%s/containers/%s/log", engine->store.root, id);
+}
+
+int container_log_open(struct engine *engine, const struct container *container, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/log", container_folder(container->id, folder));
+    int fd = fd_open_at(engine->store.root_fd, path, O_RDONLY, 0);
+    if (fd == -ENOENT)
+        return err_set(err, ERR_NOT_FOUND, 0, "container %s has no log: it was never started",
+                       container->name);
+    return fd < 0 ? err_set(err, ERR_SYSTEM, -fd, "open %s/%s", engine->store.root, path) : fd;
+}
+
+// Remove
+
+// 1 when it was marked, 0 when it runs, or is gone.
+static int mark_removing(struct engine *engine, const struct container *container, struct err *err) {
+    return db_run(engine->store.db, err,
+                  "UPDATE container SET state = 'removing' WHERE id = ? AND state IN ('created', 'exited', "
+                  "'removing')",
+                  "s", container->id);
+}
+
+static int kill_and_wait(struct engine *engine, const struct container *container, struct err *err) {
+    int code;
+    struct err ignored;
+    (void)container_kill(engine, container, SIGKILL, &ignored); // it may have ended by itself
+    return container_wait(engine, container, &code, err);
+}
+
+int container_remove(struct engine *engine, const struct container *container, bool force, struct err *err) {
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    for (;;) {
+        struct container now;
+        int r = row_load(engine, &arena, container->id, &now, err);
+        if (r > 0) r = container_settle(engine, &arena, &now, err);
+        if (r < 0) return -1;
+        if (r == 0) return 0; // somebody else was quicker
+        if (str_eq(now.state, "running")) {
+            if (!force)
+                return err_set(
+                    err, ERR_CONFLICT, 0,
+                    "cannot remove container \"/%s\": container is running: stop the container before "
+                    "removing or force remove",
+                    now.name);
+            if (kill_and_wait(engine, &now, err)) return -1;
+            continue;
+        }
+        // The lock: one that is about to run is not to be taken away from under its starter.
+        _cleanup_(run_dir_finish)
+        struct run_dir dir = {-1};
+        if (run_dir_lock(engine, now.id, RUN_DIR_WAIT, &dir, err)) return -1;
+        r = mark_removing(engine, &now, err);
+        if (r < 0) return -1;
+        if (r > 0) return container_erase(engine, &now, now.auto_remove, err);
+    }
+}

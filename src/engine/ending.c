@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: Apache-2.0
+// How containers end. There are four ways to hear of it: the shim's own word to a client (container_exited,
+// container_failed), and what is found later, when a shim that should be there is not: its exit record in the
+// container's directory; else a plan whose start failed; else nothing, and the shim was killed. All of them
+// take the lock of the run directory, so that each ending is taken over once, and none is taken for that of a
+// later run.
+//
+// The order makes a crash at any point harmless: a --rm container's directories go before its row, so a row
+// is always there to find what is left; the row of one that stays changes before its run directory goes.
+#include "engine/parts.h"
+#include "network/network.h"
+#include "plan/undo.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool container_is_live(const struct container *container) {
+    return str_eq(container->state, "running") || str_eq(container->state, "starting");
+}
+
+// The row and the address in one transaction.
+static int erase_row(struct engine *engine, const char *id, struct err *err) {
+    struct db *db = engine->store.db;
+    _cleanup_(db_rollbackp)
+    struct db *transaction = db;
+    if (db_begin(db, err) || network_release(transaction, id, err) ||
+        db_run(db, err, "DELETE FROM container WHERE id = ?", "s", id) < 0)
+        return -1;
+    return db_commit(db, err);
+}
+
+int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
+    if (run_dir_remove(engine, container->id, err) || container_folder_remove(engine, container->id, err))
+        return -1;
+    if (volumes && volumes_remove_anonymous(engine, &container->config, err)) return -1;
+    return erase_row(engine, container->id, err);
+}
+
+// 1 when it is this run's ending and the row says so now.
+static int write_ending(struct engine *engine, const char *id, const struct ending *ending, struct err *err) {
+    struct db *db = engine->store.db;
+    _cleanup_(db_rollbackp)
+    struct db *transaction = db;
+    if (db_begin(transaction, err)) return -1;
+    int changed =
+        db_run(db, err,
+               "UPDATE container SET state = ?, pid = 0, exit_code = ?, oom_killed = ?, finished = ?, "
+               "error = ? WHERE id = ? AND state IN ('starting', 'running') AND started <= ?",
+               "siiissi", ending->state, (int64_t)ending->status, (int64_t)ending->oom, ending->finished,
+               ending->error ? ending->error : "", id, ending->finished);
+    if (changed <= 0) return changed;
+    if (network_release(db, id, err) || db_commit(db, err)) return -1;
+    return 1;
+}
+
+int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
+                  struct err *err) {
+    if (container->auto_remove) return container_erase(engine, container, true, err);
+    int r = write_ending(engine, container->id, ending, err);
+    if (r <= 0) return r;
+    return run_dir_remove(engine, container->id, err);
+}
+
+// A shim's word
+
+static int end_with_lock(struct engine *engine, const char *id, const struct ending *ending,
+                         struct err *err) {
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    _cleanup_(run_dir_finish)
+    struct run_dir dir = {-1};
+    struct container container;
+    if (run_dir_lock(engine, id, RUN_DIR_WAIT, &dir, err)) return -1;
+    int r = row_load(engine, &arena, id, &container, err);
+    if (r <= 0) return r;
+    if (!container_is_live(&container) || container.started > ending->finished) return 0;
+    return container_end(engine, &container, ending, err);
+}
+
+int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, struct err *err) {
+    struct ending ending = {
+        .state = "exited", .status = exit->status, .oom = exit->oom, .finished = exit->exited_ns};
+    return end_with_lock(engine, id, &ending, err);
+}
+
+static int failure_status(const struct err *why) {
+    return why->kind == ERR_COMMAND_NOT_FOUND ? 127 : why->kind == ERR_COMMAND_NOT_EXECUTABLE ? 126 : 125;
+}
+
+int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err) {
+    struct ending ending = {
+        .state = "created", .status = failure_status(why), .finished = clock_wall_ns(), .error = why->text};
+    return end_with_lock(engine, id, &ending, err);
+}
+
+// What is found later
+
+static int read_exit_record(struct engine *engine, const char *id, struct ending *ret_ending) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/exit", container_folder(id, folder));
+    _cleanup_(str_finish)
+    struct str text = {0};
+    _cleanup_(json_freep)
+    struct json *json = NULL;
+    int64_t status = 0, oom = 0, finished = 0;
+    if (file_read_at(engine->store.root_fd, path, 4096, &text) ||
+        json_parse(str_get(&text), text.len, &json) || json_i64(json_get(json, "status"), &status) ||
+        json_i64(json_get(json, "oom"), &oom) || json_i64(json_get(json, "exited_ns"), &finished))
+        return -ENOENT;
+    *ret_ending =
+        (struct ending){.state = "exited", .status = (int)status, .oom = oom != 0, .finished = finished};
+    return 0;
+}
+
+static bool this_boot(const struct plan_block *plan) {
+    _cleanup_(str_finish)
+    struct str boot = {0};
+    if (file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot)) return true;
+    return strncmp(str_get(&boot), plan->boot_id, 36) == 0;
+}
+
+// The kernel's part of a run whose shim is gone; what became of the start.
+static int take_back(const struct run_dir *dir, struct ending *ending, bool has_record, struct err *err,
+                     char ret_text[static sizeof err->text]) {
+    struct plan_block *plan = NULL;
+    _cleanup_(fd_closep)
+    int fd = dir->fd < 0 ? -ENOENT : fd_open_at(dir->fd, "plan", O_RDWR, 0);
+    int r = fd < 0 ? fd : plan_map(fd, &plan);
+    if (r == -ENOENT || r == -ENODATA || r == -EINVAL) return 0; // the starter was killed before it wrote one
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read the plan of a container whose shim is gone");
+    bool failed = plan->failed >= 0 && plan->error.kind;
+    if (!has_record && failed) {
+        snprintf(ret_text, sizeof err->text, "%s", plan->error.text);
+        *ending = (struct ending){.state = "created",
+                                  .status = failure_status(&plan->error),
+                                  .finished = clock_wall_ns(),
+                                  .error = ret_text};
+    } else if (!has_record && plan->pid > 0) {
+        *ending = (struct ending){.state = "exited",
+                                  .status = 137,
+                                  .finished = clock_wall_ns(),
+                                  .error = "the container's shim was killed, and the container with it"};
+    }
+    r = this_boot(plan) ? plan_undo(plan) : 0;
+    plan_unmap(plan);
+    return r ? err_set(err, ERR_SYSTEM, -r, "clean up after a container whose shim is gone") : 0;
+}
+
+// With the lock, and nobody at the socket.
+static int take_over(struct engine *engine, const struct container *container, const struct run_dir *dir,
+                     struct err *err) {
+    char text[sizeof err->text];
+    bool running = str_eq(container->state, "running");
+    struct ending ending = {.state = running ? "exited" : "created",
+                            .status = running ? 255 : 0,
+                            .finished = clock_wall_ns(),
+                            .error = running ? "its run directory is gone: did the machine restart?" : ""};
+    bool has_record =
+        !read_exit_record(engine, container->id, &ending) && ending.finished >= container->started;
+    if (take_back(dir, &ending, has_record, err, text)) return -1;
+    if (ending.finished < container->started) ending.finished = container->started;
+    return container_end(engine, container, &ending, err);
+}
+
+static int settle_dead(struct engine *engine, struct arena *arena, struct container *container,
+                       struct err *err) {
+    _cleanup_(run_dir_finish)
+    struct run_dir dir = {-1};
+    enum run_dir_mode mode = str_eq(container->state, "running") ? RUN_DIR_WAIT : RUN_DIR_PROBE;
+    if (run_dir_lock(engine, container->id, mode, &dir, err)) {
+        if (err->kind != ERR_UNAVAILABLE) return -1;
+        container->state = "created"; // whoever is starting it is alive
+        return 1;
+    }
+    int r = row_load(engine, arena, container->id, container, err);
+    if (r <= 0 || !container_is_live(container)) return r;
+    _cleanup_(fd_closep)
+    int shim = shim_connect(engine, container->id);
+    if (shim >= 0) return 1; // a later run
+    if (take_over(engine, container, &dir, err)) return err_wrap(err, "container %s", container->name);
+    return row_load(engine, arena, container->id, container, err);
+}
+
+// A container that runs is told apart by the process that its plan has; the row learns it once.
+static int settle_live(struct engine *engine, struct container *container, struct err *err) {
+    int32_t pid = container->pid > 0 ? container->pid : plan_read_pid(engine, container->id);
+    if (pid <= 0) {
+        container->state = "created";
+        return 1;
+    }
+    if (str_eq(container->state, "starting") &&
+        db_run(engine->store.db, err,
+               "UPDATE container SET state = 'running', pid = ? WHERE id = ? AND state = 'starting'", "is",
+               (int64_t)pid, container->id) < 0)
+        return -1;
+    container->pid = pid;
+    container->state = "running";
+    return 1;
+}
+
+int container_settle(struct engine *engine, struct arena *arena, struct container *container,
+                     struct err *err) {
+    if (str_eq(container->state, "removing"))
+        return container_erase(engine, container, container->auto_remove, err) ? -1 : 0;
+    if (!container_is_live(container)) return 1;
+    _cleanup_(fd_closep)
+    int shim = shim_connect(engine, container->id);
+    if (shim >= 0) return settle_live(engine, container, err);
+    if (shim != -ENOENT && shim != -ECONNREFUSED && shim != -ENOTDIR)
+        return err_set(err, ERR_SYSTEM, -shim, "container %s: ask its shim", container->name);
+    return settle_dead(engine, arena, container, err);
+}
+
+// Recovery
+
+int engine_recover(struct engine *engine, bool everything, struct err *err) {
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct strings ids = {0};
+    {
+        _cleanup_(db_rows_finish)
+        struct db_rows rows = {0};
+        // A start looks at a few of the oldest only: those that were left, not the hundred that start now.
+        const char *sql = everything
+                              ? "SELECT id FROM container WHERE state IN ('starting', 'running', 'removing')"
+                              : "SELECT id FROM container WHERE state IN ('starting', 'removing') "
+                                "ORDER BY created LIMIT 4";
+        int r;
+        if (db_query(engine->store.db, &rows, err, sql, "")) return -1;
+        while ((r = db_next(&rows, err)) > 0)
+            strings_add(&arena, &ids, arena_strdup(&arena, db_text(&rows, 0)));
+        if (r < 0) return -1;
+    }
+    for (size_t i = 0; i < ids.count; i++) {
+        struct container container;
+        int r = row_load(engine, &arena, ids.items[i], &container, err);
+        if (r < 0 || (r > 0 && container_settle(engine, &arena, &container, err) < 0)) return -1;
+    }
+    return 0;
+}

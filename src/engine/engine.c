@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Opening the store. What is there already costs two opens and the database; what is not is made.
+#include "engine/parts.h"
+#include "image/pull.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+// An absolute path without a slash at its end: descriptors of other processes' directories are no place for
+// ours.
+static int folder_choose(const char *given, const char *variable, const char *standard, char **ret_path,
+                         struct err *err) {
+    const char *path = given ? given : getenv(variable);
+    if (str_empty(path)) path = standard;
+    char cwd[PATH_MAX] = "", *whole;
+    if (*path != '/' && !getcwd(cwd, sizeof cwd)) return err_set(err, ERR_SYSTEM, errno, "where %s is", path);
+    if (asprintf(&whole, "%s%s%s", cwd, *path == '/' ? "" : "/", path) < 0)
+        return err_set(err, ERR_SYSTEM, ENOMEM, "open %s", path);
+    for (size_t n = strlen(whole); n > 1 && whole[n - 1] == '/'; n--) whole[n - 1] = 0;
+    *ret_path = whole;
+    return 0;
+}
+
+// Whether it made them: the root may be passed through (a user namespace's root has to reach what is its
+// own), what is in it may not.
+static int folder_open(const char *path, mode_t mode, const char *const *below, size_t count,
+                       const char *mark, int *ret_fd, struct err *err) {
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    if (fd == -ENOENT) {
+        int r = dir_make_all_at(AT_FDCWD, path, mode);
+        if (r) return err_set(err, ERR_SYSTEM, -r, "make %s", path);
+        fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    }
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "open %s", path);
+    if (faccessat(fd, mark, F_OK, 0)) {
+        if (fchmod(fd, mode)) return err_set(err, ERR_SYSTEM, errno, "set the mode of %s", path);
+        for (size_t i = 0; i < count; i++)
+            if (mkdirat(fd, below[i], 0700) && errno != EEXIST)
+                return err_set(err, ERR_SYSTEM, errno, "make %s/%s", path, below[i]);
+    }
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+static int folders_open(struct engine *engine, const struct engine_options *options, struct err *err) {
+    static const char *const in_root[] = {"blobs",      "blobs/sha256", "layers",  "images",
+                                          "containers", "volumes",      "seccomp", "tmp"};
+    static const char *const in_runroot[] = {"images", "rootfs", "containers"};
+    struct store *store = &engine->store;
+    char *root = NULL, *runroot = NULL;
+    if (folder_choose(options->root, "HOY_ROOT", "/var/lib/hoy", &root, err)) return -1;
+    store->root = root;
+    if (folder_choose(options->runroot, "HOY_RUNROOT", "/run/hoy", &runroot, err)) return -1;
+    store->runroot = runroot;
+    // The database is made after the directories, and the last of these after the others.
+    if (folder_open(root, 0711, in_root, ARRAY_SIZE(in_root), "hoy.db", &store->root_fd, err)) return -1;
+    return folder_open(runroot, 0700, in_runroot, ARRAY_SIZE(in_runroot), "containers", &store->runroot_fd,
+                       err);
+}
+
+static const char *own_path(void) {
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0) return xstrdup("hoy");
+    path[n] = 0;
+    return xstrdup(path);
+}
+
+int engine_open(struct engine *engine, const struct engine_options *options, struct err *err) {
+    *engine = (struct engine){.store = {.root_fd = -1, .runroot_fd = -1}};
+    if (geteuid()) return err_set(err, ERR_UNAVAILABLE, EPERM, "hoy needs root: run it with sudo");
+    umask(022);
+    engine->hoy = own_path();
+    if (!folders_open(engine, options, err) && !db_open(engine->store.root, &engine->store.db, err) &&
+        !image_driver_choose(&engine->store, options->storage_driver, err))
+        return 0;
+    engine_close(engine);
+    return -1;
+}
+
+void engine_close(struct engine *engine) {
+    db_closep(&engine->store.db);
+    fd_closep(&engine->store.root_fd);
+    fd_closep(&engine->store.runroot_fd);
+    free((char *)engine->store.root);
+    free((char *)engine->store.runroot);
+    free((char *)engine->hoy);
+    engine->store.root = engine->store.runroot = engine->hoy = NULL;
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// A process in a container that runs. Its plan is made from the container's own config.json, so that it is
+// confined as the container is. It has a shim of its own, and no record: what it leaves dies with the
+// container.
+#include "engine/parts.h"
+#include "engine/spec_parts.h"
+#include "runtime/runtime.h"
+#include "shim/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define SPEC_MAX (4u << 20)
+
+static int load_spec(struct engine *engine, struct arena *arena, const struct container *container,
+                     struct spec *ret_spec, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
+    snprintf(path, sizeof path, "%s/config.json", container_folder(container->id, folder));
+    _cleanup_(str_finish)
+    struct str text = {0};
+    _cleanup_(json_freep)
+    struct json *json = NULL;
+    int r = file_read_at(engine->store.root_fd, path, SPEC_MAX, &text);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.root, path);
+    if (json_parse(str_get(&text), text.len, &json))
+        return err_set(err, ERR_INVALID, 0, "%s/%s is damaged", engine->store.root, path);
+    return spec_parse(arena, json, ret_spec, err);
+}
+
+static void merge_env(struct arena *arena, struct strings *env, const struct exec_options *options) {
+    struct strings merged = {0};
+    for (size_t i = 0; i < env->count; i++) strings_add(arena, &merged, env->items[i]);
+    if (options->tty) spec_env_set(arena, &merged, "TERM=xterm");
+    for (size_t i = 0; i < options->env.count; i++) spec_env_set(arena, &merged, options->env.items[i]);
+    *env = merged;
+}
+
+static int make_process(struct arena *arena, const struct exec_options *options, struct spec_process *process,
+                        struct err *err) {
+    if (!options->command.count) return err_set(err, ERR_INVALID, 0, "no command specified");
+    process->args = options->command;
+    process->terminal = options->tty;
+    process->rows = options->rows;
+    process->columns = options->columns;
+    process->make_cwd = false;
+    if (!str_empty(options->user)) process->user_name = options->user;
+    if (!str_empty(options->working_dir)) process->cwd = options->working_dir;
+    if (*process->cwd != '/')
+        return err_set(err, ERR_INVALID, 0,
+                       "the working directory '%s' is invalid, it needs to be an absolute path",
+                       process->cwd);
+    if (options->privileged) {
+        cap_mask all = spec_own_caps();
+        process->caps.bounding = process->caps.effective = process->caps.permitted = all;
+    }
+    merge_env(arena, &process->env, options);
+    return 0;
+}
+
+// The shim has the file open: its name is not needed any more.
+static int save_plan(struct engine *engine, const struct container *container, const struct plan *plan,
+                     int *ret_fd, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], id[ID_SIZE], name[ID_SIZE + 8];
+    struct plan_block *block = NULL;
+    id_random(id);
+    snprintf(name, sizeof name, "exec-%s", id);
+    _cleanup_(fd_closep)
+    int dir = fd_open_at(engine->store.runroot_fd, container_folder(container->id, folder),
+                         O_RDONLY | O_DIRECTORY, 0);
+    int r = dir < 0 ? dir : plan_save(plan, dir, name, ret_fd, &block);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "write %s/%s/%s", engine->store.runroot, folder, name);
+    plan_unmap(block);
+    unlinkat(dir, name, 0);
+    return 0;
+}
+
+static int spawn(int plan_fd, int *ret_client, struct err *err) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
+    _cleanup_(fd_closep)
+    int ours = ends[0];
+    _cleanup_(fd_closep)
+    int theirs = ends[1];
+    struct runtime_shim shim = {.plan = plan_fd, .client = theirs, .listen = -1, .log = -1, .state = -1};
+    if (runtime_spawn_shim(&shim, err) < 0) return -1;
+    *ret_client = take_fd(&ours);
+    return 0;
+}
+
+static int make_plan(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct exec_options *options, struct plan *plan, struct err *err) {
+    struct spec spec;
+    if (load_spec(engine, arena, container, &spec, err)) return -1;
+    struct spec_process process = spec.process;
+    if (make_process(arena, options, &process, err)) return -1;
+    if (options->privileged) spec.seccomp = NULL;
+    struct runtime_options runtime = {.id = container->id,
+                                      .seccomp_cache = arena_printf(arena, "%s/seccomp", engine->store.root)};
+    if (runtime_compile_exec(&spec, &process, container->pid, &runtime, plan, err)) return -1;
+    plan->head.keep_stdin = options->open_stdin;
+    return 0;
+}
+
+int container_exec(struct engine *engine, const struct container *container,
+                   const struct exec_options *options, int *ret_client, struct err *err) {
+    if (!str_eq(container->state, "running") || container->pid <= 0)
+        return err_set(err, ERR_CONFLICT, 0, "container %s is not running", container->id);
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    _cleanup_(plan_finish)
+    struct plan plan;
+    _cleanup_(fd_closep)
+    int plan_fd = -1;
+    _cleanup_(fd_closep)
+    int client = -1;
+    plan_init(&plan);
+    if (make_plan(engine, &arena, container, options, &plan, err) ||
+        save_plan(engine, container, &plan, &plan_fd, err) || spawn(plan_fd, &client, err))
+        return -1;
+    int32_t pid;
+    if (!ret_client) return client_wait_started(client, &pid, err);
+    *ret_client = take_fd(&client);
+    return 0;
+}

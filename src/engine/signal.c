@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// Containers that run: attach, kill, stop, wait. All of it is said to the shim, at its socket.
+#include "base/signal_name.h"
+#include "engine/parts.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static int not_running(const char *doing, const struct container *container, struct err *err) {
+    return err_set(err, ERR_CONFLICT, 0, "%s: container %s is not running", doing, container->name);
+}
+
+static bool gone(int r) {
+    return r == -ENOENT || r == -ECONNREFUSED || r == -ENOTDIR || r == -EPIPE || r == -ECONNRESET;
+}
+
+int container_attach(struct engine *engine, const struct container *container, int *ret_client,
+                     struct err *err) {
+    int shim = shim_connect(engine, container->id);
+    if (gone(shim))
+        return err_set(err, ERR_CONFLICT, 0, "You cannot attach to a stopped container, start it first");
+    if (shim < 0) return err_set(err, ERR_SYSTEM, -shim, "attach to container %s", container->name);
+    *ret_client = shim;
+    return 0;
+}
+
+static int send_signal(int shim, int signal) {
+    uint32_t number = (uint32_t)signal;
+    return shim_send(shim, SHIM_SIGNAL, &number, sizeof number);
+}
+
+int container_kill(struct engine *engine, const struct container *container, int signal, struct err *err) {
+    _cleanup_(fd_closep)
+    int shim = shim_connect(engine, container->id);
+    int r = shim < 0 ? shim : shim_quiet(shim);
+    if (!r) r = send_signal(shim, signal);
+    if (gone(r)) return not_running("cannot kill container", container, err);
+    return r ? err_set(err, ERR_SYSTEM, -r, "cannot kill container %s", container->name) : 0;
+}
+
+// What the shim said, or what is found when it said nothing.
+static int take_over_exit(struct engine *engine, const struct container *container, int waited,
+                          const struct shim_exit *exit, int *ret_code, struct err *err) {
+    if (waited == 1) {
+        *ret_code = exit->status;
+        return container_exited(engine, container->id, exit, err);
+    }
+    _cleanup_(arena_finish)
+    struct arena arena = ARENA_INIT;
+    struct container now;
+    int r = row_load(engine, &arena, container->id, &now, err);
+    if (r > 0) r = container_settle(engine, &arena, &now, err);
+    if (r < 0) return -1;
+    *ret_code = r > 0 ? now.exit_code : 137;
+    return 0;
+}
+
+int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
+                   struct err *err) {
+    struct shim_exit exit = {0};
+    _cleanup_(fd_closep)
+    int shim = shim_connect(engine, container->id);
+    int r = shim < 0 ? shim : shim_quiet(shim);
+    if (!r) r = shim_wait(shim, UINT64_MAX, &exit);
+    if (r < 0 && !gone(r)) return err_set(err, ERR_SYSTEM, -r, "wait for container %s", container->name);
+    return take_over_exit(engine, container, r, &exit, ret_exit_code, err);
+}
+
+// Stop
+
+static int stop_number(const struct container *container, const char *signal, int *ret_number,
+                       struct err *err) {
+    const char *name = !str_empty(signal)                          ? signal
+                       : !str_empty(container->config.stop_signal) ? container->config.stop_signal
+                                                                   : "TERM";
+    *ret_number = signal_parse(name);
+    if (*ret_number < 0) return err_set(err, ERR_INVALID, 0, "invalid signal: %s", name);
+    return 0;
+}
+
+static uint64_t stop_deadline(const struct container *container, int timeout_s) {
+    const struct spec_i64 *own = &container->config.stop_timeout;
+    int64_t seconds = timeout_s != -1 ? timeout_s : own->set ? own->value : 10;
+    if (seconds < 0 || seconds > INT32_MAX) return UINT64_MAX;
+    return clock_monotonic_ns() + (uint64_t)seconds * 1000000000u;
+}
+
+int container_stop(struct engine *engine, const struct container *container, int timeout_s,
+                   const char *signal, struct err *err) {
+    int number, code;
+    struct shim_exit exit = {0};
+    if (stop_number(container, signal, &number, err)) return -1;
+    _cleanup_(fd_closep)
+    int shim = shim_connect(engine, container->id);
+    int r = shim < 0 ? shim : shim_quiet(shim);
+    if (!r) r = send_signal(shim, number);
+    if (!r) r = shim_wait(shim, stop_deadline(container, timeout_s), &exit);
+    if (r == 0) {
+        r = send_signal(shim, SIGKILL);
+        if (!r) r = shim_wait(shim, UINT64_MAX, &exit);
+    }
+    if (r < 0 && !gone(r)) return err_set(err, ERR_SYSTEM, -r, "cannot stop container %s", container->name);
+    return take_over_exit(engine, container, r, &exit, &code, err);
+}

@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// What is mounted in a container: Docker's defaults, then the user's own mounts from the root downwards, then
+// the three files in /etc.
+#include "engine/spec_parts.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct mount_row {
+    const char *destination, *type, *options[8];
+};
+
+static const struct mount_row default_mounts[] = {
+    {"/proc", "proc", {"nosuid", "noexec", "nodev"}},
+    {"/dev", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
+    {"/dev/pts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+    {"/sys", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
+    {"/sys/fs/cgroup", "cgroup", {"ro", "nosuid", "noexec", "nodev"}},
+    {"/dev/mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
+    {"/dev/shm", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777"}},
+};
+
+static const char *const masked_paths[] = {
+    "/proc/acpi",        "/proc/asound",        "/proc/interrupts", "/proc/kcore",
+    "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+    "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
+};
+static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
+                                             "/proc/sysrq-trigger"};
+
+// "/a//b/./../c/" to "/a/c", in place.
+static const char *path_clean(char *path) {
+    char *out = path;
+    for (char *in = path; *in;) {
+        while (*in == '/') in++;
+        size_t n = strcspn(in, "/");
+        if (n == 2 && in[0] == '.' && in[1] == '.') {
+            while (out > path && *--out != '/') {}
+        } else if (n && !(n == 1 && *in == '.')) {
+            *out++ = '/';
+            memmove(out, in, n);
+            out += n;
+        }
+        in += n;
+    }
+    if (out == path) *out++ = '/';
+    *out = 0;
+    return path;
+}
+
+static bool path_inside(const char *path, const char *folder) {
+    const char *rest = str_after(path, folder);
+    return rest && (!*rest || *rest == '/');
+}
+
+static bool covered(const struct spec_builder *b, const char *destination) {
+    for (size_t i = 0; i < b->config->mounts.count; i++) {
+        const char *target = b->config->mounts.items[i].target;
+        if (str_eq(target, destination) || (str_eq(target, "/dev") && str_has_prefix(destination, "/dev/")))
+            return true;
+    }
+    return false;
+}
+
+static void add_default(struct spec_builder *b, const struct mount_row *row) {
+    bool writable = b->config->privileged && (str_eq(row->type, "sysfs") || str_eq(row->type, "cgroup"));
+    struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
+    *mount = (struct spec_mount){.destination = row->destination, .type = row->type, .source = row->type};
+    for (size_t i = 0; i < ARRAY_SIZE(row->options) && row->options[i]; i++)
+        if (!(writable && str_eq(row->options[i], "ro")))
+            strings_add(b->arena, &mount->options, row->options[i]);
+    mount->why = writable ? "--privileged" : "default";
+    if (!str_eq(row->destination, "/dev/shm")) return;
+    mount->source = "shm";
+    uint64_t size = b->config->shm_size ? b->config->shm_size : 64u << 20;
+    strings_add(b->arena, &mount->options, arena_printf(b->arena, "size=%llu", (unsigned long long)size));
+    if (size != 64u << 20)
+        mount->why = arena_printf(b->arena, "--shm-size %s", spec_size_text(b->arena, (int64_t)size));
+}
+
+// The user's mounts
+
+static void add_bind(struct spec_builder *b, const struct container_mount *given, const char *source,
+                     struct spec_mount *mount) {
+    mount->type = "bind";
+    mount->source = source;
+    strings_add(b->arena, &mount->options, given->non_recursive ? "bind" : "rbind");
+    strings_add(b->arena, &mount->options, given->propagation ? given->propagation : "rprivate");
+    if (given->readonly) strings_add(b->arena, &mount->options, given->non_recursive ? "ro" : "rro");
+}
+
+static int add_volume(struct spec_builder *b, const struct container_mount *given, struct spec_mount *mount) {
+    if (strchr(given->source, '/') || *given->source == '.')
+        return err_set(b->err, ERR_INVALID, 0, "\"%s\" is no name of a volume", given->source);
+    add_bind(b, given, arena_printf(b->arena, "%s/%s/_data", b->volumes, given->source), mount);
+    if (!given->volume_nocopy) strings_add(b->arena, &mount->options, "tmpcopyup");
+    return 0;
+}
+
+static bool tmpfs_option_known(const char *word) {
+    static const char *const words[] = {
+        "defaults",   "ro",     "rw",      "suid",     "nosuid",     "dev",         "nodev",
+        "exec",       "noexec", "sync",    "async",    "remount",    "dirsync",     "diratime",
+        "nodiratime", "atime",  "noatime", "relatime", "norelatime", "strictatime", "nostrictatime",
+    };
+    static const char *const keys[] = {"size=", "mode=", "uid=", "gid=", "nr_inodes=", "nr_blocks=", "mpol="};
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (str_eq(word, words[i])) return true;
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (str_has_prefix(word, keys[i])) return true;
+    return false;
+}
+
+static int add_tmpfs(struct spec_builder *b, const struct container_mount *given, struct spec_mount *mount) {
+    static const char *const defaults[] = {"noexec", "nosuid", "nodev", "rprivate"};
+    mount->type = mount->source = "tmpfs";
+    for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) strings_add(b->arena, &mount->options, defaults[i]);
+    char *rest = arena_strdup(b->arena, given->tmpfs_options);
+    for (char *word; rest && (word = strsep(&rest, ","));) {
+        if (*word && !tmpfs_option_known(word))
+            return err_set(b->err, ERR_INVALID, 0, "%s: invalid tmpfs option \"%s\"", given->why, word);
+        if (*word) strings_add(b->arena, &mount->options, word);
+    }
+    if (given->readonly) strings_add(b->arena, &mount->options, "ro");
+    return 0;
+}
+
+// A mount inside /proc would let the image decide what the kernel is told (CVE-2015-3631).
+static int check_target(struct spec_builder *b, const struct container_mount *given, const char *target) {
+    const char *why = given->why ? given->why : given->target;
+    if (*given->target != '/')
+        return err_set(b->err, ERR_INVALID, 0, "%s: invalid mount path: '%s' mount path must be absolute",
+                       why, given->target);
+    if (str_eq(target, "/"))
+        return err_set(b->err, ERR_INVALID, 0, "%s: invalid specification: destination can't be '/'", why);
+    if (path_inside(target, "/proc"))
+        return err_set(b->err, ERR_INVALID, 0, "%s: \"%s\" cannot be mounted because it is inside /proc", why,
+                       target);
+    for (size_t i = 0; i < b->spec->mounts.count; i++)
+        if (str_eq(b->spec->mounts.items[i].destination, target))
+            return err_set(b->err, ERR_INVALID, 0, "Duplicate mount point: %s", target);
+    return 0;
+}
+
+static int add_given(struct spec_builder *b, const struct container_mount *given) {
+    const char *target = path_clean(arena_strdup(b->arena, given->target));
+    if (check_target(b, given, target)) return -1;
+    struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
+    *mount = (struct spec_mount){.destination = target, .why = given->why};
+    if (given->type == CONTAINER_MOUNT_TMPFS) return add_tmpfs(b, given, mount);
+    if (given->type == CONTAINER_MOUNT_VOLUME) return add_volume(b, given, mount);
+    struct stat st;
+    if (!given->create_source && stat(given->source, &st))
+        return err_set(b->err, ERR_INVALID, 0,
+                       "invalid mount config for type \"bind\": bind source path does not exist: %s",
+                       given->source);
+    add_bind(b, given, given->source, mount);
+    return 0;
+}
+
+static size_t depth(const char *path) {
+    size_t n = 0;
+    for (; *path; path++) n += *path == '/';
+    return n;
+}
+
+static int by_depth(const void *a, const void *b) {
+    const struct spec_mount *x = a, *y = b;
+    size_t dx = depth(x->destination), dy = depth(y->destination);
+    return dx != dy ? (dx > dy) - (dx < dy) : strcmp(x->destination, y->destination);
+}
+
+// The files in /etc, which a mount of the user's own may take the place of.
+static void add_files(struct spec_builder *b) {
+    static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        const char *target = arena_printf(b->arena, "/etc/%s", names[i]);
+        if (covered(b, target)) continue;
+        struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
+        *mount = (struct spec_mount){.destination = target,
+                                     .type = "bind",
+                                     .source = arena_printf(b->arena, "%s/%s", b->run_dir, names[i]),
+                                     .why = "default"};
+        strings_add(b->arena, &mount->options, "bind");
+        strings_add(b->arena, &mount->options, "rprivate");
+    }
+}
+
+// Masked and read-only paths
+
+static void add_thermal_throttle(struct spec_builder *b) {
+    for (int cpu = 0;; cpu++) {
+        char path[80];
+        snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu%d/thermal_throttle", cpu);
+        if (access(path, F_OK)) return;
+        strings_add(b->arena, &b->spec->masked_paths, arena_strdup(b->arena, path));
+    }
+}
+
+static void add_hidden_paths(struct spec_builder *b) {
+    if (b->config->privileged || spec_has_option(b, "systempaths=unconfined")) return;
+    for (size_t i = 0; i < ARRAY_SIZE(masked_paths); i++)
+        strings_add(b->arena, &b->spec->masked_paths, masked_paths[i]);
+    add_thermal_throttle(b);
+    for (size_t i = 0; i < ARRAY_SIZE(readonly_paths); i++)
+        strings_add(b->arena, &b->spec->readonly_paths, readonly_paths[i]);
+    spec_because(b, "linux.maskedPaths", "default");
+    spec_because(b, "linux.readonlyPaths", "default");
+}
+
+int spec_build_mounts(struct spec_builder *b) {
+    for (size_t i = 0; i < b->config->mounts.count; i++)
+        if (add_given(b, &b->config->mounts.items[i])) return -1;
+    struct spec_mount *given = b->spec->mounts.items;
+    size_t count = b->spec->mounts.count;
+    if (count) qsort(given, count, sizeof *given, by_depth);
+
+    b->spec->mounts.items = NULL;
+    b->spec->mounts.count = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(default_mounts); i++)
+        if (!covered(b, default_mounts[i].destination)) add_default(b, &default_mounts[i]);
+    for (size_t i = 0; i < count; i++) *arena_push(b->arena, &b->spec->mounts) = given[i];
+    add_files(b);
+    add_hidden_paths(b);
+    return 0;
+}

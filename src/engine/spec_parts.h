@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The parts of container_spec(): each fills in its part of the spec, and says why.
+#pragma once
+
+#include "engine/config.h"
+
+struct spec_builder {
+    struct arena *arena;
+    const struct container_config *config;
+    const struct image_config *image;
+    const char *id, *run_dir, *volumes;
+    struct spec *spec;
+    struct err *err;
+};
+
+int spec_build_mounts(struct spec_builder *b);    // mounts, masked and read-only paths
+int spec_build_resources(struct spec_builder *b); // cgroup limits, ulimits, sysctls
+int spec_build_security(struct spec_builder *b);  // capabilities, seccomp, --security-opt, devices
+
+bool spec_host_network(const struct spec_builder *b);
+void spec_because(struct spec_builder *b, const char *field, const char *why);
+// "64m", "1g", "1000": a size as one would write it after --memory.
+const char *spec_size_text(struct arena *arena, int64_t bytes);
+// Was --security-opt word given?
+bool spec_has_option(const struct spec_builder *b, const char *word);
+// KEY=VALUE in the place of what KEY had; KEY alone takes it out.
+void spec_env_set(struct arena *arena, struct strings *env, const char *entry);
+// The capabilities that this process may give away.
+cap_mask spec_own_caps(void);

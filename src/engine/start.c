@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting a container: from its row to a shim that does its plan.
+//
+// Whoever starts it holds the lock of its run directory until the shim has everything, so that nobody takes
+// the half that is there for the rest of a crash. If the starter is killed on the way, the row says
+// 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
+// the moment that the shim runs, its socket says that the container lives.
+#include "engine/parts.h"
+#include "network/network.h"
+#include "runtime/runtime.h"
+#include "shim/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+struct start {
+    struct engine *engine;
+    const struct container *container;
+    const struct start_options *options;
+    struct arena arena;
+    struct image image;
+    struct spec spec;
+    struct endpoint endpoint;
+    bool has_network;
+    const char *run_path; // <runroot>/containers/<id>
+    const char *path;     // <root>/containers/<id>
+    struct run_dir run_dir;
+    int dir; // of path
+    struct plan plan;
+    struct plan_op root; // the overlay, until its place in the plan comes
+    int plan_fd, client, shim_client, listen, log;
+    struct plan_block *block;
+};
+
+static void start_init(struct start *s, struct engine *engine, const struct container *container,
+                       const struct start_options *options) {
+    *s = (struct start){
+        .engine = engine,
+        .container = container,
+        .options = options,
+        .arena = ARENA_INIT,
+        .run_dir = {-1},
+        .dir = -1,
+        .plan_fd = -1,
+        .client = -1,
+        .shim_client = -1,
+        .listen = -1,
+        .log = -1,
+    };
+    s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
+    s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
+    plan_init(&s->plan);
+}
+
+static void start_finish(struct start *s) {
+    plan_finish(&s->plan);
+    if (s->block) plan_unmap(s->block);
+    fd_closep(&s->plan_fd);
+    fd_closep(&s->client);
+    fd_closep(&s->shim_client);
+    fd_closep(&s->listen);
+    fd_closep(&s->log);
+    fd_closep(&s->dir);
+    run_dir_finish(&s->run_dir);
+    arena_finish(&s->arena);
+}
+
+// The row
+
+static int mark_starting(struct start *s, struct err *err) {
+    int changed = db_run(s->engine->store.db, err,
+                         "UPDATE container SET state = 'starting', pid = 0, started = ?, finished = 0, "
+                         "exit_code = 0, oom_killed = 0, error = '' WHERE id = ? AND state IN ('created', "
+                         "'exited')",
+                         "is", clock_wall_ns(), s->container->id);
+    if (changed == 0)
+        return err_set(err, ERR_CONFLICT, 0, "container %s is running already, or being removed",
+                       s->container->name);
+    return changed < 0 ? -1 : 0;
+}
+
+// A start that failed before there was a shim: as if it had not been tried.
+static void start_take_back(struct start *s, const struct err *why) {
+    struct err ignored;
+    struct ending ending = {
+        .state = "created", .status = 125, .finished = clock_wall_ns(), .error = why->text};
+    (void)container_end(s->engine, s->container, &ending, &ignored);
+}
+
+// Files
+
+static int open_folder(struct start *s, struct err *err) {
+    s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
+    if (s->dir == -ENOENT) {
+        if (container_folder_make(s->engine, s->container->id, err)) return -1;
+        s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
+    }
+    if (s->dir < 0) return err_set(err, ERR_SYSTEM, -s->dir, "open %s", s->path);
+    if (unlinkat(s->dir, "exit", 0) && errno != ENOENT)
+        return err_set(err, ERR_SYSTEM, errno, "remove %s/exit", s->path);
+    return 0;
+}
+
+// A new file of the run directory; a container that was started before may have left one.
+static int write_file(int dir, const char *name, mode_t mode, const char *text, size_t size) {
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+    return fd < 0 ? fd : fd_write_all(fd, text, size);
+}
+
+static int write_etc(struct start *s, struct err *err) {
+    const struct container_config *config = &s->container->config;
+    struct network_files files = {
+        .hostname = config->hostname,
+        .domainname = config->domainname,
+        .add_host = config->add_host,
+        .dns = config->dns,
+        .dns_search = config->dns_search,
+        .dns_options = config->dns_options,
+        .endpoint = s->has_network ? &s->endpoint : NULL,
+        .own_netns = !str_eq(config->network_mode, "host"),
+    };
+    _cleanup_(str_finish)
+    struct str hosts = {0}, resolv = {0}, hostname = {0};
+    if (network_write_hosts(&files, &hosts, err)) return -1;
+    int r = network_write_resolv_conf(&files, NULL, &resolv, err);
+    str_printf(&hostname, "%s\n", config->hostname);
+    const struct {
+        const char *name;
+        const struct str *text;
+    } rows[] = {
+        {"hosts", &hosts},
+        {"resolv.conf", &resolv},
+        {"hostname", &hostname},
+    };
+    int failed = 0;
+    for (size_t i = 0; !r && i < ARRAY_SIZE(rows); i++) {
+        failed = write_file(s->run_dir.fd, rows[i].name, 0644, str_get(rows[i].text), rows[i].text->len);
+        if (failed) r = err_set(err, ERR_SYSTEM, -failed, "write %s/%s", s->run_path, rows[i].name);
+    }
+    str_finish(&resolv);
+    str_finish(&hostname);
+    return r;
+}
+
+static int write_spec(struct start *s, struct err *err) {
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    spec_write(&s->spec, &w);
+    int r = write_file(s->dir, "config.json", 0600, str_get(&w.text), w.text.len);
+    return r ? err_set(err, ERR_SYSTEM, -r, "write %s/config.json", s->path) : 0;
+}
+
+// The plan
+
+static int make_spec(struct start *s, struct err *err) {
+    const char *volumes = arena_printf(&s->arena, "%s/volumes", s->engine->store.root);
+    struct container_spec_input input = {
+        .config = &s->container->config,
+        .image = &s->image.config,
+        .id = s->container->id,
+        .run_dir = s->run_path,
+        .volumes = volumes,
+    };
+    if (container_spec(&s->arena, &input, &s->spec, err)) return -1;
+    s->spec.process.rows = s->options->rows;
+    s->spec.process.columns = s->options->columns;
+    return 0;
+}
+
+// The image's part comes as two operations, the host's and the container's; the second has its place later.
+static int plan_host(struct plan *plan, void *data, struct err *err) {
+    struct start *s = data;
+    const char *upper = arena_printf(&s->arena, "%s/upper", s->path);
+    const char *work = arena_printf(&s->arena, "%s/work", s->path);
+    if (image_plan_rootfs(&s->engine->store, &s->image, upper, work, s->container->auto_remove, plan, err))
+        return -1;
+    if (!plan->count || plan->ops[plan->count - 1].type != PLAN_ROOT_OVERLAY)
+        return err_set(err, ERR_INVALID, 0, "image %s gives no root file system", s->image.id);
+    s->root = plan->ops[--plan->count];
+    return 0;
+}
+
+static int plan_root(struct plan *plan, void *data, struct err *err) {
+    struct start *s = data;
+    (void)err;
+    *plan_add(plan, PLAN_ROOT_OVERLAY, NULL) = s->root;
+    return 0;
+}
+
+static int plan_network(struct plan *plan, void *data, struct err *err) {
+    struct start *s = data;
+    (void)err;
+    network_plan(&s->endpoint, plan);
+    return 0;
+}
+
+// What the shim executes when nobody was there to hear of the end.
+static void plan_on_exit(struct start *s) {
+    const struct store *store = &s->engine->store;
+    const char *const argv[] = {s->engine->hoy, "--root",    store->root,     "--runroot",
+                                store->runroot, "rm-exited", s->container->id};
+    if (s->container->auto_remove) s->plan.head.on_exit = plan_strings(&s->plan, argv, ARRAY_SIZE(argv));
+}
+
+static int make_plan(struct start *s, struct err *err) {
+    struct runtime_options options = {
+        .id = s->container->id,
+        .seccomp_cache = arena_printf(&s->arena, "%s/seccomp", s->engine->store.root),
+        .attach = arena_printf(&s->arena, "%s/rootfs", s->engine->store.runroot),
+        .init = s->container->config.init,
+    };
+    struct runtime_contributions contributions = {
+        .host = plan_host, .root = plan_root, .network = s->has_network ? plan_network : NULL, .data = s};
+    if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
+    s->plan.head.keep_stdin = s->container->config.open_stdin;
+    plan_on_exit(s);
+    int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, &s->block);
+    return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
+}
+
+static int attach_network(struct start *s, struct err *err) {
+    if (!str_eq(s->container->config.network_mode, "bridge")) return 0;
+    if (network_ensure_default(s->engine->store.db, err) ||
+        network_attach(s->engine->store.db, s->container->id, &s->endpoint, err))
+        return -1;
+    s->has_network = true;
+    return 0;
+}
+
+static int prepare(struct start *s, struct err *err) {
+    return open_folder(s, err) || volumes_make(s->engine, &s->container->config, err) ||
+                   attach_network(s, err) || write_etc(s, err) || make_spec(s, err) || write_spec(s, err) ||
+                   make_plan(s, err)
+               ? -1
+               : 0;
+}
+
+// The shim
+
+static int open_listen(struct start *s, struct err *err) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", s->run_dir.fd);
+    s->listen = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (s->listen < 0 || (unlinkat(s->run_dir.fd, "shim.sock", 0) && errno != ENOENT) ||
+        bind(s->listen, (struct sockaddr *)&address, sizeof address) || listen(s->listen, 64))
+        return err_set(err, ERR_SYSTEM, errno, "make %s/shim.sock", s->run_path);
+    return 0;
+}
+
+static int spawn(struct start *s, struct err *err) {
+    int ends[2];
+    if (open_listen(s, err)) return -1;
+    s->log = fd_open_at(s->dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+    if (s->log < 0) return err_set(err, ERR_SYSTEM, -s->log, "open %s/log", s->path);
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
+    s->client = ends[0];
+    s->shim_client = ends[1];
+    struct runtime_shim shim = {
+        .plan = s->plan_fd, .client = s->shim_client, .listen = s->listen, .log = s->log, .state = s->dir};
+    if (runtime_spawn_shim(&shim, err) < 0) return -1;
+    fd_closep(&s->shim_client); // or the shim's end would not be heard
+    fd_closep(&s->listen);
+    return 0;
+}
+
+static int wait_detached(struct start *s, struct err *err) {
+    int32_t pid;
+    struct err ignored, why = {0};
+    if (client_wait_started(s->client, &pid, &why)) {
+        (void)container_failed(s->engine, s->container->id, &why, &ignored);
+        *err = why;
+        return -1;
+    }
+    return db_run(s->engine->store.db, err,
+                  "UPDATE container SET state = 'running', pid = ? WHERE id = ? AND state = 'starting'", "is",
+                  (int64_t)pid, s->container->id) < 0
+               ? -1
+               : 0;
+}
+
+static int start_lock(struct start *s, struct err *err) {
+    if (image_find(&s->engine->store, &s->arena, s->container->image_id, &s->image, err)) return -1;
+    return run_dir_lock(s->engine, s->container->id, RUN_DIR_MAKE, &s->run_dir, err);
+}
+
+int container_start(struct engine *engine, const struct container *container,
+                    const struct start_options *options, int *ret_client, struct plan_block **ret_block,
+                    struct err *err) {
+    _cleanup_(start_finish)
+    struct start s;
+    start_init(&s, engine, container, options);
+    if (start_lock(&s, err) || mark_starting(&s, err)) return -1;
+    if (prepare(&s, err) || spawn(&s, err)) {
+        start_take_back(&s, err);
+        return -1;
+    }
+    run_dir_finish(&s.run_dir);
+    if (ret_block) *ret_block = take_ptr(s.block);
+    if (!ret_client) return wait_detached(&s, err);
+    *ret_client = take_fd(&s.client);
+    return 0;
+}
+
+int container_plan(struct engine *engine, const struct container *container,
+                   const struct start_options *options, struct plan_block **ret_block, struct err *err) {
+    _cleanup_(start_finish)
+    struct start s;
+    start_init(&s, engine, container, options);
+    if (start_lock(&s, err) || prepare(&s, err)) return -1;
+    *ret_block = take_ptr(s.block);
+    return 0;
+}

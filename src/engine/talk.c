@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// A few words to a shim, for commands that want no output of the container: kill, stop, wait, rm -f.
+#include "engine/parts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+// A socket's name has 108 bytes, and <runroot> may be long: the directory is named by its descriptor.
+int shim_connect(struct engine *engine, const char *id) {
+    char path[CONTAINER_FOLDER_SIZE];
+    _cleanup_(fd_closep)
+    int dir = fd_open_at(engine->store.runroot_fd, container_folder(id, path), O_PATH | O_DIRECTORY, 0);
+    if (dir < 0) return dir;
+    _cleanup_(fd_closep)
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", dir);
+    int r;
+    do r = connect(fd, (struct sockaddr *)&address, sizeof address);
+    while (r && errno == EINTR);
+    return r ? -errno : take_fd(&fd);
+}
+
+int shim_send(int shim, enum shim_frame_type type, const void *bytes, size_t size) {
+    struct {
+        struct shim_frame head;
+        char bytes[64];
+    } frame = {.head = {.type = type, .size = (uint32_t)size}};
+    if (size > sizeof frame.bytes) return -EINVAL;
+    if (size) memcpy(frame.bytes, bytes, size);
+    ssize_t n = send(shim, &frame, sizeof frame.head + size, MSG_NOSIGNAL);
+    return n < 0 ? -errno : 0;
+}
+
+int shim_quiet(int shim) {
+    struct shim_hello hello = {0};
+    return shim_send(shim, SHIM_HELLO, &hello, sizeof hello);
+}
+
+// 1: there is something to read; 0: the deadline.
+static int wait_readable(int fd, uint64_t deadline_ns) {
+    for (;;) {
+        uint64_t now = clock_monotonic_ns();
+        if (now >= deadline_ns) return 0;
+        uint64_t left_ms = (deadline_ns - now + 999999) / 1000000;
+        struct pollfd p = {.fd = fd, .events = POLLIN};
+        int n = poll(&p, 1, deadline_ns == UINT64_MAX || left_ms > INT32_MAX ? -1 : (int)left_ms);
+        if (n > 0) return 1;
+        if (n < 0 && errno != EINTR) return -errno;
+    }
+}
+
+int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit) {
+    for (;;) {
+        int r = wait_readable(shim, deadline_ns);
+        if (r <= 0) return r;
+        struct shim_frame head;
+        char bytes[SHIM_FRAME_MAX];
+        if (fd_read_full(shim, &head, sizeof head) != sizeof head || head.size > sizeof bytes) return -EPIPE;
+        if (fd_read_full(shim, bytes, head.size) != (ssize_t)head.size) return -EPIPE;
+        if (head.type != SHIM_EXITED || head.size != sizeof *ret_exit) continue;
+        memcpy(ret_exit, bytes, sizeof *ret_exit);
+        return 1;
+    }
+}
+
+int32_t plan_read_pid(struct engine *engine, const char *id) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
+    struct plan_block head;
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(engine->store.runroot_fd, path, O_RDONLY, 0);
+    if (fd < 0 || fd_read_full(fd, &head, sizeof head) != sizeof head || head.magic != PLAN_MAGIC) return 0;
+    return head.pid;
+}
