@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// libcrypto's one-shot SHA256 is linked statically where this is used, so it costs the loader nothing.
+// libcrypto's plain SHA-256 functions. They are the ones that do not bring the whole library along,
+// providers, sockets and all, into a static program; OpenSSL calls them deprecated for other reasons.
+#define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/id.h"
 
 #include "base/str.h"
@@ -33,7 +35,10 @@ bool digest_valid(const char *digest) {
 
 void digest_of(const void *bytes, size_t size, char ret_digest[static DIGEST_SIZE]) {
     unsigned char hash[SHA256_DIGEST_LENGTH];
-    SHA256(bytes, size, hash);
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    SHA256_Update(&context, bytes, size);
+    SHA256_Final(hash, &context);
     strcpy(ret_digest, DIGEST_PREFIX);
     to_hex(hash, sizeof hash, ret_digest + strlen(DIGEST_PREFIX));
 }

@@ -50,7 +50,7 @@ static void place(int fds[SHIM_FD_COUNT]) {
 }
 
 static _Noreturn void execute(int program, const struct runtime_shim *shim) {
-    char *argv[] = {"hoy-shim", NULL}, *envp[] = {NULL};
+    const char *argv[] = {"hoy-shim", NULL}, *envp[] = {NULL};
     int fds[SHIM_FD_COUNT] = {
         [SHIM_FD_PLAN] = shim->plan, [SHIM_FD_CLIENT] = shim->client, [SHIM_FD_LISTEN] = shim->listen,
         [SHIM_FD_LOG] = shim->log,   [SHIM_FD_STATE] = shim->state,   [SHIM_FD_SELF] = program};
