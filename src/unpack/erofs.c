@@ -168,11 +168,11 @@ static const struct xattr_prefix {
     uint8_t index;
     bool whole; // the prefix is the name
 } prefixes[] = {
-    {"user.",                    1, false},
-    {"system.posix_acl_access",  2, true },
-    {"system.posix_acl_default", 3, true },
-    {"trusted.",                 4, false},
-    {"security.",                6, false},
+    {"user.", 1, false},
+    {"system.posix_acl_access", 2, true},
+    {"system.posix_acl_default", 3, true},
+    {"trusted.", 4, false},
+    {"security.", 6, false},
 };
 
 static const struct xattr_prefix *find_prefix(const char *name) {

@@ -207,6 +207,7 @@ static int read_symlink(struct tree_build *build, const struct member *member, s
     if (!target || !*target) return refuse(member, "is a symbolic link to nothing");
     if (strlen(target) >= TREE_NAME_MAX) return refuse(member, "is a symbolic link with too long a target");
     node->target = arena_strdup(&build->tree.arena, target);
+    node->mode = S_IFLNK | 0777; // as every link of Linux
     build->text += strlen(target);
     return 0;
 }

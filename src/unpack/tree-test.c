@@ -230,6 +230,7 @@ static void test_whiteouts(void **state) {
     TREE("f 0:1\n", {"f", .data = "1"}, {".wh.f"});
     TREE("f 0:1\n", {".wh.f"}, {"f", .data = "1"});
     TREE("d opaque implicit\nd/x 0:0\n", {".wh.d"}, {"d/x"});
+    TREE("d opaque implicit\nd/e implicit\n", {"d/e/.wh.x"}, {"d/.wh.y"}, {"d/.wh..wh..opq"});
     REFUSED("whiteout of nothing", {".wh..."});
     REFUSED("whiteout of nothing", {".wh.."});
 }

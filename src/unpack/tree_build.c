@@ -82,15 +82,26 @@ static int compare_names(const void *a, const void *b) {
     return strcmp(((const struct tree_entry *)a)->name, ((const struct tree_entry *)b)->name);
 }
 
-static void sort(struct tree_node *directory) {
+// In an opaque directory nothing is left to hide. overlayfs would even list the whiteouts.
+static void drop_hidden(struct tree_node *directory) {
     struct tree_entries *children = &directory->children;
+    size_t kept = 0;
+    for (size_t i = 0; i < children->count; i++)
+        if (!children->items[i].node->whiteout) children->items[kept++] = children->items[i];
+    children->count = kept;
+}
+
+static void sort(struct tree_node *directory, bool hidden) {
+    struct tree_entries *children = &directory->children;
+    hidden = hidden || directory->opaque;
+    if (hidden) drop_hidden(directory);
     if (children->count) qsort(children->items, children->count, sizeof *children->items, compare_names);
     for (size_t i = 0; i < children->count; i++)
-        if (S_ISDIR(children->items[i].node->mode)) sort(children->items[i].node);
+        if (S_ISDIR(children->items[i].node->mode)) sort(children->items[i].node, hidden);
 }
 
 void tree_build_take(struct tree_build *build, struct tree *ret_tree) {
-    sort(build->tree.root);
+    sort(build->tree.root, false);
     *ret_tree = build->tree;
     build->tree = (struct tree){0};
 }
