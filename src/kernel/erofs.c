@@ -5,11 +5,16 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// The kernel cuts fsconfig's strings at this.
+#define STRING_MAX 255
+
 static int configure(int context, unsigned command, const char *key, const char *value) {
+    if (value && strlen(value) > STRING_MAX) return -ENAMETOOLONG;
     return syscall(SYS_fsconfig, context, command, key, value, 0) ? -errno : 0;
 }
 
