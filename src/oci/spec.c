@@ -52,8 +52,8 @@ static const struct field console_fields[] = {
 static const struct field user_fields[] = {
     NUMBER(spec, "uid", process.uid, .required = true),
     NUMBER(spec, "gid", process.gid, .required = true),
-    {"umask", FIELD_MAYBE, AT(spec,           process.umask), .max = 0777},
-    {"additionalGids",       FIELD_NUMBERS,   AT(spec, process.additional_gids)     },
+    {"umask", FIELD_MAYBE, AT(spec, process.umask), .max = 0777},
+    {"additionalGids", FIELD_NUMBERS, AT(spec, process.additional_gids)},
     END,
 };
 
@@ -165,7 +165,7 @@ static const struct field throttle_fields[] = {
 };
 
 static const struct field block_io_fields[] = {
-    {"weight",     FIELD_MAYBE, AT(spec, resources.blkio_weight),      .max = 1000},
+    {"weight", FIELD_MAYBE, AT(spec, resources.blkio_weight), .max = 1000},
     {"leafWeight", FIELD_MAYBE, AT(spec, resources.blkio_leaf_weight), .max = 1000},
     LIST(spec, "weightDevice", resources.blkio_weights, spec_weight, weight_fields),
     LIST(spec, "throttleReadBpsDevice", resources.read_bps, spec_throttle, throttle_fields),
@@ -195,7 +195,7 @@ static const struct field resources_fields[] = {
     OBJECT("blockIO", block_io_fields),
     LIST(spec, "hugepageLimits", resources.huge_pages, spec_huge_page, huge_page_fields),
     {"rdma", FIELD_KEYED, .offset = offsetof(struct spec, resources.rdma), ITEM(spec_rdma),
-                                                                                      .fields = rdma_fields},
+     .fields = rdma_fields},
     MAP(spec, "unified", resources.unified),
     REFUSED("network"),
     END,
@@ -237,7 +237,7 @@ static const struct field seccomp_fields[] = {
 // linux
 
 static const struct field namespace_fields[] = {
-    {"type", FIELD_WORD, AT(spec_namespace, flag), .required = true, .words = words_namespaces},
+    {"type", FIELD_WORD, AT(spec_namespace, flag), .required = true, .words = words_namespace_types},
     STRING(spec_namespace, "path", path),
     END,
 };
@@ -286,8 +286,8 @@ static const struct field linux_fields[] = {
     STRING(spec, "cgroupsPath", cgroups_path),
     OBJECT("resources", resources_fields),
     {"seccomp", FIELD_POINTER, .offset = offsetof(struct spec, seccomp), ITEM(spec_seccomp),
-                                     .fields = seccomp_fields, .defaults = &default_seccomp},
-    STRING(spec, "rootfsPropagation", rootfs_propagation, .words = words_propagation),
+     .fields = seccomp_fields, .defaults = &default_seccomp},
+    STRING(spec, "rootfsPropagation", rootfs_propagation, .words = words_root_propagation),
     STRINGS(spec, "maskedPaths", masked_paths),
     STRINGS(spec, "readonlyPaths", readonly_paths),
     OBJECT("timeOffsets", time_offsets_fields),

@@ -1,9 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hoy and its fetch worker say to each other: JSON messages on a SOCK_SEQPACKET socket, each whole or
-// not at all, may be with a descriptor.
+// not at all, may be with a descriptor. The first is hoy's request. Then come the worker's events:
+//   {"event":"resolved","digest":D,"manifest":D,"image":D}  the manifest is in the staging directory; answered
+//   {"event":"layers"}                                      the config is there too; answered, layer by layer
+//   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
+//   {"event":"complete","layer":N}                          verified and written
+//   {"event":"done"}                                        everything is in the staging directory
+//   {"event":"error","kind":K,"code":E,"text":T}            the last one
+// Answers: {"answer":"have","diff_id":D} with a descriptor of that layer, any number of them; then
+// {"answer":"go","index":bool} (false: the merged index is in the store), or {"answer":"stop"}.
 #pragma once
 
 #include "base/str.h"
+
+// Names in the staging directory. A layer is <diff id hex>.tar.
+#define STAGED_INDEX_DOCUMENT "index.json" // what the reference led to, when that is an index
+#define STAGED_MANIFEST       "manifest.json"
+#define STAGED_CONFIG         "config.json"
+#define STAGED_EROFS          "index.erofs"
 
 #define CHANNEL_MESSAGE_MAX (128u << 10)
 

@@ -236,8 +236,8 @@ static int refuse_status(const struct registry *registry, const struct ask *ask,
         if (str_has_prefix(ask->path, "manifests/"))
             return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s%s", registry->name, colon,
                            message);
-        return err_set(err, ERR_NOT_FOUND, 0, "%s does not have %s%s%s", registry->host, ask->path, colon,
-                       message);
+        return err_set(err, ERR_NOT_FOUND, 0, "%s does not have %s (404 not found)%s%s", registry->host,
+                       ask->path, colon, message);
     case 429:
         return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s%s",
                        registry->host, colon, message);

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// logs: what a container wrote.
+#include "shim/logs.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "cli/cli.h"
+
+#include <unistd.h>
+
+struct logs_flags {
+    struct logs_options options;
+    struct spec_i64 tail;
+};
+
+#define AT(member) offsetof(struct logs_flags, member)
+
+static int store_time(struct parse *parse, const char *text, void *field, struct err *err) {
+    (void)parse;
+    return logs_parse_time(text, clock_wall_ns(), field, err);
+}
+
+// "all", and a negative number, as Docker has it, is everything.
+static int store_tail(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct spec_i64 tail = {0};
+    if (!str_eq(text, "all") && store_i64(parse, text, &tail, err) < 0) return -1;
+    if (tail.value < 0) tail.set = false;
+    *(struct spec_i64 *)field = tail;
+    return 0;
+}
+
+static const struct option rows[] = {
+    {"follow", 'f', NULL, "Follow log output", store_flag, AT(options.follow)},
+    {"since", 0, "string",
+     "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)",
+     store_time, AT(options.since_ns)},
+    {"tail", 'n', "string", "Number of lines to show from the end of the logs (default \"all\")", store_tail,
+     AT(tail)},
+    {"timestamps", 't', NULL, "Show timestamps", store_flag, AT(options.timestamps)},
+    {"until", 0, "string",
+     "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)",
+     store_time, AT(options.until_ns)},
+    OPTION_LATER("details", 0),
+};
+const struct option_table logs_options_table = OPTIONS(rows, struct logs_flags);
+
+static int logs(struct invocation *invocation, struct engine *engine, struct err *err) {
+    struct logs_flags *flags = invocation->options;
+    struct container container;
+    _cleanup_(fd_closep)
+    int ended = -1;
+    if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
+        return -1;
+    flags->options.tail = flags->tail.set ? flags->tail.value : -1;
+    bool follow = flags->options.follow && str_eq(container.state, "running");
+    if (follow && container_attach(engine, &container, &ended, err) < 0) {
+        // It may have ended just now: then its log is whole.
+        if (container_find(engine, &invocation->arena, container.id, &container, err) < 0) return -1;
+        if (str_eq(container.state, "running")) return -1;
+    }
+    return logs_print(container_log_path(engine, &invocation->arena, container.id), &flags->options,
+                      STDOUT_FILENO, STDERR_FILENO, ended, err);
+}
+
+int run_logs(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, logs, err);
+}

@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fetch/confine.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <linux/landlock.h>
+#include <pwd.h>
+#include <sched.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+// A number that neither Debian (adduser, subuid from 100000 on) nor systemd (dynamic users, containers) hands
+// out. A system user "hoy-fetch" goes before.
+#define FETCH_UID  78671
+#define FETCH_USER "hoy-fetch"
+
+#define MEMORY_MAX (4ull << 30)
+#define FILE_MAX   (1ull << 42)
+
+// Newer than Debian 12's linux/landlock.h.
+#define FS_TRUNCATE                (1ull << 14)
+#define FS_IOCTL_DEV               (1ull << 15)
+#define NET_BIND_TCP               (1ull << 0)
+#define SCOPE_ABSTRACT_AND_SIGNALS 3ull
+
+static int set_limits(struct err *err) {
+    const struct {
+        int resource;
+        rlim_t limit;
+    } limits[] = {
+        {RLIMIT_CORE,    0         },
+        {RLIMIT_DATA,    MEMORY_MAX},
+        {RLIMIT_FSIZE,   FILE_MAX  },
+        {RLIMIT_MEMLOCK, 0         }
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+        struct rlimit now;
+        if (getrlimit((__rlimit_resource_t)limits[i].resource, &now))
+            return err_set(err, ERR_SYSTEM, errno, "can't read a limit");
+        rlim_t limit = limits[i].limit < now.rlim_max ? limits[i].limit : now.rlim_max;
+        if (setrlimit((__rlimit_resource_t)limits[i].resource, &(struct rlimit){limit, limit}))
+            return err_set(err, ERR_SYSTEM, errno, "can't set a limit");
+    }
+    return 0;
+}
+
+// Landlock
+
+static uint64_t all_access(long abi) {
+    uint64_t access = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
+    if (abi >= 2) access |= LANDLOCK_ACCESS_FS_REFER;
+    if (abi >= 3) access |= FS_TRUNCATE;
+    if (abi >= 5) access |= FS_IOCTL_DEV;
+    return access;
+}
+
+static int landlock_allow(int ruleset, int fd, uint64_t access) {
+    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
+    return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
+}
+
+static void landlock_allow_path(int ruleset, const char *path) {
+    struct stat st;
+    _cleanup_(fd_closep)
+    int fd = path ? fd_open_at(AT_FDCWD, path, O_PATH, 0) : -1;
+    if (fd < 0 || fstat(fd, &st)) return; // it is not there: nothing to read
+    landlock_allow(ruleset, fd,
+                   LANDLOCK_ACCESS_FS_READ_FILE | (S_ISDIR(st.st_mode) ? LANDLOCK_ACCESS_FS_READ_DIR : 0));
+}
+
+static int landlock_confine(int staging, bool network, struct err *err) {
+    // What the resolver, the loader of its modules, and TLS read.
+    static const char *const readable[] = {"/etc/resolv.conf",
+                                           "/etc/hosts",
+                                           "/etc/host.conf",
+                                           "/etc/nsswitch.conf",
+                                           "/etc/gai.conf",
+                                           "/etc/services",
+                                           "/etc/protocols",
+                                           "/etc/ld.so.cache",
+                                           "/etc/localtime",
+                                           "/etc/ssl",
+                                           "/etc/pki",
+                                           "/etc/ca-certificates",
+                                           "/usr/share/ca-certificates",
+                                           "/usr/local/share/ca-certificates",
+                                           "/usr/lib",
+                                           "/usr/lib64",
+                                           "/lib",
+                                           "/lib64",
+                                           "/dev/null",
+                                           "/dev/urandom",
+                                           "/sys/devices/system/cpu/online"};
+    struct {
+        uint64_t fs, net, scoped;
+    } attributes = {0};
+    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
+    if (abi < 1) return 0; // an older kernel: uid and seccomp hold
+    attributes.fs = all_access(abi);
+    if (abi >= 4) attributes.net = NET_BIND_TCP;
+    if (abi >= 6) attributes.scoped = SCOPE_ABSTRACT_AND_SIGNALS;
+    size_t size = abi >= 6 ? sizeof attributes : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
+    _cleanup_(fd_closep)
+    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
+    if (ruleset < 0) return err_set(err, ERR_SYSTEM, errno, "can't make a Landlock ruleset");
+    uint64_t staged = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                      LANDLOCK_ACCESS_FS_MAKE_REG | (abi >= 3 ? FS_TRUNCATE : 0);
+    if (landlock_allow(ruleset, staging, staged))
+        return err_set(err, ERR_SYSTEM, errno, "can't allow the staging directory");
+    for (size_t i = 0; network && i < ARRAY_SIZE(readable); i++) landlock_allow_path(ruleset, readable[i]);
+    if (network) {
+        landlock_allow_path(ruleset, getenv("SSL_CERT_FILE"));
+        landlock_allow_path(ruleset, getenv("SSL_CERT_DIR"));
+    }
+    if (syscall(SYS_landlock_restrict_self, ruleset, 0))
+        return err_set(err, ERR_SYSTEM, errno, "can't enter Landlock");
+    return 0;
+}
+
+// Root
+
+static int drop_root(int staging, struct err *err) {
+    const struct passwd *user = getpwnam(FETCH_USER);
+    uid_t uid = user ? user->pw_uid : FETCH_UID;
+    gid_t gid = user ? user->pw_gid : FETCH_UID;
+    if (fchown(staging, uid, gid))
+        return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
+    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
+        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
+            return err_set(err, ERR_SYSTEM, errno, "can't drop capabilities");
+    if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+        return err_set(err, ERR_SYSTEM, errno, "can't become user %u", uid);
+    if (!uid || setuid(0) == 0) return err_set(err, ERR_SYSTEM, EPERM, "can't give up root");
+    // A change of the user id took the tie to the parent away, and made the process readable for its like.
+    if (prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
+        return err_set(err, ERR_SYSTEM, errno, "can't bind the worker to hoy");
+    return 0;
+}
+
+// Seccomp
+
+static const int calls[] = {
+    SCMP_SYS(read),
+    SCMP_SYS(write),
+    SCMP_SYS(readv),
+    SCMP_SYS(writev),
+    SCMP_SYS(pread64),
+    SCMP_SYS(pwrite64),
+    SCMP_SYS(lseek),
+    SCMP_SYS(close),
+    SCMP_SYS(openat),
+    SCMP_SYS(open),
+    SCMP_SYS(fstat),
+    SCMP_SYS(stat),
+    SCMP_SYS(newfstatat),
+    SCMP_SYS(statx),
+    SCMP_SYS(fstatfs),
+    SCMP_SYS(access),
+    SCMP_SYS(faccessat),
+    SCMP_SYS(faccessat2),
+    SCMP_SYS(readlink),
+    SCMP_SYS(readlinkat),
+    SCMP_SYS(getdents64),
+    SCMP_SYS(getcwd),
+    SCMP_SYS(ftruncate),
+    SCMP_SYS(fallocate),
+    SCMP_SYS(sync_file_range),
+    SCMP_SYS(fcntl),
+    SCMP_SYS(dup),
+    SCMP_SYS(pipe2),
+    SCMP_SYS(eventfd2),
+    SCMP_SYS(poll),
+    SCMP_SYS(ppoll),
+    SCMP_SYS(select),
+    SCMP_SYS(pselect6),
+    SCMP_SYS(sendmsg),
+    SCMP_SYS(recvmsg),
+    SCMP_SYS(sendto),
+    SCMP_SYS(recvfrom),
+    SCMP_SYS(sendmmsg),
+    SCMP_SYS(recvmmsg),
+    SCMP_SYS(shutdown),
+    SCMP_SYS(getsockopt),
+    SCMP_SYS(setsockopt),
+    SCMP_SYS(getsockname),
+    SCMP_SYS(getpeername),
+    SCMP_SYS(mmap),
+    SCMP_SYS(munmap),
+    SCMP_SYS(mremap),
+    SCMP_SYS(mprotect),
+    SCMP_SYS(madvise),
+    SCMP_SYS(brk),
+    SCMP_SYS(futex),
+    SCMP_SYS(set_robust_list),
+    SCMP_SYS(rseq),
+    SCMP_SYS(membarrier),
+    SCMP_SYS(sched_yield),
+    SCMP_SYS(sched_getaffinity),
+    SCMP_SYS(rt_sigaction),
+    SCMP_SYS(rt_sigprocmask),
+    SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(sigaltstack),
+    SCMP_SYS(restart_syscall),
+    SCMP_SYS(getpid),
+    SCMP_SYS(gettid),
+    SCMP_SYS(getuid),
+    SCMP_SYS(geteuid),
+    SCMP_SYS(getgid),
+    SCMP_SYS(getegid),
+    SCMP_SYS(uname),
+    SCMP_SYS(sysinfo),
+    SCMP_SYS(getrandom),
+    SCMP_SYS(getrlimit),
+    SCMP_SYS(clock_gettime),
+    SCMP_SYS(clock_getres),
+    SCMP_SYS(clock_nanosleep),
+    SCMP_SYS(nanosleep),
+    SCMP_SYS(gettimeofday),
+    SCMP_SYS(time),
+    SCMP_SYS(exit),
+    SCMP_SYS(exit_group),
+    SCMP_SYS(tgkill),
+};
+
+static const int network_calls[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
+
+static const int families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
+
+static void filter_releasep(scmp_filter_ctx *filter) {
+    if (*filter) seccomp_release(*filter);
+}
+
+// New threads, never new processes. clone3 can't be looked into: libc falls back from ENOSYS.
+static int allow_threads(scmp_filter_ctx filter) {
+    int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+                             SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM));
+    return r ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+static int allow_network(scmp_filter_ctx filter) {
+    int r = 0;
+    for (size_t i = 0; !r && i < ARRAY_SIZE(network_calls); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, network_calls[i], 0);
+    for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                             SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
+    return r ? r
+             : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socketpair), 1,
+                                SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+}
+
+static int allow_with_arguments(scmp_filter_ctx filter) {
+    const struct {
+        int call;
+        struct scmp_arg_cmp argument;
+    } rules[] = {
+        {SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)          }, // only to look
+        {SCMP_SYS(prctl),     SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
+        {SCMP_SYS(prctl),     SCMP_A0(SCMP_CMP_EQ, 0x53564d41) }, // PR_SET_VMA: libc names its memory
+        {SCMP_SYS(ioctl),     SCMP_A1(SCMP_CMP_EQ, FIONREAD)   },
+        {SCMP_SYS(ioctl),     SCMP_A1(SCMP_CMP_EQ, FIONBIO)    },
+    };
+    int r = 0;
+    for (size_t i = 0; !r && i < ARRAY_SIZE(rules); i++)
+        r = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, rules[i].call, 1, &rules[i].argument);
+    return r;
+}
+
+static int seccomp_confine(bool network, struct err *err) {
+    _cleanup_(filter_releasep)
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    int r = filter ? 0 : -ENOMEM;
+    for (size_t i = 0; !r && i < ARRAY_SIZE(calls); i++)
+        if (calls[i] >= 0)
+            r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0); // < 0: not on this machine
+    if (!r) r = allow_threads(filter);
+    if (!r) r = allow_with_arguments(filter);
+    if (!r && network) r = allow_network(filter);
+    if (!r) r = seccomp_load(filter);
+    return r ? err_set(err, ERR_SYSTEM, -r, "can't enter seccomp") : 0;
+}
+
+int confine(int staging, bool network, struct err *err) {
+    umask(077);
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
+    if (set_limits(err) || drop_root(staging, err)) return -1;
+    if (landlock_confine(staging, network, err)) return -1;
+    return seccomp_confine(network, err);
+}

@@ -1,0 +1,288 @@
+// SPDX-License-Identifier: Apache-2.0
+// Errors: every stage keeps its own and lets the stage before it run dry, so that of several the one that
+// says most is reported. A blob with the wrong digest is that first, and only then bad gzip. What is nobody's
+// fault but this machine's (a full disk) ends the whole worker at once.
+#include "fetch/layer.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "fetch/decode.h"
+#include "fetch/hash.h"
+#include "fetch/ring.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define DOWNLOAD_BLOCK   (256u << 10)
+#define TAR_BLOCK        (1u << 20)
+#define WRITEBACK_BYTES  (8u << 20)
+#define DISK_CHECK_BYTES (32u << 20)
+#define DISK_RESERVE     (64u << 20)
+// A layer is taken for a bomb when it is large, many times its blob, and so far came out of next to nothing.
+#define BOMB_SIZE      (1ull << 30)
+#define BOMB_RATIO     20
+#define BOMB_RATIO_NOW 100
+#define PROGRESS_NS    100000000
+
+struct stream {
+    struct worker *worker;
+    struct layer *layer;
+    struct ring blob, tar;
+    // download
+    struct hash *blob_hash;
+    struct ring_block *filling;
+    uint64_t received, progress_ns;
+    // decode
+    struct decoder *decoder;
+    int out;
+    uint64_t consumed, written, flushed, checked;
+    struct err decode_err;
+    // hash
+    char diff_id[DIGEST_SIZE];
+    struct hash *tar_hash;
+    // tree
+    int in;
+    pthread_mutex_t lock;
+    pthread_cond_t grown;
+    uint64_t available;
+    bool complete;
+    struct err tree_err;
+};
+
+const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]) {
+    snprintf(buffer, LAYER_NAME_SIZE, "%s.tar", digest_hex(diff_id));
+    return buffer;
+}
+
+// Download
+
+static void report_progress(struct stream *s) {
+    uint64_t now = clock_monotonic_ns();
+    if (now - s->progress_ns < PROGRESS_NS) return;
+    s->progress_ns = now;
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "event", "progress");
+    json_put_u64(&w, "layer", s->layer->number);
+    json_put_u64(&w, "current", s->received);
+    json_end_object(&w);
+    worker_send(s->worker, &w);
+}
+
+static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
+    struct stream *s = data;
+    (void)err;
+    hash_add(s->blob_hash, bytes, size);
+    s->received += size;
+    for (const char *p = bytes; size;) {
+        if (!s->filling) s->filling = ring_empty(&s->blob);
+        if (!s->filling) break; // nobody wants them; the digest still matters
+        size_t room = DOWNLOAD_BLOCK - s->filling->size, n = size < room ? size : room;
+        memcpy(s->filling->bytes + s->filling->size, p, n);
+        s->filling->size += n;
+        p += n, size -= n;
+        if (s->filling->size == DOWNLOAD_BLOCK) {
+            ring_push(&s->blob);
+            s->filling = NULL;
+        }
+    }
+    report_progress(s);
+    return 0;
+}
+
+static int download(struct stream *s, struct registry *registry, struct http *http, struct err *err) {
+    const struct descriptor *blob = s->layer->blob;
+    const struct registry_sink sink = {download_body, s};
+    char digest[DIGEST_SIZE];
+    int r = registry_blob(registry, http, blob->digest, blob->size, &sink, err);
+    if (s->filling) ring_push(&s->blob);
+    ring_close(&s->blob);
+    hash_end(s->blob_hash, digest);
+    if (r) return -1;
+    if (!str_eq(digest, blob->digest))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent wrong bytes: their digest is %s", registry->host,
+                       digest);
+    return 0;
+}
+
+// Decode
+
+// Ends the worker before a layer that grows without end has eaten the disk.
+static int check_growth(struct stream *s) {
+    struct worker *worker = s->worker;
+    struct statvfs disk;
+    if (s->written > worker->layer_limit)
+        return err_set(&s->decode_err, ERR_INVALID, 0,
+                       "it unpacks to more than %llu bytes, the limit for a layer",
+                       (unsigned long long)worker->layer_limit);
+    if (!worker->any_ratio && s->written > BOMB_SIZE && s->written / BOMB_RATIO > s->layer->blob->size &&
+        s->written / BOMB_RATIO_NOW > s->consumed)
+        return err_set(&s->decode_err, ERR_INVALID, 0,
+                       "it unpacks to more than a gigabyte and %d times its size: a decompression bomb? "
+                       "(HOY_LAYER_LIMIT=bytes takes it all the same)",
+                       BOMB_RATIO);
+    if (s->written - s->checked < DISK_CHECK_BYTES) return 0;
+    s->checked = s->written;
+    if (!fstatvfs(s->out, &disk) && disk.f_bavail * disk.f_frsize < DISK_RESERVE)
+        return err_set(&s->decode_err, ERR_SYSTEM, ENOSPC, "can't write the layer");
+    return 0;
+}
+
+static void tell_available(struct stream *s, bool complete) {
+    pthread_mutex_lock(&s->lock);
+    s->available = s->written;
+    s->complete = complete;
+    pthread_cond_signal(&s->grown);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int write_block(struct stream *s, const struct ring_block *block) {
+    int r = fd_write_all(s->out, block->bytes, block->size);
+    if (r) return err_set(&s->decode_err, ERR_SYSTEM, -r, "can't write the layer");
+    s->written += block->size;
+    tell_available(s, false);
+    if (s->written - s->flushed >= WRITEBACK_BYTES) { // the disk may begin: it is flushed at the end
+        sync_file_range(s->out, (off_t)s->flushed, (off_t)(s->written - s->flushed), SYNC_FILE_RANGE_WRITE);
+        s->flushed = s->written;
+    }
+    return check_growth(s);
+}
+
+static int decode_block(struct stream *s, const struct ring_block *input) {
+    s->consumed += input->size;
+    const unsigned char *in = input->bytes;
+    size_t in_size = input->size;
+    for (;;) {
+        struct ring_block *block = ring_empty(&s->tar);
+        unsigned char *out = block->bytes;
+        size_t room = TAR_BLOCK;
+        int r = decoder_run(s->decoder, &in, &in_size, &out, &room, &s->decode_err);
+        block->size = TAR_BLOCK - room;
+        if (r || (block->size && write_block(s, block))) return -1;
+        if (block->size) ring_push(&s->tar);
+        if (room && !in_size) return 0;
+    }
+}
+
+static int decode_all(struct stream *s) {
+    for (struct ring_block *block; (block = ring_next(&s->blob)); ring_pop(&s->blob))
+        if (decode_block(s, block)) return -1;
+    return decoder_end(s->decoder, &s->decode_err);
+}
+
+static void *decode_main(void *data) {
+    struct stream *s = data;
+    if (decode_all(s)) {
+        if (s->decode_err.kind == ERR_SYSTEM) worker_fail(s->worker, &s->decode_err);
+        ring_drain(&s->blob);
+    }
+    ring_close(&s->tar);
+    tell_available(s, true);
+    return NULL;
+}
+
+// Hash and tree
+
+static void *hash_main(void *data) {
+    struct stream *s = data;
+    for (struct ring_block *block; (block = ring_next(&s->tar)); ring_pop(&s->tar))
+        hash_add(s->tar_hash, block->bytes, block->size);
+    hash_end(s->tar_hash, s->diff_id);
+    return NULL;
+}
+
+static uint64_t wait_available(void *data, uint64_t upto) {
+    struct stream *s = data;
+    pthread_mutex_lock(&s->lock);
+    while (s->available < upto && !s->complete) pthread_cond_wait(&s->grown, &s->lock);
+    uint64_t available = s->available;
+    pthread_mutex_unlock(&s->lock);
+    return available;
+}
+
+static void *tree_main(void *data) {
+    struct stream *s = data;
+    const struct tree_source source = {s->in, wait_available, s};
+    if (s->worker->erofs) tree_from_tar(&source, &s->layer->tree, &s->tree_err);
+    return NULL;
+}
+
+// All of it
+
+static int stream_open(struct stream *s, struct err *err) {
+    char name[LAYER_NAME_SIZE];
+    enum layer_compression compression;
+    layer_name(s->layer->diff_id, name);
+    if (layer_compression_of(s->layer->blob->media_type, &compression))
+        return err_set(err, ERR_INVALID, 0, "\"%.100s\" is no type of a layer", s->layer->blob->media_type);
+    if (s->layer->blob->size > s->worker->layer_limit)
+        return err_set(err, ERR_INVALID, 0, "the manifest gives it %llu bytes, the limit for a layer is %llu",
+                       (unsigned long long)s->layer->blob->size, (unsigned long long)s->worker->layer_limit);
+    if (decoder_new(compression, &s->decoder, err)) return -1;
+    s->out = fd_open_at(s->worker->staging, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    s->in = fd_open_at(s->worker->staging, name, O_RDONLY | O_NOFOLLOW, 0);
+    if (s->out < 0 || s->in < 0)
+        return err_set(err, ERR_SYSTEM, s->out < 0 ? -s->out : -s->in, "can't make %s", name);
+    ring_init(&s->blob, DOWNLOAD_BLOCK);
+    ring_init(&s->tar, TAR_BLOCK);
+    s->blob_hash = hash_new();
+    s->tar_hash = hash_new();
+    return 0;
+}
+
+static void stream_finish(struct stream *s) {
+    decoder_freep(&s->decoder);
+    fd_closep(&s->out);
+    fd_closep(&s->in);
+    if (s->blob.block_size) ring_finish(&s->blob);
+    if (s->tar.block_size) ring_finish(&s->tar);
+    hash_free(s->blob_hash);
+    hash_free(s->tar_hash);
+}
+
+static int stream_judge(const struct stream *s, int downloaded, struct err *err) {
+    if (downloaded) return -1;
+    if (s->decode_err.kind) return *err = s->decode_err, -1;
+    if (!str_eq(s->diff_id, s->layer->diff_id))
+        return err_set(err, ERR_INVALID, 0, "its diff id is %s, the image's config says %s", s->diff_id,
+                       s->layer->diff_id);
+    if (s->tree_err.kind) return *err = s->tree_err, -1;
+    s->layer->size = s->written;
+    return 0;
+}
+
+int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
+                struct err *err) {
+    _cleanup_(stream_finish)
+    struct stream s = {.worker = worker,
+                       .layer = layer,
+                       .out = -1,
+                       .in = -1,
+                       .lock = PTHREAD_MUTEX_INITIALIZER,
+                       .grown = PTHREAD_COND_INITIALIZER};
+    void *(*const stages[])(void *) = {decode_main, hash_main, tree_main};
+    pthread_t threads[ARRAY_SIZE(stages)];
+    if (stream_open(&s, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
+    for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
+        int r = pthread_create(&threads[i], NULL, stages[i], &s);
+        if (r) worker_fail(worker, (err_set(err, ERR_SYSTEM, r, "can't start a thread"), err));
+    }
+    int downloaded = download(&s, registry, http, err);
+    for (size_t i = 0; i < ARRAY_SIZE(stages); i++) pthread_join(threads[i], NULL);
+    if (stream_judge(&s, downloaded, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
+    return 0;
+}
+
+int layer_read(struct layer *layer, int tar_fd, struct err *err) {
+    const struct tree_source source = {.fd = tar_fd};
+    struct stat st;
+    if (fstat(tar_fd, &st)) return err_set(err, ERR_SYSTEM, errno, "can't read a layer");
+    layer->size = (uint64_t)st.st_size;
+    return tree_from_tar(&source, &layer->tree, err);
+}

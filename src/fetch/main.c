@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// hoy-fetch: the only program of hoy that reads bytes from a network or out of an image's tar. hoy starts it
+// with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
+//
+//   hoy-fetch pull      downloads an image into the staging directory 4
+//   hoy-fetch import    indexes a tar, which comes with the first message
+//   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
+#include "base/fd.h"
+#include "base/str.h"
+#include "fetch/confine.h"
+#include "fetch/worker.h"
+#include "unpack/extract.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STALL_SECONDS 30
+
+static void settings_read(struct worker *worker, const struct json *request) {
+    uint64_t stall = STALL_SECONDS;
+    json_u64(json_get(request, "layer_limit"), &worker->layer_limit);
+    json_u64(json_get(request, "stall_s"), &stall);
+    worker->any_ratio = json_boolean(json_get(request, "any_ratio"));
+    worker->erofs = str_eq(json_get_string(request, "driver"), "erofs");
+    worker->stall_s = (unsigned)stall;
+}
+
+static int begin(struct worker *worker, bool network) {
+    struct err err = {0};
+    // Before there is no way back to the files that they read.
+    if (network && curl_global_init(CURL_GLOBAL_DEFAULT)) err_set(&err, ERR_SYSTEM, 0, "can't start libcurl");
+    if (err.kind || confine(worker->staging, network, &err)) {
+        err_wrap(&err, "hoy-fetch");
+        worker_fail(worker, &err);
+    }
+    return 0;
+}
+
+static int run_pull(struct worker *worker) {
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep)
+    int none = -1;
+    _cleanup_(json_freep)
+    struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (pull_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int run_import(struct worker *worker) {
+    begin(worker, false);
+    struct err err = {0};
+    _cleanup_(fd_closep)
+    int tar = -1;
+    _cleanup_(json_freep)
+    struct json *request = worker_receive(worker, &tar);
+    settings_read(worker, request);
+    if (import_run(worker, tar, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int run_extract(struct worker *worker) {
+    struct err err = {0};
+    if (extract_tar(WORKER_TAR_FD, worker->staging, &err)) worker_fail(worker, &err);
+    worker_event(worker, "done");
+    return 0;
+}
+
+static const struct mode {
+    const char *name;
+    int (*run)(struct worker *worker);
+    int last_fd;
+} modes[] = {
+    {"pull",    run_pull,    WORKER_STAGING_FD},
+    {"import",  run_import,  WORKER_STAGING_FD},
+    {"extract", run_extract, WORKER_TAR_FD    },
+};
+
+static bool is_a(int fd, mode_t type) {
+    struct stat st;
+    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == type;
+}
+
+int main(int argc, char **argv) {
+    const struct mode *mode = NULL;
+    for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(modes); i++)
+        if (str_eq(argv[1], modes[i].name)) mode = &modes[i];
+    if (!mode || !is_a(WORKER_CHANNEL_FD, S_IFSOCK) || !is_a(WORKER_STAGING_FD, S_IFDIR)) {
+        fprintf(stderr, "hoy-fetch is run by hoy, not by hand\n");
+        return 2;
+    }
+    // Ctrl-C is for hoy, which ends this program then.
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTSTP, SIG_IGN);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    close_range((unsigned)mode->last_fd + 1, ~0u, 0);
+    for (int fd = WORKER_CHANNEL_FD; fd <= mode->last_fd; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
+    srandom((unsigned)(getpid() ^ time(NULL)));
+    struct worker worker = {
+        .channel = WORKER_CHANNEL_FD, .staging = WORKER_STAGING_FD, .lock = PTHREAD_MUTEX_INITIALIZER};
+    return mode->run(&worker);
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/commit.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "image/fetcher.h"
+#include "image/pull.h"
+#include "registry/channel.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void dir_closep(DIR **dir) {
+    if (*dir) closedir(*dir);
+}
+
+// Staged files
+
+#define NAME_SIZE (ID_SIZE + 4)
+
+static void staged_name(const char *diff_id, char name[static NAME_SIZE]) {
+    snprintf(name, NAME_SIZE, "%s.tar", digest_hex(diff_id));
+}
+
+// The worker made it, under its own user: now it is ours, and on the disk.
+static int file_take(const struct commit *c, const char *name, struct err *err) {
+    struct stat st;
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(c->staging->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "can't open %s", name);
+    if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1)
+        return err_set(err, ERR_SYSTEM, 0, "%s in the staging directory is no plain file", name);
+    if (fchown(fd, 0, 0) || fchmod(fd, 0400))
+        return err_set(err, ERR_SYSTEM, errno, "can't take %s over", name);
+    if (fsync(fd)) return err_set(err, ERR_SYSTEM, errno, "can't write %s to the disk", name);
+    return 0;
+}
+
+// The `dir` driver: a tar becomes a directory, in a process that is confined to it.
+static int layer_extract(const struct commit *c, const char *tar_name, const char *directory,
+                         struct err *err) {
+    _cleanup_(fetcher_finish)
+    struct fetcher fetcher = FETCHER_INIT;
+    _cleanup_(json_freep)
+    struct json *event = NULL;
+    if (mkdirat(c->staging->fd, directory, 0755))
+        return err_set(err, ERR_SYSTEM, errno, "can't make %s", directory);
+    _cleanup_(fd_closep)
+    int tar = fd_open_at(c->staging->fd, tar_name, O_RDONLY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep)
+    int target = fd_open_at(c->staging->fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (tar < 0 || target < 0)
+        return err_set(err, ERR_SYSTEM, tar < 0 ? -tar : -target, "can't open %s", tar_name);
+    if (fetcher_start(&fetcher, "extract", target, tar, err)) return -1;
+    if (fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err)) {
+        if (fetcher.signal) err->code = EINTR;
+        return -1;
+    }
+    if (syncfs(target)) return err_set(err, ERR_SYSTEM, errno, "can't write %s to the disk", directory);
+    return 0;
+}
+
+static bool is_staged(const struct commit *c, size_t i) {
+    for (size_t j = 0; j < i; j++)
+        if (str_eq(c->config->diff_ids.items[i], c->config->diff_ids.items[j])) return false;
+    return !c->have[i];
+}
+
+static int layer_take(const struct commit *c, const char *diff_id, struct err *err) {
+    char name[NAME_SIZE];
+    staged_name(diff_id, name);
+    if (str_eq(c->store->driver, "erofs")) return file_take(c, name, err);
+    return layer_extract(c, name, digest_hex(diff_id), err);
+}
+
+// Into place. An older one of the same name has the same content, or lost its row in a crash.
+
+static int move(const struct commit *c, const char *from, const char *directory, const char *hex,
+                struct err *err) {
+    char to[16 + ID_SIZE];
+    snprintf(to, sizeof to, "%s/%s", directory, hex);
+    int r = renameat(c->staging->fd, from, c->store->root_fd, to) ? errno : 0;
+    if (r == ENOTEMPTY || r == EEXIST || r == EISDIR || r == ENOTDIR) {
+        _cleanup_(fd_closep)
+        int dir = fd_open_at(c->store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        if (dir >= 0) dir_remove_all_at(dir, hex);
+        r = renameat(c->staging->fd, from, c->store->root_fd, to) ? errno : 0;
+    }
+    return r ? err_set(err, ERR_SYSTEM, r, "can't put %s into %s/%s", hex, c->store->root, directory) : 0;
+}
+
+static int directory_sync(const struct commit *c, const char *name, struct err *err) {
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(c->store->root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0 || fsync(fd))
+        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't write %s/%s to the disk", c->store->root,
+                       name);
+    return 0;
+}
+
+static int move_all(const struct commit *c, struct err *err) {
+    const struct strings *ids = &c->config->diff_ids;
+    bool erofs = str_eq(c->store->driver, "erofs");
+    char name[NAME_SIZE], chain[DIGEST_SIZE];
+    for (size_t i = 0; i < ids->count; i++) {
+        if (!is_staged(c, i)) continue;
+        staged_name(ids->items[i], name);
+        if (move(c, erofs ? name : digest_hex(ids->items[i]), "layers", digest_hex(ids->items[i]), err))
+            return -1;
+    }
+    chain_id(ids, ids->count, chain);
+    if (c->index && move(c, STAGED_EROFS, "images", digest_hex(chain), err)) return -1;
+    return directory_sync(c, "layers", err) || directory_sync(c, "images", err) ? -1 : 0;
+}
+
+// Rows
+
+// What a layer has on the disk, uncompressed; of one that is not staged the row says it.
+static int layer_size(const struct commit *c, size_t i, int64_t *ret_size, struct err *err) {
+    const char *diff_id = c->config->diff_ids.items[i];
+    _cleanup_(db_rows_finish)
+    struct db_rows rows = {0};
+    if (db_query(c->store->db, &rows, err, "SELECT size FROM layer WHERE diff_id = ?", "s", diff_id))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r == 0)
+        return err_set(err, ERR_UNAVAILABLE, 0,
+                       "layer %.19s was removed meanwhile by another command: pull again", diff_id);
+    if (r > 0) *ret_size = db_i64(&rows, 0);
+    return r > 0 ? 0 : -1;
+}
+
+static int layer_rows(const struct commit *c, const int64_t *sizes, int64_t *ret_total, struct err *err) {
+    int64_t total = 0;
+    for (size_t i = 0; i < c->config->diff_ids.count; i++) {
+        const struct descriptor *blob = &c->manifest->layers.items[i];
+        const char *diff_id = c->config->diff_ids.items[i];
+        int64_t size;
+        if (is_staged(c, i) &&
+            db_run(c->store->db, err,
+                   "INSERT INTO layer (diff_id, blob_digest, blob_size, size, driver) VALUES (?, ?, ?, ?, ?) "
+                   "ON CONFLICT (diff_id) DO UPDATE SET driver = excluded.driver",
+                   "ssiis", diff_id, blob->digest, (int64_t)blob->size, sizes[i], c->store->driver) < 0)
+            return -1;
+        if (layer_size(c, i, &size, err)) return -1;
+        total += size;
+    }
+    *ret_total = total;
+    return 0;
+}
+
+static int image_row(const struct commit *c, int64_t size, struct err *err) {
+    struct db *db = c->store->db;
+    char chain[DIGEST_SIZE];
+    chain_id(&c->config->diff_ids, c->config->diff_ids.count, chain);
+    int added = db_run(
+        db, err,
+        "INSERT INTO image (id, manifest, manifest_digest, media_type, config, chain_id, size, pulled) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+        "ssssssii", c->id, c->manifest_text, c->manifest_digest, c->manifest->media_type, c->config_text,
+        chain, size, clock_wall_ns());
+    for (size_t i = 0; added > 0 && i < c->config->diff_ids.count; i++)
+        if (db_run(db, err, "INSERT INTO image_layer (image_id, position, diff_id) VALUES (?, ?, ?)", "sis",
+                   c->id, (int64_t)i, c->config->diff_ids.items[i]) < 0)
+            return -1;
+    return added < 0 ? -1 : 0;
+}
+
+static int name_rows(const struct commit *c, struct err *err) {
+    struct db *db = c->store->db;
+    if (c->name && db_run(db, err,
+                          "INSERT INTO image_name (name, image_id) VALUES (?, ?) "
+                          "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
+                          "ss", c->name, c->id) < 0)
+        return -1;
+    if (c->digest && db_run(db, err,
+                            "INSERT INTO image_digest (repository, digest, image_id) VALUES (?, ?, ?) "
+                            "ON CONFLICT (repository, digest) DO UPDATE SET image_id = excluded.image_id",
+                            "sss", c->repository, c->digest, c->id) < 0)
+        return -1;
+    return 0;
+}
+
+// Files and rows together, as image_remove() has it too: whoever moves files into the store or out of it
+// holds the database's write lock, and goes by the rows. The names are on the disk before the rows are.
+static int publish(const struct commit *c, const int64_t *sizes, struct err *err) {
+    int64_t total;
+    if (db_begin(c->store->db, err)) return -1;
+    _cleanup_(db_rollbackp)
+    struct db *open = c->store->db;
+    if (move_all(c, err) || layer_rows(c, sizes, &total, err) || image_row(c, total, err) ||
+        name_rows(c, err))
+        return -1;
+    return db_commit_durable(open, err);
+}
+
+// What lies in the store without a row, after a crash or a failure between the two.
+
+static int sweep(struct store *store, const char *directory, const char *query, struct err *err) {
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(dir_closep)
+    DIR *dir = fd < 0 ? NULL : fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    if (!dir)
+        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't read %s/%s", store->root, directory);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        char digest[sizeof DIGEST_PREFIX + sizeof entry->d_name];
+        snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", entry->d_name);
+        if (!digest_valid(digest)) continue;
+        _cleanup_(db_rows_finish)
+        struct db_rows rows = {0};
+        if (db_query(store->db, &rows, err, query, "s", digest)) return -1;
+        int r = db_next(&rows, err);
+        if (r < 0) return -1;
+        if (r == 0) dir_remove_all_at(fd, entry->d_name);
+    }
+    return 0;
+}
+
+int store_sweep(struct store *store, struct err *err) {
+    if (faccessat(store->root_fd, "layers", F_OK, 0) || faccessat(store->root_fd, "images", F_OK, 0))
+        return 0;
+    if (db_begin(store->db, err)) return -1;
+    _cleanup_(db_rollbackp)
+    struct db *open = store->db; // nothing is written: it keeps others out
+    if (sweep(store, "layers", "SELECT 1 FROM layer WHERE diff_id = ?", err)) return -1;
+    return sweep(store, "images", "SELECT 1 FROM image WHERE chain_id = ?", err);
+}
+
+// All of it
+
+static int sizes_read(const struct commit *c, int64_t *sizes, struct err *err) {
+    for (size_t i = 0; i < c->config->diff_ids.count; i++) {
+        char name[NAME_SIZE];
+        struct stat st;
+        staged_name(c->config->diff_ids.items[i], name);
+        if (!is_staged(c, i)) continue;
+        if (fstatat(c->staging->fd, name, &st, AT_SYMLINK_NOFOLLOW))
+            return err_set(err, ERR_SYSTEM, errno, "can't look at %s", name);
+        sizes[i] = st.st_size;
+    }
+    return 0;
+}
+
+int commit_image(const struct commit *c, struct err *err) {
+    int64_t sizes[IMAGE_LAYERS_MAX] = {0};
+    int r = dir_make_all_at(c->store->root_fd, "layers", 0700);
+    if (!r) r = dir_make_all_at(c->store->root_fd, "images", 0700);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't make directories in %s", c->store->root);
+    if (sizes_read(c, sizes, err)) return -1;
+    for (size_t i = 0; i < c->config->diff_ids.count; i++)
+        if (is_staged(c, i) && layer_take(c, c->config->diff_ids.items[i], err)) return -1;
+    if (c->index && file_take(c, STAGED_EROFS, err)) return -1;
+    if (publish(c, sizes, err) == 0) return 0;
+    struct err ignored;
+    store_sweep(c->store, &ignored);
+    return -1;
+}
+
+int commit_names(const struct commit *c, struct err *err) {
+    if (db_begin(c->store->db, err)) return -1;
+    _cleanup_(db_rollbackp)
+    struct db *open = c->store->db;
+    _cleanup_(db_rows_finish)
+    struct db_rows rows = {0};
+    if (db_query(c->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", c->id)) return -1;
+    int r = db_next(&rows, err);
+    if (r == 0)
+        return err_set(err, ERR_UNAVAILABLE, 0,
+                       "the image was removed meanwhile by another command: pull again");
+    db_rows_finish(&rows);
+    if (r < 0 || name_rows(c, err)) return -1;
+    return db_commit_durable(open, err);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a staging directory into the store: everything is on the disk before the first name of it is, and
+// every name before the rows that make it an image.
+#pragma once
+
+#include "image/staging.h"
+
+// What a worker has staged, and what the image is called.
+struct commit {
+    struct store *store;
+    struct staging *staging;
+    const char *id, *manifest_digest, *manifest_text, *config_text; // checked
+    const struct manifest *manifest;
+    const struct image_config *config;
+    const bool *have;                // layer by layer: it was in the store, and is not staged
+    bool index;                      // the merged index is staged
+    const char *name;                // "docker.io/library/debian:12", or NULL
+    const char *repository, *digest; // what it was pulled by, or NULL
+};
+int commit_image(const struct commit *commit, struct err *err);
+
+// Only the names, of an image that the store has: id, name, repository and digest count. ERR_NOT_FOUND when
+// it has gone meanwhile.
+int commit_names(const struct commit *commit, struct err *err);
+
+// Removes layers and indexes that no row tells of.
+int store_sweep(struct store *store, struct err *err);

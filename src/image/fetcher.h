@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// hoy's side of the fetch worker: starting it, talking to it, ending it. The conversation is in
+// fetch/worker.h.
+#pragma once
+
+#include "base/err.h"
+#include "base/json.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+struct fetcher {
+    int channel, signals; // signals: SIGINT, SIGTERM and SIGHUP as a descriptor
+    pid_t pid;
+    sigset_t mask; // what was blocked before
+    int signal;    // that interrupted fetcher_receive(), or 0
+};
+#define FETCHER_INIT \
+    { .channel = -1, .signals = -1 }
+
+// Runs hoy-fetch MODE with the directory as descriptor 4, and `tar` as 5 unless it is -1. Until
+// fetcher_finish() the signals that end a program only end the waiting.
+int fetcher_start(struct fetcher *fetcher, const char *mode, int directory, int tar, struct err *err);
+int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int fd, struct err *err);
+// The next event; the caller frees. The worker's "error" event is returned as an error. ERR_UNAVAILABLE with
+// EINTR when a signal came.
+int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err *err);
+// After "done": waits until it is gone.
+int fetcher_wait(struct fetcher *fetcher, struct err *err);
+// Ends it if it still runs. For _cleanup_.
+void fetcher_finish(struct fetcher *fetcher);

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// An image out of one tar that is here already. Its documents are written by hoy, so only the tar itself goes
+// to the worker.
+#include "image/pull.h"
+
+#include "base/fd.h"
+#include "image/commit.h"
+#include "image/fetcher.h"
+#include "image/staging.h"
+#include "registry/channel.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONFIG_TYPE   "application/vnd.oci.image.config.v1+json"
+#define LAYER_TYPE    "application/vnd.oci.image.layer.v1.tar"
+#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
+
+struct import {
+    struct store *store;
+    struct arena arena;
+    struct staging staging;
+    struct manifest manifest;
+    struct image_config config;
+    struct commit commit;
+    char diff_id[DIGEST_SIZE], config_digest[DIGEST_SIZE], manifest_digest[DIGEST_SIZE];
+    uint64_t size;
+    bool have[1];
+};
+
+static void import_finish(struct import *import) {
+    staging_remove(&import->staging);
+    arena_finish(&import->arena);
+}
+
+// Copies the tar into the staging directory, and knows its digest after.
+static int tar_stage(struct import *import, int tar_fd, struct err *err) {
+    struct stat st;
+    if (fstat(tar_fd, &st) || st.st_size <= 0) return err_set(err, ERR_INVALID, 0, "the tar is empty");
+    import->size = (uint64_t)st.st_size;
+    void *bytes = mmap(NULL, import->size, PROT_READ, MAP_PRIVATE, tar_fd, 0);
+    if (bytes == MAP_FAILED) return err_set(err, ERR_SYSTEM, errno, "can't read the tar");
+    digest_of(bytes, import->size, import->diff_id);
+    const char *name = arena_printf(&import->arena, "%s.tar", digest_hex(import->diff_id));
+    _cleanup_(fd_closep)
+    int fd = fd_open_at(import->staging.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    int r = fd < 0 ? fd : fd_write_all(fd, bytes, import->size);
+    munmap(bytes, import->size);
+    return r < 0 ? err_set(err, ERR_SYSTEM, -r, "can't copy the tar") : 0;
+}
+
+static int put_member(const char *key, const struct json *value, void *data) {
+    json_put_value(data, key, value);
+    return 0;
+}
+
+static int config_make(struct import *import, const char *template, struct err *err) {
+    _cleanup_(json_freep)
+    struct json *json = NULL;
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    if (json_parse(template, strlen(template), &json) || !json_is_object(json))
+        return err_set(err, ERR_INVALID, 0, "the config's template is no JSON object");
+    json_begin_object(&w, NULL);
+    json_each(json, put_member, &w);
+    json_begin_object(&w, "rootfs");
+    json_put_string(&w, "type", "layers");
+    json_begin_array(&w, "diff_ids");
+    json_put_string(&w, NULL, import->diff_id);
+    json_end_array(&w);
+    json_end_object(&w);
+    json_end_object(&w);
+    import->commit.config_text = arena_strdup(&import->arena, str_get(&w.text));
+    digest_of(w.text.data, w.text.len, import->config_digest);
+    return image_config_parse(&import->arena, import->commit.config_text, w.text.len, &import->config, err);
+}
+
+static void put_descriptor(struct json_writer *w, const char *key, const char *type, const char *digest,
+                           uint64_t size) {
+    json_begin_object(w, key);
+    json_put_string(w, "mediaType", type);
+    json_put_string(w, "digest", digest);
+    json_put_u64(w, "size", size);
+    json_end_object(w);
+}
+
+static int manifest_make(struct import *import, struct err *err) {
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    json_put_u64(&w, "schemaVersion", 2);
+    json_put_string(&w, "mediaType", MANIFEST_TYPE);
+    put_descriptor(&w, "config", CONFIG_TYPE, import->config_digest, strlen(import->commit.config_text));
+    json_begin_array(&w, "layers");
+    put_descriptor(&w, NULL, LAYER_TYPE, import->diff_id, import->size);
+    json_end_array(&w);
+    json_end_object(&w);
+    import->commit.manifest_text = arena_strdup(&import->arena, str_get(&w.text));
+    digest_of(w.text.data, w.text.len, import->manifest_digest);
+    return manifest_parse(&import->arena, w.text.data, w.text.len, MANIFEST_TYPE, &import->manifest, err);
+}
+
+static int index_make(struct import *import, int tar_fd, struct err *err) {
+    _cleanup_(fetcher_finish)
+    struct fetcher fetcher = FETCHER_INIT;
+    _cleanup_(json_writer_finish)
+    struct json_writer w = {0};
+    _cleanup_(json_freep)
+    struct json *event = NULL;
+    _cleanup_(fd_closep)
+    int directory = fd_open_at(import->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "driver", import->store->driver);
+    json_end_object(&w);
+    if (fetcher_start(&fetcher, "import", directory, -1, err) || fetcher_send(&fetcher, &w, tar_fd, err))
+        return -1;
+    return fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err) ? -1 : 0;
+}
+
+int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,
+                     struct err *err) {
+    _cleanup_(import_finish)
+    struct import import = {
+        .store = store, .staging = {.tmp = -1, .fd = -1}
+    };
+    struct commit *c = &import.commit;
+    if (image_clean_staging(store, err) || staging_make(store, &import.staging, err)) return -1;
+    if (tar_stage(&import, tar_fd, err) || config_make(&import, config_template, err)) return -1;
+    if (manifest_make(&import, err)) return -1;
+    bool erofs = str_eq(store->driver, "erofs");
+    if (erofs && index_make(&import, tar_fd, err)) return -1;
+    c->store = store;
+    c->staging = &import.staging;
+    c->id = import.config_digest;
+    c->manifest_digest = import.manifest_digest;
+    c->manifest = &import.manifest;
+    c->config = &import.config;
+    c->have = import.have;
+    c->index = erofs;
+    c->name = name;
+    return commit_image(c, err);
+}

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Redrawing goes up to the layer's line and down again. It needs a terminal that all lines fit on; on a
+// smaller one, or a very narrow one, plain lines are shown.
+#include "image/progress.h"
+
+#include "base/str.h"
+
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define COLUMNS_MIN 44
+#define BAR_MAX     50
+#define FIXED       45 // id, state, numbers and the spaces between
+
+static const char waiting[] = "Pulling fs layer", loading[] = "Downloading", exists[] = "Already exists",
+                  complete[] = "Pull complete";
+
+static void bar_format(const struct progress *p, const struct progress_layer *layer, struct str *line) {
+    char current[16], size[16];
+    unsigned width = p->columns > FIXED + 8 ? p->columns - FIXED : 0;
+    if (width > BAR_MAX) width = BAR_MAX;
+    if (width) {
+        unsigned done = layer->size ? (unsigned)(layer->current * width / layer->size) : width;
+        str_add(line, " [");
+        for (unsigned i = 0; i < width; i++) str_add_char(line, i < done ? '=' : i == done ? '>' : ' ');
+        str_add_char(line, ']');
+    }
+    str_printf(line, " %8s/%s", format_size(layer->current, current), format_size(layer->size, size));
+}
+
+static void line_draw(const struct progress *p, size_t index) {
+    const struct progress_layer *layer = &p->layers[index];
+    _cleanup_(str_finish)
+    struct str line = {0};
+    str_printf(&line, "%s: %s", layer->id, layer->state);
+    if (layer->state == loading) bar_format(p, layer, &line);
+    if (p->redraw && line.len >= p->columns) line.len = p->columns - 1;
+    size_t up = p->count - index;
+    if (p->redraw)
+        fprintf(p->out, "\033[%zuA\r\033[2K%.*s\r\033[%zuB", up, (int)line.len, line.data, up);
+    else
+        fprintf(p->out, "%.*s\n", (int)line.len, line.data);
+    fflush(p->out);
+}
+
+static void measure(struct progress *p) {
+    struct winsize size = {0};
+    int fd = fileno(p->out);
+    p->redraw = isatty(fd) && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col >= COLUMNS_MIN &&
+                size.ws_row > p->count + 1;
+    p->columns = size.ws_col;
+}
+
+void progress_begin(struct progress *p, struct arena *arena, FILE *out, const struct descriptors *layers,
+                    const bool *have) {
+    *p = (struct progress){.out = out, .count = layers->count};
+    if (!out) return;
+    p->layers = arena_array(arena, struct progress_layer, layers->count);
+    measure(p);
+    for (size_t i = 0; i < p->count; i++) {
+        struct progress_layer *layer = &p->layers[i];
+        snprintf(layer->id, sizeof layer->id, "%s", digest_hex(layers->items[i].digest));
+        layer->size = layers->items[i].size;
+        layer->state = have[i] ? exists : waiting;
+        fprintf(out, "%s: %s\n", layer->id, layer->state);
+    }
+    fflush(out);
+}
+
+void progress_bytes(struct progress *p, size_t index, uint64_t current) {
+    if (!p->out || index >= p->count || !p->redraw) return;
+    struct progress_layer *layer = &p->layers[index];
+    layer->state = loading;
+    layer->current = current < layer->size ? current : layer->size;
+    line_draw(p, index);
+}
+
+void progress_complete(struct progress *p, size_t index) {
+    if (!p->out || index >= p->count) return;
+    p->layers[index].state = complete;
+    line_draw(p, index);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a pull shows: at a terminal a line a layer that is redrawn in place, otherwise a plain line for each
+// thing that happened. The words are docker's.
+#pragma once
+
+#include "oci/image_spec.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+
+struct progress {
+    FILE *out; // NULL: nothing is shown
+    bool redraw;
+    unsigned columns;
+    struct progress_layer {
+        char id[SHORT_ID + 1];
+        uint64_t current, size;
+        const char *state;
+    } * layers;
+    size_t count;
+};
+
+// Shows a line for each layer. have[i]: the store has it. Memory comes from the arena.
+void progress_begin(struct progress *progress, struct arena *arena, FILE *out,
+                    const struct descriptors *layers, const bool *have);
+void progress_bytes(struct progress *progress, size_t layer, uint64_t current);
+void progress_complete(struct progress *progress, size_t layer);

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/staging.h"
+
+#include "base/fd.h"
+#include "base/id.h"
+#include "image/commit.h"
+#include "image/pull.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PREFIX "pull-"
+
+// The lock is taken right after the directory was made; a cleaner that comes in between takes an empty
+// directory away, and we make another.
+int staging_make(struct store *store, struct staging *ret_staging, struct err *err) {
+    _cleanup_(staging_remove)
+    struct staging s = {.tmp = -1, .fd = -1};
+    int r = dir_make_all_at(store->root_fd, "tmp", 0700);
+    if (!r) r = s.tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    for (int try = 0; r >= 0 && s.fd < 0 && try < 100; try++) {
+        char id[ID_SIZE];
+        struct stat st;
+        id_random(id);
+        snprintf(s.name, sizeof s.name, PREFIX "%.8s", id);
+        r = mkdirat(s.tmp, s.name, 0700) ? -errno : 0;
+        if (r == -EEXIST) r = 0;
+        if (!r) s.fd = fd_open_at(s.tmp, s.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        if (s.fd >= 0 && (flock(s.fd, LOCK_EX | LOCK_NB) || fstat(s.fd, &st) || !st.st_nlink))
+            fd_closep(&s.fd);
+    }
+    if (r < 0 || s.fd < 0)
+        return err_set(err, ERR_SYSTEM, r < 0 ? -r : EBUSY, "can't make a directory in %s/tmp", store->root);
+    *ret_staging = s;
+    s.tmp = s.fd = -1;
+    return 0;
+}
+
+void staging_remove(struct staging *staging) {
+    if (staging->fd >= 0) dir_remove_all_at(staging->tmp, staging->name);
+    fd_closep(&staging->fd);
+    fd_closep(&staging->tmp);
+}
+
+static void dir_closep(DIR **dir) {
+    if (*dir) closedir(*dir);
+}
+
+int image_clean_staging(struct store *store, struct err *err) {
+    _cleanup_(fd_closep)
+    int tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (tmp == -ENOENT) return 0;
+    _cleanup_(dir_closep)
+    DIR *dir = tmp < 0 ? NULL : fdopendir(fcntl(tmp, F_DUPFD_CLOEXEC, 3));
+    if (!dir) return err_set(err, ERR_SYSTEM, tmp < 0 ? -tmp : errno, "can't read %s/tmp", store->root);
+    bool dead = false;
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        if (!str_has_prefix(entry->d_name, PREFIX)) continue;
+        _cleanup_(fd_closep)
+        int fd = fd_open_at(tmp, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) continue;
+        // It may have been killed between its files and its rows; this directory is the sign of it.
+        if (!dead && store_sweep(store, err)) return -1;
+        dead = true;
+        dir_remove_all_at(tmp, entry->d_name);
+    }
+    return 0;
+}

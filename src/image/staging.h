@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// <root>/tmp/pull-XXXXXX: where an image is put together before any of it counts. It is locked (flock) while
+// its pull lives, so that what a killed one left can be told apart and removed.
+#pragma once
+
+#include "image/image.h"
+
+struct staging {
+    int tmp, fd; // <root>/tmp, and the directory itself; -1 when there is none
+    char name[16];
+};
+
+int staging_make(struct store *store, struct staging *ret_staging, struct err *err);
+void staging_remove(struct staging *staging); // for _cleanup_
