@@ -126,13 +126,19 @@ int plan_do_id_map(struct plan_run *run, struct plan_op *op) {
     return r ? r : write_proc(pid, "gid_map", TEXT(op->id_map.gid));
 }
 
+// A container that starts again within milliseconds meets the interface of its own last namespace, which the
+// kernel has not taken away yet.
 int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
-    return veth_create(&(struct veth){
+    struct veth veth = {
         .host = TEXT(op->veth.host),
         .peer = TEXT(op->veth.peer),
         .bridge = op->veth.bridge ? TEXT(op->veth.bridge) : NULL,
         .netns_pid = run->block->pid,
         .mac = op->veth.has_mac ? op->veth.mac : NULL,
         .mtu = op->veth.mtu,
-    });
+    };
+    int r = veth_create(&veth);
+    if (r != -EEXIST) return r;
+    r = link_delete(veth.host);
+    return r && r != -ENODEV ? r : veth_create(&veth);
 }

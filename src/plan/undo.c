@@ -2,7 +2,6 @@
 #include "plan/undo.h"
 
 #include "kernel/cgroup.h"
-#include "kernel/link.h"
 #include "plan/run.h"
 
 #include <errno.h>
@@ -16,17 +15,11 @@ static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
     return r ? r : cgroup_remove(path);
 }
 
-// The interface goes with the container's network namespace; the kernel does that when it finds the time,
-// which may be after the next container wants the address.
-static int undo_veth_add(struct plan_block *block, struct plan_op *op) {
-    int r = link_delete(plan_text(block, op->veth.host));
-    return r == -ENODEV ? 0 : r;
-}
-
+// VETH_ADD has no undo: the pair goes with the container's network namespace, in the background and all that
+// die at once together. To delete it here would wait for that, 20 to 40 ms each, one after the other.
 static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_op *op) = {
     [PLAN_IMAGE_MOUNT] = plan_undo_image_mount,
     [PLAN_CGROUP_CREATE] = undo_cgroup_create,
-    [PLAN_VETH_ADD] = undo_veth_add,
 };
 
 int plan_undo(struct plan_block *block) {
