@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <linux/landlock.h>
-#include <pwd.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <stdlib.h>
@@ -39,12 +38,7 @@ static int set_limits(struct err *err) {
     const struct {
         int resource;
         rlim_t limit;
-    } limits[] = {
-        {RLIMIT_CORE,    0         },
-        {RLIMIT_DATA,    MEMORY_MAX},
-        {RLIMIT_FSIZE,   FILE_MAX  },
-        {RLIMIT_MEMLOCK, 0         }
-    };
+    } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_DATA, MEMORY_MAX}, {RLIMIT_FSIZE, FILE_MAX}, {RLIMIT_MEMLOCK, 0}};
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
         struct rlimit now;
         if (getrlimit((__rlimit_resource_t)limits[i].resource, &now))
@@ -131,10 +125,26 @@ static int landlock_confine(int staging, bool network, struct err *err) {
 
 // Root
 
+// "hoy-fetch:x:998:998:…" of /etc/passwd, read as it stands: asking libc for it would load modules, as root.
+static void user_find(uid_t *uid, gid_t *gid) {
+    _cleanup_(str_finish)
+    struct str text = {0};
+    if (file_read_at(AT_FDCWD, "/etc/passwd", 1 << 20, &text) || !text.len) return;
+    for (char *rest = text.data, *line; (line = strsep(&rest, "\n"));) {
+        uint32_t numbers[2];
+        const char *name = strsep(&line, ":");
+        if (!str_eq(name, FETCH_USER) || !strsep(&line, ":")) continue;
+        if (parse_u32(strsep(&line, ":"), &numbers[0]) || parse_u32(strsep(&line, ":"), &numbers[1]))
+            continue;
+        *uid = numbers[0];
+        *gid = numbers[1];
+    }
+}
+
 static int drop_root(int staging, struct err *err) {
-    const struct passwd *user = getpwnam(FETCH_USER);
-    uid_t uid = user ? user->pw_uid : FETCH_UID;
-    gid_t gid = user ? user->pw_gid : FETCH_UID;
+    uid_t uid = FETCH_UID;
+    gid_t gid = FETCH_UID;
+    user_find(&uid, &gid);
     if (fchown(staging, uid, gid))
         return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
     for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
@@ -266,11 +276,11 @@ static int allow_with_arguments(scmp_filter_ctx filter) {
         int call;
         struct scmp_arg_cmp argument;
     } rules[] = {
-        {SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)          }, // only to look
-        {SCMP_SYS(prctl),     SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
-        {SCMP_SYS(prctl),     SCMP_A0(SCMP_CMP_EQ, 0x53564d41) }, // PR_SET_VMA: libc names its memory
-        {SCMP_SYS(ioctl),     SCMP_A1(SCMP_CMP_EQ, FIONREAD)   },
-        {SCMP_SYS(ioctl),     SCMP_A1(SCMP_CMP_EQ, FIONBIO)    },
+        {SCMP_SYS(prlimit64), SCMP_A2(SCMP_CMP_EQ, 0)}, // only to look
+        {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)},
+        {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, 0x53564d41)}, // PR_SET_VMA: libc names its memory
+        {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONREAD)},
+        {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, FIONBIO)},
     };
     int r = 0;
     for (size_t i = 0; !r && i < ARRAY_SIZE(rules); i++)

@@ -47,23 +47,18 @@ static const struct {
     enum layer_compression compression;
     const char *command;
 } rows[] = {
-    {LAYER_PLAIN, "cat"                              },
-    {LAYER_GZIP,  "gzip -c"                          },
-    {LAYER_GZIP,  "gzip -1c"                         },
-    {LAYER_GZIP,  "(head -c 1000 | gzip -c; gzip -c)"}, // members
-    {LAYER_GZIP,  "(gzip -c; head -c 1000 /dev/zero)"}, // padded
-    {LAYER_ZSTD,  "zstd -c"                          },
-    {LAYER_ZSTD,  "(head -c 1000 | zstd -c; zstd -c)"},
+    {LAYER_PLAIN, "cat"},
+    {LAYER_GZIP, "gzip -c"},
+    {LAYER_GZIP, "gzip -1c"},
+    {LAYER_GZIP, "(head -c 1000 | gzip -c; gzip -c)"}, // members
+    {LAYER_GZIP, "(gzip -c; head -c 1000 /dev/zero)"}, // padded
+    {LAYER_ZSTD, "zstd -c"},
+    {LAYER_ZSTD, "(head -c 1000 | zstd -c; zstd -c)"},
 };
 
 static void test_good(void **state) {
     (void)state;
-    static const size_t pieces[][2] = {
-        {1 << 20, 1 << 20},
-        {1,       4096   },
-        {70000,   13     },
-        {4096,    1 << 16}
-    };
+    static const size_t pieces[][2] = {{1 << 20, 1 << 20}, {1, 4096}, {70000, 13}, {4096, 1 << 16}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         _cleanup_(str_finish)
         struct str input = {0}, plain = {0};

@@ -29,8 +29,12 @@ void hash_end(struct hash *hash, char ret_digest[static DIGEST_SIZE]) {
     unsigned size;
     if (EVP_DigestFinal_ex(in(hash), bytes, &size) != 1) abort();
     strcpy(ret_digest, DIGEST_PREFIX);
-    for (unsigned i = 0; i < size; i++)
-        sprintf(ret_digest + strlen(DIGEST_PREFIX) + 2ul * i, "%02x", bytes[i]);
+    char *text = ret_digest + strlen(DIGEST_PREFIX);
+    for (unsigned i = 0; i < size; i++) {
+        *text++ = "0123456789abcdef"[bytes[i] >> 4];
+        *text++ = "0123456789abcdef"[bytes[i] & 15];
+    }
+    *text = 0;
 }
 
 void hash_free(struct hash *hash) {

@@ -80,9 +80,9 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull",    run_pull,    WORKER_STAGING_FD},
-    {"import",  run_import,  WORKER_STAGING_FD},
-    {"extract", run_extract, WORKER_TAR_FD    },
+    {"pull", run_pull, WORKER_STAGING_FD},
+    {"import", run_import, WORKER_STAGING_FD},
+    {"extract", run_extract, WORKER_TAR_FD},
 };
 
 static bool is_a(int fd, mode_t type) {

@@ -223,11 +223,11 @@ static int sweep(struct store *store, const char *directory, const char *query, 
 int store_sweep(struct store *store, struct err *err) {
     if (faccessat(store->root_fd, "layers", F_OK, 0) || faccessat(store->root_fd, "images", F_OK, 0))
         return 0;
-    if (db_begin(store->db, err)) return -1;
-    _cleanup_(db_rollbackp)
-    struct db *open = store->db; // nothing is written: it keeps others out
-    if (sweep(store, "layers", "SELECT 1 FROM layer WHERE diff_id = ?", err)) return -1;
-    return sweep(store, "images", "SELECT 1 FROM image WHERE chain_id = ?", err);
+    if (db_begin(store->db, err)) return -1; // nothing will be written: it keeps others out
+    int r = sweep(store, "layers", "SELECT 1 FROM layer WHERE diff_id = ?", err);
+    if (!r) r = sweep(store, "images", "SELECT 1 FROM image WHERE chain_id = ?", err);
+    db_rollback(store->db);
+    return r;
 }
 
 // All of it
