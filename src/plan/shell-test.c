@@ -263,8 +263,6 @@ static void test_cgroup(void **state) {
     check_syntax();
     if (!can_run() || access(hierarchy, W_OK)) skip();
     assert_int_equal(shell("echo input | sh %s/script > %s/out 2> /dev/null", dir, dir), 127);
-    _cleanup_(str_finish)
-    struct str text = {0};
     assert_int_equal(
         shell("grep -q '^input$' %s/out && grep -q '^0$' %s/out && grep -q ':pids:/$' %s/out", dir, dir, dir),
         0);
