@@ -221,7 +221,7 @@ static int is_used(struct store *store, const char *file, struct err *err) {
     static const struct {
         const char *folder, *sql;
     } kinds[] = {
-        {"layers/", "SELECT 1 FROM layer WHERE diff_id = ?" },
+        {"layers/", "SELECT 1 FROM layer WHERE diff_id = ?"},
         {"images/", "SELECT 1 FROM image WHERE chain_id = ?"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
@@ -319,7 +319,7 @@ int image_remove(struct store *store, const char *name, bool force,
                  void (*removed)(const char *line, void *data), void *data, struct err *err) {
     _cleanup_(removal_finish)
     struct removal removal = {.store = store, .journal = -1};
-    if (db_begin(store->db, err)) return -1;
+    if (image_recover(store, err) || db_begin(store->db, err)) return -1;
     int r = remove_rows(&removal, name, force, err);
     if (r < 0 || db_commit(store->db, err)) {
         db_rollback(store->db);
