@@ -8,7 +8,9 @@
 #include "cli/settings.h"
 #include "plan/shell.h"
 
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct explain_options {
     struct settings settings; // first: its own rows count from here
@@ -27,26 +29,40 @@ static const struct option rows[] = {
 };
 const struct option_table explain_options_table = OPTIONS(rows, struct explain_options);
 
+static int plan_text_of(struct engine *engine, const struct container *container, const char *as,
+                        char **ret_text, struct err *err) {
+    struct start_options options = {.explain = true};
+    struct plan_block *block = NULL;
+    size_t size;
+    if (container_plan(engine, container, &options, &block, err) < 0) return -1;
+    FILE *out = open_memstream(ret_text, &size);
+    if (out) {
+        (str_eq(as, "sh") ? plan_print_shell : plan_explain)(block, out);
+        fclose(out);
+    }
+    plan_unmap(block);
+    return out ? 0 : err_set(err, ERR_SYSTEM, ENOMEM, "print the plan");
+}
+
 static int explain(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct explain_options *options = invocation->options;
-    struct start_options start = {.explain = true};
-    struct plan_block *block = NULL;
     struct container container;
     struct image image;
     struct err ignored;
     if (image_ensure(engine, &invocation->arena, &options->settings, &image, err) < 0) return -1;
-    // A container that is there only as long as its plan is looked at.
+    // A container that is there only as long as its plan is looked at; printing comes after it, since whoever
+    // reads may be gone.
     session_hold_signals();
     if (container_create(engine, &invocation->arena, &options->settings.config, options->settings.name,
                          &container, err) < 0)
         return -1;
-    int r = container_plan(engine, &container, &start, &block, err);
-    if (r == 0) {
-        (str_eq(options->as, "sh") ? plan_print_shell : plan_explain)(block, stdout);
-        plan_unmap(block);
-    }
+    char *text = NULL;
+    int r = plan_text_of(engine, &container, options->as, &text, err);
     container_remove(engine, &container, true, &ignored);
+    container_remove_volumes(engine, &container, &ignored);
     session_release_signals();
+    if (text) fputs(text, stdout);
+    free(text);
     return r;
 }
 
