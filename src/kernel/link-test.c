@@ -179,10 +179,7 @@ static void test_parse(void **state) {
     struct {
         struct nlattr head;
         uint32_t value;
-    } one = {
-        {8, 1},
-        7
-    };
+    } one = {{8, 1}, 7};
     const struct nlattr *table[2] = {0};
     uint32_t value;
     assert_int_equal(netlink_parse(&one, sizeof one, table, 2), 0);
@@ -207,10 +204,7 @@ static void test_text(void **state) {
     struct {
         struct nlattr head;
         char text[8];
-    } name = {
-        {12, 1},
-        "abcdefgh"
-    }; // no NUL
+    } name = {{12, 1}, "abcdefgh"}; // no NUL
     char text[16], cut[4];
     netlink_get_string(&name.head, text, sizeof text);
     assert_string_equal(text, "abcdefgh");

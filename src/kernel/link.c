@@ -130,7 +130,7 @@ int link_count_ports(int master, size_t *ret_count) {
 
 int link_disable_ipv6(const char *name) {
     static const char *const settings[][2] = {
-        {"accept_ra",    "0"},
+        {"accept_ra", "0"},
         {"disable_ipv6", "1"},
     };
     char path[80];

@@ -44,9 +44,9 @@ static const struct chain {
     uint32_t hook;
     int32_t priority;
 } chains[] = {
-    {"raw",         "filter", NF_INET_PRE_ROUTING,  NF_IP_PRI_RAW    },
-    {"forward",     "filter", NF_INET_FORWARD,      NF_IP_PRI_FILTER },
-    {"postrouting", "nat",    NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC},
+    {"raw", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
+    {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
+    {"postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC},
 };
 
 static const struct rule {
@@ -54,13 +54,13 @@ static const struct rule {
     enum match matches[4];
     enum verdict verdict;
 } rules_of_bridge[] = {
-    {"raw",         {IN_BRIDGE, NOT_FROM_SUBNET},                DROP      }, // spoofed
-    {"raw",         {IN_BRIDGE, TO_LOOPBACK},                    DROP      }, // even with route_localnet
-    {"raw",         {NOT_IN_BRIDGE, NOT_IN_LOOPBACK, TO_SUBNET}, DROP      }, // past the published ports
-    {"forward",     {IN_BRIDGE},                                 ACCEPT    },
-    {"forward",     {OUT_BRIDGE, ESTABLISHED},                   ACCEPT    },
-    {"forward",     {OUT_BRIDGE},                                DROP      },
-    {"postrouting", {FROM_SUBNET, NOT_OUT_BRIDGE},               MASQUERADE},
+    {"raw", {IN_BRIDGE, NOT_FROM_SUBNET}, DROP},                // spoofed
+    {"raw", {IN_BRIDGE, TO_LOOPBACK}, DROP},                    // even with route_localnet
+    {"raw", {NOT_IN_BRIDGE, NOT_IN_LOOPBACK, TO_SUBNET}, DROP}, // past the published ports
+    {"forward", {IN_BRIDGE}, ACCEPT},
+    {"forward", {OUT_BRIDGE, ESTABLISHED}, ACCEPT},
+    {"forward", {OUT_BRIDGE}, DROP},
+    {"postrouting", {FROM_SUBNET, NOT_OUT_BRIDGE}, MASQUERADE},
 };
 
 static void message_begin(struct netlink_batch *batch, uint8_t type, uint16_t flags) {

@@ -14,15 +14,13 @@
 
 static void endpoint_make(const struct network *network, uint32_t address, const char *container_id,
                           struct endpoint *ret_endpoint) {
-    *ret_endpoint = (struct endpoint){
-        .network = NETWORK_DEFAULT,
-        .address = address,
-        .gateway = network->gateway,
-        .prefix = network->prefix,
- // Locally administered; the same address always has the same one
-        .mac = {0x02, 0x42, (uint8_t)(address >> 24), (uint8_t)(address >> 16), (uint8_t)(address >> 8),
-                (uint8_t)address}
-    };
+    *ret_endpoint = (struct endpoint){.network = NETWORK_DEFAULT,
+                                      .address = address,
+                                      .gateway = network->gateway,
+                                      .prefix = network->prefix,
+                                      // Locally administered; the same address always has the same one
+                                      .mac = {0x02, 0x42, (uint8_t)(address >> 24), (uint8_t)(address >> 16),
+                                              (uint8_t)(address >> 8), (uint8_t)address}};
     snprintf(ret_endpoint->bridge, sizeof ret_endpoint->bridge, "%s", network->bridge);
     snprintf(ret_endpoint->host_interface, sizeof ret_endpoint->host_interface, "hoy%.12s", container_id);
 }

@@ -64,12 +64,10 @@ static void test_hosts_wrong(void **state) {
         "d:1111111111111111111111111111111111111111111111111111111111111111111111111111111111",
     };
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
-        struct network_files files = {
-            .hostname = "h",
-            .own_netns = true,
-            .endpoint = &endpoint,
-            .add_host = {(const char **)&wrong[i], 1}
-        };
+        struct network_files files = {.hostname = "h",
+                                      .own_netns = true,
+                                      .endpoint = &endpoint,
+                                      .add_host = {(const char **)&wrong[i], 1}};
         struct str text = {0};
         struct err err = {0};
         assert_int_equal(network_write_hosts(&files, &text, &err), -1);

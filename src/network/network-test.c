@@ -306,15 +306,13 @@ static void test_many_roots(void **state) {
 static void test_plan(void **state) {
     (void)state;
     struct plan plan;
-    struct endpoint endpoint = {
-        .network = "bridge",
-        .bridge = "hoy0",
-        .address = 0x0ad00002,
-        .gateway = 0x0ad00001,
-        .prefix = 22,
-        .mac = {2, 0x42, 10, 208, 0, 2},
-        .host_interface = "hoy0123456789ab"
-    };
+    struct endpoint endpoint = {.network = "bridge",
+                                .bridge = "hoy0",
+                                .address = 0x0ad00002,
+                                .gateway = 0x0ad00001,
+                                .prefix = 22,
+                                .mac = {2, 0x42, 10, 208, 0, 2},
+                                .host_interface = "hoy0123456789ab"};
     plan_init(&plan);
     network_plan(&endpoint, &plan);
     assert_int_equal(plan.count, 4);
@@ -385,8 +383,7 @@ static int can_reach(const void *data) {
     struct timeval most = {.tv_usec = 300000};
     int fd = socket(AF_INET, SOCK_STREAM, 0);
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
-    connect(fd, (struct sockaddr *)&to, sizeof to);
-    return errno == ECONNREFUSED ? 0 : 1;
+    return connect(fd, (struct sockaddr *)&to, sizeof to) && errno == ECONNREFUSED ? 0 : 1;
 }
 
 // Connects and sends; the listener is asked who that was.
@@ -426,16 +423,8 @@ static void test_packets(void **state) {
     assert_int_equal(veth_create(&inner), 0);
     assert_int_equal(veth_create(&outer), 0);
     assert_int_equal(address_add("outer", AF_INET, host, 24), 0);
-    struct place a = {
-        .address = {10, 208, 0, 2},
-          .gateway = {10, 208, 0, 1},
-          .prefix = 22
-    };
-    struct place b = {
-        .address = {203, 0, 113, 2},
-          .gateway = {203, 0, 113, 1},
-          .prefix = 24
-    };
+    struct place a = {.address = {10, 208, 0, 2}, .gateway = {10, 208, 0, 1}, .prefix = 22};
+    struct place b = {.address = {203, 0, 113, 2}, .gateway = {203, 0, 113, 1}, .prefix = 24};
     assert_int_equal(in_namespace(container, place_set_up, &a), 0);
     assert_int_equal(in_namespace(neighbour, place_set_up, &b), 0);
 
@@ -443,10 +432,7 @@ static void test_packets(void **state) {
     assert_int_equal(in_namespace(container, can_reach, b.address), 0);
     assert_int_equal(can_reach(a.address), 0); // from the host
     // The neighbour sees the host's address, and has no way in, not even to the gateway's address.
-    struct dialled d = {
-        container, {203, 0, 113, 2},
-         {203, 0, 113, 1}
-    };
+    struct dialled d = {container, {203, 0, 113, 2}, {203, 0, 113, 1}};
     assert_int_equal(in_namespace(neighbour, listen_and_ask, &d), 0);
     assert_int_equal(in_namespace(neighbour, can_reach, host), 0);
     assert_int_equal(in_namespace(neighbour, can_reach, a.address), 1);

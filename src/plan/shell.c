@@ -66,14 +66,14 @@ static char *quote_inside(const char *path) {
 // Comments, one for each run of operations of a type
 
 static const char *const headings[PLAN_OP_COUNT] = {
-    [PLAN_IMAGE_MOUNT] = "The image: the index says where in the layers' tars each file is.\n"
-                         "# mount(8) wants block devices; hoy hands the kernel the files themselves.",
+    [PLAN_IMAGE_MOUNT] =
+        "The image. mount(8) wants block devices; hoy hands the kernel the files themselves.",
     [PLAN_CGROUP_CREATE] = "A cgroup of its own in each hierarchy.",
     [PLAN_CGROUP_WRITE] = "The limits.",
     [PLAN_CGROUP_DEVICES] =
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
-    [PLAN_VETH_ADD] = "A network namespace, and a cable into it from the bridge (which hoy has made).\n"
-                      "# hoy makes the namespace with the process; a script is simpler with a name for it.",
+    [PLAN_VETH_ADD] =
+        "The network: a namespace with a name, and a cable into it from the bridge that hoy has made.",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
     [PLAN_HOSTNAME] = "Names.",
