@@ -41,7 +41,7 @@ struct cgroup_layout {
 // The places where distributions mount them first; mountinfo is read only for what is not there.
 int cgroup_layout_read(struct cgroup_layout *ret_layout);
 
-// "memory", "cpu,cpuacct", "cpu io pids": the bits. Unknown words are passed over.
+// "memory", "cpu,cpuacct", "cpu io pids", "memory.max": the bits. Unknown words are passed over.
 uint32_t cgroup_controllers_of(const char *words);
 // The v1 or v2 name of one bit.
 const char *cgroup_controller_name(uint32_t bit, bool v2);

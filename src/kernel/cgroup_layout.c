@@ -17,21 +17,21 @@ static const struct {
     uint32_t bit;
     const char *v1, *v2;
 } names[] = {
-    {CGROUP_CPU,        "cpu",          "cpu"    },
-    {CGROUP_CPUACCT,    "cpuacct",      NULL     },
-    {CGROUP_CPUSET,     "cpuset",       "cpuset" },
-    {CGROUP_MEMORY,     "memory",       "memory" },
-    {CGROUP_DEVICES,    "devices",      NULL     },
-    {CGROUP_FREEZER,    "freezer",      NULL     },
-    {CGROUP_IO,         "blkio",        "io"     },
-    {CGROUP_PIDS,       "pids",         "pids"   },
-    {CGROUP_HUGETLB,    "hugetlb",      "hugetlb"},
-    {CGROUP_RDMA,       "rdma",         "rdma"   },
-    {CGROUP_MISC,       "misc",         "misc"   },
-    {CGROUP_NET_CLS,    "net_cls",      NULL     },
-    {CGROUP_NET_PRIO,   "net_prio",     NULL     },
-    {CGROUP_PERF_EVENT, "perf_event",   NULL     },
-    {CGROUP_SYSTEMD,    "name=systemd", NULL     },
+    {CGROUP_CPU, "cpu", "cpu"},
+    {CGROUP_CPUACCT, "cpuacct", NULL},
+    {CGROUP_CPUSET, "cpuset", "cpuset"},
+    {CGROUP_MEMORY, "memory", "memory"},
+    {CGROUP_DEVICES, "devices", NULL},
+    {CGROUP_FREEZER, "freezer", NULL},
+    {CGROUP_IO, "blkio", "io"},
+    {CGROUP_PIDS, "pids", "pids"},
+    {CGROUP_HUGETLB, "hugetlb", "hugetlb"},
+    {CGROUP_RDMA, "rdma", "rdma"},
+    {CGROUP_MISC, "misc", "misc"},
+    {CGROUP_NET_CLS, "net_cls", NULL},
+    {CGROUP_NET_PRIO, "net_prio", NULL},
+    {CGROUP_PERF_EVENT, "perf_event", NULL},
+    {CGROUP_SYSTEMD, "name=systemd", NULL},
 };
 
 static bool is_word(const char *name, const char *word, size_t n) {
@@ -41,7 +41,7 @@ static bool is_word(const char *name, const char *word, size_t n) {
 uint32_t cgroup_controllers_of(const char *words) {
     uint32_t bits = 0;
     while (*words) {
-        size_t n = strcspn(words, ", \n");
+        size_t n = strcspn(words, ",. \n");
         for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
             if (is_word(names[i].v1, words, n) || is_word(names[i].v2, words, n)) bits |= names[i].bit;
         }

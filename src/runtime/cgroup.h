@@ -7,9 +7,8 @@
 #include "oci/spec.h"
 #include "plan/plan.h"
 
-// path is the cgroup below each hierarchy's root ("/hoy-ab12…"); the spec's own cgroupsPath comes first.
-// ret_v2 (into the plan's lifetime: allocated in arena): the v2 cgroup for the clone, NULL where there is
-// none.
+// path is the cgroup below each hierarchy's root ("/hoy/ab12…"); the spec's own cgroupsPath comes first.
+// ret_v2 (allocated in arena): the v2 cgroup for the clone, NULL where there is none.
 int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct arena *arena,
                              struct plan *plan, const char **ret_v2, struct err *err);
 // The child joins v1's hierarchies itself.
@@ -32,14 +31,3 @@ struct runtime_cgroup_mounts {
 };
 int runtime_cgroup_mounts(const struct spec *spec, const char *path, struct arena *arena,
                           struct runtime_cgroup_mounts *ret_mounts, struct err *err);
-
-// The same with the layout given, for tests.
-struct cgroup_plan {
-    const struct spec *spec;
-    const struct cgroup_layout *layout;
-    const char *path;
-    struct plan *plan;
-    struct arena *arena;
-    struct err *err;
-};
-int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2);
