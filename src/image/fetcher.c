@@ -159,10 +159,7 @@ static int interrupted(struct fetcher *fetcher, struct err *err) {
 }
 
 int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err *err) {
-    struct pollfd fds[] = {
-        {fetcher->channel, POLLIN, 0},
-        {fetcher->signals, POLLIN, 0}
-    };
+    struct pollfd fds[] = {{fetcher->channel, POLLIN, 0}, {fetcher->signals, POLLIN, 0}};
     while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
         if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't wait for hoy-fetch");
     if (fds[1].revents) return interrupted(fetcher, err);

@@ -124,9 +124,7 @@ static int index_make(struct import *import, int tar_fd, struct err *err) {
 int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,
                      struct err *err) {
     _cleanup_(import_finish)
-    struct import import = {
-        .store = store, .staging = {.tmp = -1, .fd = -1}
-    };
+    struct import import = {.store = store, .staging = {.tmp = -1, .fd = -1}};
     struct commit *c = &import.commit;
     if (image_clean_staging(store, err) || staging_make(store, &import.staging, err)) return -1;
     if (tar_stage(&import, tar_fd, err) || config_make(&import, config_template, err)) return -1;

@@ -285,7 +285,7 @@ static const struct {
     int (*handle)(struct pull *pull, const struct json *event, struct err *err);
 } events[] = {
     {"resolved", on_resolved},
-    {"layers",   on_layers  },
+    {"layers", on_layers},
     {"progress", on_progress},
     {"complete", on_complete},
 };
@@ -358,13 +358,11 @@ static int wrap(struct pull *pull, struct err *err) {
 
 int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
                struct image *ret_image, struct err *err) {
-    struct pull pull = {
-        .store = store,
-        .arena = arena,
-        .options = options,
-        .staging = {.tmp = -1, .fd = -1},
-        .fetcher = FETCHER_INIT
-    };
+    struct pull pull = {.store = store,
+                        .arena = arena,
+                        .options = options,
+                        .staging = {.tmp = -1, .fd = -1},
+                        .fetcher = FETCHER_INIT};
     if (reference_parse(arena, options->reference, &pull.reference, err)) return -1;
     if (!pull.reference.digest) pull.commit.name = reference_full(arena, &pull.reference);
     const char *slash = strrchr(options->reference, '/');

@@ -33,6 +33,11 @@ static void make_file(const char *path) {
     assert_int_equal(file_replace_at(store.root_fd, path, "x", 1, 0600, false), 0);
 }
 
+static void make_directory(const char *path) {
+    assert_int_equal(dir_remove_all_at(store.root_fd, path), 0);
+    assert_int_equal(dir_make_all_at(store.root_fd, path, 0755), 0);
+}
+
 static bool exists(const char *path) {
     return !faccessat(store.root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW);
 }
@@ -316,7 +321,8 @@ static void test_rootfs(void **state) {
     assert_string_equal(plan.strings + plan.ops[1].overlay.options, "volatile");
     plan_finish(&plan);
 
-    run("UPDATE layer SET driver = 'dir' WHERE diff_id != ?", DIGEST("3333"), NULL, NULL);
+    make_directory("layers/" HEX("1111"));
+    make_directory("layers/" HEX("2222"));
     plan_init(&plan);
     assert_int_equal(image_plan_rootfs(&store, &image, "/u", "/w", false, &plan, &err), 0);
     assert_int_equal(plan.count, 1);
@@ -330,6 +336,9 @@ static void test_rootfs(void **state) {
     plan_init(&plan);
     assert_int_equal(image_plan_rootfs(&store, &image, "/u", "/w", false, &plan, &err), -1);
     assert_int_equal(err.kind, ERR_CONFLICT);
+    assert_int_equal(dir_remove_all_at(store.root_fd, "layers/" HEX("3333")), 0);
+    assert_int_equal(image_plan_rootfs(&store, &image, "/u", "/w", false, &plan, &err), -1);
+    assert_int_equal(err.code, ENOENT);
     plan_finish(&plan);
 
     add_image(DIGEST("aa09"), DIGEST("cc09"), 9, (const char *const[]){NULL});

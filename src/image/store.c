@@ -10,19 +10,25 @@
 
 #define PREFIX_MIN 4
 
-static int load_names(struct store *store, struct arena *arena, struct image *image, struct err *err) {
+static int load_list(struct store *store, struct arena *arena, const char *sql, const char *id,
+                     struct strings *list, struct err *err) {
     _cleanup_(db_rows_finish)
     struct db_rows rows = {0};
     int r;
-    if (db_query(store->db, &rows, err,
-                 "SELECT 0, name FROM image_name WHERE image_id = ?1 UNION ALL "
-                 "SELECT 1, repository || '@' || digest FROM image_digest WHERE image_id = ?1 ORDER BY 1, 2",
-                 "s", image->id))
-        return -1;
-    while ((r = db_next(&rows, err)) > 0)
-        strings_add(arena, db_i64(&rows, 0) ? &image->digests : &image->names,
-                    arena_strdup(arena, db_text(&rows, 1)));
+    if (db_query(store->db, &rows, err, sql, "s", id)) return -1;
+    while ((r = db_next(&rows, err)) > 0) strings_add(arena, list, arena_strdup(arena, db_text(&rows, 0)));
     return r;
+}
+
+static int load_names(struct store *store, struct arena *arena, struct image *image, struct err *err) {
+    return load_list(store, arena, "SELECT name FROM image_name WHERE image_id = ? ORDER BY name", image->id,
+                     &image->names, err) ||
+                   load_list(store, arena,
+                             "SELECT repository || '@' || digest FROM image_digest WHERE image_id = ? "
+                             "ORDER BY repository, digest",
+                             image->id, &image->digests, err)
+               ? -1
+               : 0;
 }
 
 static int load_row(struct db_rows *rows, struct arena *arena, struct image *image, struct err *err) {
@@ -41,86 +47,68 @@ static int load_row(struct db_rows *rows, struct arena *arena, struct image *ima
     return 0;
 }
 
-static int find_by_id(struct store *store, struct arena *arena, const char *id, struct image *ret_image,
-                      struct err *err) {
+// The only row: 1; none, or several: 0; -1.
+static int load_only(struct store *store, struct arena *arena, struct db_rows *rows, struct image *ret_image,
+                     struct err *err) {
     struct image image;
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM image WHERE id = ?", "s", id)) return -1;
-    int r = db_next(&rows, err);
+    int r = db_next(rows, err);
     if (r <= 0) return r;
-    if (load_row(&rows, arena, &image, err) || load_names(store, arena, &image, err)) return -1;
+    if (load_row(rows, arena, &image, err)) return -1;
+    r = db_next(rows, err);
+    if (r) return r < 0 ? -1 : 0;
+    if (load_names(store, arena, &image, err)) return -1;
     *ret_image = image;
     return 1;
 }
 
-// The first column of the only row. 1, 0 when there is none, -1.
-static int only_text(struct db_rows *rows, struct arena *arena, const char **ret_text, struct err *err) {
-    int r = db_next(rows, err);
-    if (r > 0) *ret_text = arena_strdup(arena, db_text(rows, 0));
-    return r;
-}
-
-static int id_of_reference(struct store *store, struct arena *arena, const struct reference *reference,
-                           const char **ret_id, struct err *err) {
+static int find_by_reference(struct store *store, struct arena *arena, const struct reference *reference,
+                             struct image *ret_image, struct err *err) {
     _cleanup_(db_rows_finish)
     struct db_rows rows = {0};
     int r = reference->digest
                 ? db_query(store->db, &rows, err,
-                           "SELECT image_id FROM image_digest WHERE repository = ? AND digest = ?", "ss",
-                           reference_repository(arena, reference), reference->digest)
-                : db_query(store->db, &rows, err, "SELECT image_id FROM image_name WHERE name = ?", "s",
-                           reference_full(arena, reference));
-    return r ? -1 : only_text(&rows, arena, ret_id, err);
+                           "SELECT " COLUMNS " FROM image WHERE id = "
+                           "(SELECT image_id FROM image_digest WHERE repository = ? AND digest = ?)",
+                           "ss", reference_repository(arena, reference), reference->digest)
+                : db_query(store->db, &rows, err,
+                           "SELECT " COLUMNS " FROM image WHERE id = "
+                           "(SELECT image_id FROM image_name WHERE name = ?)",
+                           "s", reference_full(arena, reference));
+    return r ? -1 : load_only(store, arena, &rows, ret_image, err);
 }
 
 // "sha256:ab12…", or the digits alone. Two images with the prefix are as good as none.
-static int id_of_prefix(struct store *store, struct arena *arena, const char *name, const char **ret_id,
-                        struct err *err) {
+static int find_by_prefix(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
+                          struct err *err) {
     const char *after = str_after(name, DIGEST_PREFIX), *hex = after ? after : name;
     size_t length = strspn(hex, "0123456789abcdef");
     if (hex[length] || length < PREFIX_MIN || length >= ID_SIZE) return 0;
-    const char *low = arena_printf(arena, DIGEST_PREFIX "%s", hex), *unused;
+    const char *low = arena_printf(arena, DIGEST_PREFIX "%s", hex);
     const char *high = arena_printf(arena, "%s~", low);
     _cleanup_(db_rows_finish)
     struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT id FROM image WHERE id BETWEEN ? AND ? LIMIT 2", "ss", low,
-                 high))
+    if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM image WHERE id BETWEEN ? AND ? LIMIT 2",
+                 "ss", low, high))
         return -1;
-    int r = only_text(&rows, arena, ret_id, err);
-    if (r <= 0) return r;
-    r = only_text(&rows, arena, &unused, err);
-    return r < 0 ? -1 : !r;
+    return load_only(store, arena, &rows, ret_image, err);
 }
 
 // A full id can't be a name; anything else is one first.
-static int id_of(struct store *store, struct arena *arena, const char *name, const char **ret_id,
-                 struct err *err) {
-    struct reference reference;
-    struct err grammar;
-    if (strlen(name) == ID_SIZE - 1 || digest_valid(name)) {
-        int r = id_of_prefix(store, arena, name, ret_id, err);
-        if (r) return r;
-    }
-    bool is_name = !reference_parse(arena, name, &reference, &grammar);
-    int r = is_name ? id_of_reference(store, arena, &reference, ret_id, err) : 0;
-    if (!r) r = id_of_prefix(store, arena, name, ret_id, err);
-    if (r) return r;
-    if (!is_name) {
-        *err = grammar;
-        return -1;
-    }
-    err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", reference_familiar(arena, &reference));
-    return -1;
-}
-
 int image_find(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
                struct err *err) {
-    const char *id;
-    if (id_of(store, arena, name, &id, err) < 0) return -1;
-    int r = find_by_id(store, arena, id, ret_image, err);
-    if (!r) err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", name); // removed between the two looks
-    return r > 0 ? 0 : -1;
+    struct reference reference;
+    struct err grammar;
+    bool is_id = strlen(name) == ID_SIZE - 1 || digest_valid(name);
+    int r = is_id ? find_by_prefix(store, arena, name, ret_image, err) : 0;
+    bool is_name = !r && !reference_parse(arena, name, &reference, &grammar);
+    if (is_name) r = find_by_reference(store, arena, &reference, ret_image, err);
+    if (!r && !is_id) r = find_by_prefix(store, arena, name, ret_image, err);
+    if (r) return r > 0 ? 0 : -1;
+    if (is_name)
+        return err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", reference_familiar(arena, &reference));
+    if (is_id) return err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", name);
+    *err = grammar;
+    return -1;
 }
 
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err) {
