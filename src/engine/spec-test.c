@@ -77,7 +77,7 @@ static void test_defaults(void **state) {
     assert_string_equal(s->hostname, "0123456789ab");
     assert_string_equal(s->process.cwd, "/");
     assert_string_equal(s->process.user_name, "0");
-    assert_string_equal(s->cgroups_path, "/hoy/" ID);
+    assert_string_equal(s->cgroups_path, "/hoy-" ID);
     assert_int_equal(s->resources.pids_limit.value, 4096);
     assert_true(has(&s->masked_paths, "/proc/kcore") && has(&s->masked_paths, "/sys/firmware"));
     assert_true(has(&s->readonly_paths, "/proc/sys"));

@@ -191,7 +191,7 @@ int container_spec(struct arena *arena, const struct container_spec_input *input
         .spec = &spec,
         .err = err,
     };
-    spec.cgroups_path = arena_printf(arena, "/hoy/%s", input->id);
+    spec.cgroups_path = arena_printf(arena, "/hoy-%s", input->id);
     spec_because(&b, "linux.cgroupsPath", "default");
     spec_because(&b, "linux.rootfsPropagation", "default");
     spec_because(&b, "root.path", arena_printf(arena, "image %s", input->config->image));

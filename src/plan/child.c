@@ -81,8 +81,7 @@ int plan_do_propagation(struct plan_run *run, struct plan_op *op) {
 // Root file systems. The descriptor of the mount itself is the root from here on.
 
 static int attach_root(struct plan_run *run, int tree, const char *where) {
-    _cleanup_(fd_closep)
-    int target = fd_open_at(AT_FDCWD, where, O_PATH | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int target = fd_open_at(AT_FDCWD, where, O_PATH | O_DIRECTORY, 0);
     if (target < 0) return target;
     int r = mount_attach(tree, target);
     if (!r) run->root = tree;
@@ -90,17 +89,14 @@ static int attach_root(struct plan_run *run, int tree, const char *where) {
 }
 
 int plan_do_root_overlay(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(freep)
-    const char **lower = plan_list_items(run->block, op->overlay.lower);
-    _cleanup_(str_finish)
-    struct str data = {0};
+    _cleanup_(freep) const char **lower = plan_list_items(run->block, op->overlay.lower);
+    _cleanup_(str_finish) struct str data = {0};
     str_add(&data, "lowerdir=");
     for (uint32_t i = 0; lower[i]; i++) str_printf(&data, "%s%s", i ? ":" : "", lower[i]);
     if (op->overlay.upper)
         str_printf(&data, ",upperdir=%s,workdir=%s", TEXT(op->overlay.upper), TEXT(op->overlay.work));
     if (op->overlay.options) str_printf(&data, ",%s", TEXT(op->overlay.options));
-    _cleanup_(fd_closep)
-    int tree = mount_new("overlay", "overlay", 0, str_get(&data));
+    _cleanup_(fd_closep) int tree = mount_new("overlay", "overlay", 0, str_get(&data));
     if (tree < 0) return tree;
     int r = attach_root(run, tree, TEXT(op->overlay.attach));
     if (!r) (void)take_fd(&tree);
@@ -108,8 +104,7 @@ int plan_do_root_overlay(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep)
-    int tree = mount_clone(AT_FDCWD, TEXT(op->root.path), 1);
+    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, TEXT(op->root.path), 1);
     if (tree < 0) return tree;
     struct stat st;
     if (fstat(tree, &st)) return -errno;
@@ -155,12 +150,10 @@ static int new_source(struct plan_run *run, struct plan_op *op) {
 
 int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     int bind = !!(op->mount.flags & MS_BIND);
-    _cleanup_(fd_closep)
-    int tree = bind ? bind_source(run, op) : new_source(run, op);
+    _cleanup_(fd_closep) int tree = bind ? bind_source(run, op) : new_source(run, op);
     if (tree == -ENODEV && op->mount.options & PLAN_MOUNT_OPTIONAL) return 0;
     if (tree < 0) return tree;
-    _cleanup_(fd_closep)
-    int target = open_target(run, op, bind && !is_directory(tree));
+    _cleanup_(fd_closep) int target = open_target(run, op, bind && !is_directory(tree));
     if (target < 0) return target;
     if (is_directory(tree) != is_directory(target))
         return err_set(&run->err, ERR_INVALID, 0,
@@ -177,8 +170,7 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
 
 // The host's /dev/null, checked to be what it says before it covers anything.
 static int clone_null(void) {
-    _cleanup_(fd_closep)
-    int null = fd_open_at(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int null = fd_open_at(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);
     struct stat st;
     if (null < 0) return null;
     if (fstat(null, &st)) return -errno;
@@ -196,22 +188,18 @@ static int clone_empty(struct plan_run *run) {
 }
 
 int plan_do_mask_path(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep)
-    int target = path_open_in(run->root, TEXT(op->path), 0);
+    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->path), 0);
     if (target == -ENOENT || target == -ENOTDIR) return 0;
     if (target < 0) return target;
-    _cleanup_(fd_closep)
-    int cover = is_directory(target) ? clone_empty(run) : clone_null();
+    _cleanup_(fd_closep) int cover = is_directory(target) ? clone_empty(run) : clone_null();
     return cover < 0 ? cover : mount_attach(cover, target);
 }
 
 int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep)
-    int target = path_open_in(run->root, TEXT(op->path), 0);
+    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->path), 0);
     if (target == -ENOENT || target == -ENOTDIR) return 0;
     if (target < 0) return target;
-    _cleanup_(fd_closep)
-    int tree = mount_clone(target, "", 1);
+    _cleanup_(fd_closep) int tree = mount_clone(target, "", 1);
     if (tree < 0) return tree;
     int r = mount_set_flags(tree, MS_RDONLY, 1);
     if (r == -ENOSYS) r = mount_set_flags(tree, MS_RDONLY, 0);
@@ -221,25 +209,21 @@ int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
 // Devices
 
 static int bind_device(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep)
-    int node = fd_open_at(AT_FDCWD, TEXT(op->device.path), O_PATH | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int node = fd_open_at(AT_FDCWD, TEXT(op->device.path), O_PATH | O_NOFOLLOW, 0);
     struct stat st;
     if (node < 0) return node;
     if (fstat(node, &st)) return -errno;
     if (st.st_rdev != makedev(op->device.major, op->device.minor)) return -ENXIO;
-    _cleanup_(fd_closep)
-    int tree = mount_clone(node, "", 0);
+    _cleanup_(fd_closep) int tree = mount_clone(node, "", 0);
     if (tree < 0) return tree;
-    _cleanup_(fd_closep)
-    int target = path_make_in(run->root, TEXT(op->device.path), 1);
+    _cleanup_(fd_closep) int target = path_make_in(run->root, TEXT(op->device.path), 1);
     return target < 0 ? target : mount_attach(tree, target);
 }
 
 int plan_do_device(struct plan_run *run, struct plan_op *op) {
     if (op->device.bind) return bind_device(run, op);
     const char *name;
-    _cleanup_(fd_closep)
-    int dir = path_parent_in(run->root, TEXT(op->device.path), &name);
+    _cleanup_(fd_closep) int dir = path_parent_in(run->root, TEXT(op->device.path), &name);
     if (dir < 0) return dir;
     if (mknodat(dir, name, op->device.mode, makedev(op->device.major, op->device.minor))) return -errno;
     if (!op->device.uid && !op->device.gid) return 0;
@@ -248,8 +232,7 @@ int plan_do_device(struct plan_run *run, struct plan_op *op) {
 
 int plan_do_symlink(struct plan_run *run, struct plan_op *op) {
     const char *name;
-    _cleanup_(fd_closep)
-    int dir = path_parent_in(run->root, TEXT(op->link_to.path), &name);
+    _cleanup_(fd_closep) int dir = path_parent_in(run->root, TEXT(op->link_to.path), &name);
     if (dir < 0) return dir;
     return symlinkat(TEXT(op->link_to.target), dir, name) && errno != EEXIST ? -errno : 0;
 }
@@ -257,8 +240,7 @@ int plan_do_symlink(struct plan_run *run, struct plan_op *op) {
 // The terminal
 
 static int open_ptmx(struct plan_run *run) {
-    _cleanup_(fd_closep)
-    int fd = path_open_in(run->root, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
+    _cleanup_(fd_closep) int fd = path_open_in(run->root, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
     struct statfs fs;
     struct stat st;
     if (fd < 0) return fd;
@@ -288,20 +270,16 @@ static int send_descriptor(int socket, int fd) {
 }
 
 static int bind_console(struct plan_run *run, int terminal) {
-    _cleanup_(fd_closep)
-    int tree = mount_clone(terminal, "", 0);
+    _cleanup_(fd_closep) int tree = mount_clone(terminal, "", 0);
     if (tree < 0) return tree;
-    _cleanup_(fd_closep)
-    int target = path_make_in(run->root, "dev/console", 1);
+    _cleanup_(fd_closep) int target = path_make_in(run->root, "dev/console", 1);
     return target < 0 ? target : mount_attach(tree, target);
 }
 
 int plan_do_console(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep)
-    int master = open_ptmx(run);
+    _cleanup_(fd_closep) int master = open_ptmx(run);
     if (master < 0) return master;
-    _cleanup_(fd_closep)
-    int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    _cleanup_(fd_closep) int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
     if (terminal < 0) return -errno;
     struct winsize size = {.ws_row = op->console.rows, .ws_col = op->console.columns};
     if (size.ws_row && ioctl(master, TIOCSWINSZ, &size)) return -errno;
@@ -319,8 +297,7 @@ int plan_do_console(struct plan_run *run, struct plan_op *op) {
 int plan_do_sysctl(struct plan_run *run, struct plan_op *op) {
     if (run->procfs < 0) run->procfs = mount_new("proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     if (run->procfs < 0) return run->procfs;
-    _cleanup_(fd_closep)
-    int sys = fd_open_at(run->procfs, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int sys = fd_open_at(run->procfs, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     return sys < 0 ? sys : file_write_at(sys, TEXT(op->write.file), TEXT(op->write.value));
 }
 

@@ -36,8 +36,7 @@ static struct dirent *next_entry(DIR *stream) {
 }
 
 static int is_empty(int dir) {
-    _cleanup_(close_directory)
-    DIR *stream = open_directory(dir);
+    _cleanup_(close_directory) DIR *stream = open_directory(dir);
     return stream && !next_entry(stream);
 }
 
@@ -58,11 +57,9 @@ static int copy_metadata(int from, int to, const struct stat *st) {
 }
 
 static int copy_file(int from, const char *name, int to, const struct stat *st) {
-    _cleanup_(fd_closep)
-    int in = fd_open_at(from, name, O_RDONLY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int in = fd_open_at(from, name, O_RDONLY | O_NOFOLLOW, 0);
     if (in < 0) return in;
-    _cleanup_(fd_closep)
-    int out = fd_open_at(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int out = fd_open_at(to, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (out < 0) return out;
     for (off_t left = st->st_size; left > 0;) {
         ssize_t n = sendfile(out, in, NULL, (size_t)left);
@@ -75,11 +72,9 @@ static int copy_file(int from, const char *name, int to, const struct stat *st) 
 
 static int copy_folder(int from, const char *name, int to, const struct stat *st) {
     if (mkdirat(to, name, 0700)) return -errno;
-    _cleanup_(fd_closep)
-    int in = fd_open_at(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int in = fd_open_at(from, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (in < 0) return in;
-    _cleanup_(fd_closep)
-    int out = fd_open_at(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int out = fd_open_at(to, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (out < 0) return out;
     int r = copy_directory(in, out);
     return r ? r : copy_metadata(in, out, st);
@@ -99,8 +94,7 @@ static int copy_other(int from, const char *name, int to, const struct stat *st)
 }
 
 static int copy_directory(int from, int to) {
-    _cleanup_(close_directory)
-    DIR *stream = open_directory(from);
+    _cleanup_(close_directory) DIR *stream = open_directory(from);
     if (!stream) return -errno;
     struct dirent *entry;
     while ((entry = next_entry(stream))) {
@@ -115,10 +109,8 @@ static int copy_directory(int from, int to) {
 }
 
 int plan_copy_up(int from, int to) {
-    _cleanup_(fd_closep)
-    int in = fd_open_at(from, ".", O_RDONLY | O_DIRECTORY, 0);
-    _cleanup_(fd_closep)
-    int out = fd_open_at(to, ".", O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int in = fd_open_at(from, ".", O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int out = fd_open_at(to, ".", O_RDONLY | O_DIRECTORY, 0);
     struct stat st;
     if (in == -ENOTDIR || out == -ENOTDIR) return 0; // files have nothing to copy up
     if (in < 0 || out < 0) return in < 0 ? in : out;

@@ -83,8 +83,7 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return -errno;
     struct clone_args args = {.flags = op->clone.flags, .exit_signal = SIGCHLD};
-    _cleanup_(fd_closep)
-    int cgroup = -1;
+    _cleanup_(fd_closep) int cgroup = -1;
     if (op->clone.cgroup) {
         cgroup = fd_open_at(AT_FDCWD, TEXT(op->clone.cgroup), O_PATH | O_DIRECTORY, 0);
         if (cgroup < 0) return cgroup;
@@ -149,6 +148,15 @@ static int check_executed(struct plan_run *run, struct err *err) {
                    info.si_status, info.si_status == SIGKILL ? ": is the memory limit too low?" : "");
 }
 
+// The process that an exec joins, if any.
+static int open_target(const struct plan_block *block) {
+    const struct plan_op *ops = (const struct plan_op *)(block + 1);
+    for (uint32_t i = 0; i < block->count; i++)
+        if ((ops[i].type == PLAN_JOIN || ops[i].type == PLAN_JOIN_PID) && ops[i].join.pid > 0)
+            return (int)syscall(SYS_pidfd_open, ops[i].join.pid, 0);
+    return -1;
+}
+
 static int run_parent(struct plan_run *run, struct err *err) {
     struct plan_block *block = run->block;
     if (plan_run_side(run, PLAN_HOST, PLAN_HOST)) return *err = block->error, -1;
@@ -166,10 +174,17 @@ static int run_parent(struct plan_run *run, struct err *err) {
 }
 
 pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struct err *err) {
-    struct plan_run run = {
-        .block = block, .streams = streams, .socket = -1, .root = -1, .procfs = -1, .self = -1, .empty = -1};
-    _cleanup_(fd_closep)
-    int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
+    struct plan_run run = {.block = block,
+                           .streams = streams,
+                           .socket = -1,
+                           .root = -1,
+                           .procfs = -1,
+                           .target = -1,
+                           .self = -1,
+                           .empty = -1};
+    _cleanup_(fd_closep) int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
+    _cleanup_(fd_closep) int target = open_target(block);
+    run.target = target;
     run.self = self; // INIT executes it from inside, where no path leads to it
     streams->terminal = -1;
     block->failed = -1;

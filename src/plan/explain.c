@@ -182,8 +182,7 @@ static void say_root_bind(struct str *t, const struct plan_block *block, const s
 
 static void say_mount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     bool bind = op->mount.flags & MS_BIND;
-    _cleanup_(str_finish)
-    struct str options = {0};
+    _cleanup_(str_finish) struct str options = {0};
     words_add(&options, op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC), words_mount_flags, ",");
     if (op->mount.options & PLAN_MOUNT_RECURSIVE_READONLY) str_add(&options, options.len ? ",rro" : "rro");
     if (op->mount.propagation) {
@@ -377,8 +376,7 @@ static const char *const sides[] = {
     [PLAN_HOST] = "host", [PLAN_PARENT] = "parent", [PLAN_CHILD] = "child", [PLAN_INSIDE] = "inside"};
 
 static void print_op(FILE *out, const struct plan_block *block, const struct plan_op *op) {
-    _cleanup_(str_finish)
-    struct str raw = {0}, words = {0}, tail = {0};
+    _cleanup_(str_finish) struct str raw = {0}, words = {0}, tail = {0};
     say[op->type](&raw, block, op);
     show_controls(str_get(&raw), &words);
     show_controls(TEXT(op->why), &tail);

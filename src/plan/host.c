@@ -17,7 +17,6 @@
 #include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -31,8 +30,7 @@ static bool is_mounted(const char *target) {
 
 static int mount_image(struct plan_run *run, struct plan_op *op) {
     const char *target = TEXT(op->image_mount.target);
-    _cleanup_(freep)
-    const char **layers = plan_list_items(run->block, op->image_mount.layers);
+    _cleanup_(freep) const char **layers = plan_list_items(run->block, op->image_mount.layers);
     if (mkdir(target, 0700) && errno != EEXIST) return -errno;
     if (is_mounted(target)) return 0;
     return erofs_mount(TEXT(op->image_mount.index), layers, op->image_mount.layers.count, target);
@@ -43,8 +41,7 @@ static int mount_image(struct plan_run *run, struct plan_op *op) {
 // lock exclusively; flock's change from exclusive to shared is not atomic, so look again afterwards.
 int plan_do_image_mount(struct plan_run *run, struct plan_op *op) {
     const char *path = TEXT(op->image_mount.lock);
-    _cleanup_(fd_closep)
-    int lock = fd_open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int lock = fd_open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (lock < 0) return lock;
     if (flock(lock, LOCK_SH)) return -errno;
     while (!is_mounted(TEXT(op->image_mount.target))) {
@@ -59,8 +56,8 @@ int plan_do_image_mount(struct plan_run *run, struct plan_op *op) {
 
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op) {
     fd_closep(&image_lock);
-    _cleanup_(fd_closep)
-    int lock = fd_open_at(AT_FDCWD, plan_text(block, op->image_mount.lock), O_RDWR | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int lock =
+        fd_open_at(AT_FDCWD, plan_text(block, op->image_mount.lock), O_RDWR | O_NOFOLLOW, 0);
     if (lock == -ENOENT) return 0;
     if (lock < 0) return lock;
     if (flock(lock, LOCK_EX | LOCK_NB)) return errno == EWOULDBLOCK ? 0 : -errno;
@@ -83,14 +80,11 @@ int plan_do_cgroup_devices(struct plan_run *run, struct plan_op *op) {
                              op->bpf.program.size);
 }
 
-static int pidfd_of(int32_t pid) {
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    return fd < 0 ? -errno : fd;
-}
-
+// A process is named by the host's number, which means nothing in the child's pid namespace: the descriptor
+// was opened before the clone.
 static int join(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep)
-    int fd = op->join.path ? fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY, 0) : pidfd_of(op->join.pid);
+    if (!op->join.path) return setns(run->target, (int)op->join.flags) ? -errno : 0;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY, 0);
     if (fd < 0) return fd;
     return setns(fd, (int)op->join.flags) ? -errno : 0;
 }

@@ -45,8 +45,7 @@ static void test_saved_plan_maps_again(void **state) {
     assert_string_equal(plan_text(again, plan_ops(again)[0].text), "example");
     assert_string_equal(plan_text(again, plan_ops(again)[0].why), "--hostname");
     assert_string_equal(plan_text(again, plan_ops(again)[1].why), "");
-    _cleanup_(freep)
-    const char **argv = plan_list_items(again, plan_ops(again)[1].exec.argv);
+    _cleanup_(freep) const char **argv = plan_list_items(again, plan_ops(again)[1].exec.argv);
     assert_string_equal(argv[0], "sh");
     assert_string_equal(argv[1], "");
     assert_string_equal(argv[2], "-c");

@@ -80,8 +80,7 @@ plan_str plan_printf(struct plan *plan, const char *format, ...) {
 }
 
 struct plan_list plan_strings(struct plan *plan, const char *const *items, size_t count) {
-    _cleanup_(str_finish)
-    struct str all = {0};
+    _cleanup_(str_finish) struct str all = {0};
     for (size_t i = 0; i < count; i++) str_add_n(&all, items[i], strlen(items[i]) + 1);
     return (struct plan_list){.at = count ? plan_bytes(plan, all.data, all.len).at : 0,
                               .count = (uint32_t)count};
@@ -92,8 +91,7 @@ int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd,
     size_t ops = plan->count * sizeof *plan->ops, head = sizeof(struct plan_block);
     size_t size = head + ops + plan->strings_len + 1;
     if (size > PLAN_BYTES_MAX) return -E2BIG;
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     if (fd < 0) return fd;
     if (ftruncate(fd, (off_t)size)) return -errno;
     struct plan_block *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

@@ -57,8 +57,7 @@ static void give_streams(uid_t uid) {
 
 int plan_do_user(struct plan_run *run, struct plan_op *op) {
     struct user user = {.uid = op->user.uid, .gid = op->user.gid};
-    _cleanup_(freep)
-    const char **groups = plan_list_items(run->block, op->user.groups);
+    _cleanup_(freep) const char **groups = plan_list_items(run->block, op->user.groups);
     int r = user_resolve(TEXT(op->user.name), groups, &user, &run->err);
     if (r) return r;
     snprintf(run->home, sizeof run->home, "%s", user.home);
@@ -75,11 +74,9 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
 // the pivot nothing of the host is reachable by name, and the kernel says so of what is not.
 int plan_do_workdir(struct plan_run *run, struct plan_op *op) {
     const char *path = TEXT(op->workdir.path);
-    _cleanup_(fd_closep)
-    int root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     if (root < 0) return root;
-    _cleanup_(fd_closep)
-    int dir =
+    _cleanup_(fd_closep) int dir =
         op->workdir.create ? path_make_in(root, path, 0) : path_open_in(root, path, O_PATH | O_DIRECTORY);
     if (dir < 0) return dir;
     if (fchdir(dir)) return -errno;
@@ -176,8 +173,7 @@ static int execute_init(struct plan_run *run, const char **argv, size_t count, c
 
 int plan_do_exec(struct plan_run *run, struct plan_op *op) {
     char file[PATH_MAX], home[PATH_MAX + 8];
-    _cleanup_(freep)
-    const char **argv = plan_list_items(run->block, op->exec.argv);
+    _cleanup_(freep) const char **argv = plan_list_items(run->block, op->exec.argv);
     const char **env = plan_list_items(run->block, op->exec.env);
     env = add_home(run, env, op->exec.env.count, home);
     if (!argv[0]) return err_set(&run->err, ERR_INVALID, 0, "no command specified"), -EINVAL;

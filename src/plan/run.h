@@ -11,6 +11,7 @@ struct plan_run {
     int socket;   // parent and child each have an end; its end of file tells that the command is executed
     int root;     // the root file system's mount (child)
     int procfs;   // a procfs of our own, made when first needed (child)
+    int target;   // a pidfd of the process whose namespaces are joined, when the plan names one
     int self;     // the program that runs this, for INIT
     int empty;    // an empty read-only directory that covers masked ones (child)
     int init;     // INIT was seen

@@ -82,8 +82,7 @@ static void check_syntax(void) {
 
 // A file's text, for comparing.
 static void assert_file(const char *name, const char *expected) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     char path[96];
     snprintf(path, sizeof path, "%s/%s", dir, name);
     assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, &text), 0);

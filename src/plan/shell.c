@@ -57,8 +57,7 @@ static char *quote(const char *word) {
 static char *quote_inside(const char *path) {
     struct str text = {0};
     while (*path == '/') path++;
-    _cleanup_(freep)
-    char *rest = quote(path);
+    _cleanup_(freep) char *rest = quote(path);
     str_printf(&text, "\"$root\"/%s", *path ? rest : "");
     return str_take(&text);
 }
@@ -106,8 +105,7 @@ static void print_document(struct shell *shell, const char *text) {
 }
 
 static void print_write(struct shell *shell, const char *value, const char *file) {
-    _cleanup_(freep)
-    char *v = quote(value), *f = quote(file);
+    _cleanup_(freep) char *v = quote(value), *f = quote(file);
     bool plain = *value != '-' && !strchr(value, '\\');
     fprintf(shell->out, "%s %s > %s\n", plain ? "echo" : "printf '%s\\n'", v, f);
 }
@@ -116,13 +114,11 @@ static void print_write(struct shell *shell, const char *value, const char *file
 
 static void do_image_mount(struct shell *shell, const struct plan_op *op) {
     if (!op->image_mount.index) return;
-    _cleanup_(freep)
-    char *index = quote(TEXT(op->image_mount.index));
+    _cleanup_(freep) char *index = quote(TEXT(op->image_mount.index));
     fputs("devices=\nfor layer in", shell->out);
     const char *s = TEXT(op->image_mount.layers.at);
     for (uint32_t i = 0; i < op->image_mount.layers.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep)
-        char *layer = quote(s);
+        _cleanup_(freep) char *layer = quote(s);
         fprintf(shell->out, " \\\n    %s", layer);
     }
     fprintf(shell->out,
@@ -137,14 +133,12 @@ static void do_image_mount(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_cgroup_create(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *path = quote(TEXT(op->path));
+    _cleanup_(freep) char *path = quote(TEXT(op->path));
     fprintf(shell->out, "mkdir -p %s\n", path);
 }
 
 static void do_cgroup_write(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *file = quote(TEXT(op->write.file));
+    _cleanup_(freep) char *file = quote(TEXT(op->write.file));
     if (op->write.optional) fprintf(shell->out, "[ ! -e %s ] || ", file);
     print_write(shell, TEXT(op->write.value), TEXT(op->write.file));
 }
@@ -154,9 +148,8 @@ static void do_nothing(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_veth_add(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *host = quote(TEXT(op->veth.host)), *peer = quote(TEXT(op->veth.peer)),
-         *bridge = quote(TEXT(op->veth.bridge));
+    _cleanup_(freep) char *host = quote(TEXT(op->veth.host)), *peer = quote(TEXT(op->veth.peer)),
+                          *bridge = quote(TEXT(op->veth.bridge));
     const uint8_t *mac = op->veth.mac;
     fprintf(shell->out, "ip netns add \"$id\"\nip link add %s type veth peer name %s netns \"$id\"", host,
             peer);
@@ -178,15 +171,13 @@ static void do_cgroup_join(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_link_up(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *name = quote(TEXT(op->link.name));
+    _cleanup_(freep) char *name = quote(TEXT(op->link.name));
     fprintf(shell->out, "ip link set %s up\n", name);
 }
 
 static void do_address_add(struct shell *shell, const struct plan_op *op) {
     char address[INET6_ADDRSTRLEN] = "";
-    _cleanup_(freep)
-    char *link = quote(TEXT(op->address.link));
+    _cleanup_(freep) char *link = quote(TEXT(op->address.link));
     inet_ntop(op->address.family, op->address.bytes, address, sizeof address);
     fprintf(shell->out, "ip address add %s/%u %sdev %s\n", address, op->address.prefix,
             op->address.family == AF_INET ? "broadcast + " : "", link);
@@ -194,15 +185,13 @@ static void do_address_add(struct shell *shell, const struct plan_op *op) {
 
 static void do_route_add(struct shell *shell, const struct plan_op *op) {
     char address[INET6_ADDRSTRLEN] = "";
-    _cleanup_(freep)
-    char *link = quote(TEXT(op->address.link));
+    _cleanup_(freep) char *link = quote(TEXT(op->address.link));
     inet_ntop(op->address.family, op->address.bytes, address, sizeof address);
     fprintf(shell->out, "ip route add default via %s dev %s\n", address, link);
 }
 
 static void do_hostname(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *name = quote(TEXT(op->text));
+    _cleanup_(freep) char *name = quote(TEXT(op->text));
     fprintf(shell->out, "hostname %s\n", name);
 }
 
@@ -211,8 +200,7 @@ static void do_domainname(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_propagation(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(str_finish)
-    struct str words = {0};
+    _cleanup_(str_finish) struct str words = {0};
     words_add(&words, op->propagation.flags, words_propagation, " --make-");
     fprintf(shell->out, "mount --make-%s /\n", str_get(&words));
 }
@@ -220,16 +208,14 @@ static void do_propagation(struct shell *shell, const struct plan_op *op) {
 static void add_lower(struct shell *shell, struct plan_list lower, struct str *ret_text) {
     const char *s = TEXT(lower.at);
     for (uint32_t i = 0; i < lower.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep)
-        char *path = quote(s);
+        _cleanup_(freep) char *path = quote(s);
         if (i) str_add_char(ret_text, ':');
         str_add(ret_text, str_eq(s, shell->image) ? "\"$dir\"/image" : path);
     }
 }
 
 static void do_root_overlay(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(str_finish)
-    struct str lower = {0};
+    _cleanup_(str_finish) struct str lower = {0};
     add_lower(shell, op->overlay.lower, &lower);
     if (!op->overlay.upper && op->overlay.lower.count == 1) {
         fprintf(shell->out, "mount -o bind,ro %s \"$root\"\n", str_get(&lower));
@@ -237,23 +223,20 @@ static void do_root_overlay(struct shell *shell, const struct plan_op *op) {
     }
     fprintf(shell->out, "mount -t overlay overlay \\\n    -o lowerdir=%s", str_get(&lower));
     if (op->overlay.upper) fputs(",upperdir=\"$dir\"/upper,workdir=\"$dir\"/work", shell->out);
-    _cleanup_(freep)
-    char *options = quote(TEXT(op->overlay.options));
+    _cleanup_(freep) char *options = quote(TEXT(op->overlay.options));
     if (op->overlay.options) fprintf(shell->out, ",%s", options);
     fputs(" \"$root\"\n", shell->out);
 }
 
 static void do_root_bind(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *path = quote(TEXT(op->root.path));
+    _cleanup_(freep) char *path = quote(TEXT(op->root.path));
     fprintf(shell->out, "mount --rbind %s \"$root\"\n", path);
 }
 
 // The files that hoy makes for a container (hosts, resolv.conf) are not there when the script runs: they are
 // in the script. Yields the words for the file's name.
 static char *embed(struct shell *shell, const char *source) {
-    _cleanup_(str_finish)
-    struct str part = {0}, text = {0}, name = {0};
+    _cleanup_(str_finish) struct str part = {0}, text = {0}, name = {0};
     const char *id = TEXT(shell->block->id);
     str_printf(&part, "/containers/%s/", id);
     if (!*id || !strstr(source, str_get(&part)) || file_read_at(AT_FDCWD, source, EMBED_MAX, &text) ||
@@ -267,19 +250,16 @@ static char *embed(struct shell *shell, const char *source) {
 
 static void print_options(struct shell *shell, const struct plan_op *op, const char *first,
                           const char *data) {
-    _cleanup_(str_finish)
-    struct str options = {0};
+    _cleanup_(str_finish) struct str options = {0};
     words_add(&options, op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC), words_mount_flags, ",");
     if (*data) str_printf(&options, "%s%s", options.len ? "," : "", data);
     if (!options.len && !*first) return;
-    _cleanup_(freep)
-    char *quoted = quote(str_get(&options));
+    _cleanup_(freep) char *quoted = quote(str_get(&options));
     fprintf(shell->out, " -o %s%s%s", first, *first && options.len ? "," : "", options.len ? quoted : "");
 }
 
 static void print_bind(struct shell *shell, const struct plan_op *op, const char *target) {
-    _cleanup_(freep)
-    char *source = embed(shell, TEXT(op->mount.source));
+    _cleanup_(freep) char *source = embed(shell, TEXT(op->mount.source));
     if (!(op->mount.options & PLAN_MOUNT_NO_CREATE))
         fprintf(shell->out, "mount_point %s %s\n", target, source);
     fputs("mount", shell->out);
@@ -290,8 +270,7 @@ static void print_bind(struct shell *shell, const struct plan_op *op, const char
 }
 
 static void print_new_mount(struct shell *shell, const struct plan_op *op, const char *target) {
-    _cleanup_(freep)
-    char *source = quote(TEXT(op->mount.source)), *type = quote(TEXT(op->mount.type));
+    _cleanup_(freep) char *source = quote(TEXT(op->mount.source)), *type = quote(TEXT(op->mount.type));
     bool copy = op->mount.options & PLAN_MOUNT_COPY_UP;
     if (!(op->mount.options & PLAN_MOUNT_NO_CREATE)) fprintf(shell->out, "mkdir -p %s\n", target);
     if (copy) fprintf(shell->out, "cp -a %s/. \"$(mktemp -d \"$dir/copy.XXXXXX\")\"\n", target);
@@ -303,22 +282,19 @@ static void print_new_mount(struct shell *shell, const struct plan_op *op, const
 }
 
 static void do_mount(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *target = quote_inside(TEXT(op->mount.target));
+    _cleanup_(freep) char *target = quote_inside(TEXT(op->mount.target));
     if (op->mount.flags & MS_BIND)
         print_bind(shell, op, target);
     else
         print_new_mount(shell, op, target);
     if (!op->mount.propagation) return;
-    _cleanup_(str_finish)
-    struct str words = {0};
+    _cleanup_(str_finish) struct str words = {0};
     words_add(&words, op->mount.propagation, words_propagation, " --make-");
     fprintf(shell->out, "mount --make-%s %s\n", str_get(&words), target);
 }
 
 static void do_device(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *path = quote_inside(TEXT(op->device.path)), *source = quote(TEXT(op->device.path));
+    _cleanup_(freep) char *path = quote_inside(TEXT(op->device.path)), *source = quote(TEXT(op->device.path));
     if (op->device.bind) {
         fprintf(shell->out, "mount_point %s %s\nmount --bind %s %s\n", path, source, source, path);
         return;
@@ -334,8 +310,8 @@ static void do_device(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_symlink(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *path = quote_inside(TEXT(op->link_to.path)), *target = quote(TEXT(op->link_to.target));
+    _cleanup_(freep) char *path = quote_inside(TEXT(op->link_to.path)),
+                          *target = quote(TEXT(op->link_to.target));
     fprintf(shell->out, "ln -s %s %s\n", target, path);
 }
 
@@ -349,21 +325,18 @@ static void do_console(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_sysctl(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(str_finish)
-    struct str file = {0};
+    _cleanup_(str_finish) struct str file = {0};
     str_printf(&file, "/proc/sys/%s", TEXT(op->write.file));
     print_write(shell, TEXT(op->write.value), str_get(&file));
 }
 
 static void do_readonly_path(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *path = quote_inside(TEXT(op->path));
+    _cleanup_(freep) char *path = quote_inside(TEXT(op->path));
     fprintf(shell->out, "read_only %s\n", path);
 }
 
 static void do_mask_path(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep)
-    char *path = quote_inside(TEXT(op->path));
+    _cleanup_(freep) char *path = quote_inside(TEXT(op->path));
     fprintf(shell->out, "hide %s\n", path);
 }
 
@@ -419,8 +392,7 @@ static void print_ops(struct shell *shell, enum plan_side side, enum plan_op_typ
 // The frame
 
 static void print_start(struct shell *shell) {
-    _cleanup_(freep)
-    char *id = quote(TEXT(shell->block->id));
+    _cleanup_(freep) char *id = quote(TEXT(shell->block->id));
     fprintf(shell->out,
             "#!/bin/sh\n"
             "# A container by hand: what hoy does with system calls, with the tools of Debian 12. Run it as "
@@ -445,8 +417,7 @@ static void print_cleanup(struct shell *shell) {
         if (ops[i].type == PLAN_VETH_ADD)
             fputs("    ip netns delete \"$id\" 2> /dev/null # and the cable with it\n", shell->out);
         if (ops[i].type != PLAN_CGROUP_CREATE) continue;
-        _cleanup_(freep)
-        char *path = quote(TEXT(ops[i].path));
+        _cleanup_(freep) char *path = quote(TEXT(ops[i].path));
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);
     }
     if (shell->image) fputs("    umount -l \"$dir/image\" 2> /dev/null\n", shell->out);
@@ -488,8 +459,7 @@ static void print_joins(struct shell *shell) {
     for (uint32_t i = 0; i < shell->block->count; i++) {
         if (ops[i].type != PLAN_JOIN && ops[i].type != PLAN_JOIN_PID) continue;
         fputs("nsenter", shell->out);
-        _cleanup_(freep)
-        char *path = quote(TEXT(ops[i].join.path));
+        _cleanup_(freep) char *path = quote(TEXT(ops[i].join.path));
         for (const struct word *w = words_namespaces; w->bits; w++)
             if (ops[i].join.flags & w->bits) fprintf(shell->out, " --%s=%s", w->text, path);
         fputc(' ', shell->out);
@@ -500,8 +470,7 @@ static void print_child(struct shell *shell, const struct plan_op *clone) {
     const struct plan_op *unshare = find_op(shell, PLAN_UNSHARE);
     fputs("set -eu\n", shell->out);
     if (clone->clone.cgroup) {
-        _cleanup_(str_finish)
-        struct str file = {0};
+        _cleanup_(str_finish) struct str file = {0};
         str_printf(&file, "%s/cgroup.procs", TEXT(clone->clone.cgroup));
         fprintf(shell->out, "\n# Into the cgroup (hoy has the process born there). 0 is whoever writes.\n");
         print_write(shell, "0", str_get(&file));
@@ -568,12 +537,10 @@ static void print_user(struct shell *shell, const struct plan_op *op) {
     const char *name = op ? TEXT(op->user.name) : "";
     uint32_t uid = op ? op->user.uid : 0, gid = op ? op->user.gid : 0;
     size_t user = strcspn(name, ":");
-    _cleanup_(str_finish)
-    struct str first = {0}, second = {0};
+    _cleanup_(str_finish) struct str first = {0}, second = {0};
     str_add_n(&first, name, user);
     if (name[user]) str_add(&second, name + user + 1);
-    _cleanup_(freep)
-    char *u = *name ? quote(str_get(&first)) : NULL, *g = quote(str_get(&second));
+    _cleanup_(freep) char *u = *name ? quote(str_get(&first)) : NULL, *g = quote(str_get(&second));
     fputs("\n# Who it runs as, by the image's own files.\n", shell->out);
     if (*name)
         fprintf(shell->out, "user=%s group=%s groups=''\n", u, g);
@@ -594,8 +561,7 @@ static void print_user(struct shell *shell, const struct plan_op *op) {
           shell->out);
     const char *more = op ? TEXT(op->user.groups.at) : "";
     for (uint32_t i = 0; op && i < op->user.groups.count; i++, more += strlen(more) + 1) {
-        _cleanup_(freep)
-        char *quoted = quote(more);
+        _cleanup_(freep) char *quoted = quote(more);
         fprintf(shell->out, "groups=$groups,%s\n", quoted);
     }
     fputs("groups=$group$groups\n", shell->out);
@@ -647,8 +613,7 @@ static void print_seccomp(struct shell *shell) {
 
 static void print_caps(struct shell *shell) {
     const struct plan_op *bounding = find_op(shell, PLAN_BOUNDING_CAPS), *caps = find_op(shell, PLAN_CAPS);
-    _cleanup_(str_finish)
-    struct str all = {0}, inheritable = {0}, ambient = {0};
+    _cleanup_(str_finish) struct str all = {0}, inheritable = {0}, ambient = {0};
     if (bounding) words_add_caps(&all, bounding->caps.bounding, ",+", "");
     if (caps) words_add_caps(&inheritable, caps->caps.inheritable, ",+", "");
     if (caps) words_add_caps(&ambient, caps->caps.ambient, ",+", "");
@@ -659,15 +624,13 @@ static void print_caps(struct shell *shell) {
 
 static void print_exec(struct shell *shell) {
     const struct plan_op *exec = find_op(shell, PLAN_EXEC), *workdir = find_op(shell, PLAN_WORKDIR);
-    _cleanup_(freep)
-    char *cwd = quote(workdir ? TEXT(workdir->workdir.path) : "/");
+    _cleanup_(freep) char *cwd = quote(workdir ? TEXT(workdir->workdir.path) : "/");
     fprintf(shell->out, "    $run ./env -i --chdir=%s", cwd);
     if (!exec) return;
     bool home = false;
     const char *s = TEXT(exec->exec.env.at);
     for (uint32_t i = 0; i < exec->exec.env.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep)
-        char *quoted = quote(s);
+        _cleanup_(freep) char *quoted = quote(s);
         home = home || str_has_prefix(s, "HOME=");
         if (strchr(s, '=')) fprintf(shell->out, " \\\n    %s", quoted);
     }
@@ -675,8 +638,7 @@ static void print_exec(struct shell *shell) {
     fputs(" \\\n   ", shell->out);
     s = TEXT(exec->exec.argv.at);
     for (uint32_t i = 0; i < exec->exec.argv.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep)
-        char *quoted = quote(s);
+        _cleanup_(freep) char *quoted = quote(s);
         fprintf(shell->out, " %s", quoted);
     }
     fputc('\n', shell->out);
@@ -688,8 +650,7 @@ static void print_end(struct shell *shell) {
     print_tools(shell);
     print_seccomp(shell);
     if (workdir && workdir->workdir.create) {
-        _cleanup_(freep)
-        char *path = quote_inside(TEXT(workdir->workdir.path));
+        _cleanup_(freep) char *path = quote_inside(TEXT(workdir->workdir.path));
         fprintf(shell->out, "mkdir -p %s\n", path);
     }
     print_rlimits(shell);

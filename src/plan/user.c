@@ -42,8 +42,7 @@ static int parse_id(const char *s, uint32_t *ret_id) {
 
 // Calls each(fields, data) for every line with that many fields, until it returns true.
 static int each_line(const char *path, int wanted, bool (*each)(char **fields, void *data), void *data) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     int r = file_read_at(AT_FDCWD, path, FILE_MAX, &text);
     if (r == -ENOENT || r == -ENOTDIR) return 0;
     if (r) return r;

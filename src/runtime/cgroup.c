@@ -97,8 +97,7 @@ static int check_path(const char *path, struct err *err) {
 
 static uint32_t enabled_in(const char *folder) {
     char path[1200];
-    _cleanup_(str_finish)
-    struct str words = {0};
+    _cleanup_(str_finish) struct str words = {0};
     snprintf(path, sizeof path, "%s/cgroup.subtree_control", folder);
     return file_read_at(AT_FDCWD, path, 4096, &words) < 0 ? 0 : cgroup_controllers_of(str_get(&words));
 }
@@ -107,8 +106,7 @@ static uint32_t enabled_in(const char *folder) {
 // is the one without a type.
 static bool is_inhabited(const char *folder) {
     char path[1200];
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     snprintf(path, sizeof path, "%s/cgroup.type", folder);
     if (access(path, F_OK) < 0) return false;
     snprintf(path, sizeof path, "%s/cgroup.procs", folder);
@@ -116,8 +114,7 @@ static bool is_inhabited(const char *folder) {
 }
 
 static int hand_down(const struct cgroup_plan *c, const char *folder, uint32_t missing, uint32_t needed) {
-    _cleanup_(str_finish)
-    struct str words = {0};
+    _cleanup_(str_finish) struct str words = {0};
     for (uint32_t bit = 1; bit && bit <= missing; bit <<= 1) {
         if (missing & bit)
             str_printf(&words, "%s+%s", words.len ? " " : "", cgroup_controller_name(bit, true));
@@ -234,8 +231,7 @@ int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct a
 }
 
 int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct plan *plan, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct cgroup_plan c = {.spec = spec, .plan = plan, .arena = &arena, .err = err};
     return prepare(&c, path) < 0 ? -1 : cgroup_plan_child(&c);
 }

@@ -417,8 +417,7 @@ static void set_head(struct compiler *c, const struct spec_process *process, int
     head->id = plan_string(c->plan, c->options->id);
     head->stdio = process->terminal ? PLAN_STDIO_TERMINAL : PLAN_STDIO_PIPES;
     head->is_exec = (uint8_t)exec;
-    _cleanup_(str_finish)
-    struct str boot = {0};
+    _cleanup_(str_finish) struct str boot = {0};
     if (!file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", sizeof head->boot_id - 1, &boot))
         snprintf(head->boot_id, sizeof head->boot_id, "%.36s", str_get(&boot));
 }

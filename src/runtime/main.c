@@ -65,15 +65,12 @@ static int check_id(const char *id, struct err *err) {
 }
 
 static int read_bundle(const char *bundle, struct arena *arena, struct spec *spec, struct err *err) {
-    _cleanup_(fd_closep)
-    int dir = fd_open_at(AT_FDCWD, bundle, O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, bundle, O_RDONLY | O_DIRECTORY, 0);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open the bundle %s", bundle);
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     int r = file_read_at(dir, "config.json", CONFIG_MAX, &text);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot read %s/config.json", bundle);
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (json_parse(str_get(&text), text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s/config.json is no JSON", bundle);
     if (spec_parse(arena, json, spec, err)) return err_wrap(err, "%s/config.json", bundle);
@@ -94,8 +91,7 @@ static int read_bundle(const char *bundle, struct arena *arena, struct spec *spe
 static int claim(const struct command *command, int *ret_dir, struct err *err) {
     int r = dir_make_all_at(AT_FDCWD, command->root, 0711);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make %s", command->root);
-    _cleanup_(fd_closep)
-    int root = fd_open_at(AT_FDCWD, command->root, O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int root = fd_open_at(AT_FDCWD, command->root, O_RDONLY | O_DIRECTORY, 0);
     if (root < 0) return err_set(err, ERR_SYSTEM, -root, "cannot open %s", command->root);
     if (mkdirat(root, command->id, 0700)) {
         if (errno == EEXIST)
@@ -134,16 +130,14 @@ static int follow(const struct command *command, const struct spec *spec, int so
 static int start(const struct command *command, const struct spec *spec, int dir, const struct plan *plan,
                  int *ret_status, struct err *err) {
     struct plan_block *block;
-    _cleanup_(fd_closep)
-    int plan_fd = -1;
+    _cleanup_(fd_closep) int plan_fd = -1;
     int ends[2];
     int r = plan_save(plan, dir, "plan", &plan_fd, &block);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot write %s/%s/plan", command->root, command->id);
     plan_unmap(block);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "cannot make a socket");
-    _cleanup_(fd_closep)
-    int socket = ends[0];
+    _cleanup_(fd_closep) int socket = ends[0];
     const struct runtime_shim shim = {.plan = plan_fd,
                                       .client = ends[1],
                                       .listen = -1,
@@ -161,8 +155,7 @@ static int start(const struct command *command, const struct spec *spec, int dir
 static int run(const struct command *command, struct arena *arena, int *ret_status, struct err *err) {
     struct spec spec;
     struct plan plan;
-    _cleanup_(fd_closep)
-    int dir = -1;
+    _cleanup_(fd_closep) int dir = -1;
     if (check_id(command->id, err) || read_bundle(command->bundle, arena, &spec, err)) return -1;
     const struct runtime_options options = {.id = command->id,
                                             .cgroup = arena_printf(arena, "/%s", command->id)};

@@ -7,7 +7,8 @@
 
 struct runtime_options {
     const char *id;
-    const char *cgroup;        // path below each hierarchy's root when the spec has none: "/hoy/<id>"
+    const char *cgroup; // path below each hierarchy's root when the spec has none: "/hoy-<id>": right below,
+                        // so that nothing stays behind
     const char *seccomp_cache; // a directory for compiled filters, or NULL
     const char *attach;        // an existing host directory where the root file system is attached
     bool init;                 // --init: the shim's own init as pid 1

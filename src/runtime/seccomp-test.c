@@ -88,8 +88,7 @@ static const uint64_t arguments[] = {0,  1,      8,      37,         38,        
 static void compare(const struct spec_seccomp *seccomp, const struct seccomp_program *program, uint32_t arch,
                     int first, int last) {
     for (int number = first; number < last; number++) {
-        _cleanup_(freep)
-        char *name = seccomp_syscall_resolve_num_arch(arch, number);
+        _cleanup_(freep) char *name = seccomp_syscall_resolve_num_arch(arch, number);
         if (!name || strcmp(name, "socketcall") == 0 || strcmp(name, "ipc") == 0) continue;
         for (size_t i = 0; i < ARRAY_SIZE(arguments); i++) {
             struct seccomp_data data = {.nr = number,
@@ -108,10 +107,8 @@ static void test_default_answers(void **state) {
     (void)state;
     static const cap_mask masks[] = {DOCKER_CAPS, ALL_CAPS, 0, UINT64_C(1) << 21};
     for (size_t i = 0; i < ARRAY_SIZE(masks); i++) {
-        _cleanup_(arena_finish)
-        struct arena arena = ARENA_INIT;
-        _cleanup_(freep)
-        struct seccomp_program *program = NULL;
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+        _cleanup_(freep) struct seccomp_program *program = NULL;
         struct spec_seccomp *seccomp = seccomp_default(&arena, masks[i]);
         struct err err = {0};
         if (seccomp_compile(seccomp, &program, &err) < 0) fail_msg("%s", err.text);
@@ -127,10 +124,8 @@ static void test_default_answers(void **state) {
 
 static void test_newer_calls(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(freep)
-    struct seccomp_program *program = NULL;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(freep) struct seccomp_program *program = NULL;
     struct err err = {0};
     assert_int_equal(seccomp_compile(seccomp_default(&arena, DOCKER_CAPS), &program, &err), 0);
     struct seccomp_data data = {.nr = 452, .arch = seccomp_arch_native()}; // fchmodat2
@@ -144,8 +139,7 @@ static void test_newer_calls(void **state) {
 }
 
 static int parse(struct arena *arena, const char *text, struct spec_seccomp **ret, struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     assert_int_equal(json_parse(text, strlen(text), &json), 0);
     return seccomp_profile_parse(arena, json, DOCKER_CAPS, ret, err);
 }
@@ -153,12 +147,9 @@ static int parse(struct arena *arena, const char *text, struct spec_seccomp **re
 // The file that the table was made from gives the same program as the table.
 static void test_profile_file(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(str_finish)
-    struct str text = {0};
-    _cleanup_(freep)
-    struct seccomp_program *from_file = NULL, *from_table = NULL;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(freep) struct seccomp_program *from_file = NULL, *from_table = NULL;
     struct spec_seccomp *seccomp;
     struct err err = {0};
     assert_int_equal(file_read_at(AT_FDCWD, PROFILE, 1 << 20, &text), 0);
@@ -189,8 +180,7 @@ static const struct {
 static void test_bad_profiles(void **state) {
     (void)state;
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        _cleanup_(arena_finish)
-        struct arena arena = ARENA_INIT;
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
         struct spec_seccomp *seccomp;
         struct err err = {0};
         assert_int_equal(parse(&arena, bad[i].text, &seccomp, &err), -1);
@@ -201,10 +191,8 @@ static void test_bad_profiles(void **state) {
 // A list of what is denied, with a call that libseccomp does not know, a repeated argument, an unknown name.
 static void test_deny_list(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(freep)
-    struct seccomp_program *program = NULL;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(freep) struct seccomp_program *program = NULL;
     struct spec_seccomp *seccomp;
     struct err err = {0};
     static const char text[] =
@@ -248,8 +236,7 @@ static void only_file(const char *dir, char *ret_path, size_t size) {
 
 static void test_cache(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     char top[] = "/tmp/hoy-seccomp-XXXXXX", dir[64], path[256];
     assert_non_null(mkdtemp(top));
     snprintf(dir, sizeof dir, "%s/cache", top);
@@ -299,10 +286,8 @@ static void test_cache(void **state) {
 
 static void test_kernel_takes_it(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(freep)
-    struct seccomp_program *program = NULL;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(freep) struct seccomp_program *program = NULL;
     struct err err = {0};
     int status;
     assert_int_equal(seccomp_compile(seccomp_default(&arena, DOCKER_CAPS), &program, &err), 0);

@@ -46,8 +46,7 @@ static uint64_t head_sum(const struct head *head, const void *program) {
 
 // The rules as text: all that has an influence on the program.
 static void digest_rules(const struct spec_seccomp *seccomp, char digest[static DIGEST_SIZE]) {
-    _cleanup_(json_writer_finish)
-    struct json_writer writer = {0};
+    _cleanup_(json_writer_finish) struct json_writer writer = {0};
     json_begin_object(&writer, NULL);
     spec_seccomp_write(seccomp, &writer);
     json_end_object(&writer);
@@ -82,8 +81,7 @@ static int cache_read(const char *cache_dir, const char *key, struct plan *plan,
     const struct head *head = (void *)bytes;
     const struct seccomp_program *program = (void *)(head + 1);
     snprintf(path, sizeof path, "%s/%s", cache_dir, key);
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) return fd;
     ssize_t size = read(fd, bytes, sizeof bytes);
     if (size <= 0 || !is_sound(head, program, (size_t)size, key)) return -EBADMSG;
@@ -93,22 +91,19 @@ static int cache_read(const char *cache_dir, const char *key, struct plan *plan,
 
 static void cache_write(const char *cache_dir, const char *key, const struct seccomp_program *program) {
     struct head head = {.magic = MAGIC, .size = (uint32_t)seccomp_program_size(program->count)};
-    _cleanup_(str_finish)
-    struct str bytes = {0};
+    _cleanup_(str_finish) struct str bytes = {0};
     memcpy(head.key, key, KEY_SIZE);
     head.sum = head_sum(&head, program);
     str_add_n(&bytes, &head, sizeof head);
     str_add_n(&bytes, program, head.size);
     (void)dir_make_all_at(AT_FDCWD, cache_dir, 0700);
-    _cleanup_(fd_closep)
-    int dir = fd_open_at(AT_FDCWD, cache_dir, O_PATH | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, cache_dir, O_PATH | O_DIRECTORY, 0);
     if (dir >= 0) (void)file_replace_at(dir, key, bytes.data, bytes.len, 0600, false);
 }
 
 int runtime_seccomp(const struct spec_seccomp *seccomp, const char *cache_dir, struct plan *plan,
                     struct plan_blob *ret_program, struct err *err) {
-    _cleanup_(freep)
-    struct seccomp_program *program = NULL;
+    _cleanup_(freep) struct seccomp_program *program = NULL;
     char key[KEY_SIZE];
     if (cache_dir) {
         make_key(seccomp, key);

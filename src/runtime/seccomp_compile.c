@@ -252,8 +252,7 @@ static int build(struct compiler *c) {
 }
 
 static int export_program(struct compiler *c, uint32_t flags, struct seccomp_program **ret_program) {
-    _cleanup_(fd_closep)
-    int fd = memfd_create("seccomp", MFD_CLOEXEC);
+    _cleanup_(fd_closep) int fd = memfd_create("seccomp", MFD_CLOEXEC);
     int r = fd < 0 ? -errno : seccomp_export_bpf(c->context, fd);
     off_t size = r < 0 ? 0 : lseek(fd, 0, SEEK_CUR);
     if (r < 0) return err_set(c->err, ERR_SYSTEM, -r, "compiling linux.seccomp");
@@ -261,8 +260,7 @@ static int export_program(struct compiler *c, uint32_t flags, struct seccomp_pro
     if (count > BPF_MAXINSNS)
         return err_set(c->err, ERR_INVALID, 0, "linux.seccomp makes a program of %zu instructions; %d may be",
                        count, BPF_MAXINSNS);
-    _cleanup_(freep)
-    struct seccomp_program *program = xmalloc(seccomp_program_size(count));
+    _cleanup_(freep) struct seccomp_program *program = xmalloc(seccomp_program_size(count));
     program->flags = flags;
     program->count = (uint32_t)count;
     memcpy(program->instructions, c->prologue, own * sizeof *c->prologue);
@@ -279,8 +277,7 @@ int seccomp_compile(const struct spec_seccomp *seccomp, struct seccomp_program *
     if (action_of(&c, seccomp->default_action, seccomp->default_errno_ret, &c.default_action) < 0 ||
         flags_of(&c, &flags) < 0)
         return -1;
-    _cleanup_(context_release)
-    scmp_filter_ctx context = seccomp_init(c.default_action);
+    _cleanup_(context_release) scmp_filter_ctx context = seccomp_init(c.default_action);
     if (!context)
         return err_set(err, ERR_INVALID, 0, "linux.seccomp: libseccomp does not take the default action");
     c.context = context;

@@ -27,8 +27,7 @@ extern const char shim_program[], shim_program_end[];
 static int make_program(void) {
     int memfd = memfd_create("hoy-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
     if (memfd < 0 && errno == EINVAL) memfd = memfd_create("hoy-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    _cleanup_(fd_closep)
-    int fd = memfd < 0 ? -errno : memfd;
+    _cleanup_(fd_closep) int fd = memfd < 0 ? -errno : memfd;
     if (fd < 0) return fd;
     int r = fd_write_all(fd, shim_program, (size_t)(shim_program_end - shim_program));
     if (r) return r;
@@ -68,8 +67,7 @@ static _Noreturn void execute(int program, const struct runtime_shim *shim) {
 }
 
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err) {
-    _cleanup_(fd_closep)
-    int program = make_program();
+    _cleanup_(fd_closep) int program = make_program();
     if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
     pid_t pid = fork();
     if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start a shim");
