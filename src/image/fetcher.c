@@ -70,6 +70,9 @@ static int program_spawn(struct fetcher *fetcher, const char *path, const char *
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     posix_spawnattr_setsigmask(&attributes, &none);
+    // Not the terminal: what the worker has to say, it says through the channel.
+    for (int fd = 0; fd < FIRST_FD; fd++)
+        posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     for (int i = 0; i < 3 && given[i] >= 0; i++) {
         fds[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 16);
         posix_spawn_file_actions_adddup2(&actions, fds[i], FIRST_FD + i);

@@ -26,14 +26,10 @@ static int find(struct arena *arena, const char *domain, struct credentials *ret
 static void test_credentials(void **state) {
     (void)state;
     static const char *const rows[][4] = {
-        {"docker.io",       "hub",  "pw",    NULL     },
-        {"localhost:5000",  "user", "pa:ss", NULL     },
-        {"gcr.io",          "u",    "p",     NULL     },
-        {"token.io",        "u",    NULL,    "refresh"},
-        {"localhost",       NULL,   NULL,    NULL     },
-        {"localhost:50000", NULL,   NULL,    NULL     },
-        {"evil-gcr.io",     NULL,   NULL,    NULL     },
-        {"gcr.io.evil",     NULL,   NULL,    NULL     },
+        {"docker.io", "hub", "pw", NULL},  {"localhost:5000", "user", "pa:ss", NULL},
+        {"gcr.io", "u", "p", NULL},        {"token.io", "u", NULL, "refresh"},
+        {"localhost", NULL, NULL, NULL},   {"localhost:50000", NULL, NULL, NULL},
+        {"evil-gcr.io", NULL, NULL, NULL}, {"gcr.io.evil", NULL, NULL, NULL},
     };
     _cleanup_(arena_finish)
     struct arena arena = ARENA_INIT;

@@ -236,8 +236,8 @@ static int refuse_status(const struct registry *registry, const struct ask *ask,
         if (str_has_prefix(ask->path, "manifests/"))
             return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s%s", registry->name, colon,
                            message);
-        return err_set(err, ERR_NOT_FOUND, 0, "%s does not have %s (404 not found)%s%s", registry->host,
-                       ask->path, colon, message);
+        return err_set(err, ERR_NOT_FOUND, 0, "%s does not have it: %s is not found (404)%s%s",
+                       registry->host, ask->path, colon, message);
     case 429:
         return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s%s",
                        registry->host, colon, message);
@@ -281,13 +281,11 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
                       const char *tag_or_digest, struct str *ret_text, const char **ret_type,
                       const char **ret_digest, struct err *err) {
     struct document document = {ret_text, IMAGE_DOCUMENT_MAX, registry->host};
-    struct ask ask = {
-        .path = arena_printf(arena, "manifests/%s", tag_or_digest),
-        .request = {.accept = MANIFEST_ACCEPT,
-                    .timeout_s = DOCUMENT_SECONDS,
-                    .body = document_add,
-                    .data = &document}
-    };
+    struct ask ask = {.path = arena_printf(arena, "manifests/%s", tag_or_digest),
+                      .request = {.accept = MANIFEST_ACCEPT,
+                                  .timeout_s = DOCUMENT_SECONDS,
+                                  .body = document_add,
+                                  .data = &document}};
     struct http_response response;
     int r, try = 1;
     do ret_text->len = 0;
@@ -315,7 +313,6 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
 struct download {
     const struct registry *registry;
     const struct registry_sink *sink;
-    const char *digest;
     uint64_t received, size;
     bool final; // the error is ours or can't be helped: no other try
 };
@@ -325,8 +322,8 @@ static int download_add(const void *bytes, size_t size, void *data, struct err *
     if (size > d->size - d->received) {
         d->final = true;
         return err_set(err, ERR_UNAVAILABLE, 0,
-                       "%s sends more than the %llu bytes that the manifest gives %.19s", d->registry->host,
-                       (unsigned long long)d->size, d->digest);
+                       "%s sends more than the %llu bytes that the manifest gives it", d->registry->host,
+                       (unsigned long long)d->size);
     }
     d->received += size;
     d->final = d->sink->body(bytes, size, d->sink->data, err);
@@ -335,21 +332,18 @@ static int download_add(const void *bytes, size_t size, void *data, struct err *
 
 static int blob_too_short(const struct download *d, const struct http_response *response, struct err *err) {
     if (response->html)
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with a web page (HTML) for %.19s",
-                       d->registry->host, d->digest);
-    return err_set(err, ERR_UNAVAILABLE, 0,
-                   "%s sends only %llu of the %llu bytes that the manifest gives %.19s", d->registry->host,
-                   (unsigned long long)d->received, (unsigned long long)d->size, d->digest);
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with a web page (HTML)", d->registry->host);
+    return err_set(err, ERR_UNAVAILABLE, 0, "%s sends only %llu of the %llu bytes that the manifest gives it",
+                   d->registry->host, (unsigned long long)d->received, (unsigned long long)d->size);
 }
 
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err) {
     _cleanup_(arena_finish)
     struct arena arena = ARENA_INIT;
-    struct download d = {registry, sink, digest, .size = size};
-    struct ask ask = {
-        .path = arena_printf(&arena, "blobs/%s", digest), .request = {.body = download_add, .data = &d}
-    };
+    struct download d = {registry, sink, .size = size};
+    struct ask ask = {.path = arena_printf(&arena, "blobs/%s", digest),
+                      .request = {.body = download_add, .data = &d}};
     struct http_response response;
     int total = 0, try = 0;
     for (;;) {

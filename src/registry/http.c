@@ -198,21 +198,21 @@ static const struct failure {
     int tries;
     const char *words; // %s: the host
 } failures[] = {
-    {CURLE_COULDNT_RESOLVE_HOST,     2, "can't find the address of %s"                               },
-    {CURLE_COULDNT_RESOLVE_PROXY,    2, "can't find the address of the proxy on the way to %s"       },
-    {CURLE_COULDNT_CONNECT,          2, "can't connect to %s"                                        },
-    {CURLE_OPERATION_TIMEDOUT,       2, "%s does not answer, or too slowly"                          },
-    {CURLE_PARTIAL_FILE,             5, "%s closed the connection before all of the answer was there"},
-    {CURLE_GOT_NOTHING,              3, "%s closed the connection without an answer"                 },
-    {CURLE_RECV_ERROR,               5, "the connection to %s broke"                                 },
-    {CURLE_SEND_ERROR,               5, "the connection to %s broke"                                 },
-    {CURLE_PEER_FAILED_VERIFICATION, 1, "the TLS certificate of %s can't be trusted"                 },
-    {CURLE_SSL_CACERT_BADFILE,       1, "can't read the trusted certificates to check %s with"       },
-    {CURLE_SSL_CONNECT_ERROR,        2, "no TLS connection with %s"                                  },
-    {CURLE_WEIRD_SERVER_REPLY,       1, "%s does not speak HTTP"                                     },
-    {CURLE_UNSUPPORTED_PROTOCOL,     1, "%s does not speak HTTP as a registry does"                  },
-    {CURLE_URL_MALFORMAT,            1, "%s is no address of a registry"                             },
-    {CURLE_ABORTED_BY_CALLBACK,      1, "the exchange with %s was called off"                        },
+    {CURLE_COULDNT_RESOLVE_HOST, 2, "can't find the address of %s"},
+    {CURLE_COULDNT_RESOLVE_PROXY, 2, "can't find the address of the proxy on the way to %s"},
+    {CURLE_COULDNT_CONNECT, 2, "can't connect to %s"},
+    {CURLE_OPERATION_TIMEDOUT, 2, "%s does not answer, or too slowly"},
+    {CURLE_PARTIAL_FILE, 5, "%s closed the connection before all of the answer was there"},
+    {CURLE_GOT_NOTHING, 3, "%s closed the connection without an answer"},
+    {CURLE_RECV_ERROR, 5, "the connection to %s broke"},
+    {CURLE_SEND_ERROR, 5, "the connection to %s broke"},
+    {CURLE_PEER_FAILED_VERIFICATION, 1, "the TLS certificate of %s can't be trusted"},
+    {CURLE_SSL_CACERT_BADFILE, 1, "can't read the trusted certificates to check %s with"},
+    {CURLE_SSL_CONNECT_ERROR, 2, "no TLS connection with %s"},
+    {CURLE_WEIRD_SERVER_REPLY, 1, "%s does not speak HTTP"},
+    {CURLE_UNSUPPORTED_PROTOCOL, 1, "%s does not speak HTTP as a registry does"},
+    {CURLE_URL_MALFORMAT, 1, "%s is no address of a registry"},
+    {CURLE_ABORTED_BY_CALLBACK, 1, "the exchange with %s was called off"},
 };
 
 static int failure_explain(struct hop *hop, CURLcode code, int *ret_tries) {
@@ -220,7 +220,8 @@ static int failure_explain(struct hop *hop, CURLcode code, int *ret_tries) {
     const struct failure *f = &other;
     for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
         if (failures[i].code == code) f = &failures[i];
-    *ret_tries = f->tries;
+    // What came to a halt in the middle is hardly better a moment later, and each try costs the whole wait.
+    *ret_tries = code == CURLE_OPERATION_TIMEDOUT && hop->started ? 1 : f->tries;
     long os = 0;
     curl_easy_getinfo(hop->http->curl, CURLINFO_OS_ERRNO, &os);
     char words[256];
