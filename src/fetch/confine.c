@@ -67,8 +67,7 @@ static int landlock_allow(int ruleset, int fd, uint64_t access) {
 
 static void landlock_allow_path(int ruleset, const char *path) {
     struct stat st;
-    _cleanup_(fd_closep)
-    int fd = path ? fd_open_at(AT_FDCWD, path, O_PATH, 0) : -1;
+    _cleanup_(fd_closep) int fd = path ? fd_open_at(AT_FDCWD, path, O_PATH, 0) : -1;
     if (fd < 0 || fstat(fd, &st)) return; // it is not there: nothing to read
     landlock_allow(ruleset, fd,
                    LANDLOCK_ACCESS_FS_READ_FILE | (S_ISDIR(st.st_mode) ? LANDLOCK_ACCESS_FS_READ_DIR : 0));
@@ -106,8 +105,7 @@ static int landlock_confine(int staging, bool network, struct err *err) {
     if (abi >= 4) attributes.net = NET_BIND_TCP;
     if (abi >= 6) attributes.scoped = SCOPE_ABSTRACT_AND_SIGNALS;
     size_t size = abi >= 6 ? sizeof attributes : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
-    _cleanup_(fd_closep)
-    int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
+    _cleanup_(fd_closep) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
     if (ruleset < 0) return err_set(err, ERR_SYSTEM, errno, "can't make a Landlock ruleset");
     uint64_t staged = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                       LANDLOCK_ACCESS_FS_MAKE_REG | (abi >= 3 ? FS_TRUNCATE : 0);
@@ -127,8 +125,7 @@ static int landlock_confine(int staging, bool network, struct err *err) {
 
 // "hoy-fetch:x:998:998:…" of /etc/passwd, read as it stands: asking libc for it would load modules, as root.
 static void user_find(uid_t *uid, gid_t *gid) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     if (file_read_at(AT_FDCWD, "/etc/passwd", 1 << 20, &text) || !text.len) return;
     for (char *rest = text.data, *line; (line = strsep(&rest, "\n"));) {
         uint32_t numbers[2];
@@ -289,8 +286,7 @@ static int allow_with_arguments(scmp_filter_ctx filter) {
 }
 
 static int seccomp_confine(bool network, struct err *err) {
-    _cleanup_(filter_releasep)
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    _cleanup_(filter_releasep) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int r = filter ? 0 : -ENOMEM;
     for (size_t i = 0; !r && i < ARRAY_SIZE(calls); i++)
         if (calls[i] >= 0)

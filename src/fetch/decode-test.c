@@ -25,10 +25,8 @@ static void make(const char *command, struct str *ret) {
 
 static int decode(enum layer_compression compression, const struct str *input, size_t in_piece,
                   size_t out_piece, struct str *ret, struct err *err) {
-    _cleanup_(decoder_freep)
-    struct decoder *d = NULL;
-    _cleanup_(freep)
-    unsigned char *buffer = xmalloc(out_piece);
+    _cleanup_(decoder_freep) struct decoder *d = NULL;
+    _cleanup_(freep) unsigned char *buffer = xmalloc(out_piece);
     assert_int_equal(decoder_new(compression, &d, err), 0);
     for (size_t at = 0; at < input->len; at += in_piece) {
         const unsigned char *in = (const unsigned char *)input->data + at;
@@ -60,13 +58,11 @@ static void test_good(void **state) {
     (void)state;
     static const size_t pieces[][2] = {{1 << 20, 1 << 20}, {1, 4096}, {70000, 13}, {4096, 1 << 16}};
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        _cleanup_(str_finish)
-        struct str input = {0}, plain = {0};
+        _cleanup_(str_finish) struct str input = {0}, plain = {0};
         make(rows[i].command, &input);
         make("cat", &plain);
         for (size_t j = 0; j < ARRAY_SIZE(pieces); j++) {
-            _cleanup_(str_finish)
-            struct str output = {0};
+            _cleanup_(str_finish) struct str output = {0};
             struct err err = {0};
             if (decode(rows[i].compression, &input, pieces[j][0], pieces[j][1], &output, &err))
                 fail_msg("%s: %s", rows[i].command, err.text);
@@ -81,8 +77,7 @@ static void test_good(void **state) {
 static void test_cut_and_corrupt(void **state) {
     (void)state;
     for (size_t i = 1; i < ARRAY_SIZE(rows); i++) {
-        _cleanup_(str_finish)
-        struct str input = {0}, output = {0};
+        _cleanup_(str_finish) struct str input = {0}, output = {0};
         struct err err = {0};
         if (strstr(rows[i].command, "/dev/zero")) continue;
         make(rows[i].command, &input);
@@ -99,8 +94,7 @@ static void test_cut_and_corrupt(void **state) {
 
 static void test_garbage(void **state) {
     (void)state;
-    _cleanup_(str_finish)
-    struct str input = {0}, output = {0};
+    _cleanup_(str_finish) struct str input = {0}, output = {0};
     struct err err;
     make("(gzip -c; echo; echo x)", &input);
     assert_int_equal(decode(LAYER_GZIP, &input, 4096, 4096, &output, &err), -1);

@@ -11,8 +11,7 @@
 static int layer_complete(struct worker *worker, struct layer *layer, struct err *err) {
     if (layer->tree.root) return 0;
     char name[LAYER_NAME_SIZE];
-    _cleanup_(fd_closep)
-    int own = -1;
+    _cleanup_(fd_closep) int own = -1;
     if (layer->have_fd < 0)
         own = fd_open_at(worker->staging, layer_name(layer->diff_id, name), O_RDONLY | O_NOFOLLOW, 0);
     if (layer->have_fd < 0 && own < 0) return err_set(err, ERR_SYSTEM, -own, "can't read %s", name);
@@ -20,8 +19,7 @@ static int layer_complete(struct worker *worker, struct layer *layer, struct err
 }
 
 int layers_index(struct worker *worker, struct layers *layers, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct tree *trees = arena_array(&arena, struct tree, layers->count + 1), merged = {0};
     uint64_t *blocks = arena_array(&arena, uint64_t, layers->count + 1);
     for (size_t i = 0; i < layers->count; i++) {
@@ -32,8 +30,8 @@ int layers_index(struct worker *worker, struct layers *layers, struct err *err) 
         blocks[i] = (layer->size + DEVICE_BLOCK - 1) / DEVICE_BLOCK;
     }
     if (tree_merge(trees, layers->count, &merged, err)) return -1;
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(worker->staging, STAGED_EROFS, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(worker->staging, STAGED_EROFS, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "can't make the image's index");
     return erofs_write(&merged, blocks, layers->count, fd, err); // the tree ends with the process
 }

@@ -65,8 +65,7 @@ static void report_progress(struct stream *s) {
     uint64_t now = clock_monotonic_ns();
     if (now - s->progress_ns < PROGRESS_NS) return;
     s->progress_ns = now;
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", "progress");
     json_put_u64(&w, "layer", s->layer->number);
@@ -259,13 +258,12 @@ static int stream_judge(const struct stream *s, int downloaded, struct err *err)
 
 int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
                 struct err *err) {
-    _cleanup_(stream_finish)
-    struct stream s = {.worker = worker,
-                       .layer = layer,
-                       .out = -1,
-                       .in = -1,
-                       .lock = PTHREAD_MUTEX_INITIALIZER,
-                       .grown = PTHREAD_COND_INITIALIZER};
+    _cleanup_(stream_finish) struct stream s = {.worker = worker,
+                                                .layer = layer,
+                                                .out = -1,
+                                                .in = -1,
+                                                .lock = PTHREAD_MUTEX_INITIALIZER,
+                                                .grown = PTHREAD_COND_INITIALIZER};
     void *(*const stages[])(void *) = {decode_main, hash_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
     if (stream_open(&s, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);

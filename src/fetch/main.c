@@ -47,10 +47,8 @@ static int begin(struct worker *worker, bool network) {
 static int run_pull(struct worker *worker) {
     begin(worker, true);
     struct err err = {0};
-    _cleanup_(fd_closep)
-    int none = -1;
-    _cleanup_(json_freep)
-    struct json *request = worker_receive(worker, &none);
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
     settings_read(worker, request);
     if (pull_run(worker, request, &err)) worker_fail(worker, &err);
     return 0;
@@ -59,10 +57,8 @@ static int run_pull(struct worker *worker) {
 static int run_import(struct worker *worker) {
     begin(worker, false);
     struct err err = {0};
-    _cleanup_(fd_closep)
-    int tar = -1;
-    _cleanup_(json_freep)
-    struct json *request = worker_receive(worker, &tar);
+    _cleanup_(fd_closep) int tar = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &tar);
     settings_read(worker, request);
     if (import_run(worker, tar, &err)) worker_fail(worker, &err);
     return 0;

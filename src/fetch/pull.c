@@ -68,8 +68,7 @@ static int no_platform(struct pull *pull, struct err *err) {
 
 static int manifest_get(struct pull *pull, const char *wanted, uint64_t size, const char *file,
                         const char **ret_digest, struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     const char *type;
     if (registry_manifest(&pull->registry, pull->http, &pull->arena, wanted, &text, &type, ret_digest, err))
         return -1;
@@ -108,8 +107,7 @@ static bool platform_fits(const struct pull *pull) {
 
 static int config_get(struct pull *pull, struct err *err) {
     const struct descriptor *d = &pull->manifest.config;
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     const struct registry_sink sink = {add_to_text, &text};
     char digest[DIGEST_SIZE];
     if (d->size > IMAGE_DOCUMENT_MAX)
@@ -137,8 +135,7 @@ static int config_get(struct pull *pull, struct err *err) {
 
 // false: the store has this image already.
 static bool tell_resolved(struct pull *pull) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", "resolved");
     json_put_string(&w, "digest", pull->digest);
@@ -147,8 +144,7 @@ static bool tell_resolved(struct pull *pull) {
     json_end_object(&w);
     worker_send(pull->worker, &w);
     int fd = -1;
-    _cleanup_(json_freep)
-    struct json *answer = worker_receive(pull->worker, &fd);
+    _cleanup_(json_freep) struct json *answer = worker_receive(pull->worker, &fd);
     fd_closep(&fd);
     return str_eq(json_get_string(answer, "answer"), "go");
 }
@@ -176,10 +172,8 @@ static void set_have(struct layers *layers, const char *diff_id, int fd) {
 static bool ask_layers(struct pull *pull) {
     worker_event(pull->worker, "layers");
     for (;;) {
-        _cleanup_(fd_closep)
-        int fd = -1;
-        _cleanup_(json_freep)
-        struct json *answer = worker_receive(pull->worker, &fd);
+        _cleanup_(fd_closep) int fd = -1;
+        _cleanup_(json_freep) struct json *answer = worker_receive(pull->worker, &fd);
         const char *diff_id = json_get_string(answer, "diff_id");
         if (!diff_id) return json_boolean(json_get(answer, "index"));
         set_have(&pull->layers, diff_id, fd);
@@ -200,8 +194,7 @@ static struct layer *layer_next(struct pull *pull) {
 }
 
 static void tell_complete(struct worker *worker, const struct layer *layer) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", "complete");
     json_put_u64(&w, "layer", layer->number);
@@ -211,8 +204,7 @@ static void tell_complete(struct worker *worker, const struct layer *layer) {
 
 static void *fetch_main(void *data) {
     struct pull *pull = data;
-    _cleanup_(http_freep)
-    struct http *http = NULL;
+    _cleanup_(http_freep) struct http *http = NULL;
     const struct http_options options = {.stall_s = pull->worker->stall_s};
     struct err err = {0};
     if (http_new(&options, &http, &err)) worker_fail(pull->worker, &err);

@@ -15,8 +15,7 @@ void worker_send(struct worker *worker, const struct json_writer *message) {
 }
 
 struct json *worker_receive(struct worker *worker, int *ret_fd) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     struct json *json = NULL;
     if (channel_receive(worker->channel, &text, ret_fd) <= 0 || json_parse(text.data, text.len, &json))
         _exit(1);
@@ -24,8 +23,7 @@ struct json *worker_receive(struct worker *worker, int *ret_fd) {
 }
 
 void worker_event(struct worker *worker, const char *event) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", event);
     json_end_object(&w);
@@ -33,8 +31,7 @@ void worker_event(struct worker *worker, const char *event) {
 }
 
 _Noreturn void worker_fail(struct worker *worker, const struct err *err) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", "error");
     json_put_i64(&w, "kind", err->kind);
@@ -47,8 +44,8 @@ _Noreturn void worker_fail(struct worker *worker, const struct err *err) {
 }
 
 int worker_write(struct worker *worker, const char *name, const void *bytes, size_t size, struct err *err) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(worker->staging, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(worker->staging, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     int r = fd < 0 ? fd : fd_write_all(fd, bytes, size);
     return r < 0 ? err_set(err, ERR_SYSTEM, -r, "can't write %s", name) : 0;
 }

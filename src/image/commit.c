@@ -28,8 +28,7 @@ static void staged_name(const char *diff_id, char name[static NAME_SIZE]) {
 // The worker made it, under its own user: now it is ours, and on the disk.
 static int file_take(const struct commit *c, const char *name, struct err *err) {
     struct stat st;
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(c->staging->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(c->staging->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "can't open %s", name);
     if (fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_nlink != 1)
         return err_set(err, ERR_SYSTEM, 0, "%s in the staging directory is no plain file", name);
@@ -42,16 +41,13 @@ static int file_take(const struct commit *c, const char *name, struct err *err) 
 // The `dir` driver: a tar becomes a directory, in a process that is confined to it.
 static int layer_extract(const struct commit *c, const char *tar_name, const char *directory,
                          struct err *err) {
-    _cleanup_(fetcher_finish)
-    struct fetcher fetcher = FETCHER_INIT;
-    _cleanup_(json_freep)
-    struct json *event = NULL;
+    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
+    _cleanup_(json_freep) struct json *event = NULL;
     if (mkdirat(c->staging->fd, directory, 0755))
         return err_set(err, ERR_SYSTEM, errno, "can't make %s", directory);
-    _cleanup_(fd_closep)
-    int tar = fd_open_at(c->staging->fd, tar_name, O_RDONLY | O_NOFOLLOW, 0);
-    _cleanup_(fd_closep)
-    int target = fd_open_at(c->staging->fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int tar = fd_open_at(c->staging->fd, tar_name, O_RDONLY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int target =
+        fd_open_at(c->staging->fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (tar < 0 || target < 0)
         return err_set(err, ERR_SYSTEM, tar < 0 ? -tar : -target, "can't open %s", tar_name);
     if (fetcher_start(&fetcher, "extract", target, tar, err)) return -1;
@@ -84,8 +80,8 @@ static int move(const struct commit *c, const char *from, const char *directory,
     snprintf(to, sizeof to, "%s/%s", directory, hex);
     int r = renameat(c->staging->fd, from, c->store->root_fd, to) ? errno : 0;
     if (r == ENOTEMPTY || r == EEXIST || r == EISDIR || r == ENOTDIR) {
-        _cleanup_(fd_closep)
-        int dir = fd_open_at(c->store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        _cleanup_(fd_closep) int dir =
+            fd_open_at(c->store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (dir >= 0) dir_remove_all_at(dir, hex);
         r = renameat(c->staging->fd, from, c->store->root_fd, to) ? errno : 0;
     }
@@ -93,8 +89,7 @@ static int move(const struct commit *c, const char *from, const char *directory,
 }
 
 static int directory_sync(const struct commit *c, const char *name, struct err *err) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(c->store->root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(c->store->root_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd < 0 || fsync(fd))
         return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't write %s/%s to the disk", c->store->root,
                        name);
@@ -121,8 +116,7 @@ static int move_all(const struct commit *c, struct err *err) {
 // What a layer has on the disk, uncompressed; of one that is not staged the row says it.
 static int layer_size(const struct commit *c, size_t i, int64_t *ret_size, struct err *err) {
     const char *diff_id = c->config->diff_ids.items[i];
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(c->store->db, &rows, err, "SELECT size FROM layer WHERE diff_id = ?", "s", diff_id))
         return -1;
     int r = db_next(&rows, err);
@@ -189,8 +183,7 @@ static int name_rows(const struct commit *c, struct err *err) {
 static int publish(const struct commit *c, const int64_t *sizes, struct err *err) {
     int64_t total;
     if (db_begin(c->store->db, err)) return -1;
-    _cleanup_(db_rollbackp)
-    struct db *open = c->store->db;
+    _cleanup_(db_rollbackp) struct db *open = c->store->db;
     if (move_all(c, err) || layer_rows(c, sizes, &total, err) || image_row(c, total, err) ||
         name_rows(c, err))
         return -1;
@@ -200,18 +193,16 @@ static int publish(const struct commit *c, const int64_t *sizes, struct err *err
 // What lies in the store without a row, after a crash or a failure between the two.
 
 static int sweep(struct store *store, const char *directory, const char *query, struct err *err) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    _cleanup_(dir_closep)
-    DIR *dir = fd < 0 ? NULL : fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(dir_closep) DIR *dir = fd < 0 ? NULL : fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (!dir)
         return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't read %s/%s", store->root, directory);
     for (struct dirent *entry; (entry = readdir(dir));) {
         char digest[sizeof DIGEST_PREFIX + sizeof entry->d_name];
         snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", entry->d_name);
         if (!digest_valid(digest)) continue;
-        _cleanup_(db_rows_finish)
-        struct db_rows rows = {0};
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
         if (db_query(store->db, &rows, err, query, "s", digest)) return -1;
         int r = db_next(&rows, err);
         if (r < 0) return -1;
@@ -262,10 +253,8 @@ int commit_image(const struct commit *c, struct err *err) {
 
 int commit_names(const struct commit *c, struct err *err) {
     if (db_begin(c->store->db, err)) return -1;
-    _cleanup_(db_rollbackp)
-    struct db *open = c->store->db;
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rollbackp) struct db *open = c->store->db;
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(c->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", c->id)) return -1;
     int r = db_next(&rows, err);
     if (r == 0)

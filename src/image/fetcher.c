@@ -63,8 +63,7 @@ static int program_spawn(struct fetcher *fetcher, const char *path, const char *
     sigset_t none;
     char *environment[ARRAY_SIZE(passed_on) + 1], *argv[] = {(char *)"hoy-fetch", (char *)mode, NULL};
     // Out of the way of the numbers that they get.
-    _cleanup_(closep_all)
-    int fds[3] = {-1, -1, -1};
+    _cleanup_(closep_all) int fds[3] = {-1, -1, -1};
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
@@ -100,8 +99,7 @@ int fetcher_start(struct fetcher *fetcher, const char *mode, int directory, int 
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets))
         return err_set(err, ERR_SYSTEM, errno, "can't make a socket");
     fetcher->channel = sockets[0];
-    _cleanup_(fd_closep)
-    int theirs = sockets[1];
+    _cleanup_(fd_closep) int theirs = sockets[1];
     const int given[3] = {theirs, directory, tar};
     int r = program_spawn(fetcher, path, mode, given);
     if (r < 0) fetcher->pid = 0;
@@ -128,12 +126,9 @@ static int died(struct fetcher *fetcher, struct err *err) {
 }
 
 static int event_read(struct fetcher *fetcher, struct json **ret_event, struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
-    _cleanup_(fd_closep)
-    int fd = -1;
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(fd_closep) int fd = -1;
+    _cleanup_(json_freep) struct json *json = NULL;
     int r = channel_receive(fetcher->channel, &text, &fd);
     if (r == 0) return died(fetcher, err);
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't hear hoy-fetch");

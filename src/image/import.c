@@ -45,8 +45,8 @@ static int tar_stage(struct import *import, int tar_fd, struct err *err) {
     if (bytes == MAP_FAILED) return err_set(err, ERR_SYSTEM, errno, "can't read the tar");
     digest_of(bytes, import->size, import->diff_id);
     const char *name = arena_printf(&import->arena, "%s.tar", digest_hex(import->diff_id));
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(import->staging.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(import->staging.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     int r = fd < 0 ? fd : fd_write_all(fd, bytes, import->size);
     munmap(bytes, import->size);
     return r < 0 ? err_set(err, ERR_SYSTEM, -r, "can't copy the tar") : 0;
@@ -58,10 +58,8 @@ static int put_member(const char *key, const struct json *value, void *data) {
 }
 
 static int config_make(struct import *import, const char *template, struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     if (json_parse(template, strlen(template), &json) || !json_is_object(json))
         return err_set(err, ERR_INVALID, 0, "the config's template is no JSON object");
     json_begin_object(&w, NULL);
@@ -88,8 +86,7 @@ static void put_descriptor(struct json_writer *w, const char *key, const char *t
 }
 
 static int manifest_make(struct import *import, struct err *err) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_u64(&w, "schemaVersion", 2);
     json_put_string(&w, "mediaType", MANIFEST_TYPE);
@@ -104,14 +101,10 @@ static int manifest_make(struct import *import, struct err *err) {
 }
 
 static int index_make(struct import *import, int tar_fd, struct err *err) {
-    _cleanup_(fetcher_finish)
-    struct fetcher fetcher = FETCHER_INIT;
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
-    _cleanup_(json_freep)
-    struct json *event = NULL;
-    _cleanup_(fd_closep)
-    int directory = fd_open_at(import->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    _cleanup_(json_freep) struct json *event = NULL;
+    _cleanup_(fd_closep) int directory = fd_open_at(import->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
     if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
     json_begin_object(&w, NULL);
     json_put_string(&w, "driver", import->store->driver);
@@ -123,8 +116,7 @@ static int index_make(struct import *import, int tar_fd, struct err *err) {
 
 int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,
                      struct err *err) {
-    _cleanup_(import_finish)
-    struct import import = {.store = store, .staging = {.tmp = -1, .fd = -1}};
+    _cleanup_(import_finish) struct import import = {.store = store, .staging = {.tmp = -1, .fd = -1}};
     struct commit *c = &import.commit;
     if (image_clean_staging(store, err) || staging_make(store, &import.staging, err)) return -1;
     if (tar_stage(&import, tar_fd, err) || config_make(&import, config_template, err)) return -1;

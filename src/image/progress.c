@@ -31,8 +31,7 @@ static void bar_format(const struct progress *p, const struct progress_layer *la
 
 static void line_draw(const struct progress *p, size_t index) {
     const struct progress_layer *layer = &p->layers[index];
-    _cleanup_(str_finish)
-    struct str line = {0};
+    _cleanup_(str_finish) struct str line = {0};
     str_printf(&line, "%s: %s", layer->id, layer->state);
     if (layer->state == loading) bar_format(p, layer, &line);
     if (p->redraw && line.len >= p->columns) line.len = p->columns - 1;

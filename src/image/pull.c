@@ -84,8 +84,7 @@ static void writer_wipe(struct json_writer *w) {
 
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
-    _cleanup_(writer_wipe)
-    struct json_writer w = {0};
+    _cleanup_(writer_wipe) struct json_writer w = {0};
     struct credentials credentials;
     struct platform platform;
     platform_host(&platform);
@@ -109,8 +108,7 @@ static int request_send(struct pull *pull, struct err *err) {
 
 static int document_read(struct pull *pull, const char *name, const char *digest, const char **ret_text,
                          size_t *ret_size, struct err *err) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(pull->staging.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(pull->staging.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     struct stat st;
     char actual[DIGEST_SIZE];
     if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > IMAGE_DOCUMENT_MAX)
@@ -172,8 +170,7 @@ static int config_check(struct pull *pull, struct err *err) {
 
 static int answer(struct pull *pull, const char *word, const char *diff_id, bool index, int fd,
                   struct err *err) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "answer", word);
     if (diff_id) json_put_string(&w, "diff_id", diff_id);
@@ -183,16 +180,14 @@ static int answer(struct pull *pull, const char *word, const char *diff_id, bool
 }
 
 static int has_row(struct pull *pull, const char *query, const char *key, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(pull->store->db, &rows, err, query, "s", key)) return -1;
     return db_next(&rows, err);
 }
 
 // 1 when the name has led to this image before.
 static int name_is_current(struct pull *pull, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (!pull->commit.name) return 1;
     if (db_query(pull->store->db, &rows, err, "SELECT image_id FROM image_name WHERE name = ?", "s",
                  pull->commit.name))
@@ -216,8 +211,7 @@ static int on_resolved(struct pull *pull, const struct json *event, struct err *
 
 // A layer that the store has: its row, by the same driver, and its file. 1, with a descriptor of it.
 static int layer_find(struct pull *pull, const char *diff_id, int *ret_fd, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(pull->store->db, &rows, err, "SELECT driver FROM layer WHERE diff_id = ?", "s", diff_id))
         return -1;
     int r = db_next(&rows, err);
@@ -237,8 +231,7 @@ static int layer_find(struct pull *pull, const char *diff_id, int *ret_fd, struc
 static int layers_offer(struct pull *pull, struct err *err) {
     const struct strings *ids = &pull->config.diff_ids;
     for (size_t i = 0; i < ids->count; i++) {
-        _cleanup_(fd_closep)
-        int fd = -1;
+        _cleanup_(fd_closep) int fd = -1;
         int r = layer_find(pull, ids->items[i], &fd, err);
         if (r < 0 || (r > 0 && answer(pull, "have", ids->items[i], false, fd, err))) return -1;
         pull->have[i] = r;
@@ -293,8 +286,7 @@ static const struct {
 // Until the worker is done.
 static int converse(struct pull *pull, struct err *err) {
     for (;;) {
-        _cleanup_(json_freep)
-        struct json *event = NULL;
+        _cleanup_(json_freep) struct json *event = NULL;
         if (fetcher_receive(&pull->fetcher, &event, err)) return -1;
         const char *name = json_get_string(event, "event");
         if (str_eq(name, "done")) break;
@@ -343,8 +335,7 @@ static int pull_commit(struct pull *pull, struct err *err) {
 static int pull_run(struct pull *pull, struct err *err) {
     if (image_clean_staging(pull->store, err) || staging_make(pull->store, &pull->staging, err)) return -1;
     // Opened once more, so that the lock is ours alone.
-    _cleanup_(fd_closep)
-    int directory = fd_open_at(pull->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int directory = fd_open_at(pull->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
     if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
     if (fetcher_start(&pull->fetcher, "pull", directory, -1, err) || request_send(pull, err)) return -1;
     return converse(pull, err) || pull_commit(pull, err) ? -1 : 0;

@@ -19,8 +19,7 @@
 // The lock is taken right after the directory was made; a cleaner that comes in between takes an empty
 // directory away, and we make another.
 int staging_make(struct store *store, struct staging *ret_staging, struct err *err) {
-    _cleanup_(staging_remove)
-    struct staging s = {.tmp = -1, .fd = -1};
+    _cleanup_(staging_remove) struct staging s = {.tmp = -1, .fd = -1};
     int r = dir_make_all_at(store->root_fd, "tmp", 0700);
     if (!r) r = s.tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     for (int try = 0; r >= 0 && s.fd < 0 && try < 100; try++) {
@@ -52,17 +51,14 @@ static void dir_closep(DIR **dir) {
 }
 
 int image_clean_staging(struct store *store, struct err *err) {
-    _cleanup_(fd_closep)
-    int tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (tmp == -ENOENT) return 0;
-    _cleanup_(dir_closep)
-    DIR *dir = tmp < 0 ? NULL : fdopendir(fcntl(tmp, F_DUPFD_CLOEXEC, 3));
+    _cleanup_(dir_closep) DIR *dir = tmp < 0 ? NULL : fdopendir(fcntl(tmp, F_DUPFD_CLOEXEC, 3));
     if (!dir) return err_set(err, ERR_SYSTEM, tmp < 0 ? -tmp : errno, "can't read %s/tmp", store->root);
     bool dead = false;
     for (struct dirent *entry; (entry = readdir(dir));) {
         if (!str_has_prefix(entry->d_name, PREFIX)) continue;
-        _cleanup_(fd_closep)
-        int fd = fd_open_at(tmp, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        _cleanup_(fd_closep) int fd = fd_open_at(tmp, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) continue;
         // It may have been killed between its files and its rows; this directory is the sign of it.
         if (!dead && store_sweep(store, err)) return -1;

@@ -80,8 +80,7 @@ static void test_manifest_refused(void **state) {
 
 static void test_manifest_too_many_layers(void **state) {
     (void)state;
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     str_add(&text, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER);
     for (int i = 0; i < IMAGE_LAYERS_MAX; i++) str_add(&text, "," LAYER);
     str_add(&text, "]}");
@@ -140,8 +139,7 @@ static void test_index_passes_over_attestations(void **state) {
 
 static void test_platform(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct platform p;
     struct err err;
     assert_int_equal(platform_parse(&arena, "linux/arm64/v8", &p, &err), 0);
@@ -159,8 +157,7 @@ static int parse_config(struct arena *arena, const char *text, struct image_conf
 
 static void test_config(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct image_config c;
     struct err err;
     const char *text =
@@ -182,16 +179,15 @@ static void test_config(void **state) {
 
 static void test_config_refused(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     const char *rootfs = "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}";
     const char *wrong[][2] = {
-        {"\"config\":{\"Env\":\"A=1\",\"Cmd\":{}}", "Cmd"    },
-        {"\"config\":{\"Env\":[1]}",                "Env"    },
-        {"\"config\":[]",                           "config" },
-        {"\"config\":{\"User\":7}",                 "User"   },
-        {"\"config\":{\"Labels\":{\"a\":1}}",       "Labels" },
-        {"\"config\":{\"Volumes\":[]}",             "Volumes"},
+        {"\"config\":{\"Env\":\"A=1\",\"Cmd\":{}}", "Cmd"},
+        {"\"config\":{\"Env\":[1]}", "Env"},
+        {"\"config\":[]", "config"},
+        {"\"config\":{\"User\":7}", "User"},
+        {"\"config\":{\"Labels\":{\"a\":1}}", "Labels"},
+        {"\"config\":{\"Volumes\":[]}", "Volumes"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         struct image_config c;

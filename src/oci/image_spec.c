@@ -22,10 +22,10 @@ static const struct {
     const char *type;
     bool is_index;
 } manifest_types[] = {
-    {TYPE_OCI "manifest.v1+json",                      false},
-    {TYPE_DOCKER "distribution.manifest.v2+json",      false},
-    {TYPE_OCI "index.v1+json",                         true },
-    {TYPE_DOCKER "distribution.manifest.list.v2+json", true },
+    {TYPE_OCI "manifest.v1+json", false},
+    {TYPE_DOCKER "distribution.manifest.v2+json", false},
+    {TYPE_OCI "index.v1+json", true},
+    {TYPE_DOCKER "distribution.manifest.list.v2+json", true},
 };
 
 // What servers say when they don't know: then the document itself tells.
@@ -37,17 +37,17 @@ static const struct {
     const char *type;
     enum layer_compression compression;
 } layer_types[] = {
-    {TYPE_OCI "layer.v1.tar",                          LAYER_PLAIN},
-    {TYPE_OCI "layer.v1.tar+gzip",                     LAYER_GZIP },
-    {TYPE_OCI "layer.v1.tar+zstd",                     LAYER_ZSTD },
-    {TYPE_OCI "layer.nondistributable.v1.tar",         LAYER_PLAIN},
-    {TYPE_OCI "layer.nondistributable.v1.tar+gzip",    LAYER_GZIP },
-    {TYPE_OCI "layer.nondistributable.v1.tar+zstd",    LAYER_ZSTD },
-    {TYPE_DOCKER "image.rootfs.diff.tar",              LAYER_PLAIN},
-    {TYPE_DOCKER "image.rootfs.diff.tar.gzip",         LAYER_GZIP },
-    {TYPE_DOCKER "image.rootfs.diff.tar.zstd",         LAYER_ZSTD },
-    {TYPE_DOCKER "image.rootfs.foreign.diff.tar",      LAYER_PLAIN},
-    {TYPE_DOCKER "image.rootfs.foreign.diff.tar.gzip", LAYER_GZIP },
+    {TYPE_OCI "layer.v1.tar", LAYER_PLAIN},
+    {TYPE_OCI "layer.v1.tar+gzip", LAYER_GZIP},
+    {TYPE_OCI "layer.v1.tar+zstd", LAYER_ZSTD},
+    {TYPE_OCI "layer.nondistributable.v1.tar", LAYER_PLAIN},
+    {TYPE_OCI "layer.nondistributable.v1.tar+gzip", LAYER_GZIP},
+    {TYPE_OCI "layer.nondistributable.v1.tar+zstd", LAYER_ZSTD},
+    {TYPE_DOCKER "image.rootfs.diff.tar", LAYER_PLAIN},
+    {TYPE_DOCKER "image.rootfs.diff.tar.gzip", LAYER_GZIP},
+    {TYPE_DOCKER "image.rootfs.diff.tar.zstd", LAYER_ZSTD},
+    {TYPE_DOCKER "image.rootfs.foreign.diff.tar", LAYER_PLAIN},
+    {TYPE_DOCKER "image.rootfs.foreign.diff.tar.gzip", LAYER_GZIP},
 };
 
 int layer_compression_of(const char *media_type, enum layer_compression *ret_compression) {
@@ -142,8 +142,7 @@ static int agree_on_type(const struct json *json, const char *content_type, stru
 
 int manifest_parse(struct arena *arena, const char *text, size_t size, const char *content_type,
                    struct manifest *ret_manifest, struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (size > IMAGE_DOCUMENT_MAX) return invalid(err, "the manifest", "it is larger than 4 MiB");
     if (json_parse(text, size, &json) || !json_is_object(json))
         return invalid(err, "the manifest", "it is not a JSON object");
@@ -270,24 +269,15 @@ static int read_config(struct config_reader *r, const struct json *json) {
         const char *field;
         const char **ret;
     } texts[] = {
-        {json, "architecture", &c->architecture},
-        {json, "os",           &c->os          },
-        {json, "variant",      &c->variant     },
-        {json, "author",       &c->author      },
-        {json, "created",      &c->created     },
-        {part, "User",         &c->user        },
-        {part, "WorkingDir",   &c->working_dir },
-        {part, "StopSignal",   &c->stop_signal },
+        {json, "architecture", &c->architecture}, {json, "os", &c->os},
+        {json, "variant", &c->variant},           {json, "author", &c->author},
+        {json, "created", &c->created},           {part, "User", &c->user},
+        {part, "WorkingDir", &c->working_dir},    {part, "StopSignal", &c->stop_signal},
     };
     const struct {
         const char *field;
         struct strings *ret;
-    } lists[] = {
-        {"Env",        &c->env       },
-        {"Entrypoint", &c->entrypoint},
-        {"Cmd",        &c->cmd       },
-        {"Shell",      &c->shell     }
-    };
+    } lists[] = {{"Env", &c->env}, {"Entrypoint", &c->entrypoint}, {"Cmd", &c->cmd}, {"Shell", &c->shell}};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (read_string(r, texts[i].from, texts[i].field, texts[i].ret)) return -1;
@@ -304,8 +294,7 @@ static int read_config(struct config_reader *r, const struct json *json) {
 
 int image_config_parse(struct arena *arena, const char *text, size_t size, struct image_config *ret_config,
                        struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (size > IMAGE_DOCUMENT_MAX) return invalid(err, "the image's config", "it is larger than 4 MiB");
     if (json_parse(text, size, &json) || !json_is_object(json))
         return invalid(err, "the image's config", "it is not a JSON object");
@@ -321,24 +310,12 @@ int image_config_parse(struct arena *arena, const char *text, size_t size, struc
 static const struct {
     const char *name, *architecture, *variant;
 } architectures[] = {
-    {"amd64",    "amd64",    NULL},
-    {"x86_64",   "amd64",    NULL},
-    {"x86-64",   "amd64",    NULL},
-    {"386",      "386",      NULL},
-    {"i386",     "386",      NULL},
-    {"i686",     "386",      NULL},
-    {"arm64",    "arm64",    NULL},
-    {"aarch64",  "arm64",    NULL},
-    {"arm",      "arm",      NULL},
-    {"armhf",    "arm",      "v7"},
-    {"armv7l",   "arm",      "v7"},
-    {"armel",    "arm",      "v6"},
-    {"armv6l",   "arm",      "v6"},
-    {"ppc64le",  "ppc64le",  NULL},
-    {"riscv64",  "riscv64",  NULL},
-    {"s390x",    "s390x",    NULL},
-    {"loong64",  "loong64",  NULL},
-    {"mips64le", "mips64le", NULL},
+    {"amd64", "amd64", NULL}, {"x86_64", "amd64", NULL},    {"x86-64", "amd64", NULL},
+    {"386", "386", NULL},     {"i386", "386", NULL},        {"i686", "386", NULL},
+    {"arm64", "arm64", NULL}, {"aarch64", "arm64", NULL},   {"arm", "arm", NULL},
+    {"armhf", "arm", "v7"},   {"armv7l", "arm", "v7"},      {"armel", "arm", "v6"},
+    {"armv6l", "arm", "v6"},  {"ppc64le", "ppc64le", NULL}, {"riscv64", "riscv64", NULL},
+    {"s390x", "s390x", NULL}, {"loong64", "loong64", NULL}, {"mips64le", "mips64le", NULL},
 };
 
 static const char *const systems[] = {"linux",   "windows", "darwin",  "freebsd", "netbsd",

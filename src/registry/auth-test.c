@@ -31,8 +31,7 @@ static void test_credentials(void **state) {
         {"localhost", NULL, NULL, NULL},   {"localhost:50000", NULL, NULL, NULL},
         {"evil-gcr.io", NULL, NULL, NULL}, {"gcr.io.evil", NULL, NULL, NULL},
     };
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct credentials c;
         struct err err;
@@ -46,8 +45,7 @@ static void test_credentials(void **state) {
 
 static void test_credentials_refused(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct credentials c;
     struct err err;
     assert_int_equal(find(&arena, "bad.io", &c, &err), -1);
@@ -67,8 +65,7 @@ static struct challenge challenge_of(struct arena *arena, const char *value) {
 
 static void test_challenge(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct challenge c =
         challenge_of(&arena, "Bearer realm=\"https://auth.docker.io/token\",service=\"registry."
                              "docker.io\",scope=\"repository:library/debian:pull,push\"");

@@ -92,8 +92,7 @@ static int entry_read(struct arena *arena, const struct json *entry, const char 
 
 int credentials_parse(struct arena *arena, const char *text, size_t size, const char *path,
                       const char *domain, struct credentials *ret_credentials, struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (json_parse(text, size, &json) || !json_is_object(json))
         return err_set(err, ERR_INVALID, 0, "%s is no valid JSON", path);
     const char *helper = json_string(entry_for(json_get(json, "credHelpers"), domain));
@@ -116,8 +115,7 @@ int credentials_load(struct arena *arena, const char *domain, struct credentials
     const char *path = !str_empty(directory)
                            ? arena_printf(arena, "%s/config.json", directory)
                            : arena_printf(arena, "%s/.docker/config.json", home ? home : "/root");
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     int r = file_read_at(AT_FDCWD, path, CONFIG_MAX, &text);
     if (r == -ENOENT || r == -ENOTDIR) return *ret_credentials = (struct credentials){0}, 0;
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't read %s", path);
@@ -203,8 +201,7 @@ static const char *site_of(struct arena *arena, const char *host) {
 }
 
 bool realm_trusted(const char *registry_host, const char *realm_url) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     const char *host = url_host(&arena, realm_url);
     if (!host) return false;
     if (host_is_loopback(registry_host) && host_is_loopback(host)) return true;

@@ -32,10 +32,8 @@ int channel_send(int socket, const char *text, size_t size, int fd) {
 }
 
 int channel_receive(int socket, struct str *ret_text, int *ret_fd) {
-    _cleanup_(freep)
-    char *buffer = xmalloc(CHANNEL_MESSAGE_MAX);
-    _cleanup_(fd_closep)
-    int fd = -1;
+    _cleanup_(freep) char *buffer = xmalloc(CHANNEL_MESSAGE_MAX);
+    _cleanup_(fd_closep) int fd = -1;
     union control control = {0};
     struct iovec iov = {buffer, CHANNEL_MESSAGE_MAX};
     struct msghdr message = {.msg_iov = &iov,

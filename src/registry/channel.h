@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hoy and its fetch worker say to each other: JSON messages on a SOCK_SEQPACKET socket, each whole or
 // not at all, may be with a descriptor. The first is hoy's request. Then come the worker's events:
-//   {"event":"resolved","digest":D,"manifest":D,"image":D}  the manifest is in the staging directory; answered
+//   {"event":"resolved","digest":D,"manifest":D,"image":D}  the manifest is in the staging directory;
+//   answered
 //   {"event":"layers"}                                      the config is there too; answered, layer by layer
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written

@@ -118,8 +118,7 @@ static int realm_refused(const struct registry *registry, const struct challenge
 }
 
 static int token_parse(struct arena *arena, const struct str *text, const char **ret_token) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (!text->len || json_parse(text->data, text->len, &json)) return -EINVAL;
     const char *token = json_get_string(json, "token");
     if (str_empty(token)) token = json_get_string(json, "access_token");
@@ -130,8 +129,7 @@ static int token_parse(struct arena *arena, const struct str *text, const char *
 
 static int token_fetch(struct registry *registry, struct http *http, struct arena *arena,
                        const struct challenge *c, const char **ret_token, struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     struct document document = {&text, TOKEN_MAX, c->realm};
     struct http_request request = {
         .accept = "application/json", .timeout_s = DOCUMENT_SECONDS, .body = document_add, .data = &document};
@@ -339,8 +337,7 @@ static int blob_too_short(const struct download *d, const struct http_response *
 
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct download d = {registry, sink, .size = size};
     struct ask ask = {.path = arena_printf(&arena, "blobs/%s", digest),
                       .request = {.body = download_add, .data = &d}};

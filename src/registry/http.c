@@ -177,8 +177,7 @@ static bool is_html(const struct hop *hop) {
 
 // {"errors":[{"code":"DENIED","message":"…"}]}, or a token server's {"details":"…"}. Printable, one line.
 static const char *message_of(struct hop *hop) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (!hop->error_body.len || json_parse(hop->error_body.data, hop->error_body.len, &json)) return NULL;
     const struct json *first = json_at(json_get(json, "errors"), 0);
     const char *text = json_get_string(first, "message");
@@ -280,8 +279,7 @@ static void hop_options(struct hop *hop) {
 
 static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_next, int *ret_tries) {
     const struct http_request *request = hop->request;
-    _cleanup_(list_freep)
-    struct curl_slist *headers = NULL;
+    _cleanup_(list_freep) struct curl_slist *headers = NULL;
     headers = add_header(headers, hop->arena, "Accept", request->accept);
     if (with_credentials) headers = add_header(headers, hop->arena, "Authorization", request->authorization);
     if (request->offset)

@@ -37,8 +37,7 @@ static void test_good(void **state) {
         {"HOST/x", "HOST/x:latest", "HOST/x:latest"},
         {"xn--7o8h.com/myimage", "xn--7o8h.com/myimage:latest", "xn--7o8h.com/myimage:latest"},
     };
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct reference r;
         struct err err = {0};
@@ -76,8 +75,7 @@ static void test_bad(void **state) {
         {"x/" X64 "/" X64 "/" X64 "/" X64, "more than 255"},
         {HEX, "64-byte hexadecimal"},
     };
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         struct reference r;
         struct err err = {0};
