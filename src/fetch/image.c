@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "unpack/erofs.h"
+#include "unpack/mount_points.h"
 
 #include <errno.h>
 
@@ -30,6 +31,7 @@ int layers_index(struct worker *worker, struct layers *layers, struct err *err) 
         blocks[i] = (layer->size + DEVICE_BLOCK - 1) / DEVICE_BLOCK;
     }
     if (tree_merge(trees, layers->count, &merged, err)) return -1;
+    tree_add_mount_points(&merged);
     _cleanup_(fd_closep) int fd =
         fd_open_at(worker->staging, STAGED_EROFS, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "can't make the image's index");
