@@ -54,14 +54,10 @@ static uint64_t run(const struct bpf_insn *code, size_t count, const struct bpf_
 }
 
 static const struct bpf_device_rule rules[] = {
-    {true,  'c', 1,                    3,  "rwm"},
-    {true,  'c', 1,                    5,  "r"  },
-    {true,  'c', 1,                    5,  "w"  },
-    {true,  'b', -1,                   -1, "m"  },
-    {true,  'c', 136,                  -1, "rw" },
-    {false, 'c', 136,                  7,  "w"  },
-    {true,  'a', 99,                   99, "rwm"},
-    {true,  'c', INT64_C(1) << 32 | 4, 4,  "rwm"},
+    {true, 'c', 1, 3, "rwm"},   {true, 'c', 1, 5, "r"},
+    {true, 'c', 1, 5, "w"},     {true, 'b', -1, -1, "m"},
+    {true, 'c', 136, -1, "rw"}, {false, 'c', 136, 7, "w"},
+    {true, 'a', 99, 99, "rwm"}, {true, 'c', INT64_C(1) << 32 | 4, 4, "rwm"},
 };
 
 // clang-format off

@@ -100,8 +100,7 @@ static int bpf(int command, union bpf_attr *attr) {
 int bpf_device_attach(const char *path, const void *program, size_t size) {
     static const char license[] = "Apache-2.0";
     if (size == 0 || size % sizeof(struct bpf_insn)) return -EINVAL;
-    _cleanup_(fd_closep)
-    int group = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
     if (group < 0) return group;
     union bpf_attr load;
     memset(&load, 0, sizeof load);
@@ -110,8 +109,7 @@ int bpf_device_attach(const char *path, const void *program, size_t size) {
     load.insn_cnt = (uint32_t)(size / sizeof(struct bpf_insn));
     load.license = (uintptr_t)license;
     strcpy(load.prog_name, "hoy_devices");
-    _cleanup_(fd_closep)
-    int loaded = bpf(BPF_PROG_LOAD, &load);
+    _cleanup_(fd_closep) int loaded = bpf(BPF_PROG_LOAD, &load);
     if (loaded < 0) return loaded;
     union bpf_attr attach;
     memset(&attach, 0, sizeof attach);

@@ -25,8 +25,7 @@
 
 // A small file's text, cut at the buffer's end. The length or -errno.
 static ssize_t read_small(int dir, const char *path, char *buffer, size_t size) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(dir, path, O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDONLY, 0);
     if (fd < 0) return fd;
     ssize_t n = fd_read_full(fd, buffer, size - 1);
     if (n >= 0) buffer[n] = '\0';
@@ -62,8 +61,7 @@ static int inherit_value(int group, const char *name, const char *from) {
 // decides is a file that nothing but v1 has.
 static int fill_cpuset(const char *path, bool for_children) {
     if (!strstr(path, "cpuset")) return 0;
-    _cleanup_(fd_closep)
-    int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
     if (group < 0) return group;
     if (faccessat(group, "cgroup.clone_children", F_OK, 0) < 0) return 0;
     int r = inherit_value(group, "cpuset.cpus", "../cpuset.cpus");
@@ -107,8 +105,7 @@ static bool is_populated(int group) {
 
 // v2 announces that the last process has left as an event on the file.
 static int wait_empty_v2(int group, uint64_t deadline_ns) {
-    _cleanup_(fd_closep)
-    int events = fd_open_at(group, "cgroup.events", O_RDONLY, 0);
+    _cleanup_(fd_closep) int events = fd_open_at(group, "cgroup.events", O_RDONLY, 0);
     if (events < 0) return events;
     for (;;) {
         char text[512];
@@ -140,8 +137,8 @@ static int walk(int group, int depth, int (*each)(int group, void *data), void *
     struct dirent *entry;
     while (r == 0 && (entry = readdir(dir))) {
         if (!is_group(entry)) continue;
-        _cleanup_(fd_closep)
-        int child = fd_open_at(group, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+        _cleanup_(fd_closep) int child =
+            fd_open_at(group, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
         if (child >= 0) r = walk(child, depth + 1, each, data);
         if (child >= 0 && r == 0 && data == NULL) (void)!unlinkat(group, entry->d_name, AT_REMOVEDIR);
     }
@@ -164,8 +161,7 @@ int cgroup_remove(const char *path) {
     for (;;) {
         if (rmdir(path) == 0 || errno == ENOENT) return 0;
         if (errno != EBUSY && errno != ENOTEMPTY) return -errno;
-        _cleanup_(fd_closep)
-        int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+        _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
         if (group < 0) return group == -ENOENT ? 0 : group;
         if (is_populated(group)) return -EBUSY;
         int r = remove_below(group);
@@ -188,8 +184,7 @@ struct killer {
 };
 
 static int kill_one(pid_t pid, struct killer *killer) {
-    _cleanup_(fd_closep)
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (pidfd < 0) return errno == ESRCH ? 0 : -errno;
     if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0) return errno == ESRCH ? 0 : -errno;
     struct pollfd poller = {.fd = pidfd, .events = POLLIN};
@@ -232,8 +227,7 @@ static int kill_each(int group, uint64_t deadline_ns) {
 
 int cgroup_kill(const char *path) {
     uint64_t deadline_ns = clock_monotonic_ns() + KILL_TIMEOUT_NS;
-    _cleanup_(fd_closep)
-    int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
     if (group < 0) return group == -ENOENT ? 0 : group;
     int r = file_write_at(group, "cgroup.kill", "1");
     if (r == 0) return wait_empty_v2(group, deadline_ns);

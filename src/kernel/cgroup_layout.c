@@ -80,8 +80,7 @@ static void add_v1(struct cgroup_layout *layout, const char *mount, uint32_t con
 static void add_v2(struct cgroup_layout *layout, const char *mount) {
     char path[128], text[512];
     snprintf(path, sizeof path, "%s/cgroup.controllers", mount);
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
     ssize_t n = fd < 0 ? 0 : fd_read_full(fd, text, sizeof text - 1);
     text[n < 0 ? 0 : n] = '\0';
     struct cgroup_hierarchy *hierarchy = layout_add(layout, mount);
@@ -112,8 +111,8 @@ static bool line_matches(char *line, uint32_t controllers, char **ret_mount) {
     *kind = '\0';
     char *type = strtok_r(kind + 3, " \n", &kind);
     if (!type || strcmp(type, controllers ? "cgroup" : "cgroup2") != 0) return false;
+    (void)strtok_r(NULL, " \n", &kind); // the source
     char *options = strtok_r(NULL, " \n", &kind);
-    options = strtok_r(NULL, " \n", &kind);
     if (controllers && (!options || (cgroup_controllers_of(options) & controllers) != controllers))
         return false;
     for (int i = 0; i < 5; i++) {

@@ -42,8 +42,7 @@ static void place_print(const struct place *place, struct str *text) {
 }
 
 static int _printf_(3, 4) complain(struct reader *r, const struct place *place, const char *format, ...) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     char words[256];
     va_list ap;
     va_start(ap, format);
@@ -139,7 +138,7 @@ static int read_numbers(struct reader *r, const struct field *field, const struc
     ssize_t count = array_length(r, json, place);
     if (count < 0) return -1;
     uint32_t *items = arena_array(r->arena, uint32_t, (size_t)count);
-    uint64_t number;
+    uint64_t number = 0;
     for (size_t i = 0; i < (size_t)count; i++) {
         struct place item = {place, NULL, i};
         if (read_number(r, field, json_at(json, i), sizeof *items, &item, &number) < 0) return -1;
@@ -241,7 +240,7 @@ static bool is_empty(const struct json *json) {
 static int read_field(struct reader *r, const struct field *field, const struct json *json, void *object,
                       const struct place *place) {
     void *at = (char *)object + field->offset;
-    uint64_t number;
+    uint64_t number = 0;
     switch (field->type) {
     case FIELD_STRING: return read_text(r, field, json, place, at);
     case FIELD_BOOL:

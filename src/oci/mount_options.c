@@ -72,7 +72,7 @@ static const struct option options[] = {
     ONE("symfollow", 0, MS_NOSYMFOLLOW),
     ONE("nosymfollow", MS_NOSYMFOLLOW, 0),
 
-    {"rro",       MS_RDONLY, 0, MOUNT_ATTR_RDONLY, 0, 0, RECURSIVE_READONLY},
+    {"rro", MS_RDONLY, 0, MOUNT_ATTR_RDONLY, 0, 0, RECURSIVE_READONLY},
     ALL("rrw", 0, MS_RDONLY, 0, MOUNT_ATTR_RDONLY),
     ALL("rsuid", 0, MS_NOSUID, 0, MOUNT_ATTR_NOSUID),
     ALL("rnosuid", MS_NOSUID, 0, MOUNT_ATTR_NOSUID, 0),
@@ -100,7 +100,7 @@ static const struct option options[] = {
     PROPAGATE("unbindable", MS_UNBINDABLE),
     PROPAGATE("runbindable", MS_UNBINDABLE | MS_REC),
 
-    {"tmpcopyup", 0,         0, 0,                 0, 0, COPY_UP           },
+    {"tmpcopyup", 0, 0, 0, 0, 0, COPY_UP},
 };
 
 static const struct option *option_find(const char *word) {
@@ -122,8 +122,7 @@ static void option_apply(const struct option *option, struct mount_options *m) {
 void mount_options_parse(struct arena *arena, const struct strings *words,
                          struct mount_options *ret_options) {
     struct mount_options m = {0};
-    _cleanup_(str_finish)
-    struct str data = {0};
+    _cleanup_(str_finish) struct str data = {0};
     for (size_t i = 0; i < words->count; i++) {
         const struct option *option = option_find(words->items[i]);
         if (option) {

@@ -17,15 +17,13 @@
 
 static int parse_text(struct arena *arena, const char *text, size_t size, struct spec *spec,
                       struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (json_parse(text, size, &json) < 0) return err_set(err, ERR_INVALID, 0, "not JSON");
     return spec_parse(arena, json, spec, err);
 }
 
 static int parse_file(struct arena *arena, const char *name, struct spec *spec, struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     char path[512];
     snprintf(path, sizeof path, "%s/%s", VECTORS, name);
     assert_int_equal(file_read_at(AT_FDCWD, path, 1 << 20, &text), 0);
@@ -39,11 +37,9 @@ static void write_text(const struct spec *spec, struct str *ret_text) {
 }
 
 static void assert_round_trip(const struct spec *spec) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(str_finish)
-    struct str first = {0}, second = {0};
-    struct spec again;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(str_finish) struct str first = {0}, second = {0};
+    struct spec again = {0};
     struct err err = {0};
     write_text(spec, &first);
     if (parse_text(&arena, str_get(&first), first.len, &again, &err) < 0) fail_msg("%s", err.text);
@@ -63,9 +59,8 @@ static void test_good_vectors(void **state) {
         "bad/freebsd-vnet-disable.json", // what another platform makes of its own part is not looked at
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        _cleanup_(arena_finish)
-        struct arena arena = ARENA_INIT;
-        struct spec spec;
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+        struct spec spec = {0};
         struct err err = {0};
         if (parse_file(&arena, names[i], &spec, &err) < 0) fail_msg("%s: %s", names[i], err.text);
         assert_round_trip(&spec);
@@ -78,18 +73,17 @@ static void test_refused_vectors(void **state) {
     static const struct {
         const char *name, *sentence;
     } cases[] = {
-        {"bad/invalid-json.json",     "not JSON"                                                 },
-        {"bad/linux-hugepage.json",   "linux.resources.hugepageLimits[0].pageSize must be"       },
-        {"bad/linux-netdevice.json",  "linux.netDevices is not supported"                        },
-        {"bad/linux-rdma.json",       "linux.resources.rdma.mlx5_1.hcaHandles must be an integer"},
-        {"good/linux-netdevice.json", "linux.netDevices is not supported"                        },
-        {"good/zos-example.json",     "hooks is not supported"                                   },
-        {"good/spec-example.json",    "process.apparmorProfile is not supported"                 },
+        {"bad/invalid-json.json", "not JSON"},
+        {"bad/linux-hugepage.json", "linux.resources.hugepageLimits[0].pageSize must be"},
+        {"bad/linux-netdevice.json", "linux.netDevices is not supported"},
+        {"bad/linux-rdma.json", "linux.resources.rdma.mlx5_1.hcaHandles must be an integer"},
+        {"good/linux-netdevice.json", "linux.netDevices is not supported"},
+        {"good/zos-example.json", "hooks is not supported"},
+        {"good/spec-example.json", "process.apparmorProfile is not supported"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_(arena_finish)
-        struct arena arena = ARENA_INIT;
-        struct spec spec;
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+        struct spec spec = {0};
         struct err err = {0};
         assert_int_equal(parse_file(&arena, cases[i].name, &spec, &err), -1);
         assert_int_equal(err.kind, ERR_INVALID);
@@ -149,9 +143,8 @@ static void test_sentences(void **state) {
     };
     // clang-format on
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_(arena_finish)
-        struct arena arena = ARENA_INIT;
-        struct spec spec;
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+        struct spec spec = {0};
         struct err err = {0};
         if (parse_text(&arena, cases[i].text, strlen(cases[i].text), &spec, &err) == 0)
             fail_msg("taken: %s", cases[i].text);
@@ -178,9 +171,8 @@ static void test_values(void **state) {
         "\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":0,\"syscalls\":[{\"names\":"
         "[\"personality\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":4294967295,"
         "\"op\":\"SCMP_CMP_MASKED_EQ\"}]}]}}}";
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    struct spec s;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct spec s = {0};
     struct err err = {0};
     if (parse_text(&arena, text, strlen(text), &s, &err) < 0) fail_msg("%s", err.text);
     assert_int_equal(s.process.rows, 24);
@@ -213,8 +205,7 @@ static void test_values(void **state) {
 
 static void test_mount_options(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings words = {0};
     struct mount_options m;
     static const char *const list[] = {"ro",       "nosuid", "rw",      "noatime", "relatime",

@@ -431,8 +431,7 @@ static int check(struct arena *arena, struct spec *spec, struct err *err) {
 #define OWN "hoy."
 
 static int own_strings(struct arena *arena, const char *text, struct strings *list) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (json_parse(text, strlen(text), &json) < 0) return -EINVAL;
     for (size_t i = 0; i < json_length(json); i++) {
         const char *s = json_string(json_at(json, i));
@@ -494,8 +493,7 @@ static void own_annotate(struct arena *arena, struct spec *spec) {
     if (process->user_name) annotate(arena, spec, OWN "user", process->user_name);
     if (process->make_cwd) annotate(arena, spec, OWN "make-cwd", "true");
     if (process->group_add.count) {
-        _cleanup_(json_writer_finish)
-        struct json_writer list = {0};
+        _cleanup_(json_writer_finish) struct json_writer list = {0};
         json_begin_array(&list, NULL);
         for (size_t i = 0; i < process->group_add.count; i++)
             json_put_string(&list, NULL, process->group_add.items[i]);
@@ -527,8 +525,7 @@ int spec_parse(struct arena *arena, const struct json *json, struct spec *ret_sp
 }
 
 void spec_write(const struct spec *spec, struct json_writer *writer) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct spec copy = *spec; // with annotations of its own
     copy.annotations.items = NULL;
     copy.annotations.count = 0;

@@ -8,9 +8,9 @@
 struct limit {
     const char *field; // in the spec, and in the sentence when there is no controller
     uint32_t controller;
+    bool optional;               // the engine's own addition, not a wish: no file, no limit
     const char *file1, *file2;   // NULL: that version has nothing like it
     const char *value1, *value2; // NULL: nothing to write
-    bool optional;               // the engine's own addition, not a wish: no file, no limit
 };
 
 static int add_limit(const struct cgroup_plan *c, const struct limit *limit) {
@@ -84,16 +84,17 @@ static int plan_memory(const struct cgroup_plan *c) {
     const char *why = spec_why(c->spec, "linux.resources.memory.swap", NULL);
     bool derived = why && !str_has_prefix(why, "--memory-swap");
     const struct limit limits[] = {
-        {"linux.resources.memory.limit", CGROUP_MEMORY, "memory.limit_in_bytes", "memory.max",
-         text_bytes(c, r->memory_limit, false), text_bytes(c, r->memory_limit, true), false},
-        {"linux.resources.memory.swap", CGROUP_MEMORY, "memory.memsw.limit_in_bytes", "memory.swap.max",
-         text_bytes(c, r->memory_swap, false), text_swap(c), derived},
-        {"linux.resources.memory.reservation", CGROUP_MEMORY, "memory.soft_limit_in_bytes", "memory.low",
-         text_bytes(c, r->memory_reservation, false), text_bytes(c, r->memory_reservation, true), false},
-        {"linux.resources.memory.swappiness", CGROUP_MEMORY, "memory.swappiness", NULL,
-         text_u64(c, r->memory_swappiness), NULL, false},
-        {"linux.resources.memory.disableOOMKiller", CGROUP_MEMORY, "memory.oom_control", NULL,
-         r->disable_oom_killer ? "1" : NULL, NULL, false},
+        {"linux.resources.memory.limit", CGROUP_MEMORY, false, "memory.limit_in_bytes", "memory.max",
+         text_bytes(c, r->memory_limit, false), text_bytes(c, r->memory_limit, true)},
+        {"linux.resources.memory.swap", CGROUP_MEMORY, derived, "memory.memsw.limit_in_bytes",
+         "memory.swap.max", text_bytes(c, r->memory_swap, false), text_swap(c)},
+        {"linux.resources.memory.reservation", CGROUP_MEMORY, false, "memory.soft_limit_in_bytes",
+         "memory.low", text_bytes(c, r->memory_reservation, false),
+         text_bytes(c, r->memory_reservation, true)},
+        {"linux.resources.memory.swappiness", CGROUP_MEMORY, false, "memory.swappiness", NULL,
+         text_u64(c, r->memory_swappiness), NULL},
+        {"linux.resources.memory.disableOOMKiller", CGROUP_MEMORY, false, "memory.oom_control", NULL,
+         r->disable_oom_killer ? "1" : NULL, NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
         if (add_limit(c, &limits[i]) < 0) return -1;
@@ -106,22 +107,22 @@ static int plan_cpu(const struct cgroup_plan *c) {
     const char *cpus = str_empty(r->cpuset_cpus) ? NULL : r->cpuset_cpus;
     const char *mems = str_empty(r->cpuset_mems) ? NULL : r->cpuset_mems;
     const struct limit limits[] = {
-        {"linux.resources.cpu.cpus", CGROUP_CPUSET, "cpuset.cpus", "cpuset.cpus", cpus, cpus, false},
-        {"linux.resources.cpu.mems", CGROUP_CPUSET, "cpuset.mems", "cpuset.mems", mems, mems, false},
-        {"linux.resources.cpu.shares", CGROUP_CPU, "cpu.shares", "cpu.weight",
-         r->cpu_shares.value ? text_u64(c, r->cpu_shares) : NULL, text_cpu_weight(c), false},
-        {"linux.resources.cpu.period", CGROUP_CPU, "cpu.cfs_period_us", "cpu.max",
-         r->cpu_period.value ? text_u64(c, r->cpu_period) : NULL, NULL, false},
-        {"linux.resources.cpu.quota", CGROUP_CPU, "cpu.cfs_quota_us", "cpu.max",
-         r->cpu_quota.value ? text_i64(c, r->cpu_quota) : NULL, text_cpu_max(c), false},
-        {"linux.resources.cpu.burst", CGROUP_CPU, "cpu.cfs_burst_us", "cpu.max.burst",
-         text_u64(c, r->cpu_burst), text_u64(c, r->cpu_burst), false},
-        {"linux.resources.cpu.idle", CGROUP_CPU, "cpu.idle", "cpu.idle", text_i64(c, r->cpu_idle),
-         text_i64(c, r->cpu_idle), false},
-        {"linux.resources.cpu.realtimePeriod", CGROUP_CPU, "cpu.rt_period_us", NULL,
-         text_u64(c, r->cpu_rt_period), NULL, false},
-        {"linux.resources.cpu.realtimeRuntime", CGROUP_CPU, "cpu.rt_runtime_us", NULL,
-         text_i64(c, r->cpu_rt_runtime), NULL, false},
+        {"linux.resources.cpu.cpus", CGROUP_CPUSET, false, "cpuset.cpus", "cpuset.cpus", cpus, cpus},
+        {"linux.resources.cpu.mems", CGROUP_CPUSET, false, "cpuset.mems", "cpuset.mems", mems, mems},
+        {"linux.resources.cpu.shares", CGROUP_CPU, false, "cpu.shares", "cpu.weight",
+         r->cpu_shares.value ? text_u64(c, r->cpu_shares) : NULL, text_cpu_weight(c)},
+        {"linux.resources.cpu.period", CGROUP_CPU, false, "cpu.cfs_period_us", "cpu.max",
+         r->cpu_period.value ? text_u64(c, r->cpu_period) : NULL, NULL},
+        {"linux.resources.cpu.quota", CGROUP_CPU, false, "cpu.cfs_quota_us", "cpu.max",
+         r->cpu_quota.value ? text_i64(c, r->cpu_quota) : NULL, text_cpu_max(c)},
+        {"linux.resources.cpu.burst", CGROUP_CPU, false, "cpu.cfs_burst_us", "cpu.max.burst",
+         text_u64(c, r->cpu_burst), text_u64(c, r->cpu_burst)},
+        {"linux.resources.cpu.idle", CGROUP_CPU, false, "cpu.idle", "cpu.idle", text_i64(c, r->cpu_idle),
+         text_i64(c, r->cpu_idle)},
+        {"linux.resources.cpu.realtimePeriod", CGROUP_CPU, false, "cpu.rt_period_us", NULL,
+         text_u64(c, r->cpu_rt_period), NULL},
+        {"linux.resources.cpu.realtimeRuntime", CGROUP_CPU, false, "cpu.rt_runtime_us", NULL,
+         text_i64(c, r->cpu_rt_runtime), NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
         if (add_limit(c, &limits[i]) < 0) return -1;
@@ -136,11 +137,11 @@ static int plan_pids(const struct cgroup_plan *c) {
     const struct limit limit = {
         "linux.resources.pids.limit",
         CGROUP_PIDS,
+        str_has_prefix(spec_why(c->spec, "linux.resources.pids.limit", ""), "default"),
         "pids.max",
         "pids.max",
         text,
-        text,
-        str_has_prefix(spec_why(c->spec, "linux.resources.pids.limit", ""), "default")};
+        text};
     return add_limit(c, &limit);
 }
 
@@ -149,9 +150,9 @@ static int plan_weight(const struct cgroup_plan *c, const char *field, const cha
     const char *raw = arena_printf(c->arena, "%s%" PRIu64, device, weight);
     const char *scaled = arena_printf(c->arena, "%s%" PRIu64, device, io_weight(weight));
     const struct limit limits[] = {
-        {field, CGROUP_IO, *device ? "blkio.bfq.weight_device" : "blkio.bfq.weight", "io.weight", raw, scaled,
-         false},
-        {field, CGROUP_IO, "blkio.bfq.weight", "io.bfq.weight", NULL, raw, true},
+        {field, CGROUP_IO, false, *device ? "blkio.bfq.weight_device" : "blkio.bfq.weight", "io.weight", raw,
+         scaled},
+        {field, CGROUP_IO, true, "blkio.bfq.weight", "io.bfq.weight", NULL, raw},
     };
     return add_limit(c, &limits[0]) < 0 ? -1 : add_limit(c, &limits[1]);
 }
@@ -181,11 +182,11 @@ static int plan_throttles(const struct cgroup_plan *c, const struct spec_throttl
         const char *device = arena_printf(c->arena, "%u:%u", items[i].major, items[i].minor);
         const struct limit limit = {field,
                                     CGROUP_IO,
+                                    false,
                                     file1,
                                     "io.max",
                                     arena_printf(c->arena, "%s %" PRIu64, device, items[i].rate),
-                                    arena_printf(c->arena, "%s %s=%" PRIu64, device, key2, items[i].rate),
-                                    false};
+                                    arena_printf(c->arena, "%s %s=%" PRIu64, device, key2, items[i].rate)};
         if (add_limit(c, &limit) < 0) return -1;
     }
     return 0;
@@ -212,11 +213,11 @@ static int plan_huge_pages(const struct cgroup_plan *c) {
         const char *bytes = arena_printf(c->arena, "%" PRIu64, page->limit);
         const struct limit limit = {"linux.resources.hugepageLimits",
                                     CGROUP_HUGETLB,
+                                    false,
                                     arena_printf(c->arena, "hugetlb.%s.limit_in_bytes", page->page_size),
                                     arena_printf(c->arena, "hugetlb.%s.max", page->page_size),
                                     bytes,
-                                    bytes,
-                                    false};
+                                    bytes};
         if (add_limit(c, &limit) < 0) return -1;
     }
     return 0;
@@ -233,7 +234,7 @@ static int plan_rdma(const struct cgroup_plan *c) {
             line = arena_printf(c->arena, "%s hca_object=%" PRIu64, line, rdma->objects.value);
         if (line == rdma->device) continue;
         const struct limit limit = {
-            "linux.resources.rdma", CGROUP_RDMA, "rdma.max", "rdma.max", line, line, false};
+            "linux.resources.rdma", CGROUP_RDMA, false, "rdma.max", "rdma.max", line, line};
         if (add_limit(c, &limit) < 0) return -1;
     }
     return 0;
