@@ -73,8 +73,7 @@ static int set_data(int context, const char *data) {
 }
 
 int mount_new(const char *type, const char *source, uint64_t flags, const char *data) {
-    _cleanup_(fd_closep)
-    int context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+    _cleanup_(fd_closep) int context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
     if (context < 0) return -errno;
     int r = source && *source ? mount_context_set(context, "source", source) : 0;
     for (size_t i = 0; !r && i < ARRAY_SIZE(words); i++)
@@ -108,6 +107,11 @@ int mount_set_flags(int mount_fd, uint64_t flags, int recursive) {
     char path[32]; // before Linux 5.12: only once it is attached, and by a path
     snprintf(path, sizeof path, "/proc/self/fd/%d", mount_fd);
     return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | flags, NULL) ? -errno : 0;
+}
+
+int mount_set_all(int mount_fd, uint64_t set, uint64_t clear) {
+    struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
+    return set_attributes(mount_fd, &attr, 1);
 }
 
 int mount_set_propagation(int mount_fd, uint64_t propagation) {

@@ -20,6 +20,9 @@ int mount_clone(int dir, const char *path, int recursive);
 // by a descriptor, and clears the access time ones that contradict them.
 int mount_set_flags(int mount, uint64_t flags, int recursive);
 
+// Sets and clears attributes (MOUNT_ATTR_*) on a mount and on all below it. -ENOSYS before Linux 5.12.
+int mount_set_all(int mount, uint64_t set, uint64_t clear);
+
 // MS_PRIVATE, MS_SHARED, MS_SLAVE or MS_UNBINDABLE, with MS_REC.
 int mount_set_propagation(int mount, uint64_t propagation);
 

@@ -174,7 +174,10 @@ static void test_values(void **state) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct spec s = {0};
     struct err err = {0};
-    if (parse_text(&arena, text, strlen(text), &s, &err) < 0) fail_msg("%s", err.text);
+    if (parse_text(&arena, text, strlen(text), &s, &err) < 0) {
+        fail_msg("%s", err.text);
+        return;
+    }
     assert_int_equal(s.process.rows, 24);
     assert_int_equal(s.process.gid, 2);
     assert_true(s.process.umask.set && s.process.umask.value == 022);

@@ -161,9 +161,10 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
                        TEXT(op->mount.source), TEXT(op->mount.target)),
                -ENOTDIR;
 
-    int r = 0, recursive = !!(op->mount.options & PLAN_MOUNT_RECURSIVE_READONLY);
+    int r = 0;
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = plan_copy_up(target, tree);
-    if (!r && bind) r = mount_set_flags(tree, op->mount.flags, recursive);
+    if (!r && bind) r = mount_set_flags(tree, op->mount.flags, 0);
+    if (!r && (op->mount.set || op->mount.clear)) r = mount_set_all(tree, op->mount.set, op->mount.clear);
     if (!r && op->mount.propagation) r = mount_set_propagation(tree, op->mount.propagation);
     return r ? r : mount_attach(tree, target);
 }

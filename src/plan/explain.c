@@ -184,7 +184,10 @@ static void say_mount(struct str *t, const struct plan_block *block, const struc
     bool bind = op->mount.flags & MS_BIND;
     _cleanup_(str_finish) struct str options = {0};
     words_add(&options, op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC), words_mount_flags, ",");
-    if (op->mount.options & PLAN_MOUNT_RECURSIVE_READONLY) str_add(&options, options.len ? ",rro" : "rro");
+    if (op->mount.set || op->mount.clear) {
+        if (options.len) str_add(&options, ",");
+        words_add_recursive(&options, op->mount.set, op->mount.clear);
+    }
     if (op->mount.propagation) {
         if (options.len) str_add(&options, ",");
         words_add(&options, op->mount.propagation, words_propagation, ",");

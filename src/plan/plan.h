@@ -100,7 +100,7 @@ enum plan_op_type {
 };
 
 // Mount flags beyond the MS_* of mount(2), in plan_op.mount.options.
-#define PLAN_MOUNT_RECURSIVE_READONLY 0x1 // rro: the flags hold for every mount below, too
+#define PLAN_MOUNT_RECURSIVE_READONLY 0x1 // rro: told by mount.set as well
 #define PLAN_MOUNT_NO_CREATE          0x2 // fail when the target is not there, instead of making it
 #define PLAN_MOUNT_COPY_UP            0x4 // tmpfs: starts with what the image has at the target
 #define PLAN_MOUNT_OPTIONAL           0x8 // go on when the kernel does not have this file system
@@ -178,7 +178,8 @@ struct plan_op {
             uint64_t flags;                // MS_*
             uint64_t propagation;          // MS_PRIVATE … or 0
             plan_str data;
-            uint32_t options; // PLAN_MOUNT_*
+            uint32_t options;    // PLAN_MOUNT_*
+            uint64_t set, clear; // MOUNT_ATTR_* for this mount and all below it: rro, rnosuid, rdev …
         } mount;
         struct {
             plan_str path;

@@ -265,7 +265,7 @@ static void print_bind(struct shell *shell, const struct plan_op *op, const char
     fputs("mount", shell->out);
     print_options(shell, op, op->mount.flags & MS_REC ? "rbind" : "bind", "");
     fprintf(shell->out, " %s %s\n", source, target);
-    if (op->mount.options & PLAN_MOUNT_RECURSIVE_READONLY)
+    if (op->mount.set || op->mount.clear)
         fputs("# (mounts below it stay as they are: that takes util-linux 2.39)\n", shell->out);
 }
 

@@ -54,6 +54,36 @@ void words_add(struct str *text, uint64_t bits, const struct word *words, const 
     if (bits) str_printf(text, "%s%#llx", before, (unsigned long long)bits);
 }
 
+// MOUNT_ATTR_* of linux/mount.h, which does not go together with sys/mount.h. Setting one of the access time
+// attributes clears the others of that group first.
+#define ATIME_GROUP 0x70
+static const struct {
+    uint64_t bit;
+    const char *set, *clear;
+} recursive_words[] = {
+    {0x01, "rro", "rrw"},
+    {0x02, "rnosuid", "rsuid"},
+    {0x04, "rnodev", "rdev"},
+    {0x08, "rnoexec", "rexec"},
+    {0x10, "rnoatime", NULL},
+    {0x20, "rstrictatime", NULL},
+    {0x80, "rnodiratime", "rdiratime"},
+    {0x00200000, "rnosymfollow", "rsymfollow"},
+};
+
+void words_add_recursive(struct str *text, uint64_t set, uint64_t clear) {
+    const char *before = "";
+    for (size_t i = 0; i < ARRAY_SIZE(recursive_words); i++) {
+        const char *word = set & recursive_words[i].bit     ? recursive_words[i].set
+                           : clear & recursive_words[i].bit ? recursive_words[i].clear
+                                                            : NULL;
+        if (!word) continue;
+        str_printf(text, "%s%s", before, word);
+        before = ",";
+    }
+    if ((clear & ATIME_GROUP) == ATIME_GROUP && !(set & ATIME_GROUP)) str_printf(text, "%srrelatime", before);
+}
+
 static const char *const capabilities[] = {
     "chown",
     "dac_override",

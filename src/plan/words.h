@@ -18,6 +18,8 @@ extern const struct word words_propagation[]; // "rprivate" before "private"
 
 // The words for all bits, separated; what has no word as one hexadecimal number.
 void words_add(struct str *text, uint64_t bits, const struct word *words, const char *separator);
+// The r-words of mount attributes for a mount and all below it: "rro,rnosuid,rdev".
+void words_add_recursive(struct str *text, uint64_t set, uint64_t clear);
 // Capabilities of a mask in lower case, without "cap_"; unknown ones as numbers. prefix is put before each.
 void words_add_caps(struct str *text, uint64_t mask, const char *prefix, const char *separator);
 // "nofile", or NULL.

@@ -176,6 +176,8 @@ static void plan_mount(struct compiler *c, const struct spec_mount *mount, const
     op->mount.flags = options->flags;
     op->mount.propagation = options->propagation;
     op->mount.options = options->plan_options;
+    op->mount.set = options->attr_set;
+    op->mount.clear = options->attr_clear;
 }
 
 // On v1 a tmpfs with each hierarchy's own folder bound in: with a cgroup namespace that folder is what the
