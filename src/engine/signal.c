@@ -34,6 +34,7 @@ int container_kill(struct engine *engine, const struct container *container, int
     int shim = shim_connect(engine, container->id);
     int r = shim < 0 ? shim : shim_quiet(shim);
     if (!r) r = send_signal(shim, signal);
+    if (!r) r = shim_hang_up(shim);
     if (gone(r)) return not_running("cannot kill container", container, err);
     return r ? err_set(err, ERR_SYSTEM, -r, "cannot kill container %s", container->name) : 0;
 }

@@ -70,6 +70,20 @@ int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit) {
     }
 }
 
+// What was said has been heard when the shim closes its end in answer to ours.
+int shim_hang_up(int shim) {
+    char bytes[512];
+    uint64_t deadline_ns = clock_monotonic_ns() + 10000000000u;
+    if (shutdown(shim, SHUT_WR)) return -errno;
+    for (;;) {
+        int r = wait_readable(shim, deadline_ns);
+        if (r <= 0) return r ? r : -ETIMEDOUT;
+        ssize_t n = read(shim, bytes, sizeof bytes);
+        if (n < 0 && errno == EINTR) continue;
+        if (n <= 0) return n < 0 && errno != ECONNRESET ? -errno : 0;
+    }
+}
+
 int32_t plan_read_pid(struct engine *engine, const char *id) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
