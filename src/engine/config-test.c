@@ -24,8 +24,7 @@ static char *text_of(const struct container_config *config) {
 
 static int read_text(struct arena *arena, const char *text, struct container_config *ret_config,
                      struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     assert_int_equal(json_parse(text, strlen(text), &json), 0);
     return container_config_read(arena, json, ret_config, err);
 }
@@ -58,8 +57,7 @@ static const struct container_config full = {
 
 static void test_round_trip(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container_config config = full, again;
     struct err err = {0};
     struct container_mount mounts[] = {
@@ -70,6 +68,7 @@ static void test_round_trip(void **state) {
          .create_source = true,
          .propagation = "rslave",
          .why = "-v /srv/a:/a:ro,rslave"},
+        {.type = CONTAINER_MOUNT_VOLUME, .source = "plain", .target = "/plain", .why = "-v plain:/plain"},
         {.type = CONTAINER_MOUNT_VOLUME,
          .source = "data",
          .target = "/data",
@@ -110,11 +109,9 @@ static void test_round_trip(void **state) {
     config.read_bps.items = (struct device_rate[]){{"/dev/sda", 1 << 20}};
     config.read_bps.count = 1;
 
-    _cleanup_(freep)
-    char *first = text_of(&config);
+    _cleanup_(freep) char *first = text_of(&config);
     assert_int_equal(read_text(&arena, first, &again, &err), 0);
-    _cleanup_(freep)
-    char *second = text_of(&again);
+    _cleanup_(freep) char *second = text_of(&again);
     assert_string_equal(first, second);
 
     assert_true(again.has_entrypoint);
@@ -124,19 +121,18 @@ static void test_round_trip(void **state) {
     assert_true(again.stop_timeout.set);
     assert_int_equal(again.ulimits.items[1].hard, UINT64_MAX);
     assert_int_equal(again.mounts.count, ARRAY_SIZE(mounts));
-    assert_non_null(strstr(first, "\"Binds\":[\"/srv/a:/a:ro,rslave\",\"data:/data:nocopy\"]"));
+    assert_non_null(
+        strstr(first, "\"Binds\":[\"/srv/a:/a:ro,rslave\",\"plain:/plain\",\"data:/data:nocopy\"]"));
     assert_non_null(strstr(first, "\"Tmpfs\":{\"/run\":\"size=64k,mode=700\"}"));
     assert_non_null(strstr(first, "\"Volumes\":{\"/v\":{}}"));
 }
 
 static void test_empty(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container_config config = {0}, again;
     struct err err = {0};
-    _cleanup_(freep)
-    char *text = text_of(&config);
+    _cleanup_(freep) char *text = text_of(&config);
     assert_non_null(strstr(text, "\"Entrypoint\":null"));
     assert_non_null(strstr(text, "\"ShmSize\":67108864"));
     assert_int_equal(read_text(&arena, text, &again, &err), 0);
@@ -158,8 +154,7 @@ static void test_bad(void **state) {
         {"{\"HostConfig\":{\"Ulimits\":[{\"Name\":\"x\"}]}}", "HostConfig.Ulimits"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        _cleanup_(arena_finish)
-        struct arena arena = ARENA_INIT;
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
         struct container_config config;
         struct err err = {0};
         assert_int_equal(read_text(&arena, rows[i].text, &config, &err), -1);
@@ -184,8 +179,7 @@ static struct image_config debian(void) {
 #define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 static void check_command(const struct container_config *given, const char *entrypoint, const char *cmd) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container_config config = *given, again;
     struct image_config image = debian();
     struct err err = {0};
@@ -195,8 +189,7 @@ static void check_command(const struct container_config *given, const char *entr
         if (entrypoint) assert_string_equal(config.entrypoint.items[0], entrypoint);
         assert_int_equal(config.cmd.count, cmd ? 1 : 0);
         if (cmd) assert_string_equal(config.cmd.items[0], cmd);
-        _cleanup_(freep)
-        char *text = text_of(&config);
+        _cleanup_(freep) char *text = text_of(&config);
         assert_int_equal(read_text(&arena, text, &again, &err), 0);
         container_config_merge(&arena, &image, ID, &again);
         config = again;
@@ -215,8 +208,7 @@ static void test_merge_command(void **state) {
 
 static void test_merge(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container_config config = {.user = "root"};
     struct image_config image = debian();
     strings_add(&arena, &config.env, "LANG=de");

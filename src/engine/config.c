@@ -153,8 +153,7 @@ static enum form mount_form(const struct container_mount *mount) {
 }
 
 static void bind_write(const struct container_mount *mount, struct json_writer *w) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     str_printf(&text, "%s:%s", mount->source ? mount->source : "", mount->target);
     char mark = ':';
     const char *words[] = {mount->readonly ? "ro" : NULL, mount->propagation,
@@ -184,8 +183,7 @@ static int bind_read(struct arena *arena, const char *text, struct container_mou
     *target++ = 0;
     char *words = strchr(target, ':');
     if (words) *words++ = 0;
-    for (char *word = strtok_r(NULL, ",", &words); words && word; word = strtok_r(NULL, ",", &words))
-        bind_word(mount, word);
+    for (char *word; (word = strsep(&words, ","));) bind_word(mount, word);
     bool is_path = *source == '/';
     *mount = (struct container_mount){
         .type = is_path ? CONTAINER_MOUNT_BIND : CONTAINER_MOUNT_VOLUME,
@@ -204,8 +202,7 @@ static const char *const mount_types[] = {"bind", "volume", "tmpfs"};
 
 // "size=64m,mode=1777" as Docker's [["size","64m"],["mode","1777"]].
 static void tmpfs_options_write(const char *options, struct json_writer *w) {
-    _cleanup_(freep)
-    char *copy = xstrdup(options), *rest = copy;
+    _cleanup_(freep) char *copy = xstrdup(options), *rest = copy;
     json_begin_object(w, "TmpfsOptions");
     json_begin_array(w, "Options");
     for (char *word; (word = strsep(&rest, ","));) {
@@ -221,8 +218,7 @@ static void tmpfs_options_write(const char *options, struct json_writer *w) {
 }
 
 static const char *tmpfs_options_read(struct arena *arena, const struct json *options) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < json_length(options); i++) {
         const struct json *pair = json_at(options, i);
         const char *key = json_string(json_at(pair, 0)), *value = json_string(json_at(pair, 1));
