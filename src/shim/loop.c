@@ -269,5 +269,5 @@ bool shim_say_exited(struct shim *shim) {
         else if (n > 0)
             serve_peers(shim, polls);
     }
-    return peer_present(shim->peers) && shim->peers->first;
+    return peer_present(shim->peers) && shim->peers->first && !shim->peers->deaf;
 }

@@ -17,7 +17,7 @@
 void peer_init(struct peer *peer, int fd, bool first) {
     peer->fd = fd;
     peer->first = first;
-    peer->owns_stdin = peer->exit_sent = false;
+    peer->owns_stdin = peer->deaf = peer->exit_sent = false;
     peer->wants[0] = peer->wants[1] = true;
     peer->taken = 0;
     peer->send = (struct queue){.bytes = peer->send_bytes, .size = sizeof peer->send_bytes};
@@ -45,14 +45,21 @@ static bool is_transient(int error) {
     return error == EAGAIN || error == EINTR || error == ENOBUFS || error == ENOMEM;
 }
 
+// Somebody who says a word and leaves (kill) reads nothing; what he said is still read, up to its end.
+static void go_deaf(struct peer *peer) {
+    peer->deaf = true;
+    peer->wants[0] = peer->wants[1] = false;
+    queue_drop(&peer->send, queue_used(&peer->send));
+}
+
 // Sends at once what the socket takes when nothing waits before it; queues the rest.
 static void send_parts(struct peer *peer, struct iovec *parts, size_t count) {
-    if (!peer_present(peer)) return;
+    if (!peer_present(peer) || peer->deaf) return;
     size_t sent = 0;
     if (!queue_used(&peer->send)) {
         struct msghdr message = {.msg_iov = parts, .msg_iovlen = count};
         ssize_t n = sendmsg(peer->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n < 0 && !is_transient(errno)) return peer_drop(peer);
+        if (n < 0 && !is_transient(errno)) return go_deaf(peer);
         if (n > 0) sent = (size_t)n;
     }
     for (size_t i = 0; i < count; i++) {
@@ -94,7 +101,7 @@ void peer_flush(struct peer *peer) {
     if (queue_used(&peer->send)) {
         ssize_t n =
             send(peer->fd, queue_head(&peer->send), queue_used(&peer->send), MSG_DONTWAIT | MSG_NOSIGNAL);
-        if (n < 0 && !is_transient(errno)) return peer_drop(peer);
+        if (n < 0 && !is_transient(errno)) return go_deaf(peer);
         if (n > 0) queue_drop(&peer->send, (size_t)n);
     }
     say_taken(peer);

@@ -17,6 +17,7 @@ struct peer {
     bool first; // the one that the shim was born with
     bool owns_stdin;
     bool wants[2]; // stdout, stderr
+    bool deaf;     // nothing can be sent any more; what it sent is still read
     bool exit_sent;
     uint32_t taken; // of its input, and not said yet
     struct queue send, receive, input;
@@ -45,7 +46,7 @@ static inline bool peer_free(const struct peer *peer) {
 // How much output it could take now.
 size_t peer_room(const struct peer *peer);
 
-// Queues a frame, or sends it when nothing waits. Drops the peer when its connection is broken.
+// Queues a frame, or sends it when nothing waits. A broken connection makes the peer deaf.
 void peer_send(struct peer *peer, enum shim_frame_type type, const void *bytes, size_t size);
 // Output, in as many frames as it takes. size is at most peer_room().
 void peer_output(struct peer *peer, enum shim_frame_type type, const uint8_t *bytes, size_t size);
