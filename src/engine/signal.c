@@ -29,16 +29,6 @@ static int send_signal(int shim, int signal) {
     return shim_send(shim, SHIM_SIGNAL, &number, sizeof number);
 }
 
-int container_kill(struct engine *engine, const struct container *container, int signal, struct err *err) {
-    _cleanup_(fd_closep)
-    int shim = shim_connect(engine, container->id);
-    int r = shim < 0 ? shim : shim_quiet(shim);
-    if (!r) r = send_signal(shim, signal);
-    if (!r) r = shim_hang_up(shim);
-    if (gone(r)) return not_running("cannot kill container", container, err);
-    return r ? err_set(err, ERR_SYSTEM, -r, "cannot kill container %s", container->name) : 0;
-}
-
 // What the shim said, or what is found when it said nothing.
 static int take_over_exit(struct engine *engine, const struct container *container, int waited,
                           const struct shim_exit *exit, int *ret_code, struct err *err) {
@@ -46,8 +36,7 @@ static int take_over_exit(struct engine *engine, const struct container *contain
         *ret_code = exit->status;
         return container_exited(engine, container->id, exit, err);
     }
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container now;
     int r = row_load(engine, &arena, container->id, &now, err);
     if (r > 0) r = container_settle(engine, &arena, &now, err);
@@ -59,15 +48,45 @@ static int take_over_exit(struct engine *engine, const struct container *contain
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
                    struct err *err) {
     struct shim_exit exit = {0};
-    _cleanup_(fd_closep)
-    int shim = shim_connect(engine, container->id);
+    _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     int r = shim < 0 ? shim : shim_quiet(shim);
     if (!r) r = shim_wait(shim, UINT64_MAX, &exit);
     if (r < 0 && !gone(r)) return err_set(err, ERR_SYSTEM, -r, "wait for container %s", container->name);
     return take_over_exit(engine, container, r, &exit, ret_exit_code, err);
 }
 
-// Stop
+// Kill and stop
+
+// After SIGKILL the kernel needs a moment, not minutes; a process that hangs in it may never go.
+#define KILL_WAIT_NS 10000000000u
+
+static int kill_and_wait(int shim, struct shim_exit *ret_exit) {
+    int r = send_signal(shim, SIGKILL);
+    if (!r) r = shim_wait(shim, clock_monotonic_ns() + KILL_WAIT_NS, ret_exit);
+    return r ? r : -ETIMEDOUT;
+}
+
+static int kill_failed(const char *doing, const struct container *container, int error, struct err *err) {
+    if (error == -ETIMEDOUT)
+        return err_set(err, ERR_SYSTEM, 0,
+                       "cannot %s container %s: it did not end within 10 s of SIGKILL; its "
+                       "processes hang in the kernel",
+                       doing, container->name);
+    return err_set(err, ERR_SYSTEM, -error, "cannot %s container %s", doing, container->name);
+}
+
+// SIGKILL ends it for sure, so the caller finds it ended.
+int container_kill(struct engine *engine, const struct container *container, int signal, struct err *err) {
+    int code;
+    struct shim_exit exit = {0};
+    _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
+    int r = shim < 0 ? shim : shim_quiet(shim);
+    if (!r) r = signal == SIGKILL ? kill_and_wait(shim, &exit) : send_signal(shim, signal);
+    if (r == 1) return take_over_exit(engine, container, r, &exit, &code, err);
+    if (!r) r = shim_hang_up(shim);
+    if (gone(r)) return not_running("cannot kill container", container, err);
+    return r ? kill_failed("kill", container, r, err) : 0;
+}
 
 static int stop_number(const struct container *container, const char *signal, int *ret_number,
                        struct err *err) {
@@ -91,15 +110,11 @@ int container_stop(struct engine *engine, const struct container *container, int
     int number, code;
     struct shim_exit exit = {0};
     if (stop_number(container, signal, &number, err)) return -1;
-    _cleanup_(fd_closep)
-    int shim = shim_connect(engine, container->id);
+    _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     int r = shim < 0 ? shim : shim_quiet(shim);
     if (!r) r = send_signal(shim, number);
     if (!r) r = shim_wait(shim, stop_deadline(container, timeout_s), &exit);
-    if (r == 0) {
-        r = send_signal(shim, SIGKILL);
-        if (!r) r = shim_wait(shim, UINT64_MAX, &exit);
-    }
-    if (r < 0 && !gone(r)) return err_set(err, ERR_SYSTEM, -r, "cannot stop container %s", container->name);
+    if (r == 0) r = kill_and_wait(shim, &exit);
+    if (r < 0 && !gone(r)) return kill_failed("stop", container, r, err);
     return take_over_exit(engine, container, r, &exit, &code, err);
 }
