@@ -14,12 +14,17 @@
         (const char *[]){__VA_ARGS__}, ARRAY_SIZE(((const char *[]){__VA_ARGS__})) \
     }
 
-static char *text_of(const struct container_config *config) {
+static char *text_as(void (*write)(const struct container_config *config, struct json_writer *writer),
+                     const struct container_config *config) {
     struct json_writer w = {0};
     json_begin_object(&w, NULL);
-    container_config_write(config, &w);
+    write(config, &w);
     json_end_object(&w);
     return str_take(&w.text);
+}
+
+static char *text_of(const struct container_config *config) {
+    return text_as(container_config_write, config);
 }
 
 static int read_text(struct arena *arena, const char *text, struct container_config *ret_config,
@@ -113,6 +118,14 @@ static void test_round_trip(void **state) {
     assert_int_equal(read_text(&arena, first, &again, &err), 0);
     _cleanup_(freep) char *second = text_of(&again);
     assert_string_equal(first, second);
+
+    // What is stored is shorter, and the same.
+    _cleanup_(freep) char *stored = text_as(container_config_store, &config);
+    assert_true(strlen(stored) < strlen(first));
+    struct container_config from_stored;
+    assert_int_equal(read_text(&arena, stored, &from_stored, &err), 0);
+    _cleanup_(freep) char *third = text_of(&from_stored);
+    assert_string_equal(first, third);
 
     assert_true(again.has_entrypoint);
     assert_int_equal(again.entrypoint.count, 0);

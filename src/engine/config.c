@@ -407,13 +407,59 @@ static void field_write(const struct container_config *config, const struct fiel
     }
 }
 
+static bool mounts_have(const struct container_config *config, enum form form) {
+    for (size_t i = 0; i < config->mounts.count; i++)
+        if (mount_form(&config->mounts.items[i]) == form) return true;
+    return false;
+}
+
+// Would reading the field's absence give the same?
+static bool field_is_empty(const struct container_config *config, const struct field *field) {
+    const void *at = (const char *)config + field->at;
+    switch (field->kind) {
+    case TEXT:
+    case TEXT_IF_SET: return str_empty(*(const char *const *)at);
+    case BOOL:
+    case BOOL_IF_SET: return !*(const bool *)at;
+    case LIST:
+    case LIST_BRACKETS: return !((const struct strings *)at)->count;
+    case ENTRYPOINT: return !config->has_entrypoint;
+    case MAP: return !((const struct key_values *)at)->count;
+    case I64:
+    case I64_IF_SET:
+    case I64_OR_NULL: return !((const struct spec_i64 *)at)->set;
+    case U64: return !((const struct spec_u64 *)at)->set;
+    case SHM_SIZE: return !*(const uint64_t *)at;
+    case RATES: return !((const struct rates *)at)->count;
+    case ULIMITS: return !((const struct ulimits *)at)->count;
+    case BINDS: return !mounts_have(config, FORM_BIND);
+    case TMPFS: return !mounts_have(config, FORM_TMPFS);
+    case MOUNTS: return !mounts_have(config, FORM_MOUNT);
+    case VOLUMES:
+    case FIXED: return true;
+    }
+    return false;
+}
+
+static void fields_write(const struct container_config *config, const char *key, const struct field *fields,
+                         size_t count, bool all, struct json_writer *w) {
+    json_begin_object(w, key);
+    for (size_t i = 0; i < count; i++)
+        if (all || !field_is_empty(config, &fields[i])) field_write(config, &fields[i], w);
+    json_end_object(w);
+}
+
+static void config_write(const struct container_config *config, bool all, struct json_writer *w) {
+    fields_write(config, "Config", config_fields, ARRAY_SIZE(config_fields), all, w);
+    fields_write(config, "HostConfig", host_fields, ARRAY_SIZE(host_fields), all, w);
+}
+
 void container_config_write(const struct container_config *config, struct json_writer *w) {
-    json_begin_object(w, "Config");
-    for (size_t i = 0; i < ARRAY_SIZE(config_fields); i++) field_write(config, &config_fields[i], w);
-    json_end_object(w);
-    json_begin_object(w, "HostConfig");
-    for (size_t i = 0; i < ARRAY_SIZE(host_fields); i++) field_write(config, &host_fields[i], w);
-    json_end_object(w);
+    config_write(config, true, w);
+}
+
+void container_config_store(const struct container_config *config, struct json_writer *w) {
+    config_write(config, false, w);
 }
 
 // Reading. Each returns 0, or -1 when the value is of another shape.

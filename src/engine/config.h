@@ -70,6 +70,8 @@ struct container_config {
 // gives the same settings again, but for platform, which is the pull's; what neither Docker's documents nor
 // ours know is passed over.
 void container_config_write(const struct container_config *config, struct json_writer *writer);
+// The same without what nobody asked for: for the database.
+void container_config_store(const struct container_config *config, struct json_writer *writer);
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
                           struct err *err);
 

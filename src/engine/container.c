@@ -75,7 +75,7 @@ static int insert_unnamed(struct engine *engine, struct arena *arena, struct con
 static char *config_text(const struct container_config *config) {
     struct json_writer w = {0};
     json_begin_object(&w, NULL);
-    container_config_write(config, &w);
+    container_config_store(config, &w);
     json_end_object(&w);
     return str_take(&w.text);
 }
@@ -83,8 +83,7 @@ static char *config_text(const struct container_config *config) {
 // Everything that the settings may be refused for is refused here, not at the start.
 static int check_config(struct engine *engine, const struct image *image, const struct container *container,
                         struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container_spec_input input = {
         .config = &container->config,
         .image = &image->config,
@@ -125,8 +124,7 @@ int container_create(struct engine *engine, struct arena *arena, const struct co
     container_config_merge(arena, &image.config, id, &container.config);
     if (check_config(engine, &image, &container, err)) return -1;
 
-    _cleanup_(freep)
-    char *text = config_text(&container.config);
+    _cleanup_(freep) char *text = config_text(&container.config);
     if (name ? insert_named(engine, arena, &container, text, err)
              : insert_unnamed(engine, arena, &container, text, err))
         return -1;
@@ -200,8 +198,7 @@ static int kill_and_wait(struct engine *engine, const struct container *containe
 }
 
 int container_remove(struct engine *engine, const struct container *container, bool force, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     for (;;) {
         struct container now;
         int r = row_load(engine, &arena, container->id, &now, err);
@@ -219,8 +216,7 @@ int container_remove(struct engine *engine, const struct container *container, b
             continue;
         }
         // The lock: one that is about to run is not to be taken away from under its starter.
-        _cleanup_(run_dir_finish)
-        struct run_dir dir = {-1};
+        _cleanup_(run_dir_finish) struct run_dir dir = {-1};
         if (run_dir_lock(engine, now.id, RUN_DIR_WAIT, &dir, err)) return -1;
         r = mark_removing(engine, &now, err);
         if (r < 0) return -1;

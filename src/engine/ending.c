@@ -23,8 +23,7 @@ bool container_is_live(const struct container *container) {
 // The row and the address in one transaction.
 static int erase_row(struct engine *engine, const char *id, struct err *err) {
     struct db *db = engine->store.db;
-    _cleanup_(db_rollbackp)
-    struct db *transaction = db;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_begin(db, err) || network_release(transaction, id, err) ||
         db_run(db, err, "DELETE FROM container WHERE id = ?", "s", id) < 0)
         return -1;
@@ -41,8 +40,7 @@ int container_erase(struct engine *engine, const struct container *container, bo
 // 1 when it is this run's ending and the row says so now.
 static int write_ending(struct engine *engine, const char *id, const struct ending *ending, struct err *err) {
     struct db *db = engine->store.db;
-    _cleanup_(db_rollbackp)
-    struct db *transaction = db;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_begin(transaction, err)) return -1;
     int changed =
         db_run(db, err,
@@ -67,10 +65,8 @@ int container_end(struct engine *engine, const struct container *container, cons
 
 static int end_with_lock(struct engine *engine, const char *id, const struct ending *ending,
                          struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(run_dir_finish)
-    struct run_dir dir = {-1};
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     struct container container;
     if (run_dir_lock(engine, id, RUN_DIR_WAIT, &dir, err)) return -1;
     int r = row_load(engine, &arena, id, &container, err);
@@ -100,10 +96,8 @@ int container_failed(struct engine *engine, const char *id, const struct err *wh
 static int read_exit_record(struct engine *engine, const char *id, struct ending *ret_ending) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/exit", container_folder(id, folder));
-    _cleanup_(str_finish)
-    struct str text = {0};
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
     int64_t status = 0, oom = 0, finished = 0;
     if (file_read_at(engine->store.root_fd, path, 4096, &text) ||
         json_parse(str_get(&text), text.len, &json) || json_i64(json_get(json, "status"), &status) ||
@@ -115,8 +109,7 @@ static int read_exit_record(struct engine *engine, const char *id, struct ending
 }
 
 static bool this_boot(const struct plan_block *plan) {
-    _cleanup_(str_finish)
-    struct str boot = {0};
+    _cleanup_(str_finish) struct str boot = {0};
     if (file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 64, &boot)) return true;
     return strncmp(str_get(&boot), plan->boot_id, 36) == 0;
 }
@@ -125,8 +118,7 @@ static bool this_boot(const struct plan_block *plan) {
 static int take_back(const struct run_dir *dir, struct ending *ending, bool has_record, struct err *err,
                      char ret_text[static sizeof err->text]) {
     struct plan_block *plan = NULL;
-    _cleanup_(fd_closep)
-    int fd = dir->fd < 0 ? -ENOENT : fd_open_at(dir->fd, "plan", O_RDWR, 0);
+    _cleanup_(fd_closep) int fd = dir->fd < 0 ? -ENOENT : fd_open_at(dir->fd, "plan", O_RDWR, 0);
     int r = fd < 0 ? fd : plan_map(fd, &plan);
     if (r == -ENOENT || r == -ENODATA || r == -EINVAL) return 0; // the starter was killed before it wrote one
     if (r) return err_set(err, ERR_SYSTEM, -r, "read the plan of a container whose shim is gone");
@@ -166,8 +158,7 @@ static int take_over(struct engine *engine, const struct container *container, c
 
 static int settle_dead(struct engine *engine, struct arena *arena, struct container *container,
                        struct err *err) {
-    _cleanup_(run_dir_finish)
-    struct run_dir dir = {-1};
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     enum run_dir_mode mode = str_eq(container->state, "running") ? RUN_DIR_WAIT : RUN_DIR_PROBE;
     if (run_dir_lock(engine, container->id, mode, &dir, err)) {
         if (err->kind != ERR_UNAVAILABLE) return -1;
@@ -176,8 +167,7 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
     }
     int r = row_load(engine, arena, container->id, container, err);
     if (r <= 0 || !container_is_live(container)) return r;
-    _cleanup_(fd_closep)
-    int shim = shim_connect(engine, container->id);
+    _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     if (shim >= 0) return 1; // a later run
     if (take_over(engine, container, &dir, err)) return err_wrap(err, "container %s", container->name);
     return row_load(engine, arena, container->id, container, err);
@@ -205,8 +195,7 @@ int container_settle(struct engine *engine, struct arena *arena, struct containe
     if (str_eq(container->state, "removing"))
         return container_erase(engine, container, container->auto_remove, err) ? -1 : 0;
     if (!container_is_live(container)) return 1;
-    _cleanup_(fd_closep)
-    int shim = shim_connect(engine, container->id);
+    _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     if (shim >= 0) return settle_live(engine, container, err);
     if (shim != -ENOENT && shim != -ECONNREFUSED && shim != -ENOTDIR)
         return err_set(err, ERR_SYSTEM, -shim, "container %s: ask its shim", container->name);
@@ -216,12 +205,10 @@ int container_settle(struct engine *engine, struct arena *arena, struct containe
 // Recovery
 
 int engine_recover(struct engine *engine, bool everything, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings ids = {0};
     {
-        _cleanup_(db_rows_finish)
-        struct db_rows rows = {0};
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
         // A start looks at a few of the oldest only: those that were left, not the hundred that start now.
         const char *sql = everything
                               ? "SELECT id FROM container WHERE state IN ('starting', 'running', 'removing')"

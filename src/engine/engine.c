@@ -30,8 +30,7 @@ static int folder_choose(const char *given, const char *variable, const char *st
 // own), what is in it may not.
 static int folder_open(const char *path, mode_t mode, const char *const *below, size_t count,
                        const char *mark, int *ret_fd, struct err *err) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
     if (fd == -ENOENT) {
         int r = dir_make_all_at(AT_FDCWD, path, mode);
         if (r) return err_set(err, ERR_SYSTEM, -r, "make %s", path);

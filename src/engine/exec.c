@@ -19,10 +19,8 @@ static int load_spec(struct engine *engine, struct arena *arena, const struct co
                      struct spec *ret_spec, struct err *err) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
     snprintf(path, sizeof path, "%s/config.json", container_folder(container->id, folder));
-    _cleanup_(str_finish)
-    struct str text = {0};
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
     int r = file_read_at(engine->store.root_fd, path, SPEC_MAX, &text);
     if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.root, path);
     if (json_parse(str_get(&text), text.len, &json))
@@ -67,9 +65,8 @@ static int save_plan(struct engine *engine, const struct container *container, c
     struct plan_block *block = NULL;
     id_random(id);
     snprintf(name, sizeof name, "exec-%s", id);
-    _cleanup_(fd_closep)
-    int dir = fd_open_at(engine->store.runroot_fd, container_folder(container->id, folder),
-                         O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int dir = fd_open_at(
+        engine->store.runroot_fd, container_folder(container->id, folder), O_RDONLY | O_DIRECTORY, 0);
     int r = dir < 0 ? dir : plan_save(plan, dir, name, ret_fd, &block);
     if (r) return err_set(err, ERR_SYSTEM, -r, "write %s/%s/%s", engine->store.runroot, folder, name);
     plan_unmap(block);
@@ -81,10 +78,8 @@ static int spawn(int plan_fd, int *ret_client, struct err *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
-    _cleanup_(fd_closep)
-    int ours = ends[0];
-    _cleanup_(fd_closep)
-    int theirs = ends[1];
+    _cleanup_(fd_closep) int ours = ends[0];
+    _cleanup_(fd_closep) int theirs = ends[1];
     struct runtime_shim shim = {.plan = plan_fd, .client = theirs, .listen = -1, .log = -1, .state = -1};
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     *ret_client = take_fd(&ours);
@@ -109,14 +104,10 @@ int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err) {
     if (!str_eq(container->state, "running") || container->pid <= 0)
         return err_set(err, ERR_CONFLICT, 0, "container %s is not running", container->id);
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(plan_finish)
-    struct plan plan;
-    _cleanup_(fd_closep)
-    int plan_fd = -1;
-    _cleanup_(fd_closep)
-    int client = -1;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(plan_finish) struct plan plan;
+    _cleanup_(fd_closep) int plan_fd = -1;
+    _cleanup_(fd_closep) int client = -1;
     plan_init(&plan);
     if (make_plan(engine, &arena, container, options, &plan, err) ||
         save_plan(engine, container, &plan, &plan_fd, err) || spawn(plan_fd, &client, err))

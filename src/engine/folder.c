@@ -76,8 +76,7 @@ int run_dir_lock(struct engine *engine, const char *id, enum run_dir_mode mode, 
     char path[CONTAINER_FOLDER_SIZE];
     container_folder(id, path);
     for (;;) {
-        _cleanup_(fd_closep)
-        int fd = run_dir_open(engine, path, mode);
+        _cleanup_(fd_closep) int fd = run_dir_open(engine, path, mode);
         if (fd == -ENOENT && mode != RUN_DIR_MAKE) return ret_dir->fd = -1, 0;
         if (fd == -ENOENT) continue;
         if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "open %s/%s", engine->store.runroot, path);

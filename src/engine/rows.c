@@ -26,8 +26,7 @@ static int row_read(struct arena *arena, const struct db_rows *rows, struct cont
         .error = arena_strdup(arena, db_text(rows, 13)),
     };
     const char *text = db_text(rows, 5);
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (json_parse(text, strlen(text), &json))
         return err_set(err, ERR_INVALID, 0, "container %s: its settings in the database are damaged",
                        ret_container->name);
@@ -38,8 +37,7 @@ static int row_read(struct arena *arena, const struct db_rows *rows, struct cont
 
 int row_load(struct engine *engine, struct arena *arena, const char *id, struct container *ret_container,
              struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE id = ?", "s", id)) return -1;
     int r = db_next(&rows, err);
     return r == 1 && row_read(arena, &rows, ret_container, err) ? -1 : r;
@@ -47,8 +45,7 @@ int row_load(struct engine *engine, struct arena *arena, const char *id, struct 
 
 static int find_exact(struct engine *engine, struct arena *arena, const char *name,
                       struct container *ret_container, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     // An id goes before a name that looks like one.
     if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE id = ?1 OR name = ?1 ORDER BY id <> ?1", "s",
                  name))
@@ -61,8 +58,7 @@ static int find_exact(struct engine *engine, struct arena *arena, const char *na
 static int find_prefix(struct engine *engine, struct arena *arena, const char *prefix,
                        struct container *ret_container, struct err *err) {
     if (prefix[strspn(prefix, "0123456789abcdef")] || strlen(prefix) >= ID_SIZE) return 0;
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE id > ?1 AND id < ?1 || 'g' LIMIT 2", "s",
                  prefix))
         return -1;
@@ -85,8 +81,7 @@ int row_find(struct engine *engine, struct arena *arena, const char *name, struc
 
 int row_list(struct engine *engine, struct arena *arena, bool all, struct containers *ret_containers,
              struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     struct containers list = {0};
     if (db_query(engine->store.db, &rows, err,
                  COLUMNS "WHERE ? OR state IN ('starting', 'running') ORDER BY created DESC, id", "i",

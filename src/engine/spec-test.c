@@ -28,9 +28,8 @@ static void fixture_finish(struct fixture *f) {
     arena_finish(&f->arena);
 }
 
-#define FIXTURE               \
-    _cleanup_(fixture_finish) \
-    struct fixture f = {0};   \
+#define FIXTURE                                       \
+    _cleanup_(fixture_finish) struct fixture f = {0}; \
     (void)state
 
 static void add(struct fixture *f, struct strings *list, const char *item) {

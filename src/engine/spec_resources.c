@@ -26,8 +26,8 @@ static void set(struct spec_i64 *field, int64_t value) {
 
 static int build_cpus(struct spec_builder *b) {
     int64_t nano = b->config->nano_cpus.set ? b->config->nano_cpus.value : 0;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
     if (!nano) return 0;
+    long online = sysconf(_SC_NPROCESSORS_ONLN);
     if (nano < 10000000 || nano > online * 1000000000ll)
         return err_set(b->err, ERR_INVALID, 0,
                        "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", online,
@@ -72,8 +72,7 @@ static int build_cpuset(struct spec_builder *b) {
     uint8_t wanted[CPU_MAX / 8] = {0}, there[CPU_MAX / 8] = {0};
     if (cpuset_parse(cpus, wanted))
         return err_set(b->err, ERR_INVALID, 0, "invalid value %s for cpuset cpus", cpus);
-    _cleanup_(str_finish)
-    struct str online = {0};
+    _cleanup_(str_finish) struct str online = {0};
     if (!file_read_at(AT_FDCWD, "/sys/devices/system/cpu/online", 4096, &online)) {
         online.data[strcspn(online.data, "\n")] = 0;
         bool known = !cpuset_parse(online.data, there);

@@ -102,8 +102,7 @@ static int option_read(struct spec_builder *b, const char *option, struct securi
 
 // A profile is kept whole: what stood in the file when the container was made.
 static int profile_parse(struct spec_builder *b, const char *text) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (*text != '{' || json_parse(text, strlen(text), &json))
         return err_set(b->err, ERR_INVALID, 0, "--security-opt seccomp: the profile is not JSON");
     return seccomp_profile_parse(b->arena, json, b->spec->process.caps.bounding, &b->spec->seccomp, b->err);

@@ -108,8 +108,7 @@ static int open_folder(struct start *s, struct err *err) {
 
 // A new file of the run directory; a container that was started before may have left one.
 static int write_file(int dir, const char *name, mode_t mode, const char *text, size_t size) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, mode);
     return fd < 0 ? fd : fd_write_all(fd, text, size);
 }
 
@@ -125,8 +124,7 @@ static int write_etc(struct start *s, struct err *err) {
         .endpoint = s->has_network ? &s->endpoint : NULL,
         .own_netns = !str_eq(config->network_mode, "host"),
     };
-    _cleanup_(str_finish)
-    struct str hosts = {0}, resolv = {0}, hostname = {0};
+    _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
     if (network_write_hosts(&files, &hosts, err)) return -1;
     int r = network_write_resolv_conf(&files, NULL, &resolv, err);
     str_printf(&hostname, "%s\n", config->hostname);
@@ -149,8 +147,7 @@ static int write_etc(struct start *s, struct err *err) {
 }
 
 static int write_spec(struct start *s, struct err *err) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     spec_write(&s->spec, &w);
     int r = write_file(s->dir, "config.json", 0600, str_get(&w.text), w.text.len);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/config.json", s->path) : 0;
@@ -293,8 +290,7 @@ static int start_lock(struct start *s, struct err *err) {
 int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err) {
-    _cleanup_(start_finish)
-    struct start s;
+    _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
     if (start_lock(&s, err) || mark_starting(&s, err)) return -1;
     if (prepare(&s, err) || spawn(&s, err)) {
@@ -310,8 +306,7 @@ int container_start(struct engine *engine, const struct container *container,
 
 int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err) {
-    _cleanup_(start_finish)
-    struct start s;
+    _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
     if (start_lock(&s, err) || prepare(&s, err)) return -1;
     *ret_block = take_ptr(s.block);

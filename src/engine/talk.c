@@ -13,11 +13,10 @@
 // A socket's name has 108 bytes, and <runroot> may be long: the directory is named by its descriptor.
 int shim_connect(struct engine *engine, const char *id) {
     char path[CONTAINER_FOLDER_SIZE];
-    _cleanup_(fd_closep)
-    int dir = fd_open_at(engine->store.runroot_fd, container_folder(id, path), O_PATH | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int dir =
+        fd_open_at(engine->store.runroot_fd, container_folder(id, path), O_PATH | O_DIRECTORY, 0);
     if (dir < 0) return dir;
-    _cleanup_(fd_closep)
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/shim.sock", dir);
@@ -88,8 +87,7 @@ int32_t plan_read_pid(struct engine *engine, const char *id) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
     struct plan_block head;
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(engine->store.runroot_fd, path, O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.runroot_fd, path, O_RDONLY, 0);
     if (fd < 0 || fd_read_full(fd, &head, sizeof head) != sizeof head || head.magic != PLAN_MAGIC) return 0;
     return head.pid;
 }

@@ -45,6 +45,7 @@ CREATE TABLE image_layer (
 ) WITHOUT ROWID;
 CREATE INDEX image_layer_layer ON image_layer(diff_id);
 
+-- With row ids: such a table keeps a row of a page's size in its leaf, where the others would need more pages.
 CREATE TABLE container (
     id            TEXT PRIMARY KEY,
     name          TEXT NOT NULL UNIQUE,
@@ -60,7 +61,7 @@ CREATE TABLE container (
     exit_code     INTEGER NOT NULL DEFAULT 0,
     oom_killed    INTEGER NOT NULL DEFAULT 0,
     error         TEXT NOT NULL DEFAULT ''
-) WITHOUT ROWID;
+);
 CREATE INDEX container_image ON container(image_id);
 -- Between two states: a crash leaves its containers here, and the next command looks after them.
 CREATE INDEX container_between ON container(state) WHERE state IN ('starting', 'removing');
