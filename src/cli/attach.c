@@ -33,8 +33,7 @@ static int attach(struct invocation *invocation, struct engine *engine, struct e
                               .send_stdin = container.config.open_stdin && !flags->no_stdin,
                               .proxy_signals = !flags->no_proxy,
                               .detach_keys = flags->detach_keys};
-    _cleanup_(fd_closep)
-    int client = -1;
+    _cleanup_(fd_closep) int client = -1;
     if (session_check_terminal(&session, err) < 0) return -1;
     if (container_attach(engine, &container, &client, err) < 0) return -1;
     return session_container(engine, &container, client, &session, NULL, err);
@@ -73,8 +72,7 @@ const struct option_table exec_options_table = OPTIONS(exec_rows, struct exec_fl
 static int exec_in(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct exec_flags *flags = invocation->options;
     struct container container;
-    _cleanup_(fd_closep)
-    int client = -1;
+    _cleanup_(fd_closep) int client = -1;
     struct session session = {.tty = flags->exec.tty,
                               .send_stdin = flags->exec.open_stdin && !flags->detach,
                               .proxy_signals = true,

@@ -28,7 +28,7 @@ static int pull(struct engine *engine, struct arena *arena, const struct setting
     struct pull_options options = {.reference = settings->config.image,
                                    .platform = settings->config.platform,
                                    .quiet = settings->quiet,
-                                   .out = stderr};
+                                   .out = settings->quiet ? NULL : stderr};
     return image_pull(&engine->store, arena, &options, ret_image, err);
 }
 

@@ -19,8 +19,7 @@ static const char document[] =
     "\"NetworkSettings\":{\"Networks\":{\"bridge\":{\"IPAddress\":\"10.0.0.2\"}}}}";
 
 static int render(const char *template, struct str *text, struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     assert_int_equal(json_parse(document, sizeof document - 1, &json), 0);
     return format_template(template, json, text, err);
 }
@@ -58,8 +57,7 @@ static void test_templates(void **state) {
         {"{{`raw`}} {{\"q\\\"\\t\"}} {{true}} {{(index .Mounts 0).Source}}", "raw q\"\t true /a"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_(str_finish)
-        struct str text = {0};
+        _cleanup_(str_finish) struct str text = {0};
         struct err err = {0};
         if (render(cases[i].template, &text, &err) < 0) fail_msg("%s", err.text);
         assert_string_equal(str_get(&text), cases[i].text);
@@ -98,8 +96,7 @@ static void test_mistakes(void **state) {
         {"{{((((((((((((((((((((((((((((((((((((.Id))))))))))))))))))))))))))))))))))))}}", "too deep"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_(str_finish)
-        struct str text = {0};
+        _cleanup_(str_finish) struct str text = {0};
         struct err err = {0};
         if (render(cases[i].template, &text, &err) == 0) fail_msg("taken: %s", cases[i].template);
         if (!strstr(err.text, cases[i].part)) fail_msg("%s", err.text);

@@ -102,8 +102,7 @@ static int variable(struct template *t, struct value *ret) {
 }
 
 static int literal(struct template *t, struct value *ret) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     char quote = *t->p++;
     for (; *t->p && *t->p != quote; t->p++) {
         char c = *t->p;
@@ -316,8 +315,7 @@ static enum stop block(struct template *t, const struct value *dot, bool wanted)
 }
 
 int format_template(const char *template, const struct json *document, struct str *text, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct template t = {.arena = &arena,
                          .text = template,
                          .p = template,
@@ -356,8 +354,7 @@ static void headings(const struct format_column *columns, struct json_writer *w)
 
 // A template for the columns that are shown by themselves.
 static const char *default_template(struct arena *arena, const struct format_column *columns) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     for (const struct format_column *c = columns; c->field; c++)
         str_printf(&text, "%s{{.%s}}", c == columns ? "" : "\t", c->field);
     return arena_strdup(arena, str_get(&text));
@@ -365,11 +362,9 @@ static const char *default_template(struct arena *arena, const struct format_col
 
 static int table_row(struct text_table *table, const char *template, const struct json *row,
                      struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     if (format_template(template, row, &text, err) < 0) return -1;
-    _cleanup_(freep)
-    char *line = str_take(&text);
+    _cleanup_(freep) char *line = str_take(&text);
     size_t cells = 0;
     for (char *rest = line, *cell; (cell = strsep(&rest, "\t"));) {
         // A value with a tab of its own may not shift the columns.
@@ -384,12 +379,9 @@ static int table_row(struct text_table *table, const char *template, const struc
 
 static int print_table(const char *template, const struct format_column *columns, const struct json *rows,
                        FILE *out, struct err *err) {
-    _cleanup_(text_table_finish)
-    struct text_table table = {0};
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
-    _cleanup_(json_freep)
-    struct json *heading = NULL;
+    _cleanup_(text_table_finish) struct text_table table = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    _cleanup_(json_freep) struct json *heading = NULL;
     headings(columns, &w);
     if (json_parse(w.text.data, w.text.len, &heading) < 0 || table_row(&table, template, heading, err) < 0)
         return -1;
@@ -401,8 +393,7 @@ static int print_table(const char *template, const struct format_column *columns
 
 static int print_each(const char *template, const struct json *documents, FILE *out, struct err *err) {
     for (size_t i = 0; i < json_length(documents); i++) {
-        _cleanup_(str_finish)
-        struct str text = {0};
+        _cleanup_(str_finish) struct str text = {0};
         if (format_template(template, json_at(documents, i), &text, err) < 0) return -1;
         fprintf(out, "%s\n", str_get(&text));
     }
@@ -416,10 +407,8 @@ static int parse(const char *text, struct json **ret_json, struct err *err) {
 
 int format_rows(const char *format, const struct format_column *columns, const char *rows, FILE *out,
                 struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (parse(rows, &json, err) < 0) return -1;
     if (str_eq(format, "json")) return print_each("{{json .}}", json, out, err);
     const char *template = format ? str_after(format, "table") : "";
@@ -432,13 +421,11 @@ int format_rows(const char *format, const struct format_column *columns, const c
 }
 
 int format_documents(const char *format, const char *documents, FILE *out, struct err *err) {
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(json_freep) struct json *json = NULL;
     if (parse(documents, &json, err) < 0) return -1;
     if (str_eq(format, "json")) return fprintf(out, "%s\n", json_text(json)), 0;
     if (format) return print_each(format, json, out, err);
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {.indent = 4};
+    _cleanup_(json_writer_finish) struct json_writer w = {.indent = 4};
     json_put_value(&w, NULL, json);
     fprintf(out, "%s\n", str_get(&w.text));
     return 0;

@@ -30,18 +30,12 @@ static int pull(struct invocation *invocation, struct engine *engine, struct err
     const struct pull_flags *flags = invocation->options;
     const char *name = invocation->arguments.items[0];
     struct image image;
-    struct reference reference;
     int r = image_load_base(&engine->store, name, err);
     if (r < 0) return -1;
     if (r == 1) return puts(name), 0;
-    if (reference_parse(&invocation->arena, name, &reference, err) < 0) return -1;
-    if (!flags->quiet && !strpbrk(name, ":@")) printf("Using default tag: latest\n");
-    fflush(stdout);
     struct pull_options options = {
         .reference = name, .platform = flags->platform, .quiet = flags->quiet, .out = stdout};
-    if (image_pull(&engine->store, &invocation->arena, &options, &image, err) < 0) return -1;
-    puts(reference_full(&invocation->arena, &reference));
-    return 0;
+    return image_pull(&engine->store, &invocation->arena, &options, &image, err);
 }
 
 int run_pull(struct invocation *invocation, struct err *err) {

@@ -29,8 +29,7 @@ static const char *architecture(void) {
 
 int run_version(struct invocation *invocation, struct err *err) {
     const struct format_flags *flags = invocation->options;
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     struct utsname kernel;
     uname(&kernel);
     json_begin_array(&w, NULL);
@@ -69,8 +68,7 @@ static bool filesystem_known(const char *name) {
     char wanted[64];
     snprintf(wanted, sizeof wanted, "\t%s\n", name);
     // A file of /proc has no size: read what there is.
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(AT_FDCWD, "/proc/filesystems", O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/filesystems", O_RDONLY, 0);
     char buffer[8192];
     ssize_t n = fd < 0 ? -1 : fd_read_full(fd, buffer, sizeof buffer - 1);
     if (n < 0) return false;
@@ -103,8 +101,7 @@ static bool controller_there(const char *v1, const char *v2) {
     char path[128], line[512];
     snprintf(path, sizeof path, "/sys/fs/cgroup/%s", v1);
     if (there(path)) return true;
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", O_RDONLY, 0);
     ssize_t n = fd < 0 ? -1 : fd_read_full(fd, line + 1, sizeof line - 3);
     if (n < 0) return false;
     line[0] = ' ';
@@ -178,8 +175,7 @@ static const char *cgroup_version(void) {
 
 static int print_json(struct engine *engine, const struct counts *counts, const char *format,
                       struct err *err) {
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     struct utsname kernel;
     size_t n;
     const struct feature *list = features(&n);
@@ -197,7 +193,7 @@ static int print_json(struct engine *engine, const struct counts *counts, const 
     json_put_string(&w, "CgroupLayout", cgroup_layout());
     json_put_string(&w, "KernelVersion", kernel.release);
     json_put_string(&w, "OSType", "linux");
-    json_put_string(&w, "Architecture", architecture());
+    json_put_string(&w, "Architecture", kernel.machine);
     json_put_i64(&w, "NCPU", sysconf(_SC_NPROCESSORS_ONLN));
     json_put_i64(&w, "MemTotal", sysconf(_SC_PHYS_PAGES) * sysconf(_SC_PAGESIZE));
     json_put_string(&w, "Name", kernel.nodename);
@@ -218,16 +214,17 @@ static void print_text(struct invocation *invocation, struct engine *engine, con
     size_t n;
     const struct feature *list = features(&n);
     uname(&kernel);
-    printf("hoy %s\n", HOY_VERSION);
-    printf("Containers: %zu\n Running: %zu\n Stopped: %zu\nImages: %zu\n", counts->containers,
+    printf("Containers: %zu\n Running: %zu\n Paused: 0\n Stopped: %zu\nImages: %zu\n", counts->containers,
            counts->running, counts->stopped, counts->images);
-    printf("Root: %s\nRun root: %s\n", engine->store.root, engine->store.runroot);
-    printf("Storage driver: %s (%s)\n", engine->store.driver,
+    printf("Server Version: %s\n", HOY_VERSION);
+    printf("Storage Driver: %s (%s)\n", engine->store.driver,
            driver_reason(invocation, engine->store.driver));
-    printf("Cgroups: %s\n", cgroup_layout());
-    printf("Kernel: %s, %s, %ld CPUs, %.1f GiB of memory\n", kernel.release, architecture(),
-           sysconf(_SC_NPROCESSORS_ONLN),
+    printf("Cgroup Driver: cgroupfs\nCgroup Version: %s (%s)\n", cgroup_version(), cgroup_layout());
+    printf("Kernel Version: %s\nOSType: linux\nArchitecture: %s\n", kernel.release, kernel.machine);
+    printf("CPUs: %ld\nTotal Memory: %.4gGiB\n", sysconf(_SC_NPROCESSORS_ONLN),
            (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (1 << 30));
+    printf("Name: %s\nRoot Dir: %s\nRun Root Dir: %s\n", kernel.nodename, engine->store.root,
+           engine->store.runroot);
     printf("The kernel has:\n");
     for (size_t i = 0; i < n; i++)
         if (list[i].there) printf(" %s\n", list[i].name);

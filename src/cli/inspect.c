@@ -255,8 +255,7 @@ static int write_either(struct engine *engine, struct arena *arena, const char *
 // What is there is printed, what is not is said after it.
 static int inspect_all(struct invocation *invocation, struct engine *engine, writer *write, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
-    _cleanup_(json_writer_finish)
-    struct json_writer w = {0};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
     struct err *errors = arena_array(&invocation->arena, struct err, invocation->arguments.count);
     size_t failed = 0;
     json_begin_array(&w, NULL);

@@ -48,8 +48,7 @@ const struct option_table logs_options_table = OPTIONS(rows, struct logs_flags);
 static int logs(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct logs_flags *flags = invocation->options;
     struct container container;
-    _cleanup_(fd_closep)
-    int ended = -1;
+    _cleanup_(fd_closep) int ended = -1;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
         return -1;
     flags->options.tail = flags->tail.set ? flags->tail.value : -1;

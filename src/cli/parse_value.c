@@ -62,8 +62,7 @@ int store_label(struct parse *parse, const char *text, void *field, struct err *
 // Calls store for every line of a file that is neither empty nor a comment.
 static int each_line(struct parse *parse, const char *path, option_store *store, void *field,
                      struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     int r = file_read_at(AT_FDCWD, path, FILE_MAX, &text), number = 0;
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "read %s", path);
     if (strlen(str_get(&text)) != text.len)
@@ -273,10 +272,8 @@ int store_capability(struct parse *parse, const char *text, void *field, struct 
 
 // seccomp=FILE becomes seccomp=<the profile itself>: the container keeps what was there when it was made.
 static int read_profile(struct parse *parse, const char *path, struct strings *list, struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
-    _cleanup_(json_freep)
-    struct json *json = NULL;
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
     int r = file_read_at(AT_FDCWD, path, FILE_MAX, &text);
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "opening seccomp profile (%s) failed", path);
     if (json_parse(str_get(&text), text.len, &json) < 0 || !json_is_object(json))

@@ -93,8 +93,7 @@ static bool wanted(struct arena *arena, const struct ps_flags *flags, const stru
 // A row as Docker's document of it.
 
 static const char *command_text(struct arena *arena, const struct container *container, bool whole) {
-    _cleanup_(str_finish)
-    struct str text = {0}, quoted = {0};
+    _cleanup_(str_finish) struct str text = {0}, quoted = {0};
     const struct strings *parts[] = {&container->config.entrypoint, &container->config.cmd};
     for (size_t p = 0; p < 2; p++)
         for (size_t i = 0; i < parts[p]->count; i++) {
@@ -108,8 +107,7 @@ static const char *command_text(struct arena *arena, const struct container *con
 }
 
 static const char *labels_text(struct arena *arena, const struct container *container) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < container->config.labels.count; i++)
         str_printf(&text, "%s%s=%s", i ? "," : "", container->config.labels.items[i].key,
                    container->config.labels.items[i].value);
@@ -117,8 +115,7 @@ static const char *labels_text(struct arena *arena, const struct container *cont
 }
 
 static const char *mounts_text(struct arena *arena, const struct container *container, bool whole) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < container->config.mounts.count; i++) {
         const struct container_mount *mount = &container->config.mounts.items[i];
         if (mount->type == CONTAINER_MOUNT_TMPFS || str_empty(mount->source)) continue;

@@ -49,8 +49,7 @@ static int open_cidfile(const char *path, int *ret_fd, struct err *err) {
 // Finds the image and makes the container.
 static int create_container(struct invocation *invocation, struct engine *engine, struct settings *settings,
                             struct container *ret_container, struct err *err) {
-    _cleanup_(fd_closep)
-    int cidfile = -1;
+    _cleanup_(fd_closep) int cidfile = -1;
     struct image image;
     if (open_cidfile(settings->cidfile, &cidfile, err) < 0) return -1;
     int r = image_ensure(engine, &invocation->arena, settings, &image, err);
@@ -99,8 +98,7 @@ static int start_detached(struct engine *engine, const struct container *contain
 static int start_attached(struct engine *engine, const struct container *container,
                           const struct start_options *options, const struct session *session,
                           struct err *err) {
-    _cleanup_(fd_closep)
-    int client = -1;
+    _cleanup_(fd_closep) int client = -1;
     struct plan_block *block = NULL;
     if (container_start(engine, container, options, &client, options->explain ? &block : NULL, err) < 0)
         return -1;

@@ -61,8 +61,7 @@ int session_run(int socket, const struct session *session, struct shim_exit *ret
 
 // The shim went away without a word: what the engine finds out about it is the truth.
 static int lost(struct engine *engine, const struct container *container, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container found;
     if (container_find(engine, &arena, container->id, &found, err) < 0) {
         if (err->kind == ERR_NOT_FOUND && container->auto_remove) return 137;

@@ -150,8 +150,7 @@ void value_at(struct arena *arena, const struct value *list, size_t index, struc
 }
 
 static void print_list(const struct value *list, struct str *out) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     bool map = json_is_object(json_of(list));
     str_add(out, map ? "map[" : "[");
     for (size_t i = 0; i < value_length(list); i++) {
@@ -184,16 +183,14 @@ void value_print(const struct value *value, struct str *out) {
 // Functions
 
 static const char *printed(struct arena *arena, const struct value *value) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     value_print(value, &text);
     return arena_strdup(arena, str_get(&text));
 }
 
 static const char *call_json(struct arena *arena, const struct value *arguments, size_t count,
                              struct value *ret) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     (void)count;
     if (arguments->kind == VALUE_TEXT)
         json_quote(&text, arguments->text, strlen(arguments->text));
@@ -240,8 +237,7 @@ static const char *call_len(struct arena *arena, const struct value *arguments, 
 
 static const char *call_join(struct arena *arena, const struct value *arguments, size_t count,
                              struct value *ret) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     (void)count;
     if (!value_is_list(&arguments[0]) && !value_is_empty(&arguments[0]))
         return "the first argument is no list";
@@ -297,8 +293,7 @@ static const char *call_title(struct arena *arena, const struct value *arguments
 
 static const char *put_all(struct arena *arena, const struct value *arguments, size_t count,
                            const char *between, const char *end, struct value *ret) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < count; i++) {
         if (i) str_add(&text, between);
         value_print(&arguments[i], &text);
