@@ -4,17 +4,41 @@
 
 load lib
 
-@test "fsck.erofs finds nothing in the indexes of all images" {
-  local name index
+# The machine's own fsck.erofs, or the newer one that test/images brought.
+fsck() {
+  local newer=$TEST_IMAGES/fsck loader
+  if [[ -d $newer ]]; then
+    loader=$(echo "$newer"/usr/lib/*/ld-linux-*.so.*)
+    "$loader" --library-path "${loader%/*}" "$newer/usr/bin/fsck.erofs" "$@"
+  else
+    fsck.erofs "$@"
+  fi
+}
+
+# index_of IMAGE: the index's path and then its devices, as fsck.erofs takes them.
+index_of() {
+  local layers chain layer
+  mapfile -t layers < <(hoy image inspect "$1" | jq -r '.[0].RootFS.Layers[]')
+  chain=${layers[0]}
+  for layer in "${layers[@]:1}"; do
+    chain=sha256:$(printf '%s %s' "$chain" "$layer" | sha256sum | cut -d' ' -f1)
+  done
+  printf -- "--device=$HOY_ROOT/layers/%s\n" "${layers[@]#sha256:}"
+  echo "$HOY_ROOT/images/${chain#sha256:}"
+}
+
+@test "fsck.erofs reads every file through the indexes of all images" {
+  [[ -d $TEST_IMAGES/fsck || ! $(fsck -V 2>&1) =~ \ 1\.[0-5]$ ]] || skip "fsck.erofs is older than 1.6"
+  local name arguments
   for name in tiny:1 layers:1 zstd:1 multi:1 debian:12; do
     hoy pull -q "$REGISTRY/$name"
   done
   hoy run --rm base true
-  run find "$HOY_ROOT/images" -type f
-  ((${#lines[@]} >= 5))
-  for index in "${lines[@]}"; do
-    expect 0 fsck.erofs "$index"
-    lacks "$output" 'error'
+  for name in "$REGISTRY"/{tiny:1,layers:1,zstd:1,multi:1,debian:12} base; do
+    mapfile -t arguments < <(index_of "$name")
+    [[ -e ${arguments[-1]} ]] || { echo "$name has no index"; return 1; }
+    expect 0 fsck --extract "${arguments[@]}"
+    lacks "$output" '<E>'
   done
   hoy images -q | sort -u | xargs "$HOY" rmi -f >/dev/null
 }

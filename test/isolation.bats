@@ -8,7 +8,7 @@ inside() { hoy run --rm base "$@"; }
 
 @test "pid 1, and no process of the host" {
   is "$(inside sh -c 'echo $$')" 1
-  is "$(inside sh -c 'ls -d /proc/[0-9]* | wc -l')" 2
+  is "$(inside sh -c 'echo /proc/[0-9]*')" /proc/1
 }
 
 @test "own namespaces: pid, net, mnt, uts, ipc, cgroup" {
@@ -88,7 +88,7 @@ inside() { hoy run --rm base "$@"; }
 
 @test "masked and read-only paths" {
   for path in /proc/kcore /proc/keys /proc/timer_list; do
-    is "$(inside sh -c "[ ! -e $path ] || head -c 1 $path | wc -c")" 0
+    is "$(inside sh -c "head -c 1 $path 2>/dev/null | wc -c")" 0
   done
   for path in /proc/scsi /proc/acpi /sys/firmware /sys/devices/virtual/powercap; do
     is "$(inside sh -c "ls $path 2>/dev/null | wc -l")" 0
@@ -103,7 +103,7 @@ inside() { hoy run --rm base "$@"; }
 @test "devices: Docker's set, no disk" {
   is "$(inside sh -c 'cd /dev; ls -d console full null ptmx random tty urandom zero 2>/dev/null | tr "\n" " "')" \
     'full null ptmx random tty urandom zero '
-  is "$(inside sh -c 'readlink /dev/fd /dev/stdin /dev/stdout /dev/stderr | tr "\n" " "')" \
+  is "$(inside sh -c 'for name in fd stdin stdout stderr; do readlink /dev/$name; done | tr "\n" " "')" \
     '/proc/self/fd /proc/self/fd/0 /proc/self/fd/1 /proc/self/fd/2 '
   local disk
   disk=$(lsblk -nro MAJ:MIN 2>/dev/null | head -n 1)
@@ -162,7 +162,8 @@ inside() { hoy run --rm base "$@"; }
   fi
 }
 
-@test "setuid works, and the setuid bit of a volume is honoured as the kernel does" {
+@test "a setuid bit arrives" {
+  hoy pull -q "$REGISTRY/layers:1"
   expect 0 hoy run --rm --entrypoint stat "$REGISTRY/layers:1" -c '%a' /setuid
   is "$output" 4755
   hoy rmi "$REGISTRY/layers:1"

@@ -15,7 +15,7 @@ file_setup() {
   ip -n beyond link set lo up
 }
 
-teardown_file() {
+file_teardown() {
   ip link delete outer
   ip netns delete beyond
 }

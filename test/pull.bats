@@ -13,7 +13,7 @@ file_setup() {
   export LIES LIES_PID LIES_LOG
 }
 
-teardown_file() { kill "$LIES_PID"; }
+file_teardown() { kill "$LIES_PID"; }
 
 # What a failed pull must leave: nothing. And the next command works.
 nothing_left() {
