@@ -2,35 +2,21 @@
 // By fsopen and fsconfig: mount(2) takes one page of options, which is too little for the devices of an image
 // with more than forty layers.
 #include "kernel/erofs.h"
+
 #include "base/fd.h"
+#include "kernel/mount.h"
 
-#include <errno.h>
-#include <string.h>
-#include <sys/mount.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-// The kernel cuts fsconfig's strings at this.
-#define STRING_MAX 255
-
-static int configure(int context, unsigned command, const char *key, const char *value) {
-    if (value && strlen(value) > STRING_MAX) return -ENAMETOOLONG;
-    return syscall(SYS_fsconfig, context, command, key, value, 0) ? -errno : 0;
-}
+#define MOUNT_FLAGS 15 // MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC
 
 int erofs_mount(const char *index, const char *const *devices, size_t count, const char *target) {
-    _cleanup_(fd_closep)
-    int context = (int)syscall(SYS_fsopen, "erofs", FSOPEN_CLOEXEC);
-    if (context < 0) return -errno;
-    int r = configure(context, FSCONFIG_SET_STRING, "source", index);
-    for (size_t i = 0; !r && i < count; i++)
-        r = configure(context, FSCONFIG_SET_STRING, "device", devices[i]);
-    if (!r) r = configure(context, FSCONFIG_SET_FLAG, "ro", NULL);
-    if (!r) r = configure(context, FSCONFIG_CMD_CREATE, NULL, NULL);
+    _cleanup_(fd_closep) int context = mount_context("erofs");
+    if (context < 0) return context;
+    int r = mount_context_set(context, "source", index);
+    for (size_t i = 0; !r && i < count; i++) r = mount_context_set(context, "device", devices[i]);
+    if (!r) r = mount_context_set(context, "ro", NULL);
     if (r) return r;
-    _cleanup_(fd_closep)
-    int mount = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC,
-                             MOUNT_ATTR_RDONLY | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC);
-    if (mount < 0) return -errno;
-    return syscall(SYS_move_mount, mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH) ? -errno : 0;
+    _cleanup_(fd_closep) int tree = mount_context_create(context, MOUNT_FLAGS);
+    if (tree < 0) return tree;
+    _cleanup_(fd_closep) int place = fd_open_at(AT_FDCWD, target, O_PATH | O_DIRECTORY, 0);
+    return place < 0 ? place : mount_attach(tree, place);
 }

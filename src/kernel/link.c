@@ -19,8 +19,7 @@
 #include <sys/socket.h>
 
 static int route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep)
-    int fd = netlink_open(NETLINK_ROUTE);
+    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
     return fd < 0 ? fd : netlink_call(fd, batch, each, data);
 }
 
@@ -39,8 +38,7 @@ static void link_begin(struct netlink_batch *batch, uint16_t type, uint16_t flag
 }
 
 static int link_ioctl(const char *name, unsigned long request, struct ifreq *ret_request) {
-    _cleanup_(fd_closep)
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    _cleanup_(fd_closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
     if (!name_valid(name)) return -ENODEV;
     *ret_request = (struct ifreq){0};

@@ -16,6 +16,7 @@ int umount2(const char *target, int flags);
 #define MS_REMOUNT  32
 #define MS_BIND     4096
 #define MNT_DETACH  2
+#define STRING_MAX  255 // the kernel cuts fsconfig's strings at this
 #define OLD_FLAG(x) ((uint64_t)(x))
 
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
@@ -54,6 +55,7 @@ static int context_command(int context, unsigned command, const char *key, const
 }
 
 int mount_context_set(int context, const char *key, const char *value) {
+    if (value && strlen(value) > STRING_MAX) return -ENAMETOOLONG;
     return context_command(context, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value);
 }
 
@@ -72,17 +74,26 @@ static int set_data(int context, const char *data) {
     return 0;
 }
 
+int mount_context(const char *type) {
+    int fd = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+    return fd < 0 ? -errno : fd;
+}
+
+int mount_context_create(int context, uint64_t flags) {
+    int r = context_command(context, FSCONFIG_CMD_CREATE, NULL, NULL);
+    if (r) return r;
+    int fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, to_attributes(flags));
+    return fd < 0 ? -errno : fd;
+}
+
 int mount_new(const char *type, const char *source, uint64_t flags, const char *data) {
-    _cleanup_(fd_closep) int context = (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
-    if (context < 0) return -errno;
+    _cleanup_(fd_closep) int context = mount_context(type);
+    if (context < 0) return context;
     int r = source && *source ? mount_context_set(context, "source", source) : 0;
     for (size_t i = 0; !r && i < ARRAY_SIZE(words); i++)
         if (flags & words[i].old) r = mount_context_set(context, words[i].word, NULL);
     if (!r) r = set_data(context, data);
-    if (!r) r = context_command(context, FSCONFIG_CMD_CREATE, NULL, NULL);
-    if (r) return r;
-    int fd = (int)syscall(SYS_fsmount, context, FSMOUNT_CLOEXEC, to_attributes(flags));
-    return fd < 0 ? -errno : fd;
+    return r ? r : mount_context_create(context, flags);
 }
 
 int mount_clone(int dir, const char *path, int recursive) {

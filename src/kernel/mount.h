@@ -9,8 +9,11 @@
 // NULL. MS_RDONLY and the like become the mount's attributes.
 int mount_new(const char *type, const char *source, uint64_t flags, const char *data);
 
-// One option of a file system context, for those that do not fit in data.
+// The same step by step: a context, its options one by one (value NULL: a flag; the kernel takes 255 bytes each),
+// and the mount.
+int mount_context(const char *type);
 int mount_context_set(int context, const char *key, const char *value);
+int mount_context_create(int context, uint64_t flags);
 
 // A detached copy of what is mounted at a path or, with path "", at a descriptor; recursive with what is
 // below.

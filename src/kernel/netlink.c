@@ -94,8 +94,7 @@ void netlink_end(struct netlink_batch *batch, size_t nest) {
 }
 
 int netlink_open(int protocol) {
-    _cleanup_(fd_closep)
-    int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
+    _cleanup_(fd_closep) int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
     if (fd < 0) return -errno;
     // Both only make answers better: the reason in words, and no copy of the request in them.
     setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &(int){1}, sizeof(int));

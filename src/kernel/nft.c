@@ -242,8 +242,7 @@ static void bridge_comment(const struct nft_bridge *b, char ret_text[static COMM
 }
 
 static int nft_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep)
-    int fd = netlink_open(NETLINK_NETFILTER);
+    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
     return fd < 0 ? fd : netlink_call(fd, batch, each, data);
 }
 

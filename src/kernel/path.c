@@ -31,30 +31,21 @@ int path_open_in(int root, const char *path, int flags) {
     return open_in(root, path, (uint64_t)(flags ? flags : O_PATH), 0);
 }
 
-// Goes down a component at a time, with the descriptor of the last directory that is there.
-static int descend(int root, const char *path, size_t size) {
+// The directory at the first size bytes of path: as a rule it is there, and one call opens it. Else the one
+// above is opened (or made), and this one made in it.
+static int open_directory(int root, const char *path, size_t size) {
     char prefix[PATH_MAX];
+    while (size && path[size - 1] == '/') size--;
     if (size >= sizeof prefix) return -ENAMETOOLONG;
-    int dir = open_in(root, ".", O_PATH | O_DIRECTORY, 0);
-    for (size_t end = 0; dir >= 0 && end < size;) {
-        size_t start = end + strspn(path + end, "/");
-        end = start + strcspn(path + start, "/");
-        if (end > size) end = size;
-        if (start >= end) break;
-        memcpy(prefix, path, end);
-        prefix[end] = 0;
-        int next = open_in(root, prefix, O_PATH | O_DIRECTORY, 0);
-        if (next == -ENOENT) {
-            const char *name = prefix + start;
-            if (mkdirat(dir, name, 0755) && errno != EEXIST)
-                next = -errno;
-            else
-                next = open_in(dir, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-        }
-        close(dir);
-        dir = next;
-    }
-    return dir;
+    memcpy(prefix, path, size);
+    prefix[size] = 0;
+    int dir = open_in(root, size ? prefix : ".", O_PATH | O_DIRECTORY, 0);
+    if (dir != -ENOENT || !size) return dir;
+    const char *slash = strrchr(prefix, '/'), *name = slash ? slash + 1 : prefix;
+    _cleanup_(fd_closep) int parent = open_directory(root, prefix, (size_t)(name - prefix));
+    if (parent < 0) return parent;
+    if (mkdirat(parent, name, 0755) && errno != EEXIST) return -errno;
+    return open_in(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
 int path_parent_in(int root, const char *path, const char **ret_name) {
@@ -62,7 +53,7 @@ int path_parent_in(int root, const char *path, const char **ret_name) {
     while (size && path[size - 1] == '/') size--;
     size_t start = size;
     while (start && path[start - 1] != '/') start--;
-    int dir = descend(root, path, start);
+    int dir = open_directory(root, path, start);
     if (dir >= 0) *ret_name = size ? path + start : ".";
     return dir;
 }
@@ -70,13 +61,11 @@ int path_parent_in(int root, const char *path, const char **ret_name) {
 int path_make_in(int root, const char *path, int file) {
     int fd = path_open_in(root, path, 0);
     if (fd != -ENOENT) return fd;
-    if (!file) return descend(root, path, strlen(path));
+    if (!file) return open_directory(root, path, strlen(path));
     const char *name;
-    _cleanup_(fd_closep)
-    int parent = path_parent_in(root, path, &name);
+    _cleanup_(fd_closep) int parent = path_parent_in(root, path, &name);
     if (parent < 0) return parent;
-    _cleanup_(fd_closep)
-    int made = fd_open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
+    _cleanup_(fd_closep) int made = fd_open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
     if (made < 0 && made != -EEXIST) return made;
     return open_in(parent, name, O_PATH | O_NOFOLLOW, 0);
 }

@@ -88,19 +88,42 @@ static int attach_root(struct plan_run *run, int tree, const char *where) {
     return r;
 }
 
-int plan_do_root_overlay(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(freep) const char **lower = plan_list_items(run->block, op->overlay.lower);
+// mount(2) takes a page of options, which is enough for a few layers in one call.
+static int overlay_at_once(struct plan_run *run, struct plan_op *op, const char *const *lower) {
     _cleanup_(str_finish) struct str data = {0};
+    const char *attach = TEXT(op->overlay.attach);
     str_add(&data, "lowerdir=");
     for (uint32_t i = 0; lower[i]; i++) str_printf(&data, "%s%s", i ? ":" : "", lower[i]);
     if (op->overlay.upper)
         str_printf(&data, ",upperdir=%s,workdir=%s", TEXT(op->overlay.upper), TEXT(op->overlay.work));
     if (op->overlay.options) str_printf(&data, ",%s", TEXT(op->overlay.options));
-    _cleanup_(fd_closep) int tree = mount_new("overlay", "overlay", 0, str_get(&data));
+    if (data.len >= 4096) return -E2BIG;
+    if (mount("overlay", attach, "overlay", 0, str_get(&data))) return -errno;
+    run->root = fd_open_at(AT_FDCWD, attach, O_PATH | O_DIRECTORY, 0);
+    return run->root < 0 ? run->root : 0;
+}
+
+// Many layers (the dir driver has one directory for each) go one by one; Linux 6.5.
+static int overlay_by_layer(struct plan_run *run, struct plan_op *op, const char *const *lower) {
+    _cleanup_(fd_closep) int context = mount_context("overlay");
+    if (context < 0) return context;
+    int r = mount_context_set(context, "source", "overlay");
+    for (uint32_t i = 0; !r && lower[i]; i++) r = mount_context_set(context, "lowerdir+", lower[i]);
+    if (!r && op->overlay.upper) r = mount_context_set(context, "upperdir", TEXT(op->overlay.upper));
+    if (!r && op->overlay.upper) r = mount_context_set(context, "workdir", TEXT(op->overlay.work));
+    if (!r && op->overlay.options) r = mount_context_set(context, TEXT(op->overlay.options), NULL);
+    if (r) return r;
+    _cleanup_(fd_closep) int tree = mount_context_create(context, 0);
     if (tree < 0) return tree;
-    int r = attach_root(run, tree, TEXT(op->overlay.attach));
+    r = attach_root(run, tree, TEXT(op->overlay.attach));
     if (!r) (void)take_fd(&tree);
     return r;
+}
+
+int plan_do_root_overlay(struct plan_run *run, struct plan_op *op) {
+    _cleanup_(freep) const char **lower = plan_list_items(run->block, op->overlay.lower);
+    int r = overlay_at_once(run, op, lower);
+    return r == -E2BIG ? overlay_by_layer(run, op, lower) : r;
 }
 
 int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
