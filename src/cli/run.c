@@ -46,17 +46,18 @@ static int open_cidfile(const char *path, int *ret_fd, struct err *err) {
     return 0;
 }
 
-// Finds the image and makes the container.
+// Finds the image and makes the container: container_create or container_begin.
+typedef int make_container(struct engine *engine, struct arena *arena, const struct container_config *config,
+                           const char *name, struct container *ret_container, struct err *err);
 static int create_container(struct invocation *invocation, struct engine *engine, struct settings *settings,
-                            struct container *ret_container, struct err *err) {
+                            make_container *make, struct container *ret_container, struct err *err) {
     _cleanup_(fd_closep) int cidfile = -1;
     struct image image;
     if (open_cidfile(settings->cidfile, &cidfile, err) < 0) return -1;
     int r = image_ensure(engine, &invocation->arena, settings, &image, err);
     if (r == 0) {
         session_hold_signals();
-        r = container_create(engine, &invocation->arena, &settings->config, settings->name, ret_container,
-                             err);
+        r = make(engine, &invocation->arena, &settings->config, settings->name, ret_container, err);
     }
     if (cidfile < 0) return r;
     if (r < 0)
@@ -68,7 +69,8 @@ static int create_container(struct invocation *invocation, struct engine *engine
 
 static int create(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct container container;
-    if (create_container(invocation, engine, invocation->options, &container, err) < 0) return -1;
+    if (create_container(invocation, engine, invocation->options, container_create, &container, err) < 0)
+        return -1;
     puts(container.id);
     return 0;
 }
@@ -131,7 +133,8 @@ static int run(struct invocation *invocation, struct engine *engine, struct err 
         invocation->failure = 1;
         return -1;
     }
-    if (create_container(invocation, engine, &options->settings, &container, err) < 0) return -1;
+    if (create_container(invocation, engine, &options->settings, container_begin, &container, err) < 0)
+        return -1;
     int code = start(engine, &container, options, &session, err);
     if (code < 0) discard(engine, &container);
     return code;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -24,11 +25,12 @@ static int name_check(const char *name, struct err *err) {
 static int insert(struct engine *engine, const struct container *container, const char *config,
                   struct err *err) {
     struct db *db = engine->store.db;
-    int changed = db_run(db, err,
-                         "INSERT INTO container (id, name, image_id, image_name, created, config, state, "
-                         "auto_remove) SELECT ?, ?, id, ?, ?, ?, 'created', ? FROM image WHERE id = ?",
-                         "sssisis", container->id, container->name, container->image_name, container->created,
-                         config, (int64_t)container->auto_remove, container->image_id);
+    int changed =
+        db_run(db, err,
+               "INSERT INTO container (id, name, image_id, image_name, created, config, state, "
+               "auto_remove, started) SELECT ?, ?, id, ?, ?, ?, ?, ?, ? FROM image WHERE id = ?",
+               "sssissiis", container->id, container->name, container->image_name, container->created, config,
+               container->state, (int64_t)container->auto_remove, container->started, container->image_id);
     if (changed < 0) return db_is_duplicate(db) ? 0 : -1;
     if (!changed) return err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", container->image_name);
     return 1;
@@ -100,15 +102,27 @@ static const char *host_name(struct arena *arena) {
     return gethostname(name, sizeof name - 1) ? NULL : arena_strdup(arena, name);
 }
 
-int container_create(struct engine *engine, struct arena *arena, const struct container_config *config,
-                     const char *name, struct container *ret_container, struct err *err) {
+// The lock comes before the row: who finds a container that is starting, and its lock free, takes it away.
+static int begin(struct engine *engine, struct container *container, struct err *err) {
+    struct run_dir dir = {-1};
+    if (run_dir_lock(engine, container->id, RUN_DIR_MAKE, &dir, err)) return -1;
+    fd_closep(&engine->begun.run_dir);
+    free((char *)engine->begun.id);
+    engine->begun.id = xstrdup(container->id);
+    engine->begun.run_dir = dir.fd;
+    container->state = "starting";
+    container->started = container->created;
+    return 0;
+}
+
+static int prepare(struct engine *engine, struct arena *arena, const struct container_config *config,
+                   const char *name, struct container *ret_container, struct err *err) {
     struct image image;
     char *id = arena_alloc(arena, ID_SIZE);
     id_random(id);
-    if (name && *name == '/') name++;
     if (name && name_check(name, err)) return -1;
     if (image_find(&engine->store, arena, config->image, &image, err)) return -1;
-    struct container container = {
+    *ret_container = (struct container){
         .id = id,
         .name = name,
         .image_id = image.id,
@@ -120,21 +134,41 @@ int container_create(struct engine *engine, struct arena *arena, const struct co
         .config = *config,
     };
     if (str_eq(config->network_mode, "host") && str_empty(config->hostname))
-        container.config.hostname = host_name(arena);
-    container_config_merge(arena, &image.config, id, &container.config);
-    if (check_config(engine, &image, &container, err)) return -1;
+        ret_container->config.hostname = host_name(arena);
+    container_config_merge(arena, &image.config, id, &ret_container->config);
+    return check_config(engine, &image, ret_container, err);
+}
 
+static int create(struct engine *engine, struct arena *arena, const struct container_config *config,
+                  const char *name, bool starts, struct container *ret_container, struct err *err) {
+    struct container container;
+    struct err ignored;
+    if (name && *name == '/') name++;
+    if (prepare(engine, arena, config, name, &container, err)) return -1;
+    if (starts && begin(engine, &container, err)) return -1;
     _cleanup_(freep) char *text = config_text(&container.config);
     if (name ? insert_named(engine, arena, &container, text, err)
-             : insert_unnamed(engine, arena, &container, text, err))
+             : insert_unnamed(engine, arena, &container, text, err)) {
+        if (starts) run_dir_remove(engine, container.id, &ignored);
         return -1;
-    if (container_folder_make(engine, id, err)) {
-        struct err ignored;
+    }
+    if (container_folder_make(engine, container.id, err)) {
         container_erase(engine, &container, false, &ignored);
         return -1;
     }
+    container.state = "created";
     *ret_container = container;
     return 0;
+}
+
+int container_create(struct engine *engine, struct arena *arena, const struct container_config *config,
+                     const char *name, struct container *ret_container, struct err *err) {
+    return create(engine, arena, config, name, false, ret_container, err);
+}
+
+int container_begin(struct engine *engine, struct arena *arena, const struct container_config *config,
+                    const char *name, struct container *ret_container, struct err *err) {
+    return create(engine, arena, config, name, true, ret_container, err);
 }
 
 // Find and list

@@ -11,6 +11,7 @@
 #include "network/network.h"
 #include "plan/undo.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -204,6 +205,34 @@ int container_settle(struct engine *engine, struct arena *arena, struct containe
 
 // Recovery
 
+// A run directory whose container has no row: its starter was killed between the two.
+static int remove_orphan(struct engine *engine, const char *id, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    struct container container;
+    int r = row_load(engine, &arena, id, &container, err);
+    if (r) return r < 0 ? -1 : 0;
+    if (run_dir_lock(engine, id, RUN_DIR_PROBE, &dir, err)) return err->kind == ERR_UNAVAILABLE ? 0 : -1;
+    r = row_load(engine, &arena, id, &container, err);
+    if (r) return r < 0 ? -1 : 0;
+    return run_dir_remove(engine, id, err);
+}
+
+static int remove_orphans(struct engine *engine, struct err *err) {
+    int fd = fd_open_at(engine->store.runroot_fd, "containers", O_RDONLY | O_DIRECTORY, 0);
+    if (fd == -ENOENT) return 0;
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    if (!stream) {
+        fd_closep(&fd);
+        return err_set(err, ERR_SYSTEM, errno, "read %s/containers", engine->store.runroot);
+    }
+    int r = 0;
+    for (struct dirent *entry; !r && (entry = readdir(stream));)
+        if (strlen(entry->d_name) == ID_SIZE - 1) r = remove_orphan(engine, entry->d_name, err);
+    closedir(stream);
+    return r;
+}
+
 int engine_recover(struct engine *engine, bool everything, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings ids = {0};
@@ -225,5 +254,5 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
         int r = row_load(engine, &arena, ids.items[i], &container, err);
         if (r < 0 || (r > 0 && container_settle(engine, &arena, &container, err) < 0)) return -1;
     }
-    return 0;
+    return everything ? remove_orphans(engine, err) : 0;
 }

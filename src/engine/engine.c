@@ -84,6 +84,9 @@ int engine_open(struct engine *engine, const struct engine_options *options, str
 }
 
 void engine_close(struct engine *engine) {
+    fd_closep(&engine->begun.run_dir);
+    free((char *)engine->begun.id);
+    engine->begun.id = NULL;
     db_closep(&engine->store.db);
     fd_closep(&engine->store.root_fd);
     fd_closep(&engine->store.runroot_fd);

@@ -9,6 +9,10 @@
 struct engine {
     struct store store;
     const char *hoy; // the path of this program, for what a detached shim runs at the end
+    struct {
+        const char *id; // of container_begin(), until its container_start()
+        int run_dir;    // locked
+    } begun;
 };
 
 struct engine_options {
@@ -36,6 +40,11 @@ struct container {
 // caller pulls). ERR_CONFLICT when the name is taken, with who has it.
 int container_create(struct engine *engine, struct arena *arena, const struct container_config *config,
                      const char *name, struct container *ret_container, struct err *err);
+
+// The same for a container that this process starts next (`run`): if the process is killed before, the next
+// command removes a --rm container, which a container_create() would leave as one that somebody may start.
+int container_begin(struct engine *engine, struct arena *arena, const struct container_config *config,
+                    const char *name, struct container *ret_container, struct err *err);
 
 // By full id, name, or unique prefix of an id, with its state made true first: a shim that ended, or was
 // killed, has its record taken over. ERR_NOT_FOUND: "No such container: X".

@@ -69,12 +69,20 @@ static int run_dir_open(struct engine *engine, const char *path, enum run_dir_mo
     return fd_open_at(engine->store.runroot_fd, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
+// What container_begin() has locked is handed over.
+static int run_dir_begun(struct engine *engine, const char *id) {
+    if (engine->begun.run_dir < 0 || !str_eq(engine->begun.id, id)) return -1;
+    return take_fd(&engine->begun.run_dir);
+}
+
 // Whoever had the lock may have removed the directory meanwhile, and somebody else made a new one: then
 // again.
 int run_dir_lock(struct engine *engine, const char *id, enum run_dir_mode mode, struct run_dir *ret_dir,
                  struct err *err) {
     char path[CONTAINER_FOLDER_SIZE];
     container_folder(id, path);
+    int begun = run_dir_begun(engine, id);
+    if (begun >= 0) return ret_dir->fd = begun, 0;
     for (;;) {
         _cleanup_(fd_closep) int fd = run_dir_open(engine, path, mode);
         if (fd == -ENOENT && mode != RUN_DIR_MAKE) return ret_dir->fd = -1, 0;

@@ -292,7 +292,8 @@ int container_start(struct engine *engine, const struct container *container,
                     struct err *err) {
     _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
-    if (start_lock(&s, err) || mark_starting(&s, err)) return -1;
+    bool begun = str_eq(engine->begun.id, container->id) && engine->begun.run_dir >= 0;
+    if (start_lock(&s, err) || (!begun && mark_starting(&s, err))) return -1;
     if (prepare(&s, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;
