@@ -69,7 +69,7 @@ static _Noreturn void execute(int program, const struct runtime_shim *shim) {
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err) {
     _cleanup_(fd_closep) int program = make_program();
     if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
-    pid_t pid = fork();
+    pid_t pid = vfork(); // nothing is copied; execute() touches only descriptors and its own stack
     if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start a shim");
     if (pid == 0) execute(program, shim);
     return pid;
