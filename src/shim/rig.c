@@ -4,9 +4,11 @@
 #include "base/arena.h"
 #include "base/fd.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -62,6 +64,7 @@ void rig_start(struct rig *rig, const struct rig_options *options) {
     if (options->no_client) close(ends[1]), places[SHIM_FD_CLIENT] = -1;
     rig->shim = fork();
     if (rig->shim == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); // a test that fails leaves nothing
         int high[SHIM_FD_COUNT];
         for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++) high[i] = fcntl(places[i], F_DUPFD, 100);
         for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++) high[i] >= 0 ? dup2(high[i], i) : close(i);
