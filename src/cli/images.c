@@ -174,6 +174,7 @@ static int images(struct invocation *invocation, struct engine *engine, struct e
     const struct images_flags *flags = invocation->options;
     const char *wanted = invocation->arguments.count ? invocation->arguments.items[0] : NULL;
     struct images list;
+    if (image_recover(&engine->store, err)) return -1; // what a killed pull or rmi left
     if (image_list(&engine->store, &invocation->arena, &list, err) < 0) return -1;
     struct listing listing = {.arena = &invocation->arena, .flags = flags};
     bool ids = flags->quiet && !flags->format;

@@ -254,5 +254,6 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
         int r = row_load(engine, &arena, ids.items[i], &container, err);
         if (r < 0 || (r > 0 && container_settle(engine, &arena, &container, err) < 0)) return -1;
     }
-    return everything ? remove_orphans(engine, err) : 0;
+    if (!everything) return 0;
+    return remove_orphans(engine, err) ? -1 : image_recover(&engine->store, err);
 }

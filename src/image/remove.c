@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "image/image.h"
+#include "image/pull.h"
 #include "registry/reference.h"
 
 #include <dirent.h>
@@ -300,7 +301,7 @@ int image_recover(struct store *store, struct err *err) {
         r = finish_journal(store, journal, entry->d_name, err);
     }
     closedir(dir);
-    return r;
+    return r ? r : image_clean_staging(store, err);
 }
 
 // One transaction. 1 when the image's files are to go.
