@@ -150,8 +150,10 @@ static int take_over(struct engine *engine, const struct container *container, c
                             .status = running ? 255 : 0,
                             .finished = clock_wall_ns(),
                             .error = running ? "its run directory is gone: did the machine restart?" : ""};
+    struct ending record;
     bool has_record =
-        !read_exit_record(engine, container->id, &ending) && ending.finished >= container->started;
+        !read_exit_record(engine, container->id, &record) && record.finished >= container->started;
+    if (has_record) ending = record;
     if (take_back(dir, &ending, has_record, err, text)) return -1;
     if (ending.finished < container->started) ending.finished = container->started;
     return container_end(engine, container, &ending, err);

@@ -168,7 +168,7 @@ static void test_full(void **state) {
         struct db *mine = NULL;
         signal(SIGXFSZ, SIG_IGN);
         if (db_open(root, &mine, &err)) _exit(1);
-        setrlimit(RLIMIT_FSIZE, &(struct rlimit){64 * 1024, 64 * 1024});
+        setrlimit(RLIMIT_FSIZE, &(struct rlimit){48 * 1024, 48 * 1024});
         char big[100000];
         memset(big, 'x', sizeof big - 1);
         big[sizeof big - 1] = 0;

@@ -134,13 +134,15 @@ static void db_finish(struct db *db) {
 
 // Makes hoy.db whole under another name: closing folds its log into it and removes that.
 static int db_fill(const char *path, struct err *err) {
-    _cleanup_(db_finish)
-    struct db db = {0};
+    _cleanup_(db_finish) struct db db = {0};
     char pragmas[160];
     snprintf(pragmas, sizeof pragmas, "PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
              SCHEMA_VERSION, APPLICATION_ID);
     if (db_connect(&db, path, err)) return -1;
-    if (db_exec(&db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE", err, "make"))
+    if (db_exec(
+            &db,
+            "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
+            err, "make"))
         return -1;
     if (db_exec(&db, schema_text, err, "make") || db_exec(&db, pragmas, err, "make")) return -1;
     return sqlite3_wal_checkpoint_v2(db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)
@@ -156,8 +158,7 @@ static void fill_remove(int root) {
 
 // One process makes it; the others wait at the lock and find it made.
 static int db_make(const char *root, const char *path, struct err *err) {
-    _cleanup_(fd_closep)
-    int dir = fd_open_at(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "open %s", root);
     while (flock(dir, LOCK_EX))
         if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock %s", root);
@@ -167,8 +168,7 @@ static int db_make(const char *root, const char *path, struct err *err) {
     if ((size_t)snprintf(fresh, sizeof fresh, "%s.new", path) >= sizeof fresh)
         return err_set(err, ERR_SYSTEM, ENAMETOOLONG, "make %s", path);
     fill_remove(dir); // of a maker that was killed
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(dir, "hoy.db.new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, "hoy.db.new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "make %s", path);
     int r = db_fill(fresh, err);
     if (!r && renameat(dir, "hoy.db.new", dir, "hoy.db"))
@@ -179,8 +179,7 @@ static int db_make(const char *root, const char *path, struct err *err) {
 }
 
 static int pragma_i64(struct db *db, const char *sql, int64_t *ret_value, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(db, &rows, err, sql, "") || db_next(&rows, err) < 0) return -1;
     *ret_value = db_i64(&rows, 0);
     return 0;
@@ -203,8 +202,7 @@ int db_open(const char *root, struct db **ret_db, struct err *err) {
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/hoy.db", root) >= sizeof path)
         return err_set(err, ERR_SYSTEM, ENAMETOOLONG, "open %s/hoy.db", root);
-    _cleanup_(db_closep)
-    struct db *db = xmalloc(sizeof *db);
+    _cleanup_(db_closep) struct db *db = xmalloc(sizeof *db);
     *db = (struct db){0};
     if (access(path, F_OK) && errno == ENOENT && db_make(root, path, err)) return -1;
     if (db_connect(db, path, err)) return -1;
