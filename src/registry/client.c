@@ -210,9 +210,12 @@ static int ask_once(struct registry *registry, struct http *http, struct arena *
         int r = http_exchange(http, arena, &ask->request, ret, ret_tries, err);
         if (r == 0 && ret->status == 400 && switch_to_tls(registry, plain, false, 400)) {
             struct http_response first = *ret;
-            ask_address(registry, arena, ask, &generation, &plain);
             struct err other;
-            if (http_exchange(http, arena, &ask->request, ret, ret_tries, &other)) *ret = first;
+            ask_address(registry, arena, ask, &generation, &plain);
+            if (http_exchange(http, arena, &ask->request, ret, ret_tries, &other)) {
+                if (other.code == EKEYREJECTED) return *err = other, -1; // TLS it is, only not to be trusted
+                *ret = first;
+            }
         }
         if (r || ret->status != 401) return r;
         if (authorized) return denied(registry, ret, err);

@@ -234,8 +234,9 @@ static int failure_explain(struct hop *hop, CURLcode code, int *ret_tries) {
         return err_set(hop->err, ERR_UNAVAILABLE, ETIMEDOUT, "%s stalls: nothing came for %u seconds",
                        hop->host, hop->http->options.stall_s);
     if (code == CURLE_ABORTED_BY_CALLBACK) return err_set(hop->err, ERR_UNAVAILABLE, ECANCELED, "%s", words);
+    int number = code == CURLE_PEER_FAILED_VERIFICATION ? EKEYREJECTED : 0;
     const char *detail = *hop->http->words ? hop->http->words : curl_easy_strerror(code);
-    return err_set(hop->err, ERR_UNAVAILABLE, 0, "%s: %.200s", words, detail);
+    return err_set(hop->err, ERR_UNAVAILABLE, number, "%s: %.200s", words, detail);
 }
 
 // One hop
