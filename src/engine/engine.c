@@ -72,7 +72,7 @@ static const char *own_path(void) {
 }
 
 int engine_open(struct engine *engine, const struct engine_options *options, struct err *err) {
-    *engine = (struct engine){.store = {.root_fd = -1, .runroot_fd = -1}};
+    *engine = (struct engine){.store = {.root_fd = -1, .runroot_fd = -1}, .begun = {.run_dir = -1}};
     if (geteuid()) return err_set(err, ERR_UNAVAILABLE, EPERM, "hoy needs root: run it with sudo");
     umask(022);
     engine->hoy = own_path();
