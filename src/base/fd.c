@@ -15,6 +15,11 @@ void fd_closep(int *fd) {
     *fd = -1;
 }
 
+void fd_ensure_standard(void) {
+    for (int fd = 0; fd < 3; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) abort();
+}
+
 int fd_write_all(int fd, const void *bytes, size_t size) {
     for (const char *p = bytes; size;) {
         ssize_t n = write(fd, p, size);
@@ -44,14 +49,12 @@ int fd_open_at(int dir, const char *path, int flags, mode_t mode) {
 }
 
 int file_read_at(int dir, const char *path, size_t limit, struct str *ret_text) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     struct stat st;
     if (fd < 0) return fd;
     if (fstat(fd, &st)) return -errno;
     if (!S_ISREG(st.st_mode)) return -EINVAL;
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     char block[8192];
     for (;;) {
         ssize_t n = fd_read_full(fd, block, sizeof block);
@@ -66,8 +69,7 @@ int file_read_at(int dir, const char *path, size_t limit, struct str *ret_text) 
 }
 
 int file_write_at(int dir, const char *path, const char *text) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(dir, path, O_WRONLY | O_NOCTTY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_WRONLY | O_NOCTTY, 0);
     if (fd < 0) return fd;
     size_t size = strlen(text);
     ssize_t n;
@@ -81,8 +83,7 @@ int file_replace_at(int dir, const char *path, const void *bytes, size_t size, m
     char temporary[PATH_MAX];
     int n = snprintf(temporary, sizeof temporary, "%s.%d.%u", path, getpid(), serial++);
     if (n < 0 || (size_t)n >= sizeof temporary) return -ENAMETOOLONG;
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode);
     if (fd < 0) return fd;
     int r = fd_write_all(fd, bytes, size);
     if (!r && sync && fsync(fd)) r = -errno;
@@ -96,8 +97,7 @@ int file_replace_at(int dir, const char *path, const void *bytes, size_t size, m
         snprintf(parent, sizeof parent, "%s", path);
         char *slash = strrchr(parent, '/');
         snprintf(slash ? slash + (slash == parent) : parent, 2, "%s", slash ? "" : ".");
-        _cleanup_(fd_closep)
-        int folder = fd_open_at(dir, parent, O_RDONLY | O_DIRECTORY, 0);
+        _cleanup_(fd_closep) int folder = fd_open_at(dir, parent, O_RDONLY | O_DIRECTORY, 0);
         if (folder < 0) return folder;
         if (fsync(folder)) return -errno;
     }

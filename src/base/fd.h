@@ -18,6 +18,10 @@ static inline int take_fd(int *fd) {
     return taken;
 }
 
+// Opens /dev/null for each of 0, 1 and 2 that is closed; a program's first act. Else the next file that is
+// opened gets the number, and what is printed goes into it.
+void fd_ensure_standard(void);
+
 // The whole of it, whatever signals come between.
 int fd_write_all(int fd, const void *bytes, size_t size);
 ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only at the end of the file

@@ -175,6 +175,7 @@ int main(int argc, char **argv) {
     struct err err = {0};
     struct command command = {.root = "/run/hoy-runtime", .bundle = "."};
     int status = 1;
+    fd_ensure_standard();
     if (parse(argc, argv, &command, &err) || run(&command, &arena, &status, &err))
         fprintf(stderr, "hoy-runtime: %s\n", err.text);
     arena_finish(&arena);

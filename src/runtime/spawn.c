@@ -53,14 +53,14 @@ static _Noreturn void execute(int program, const struct runtime_shim *shim) {
     int fds[SHIM_FD_COUNT] = {
         [SHIM_FD_PLAN] = shim->plan, [SHIM_FD_CLIENT] = shim->client, [SHIM_FD_LISTEN] = shim->listen,
         [SHIM_FD_LOG] = shim->log,   [SHIM_FD_STATE] = shim->state,   [SHIM_FD_SELF] = program};
+    if (chdir("/")) _exit(125);
+    place(fds);
     if (!shim->inherit) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         for (int i = 0; i < 3; i++)
             if (null >= 0) dup2(null, i);
         setsid();
     }
-    if (chdir("/")) _exit(125);
-    place(fds);
     fcntl(SHIM_FD_SELF, F_SETFD, FD_CLOEXEC);
     syscall(SYS_execveat, SHIM_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
     _exit(125);
