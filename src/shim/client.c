@@ -311,8 +311,7 @@ int client_run(int socket, const struct client_options *options, struct shim_exi
     sigemptyset(&pipe);
     sigaddset(&pipe, SIGPIPE); // EPIPE says it, too
     sigprocmask(SIG_BLOCK, &pipe, NULL);
-    _cleanup_(fd_closep)
-    int signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    _cleanup_(fd_closep) int signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
     c.signals = signals;
     int r = signals < 0 ? err_set(err, ERR_SYSTEM, errno, "cannot watch signals") : copy(&c);
     struct timespec now = {0};

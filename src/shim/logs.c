@@ -307,13 +307,11 @@ static int follow(struct logs *logs) {
 
 int logs_print(const char *path, const struct logs_options *options, int out, int err_out, int ended,
                struct err *err) {
-    _cleanup_(fd_closep)
-    int file = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int file = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
     if (file == -ENOENT) return 0;
     if (file < 0) return err_set(err, ERR_SYSTEM, -file, "cannot open the container's log %s", path);
     bool following = options->follow && ended >= 0;
-    _cleanup_(fd_closep)
-    int watch = following ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
+    _cleanup_(fd_closep) int watch = following ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
     if (following && (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0))
         return err_set(err, ERR_SYSTEM, errno, "cannot watch the container's log");
     struct logs logs = {

@@ -6,6 +6,7 @@
 // it is that container's pid 1 instead.
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/cgroup.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
 #include "shim/init.h"
@@ -13,7 +14,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -89,16 +89,10 @@ static int fail(const struct plan_block *plan, int client, const struct err *err
     return err->kind < ARRAY_SIZE(codes) && codes[err->kind] ? codes[err->kind] : 125;
 }
 
-// "oom_kill N" stands in memory.oom_control (v1) and in memory.events (v2).
-static uint32_t count_oom(const char *path) {
-    char text[1024];
-    _cleanup_(fd_closep)
-    int fd = *path ? fd_open_at(AT_FDCWD, path, O_RDONLY, 0) : -1;
-    ssize_t n = fd < 0 ? 0 : fd_read_full(fd, text, sizeof text - 1);
-    if (n <= 0) return 0;
-    text[n] = 0;
-    const char *count = strstr(text, "oom_kill ");
-    return count ? (uint32_t)strtoul(count + 9, NULL, 10) : 0;
+static bool had_oom(const struct plan_block *plan) {
+    uint64_t count = 0;
+    const char *file = plan_text(plan, plan->oom_file);
+    return *file && !cgroup_oom_count(file, &count) && count > 0;
 }
 
 static void record_exit(int state) {
@@ -123,7 +117,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
     if (client >= 0) shim_add_peer(&shim, client, true);
     shim_loop(&shim);
-    shim.exit.oom = count_oom(plan_text(plan, plan->oom_file)) > 0;
+    shim.exit.oom = had_oom(plan);
     if (!plan->is_exec) record_exit(state);
     (void)plan_undo(plan);
     if (!shim_say_exited(&shim)) run_on_exit(plan);
