@@ -173,6 +173,8 @@ static int ps(struct invocation *invocation, struct engine *engine, struct err *
                          str_has_prefix(flags->filters.items[i], "exited=");
     bool last = flags->latest || flags->last.value > 0;
     struct containers containers;
+    struct err ignored;
+    (void)engine_recover(engine, true, &ignored); // what is in the way of that shows with its container
     if (container_list(engine, arena, flags->all || last || filters_state, &containers, err) < 0) return -1;
 
     size_t left = flags->latest ? 1 : last ? (size_t)flags->last.value : SIZE_MAX;

@@ -143,6 +143,7 @@ static int create(struct engine *engine, struct arena *arena, const struct conta
                   const char *name, bool starts, struct container *ret_container, struct err *err) {
     struct container container;
     struct err ignored;
+    (void)engine_recover(engine, false, &ignored);
     if (name && *name == '/') name++;
     if (prepare(engine, arena, config, name, &container, err)) return -1;
     if (starts && begin(engine, &container, err)) return -1;
@@ -184,15 +185,17 @@ int container_find(struct engine *engine, struct arena *arena, const char *name,
     return 0;
 }
 
+// One that can't be made true stays as its row has it, with what was in the way: the others are listed.
 int container_list(struct engine *engine, struct arena *arena, bool all, struct containers *ret_containers,
                    struct err *err) {
     struct containers rows, list = {0};
     if (row_list(engine, arena, all, &rows, err)) return -1;
     for (size_t i = 0; i < rows.count; i++) {
-        int r = container_settle(engine, arena, &rows.items[i], err);
-        if (r < 0) return -1;
-        if (r > 0 && (all || str_eq(rows.items[i].state, "running")))
-            *arena_push(arena, &list) = rows.items[i];
+        struct container *container = &rows.items[i];
+        struct err why;
+        int r = container_settle(engine, arena, container, &why);
+        if (r < 0) container->error = arena_strdup(arena, why.text);
+        if (r && (all || str_eq(container->state, "running"))) *arena_push(arena, &list) = *container;
     }
     *ret_containers = list;
     return 0;

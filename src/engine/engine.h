@@ -111,6 +111,7 @@ struct exec_options {
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err);
 
-// What a crash left of containers between two states, and of images nobody uses: made clean. Cheap when there
-// is nothing. Called by commands that list or remove; run and create look only at containers between states.
+// What a crash left, made clean: a few of the containers between two states, which every create and run does
+// by itself; with everything all of them, run directories without a container, and what killed pulls left:
+// for commands that list or remove. Cheap when there is nothing.
 int engine_recover(struct engine *engine, bool everything, struct err *err);
