@@ -4,7 +4,7 @@
 
 setup_suite() {
   cd "$BATS_TEST_DIRNAME" || return
-  BUILD=${BUILD:-$(readlink -f ../build)}
+  export BUILD=${BUILD:-$(readlink -f ../build)}
   export HOY=${HOY:-$BUILD/src/cli/hoy}
   export HOY_RUNTIME=${HOY_RUNTIME:-$BUILD/src/cli/hoy-runtime}
   export TEST_IMAGES=${TEST_IMAGES:-$BUILD/test-images}

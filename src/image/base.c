@@ -15,15 +15,13 @@
 #define BASE_NAME "docker.io/library/base:latest"
 
 static int is_stored(struct store *store, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(store->db, &rows, err, "SELECT 1 FROM image_name WHERE name = ?", "s", BASE_NAME)) return -1;
     return db_next(&rows, err);
 }
 
 static int make_memfd(struct err *err) {
-    _cleanup_(fd_closep)
-    int fd = memfd_create("base", MFD_CLOEXEC);
+    _cleanup_(fd_closep) int fd = memfd_create("base", MFD_CLOEXEC);
     if (fd < 0) return err_set(err, ERR_SYSTEM, errno, "unpack the image base");
     int r = fd_write_all(fd, base_image_tar, (size_t)(base_image_tar_end - base_image_tar));
     if (r || lseek(fd, 0, SEEK_SET) < 0)
@@ -32,8 +30,7 @@ static int make_memfd(struct err *err) {
 }
 
 int image_load_base(struct store *store, const char *name, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct reference reference;
     struct err unused;
     if (reference_parse(&arena, name, &reference, &unused) ||
@@ -41,8 +38,7 @@ int image_load_base(struct store *store, const char *name, struct err *err) {
         return 0;
     int stored = is_stored(store, err);
     if (stored) return stored < 0 ? -1 : 0;
-    _cleanup_(fd_closep)
-    int tar = make_memfd(err);
+    _cleanup_(fd_closep) int tar = make_memfd(err);
     if (tar < 0) return -1;
     const char *config =
         arena_strndup(&arena, base_image_config, (size_t)(base_image_config_end - base_image_config));

@@ -29,8 +29,7 @@ static int try_mounts(void) {
     int r = erofs_mount("index", &device, 1, "lower");
     if (r) return r;
     if (mount("overlay", "root", "overlay", 0, "lowerdir=lower,upperdir=upper,workdir=work")) return -errno;
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     r = file_read_at(AT_FDCWD, "root/" PROBE_FILE, 64, &text);
     return r ? r : str_eq(str_get(&text), PROBE_TEXT) ? 0 : -EIO;
 }
@@ -61,8 +60,7 @@ static int probe(const struct store *store, int *ret_result, struct err *err) {
     id_random(id);
     snprintf(name, sizeof name, "tmp/probe-%.16s", id);
     int r = dir_make_all_at(store->root_fd, name, 0700);
-    _cleanup_(fd_closep)
-    int dir = r ? r : fd_open_at(store->root_fd, name, O_RDONLY | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int dir = r ? r : fd_open_at(store->root_fd, name, O_RDONLY | O_DIRECTORY, 0);
     if (dir >= 0) *ret_result = run_probe(dir);
     r = dir_remove_all_at(store->root_fd, name);
     if (dir < 0 || r) return err_set(err, ERR_SYSTEM, dir < 0 ? -dir : -r, "probe %s/%s", store->root, name);
@@ -71,8 +69,7 @@ static int probe(const struct store *store, int *ret_result, struct err *err) {
 
 // "erofs 6.18.0\n": the answer and the kernel that gave it.
 static const char *read_answer(const struct store *store, const char *release) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     if (file_read_at(store->root_fd, "driver", 256, &text)) return NULL;
     static const char *const drivers[] = {"erofs", "dir"};
     for (size_t i = 0; i < ARRAY_SIZE(drivers); i++) {

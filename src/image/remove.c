@@ -44,8 +44,7 @@ static int conflict(struct removal *removal, const char *how, const char *why, s
 }
 
 static int find_container(struct removal *removal, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(removal->store->db, &rows, err,
                  "SELECT id, state IN ('running', 'starting') AS runs FROM container WHERE image_id = ? "
                  "ORDER BY runs DESC LIMIT 1",
@@ -207,8 +206,7 @@ static int write_journal(struct removal *removal, struct err *err) {
     id_random(id);
     snprintf(removal->journal_name, sizeof removal->journal_name, "remove-%.16s", id);
     snprintf(path, sizeof path, "tmp/%s", removal->journal_name);
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < removal->files.count; i++) str_printf(&text, "%s\n", removal->files.items[i]);
     int r = dir_make_all_at(removal->store->root_fd, path, 0700);
     if (!r) r = removal->journal = fd_open_at(removal->store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
@@ -231,8 +229,7 @@ static int is_used(struct store *store, const char *file, struct err *err) {
         if (!hex || strlen(hex) != ID_SIZE - 1) continue;
         snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", hex);
         if (!digest_valid(digest)) continue;
-        _cleanup_(db_rows_finish)
-        struct db_rows rows = {0};
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
         return db_query(store->db, &rows, err, kinds[i].sql, "s", digest) ? -1 : db_next(&rows, err);
     }
     return 1; // no name of hoy's: stays
@@ -243,8 +240,7 @@ static int is_used(struct store *store, const char *file, struct err *err) {
 static void unmount_index(struct store *store, const char *file) {
     char lock[PATH_MAX];
     snprintf(lock, sizeof lock, "%s.lock", file);
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(store->runroot_fd, lock, O_RDWR, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(store->runroot_fd, lock, O_RDWR, 0);
     if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) return;
     char target[PATH_MAX];
     snprintf(target, sizeof target, "%s/%s", store->runroot, file);
@@ -270,8 +266,7 @@ static int move_files(struct store *store, int journal, char *list, struct err *
 
 // The third step. journal is locked.
 static int finish_journal(struct store *store, int journal, const char *name, struct err *err) {
-    _cleanup_(str_finish)
-    struct str list = {0};
+    _cleanup_(str_finish) struct str list = {0};
     int r = file_read_at(journal, "list", 1 << 20, &list);
     if (r && r != -ENOENT) return err_set(err, ERR_SYSTEM, -r, "read %s/tmp/%s/list", store->root, name);
     if (list.len) {
@@ -295,8 +290,8 @@ int image_recover(struct store *store, struct err *err) {
     int r = 0;
     while (!r && (entry = readdir(dir))) {
         if (!str_has_prefix(entry->d_name, "remove-")) continue;
-        _cleanup_(fd_closep)
-        int journal = fd_open_at(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        _cleanup_(fd_closep) int journal =
+            fd_open_at(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (journal < 0 || flock(journal, LOCK_EX | LOCK_NB)) continue; // gone, or somebody is at it
         r = finish_journal(store, journal, entry->d_name, err);
     }
@@ -318,8 +313,7 @@ static int remove_rows(struct removal *removal, const char *name, bool force, st
 
 int image_remove(struct store *store, const char *name, bool force,
                  void (*removed)(const char *line, void *data), void *data, struct err *err) {
-    _cleanup_(removal_finish)
-    struct removal removal = {.store = store, .journal = -1};
+    _cleanup_(removal_finish) struct removal removal = {.store = store, .journal = -1};
     if (image_recover(store, err) || db_begin(store->db, err)) return -1;
     int r = remove_rows(&removal, name, force, err);
     if (r < 0 || db_commit(store->db, err)) {

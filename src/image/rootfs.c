@@ -9,26 +9,34 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static int look_at(struct store *store, const char *folder, const char *digest, mode_t *ret_kind) {
+    char path[16 + ID_SIZE];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s", folder, digest_hex(digest));
+    if (fstatat(store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW)) return -errno;
+    *ret_kind = st.st_mode & S_IFMT;
+    return 0;
+}
+
 // What the image's layers are in the store: tars or directories, all the same, since a pull makes them so.
 // The files are asked, not the database: a look at each costs less than a query, and one that is gone is
-// missed here and not by the kernel.
+// missed here and not by the kernel. An image without layers has an index, or nothing at all: kind 0.
 static int find_kind(struct store *store, const struct image *image, mode_t *ret_kind, struct err *err) {
     const struct strings *diff_ids = &image->config.diff_ids;
-    mode_t kind = 0;
+    mode_t kind = 0, other = 0;
+    if (!diff_ids->count) look_at(store, "images", image->chain_id, &kind);
     for (size_t i = 0; i < diff_ids->count; i++) {
-        char path[sizeof "layers/" + ID_SIZE];
-        struct stat st;
-        snprintf(path, sizeof path, "layers/%s", digest_hex(diff_ids->items[i]));
-        if (fstatat(store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW))
-            return err_set(err, ERR_SYSTEM, errno,
+        int r = look_at(store, "layers", diff_ids->items[i], &other);
+        if (r)
+            return err_set(err, ERR_SYSTEM, -r,
                            "layer %.19s of image %.19s is not in %s: remove the image and pull it again",
                            diff_ids->items[i], image->id, store->root);
-        if (kind && (st.st_mode & S_IFMT) != kind)
+        if (kind && other != kind)
             return err_set(err, ERR_CONFLICT, 0,
                            "the layers of image %.19s are of two storage drivers: remove the image and pull "
                            "it again",
                            image->id);
-        kind = st.st_mode & S_IFMT;
+        kind = other;
     }
     *ret_kind = kind;
     return 0;
@@ -74,8 +82,7 @@ static int add_empty(struct store *store, struct arena *arena, struct strings *l
 
 int image_plan_rootfs(struct store *store, const struct image *image, const char *upper, const char *work,
                       bool throw_away, struct plan *plan, struct err *err) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings lower = {0};
     const char *mounted;
     mode_t kind;

@@ -50,8 +50,7 @@ static void run(const char *sql, const char *a, const char *b, const char *c) {
 // An image of the layers, lowest first.
 static void add_image(const char *id, const char *chain, int64_t pulled, const char *const *layers) {
     struct err err = {0};
-    _cleanup_(str_finish)
-    struct str config = {0}, path = {0};
+    _cleanup_(str_finish) struct str config = {0}, path = {0};
     str_add(&config, "{\"architecture\":\"amd64\",\"os\":\"linux\",\"config\":{\"Cmd\":[\"sh\"]},"
                      "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[");
     for (size_t i = 0; layers[i]; i++) str_printf(&config, "%s\"%s\"", i ? "," : "", layers[i]);
@@ -106,8 +105,7 @@ static int teardown(void **state) {
 }
 
 static void check_find(const char *name, const char *id) {
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct image image;
     struct err err = {0};
     int r = image_find(&store, &arena, name, &image, &err);
@@ -153,8 +151,7 @@ static void test_find(void **state) {
 
 static void test_find_words(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct image image;
     struct err err = {0};
     assert_int_equal(image_find(&store, &arena, "nothing", &image, &err), -1);
@@ -172,8 +169,7 @@ static void test_find_words(void **state) {
 
 static void test_list(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct images images;
     struct err err = {0};
     assert_int_equal(image_list(&store, &arena, &images, &err), 0);
@@ -283,8 +279,7 @@ static void test_recover(void **state) {
                      0);
 
     // Somebody is at it.
-    _cleanup_(fd_closep)
-    int lock = openat(store.root_fd, "tmp/remove-1", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(fd_closep) int lock = openat(store.root_fd, "tmp/remove-1", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     assert_int_equal(flock(lock, LOCK_EX), 0);
     assert_int_equal(image_recover(&store, &err), 0);
     assert_true(exists("layers/" HEX("2222")));
@@ -300,8 +295,7 @@ static void test_recover(void **state) {
 
 static void test_rootfs(void **state) {
     (void)state;
-    _cleanup_(arena_finish)
-    struct arena arena = ARENA_INIT;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct image image;
     struct err err = {0};
     struct plan plan;
@@ -343,6 +337,12 @@ static void test_rootfs(void **state) {
 
     add_image(DIGEST("aa09"), DIGEST("cc09"), 9, (const char *const[]){NULL});
     assert_int_equal(image_find(&store, &arena, "aa09", &image, &err), 0);
+    plan_init(&plan);
+    assert_int_equal(image_plan_rootfs(&store, &image, "/u", "/w", false, &plan, &err), 0);
+    assert_int_equal(plan.count, 2); // an index without devices
+    assert_int_equal(plan.ops[0].image_mount.layers.count, 0);
+    plan_finish(&plan);
+    assert_int_equal(dir_remove_all_at(store.root_fd, "images/" HEX("cc09")), 0);
     plan_init(&plan);
     assert_int_equal(image_plan_rootfs(&store, &image, "/u", "/w", false, &plan, &err), 0);
     assert_int_equal(plan.count, 1);

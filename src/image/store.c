@@ -12,8 +12,7 @@
 
 static int load_list(struct store *store, struct arena *arena, const char *sql, const char *id,
                      struct strings *list, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     int r;
     if (db_query(store->db, &rows, err, sql, "s", id)) return -1;
     while ((r = db_next(&rows, err)) > 0) strings_add(arena, list, arena_strdup(arena, db_text(&rows, 0)));
@@ -63,8 +62,7 @@ static int load_only(struct store *store, struct arena *arena, struct db_rows *r
 
 static int find_by_reference(struct store *store, struct arena *arena, const struct reference *reference,
                              struct image *ret_image, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     int r = reference->digest
                 ? db_query(store->db, &rows, err,
                            "SELECT " COLUMNS " FROM image WHERE id = "
@@ -85,8 +83,7 @@ static int find_by_prefix(struct store *store, struct arena *arena, const char *
     if (hex[length] || length < PREFIX_MIN || length >= ID_SIZE) return 0;
     const char *low = arena_printf(arena, DIGEST_PREFIX "%s", hex);
     const char *high = arena_printf(arena, "%s~", low);
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM image WHERE id BETWEEN ? AND ? LIMIT 2",
                  "ss", low, high))
         return -1;
@@ -113,8 +110,7 @@ int image_find(struct store *store, struct arena *arena, const char *name, struc
 
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err) {
     struct images images = {0};
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM image ORDER BY pulled DESC, id", ""))
         return -1;
     int r;

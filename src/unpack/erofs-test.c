@@ -44,8 +44,7 @@ static int teardown(void **state) {
 
 // A tar in the file "layer<i>".
 static void write_layer(unsigned i, const struct member *members) {
-    _cleanup_(str_finish)
-    struct str tar = {0};
+    _cleanup_(str_finish) struct str tar = {0};
     char name[32];
     for (; members->name; members++) tar_add(&tar, members);
     tar_end(&tar);
@@ -65,8 +64,7 @@ static struct tree read_layers(unsigned count, uint64_t *blocks) {
     for (unsigned i = 0; i < count; i++) {
         char name[32];
         snprintf(name, sizeof name, "layer%u", i);
-        _cleanup_(fd_closep)
-        int fd = open(name, O_RDONLY | O_CLOEXEC);
+        _cleanup_(fd_closep) int fd = open(name, O_RDONLY | O_CLOEXEC);
         struct stat st;
         assert_int_equal(fstat(fd, &st), 0);
         blocks[i] = ((uint64_t)st.st_size + 511) / 512;
@@ -81,8 +79,7 @@ static struct tree read_layers(unsigned count, uint64_t *blocks) {
 static void write_index(struct tree *tree, const uint64_t *blocks, unsigned count, unsigned bits,
                         const char *name) {
     struct err err = {0};
-    _cleanup_(fd_closep)
-    int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    _cleanup_(fd_closep) int fd = open(name, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (erofs_write_blocks(tree, blocks, count, bits, fd, &err)) fail_msg("%s", err.text);
     struct stat st;
     assert_int_equal(fstat(fd, &st), 0);
@@ -92,8 +89,7 @@ static void write_index(struct tree *tree, const uint64_t *blocks, unsigned coun
 // fsck.erofs 1.5 knows 4096-byte blocks only. Of a twin with such blocks it checks all but the files' bytes.
 static void check_fsck(unsigned devices) {
     if (system("command -v fsck.erofs >/dev/null")) return;
-    _cleanup_(str_finish)
-    struct str command = {0}, log = {0};
+    _cleanup_(str_finish) struct str command = {0}, log = {0};
     str_add(&command, "fsck.erofs -d1");
     for (unsigned i = 0; i < devices; i++) str_printf(&command, " --device=layer%u", i);
     str_add(&command, " twin >/dev/null 2>fsck.log");
@@ -125,8 +121,7 @@ static void mount_layers(unsigned count) {
 }
 
 static void check_file(const char *path, const char *text) {
-    _cleanup_(str_finish)
-    struct str got = {0};
+    _cleanup_(str_finish) struct str got = {0};
     int r = file_read_at(AT_FDCWD, path, 1 << 20, &got);
     if (r) fail_msg("%s: %s", path, strerror(-r));
     assert_string_equal(str_get(&got), text);
@@ -220,8 +215,7 @@ static void test_probe(void **state) {
     assert_int_equal(tree_merge(&layer, 1, &tree, &err), 0);
     write_index(&tree, (const uint64_t[]){1}, 1, 9, "probe");
     tree_free(&tree);
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     assert_int_equal(file_read_at(AT_FDCWD, "probe", 4096, &text), 0);
     assert_int_equal(text.len, PROBE_SIZE);
     assert_memory_equal(text.data, probe_image, PROBE_SIZE);
@@ -230,8 +224,7 @@ static void test_probe(void **state) {
 // Directories and links of every size around a block's, so that each of the writer's ways is gone.
 static void test_sizes(void **state) {
     (void)state;
-    _cleanup_(str_finish)
-    struct str tar = {0};
+    _cleanup_(str_finish) struct str tar = {0};
     char name[512], target[4097];
     memset(target, 't', sizeof target);
     for (unsigned i = 0; i < 300; i++) {
@@ -241,8 +234,7 @@ static void test_sizes(void **state) {
         }
         snprintf(name, sizeof name, "l%u", i);
         target[i * 13 + 1] = 0;
-        _cleanup_(str_finish)
-        struct str pax = {0};
+        _cleanup_(str_finish) struct str pax = {0};
         str_printf(&pax, "linkpath=%s\n", target);
         tar_add(&tar, &(struct member){name, '2', "x", .pax = pax.data});
         target[i * 13 + 1] = 't';
@@ -265,8 +257,7 @@ static void test_sizes(void **state) {
 // Xattrs push what is behind the inode over the block's end.
 static void test_xattr_sizes(void **state) {
     (void)state;
-    _cleanup_(str_finish)
-    struct str tar = {0}, pax = {0};
+    _cleanup_(str_finish) struct str tar = {0}, pax = {0};
     char name[64], value[4096];
     for (unsigned i = 0; i < 120; i++) {
         pax.len = 0;
@@ -341,19 +332,16 @@ static void test_refused(void **state) {
     assert_int_equal(erofs_write(&tree, blocks, 1, -1, &err), -1);
     assert_int_equal(err.kind, ERR_INVALID);
     assert_int_equal(erofs_write(&tree, blocks, EROFS_DEVICES_MAX + 1, -1, &err), -1);
-    _cleanup_(fd_closep)
-    int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    _cleanup_(fd_closep) int full = open("/dev/full", O_WRONLY | O_CLOEXEC);
     assert_int_equal(erofs_write(&tree, NULL, 0, full, &err), -1);
     assert_int_equal(err.code, ENOSPC);
     tree_free(&tree);
 }
 
 static int extract(const char *target, struct err *err) {
-    _cleanup_(fd_closep)
-    int tar = open("layer0", O_RDONLY | O_CLOEXEC);
+    _cleanup_(fd_closep) int tar = open("layer0", O_RDONLY | O_CLOEXEC);
     mkdir(target, 0700);
-    _cleanup_(fd_closep)
-    int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    _cleanup_(fd_closep) int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     return extract_tar(tar, fd, err);
 }
 

@@ -113,8 +113,8 @@ static int set_metadata_at(const struct tree_node *node, int dir, const char *na
 }
 
 static int make_file(const struct extraction *x, const struct tree_node *node, int dir, const char *name) {
-    _cleanup_(fd_closep)
-    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    _cleanup_(fd_closep) int fd =
+        openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return -1;
     return copy_data(x, node, fd) || set_metadata(x, node, fd) ? -1 : 0;
 }
@@ -136,8 +136,7 @@ static int make_link(const struct extraction *x, const char *path, int dir, cons
     parent[slash - path] = 0;
     struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
                            .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
-    _cleanup_(fd_closep)
-    int fd = (int)syscall(SYS_openat2, x->root, parent, &how, sizeof how);
+    _cleanup_(fd_closep) int fd = (int)syscall(SYS_openat2, x->root, parent, &how, sizeof how);
     return fd < 0 ? -1 : linkat(fd, slash + 1, dir, name, 0);
 }
 
@@ -146,8 +145,7 @@ static int make_entries(struct extraction *x, const struct tree_node *directory,
 static int make_directory(struct extraction *x, const struct tree_node *node, int dir, const char *name,
                           const char *path) {
     if (mkdirat(dir, name, 0700)) return fail(x, path, "make the directory");
-    _cleanup_(fd_closep)
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    _cleanup_(fd_closep) int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) return fail(x, path, "enter the directory");
     if (make_entries(x, node, fd, path)) return -1;
     return set_metadata(x, node, fd) ? fail(x, path, "set owner, mode and attributes") : 0;
@@ -178,8 +176,7 @@ static int make_entries(struct extraction *x, const struct tree_node *directory,
     size_t length = strlen(path);
     for (size_t i = 0; i < directory->children.count; i++) {
         const struct tree_entry *entry = &directory->children.items[i];
-        _cleanup_(freep)
-        char *below = xmalloc(length + strlen(entry->name) + 2);
+        _cleanup_(freep) char *below = xmalloc(length + strlen(entry->name) + 2);
         memcpy(below, path, length);
         strcpy(below + length, length ? "/" : "");
         strcat(below, entry->name);
@@ -193,8 +190,8 @@ static int make_entries(struct extraction *x, const struct tree_node *directory,
 // Only the target is left in sight: a copy of its mount, made where its descriptor is from, becomes the root
 // of a namespace of the child's own.
 static int enter_target(int target) {
-    _cleanup_(fd_closep)
-    int tree = (int)syscall(SYS_open_tree, target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+    _cleanup_(fd_closep) int tree =
+        (int)syscall(SYS_open_tree, target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     if (tree < 0 || unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC)) return -1;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -1;
     if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH)) return -1;
@@ -264,8 +261,7 @@ static int serve(int child, struct err *ret_result) {
         if (n < 0 && errno == EINTR) continue;
         if (n == (ssize_t)sizeof *ret_result) return 0;
         if (n != 1) return -1;
-        _cleanup_(fd_closep)
-        int directory = receive_fd(&message);
+        _cleanup_(fd_closep) int directory = receive_fd(&message);
         int answer = fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0) ? errno : 0;
         if (send(child, &answer, sizeof answer, MSG_NOSIGNAL) < 0) return -1;
     }
@@ -275,8 +271,7 @@ int extract_tar(int tar_fd, int target_dir, struct err *err) {
     int pair[2], status;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return err_set(err, ERR_SYSTEM, errno, "extract a layer");
-    _cleanup_(fd_closep)
-    int ours = pair[0];
+    _cleanup_(fd_closep) int ours = pair[0];
     pid_t pid = fork();
     if (pid == 0) run_child(tar_fd, target_dir, pair[1]);
     close(pair[1]);

@@ -46,8 +46,7 @@ static void put_header(struct str *tar, const struct member *m, const char *name
 
 // Each record with its length, which counts itself.
 static void put_pax(struct str *tar, const struct member *m) {
-    _cleanup_(str_finish)
-    struct str body = {0};
+    _cleanup_(str_finish) struct str body = {0};
     for (const char *line = m->pax; *line;) {
         size_t length = m->pax_value_size ? (size_t)(strchr(line, '=') - line) + 1 + m->pax_value_size
                                           : (size_t)(strchr(line, '\n') - line);

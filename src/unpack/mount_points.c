@@ -2,12 +2,19 @@
 // Docker puts an "init" layer between an image and a container for this; an index can simply have the names.
 #include "unpack/mount_points.h"
 
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-static int compare_names(const void *a, const void *b) {
-    return strcmp(((const struct tree_entry *)a)->name, ((const struct tree_entry *)b)->name);
+// A merged directory has no room at its end: the list is copied, with the new name in its place.
+static void insert(struct tree *tree, struct tree_node *directory, const char *name, struct tree_node *node) {
+    struct tree_entries *old = &directory->children;
+    struct tree_entries new = {.items = arena_array(&tree->arena, struct tree_entry, old->count + 1)};
+    size_t i = 0;
+    for (; i < old->count && strcmp(old->items[i].name, name) < 0; i++)
+        new.items[new.count++] = old->items[i];
+    new.items[new.count++] = (struct tree_entry){.name = name, .node = node};
+    for (; i < old->count; i++) new.items[new.count++] = old->items[i];
+    *old = new;
 }
 
 static struct tree_node *add(struct tree *tree, struct tree_node *directory, const char *name,
@@ -20,9 +27,7 @@ static struct tree_node *add(struct tree *tree, struct tree_node *directory, con
     node->links = S_ISDIR(mode) ? 2 : 1;
     directory->links += S_ISDIR(mode);
     tree->nodes++;
-    *arena_push(&tree->arena, &directory->children) = (struct tree_entry){.name = name, .node = node};
-    qsort(directory->children.items, directory->children.count, sizeof *directory->children.items,
-          compare_names);
+    insert(tree, directory, name, node);
     return node;
 }
 

@@ -370,8 +370,7 @@ static int open_archive(struct reader *reader, struct err *err) {
 }
 
 int tree_from_tar(const struct tree_source *source, struct tree *ret_tree, struct err *err) {
-    _cleanup_(reader_finish)
-    struct reader reader = {.source = source};
+    _cleanup_(reader_finish) struct reader reader = {.source = source};
     tree_build_init(&reader.build);
     if (open_archive(&reader, err) || read_members(&reader, err)) return -1;
     tree_build_take(&reader.build, ret_tree);

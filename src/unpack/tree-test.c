@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fd.h"
 #include "unpack/make_tar.h"
+#include "unpack/mount_points.h"
 #include "unpack/tree.h"
 
 #include <setjmp.h>
@@ -16,16 +17,14 @@
 
 // The tar of a list of members, which ends with one without a name.
 static int make(const struct member *members) {
-    _cleanup_(str_finish)
-    struct str tar = {0};
+    _cleanup_(str_finish) struct str tar = {0};
     for (; members->name; members++) tar_add(&tar, members);
     tar_end(&tar);
     return tar_file(&tar);
 }
 
 static struct tree read_tree(const struct member *members) {
-    _cleanup_(fd_closep)
-    int fd = make(members);
+    _cleanup_(fd_closep) int fd = make(members);
     struct tree_source source = {.fd = fd};
     struct tree tree = {0};
     struct err err = {0};
@@ -34,8 +33,7 @@ static struct tree read_tree(const struct member *members) {
 }
 
 static void check_refused(const struct member *members, const char *sentence) {
-    _cleanup_(fd_closep)
-    int fd = make(members);
+    _cleanup_(fd_closep) int fd = make(members);
     struct tree_source source = {.fd = fd};
     struct tree tree = {0};
     struct err err = {0};
@@ -72,8 +70,7 @@ static void describe(struct str *text, const struct tree_node *node, const char 
 }
 
 static void check_tree(struct tree *tree, const char *expected) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     describe(&text, tree->root, "");
     assert_string_equal(str_get(&text), expected);
     tree_free(tree);
@@ -261,8 +258,7 @@ static void test_xattrs(void **state) {
     assert_memory_equal(caps->value, "\1\0\0\2\0\4\0\0", 8);
     tree_free(&tree);
 
-    _cleanup_(str_finish)
-    struct str pax = {0};
+    _cleanup_(str_finish) struct str pax = {0};
     str_add(&pax, "SCHILY.xattr.user.big=");
     for (int i = 0; i < 65536; i++) str_add_char(&pax, 'x');
     str_add_char(&pax, '\n');
@@ -288,8 +284,7 @@ static void test_limits(void **state) {
 
 static void check_bytes(const char *bytes, size_t size, const char *sentence) {
     struct str text = {(char *)bytes, size, 0};
-    _cleanup_(fd_closep)
-    int fd = tar_file(&text);
+    _cleanup_(fd_closep) int fd = tar_file(&text);
     struct tree_source source = {.fd = fd};
     struct tree tree = {0};
     struct err err = {0};
@@ -310,8 +305,7 @@ static void test_damage(void **state) {
     check_bytes(zeros, 1024, NULL);
     check_bytes(zeros, sizeof zeros, NULL);
     check_bytes("<html>not here</html>", 21, "not a tar");
-    _cleanup_(str_finish)
-    struct str tar = {0};
+    _cleanup_(str_finish) struct str tar = {0};
     tar_add(&tar, &(struct member){"f", .data = "some text that is longer than nothing"});
     check_bytes(tar.data, 1024, NULL); // no end: tar programs don't mind
     check_bytes(tar.data, 512 + 37, "Truncated");
@@ -338,8 +332,7 @@ static uint64_t stream_available(void *data, uint64_t upto) {
 
 static void test_stream(void **state) {
     (void)state;
-    _cleanup_(str_finish)
-    struct str tar = {0}, big = {0};
+    _cleanup_(str_finish) struct str tar = {0}, big = {0};
     for (int i = 0; i < 100000; i++) str_add_char(&big, 'b');
     for (int i = 0; i < 50; i++) {
         char name[16];
@@ -347,8 +340,7 @@ static void test_stream(void **state) {
         tar_add(&tar, &(struct member){name, .data = i % 2 ? big.data : "small"});
     }
     tar_end(&tar);
-    _cleanup_(fd_closep)
-    int fd = tar_file(&tar);
+    _cleanup_(fd_closep) int fd = tar_file(&tar);
     struct stream stream = {.size = tar.len};
     struct tree_source source = {fd, stream_available, &stream};
     struct tree tree;
@@ -413,17 +405,27 @@ static void test_merge_links(void **state) {
     tree_free(&alone);
 }
 
+static void test_mount_points(void **state) {
+    (void)state;
+    struct tree tree = merge((const struct member *const[]){TAR({"etc/zz"}, {"a"}, {"proc", '2', "x"}, {"z"}),
+                                                            TAR({"etc/hosts", .data = "h"}, {"b"}), NULL});
+    tree_add_mount_points(&tree);
+    check_tree(&tree, "a 0:0\nb 1:0\ndev\netc implicit\netc/hostname 0:0\netc/hosts 1:1\n"
+                      "etc/resolv.conf 0:0\netc/zz 0:0\nproc -> x\nsys\nz 0:0\n");
+    tree = merge((const struct member *const[]){TAR({"etc", '2', "/"}), NULL});
+    tree_add_mount_points(&tree);
+    check_tree(&tree, "dev\netc -> /\nproc\nsys\n");
+}
+
 static void test_many(void **state) {
     (void)state;
-    _cleanup_(str_finish)
-    struct str tar = {0};
+    _cleanup_(str_finish) struct str tar = {0};
     char name[64];
     for (int i = 0; i < 20000; i++) {
         snprintf(name, sizeof name, "d%d/f%d", i % 7, i);
         tar_add(&tar, &(struct member){name, .data = "x"});
     }
-    _cleanup_(fd_closep)
-    int fd = tar_file(&tar);
+    _cleanup_(fd_closep) int fd = tar_file(&tar);
     struct tree_source source = {.fd = fd};
     struct tree tree;
     struct err err = {0};
@@ -445,7 +447,8 @@ int main(void) {
         cmocka_unit_test(test_whiteouts),   cmocka_unit_test(test_xattrs),
         cmocka_unit_test(test_limits),      cmocka_unit_test(test_damage),
         cmocka_unit_test(test_stream),      cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_links), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_merge_links), cmocka_unit_test(test_mount_points),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
