@@ -52,7 +52,7 @@ static int layer_extract(const struct commit *c, const char *tar_name, const cha
         return err_set(err, ERR_SYSTEM, tar < 0 ? -tar : -target, "can't open %s", tar_name);
     if (fetcher_start(&fetcher, "extract", target, tar, err)) return -1;
     if (fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err)) {
-        if (fetcher.signal) err->code = EINTR;
+        if (fetcher.signal) raise(fetcher.signal); // blocked still: it waits for the end of the pull
         return -1;
     }
     if (syncfs(target)) return err_set(err, ERR_SYSTEM, errno, "can't write %s to the disk", directory);

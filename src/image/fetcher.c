@@ -171,13 +171,16 @@ int fetcher_wait(struct fetcher *fetcher, struct err *err) {
     return status ? err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %#x", (unsigned)status) : 0;
 }
 
+void fetcher_kill(struct fetcher *fetcher) {
+    if (fetcher->pid <= 0) return;
+    kill(fetcher->pid, SIGKILL);
+    while (waitpid(fetcher->pid, NULL, 0) < 0 && errno == EINTR) {}
+    fetcher->pid = 0;
+}
+
 void fetcher_finish(struct fetcher *fetcher) {
-    if (fetcher->pid > 0) {
-        kill(fetcher->pid, SIGKILL);
-        while (waitpid(fetcher->pid, NULL, 0) < 0 && errno == EINTR) {}
-    }
+    fetcher_kill(fetcher);
     fd_closep(&fetcher->channel);
     if (fetcher->signals >= 0) sigprocmask(SIG_SETMASK, &fetcher->mask, NULL);
     fd_closep(&fetcher->signals);
-    fetcher->pid = 0;
 }

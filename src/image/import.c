@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -114,23 +115,36 @@ static int index_make(struct import *import, int tar_fd, struct err *err) {
     return fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err) ? -1 : 0;
 }
 
+// One import at a time, and only the first of many does the work: the others find the image. 1 when it is
+// there.
+static int wait_for_others(struct import *import, struct err *err) {
+    while (flock(import->staging.tmp, LOCK_EX))
+        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't lock %s/tmp", import->store->root);
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(import->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s",
+                 import->config_digest))
+        return -1;
+    return db_next(&rows, err);
+}
+
 int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,
                      struct err *err) {
     _cleanup_(import_finish) struct import import = {.store = store, .staging = {.tmp = -1, .fd = -1}};
     struct commit *c = &import.commit;
     if (image_clean_staging(store, err) || staging_make(store, &import.staging, err)) return -1;
     if (tar_stage(&import, tar_fd, err) || config_make(&import, config_template, err)) return -1;
-    if (manifest_make(&import, err)) return -1;
-    bool erofs = str_eq(store->driver, "erofs");
-    if (erofs && index_make(&import, tar_fd, err)) return -1;
     c->store = store;
-    c->staging = &import.staging;
     c->id = import.config_digest;
+    c->name = name;
+    int known = wait_for_others(&import, err);
+    if (known) return known == 1 ? commit_names(c, err) : known < 0 ? -1 : 0;
+    if (manifest_make(&import, err)) return -1;
+    c->index = str_eq(store->driver, "erofs");
+    if (c->index && index_make(&import, tar_fd, err)) return -1;
+    c->staging = &import.staging;
     c->manifest_digest = import.manifest_digest;
     c->manifest = &import.manifest;
     c->config = &import.config;
     c->have = import.have;
-    c->index = erofs;
-    c->name = name;
     return commit_image(c, err);
 }

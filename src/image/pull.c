@@ -38,8 +38,9 @@ struct pull {
 };
 
 static void pull_finish(struct pull *pull) {
-    fetcher_finish(&pull->fetcher);
+    fetcher_kill(&pull->fetcher);
     staging_remove(&pull->staging);
+    fetcher_finish(&pull->fetcher); // a signal that waited may end us now
 }
 
 static FILE *words(const struct pull *pull) {

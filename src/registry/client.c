@@ -161,7 +161,7 @@ static int authorize(struct registry *registry, struct http *http, struct arena 
     pthread_mutex_lock(lock);
     if (registry->generation != generation) return 0;
     const struct challenge *c = &response->challenge;
-    const char *token;
+    const char *token = NULL;
     if (c->scheme == CHALLENGE_BEARER) {
         if (token_fetch(registry, http, arena, c, &token, err)) return -1;
         registry->authorization = arena_printf(&registry->arena, "Bearer %s", token);
