@@ -192,6 +192,12 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     return r ? r : mount_attach(tree, target);
 }
 
+// A mount that is in place gets further flags: it had to be written into first.
+int plan_do_remount(struct plan_run *run, struct plan_op *op) {
+    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->mount.target), 0);
+    return target < 0 ? target : mount_set_flags(target, op->mount.flags, 0);
+}
+
 // The host's /dev/null, checked to be what it says before it covers anything.
 static int clone_null(void) {
     _cleanup_(fd_closep) int null = fd_open_at(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);

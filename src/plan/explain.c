@@ -221,6 +221,11 @@ static void say_sysctl(struct str *t, const struct plan_block *block, const stru
     str_printf(t, "set /proc/sys/%s to %s", TEXT(op->write.file), TEXT(op->write.value));
 }
 
+static void say_remount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "make the mount at %s ", TEXT(op->mount.target));
+    words_add(t, op->mount.flags, words_mount_flags, ",");
+}
+
 static void say_readonly_path(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "make %s read-only", TEXT(op->path));
 }

@@ -72,6 +72,7 @@ struct plan_blob {
     X(ROOT_OVERLAY, root_overlay, PLAN_CHILD, overlay)   \
     X(ROOT_BIND, root_bind, PLAN_CHILD, root)            \
     X(MOUNT, mount, PLAN_CHILD, mount)                   \
+    X(REMOUNT, remount, PLAN_CHILD, mount)               \
     X(DEVICE, device, PLAN_CHILD, device)                \
     X(SYMLINK, symlink, PLAN_CHILD, link_to)             \
     X(CONSOLE, console, PLAN_CHILD, console)             \

@@ -205,6 +205,11 @@ static int plan_cgroup_mount(struct compiler *c, const struct spec_mount *mount,
         op->link_to.target = target;
         op->link_to.path = path;
     }
+    if (!(options.flags & MS_RDONLY)) return 0;
+    plan_str target = plan_string(c->plan, mount->destination);
+    struct plan_op *op = plan_add(c->plan, PLAN_REMOUNT, mount->why ? mount->why : "mounts");
+    op->mount.target = target;
+    op->mount.flags = MS_RDONLY;
     return 0;
 }
 
