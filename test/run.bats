@@ -89,7 +89,7 @@ load lib
   is "$(tiny -u -u user)" 1000
   is "$(tiny -G -u user)" '1000 2000'
   is "$(tiny -G -u user:more)" 3000
-  is "$(tiny -G -u 1:1 --group-add more --group-add 77)" '1 3000 77'
+  is "$(tiny -G -u 1:1 --group-add more --group-add 77)" '1 77 3000'
   # A number is a number, whatever the image's passwd calls it.
   is "$(tiny -u -u 4000)" 4000
   expect 126 tiny -u -u nobody-of-this-name
