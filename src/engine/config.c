@@ -378,14 +378,14 @@ static void volumes_write(const struct container_config *config, const char *key
 static void field_write(const struct container_config *config, const struct field *field,
                         struct json_writer *w) {
     const void *at = (const char *)config + field->at;
-    const char *text = *(const char *const *)at, *key = field->key;
+    const char *const *text = at, *key = field->key;
     const struct strings *list = at;
     const struct spec_i64 *i64 = at;
     const struct spec_u64 *u64 = at;
     const uint64_t *size = at;
     switch (field->kind) {
-    case TEXT: return json_put_string(w, key, text ? text : "");
-    case TEXT_IF_SET: return text ? json_put_string(w, key, text) : (void)0;
+    case TEXT: return json_put_string(w, key, *text ? *text : "");
+    case TEXT_IF_SET: return *text ? json_put_string(w, key, *text) : (void)0;
     case BOOL: return json_put_bool(w, key, *(const bool *)at);
     case BOOL_IF_SET: return *(const bool *)at ? json_put_bool(w, key, true) : json_put_null(w, key);
     case LIST: return list_write(field, list, w, list->count == 0);
