@@ -96,7 +96,7 @@ static void test_random(void **state) {
         for (int i = 0; i < count; i++) {
             plain[i] = (char)('a' + rand() % 2);
             strcat(keys, i ? "," : "");
-            strncat(keys, &plain[i], 1);
+            keys[strlen(keys)] = plain[i];
         }
         for (int i = 0; i < length; i++) typed[i] = (char)('a' + rand() % 3);
         typed[length] = 0;

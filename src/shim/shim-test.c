@@ -220,7 +220,7 @@ static void test_client_that_never_reads(void **state) {
     struct rig rig;
     char out[65536], err[1024];
     // It asks who waits: dd says nothing until all was taken, so the marker cannot come before.
-    start(&rig, (struct rig_options){.script = "head -c 5000000 /dev/zero; echo done >&2; echo end"});
+    start(&rig, (struct rig_options){.script = "head -c 2000000 /dev/zero; echo done >&2; echo end"});
     int stuck = rig.client, quiet = rig_connect(&rig);
     struct shim_hello hello = {.want_stderr = 1};
     send_frame(quiet, SHIM_HELLO, &hello, sizeof hello);
@@ -233,8 +233,8 @@ static void test_client_that_never_reads(void **state) {
     char *log = rig_read(&rig, "log");
     assert_non_null(strstr(log, "end\\n\""));
     size_t zeros = 0;
-    for (char *s = log; (s = strstr(s, "\\u0000")); s += 6) zeros++;
-    assert_int_equal(zeros, 5000000);
+    for (char *s = log; *s; s++) zeros += s[0] == '\\' && s[1] == 'u';
+    assert_int_equal(zeros, 2000000);
     free(log);
     close(quiet);
     rig_finish(&rig);
