@@ -70,6 +70,14 @@ static int lost(struct engine *engine, const struct container *container, struct
     return found.exit_code ? found.exit_code : 137;
 }
 
+// `hoy run --rm … | head`: a program in a pipe would have been ended by SIGPIPE, and nobody would ever look
+// at a container that is to go away with its end. Others run on, as docker's do; their output is in the log.
+static int closed(struct engine *engine, const struct container *container, struct err *err) {
+    if (container->auto_remove && container_kill(engine, container, SIGKILL, err) && err->kind == ERR_SYSTEM)
+        return -1;
+    return 128 + SIGPIPE;
+}
+
 int session_container(struct engine *engine, const struct container *container, int socket,
                       const struct session *session, struct plan_block *block, struct err *err) {
     struct shim_exit exit = {0};
@@ -84,7 +92,7 @@ int session_container(struct engine *engine, const struct container *container, 
     int end = session_run(socket, session, &exit, err);
     if (end < 0) return -1;
     if (end == CLIENT_DETACHED) return 0;
-    if (end == CLIENT_CLOSED) return 128 + SIGPIPE;
+    if (end == CLIENT_CLOSED) return closed(engine, container, err);
     if (end == CLIENT_LOST) return lost(engine, container, err);
     if (container_exited(engine, container->id, &exit, err) < 0) return -1;
     return exit.status;
