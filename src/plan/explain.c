@@ -5,6 +5,7 @@
 // Names come from images and from people: control characters in them are shown, not sent to a terminal.
 #include "plan/explain.h"
 
+#include "base/id.h"
 #include "base/macro.h"
 #include "base/str.h"
 #include "plan/words.h"
@@ -351,12 +352,20 @@ static size_t width_of(const char *s, size_t bytes) {
     return width;
 }
 
-static void show_controls(const char *raw, struct str *ret_text) {
-    for (; *raw; raw++)
+// Ids and digests are cut to the twelve digits that people know them by.
+static void show(const char *raw, struct str *ret_text) {
+    while (*raw) {
+        size_t digits = strspn(raw, "0123456789abcdef");
+        str_add_n(ret_text, raw, digits == ID_SIZE - 1 ? SHORT_ID : digits);
+        if (digits == ID_SIZE - 1) str_add(ret_text, "…");
+        raw += digits;
+        if (!*raw) return;
         if ((unsigned char)*raw < ' ' || *raw == 0x7f)
             str_printf(ret_text, "\\x%02x", (unsigned char)*raw);
         else
             str_add_char(ret_text, *raw);
+        raw++;
+    }
 }
 
 // How many bytes of the text stand on the next line: up to the last space that fits, or the first that does
@@ -386,8 +395,8 @@ static const char *const sides[] = {
 static void print_op(FILE *out, const struct plan_block *block, const struct plan_op *op) {
     _cleanup_(str_finish) struct str raw = {0}, words = {0}, tail = {0};
     say[op->type](&raw, block, op);
-    show_controls(str_get(&raw), &words);
-    show_controls(TEXT(op->why), &tail);
+    show(str_get(&raw), &words);
+    show(TEXT(op->why), &tail);
     char head[40], time[16] = "";
     // The time of what became the container's own command nobody could take.
     if (op->time_ns) snprintf(time, sizeof time, "%u", (op->time_ns + 500) / 1000);

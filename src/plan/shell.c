@@ -72,7 +72,8 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_CGROUP_DEVICES] =
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
     [PLAN_VETH_ADD] =
-        "The network: a namespace with a name, and a cable into it from the bridge that hoy has made.",
+        "The network: a namespace with a name, and a cable into it from the bridge that hoy has made.\n"
+        "# (The address further down is not reserved for this script.)",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
     [PLAN_HOSTNAME] = "Names.",
@@ -416,6 +417,7 @@ static void print_start(struct shell *shell) {
 static void print_cleanup(struct shell *shell) {
     const struct plan_op *ops = plan_ops(shell->block);
     fputs("\n# Whatever happens, nothing stays behind.\n"
+          "# shellcheck disable=SC2317\n"
           "clean_up() {\n"
           "    set +e\n",
           shell->out);
