@@ -15,7 +15,7 @@ teardown_file() {
   if declare -F file_teardown >/dev/null; then file_teardown; fi
   # A root's bridge and nft table stay, as docker0 does: the next file wants the first name again.
   local bridge
-  for bridge in $(ip -o link show type bridge 2>/dev/null | awk -F': ' '$2 ~ /^hoy[0-9]$/ {print $2}'); do
+  for bridge in $(ip -o link show type bridge 2>/dev/null | awk -F': ' '$2 ~ /^hoy[0-9][0-9]?$/ {print $2}'); do
     ip link delete "$bridge"
     nft delete table ip "$bridge" 2>/dev/null || true
   done
@@ -59,12 +59,12 @@ audit_processes() {
 }
 
 # Exceptions, each with its reason:
-#   hoy0 to hoy9    the bridge of a root's default network stays, as docker0 does
+#   hoy0 to hoy99   the bridge of a root's default network stays, as docker0 does
 #   a network's own row in the database, an image's lock file and the empty directory of its mount
 audit_list() {
   awk '{print "mount", $5, $3}' /proc/self/mountinfo
   find /sys/fs/cgroup -mindepth 2 -type d -path '*hoy/*' -printf 'cgroup %p\n' 2>/dev/null
-  ip -o link show 2>/dev/null | awk -F': ' '{sub(/@.*/, "", $2); if ($2 !~ /^hoy[0-9]$/) print "interface", $2}'
+  ip -o link show 2>/dev/null | awk -F': ' '{sub(/@.*/, "", $2); if ($2 !~ /^hoy[0-9][0-9]?$/) print "interface", $2}'
   ip netns list 2>/dev/null | sed 's/^/netns /'
   audit_processes
   find "$HOY_RUNROOT/containers" "$HOY_ROOT/containers" "$HOY_ROOT/tmp" -mindepth 1 -maxdepth 1 \

@@ -22,21 +22,26 @@ file_teardown() {
 
 inside() { hoy run --rm base "$@"; }
 
+# The bridge's address, and its name. Each root has a bridge of its own: hoy0 is the first one's.
+gateway() { inside ip route | awk '/^default/ {print $3}'; }
+bridge() { ip -4 -o address show to "$(gateway)" | awk '{print $2}'; }
+
 @test "an address of the bridge's network, a default route, both up" {
   expect 0 inside sh -c 'ip -4 -o address show eth0; ip route; cat /sys/class/net/eth0/operstate'
   matches "$output" "inet (10|172|192)\\.[0-9.]+/22"
-  matches "$output" "default via $(ip -4 -o address show hoy0 | awk '{sub(/\/.*/, "", $4); print $4}') dev eth0"
+  matches "$output" 'default via [0-9.]+\.1 dev eth0'
+  matches "$(bridge)" '^hoy[0-9]+$'
   contains "$output" up
 }
 
 @test "the host, and another container" {
   local address gateway
-  gateway=$(ip -4 -o address show hoy0 | awk '{sub(/\/.*/, "", $4); print $4}')
+  gateway=$(gateway)
   expect 0 inside ping -c 1 -W 5 "$gateway"
   hoy run -d --name other base sleep 600 >/dev/null
   address=$(field other .NetworkSettings.Networks.bridge.IPAddress)
   expect 0 inside ping -c 1 -W 5 "$address"
-  expect 0 ping -c 1 -W 5 "$address"
+  expect 0 busybox ping -c 1 -W 5 "$address"
   hoy rm -f other >/dev/null
 }
 
@@ -62,13 +67,24 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
   local address
   address=$(field closed .NetworkSettings.Networks.bridge.IPAddress)
   ip -n beyond route add "$address" via 198.51.100.1
-  expect 1 ip netns exec beyond ping -c 1 -W 1 "$address"
+  expect 1 ip netns exec beyond busybox ping -c 1 -W 1 "$address"
   ip -n beyond route delete "$address"
   hoy rm -f closed >/dev/null
 }
 
 @test "no IPv6 where none was asked for" {
   is "$(inside sh -c 'ip -6 -o address show eth0 2>/dev/null')" ''
+}
+
+@test "two roots have a bridge each, and do not see each other" {
+  local other=$BATS_TEST_TMPDIR/other address
+  mkdir "$other"
+  address=$(HOY_ROOT=$other/root HOY_RUNROOT=$other/run "$HOY" run --rm base ip -4 -o address show eth0)
+  lacks "$address" "$(inside ip -4 -o address show eth0 | awk '{sub(/\.[0-9]+\/.*/, "", $4); print $4}')"
+  hoy run -d --name closed base sleep 600 >/dev/null
+  expect 1 env HOY_ROOT="$other/root" HOY_RUNROOT="$other/run" "$HOY" run --rm base \
+    ping -c 1 -W 1 "$(field closed .NetworkSettings.Networks.bridge.IPAddress)"
+  hoy rm -f closed >/dev/null
 }
 
 @test "an address is given back" {
@@ -82,7 +98,7 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
 
 @test "hoy has an nft table of its own and runs no program for it" {
   inside true
-  contains "$(nft list tables)" hoy
+  contains "$(nft list tables)" "table ip $(bridge)"
   expect 0 strace -f -e trace=execve -o "$BATS_TEST_TMPDIR/trace" "$HOY" run --rm base true
   run grep -E 'execve\("[^"]*(iptables|nft|/ip)"' "$BATS_TEST_TMPDIR/trace"
   is "$output" ''

@@ -72,7 +72,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_CGROUP_DEVICES] =
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
     [PLAN_VETH_ADD] =
-        "The network: a namespace with a name, and a cable into it from the bridge that hoy has made.\n"
+        "The network: a namespace held by a file, and a cable into it from the bridge that hoy has made.\n"
         "# (The address further down is not reserved for this script.)",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
@@ -116,7 +116,7 @@ static void print_write(struct shell *shell, const char *value, const char *file
 static void do_image_mount(struct shell *shell, const struct plan_op *op) {
     if (!op->image_mount.index) return;
     _cleanup_(freep) char *index = quote(TEXT(op->image_mount.index));
-    fputs("devices=\nfor layer in", shell->out);
+    fputs("devices=\n# shellcheck disable=SC2043\nfor layer in", shell->out);
     const char *s = TEXT(op->image_mount.layers.at);
     for (uint32_t i = 0; i < op->image_mount.layers.count; i++, s += strlen(s) + 1) {
         _cleanup_(freep) char *layer = quote(s);
@@ -152,8 +152,11 @@ static void do_veth_add(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *host = quote(TEXT(op->veth.host)), *peer = quote(TEXT(op->veth.peer)),
                           *bridge = quote(TEXT(op->veth.bridge));
     const uint8_t *mac = op->veth.mac;
-    fprintf(shell->out, "ip netns add \"$id\"\nip link add %s type veth peer name %s netns \"$id\"", host,
-            peer);
+    fprintf(shell->out,
+            ": > \"$dir\"/net\n"
+            "unshare --net=\"$dir\"/net true\n"
+            "ip link add %s type veth peer name %s netns \"$dir\"/net",
+            host, peer);
     if (op->veth.has_mac)
         fprintf(shell->out, " address %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
                 mac[5]);
@@ -423,7 +426,7 @@ static void print_cleanup(struct shell *shell) {
           shell->out);
     for (uint32_t i = shell->block->count; i-- > 0;) {
         if (ops[i].type == PLAN_VETH_ADD)
-            fputs("    ip netns delete \"$id\" 2> /dev/null # and the cable with it\n", shell->out);
+            fputs("    umount \"$dir\"/net 2> /dev/null # and the cable goes with it\n", shell->out);
         if (ops[i].type != PLAN_CGROUP_CREATE) continue;
         _cleanup_(freep) char *path = quote(TEXT(ops[i].path));
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);
@@ -447,7 +450,7 @@ static void print_unshare(struct shell *shell, const struct plan_op *clone) {
     bool named_netns = find_op(shell, PLAN_VETH_ADD);
     fputs("\n# The container's first process, in namespaces of its own.\nstatus=0\n", shell->out);
     if (named_netns) {
-        fputs("nsenter --net=/run/netns/\"$id\" ", shell->out);
+        fputs("nsenter --net=\"$dir\"/net ", shell->out);
         flags &= ~(uint64_t)CLONE_NEWNET;
     }
     fputs("unshare --fork --kill-child", shell->out);

@@ -1,0 +1,96 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The plan in words, and as a script that makes the same container.
+
+load lib
+
+# What a program sees of its container. Ids, addresses and what the overlay's folders are called differ from
+# one container to the next; the filter of system calls is the one thing that Debian 12 has no tool for.
+look() {
+  cat <<'END'
+hostname | wc -c
+ls /proc/self/ns
+awk '{print $5, $6, $9}' /proc/self/mountinfo
+grep -E '^(Cap|NoNewPrivs|Uid|Gid|Groups)' /proc/self/status
+cut -d: -f2- /proc/self/cgroup
+ls -l /dev | awk '{print $1, $3, $4, $5, $6, $NF}' | grep -v pts
+ip -o link | cut -d' ' -f2 | cut -d@ -f1
+ip route | grep -c default
+env | grep -v HOSTNAME
+pwd; umask; ulimit -n
+echo $$
+cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max
+cat /proc/sys/net/ipv4/ip_unprivileged_port_start /proc/sys/kernel/msgmax
+cat /etc/resolv.conf
+grep -c . /etc/hosts
+touch /proc/sys/kernel/hostname /sys/x /etc/x 2>&1
+id
+END
+}
+
+# same FLAG...: as by hoy, so by hand.
+same() {
+  local directory=$BATS_TEST_TMPDIR
+  hoy run --rm "$@" base sh -c "$(look)" >"$directory/hoy" 2>&1
+  hoy explain --as sh "$@" base sh -c "$(look)" >"$directory/script"
+  sh -n "$directory/script"
+  sh "$directory/script" >"$directory/hand" 2>&1
+  # $$ is 1 in both; touch's own errors name no ids.
+  diff "$directory/hoy" "$directory/hand"
+}
+
+@test "run --explain: every operation with its side, time and cause" {
+  run --separate-stderr hoy run --rm --explain --memory 64m --cap-drop all -h harbour base echo finished
+  is "$status" 0
+  is "$output" finished
+  # shellcheck disable=SC2154 # bats sets it
+  matches "$stderr" 'host +[0-9]+  write 67108864 into +--memory 64m'
+  matches "$stderr" 'host +[0-9]+  start a process in new namespaces: pid, net, mount, uts, ipc'
+  matches "$stderr" 'parent +[0-9]+  join eth0 in the container with hoy[0-9a-f]{12}'
+  matches "$stderr" 'child +[0-9]+  give the container the hostname harbour +(-h|--hostname) harbour'
+  matches "$stderr" 'child +[0-9]+  mount proc at /proc \(nosuid,nodev,noexec\) +default'
+  matches "$stderr" 'inside +[0-9]+  give up all capabilities +--cap-drop'
+  matches "$stderr" 'inside +  run echo finished'
+  matches "$stderr" 'total +[0-9]+  µs for [0-9]+ operations'
+}
+
+@test "explain: the plan of a container that is not made" {
+  expect 0 hoy explain --network none base true
+  contains "$output" 'none of them done'
+  lacks "$output" 'join eth0'
+  is "$(hoy ps -aq)" ''
+}
+
+@test "a control character in a name does not reach the terminal" {
+  expect 0 hoy explain base echo $'\e[31mred'
+  contains "$output" '\x1b[31mred'
+  lacks "$output" $'\e'
+}
+
+@test "the script is one for any POSIX shell" {
+  hoy explain --as sh --init base sh -c "it's \$HOME \`date\`" >"$BATS_TEST_TMPDIR/script"
+  sh -n "$BATS_TEST_TMPDIR/script"
+  shellcheck "$BATS_TEST_TMPDIR/script"
+}
+
+@test "the script makes the same container" {
+  same -w /var/new
+}
+
+@test "the script makes the same container: limits, user, mounts, capabilities" {
+  echo shared >"$BATS_TEST_TMPDIR/file"
+  same --memory 64m --pids-limit 33 --ulimit nofile=99:100 -e A='b c' -w /srv -u 1000:100 \
+    --cap-add net_admin --cap-drop chown --tmpfs /scratch:size=1m -v "$BATS_TEST_TMPDIR/file:/srv/file:ro" \
+    --sysctl kernel.msgmax=9000 --security-opt no-new-privileges --read-only -h by-hand --network none
+}
+
+@test "the script passes on input and status, and leaves nothing" {
+  hoy explain --as sh -i base sh -c 'read line; echo "got $line"; exit 7' >"$BATS_TEST_TMPDIR/script"
+  run sh "$BATS_TEST_TMPDIR/script" <<<"a line"
+  is "$status" 7
+  is "$output" 'got a line'
+  hoy explain --as sh base no-such-command >"$BATS_TEST_TMPDIR/script"
+  expect 127 sh "$BATS_TEST_TMPDIR/script"
+  is "$(find /tmp -maxdepth 1 -name 'hoy-by-hand.*')" ''
+  is "$(losetup -a | grep -c "$HOY_ROOT")" 0
+}
