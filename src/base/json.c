@@ -233,12 +233,23 @@ static size_t utf8_length(const unsigned char *p, size_t left) {
     return n;
 }
 
+// How many bytes from p on stand for themselves.
+static size_t plain_length(const unsigned char *p, const unsigned char *stop) {
+    const unsigned char *end = p;
+    while (end < stop && *end >= 0x20 && *end < 0x7f && *end != '"' && *end != '\\') end++;
+    return (size_t)(end - p);
+}
+
 void json_quote(struct str *text, const char *bytes, size_t size) {
     static const char escapes[] = {
         ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
     str_add_char(text, '"');
     for (const unsigned char *p = (const unsigned char *)bytes, *stop = p + size; p < stop;) {
-        if (*p < sizeof escapes && escapes[*p]) {
+        size_t plain = plain_length(p, stop);
+        if (plain) {
+            str_add_n(text, p, plain);
+            p += plain;
+        } else if (*p < sizeof escapes && escapes[*p]) {
             str_add_char(text, '\\');
             str_add_char(text, escapes[*p++]);
         } else if (*p < 0x20 || *p == 0x7f) {

@@ -103,20 +103,23 @@ static const char *host_name(struct arena *arena) {
 }
 
 // The lock comes before the row: who finds a container that is starting, and its lock free, takes it away.
-static int begin(struct engine *engine, struct container *container, struct err *err) {
+static int begin(struct engine *engine, struct container *container, const struct image *image,
+                 struct err *err) {
     struct run_dir dir = {-1};
     if (run_dir_lock(engine, container->id, RUN_DIR_MAKE, &dir, err)) return -1;
     fd_closep(&engine->begun.run_dir);
     free((char *)engine->begun.id);
     engine->begun.id = xstrdup(container->id);
     engine->begun.run_dir = dir.fd;
+    engine->begun.image = *image;
     container->state = "starting";
     container->started = container->created;
     return 0;
 }
 
 static int prepare(struct engine *engine, struct arena *arena, const struct container_config *config,
-                   const char *name, struct container *ret_container, struct err *err) {
+                   const char *name, struct container *ret_container, struct image *ret_image,
+                   struct err *err) {
     struct image image;
     char *id = arena_alloc(arena, ID_SIZE);
     id_random(id);
@@ -136,17 +139,19 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
     if (str_eq(config->network_mode, "host") && str_empty(config->hostname))
         ret_container->config.hostname = host_name(arena);
     container_config_merge(arena, &image.config, id, &ret_container->config);
+    *ret_image = image;
     return check_config(engine, &image, ret_container, err);
 }
 
 static int create(struct engine *engine, struct arena *arena, const struct container_config *config,
                   const char *name, bool starts, struct container *ret_container, struct err *err) {
     struct container container;
+    struct image image;
     struct err ignored;
     (void)engine_recover(engine, false, &ignored);
     if (name && *name == '/') name++;
-    if (prepare(engine, arena, config, name, &container, err)) return -1;
-    if (starts && begin(engine, &container, err)) return -1;
+    if (prepare(engine, arena, config, name, &container, &image, err)) return -1;
+    if (starts && begin(engine, &container, &image, err)) return -1;
     _cleanup_(freep) char *text = config_text(&container.config);
     if (name ? insert_named(engine, arena, &container, text, err)
              : insert_unnamed(engine, arena, &container, text, err)) {

@@ -12,6 +12,7 @@ struct engine {
     struct {
         const char *id; // of container_begin(), until its container_start()
         int run_dir;    // locked
+        struct image image;
     } begun;
 };
 
@@ -43,6 +44,7 @@ int container_create(struct engine *engine, struct arena *arena, const struct co
 
 // The same for a container that this process starts next (`run`): if the process is killed before, the next
 // command removes a --rm container, which a container_create() would leave as one that somebody may start.
+// The arena has to live until container_start().
 int container_begin(struct engine *engine, struct arena *arena, const struct container_config *config,
                     const char *name, struct container *ret_container, struct err *err);
 

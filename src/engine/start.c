@@ -23,6 +23,7 @@ struct start {
     const struct container *container;
     const struct start_options *options;
     struct arena arena;
+    bool begun; // by container_begin()
     struct image image;
     struct spec spec;
     struct endpoint endpoint;
@@ -43,6 +44,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .engine = engine,
         .container = container,
         .options = options,
+        .begun = str_eq(engine->begun.id, container->id) && engine->begun.run_dir >= 0,
         .arena = ARENA_INIT,
         .run_dir = {-1},
         .dir = -1,
@@ -283,7 +285,10 @@ static int wait_detached(struct start *s, struct err *err) {
 }
 
 static int start_lock(struct start *s, struct err *err) {
-    if (image_find(&s->engine->store, &s->arena, s->container->image_id, &s->image, err)) return -1;
+    if (s->begun)
+        s->image = s->engine->begun.image;
+    else if (image_find(&s->engine->store, &s->arena, s->container->image_id, &s->image, err))
+        return -1;
     return run_dir_lock(s->engine, s->container->id, RUN_DIR_MAKE, &s->run_dir, err);
 }
 
@@ -292,8 +297,7 @@ int container_start(struct engine *engine, const struct container *container,
                     struct err *err) {
     _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
-    bool begun = str_eq(engine->begun.id, container->id) && engine->begun.run_dir >= 0;
-    if (start_lock(&s, err) || (!begun && mark_starting(&s, err))) return -1;
+    if (start_lock(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
     if (prepare(&s, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;
