@@ -32,6 +32,7 @@ static int attach(struct invocation *invocation, struct engine *engine, struct e
     struct session session = {.tty = container.config.tty,
                               .send_stdin = container.config.open_stdin && !flags->no_stdin,
                               .proxy_signals = !flags->no_proxy,
+                              .joins = true,
                               .detach_keys = flags->detach_keys};
     _cleanup_(fd_closep) int client = -1;
     if (session_check_terminal(&session, err) < 0) return -1;

@@ -53,6 +53,7 @@ int session_run(int socket, const struct session *session, struct shim_exit *ret
         // A terminal in raw mode makes its signals inside; one that arrives here is meant for the session.
         .proxy_signals = session->proxy_signals && !(terminal && session->send_stdin),
         .detach_keys = session->detach_keys,
+        .redraw = session->joins,
     };
     int end = client_run(socket, &options, ret_exit, err);
     if (end == CLIENT_DETACHED) fputs("read escape sequence\n", stderr);
@@ -92,7 +93,7 @@ int session_container(struct engine *engine, const struct container *container, 
     int end = session_run(socket, session, &exit, err);
     if (end < 0) return -1;
     if (end == CLIENT_DETACHED) return 0;
-    if (end == CLIENT_CLOSED) return closed(engine, container, err);
+    if (end == CLIENT_CLOSED) return session->joins ? 128 + SIGPIPE : closed(engine, container, err);
     if (end == CLIENT_LOST) return lost(engine, container, err);
     if (container_exited(engine, container->id, &exit, err) < 0) return -1;
     return exit.status;

@@ -8,6 +8,7 @@
 
 struct session {
     bool tty, send_stdin, no_stdout, no_stderr, proxy_signals;
+    bool joins; // what runs already: its screen is drawn anew, and it runs on whatever becomes of our output
     const char *detach_keys;
 };
 

@@ -102,6 +102,14 @@ static void send_size(struct client *c) {
         send_frame(c, SHIM_RESIZE, &size, sizeof size);
 }
 
+// The kernel tells a program of a new size only: another one first, then the true one.
+static void ask_redraw(struct client *c) {
+    struct shim_size size;
+    if (!terminal_size(STDOUT_FILENO, &size)) return;
+    size.rows++;
+    send_frame(c, SHIM_RESIZE, &size, sizeof size);
+}
+
 static size_t input_room(const struct client *c) {
     if (c->input < 0 || queue_used(&c->send) || c->in_flight >= SHIM_STDIN_WINDOW) return 0;
     size_t window = SHIM_STDIN_WINDOW - c->in_flight;
@@ -271,6 +279,7 @@ static void greet(struct client *c) {
                                .want_stderr = !c->options->no_stderr,
                                .owns_stdin = c->options->send_stdin};
     send_frame(c, SHIM_HELLO, &hello, sizeof hello);
+    if (c->raw && c->options->redraw) ask_redraw(c);
     send_size(c);
 }
 

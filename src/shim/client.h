@@ -13,6 +13,7 @@ struct client_options {
     bool terminal;   // the container has a pty, and our stdin and stdout are terminals
     bool send_stdin; // -i; from the first client its end is the end of the container's
     bool no_stdout, no_stderr;
+    bool redraw;             // attach: what runs there has drawn its screen on somebody else's terminal
     bool proxy_signals;      // --sig-proxy: not with a terminal and -i, where signals end the session
     const char *detach_keys; // NULL: "ctrl-p,ctrl-q"
 };

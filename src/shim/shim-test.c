@@ -63,7 +63,7 @@ static struct shim_exit listen_to_end(int socket, char *ret_out, char *ret_err) 
 // Reads output until the word came.
 static void listen_for(int socket, const char *word) {
     char all[65536] = "", bytes[SHIM_FRAME_MAX];
-    uint32_t size;
+    uint32_t size = 0;
     while (!strstr(all, word)) {
         assert_int_equal(next_frame(socket, bytes, &size), SHIM_STDOUT);
         strncat(all, bytes, size);
@@ -199,8 +199,8 @@ static void test_clients_come_and_go(void **state) {
 static void test_slow_client(void **state) {
     (void)state;
     struct rig rig;
-    char bytes[SHIM_FRAME_MAX];
-    uint32_t type, size;
+    char bytes[SHIM_FRAME_MAX] = "";
+    uint32_t type, size = 0;
     start(&rig, (struct rig_options){.script = "seq 1000000 & seq 1000000 >&2; wait", .is_exec = true});
     size_t total[2] = {0}, lines[2] = {0};
     while ((type = next_frame(rig.client, bytes, &size)) != SHIM_EXITED) {
@@ -498,11 +498,12 @@ static void test_shim_lost(void **state) {
 
 // At a terminal
 
-static struct session open_terminal(struct rig *rig, const char *keys, int *ret_slave) {
+static struct session open_terminal(struct rig *rig, const struct client_options *more, int *ret_slave) {
     struct session s = {0};
     struct winsize size = {.ws_row = 33, .ws_col = 99};
     int slave;
-    struct client_options options = {.terminal = true, .send_stdin = true, .detach_keys = keys};
+    struct client_options options = more ? *more : (struct client_options){0};
+    options.terminal = options.send_stdin = true;
     assert_int_equal(openpty(&s.in, &slave, NULL, NULL, &size), 0);
     s.out = s.in;
     s.pid = fork();
@@ -577,6 +578,26 @@ static void test_terminal(void **state) {
     rig_finish(&rig);
 }
 
+// Who attaches to what draws the whole screen gets it drawn.
+static void test_redraw(void **state) {
+    (void)state;
+    struct rig rig;
+    int slave;
+    start(&rig, (struct rig_options){.stdio = PLAN_STDIO_TERMINAL,
+                                     .keep_stdin = true,
+                                     .script = "trap 'echo drawn' WINCH; stty rows 33 cols 99; echo up; "
+                                               "while :; do sleep 0.01; done"});
+    listen_for(rig.client, "up");
+    close(rig.client);
+    rig.client = rig_connect(&rig);
+    struct session s = open_terminal(&rig, &(struct client_options){.redraw = true}, &slave);
+    expect(&s, "drawn");
+    type(&s, "\x10\x11");
+    assert_int_equal(WEXITSTATUS(close_terminal(&s, slave)), 100 + CLIENT_DETACHED);
+    kill(rig.shim, SIGTERM);
+    rig_finish(&rig);
+}
+
 static void test_detach(void **state) {
     (void)state;
     struct rig rig;
@@ -585,7 +606,7 @@ static void test_detach(void **state) {
                                   .keep_stdin = true,
                                   .script = "echo up; while read x; do echo got $x; done"};
     start(&rig, options);
-    struct session s = open_terminal(&rig, "ctrl-a,b", &slave);
+    struct session s = open_terminal(&rig, &(struct client_options){.detach_keys = "ctrl-a,b"}, &slave);
     expect(&s, "up");
     type(&s, "\x01x\x01"); // the first ctrl-A comes through when x follows
     type(&s, "b");
@@ -696,29 +717,18 @@ static int begin_test(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_streams),
-        TEST(test_not_found),
-        TEST(test_signals),
-        TEST(test_half_close),
-        TEST(test_owner_gone),
-        TEST(test_clients_come_and_go),
-        TEST(test_slow_client),
-        TEST(test_client_that_never_reads),
-        TEST(test_input_window),
-        TEST(test_garbage),
-        TEST(test_many_clients),
-        TEST(test_orphan_holds_the_pipe),
-        TEST(test_on_exit),
-        TEST(test_inherit),
-        TEST(test_both_floods),
-        TEST(test_proxied_signal),
-        TEST(test_output_closed),
-        TEST(test_shim_lost),
-        TEST(test_terminal),
-        TEST(test_detach),
-        TEST(test_terminal_restored),
-        TEST(test_bad_detach_keys),
-        TEST(test_init),
+        TEST(test_streams),         TEST(test_not_found),
+        TEST(test_signals),         TEST(test_half_close),
+        TEST(test_owner_gone),      TEST(test_clients_come_and_go),
+        TEST(test_slow_client),     TEST(test_client_that_never_reads),
+        TEST(test_input_window),    TEST(test_garbage),
+        TEST(test_many_clients),    TEST(test_orphan_holds_the_pipe),
+        TEST(test_on_exit),         TEST(test_inherit),
+        TEST(test_both_floods),     TEST(test_proxied_signal),
+        TEST(test_output_closed),   TEST(test_shim_lost),
+        TEST(test_terminal),        TEST(test_redraw),
+        TEST(test_detach),          TEST(test_terminal_restored),
+        TEST(test_bad_detach_keys), TEST(test_init),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);
