@@ -150,12 +150,9 @@ static int take_over(struct engine *engine, const struct container *container, c
                             .status = running ? 255 : 0,
                             .finished = clock_wall_ns(),
                             .error = running ? "its run directory is gone: did the machine restart?" : ""};
-    struct ending record;
-    bool has_record =
-        !read_exit_record(engine, container->id, &record) && record.finished >= container->started;
-    if (has_record) ending = record;
+    bool has_record = !read_exit_record(engine, container->id, &ending);
     if (take_back(dir, &ending, has_record, err, text)) return -1;
-    if (ending.finished < container->started) ending.finished = container->started;
+    if (ending.finished < container->started) ending.finished = container->started; // the clock was set back
     return container_end(engine, container, &ending, err);
 }
 

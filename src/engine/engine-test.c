@@ -165,15 +165,24 @@ static void test_exit_record(void **state) {
     assert_false(exists(f, f->runroot, a.id, ""));
 }
 
-// The record of an earlier run says nothing about this one.
-static void test_old_exit_record(void **state) {
+static void test_no_exit_record(void **state) {
     struct fixture *f = *state;
     struct container a = make(f, "ship");
-    pretend_run(f, &a, "{\"status\":3,\"oom\":0,\"exited_ns\":500}\n");
+    pretend_run(f, &a, NULL);
     struct container found = find(f, "ship");
     assert_string_equal(found.state, "exited");
     assert_int_equal(found.exit_code, 255);
     assert_true(*found.error != 0);
+}
+
+// The clock was set back while it ran.
+static void test_early_exit_record(void **state) {
+    struct fixture *f = *state;
+    struct container a = make(f, "ship");
+    pretend_run(f, &a, "{\"status\":3,\"oom\":0,\"exited_ns\":500}\n");
+    struct container found = find(f, "ship");
+    assert_int_equal(found.exit_code, 3);
+    assert_int_equal(found.finished, 1000);
 }
 
 static void test_auto_remove(void **state) {
@@ -258,11 +267,17 @@ static void test_names(void **state) {
 int main(void) {
     if (geteuid()) return 77; // meson: skipped
     const struct CMUnitTest tests[] = {
-        TEST(test_store),       TEST(test_create),
-        TEST(test_refused),     TEST(test_exit_record),
-        TEST(test_auto_remove), TEST(test_old_exit_record),
-        TEST(test_late_word),   TEST(test_begun),
-        TEST(test_orphan),      cmocka_unit_test(test_names),
+        TEST(test_store),
+        TEST(test_create),
+        TEST(test_refused),
+        TEST(test_exit_record),
+        TEST(test_auto_remove),
+        TEST(test_no_exit_record),
+        TEST(test_early_exit_record),
+        TEST(test_late_word),
+        TEST(test_begun),
+        TEST(test_orphan),
+        cmocka_unit_test(test_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

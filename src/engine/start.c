@@ -233,9 +233,8 @@ static int attach_network(struct start *s, struct err *err) {
 }
 
 static int prepare(struct start *s, struct err *err) {
-    return open_folder(s, err) || volumes_make(s->engine, &s->container->config, err) ||
-                   attach_network(s, err) || write_etc(s, err) || make_spec(s, err) || write_spec(s, err) ||
-                   make_plan(s, err)
+    return volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
+                   write_etc(s, err) || make_spec(s, err) || write_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
 }
@@ -297,7 +296,8 @@ int container_start(struct engine *engine, const struct container *container,
                     struct err *err) {
     _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
-    if (start_lock(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
+    // The exit record of an earlier run goes before the row says that there is a new one.
+    if (start_lock(&s, err) || open_folder(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
     if (prepare(&s, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;
@@ -313,7 +313,7 @@ int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err) {
     _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
-    if (start_lock(&s, err) || prepare(&s, err)) return -1;
+    if (start_lock(&s, err) || open_folder(&s, err) || prepare(&s, err)) return -1;
     *ret_block = take_ptr(s.block);
     return 0;
 }
