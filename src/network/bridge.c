@@ -31,8 +31,7 @@
 #define BRIDGES_MAX 1000
 
 int network_load(struct db *db, struct network *ret_network, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(db, &rows, err,
                  "SELECT id, bridge, subnet, prefix, gateway, last FROM network WHERE name = ?", "s",
                  NETWORK_DEFAULT))
@@ -66,8 +65,7 @@ static void address_bytes(uint32_t address, uint8_t ret_bytes[static 4]) {
 }
 
 static bool forwarding_is_on(void) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(AT_FDCWD, FORWARDING, O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, FORWARDING, O_RDONLY, 0);
     char digit = 0;
     return fd >= 0 && read(fd, &digit, 1) == 1 && digit == '1';
 }
@@ -91,8 +89,7 @@ static bool network_is_ready(const struct network *network) {
 }
 
 static int database_path(struct db *db, char ret_path[static LINK_ALIAS_SIZE], struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(db, &rows, err, "SELECT file FROM pragma_database_list WHERE name = 'main'", "")) return -1;
     int r = db_next(&rows, err);
     if (r < 0) return -1;
@@ -141,8 +138,7 @@ static int network_choose(const char *database, struct network *network, struct 
 // Addresses of an earlier subnet are of containers that can't run: their bridge is gone.
 static int network_store(struct db *db, const struct network *network, struct err *err) {
     if (db_begin(db, err)) return -1;
-    _cleanup_(db_rollbackp)
-    struct db *transaction = db;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_run(db, err, "DELETE FROM address WHERE network = ?", "s", NETWORK_DEFAULT) < 0 ||
         db_run(db, err,
                "INSERT INTO network (name, id, driver, bridge, subnet, prefix, gateway, last, created) "
@@ -200,8 +196,7 @@ static int network_fits(const struct network *network, bool *ret_fits, struct er
 }
 
 static int namespace_lock(int *ret_fd, struct err *err) {
-    _cleanup_(fd_closep)
-    int fd = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "open /proc/self/ns/net");
     while (flock(fd, LOCK_EX))
         if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock the network namespace");
@@ -210,8 +205,7 @@ static int namespace_lock(int *ret_fd, struct err *err) {
 }
 
 static int network_make(struct db *db, struct err *err) {
-    _cleanup_(fd_closep)
-    int lock = -1;
+    _cleanup_(fd_closep) int lock = -1;
     struct network network = {0};
     char database[LINK_ALIAS_SIZE];
     bool fits = false;

@@ -29,8 +29,7 @@ static void endpoint_make(const struct network *network, uint32_t address, const
 // the gap.
 static int address_find_free(struct db *db, uint32_t first, uint32_t end, uint32_t *ret_address,
                              struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     int r;
     if (db_query(db, &rows, err,
                  "SELECT address FROM address WHERE network = ? AND address >= ? ORDER BY address", "si",
@@ -43,8 +42,7 @@ static int address_find_free(struct db *db, uint32_t first, uint32_t end, uint32
 }
 
 static int address_find(struct db *db, const char *container_id, uint32_t *ret_address, struct err *err) {
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(db, &rows, err, "SELECT address FROM address WHERE container_id = ?", "s", container_id))
         return -1;
     int r = db_next(&rows, err);
@@ -83,8 +81,7 @@ int network_attach(struct db *db, const char *container_id, struct endpoint *ret
     struct network network;
     uint32_t address;
     if (db_begin(db, err)) return -1;
-    _cleanup_(db_rollbackp)
-    struct db *transaction = db;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
     if (network_require(db, &network, err)) return -1;
     int r = address_find(db, container_id, &address, err); // it has one already when a start was cut short
     if (r < 0 || (r == 0 && address_take(db, &network, container_id, &address, err))) return -1;

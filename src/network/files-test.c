@@ -21,16 +21,14 @@ static const struct endpoint endpoint = {.address = 0x0ad00002, .gateway = 0x0ad
     "ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 
 static void check_hosts(const struct network_files *files, const char *expected) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     struct err err = {0};
     if (network_write_hosts(files, &text, &err)) fail_msg("%s", err.text);
     assert_string_equal(str_get(&text), expected);
 }
 
 static void check_resolv(const struct network_files *files, const char *host, const char *expected) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     struct err err = {0};
     if (network_write_resolv_conf(files, host, &text, &err)) fail_msg("%s", err.text);
     assert_string_equal(str_get(&text), expected);

@@ -85,8 +85,7 @@ static int hosts_compose(const struct network_files *files, struct str *text, st
 }
 
 int network_write_hosts(const struct network_files *files, struct str *ret_text, struct err *err) {
-    _cleanup_(str_finish)
-    struct str text = {0};
+    _cleanup_(str_finish) struct str text = {0};
     if (hosts_compose(files, &text, err)) return -1;
     *ret_text = text;
     text = (struct str){0};
@@ -174,13 +173,11 @@ static void resolver_write(const struct resolver *resolver, struct str *text) {
 
 // systemd-resolved's stub listens on the host's loopback; the servers that it asks are in a file of its own.
 static int host_resolv_conf(struct str *ret_text, struct err *err) {
-    _cleanup_(resolver_finish)
-    struct resolver resolver = {0};
+    _cleanup_(resolver_finish) struct resolver resolver = {0};
     if (host_file_read("/etc/resolv.conf", ret_text, err)) return -1;
     resolver_read(&resolver, str_get(ret_text));
     if (resolver.servers.count != 1 || !str_eq(resolver.servers.items[0], "127.0.0.53")) return 0;
-    _cleanup_(str_finish)
-    struct str other = {0};
+    _cleanup_(str_finish) struct str other = {0};
     if (host_file_read("/run/systemd/resolve/resolv.conf", &other, err)) return -1;
     if (!other.len) return 0;
     str_finish(ret_text);
@@ -191,10 +188,8 @@ static int host_resolv_conf(struct str *ret_text, struct err *err) {
 
 int network_write_resolv_conf(const struct network_files *files, const char *host_text, struct str *ret_text,
                               struct err *err) {
-    _cleanup_(str_finish)
-    struct str host = {0};
-    _cleanup_(resolver_finish)
-    struct resolver resolver = {0};
+    _cleanup_(str_finish) struct str host = {0};
+    _cleanup_(resolver_finish) struct resolver resolver = {0};
     if (check_words("--dns", &files->dns, true, err) ||
         check_words("--dns-search", &files->dns_search, false, err) ||
         check_words("--dns-option", &files->dns_options, false, err))

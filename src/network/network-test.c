@@ -272,8 +272,7 @@ static void test_many(void **state) {
     close(answers[1]);
     struct err err;
     assert_int_equal(db_open(root.path, &root.db, &err), 0);
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     assert_int_equal(db_query(root.db, &rows, &err, "SELECT count(*) FROM address", ""), 0);
     assert_int_equal(db_next(&rows, &err), 1);
     assert_int_equal(db_i64(&rows, 0), MANY / 2);

@@ -72,10 +72,10 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_CGROUP_DEVICES] =
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
     [PLAN_VETH_ADD] =
-        "The network: a namespace held by a file, and a cable into it from the bridge that hoy has made.\n"
-        "# (The address further down is not reserved for this script.)",
+        "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
+    [PLAN_ADDRESS_ADD] = "Its address: not reserved, hoy may give it to a container of its own.",
     [PLAN_HOSTNAME] = "Names.",
     [PLAN_PROPAGATION] = "Mounts made from here on stay in here.",
     [PLAN_ROOT_OVERLAY] = "The root: a writable layer over the image.",
