@@ -37,8 +37,7 @@ static int root_remove(void **state) {
 
 static int64_t count_of(struct db *db, const char *sql) {
     struct err err;
-    _cleanup_(db_rows_finish)
-    struct db_rows rows = {0};
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     assert_int_equal(db_query(db, &rows, &err, sql, ""), 0);
     assert_int_equal(db_next(&rows, &err), 1);
     return db_i64(&rows, 0);
@@ -47,8 +46,7 @@ static int64_t count_of(struct db *db, const char *sql) {
 static void test_rows(void **state) {
     (void)state;
     struct err err = {0};
-    _cleanup_(db_closep)
-    struct db *db = NULL;
+    _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
     assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", "a", "one", (int64_t)1 << 62), 1);
     assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", "b", "two", (int64_t)2), 1);
@@ -58,12 +56,10 @@ static void test_rows(void **state) {
     assert_int_equal(err.kind, ERR_CONFLICT);
 
     // The same text twice at once: two statements.
-    _cleanup_(db_rows_finish)
-    struct db_rows outer = {0};
+    _cleanup_(db_rows_finish) struct db_rows outer = {0};
     assert_int_equal(db_query(db, &outer, &err, "SELECT name, created FROM container ORDER BY name", ""), 0);
     assert_int_equal(db_next(&outer, &err), 1);
-    _cleanup_(db_rows_finish)
-    struct db_rows inner = {0};
+    _cleanup_(db_rows_finish) struct db_rows inner = {0};
     assert_int_equal(db_query(db, &inner, &err, "SELECT name, created FROM container ORDER BY name", ""), 0);
     assert_int_equal(db_next(&inner, &err), 1);
     assert_string_equal(db_text(&outer, 0), "one");
@@ -77,12 +73,10 @@ static void test_rows(void **state) {
 static void test_transactions(void **state) {
     (void)state;
     struct err err = {0};
-    _cleanup_(db_closep)
-    struct db *db = NULL;
+    _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
     {
-        _cleanup_(db_rollbackp)
-        struct db *transaction = db;
+        _cleanup_(db_rollbackp) struct db *transaction = db;
         assert_int_equal(db_begin(db, &err), 0);
         assert_int_equal(db_run(transaction, &err, INSERT_CONTAINER, "ssi", "a", "one", (int64_t)1), 1);
     }
@@ -101,8 +95,7 @@ static void test_transactions(void **state) {
 static void test_private(void **state) {
     (void)state;
     struct err err = {0};
-    _cleanup_(db_closep)
-    struct db *db = NULL;
+    _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
     assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", "a", "one", (int64_t)1), 1);
     const char *names[] = {"hoy.db", "hoy.db-wal", "hoy.db-shm"};
@@ -145,8 +138,7 @@ static void test_foreign_files(void **state) {
 static void test_newer(void **state) {
     (void)state;
     struct err err = {0};
-    _cleanup_(db_closep)
-    struct db *db = NULL;
+    _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
     assert_true(db_run(db, &err, "PRAGMA user_version = 99", "") >= 0);
     db_closep(&db);
@@ -159,8 +151,7 @@ static void test_newer(void **state) {
 static void test_full(void **state) {
     (void)state;
     struct err err = {0};
-    _cleanup_(db_closep)
-    struct db *db = NULL;
+    _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
     assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", "a", "one", (int64_t)1), 1);
     pid_t pid = fork();
@@ -186,8 +177,7 @@ static void test_full(void **state) {
 // A hundred processes at once, from the making of the file on: none is told that the database is locked.
 static int writer(int n) {
     struct err err = {0};
-    _cleanup_(db_closep)
-    struct db *db = NULL;
+    _cleanup_(db_closep) struct db *db = NULL;
     if (db_open(root, &db, &err)) return fprintf(stderr, "%s\n", err.text), 1;
     for (int i = 0; i < 5; i++) {
         char id[32];
@@ -210,8 +200,7 @@ static void test_many_writers(void **state) {
     while (wait(&status) > 0) failed += status != 0;
     assert_int_equal(failed, 0);
     struct err err = {0};
-    _cleanup_(db_closep)
-    struct db *db = NULL;
+    _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
     assert_int_equal(count_of(db, "SELECT count(*) FROM container"), WRITERS * 5);
     assert_int_equal(count_of(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
