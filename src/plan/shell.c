@@ -14,6 +14,7 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/id.h"
 #include "base/macro.h"
 #include "plan/words.h"
 
@@ -46,18 +47,28 @@ static const struct plan_op *find_op(const struct shell *shell, enum plan_op_typ
     return NULL;
 }
 
-// Quoted words; freed by the caller's cleanup.
-static char *quote(const char *word) {
+// Words for the shell, freed by the caller's cleanup. The container's id, which is 64 digits long, is written
+// as the variable that holds it.
+static char *quote(const struct shell *shell, const char *word) {
     struct str text = {0};
-    words_add_quoted(&text, word);
+    const char *id = TEXT(shell->block->id), *at = strlen(id) == ID_SIZE - 1 ? strstr(word, id) : NULL;
+    if (!at || strchr(word, '\'')) {
+        words_add_quoted(&text, word);
+        return str_take(&text);
+    }
+    _cleanup_(str_finish) struct str before = {0};
+    str_add_n(&before, word, (size_t)(at - word));
+    if (before.len) words_add_quoted(&text, str_get(&before));
+    str_add(&text, "\"$id\"");
+    if (at[ID_SIZE - 1]) words_add_quoted(&text, at + ID_SIZE - 1);
     return str_take(&text);
 }
 
 // A path inside the root: "$root"'/a path'.
-static char *quote_inside(const char *path) {
+static char *quote_inside(const struct shell *shell, const char *path) {
     struct str text = {0};
     while (*path == '/') path++;
-    _cleanup_(freep) char *rest = quote(path);
+    _cleanup_(freep) char *rest = quote(shell, path);
     str_printf(&text, "\"$root\"/%s", *path ? rest : "");
     return str_take(&text);
 }
@@ -106,7 +117,7 @@ static void print_document(struct shell *shell, const char *text) {
 }
 
 static void print_write(struct shell *shell, const char *value, const char *file) {
-    _cleanup_(freep) char *v = quote(value), *f = quote(file);
+    _cleanup_(freep) char *v = quote(shell, value), *f = quote(shell, file);
     bool plain = *value != '-' && !strchr(value, '\\');
     fprintf(shell->out, "%s %s > %s\n", plain ? "echo" : "printf '%s\\n'", v, f);
 }
@@ -115,11 +126,11 @@ static void print_write(struct shell *shell, const char *value, const char *file
 
 static void do_image_mount(struct shell *shell, const struct plan_op *op) {
     if (!op->image_mount.index) return;
-    _cleanup_(freep) char *index = quote(TEXT(op->image_mount.index));
+    _cleanup_(freep) char *index = quote(shell, TEXT(op->image_mount.index));
     fputs("devices=\n# shellcheck disable=SC2043\nfor layer in", shell->out);
     const char *s = TEXT(op->image_mount.layers.at);
     for (uint32_t i = 0; i < op->image_mount.layers.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep) char *layer = quote(s);
+        _cleanup_(freep) char *layer = quote(shell, s);
         fprintf(shell->out, " \\\n    %s", layer);
     }
     fprintf(shell->out,
@@ -134,12 +145,12 @@ static void do_image_mount(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_cgroup_create(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = quote(TEXT(op->path));
+    _cleanup_(freep) char *path = quote(shell, TEXT(op->path));
     fprintf(shell->out, "mkdir -p %s\n", path);
 }
 
 static void do_cgroup_write(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *file = quote(TEXT(op->write.file));
+    _cleanup_(freep) char *file = quote(shell, TEXT(op->write.file));
     if (op->write.optional) fprintf(shell->out, "[ ! -e %s ] || ", file);
     print_write(shell, TEXT(op->write.value), TEXT(op->write.file));
 }
@@ -149,8 +160,9 @@ static void do_nothing(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_veth_add(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *host = quote(TEXT(op->veth.host)), *peer = quote(TEXT(op->veth.peer)),
-                          *bridge = quote(TEXT(op->veth.bridge));
+    _cleanup_(freep) char *host = quote(shell, TEXT(op->veth.host)),
+                          *peer = quote(shell, TEXT(op->veth.peer)),
+                          *bridge = quote(shell, TEXT(op->veth.bridge));
     const uint8_t *mac = op->veth.mac;
     fprintf(shell->out,
             ": > \"$dir\"/net\n"
@@ -175,13 +187,13 @@ static void do_cgroup_join(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_link_up(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *name = quote(TEXT(op->link.name));
+    _cleanup_(freep) char *name = quote(shell, TEXT(op->link.name));
     fprintf(shell->out, "ip link set %s up\n", name);
 }
 
 static void do_address_add(struct shell *shell, const struct plan_op *op) {
     char address[INET6_ADDRSTRLEN] = "";
-    _cleanup_(freep) char *link = quote(TEXT(op->address.link));
+    _cleanup_(freep) char *link = quote(shell, TEXT(op->address.link));
     inet_ntop(op->address.family, op->address.bytes, address, sizeof address);
     fprintf(shell->out, "ip address add %s/%u %sdev %s\n", address, op->address.prefix,
             op->address.family == AF_INET ? "broadcast + " : "", link);
@@ -189,13 +201,13 @@ static void do_address_add(struct shell *shell, const struct plan_op *op) {
 
 static void do_route_add(struct shell *shell, const struct plan_op *op) {
     char address[INET6_ADDRSTRLEN] = "";
-    _cleanup_(freep) char *link = quote(TEXT(op->address.link));
+    _cleanup_(freep) char *link = quote(shell, TEXT(op->address.link));
     inet_ntop(op->address.family, op->address.bytes, address, sizeof address);
     fprintf(shell->out, "ip route add default via %s dev %s\n", address, link);
 }
 
 static void do_hostname(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *name = quote(TEXT(op->text));
+    _cleanup_(freep) char *name = quote(shell, TEXT(op->text));
     fprintf(shell->out, "hostname %s\n", name);
 }
 
@@ -212,7 +224,7 @@ static void do_propagation(struct shell *shell, const struct plan_op *op) {
 static void add_lower(struct shell *shell, struct plan_list lower, struct str *ret_text) {
     const char *s = TEXT(lower.at);
     for (uint32_t i = 0; i < lower.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep) char *path = quote(s);
+        _cleanup_(freep) char *path = quote(shell, s);
         if (i) str_add_char(ret_text, ':');
         str_add(ret_text, str_eq(s, shell->image) ? "\"$dir\"/image" : path);
     }
@@ -227,13 +239,13 @@ static void do_root_overlay(struct shell *shell, const struct plan_op *op) {
     }
     fprintf(shell->out, "mount -t overlay overlay \\\n    -o lowerdir=%s", str_get(&lower));
     if (op->overlay.upper) fputs(",upperdir=\"$dir\"/upper,workdir=\"$dir\"/work", shell->out);
-    _cleanup_(freep) char *options = quote(TEXT(op->overlay.options));
+    _cleanup_(freep) char *options = quote(shell, TEXT(op->overlay.options));
     if (op->overlay.options) fprintf(shell->out, ",%s", options);
     fputs(" \"$root\"\n", shell->out);
 }
 
 static void do_root_bind(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = quote(TEXT(op->root.path));
+    _cleanup_(freep) char *path = quote(shell, TEXT(op->root.path));
     fprintf(shell->out, "mount --rbind %s \"$root\"\n", path);
 }
 
@@ -245,7 +257,7 @@ static char *embed(struct shell *shell, const char *source) {
     str_printf(&part, "/containers/%s/", id);
     if (!*id || !strstr(source, str_get(&part)) || file_read_at(AT_FDCWD, source, EMBED_MAX, &text) ||
         strlen(str_get(&text)) != text.len)
-        return quote(source);
+        return quote(shell, source);
     str_printf(&name, "\"$dir\"/file-%d", ++shell->files);
     fprintf(shell->out, "cat > %s", str_get(&name));
     print_document(shell, str_get(&text));
@@ -258,7 +270,7 @@ static void print_options(struct shell *shell, const struct plan_op *op, const c
     words_add(&options, op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC), words_mount_flags, ",");
     if (*data) str_printf(&options, "%s%s", options.len ? "," : "", data);
     if (!options.len && !*first) return;
-    _cleanup_(freep) char *quoted = quote(str_get(&options));
+    _cleanup_(freep) char *quoted = quote(shell, str_get(&options));
     fprintf(shell->out, " -o %s%s%s", first, *first && options.len ? "," : "", options.len ? quoted : "");
 }
 
@@ -274,7 +286,8 @@ static void print_bind(struct shell *shell, const struct plan_op *op, const char
 }
 
 static void print_new_mount(struct shell *shell, const struct plan_op *op, const char *target) {
-    _cleanup_(freep) char *source = quote(TEXT(op->mount.source)), *type = quote(TEXT(op->mount.type));
+    _cleanup_(freep) char *source = quote(shell, TEXT(op->mount.source)),
+                          *type = quote(shell, TEXT(op->mount.type));
     bool copy = op->mount.options & PLAN_MOUNT_COPY_UP;
     if (!(op->mount.options & PLAN_MOUNT_NO_CREATE)) fprintf(shell->out, "mkdir -p %s\n", target);
     if (copy) fprintf(shell->out, "cp -a %s/. \"$(mktemp -d \"$dir/copy.XXXXXX\")\"\n", target);
@@ -286,7 +299,7 @@ static void print_new_mount(struct shell *shell, const struct plan_op *op, const
 }
 
 static void do_mount(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *target = quote_inside(TEXT(op->mount.target));
+    _cleanup_(freep) char *target = quote_inside(shell, TEXT(op->mount.target));
     if (op->mount.flags & MS_BIND)
         print_bind(shell, op, target);
     else
@@ -298,7 +311,8 @@ static void do_mount(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_device(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = quote_inside(TEXT(op->device.path)), *source = quote(TEXT(op->device.path));
+    _cleanup_(freep) char *path = quote_inside(shell, TEXT(op->device.path)),
+                          *source = quote(shell, TEXT(op->device.path));
     if (op->device.bind) {
         fprintf(shell->out, "mount_point %s %s\nmount --bind %s %s\n", path, source, source, path);
         return;
@@ -314,8 +328,8 @@ static void do_device(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_symlink(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = quote_inside(TEXT(op->link_to.path)),
-                          *target = quote(TEXT(op->link_to.target));
+    _cleanup_(freep) char *path = quote_inside(shell, TEXT(op->link_to.path)),
+                          *target = quote(shell, TEXT(op->link_to.target));
     fprintf(shell->out, "ln -s %s %s\n", target, path);
 }
 
@@ -335,17 +349,17 @@ static void do_sysctl(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_remount(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *target = quote_inside(TEXT(op->mount.target));
+    _cleanup_(freep) char *target = quote_inside(shell, TEXT(op->mount.target));
     fprintf(shell->out, "mount -o remount,bind,ro %s\n", target);
 }
 
 static void do_readonly_path(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = quote_inside(TEXT(op->path));
+    _cleanup_(freep) char *path = quote_inside(shell, TEXT(op->path));
     fprintf(shell->out, "read_only %s\n", path);
 }
 
 static void do_mask_path(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = quote_inside(TEXT(op->path));
+    _cleanup_(freep) char *path = quote_inside(shell, TEXT(op->path));
     fprintf(shell->out, "hide %s\n", path);
 }
 
@@ -402,7 +416,8 @@ static void print_ops(struct shell *shell, enum plan_side side, enum plan_op_typ
 // The frame
 
 static void print_start(struct shell *shell) {
-    _cleanup_(freep) char *id = quote(TEXT(shell->block->id));
+    _cleanup_(str_finish) struct str id = {0};
+    words_add_quoted(&id, TEXT(shell->block->id));
     fprintf(shell->out,
             "#!/bin/sh\n"
             "# A container by hand: what hoy does with system calls, with the tools of Debian 12. Run it as "
@@ -413,7 +428,7 @@ static void print_start(struct shell *shell) {
             "root=$dir/root\n"
             "loops=\n"
             "export id dir root\n",
-            id);
+            str_get(&id));
 }
 
 // Backwards: the undo.
@@ -428,7 +443,7 @@ static void print_cleanup(struct shell *shell) {
         if (ops[i].type == PLAN_VETH_ADD)
             fputs("    umount \"$dir\"/net 2> /dev/null # and the cable goes with it\n", shell->out);
         if (ops[i].type != PLAN_CGROUP_CREATE) continue;
-        _cleanup_(freep) char *path = quote(TEXT(ops[i].path));
+        _cleanup_(freep) char *path = quote(shell, TEXT(ops[i].path));
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);
     }
     if (shell->image) fputs("    umount -l \"$dir/image\" 2> /dev/null\n", shell->out);
@@ -470,7 +485,7 @@ static void print_joins(struct shell *shell) {
     for (uint32_t i = 0; i < shell->block->count; i++) {
         if (ops[i].type != PLAN_JOIN && ops[i].type != PLAN_JOIN_PID) continue;
         fputs("nsenter", shell->out);
-        _cleanup_(freep) char *path = quote(TEXT(ops[i].join.path));
+        _cleanup_(freep) char *path = quote(shell, TEXT(ops[i].join.path));
         for (const struct word *w = words_namespaces; w->bits; w++)
             if (ops[i].join.flags & w->bits) fprintf(shell->out, " --%s=%s", w->text, path);
         fputc(' ', shell->out);
@@ -551,7 +566,8 @@ static void print_user(struct shell *shell, const struct plan_op *op) {
     _cleanup_(str_finish) struct str first = {0}, second = {0};
     str_add_n(&first, name, user);
     if (name[user]) str_add(&second, name + user + 1);
-    _cleanup_(freep) char *u = *name ? quote(str_get(&first)) : NULL, *g = quote(str_get(&second));
+    _cleanup_(freep) char *u = *name ? quote(shell, str_get(&first)) : NULL,
+                          *g = quote(shell, str_get(&second));
     fputs("\n# Who it runs as, by the image's own files.\n", shell->out);
     if (*name)
         fprintf(shell->out, "user=%s group=%s groups=''\n", u, g);
@@ -572,7 +588,7 @@ static void print_user(struct shell *shell, const struct plan_op *op) {
           shell->out);
     const char *more = op ? TEXT(op->user.groups.at) : "";
     for (uint32_t i = 0; op && i < op->user.groups.count; i++, more += strlen(more) + 1) {
-        _cleanup_(freep) char *quoted = quote(more);
+        _cleanup_(freep) char *quoted = quote(shell, more);
         fprintf(shell->out, "groups=$groups,%s\n", quoted);
     }
     fputs("groups=$group$groups\n", shell->out);
@@ -635,13 +651,13 @@ static void print_caps(struct shell *shell) {
 
 static void print_exec(struct shell *shell) {
     const struct plan_op *exec = find_op(shell, PLAN_EXEC), *workdir = find_op(shell, PLAN_WORKDIR);
-    _cleanup_(freep) char *cwd = quote(workdir ? TEXT(workdir->workdir.path) : "/");
+    _cleanup_(freep) char *cwd = quote(shell, workdir ? TEXT(workdir->workdir.path) : "/");
     fprintf(shell->out, "    $run ./env -i --chdir=%s", cwd);
     if (!exec) return;
     bool home = false;
     const char *s = TEXT(exec->exec.env.at);
     for (uint32_t i = 0; i < exec->exec.env.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep) char *quoted = quote(s);
+        _cleanup_(freep) char *quoted = quote(shell, s);
         home = home || str_has_prefix(s, "HOME=");
         if (strchr(s, '=')) fprintf(shell->out, " \\\n    %s", quoted);
     }
@@ -649,7 +665,7 @@ static void print_exec(struct shell *shell) {
     fputs(" \\\n   ", shell->out);
     s = TEXT(exec->exec.argv.at);
     for (uint32_t i = 0; i < exec->exec.argv.count; i++, s += strlen(s) + 1) {
-        _cleanup_(freep) char *quoted = quote(s);
+        _cleanup_(freep) char *quoted = quote(shell, s);
         fprintf(shell->out, " %s", quoted);
     }
     fputc('\n', shell->out);
@@ -661,7 +677,7 @@ static void print_end(struct shell *shell) {
     print_tools(shell);
     print_seccomp(shell);
     if (workdir && workdir->workdir.create) {
-        _cleanup_(freep) char *path = quote_inside(TEXT(workdir->workdir.path));
+        _cleanup_(freep) char *path = quote_inside(shell, TEXT(workdir->workdir.path));
         fprintf(shell->out, "mkdir -p %s\n", path);
     }
     print_rlimits(shell);
