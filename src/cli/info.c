@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "kernel/mount.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -64,7 +65,10 @@ struct feature {
     const char *without; // what goes without it
 };
 
+// What is a module shows up once somebody wants it: asking for a context loads it, where we may ask.
 static bool filesystem_known(const char *name) {
+    _cleanup_(fd_closep) int context = mount_context(name);
+    if (context >= 0) return true;
     char wanted[64];
     snprintf(wanted, sizeof wanted, "\t%s\n", name);
     // A file of /proc has no size: read what there is.
