@@ -1,0 +1,44 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Kernels that this machine does not run, with cgroup v2 alone: booted in an emulated machine each, both at
+# once, where the shell script vm/checks looks at everything that depends on the kernel.
+
+load lib
+
+KERNELS='6.1 6.12'
+DEADLINE=270 # seconds; twenty to forty are enough on an idle machine
+
+file_setup() {
+  export BATS_TEST_TIMEOUT=$((DEADLINE + 20)) MACHINE_DEADLINE=$DEADLINE
+  # Beside the program under test, or where a folder of installed programs has it.
+  export HOY_FETCH=${HOY_FETCH:-$BUILD/src/fetch/hoy-fetch}
+  local kernel
+  for kernel in $KERNELS; do
+    why_not "$kernel" >/dev/null && continue
+    vm/machine "$kernel" vm/checks >"$BATS_FILE_TMPDIR/$kernel" 2>&1 3>&- &
+    echo $! >"$BATS_FILE_TMPDIR/$kernel.pid"
+  done
+}
+
+# The reason, if there is one, for which a kernel can't be tried here.
+why_not() {
+  [[ $(uname -m) == x86_64 ]] || { echo "the emulated machine is an x86-64 one"; return; }
+  command -v qemu-system-x86_64 >/dev/null || { echo "no qemu-system-x86_64"; return; }
+  [[ -e $TEST_VM/$1/done ]] || { echo "the package of the kernel was not to be had"; return; }
+  return 1
+}
+
+boot() {
+  local kernel=$1 why
+  why=$(why_not "$kernel") && skip "$why"
+  wait_gone "$(<"$BATS_FILE_TMPDIR/$kernel.pid")" "$DEADLINE"
+  cat "$BATS_FILE_TMPDIR/$kernel"
+  # The plan comes last: with it there is a line for each check.
+  matches "$(<"$BATS_FILE_TMPDIR/$kernel")" $'\n1\\.\\.[0-9]+\n'
+  is "$(grep -c '^ok ' "$BATS_FILE_TMPDIR/$kernel")" "$(sed -n 's/^1\.\.//p' "$BATS_FILE_TMPDIR/$kernel")"
+  ! grep -q '^not ok ' "$BATS_FILE_TMPDIR/$kernel"
+}
+
+@test "Linux 6.1: layers are directories" { boot 6.1; }
+
+@test "Linux 6.12: EROFS images are mounted from files" { boot 6.12; }
