@@ -22,7 +22,7 @@ teardown_file() {
 }
 
 setup() {
-  audit_take "$BATS_TEST_TMPDIR/before"
+  audit_take "$BATS_TEST_TMPDIR/.audit"
   if declare -F test_setup >/dev/null; then test_setup; fi
 }
 
@@ -37,7 +37,7 @@ teardown() {
     hoy rm -f $left >/dev/null
     status=1
   fi
-  audit_compare "$BATS_TEST_TMPDIR/before" || status=1
+  audit_compare "$BATS_TEST_TMPDIR/.audit" || status=1
   return $status
 }
 
@@ -64,7 +64,11 @@ audit_processes() {
 audit_list() {
   awk '{print "mount", $5, $3}' /proc/self/mountinfo
   find /sys/fs/cgroup -mindepth 2 -type d -path '*hoy/*' -printf 'cgroup %p\n' 2>/dev/null
+<<<<<<< ours
   ip -o link show 2>/dev/null | awk -F': ' '{sub(/@.*/, "", $2); if ($2 !~ /^hoy[0-9][0-9]?$/) print "interface", $2}'
+=======
+  awk -F: 'NR > 2 { gsub(/ /, "", $1); if ($1 !~ /^hoy[0-9]$/) print "interface", $1 }' /proc/net/dev
+>>>>>>> theirs
   ip netns list 2>/dev/null | sed 's/^/netns /'
   audit_processes
   find "$HOY_RUNROOT/containers" "$HOY_ROOT/containers" "$HOY_ROOT/tmp" -mindepth 1 -maxdepth 1 \
@@ -83,7 +87,7 @@ audit_compare() {
     ((SECONDS >= deadline)) && break
     sleep 0.05
   done
-  printf 'left behind: %s\n' "$left"
+  head -n 20 <<<"$left" | sed 's/^/left behind: /'
   return 1
 }
 

@@ -64,7 +64,10 @@ load lib
 }
 
 @test "a container survives the command that started it" {
-  "$HOY" run -i --name orphan base sh -c 'echo up; sleep 600' >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- < <(sleep 600) &
+  # An input that stays open.
+  mkfifo "$BATS_TEST_TMPDIR/in"
+  exec 9<>"$BATS_TEST_TMPDIR/in"
+  "$HOY" run -i --name orphan base sh -c 'echo up; sleep 600' >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- <&9 9>&- &
   local pid=$!
   wait_line "$BATS_TEST_TMPDIR/out" up
   kill -KILL "$pid"
@@ -72,6 +75,7 @@ load lib
   is "$(field orphan .State.Status)" running
   is "$(hoy logs orphan)" up
   hoy rm -f orphan
+  exec 9>&-
 }
 
 @test "a detached --rm container removes itself" {

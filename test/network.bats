@@ -6,6 +6,8 @@
 load lib
 
 file_setup() {
+  # What a run that was killed left.
+  rm -f /run/netns/beyond
   ip netns add beyond
   ip link add outer type veth peer name inner netns beyond
   ip address add 198.51.100.1/24 dev outer

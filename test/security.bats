@@ -11,7 +11,7 @@ test_setup() {
 }
 
 @test "CVE-2024-21626: a working directory that is one of the engine's descriptors" {
-  expect 1 hoy run --rm -w /proc/self/fd/0 base sh -c 'cd ../../../.. && ls'
+  expect 125 hoy run --rm -w /proc/self/fd/0 base true
   local n
   for n in 3 4 5 6 7 8 9 10 11 12; do
     run hoy run --rm -w "/proc/self/fd/$n" base sh -c 'ls -d ../../../../../../work ../../root/.. 2>/dev/null; pwd'
@@ -37,7 +37,7 @@ test_setup() {
   local before
   before=$(sha256sum <"$HOY")
   expect 0 hoy run --rm base sh -c 'readlink /proc/1/exe'
-  is "$output" /bin/busybox
+  matches "$output" '^/bin/'
   run hoy run --rm base /proc/self/exe --version
   hoy run -d --name victim --init base sleep 600 >/dev/null
   run hoy exec victim sh -c 'readlink /proc/1/exe; echo bad >/proc/1/exe'
@@ -119,13 +119,19 @@ second_start() {
 @test "dangerous system calls: AF_ALG, userfaultfd, keyctl, bpf, perf, io_uring" {
   [[ $(uname -m) == x86_64 ]] || skip "the numbers are x86-64's"
   hoy pull -q "$REGISTRY/debian:12"
-  expect 0 hoy run --rm -i "$REGISTRY/debian:12" python3 - <<'END'
-import ctypes, errno, socket
-libc = ctypes.CDLL(None, use_errno=True)
-for name, number in {"userfaultfd": 323, "keyctl": 250, "bpf": 321, "perf_event_open": 298, "io_uring_setup": 425,
-                     "open_by_handle_at": 304, "kexec_load": 246, "init_module": 175}.items():
-    result = libc.syscall(number, 0, 0, 0, 0, 0)
-    assert result == -1 and ctypes.get_errno() in (errno.EPERM, errno.ENOSYS), (name, result, ctypes.get_errno())
+  expect 0 hoy run --rm -i "$REGISTRY/debian:12" perl - <<'END'
+use Errno qw(EPERM ENOSYS);
+use Socket;
+my %calls = (userfaultfd => 323, keyctl => 250, bpf => 321, perf_event_open => 298, io_uring_setup => 425,
+             open_by_handle_at => 304, kexec_load => 246, init_module => 175);
+while (my ($name, $number) = each %calls) {
+    my $result = syscall($number, 0, 0, 0, 0, 0);
+    die "$name: $result $!" unless $result == -1 && ($! == EPERM || $! == ENOSYS);
+}
+# AF_ALG and AF_VSOCK
+for my $family (38, 40) {
+    die "family $family" if socket(my $socket, $family, SOCK_SEQPACKET, 0);
+}
 END
   hoy rmi "$REGISTRY/debian:12"
 }
@@ -154,7 +160,7 @@ END
       [[ ! -e $left ]] || { echo "$name made $left"; return 1; }
     done
   done
-  is "$(hoy images -q)" ''
+  lacks "$(hoy images)" hostile
 }
 
 @test "hostile layers, with the dir driver" {

@@ -36,7 +36,7 @@ start_shell() {
   shows '^42$'
   shows '^/dev/(pts/0|console)$'
   text 'exit 7'
-  shows 'host\$ $'
+  shows 'host\$ ?$'
   text 'echo status $?; stty -a >after; echo written'
   shows '^status 7'
   shows '^written'
@@ -55,7 +55,7 @@ start_shell() {
   text 'jobs; kill %1; echo jobs done'
   shows '^jobs done'
   text exit
-  shows 'host\$ $'
+  shows 'host\$ ?$'
 }
 
 @test "bash of Debian: no complaint about job control, colours, history" {
@@ -70,7 +70,7 @@ start_shell() {
   text 'ps -o pid,tpgid,tty,comm'
   shows '1 .* pts/0 +bash'
   keys C-d
-  shows 'host\$ $'
+  shows 'host\$ ?$'
   "$HOY" rmi "$REGISTRY/debian:12"
 }
 
@@ -82,14 +82,14 @@ start_shell() {
   text 'stty size'
   shows '^30 100'
   text exit
-  shows 'host\$ $'
+  shows 'host\$ ?$'
 }
 
 @test "ctrl-P ctrl-Q detaches, attach comes back" {
   start_shell
   text 'marker=still-here'
   keys C-p C-q
-  shows 'host\$ $'
+  shows 'host\$ ?$'
   text 'echo detached $?'
   shows '^detached 0'
   is "$(field shell .State.Status)" running
@@ -98,7 +98,7 @@ start_shell() {
   text 'echo $marker'
   shows '^still-here'
   text 'exit 4'
-  shows 'host\$ $'
+  shows 'host\$ ?$'
   text 'echo status $?'
   shows '^status 4'
 }
@@ -109,7 +109,7 @@ start_shell() {
   shows '/ # ?$'
   text 'stty size; exit 3'
   shows '^24 80'
-  shows 'host\$ $'
+  shows 'host\$ ?$'
   text 'echo status $?'
   shows '^status 3'
   "$HOY" rm -f long >/dev/null
@@ -122,7 +122,7 @@ start_shell() {
   pid=$(pgrep -f "run -it --rm --name shell" | head -n 1)
   kill -TERM "$pid"
   "$HOY" kill shell >/dev/null 2>&1 || true
-  shows 'host\$ $'
+  shows 'host\$ ?$'
   text 'stty -a >after; echo written'
   shows '^written'
   diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
