@@ -64,25 +64,21 @@ audit_processes() {
 audit_list() {
   awk '{print "mount", $5, $3}' /proc/self/mountinfo
   find /sys/fs/cgroup -mindepth 2 -type d -path '*hoy/*' -printf 'cgroup %p\n' 2>/dev/null
-<<<<<<< ours
-  ip -o link show 2>/dev/null | awk -F': ' '{sub(/@.*/, "", $2); if ($2 !~ /^hoy[0-9][0-9]?$/) print "interface", $2}'
-=======
-  awk -F: 'NR > 2 { gsub(/ /, "", $1); if ($1 !~ /^hoy[0-9]$/) print "interface", $1 }' /proc/net/dev
->>>>>>> theirs
+  awk -F: 'NR > 2 { gsub(/ /, "", $1); if ($1 !~ /^hoy[0-9][0-9]?$/) print "interface", $1 }' /proc/net/dev
   ip netns list 2>/dev/null | sed 's/^/netns /'
   audit_processes
   find "$HOY_RUNROOT/containers" "$HOY_ROOT/containers" "$HOY_ROOT/tmp" -mindepth 1 -maxdepth 1 \
     -printf 'file %p\n' 2>/dev/null
 }
 
-audit_take() { audit_list | sort -u >"$1"; }
+audit_take() { audit_list | LC_ALL=C sort -u >"$1"; }
 
 # The kernel takes interfaces of a dead network namespace away when it comes to it: a moment is allowed.
 audit_compare() {
   local deadline=$((SECONDS + 5)) left
   while true; do
     audit_take "$1.after"
-    left=$(comm -13 "$1" "$1.after")
+    left=$(LC_ALL=C comm -13 "$1" "$1.after")
     [[ -z $left ]] && return 0
     ((SECONDS >= deadline)) && break
     sleep 0.05
