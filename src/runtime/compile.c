@@ -20,7 +20,7 @@ struct compiler {
     const struct runtime_options *options;
     struct plan *plan;
     struct arena arena;
-    uint64_t new; // CLONE_NEW* of namespaces to make
+    uint64_t new_ns; // CLONE_NEW* of namespaces to make
     struct err *err;
 };
 
@@ -56,15 +56,15 @@ static int check_namespaces(struct compiler *c) {
         if (seen & ns->flag)
             return err_set(c->err, ERR_INVALID, 0, "linux.namespaces has the same type twice");
         seen |= ns->flag;
-        if (str_empty(ns->path)) c->new |= ns->flag;
+        if (str_empty(ns->path)) c->new_ns |= ns->flag;
     }
-    if (!(c->new &CLONE_NEWNS))
+    if (!(c->new_ns & CLONE_NEWNS))
         return err_set(c->err, ERR_INVALID, 0,
                        "a container needs a mount namespace of its own: "
                        "linux.namespaces has none, or one with a path");
     if (c->spec->uid_maps.count && !(seen & CLONE_NEWUSER))
         return err_set(c->err, ERR_INVALID, 0, "linux.uidMappings without a user namespace");
-    if (c->new &CLONE_NEWUSER && (!c->spec->uid_maps.count || !c->spec->gid_maps.count))
+    if (c->new_ns & CLONE_NEWUSER && (!c->spec->uid_maps.count || !c->spec->gid_maps.count))
         return err_set(c->err, ERR_INVALID, 0,
                        "a new user namespace needs linux.uidMappings and gidMappings");
     if (!(seen & CLONE_NEWUTS) && (c->spec->hostname || c->spec->domainname))
@@ -79,7 +79,7 @@ static void plan_time_offsets(struct compiler *c) {
              (long long)c->spec->time_offsets.monotonic_s, c->spec->time_offsets.monotonic_ns,
              (long long)c->spec->time_offsets.boottime_s, c->spec->time_offsets.boottime_ns);
     add_text(c, PLAN_TIME_OFFSETS, text, "linux.timeOffsets");
-    c->new &= ~(uint64_t)CLONE_NEWTIME; // the parent makes it, the clone enters it
+    c->new_ns &= ~(uint64_t)CLONE_NEWTIME; // the parent makes it, the clone enters it
 }
 
 // A pid namespace by path is the parent's to join (its children are born there); the others the child's.
@@ -100,7 +100,7 @@ static void plan_joins(struct compiler *c, int of_parent) {
 static void plan_clone(struct compiler *c, const char *cgroup) {
     plan_str path = plan_string(c->plan, cgroup);
     struct plan_op *op = add(c, PLAN_CLONE, "linux.namespaces");
-    op->clone.flags = c->new & ~(uint64_t)CLONE_NEWCGROUP;
+    op->clone.flags = c->new_ns & ~(uint64_t)CLONE_NEWCGROUP;
     op->clone.cgroup = path;
 }
 
@@ -113,7 +113,7 @@ static const char *map_text(struct compiler *c, const struct spec_id_map *maps, 
 }
 
 static void plan_id_map(struct compiler *c) {
-    if (!(c->new &CLONE_NEWUSER)) return;
+    if (!(c->new_ns & CLONE_NEWUSER)) return;
     plan_str uid = plan_string(c->plan, map_text(c, c->spec->uid_maps.items, c->spec->uid_maps.count));
     plan_str gid = plan_string(c->plan, map_text(c, c->spec->gid_maps.items, c->spec->gid_maps.count));
     struct plan_op *op = add(c, PLAN_ID_MAP, "linux.uidMappings");
@@ -123,7 +123,7 @@ static void plan_id_map(struct compiler *c) {
 
 // Inside a new user namespace the child is nobody until it takes the place of its root.
 static void plan_become_root(struct compiler *c) {
-    if (c->new &CLONE_NEWUSER) add(c, PLAN_BECOME_ROOT, "linux.uidMappings");
+    if (c->new_ns & CLONE_NEWUSER) add(c, PLAN_BECOME_ROOT, "linux.uidMappings");
 }
 
 // The root and what is mounted in it
@@ -265,7 +265,7 @@ static void plan_device(struct compiler *c, const struct spec_device *device, co
     op->device.minor = device->minor;
     op->device.uid = device->uid;
     op->device.gid = device->gid;
-    op->device.bind = !!(c->new &CLONE_NEWUSER);
+    op->device.bind = !!(c->new_ns & CLONE_NEWUSER);
 }
 
 static int has_dev_mount(const struct spec *spec) {
@@ -409,13 +409,17 @@ static void plan_oom_score(struct compiler *c, const struct spec_process *proces
 }
 
 static void plan_loopback(struct compiler *c) {
-    if (!(c->new &CLONE_NEWNET)) return;
+    if (!(c->new_ns & CLONE_NEWNET)) return;
     plan_str name = plan_string(c->plan, "lo");
     add(c, PLAN_LINK_UP, "linux.namespaces.network")->link.name = name;
 }
 
+// The host's side puts interfaces in while the child mounts. What the kernel is to do with them (no IPv6) is
+// said before they come up.
 static int plan_network(struct compiler *c, const struct runtime_contributions *contributions) {
-    if (!(c->new &CLONE_NEWUSER) && contributions->network) plan_add(c->plan, PLAN_WAIT, "the host's side");
+    if (!(c->new_ns & CLONE_NEWUSER) && contributions->network)
+        plan_add(c->plan, PLAN_WAIT, "the host's side");
+    if (plan_sysctls(c)) return -1;
     return contributions->network ? contributions->network(c->plan, contributions->data, c->err) : 0;
 }
 
@@ -450,10 +454,10 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     plan_clone(c, cgroup);
     plan_id_map(c);
     if (runtime_cgroup_plan_child(spec, c->options->cgroup, c->plan, c->err)) return -1;
-    if (c->new &CLONE_NEWUSER) plan_add(c->plan, PLAN_WAIT, "the host's side");
+    if (c->new_ns & CLONE_NEWUSER) plan_add(c->plan, PLAN_WAIT, "the host's side");
     plan_oom_score(c, &spec->process);
     plan_become_root(c);
-    if (c->new &CLONE_NEWCGROUP)
+    if (c->new_ns & CLONE_NEWCGROUP)
         add(c, PLAN_UNSHARE, "linux.namespaces.cgroup")->unshare.flags = CLONE_NEWCGROUP;
     plan_joins(c, 0);
     if (spec->hostname) add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
@@ -462,7 +466,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     plan_devices(c);
     plan_console(c, &spec->process, 0);
     plan_loopback(c);
-    if (plan_network(c, contributions) || plan_sysctls(c)) return -1;
+    if (plan_network(c, contributions)) return -1;
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
     if (spec->root_readonly) add(c, PLAN_ROOT_READONLY, "root.readonly");
@@ -497,7 +501,7 @@ static int compile_exec(struct compiler *c, const struct spec_process *process, 
         op->join.pid = pid;
         op->join.flags = CLONE_NEWPID;
     }
-    c->new = 0;
+    c->new_ns = 0;
     plan_clone(c, cgroup);
     if (runtime_cgroup_plan_child(c->spec, c->options->cgroup, c->plan, c->err)) return -1;
     plan_oom_score(c, process);
