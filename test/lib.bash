@@ -130,6 +130,13 @@ wait_line() {
 # wait_gone PID [SECONDS]
 wait_gone() { timeout "${2:-20}" tail --pid="$1" -s 0.05 -f /dev/null; }
 
+# ends_with STATUS PID: a child of the test's own shell, which `run` could not wait for.
+ends_with() {
+  local status=0
+  wait "$2" || status=$?
+  is "$status" "$1"
+}
+
 # eventually SECONDS COMMAND...: for what has no event that a shell could wait for.
 eventually() {
   local deadline=$((SECONDS + $1))

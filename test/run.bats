@@ -92,7 +92,7 @@ load lib
   is "$(tiny -G -u 1:1 --group-add more --group-add 77)" '1 77 3000'
   # A number is a number, whatever the image's passwd calls it.
   is "$(tiny -u -u 4000)" 4000
-  expect 126 tiny -u -u nobody-of-this-name
+  expect 125 tiny -u -u nobody-of-this-name
   contains "$output" nobody-of-this-name
   hoy rmi "$REGISTRY/tiny:1"
 }
@@ -132,7 +132,7 @@ load lib
   local pid=$!
   wait_line "$BATS_TEST_TMPDIR/out" ready
   kill -TERM $pid
-  expect 7 wait $pid
+  ends_with 7 "$pid"
   contains "$(<"$BATS_TEST_TMPDIR/out")" caught
 }
 
@@ -154,7 +154,7 @@ load lib
   local pid=$!
   wait_line "$BATS_TEST_TMPDIR/log" first
   hoy exec talker touch /go
-  expect 0 wait $pid
+  ends_with 0 "$pid"
   is "$(<"$BATS_TEST_TMPDIR/log")" $'first\nlast'
   hoy rm talker >/dev/null
 }

@@ -6,10 +6,8 @@ load lib
 
 test_setup() {
   export TMUX_TMPDIR=$BATS_TEST_TMPDIR
-  screen=$BATS_TEST_TMPDIR/screen
   tm new-session -d -x 80 -y 24 'PS1="host\$ " HISTFILE= bash --norc'
-  tm pipe-pane -O "cat >>$screen"
-  wait_line "$screen" 'host\$ '
+  shows 'host\$ ?$'
 }
 
 test_teardown() {
@@ -52,7 +50,7 @@ start_shell() {
   text 'sleep 601'
   keys C-z
   shows 'Stopped'
-  text 'jobs; kill %1; echo jobs done'
+  text 'jobs; kill -9 %1; wait; echo jobs done'
   shows '^jobs done'
   text exit
   shows 'host\$ ?$'
