@@ -46,7 +46,7 @@ load lib
     kill -KILL "$pid" 2>/dev/null || true
     wait "$pid" 2>/dev/null || true
   done
-  eventually 10 test -z "$(hoy ps -aq)"
+  eventually 10 eval '[[ -z $(hoy ps -aq) ]]'
   is "$(hoy run --rm base echo works)" works
 }
 
@@ -80,7 +80,7 @@ load lib
 
 @test "a detached --rm container removes itself" {
   hoy run -d --rm --name brief base true >/dev/null
-  eventually 10 test -z "$(hoy ps -aq)"
+  eventually 10 eval '[[ -z $(hoy ps -aq) ]]'
 }
 
 @test "two roots do not see each other" {
