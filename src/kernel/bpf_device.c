@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -97,6 +98,17 @@ static int bpf(int command, union bpf_attr *attr) {
     return r < 0 ? -errno : (int)r;
 }
 
+// Before Linux 5.11 programs are locked memory of their user's: with the usual 64 KiB for all of root's, the
+// sixteenth container would be refused. The limit is put back: the container inherits it.
+static int load_program(union bpf_attr *load) {
+    int r = bpf(BPF_PROG_LOAD, load);
+    struct rlimit limit, none = {RLIM_INFINITY, RLIM_INFINITY};
+    if (r != -EPERM || getrlimit(RLIMIT_MEMLOCK, &limit) || setrlimit(RLIMIT_MEMLOCK, &none)) return r;
+    r = bpf(BPF_PROG_LOAD, load);
+    setrlimit(RLIMIT_MEMLOCK, &limit);
+    return r;
+}
+
 int bpf_device_attach(const char *path, const void *program, size_t size) {
     static const char license[] = "Apache-2.0";
     if (size == 0 || size % sizeof(struct bpf_insn)) return -EINVAL;
@@ -109,7 +121,7 @@ int bpf_device_attach(const char *path, const void *program, size_t size) {
     load.insn_cnt = (uint32_t)(size / sizeof(struct bpf_insn));
     load.license = (uintptr_t)license;
     strcpy(load.prog_name, "hoy_devices");
-    _cleanup_(fd_closep) int loaded = bpf(BPF_PROG_LOAD, &load);
+    _cleanup_(fd_closep) int loaded = load_program(&load);
     if (loaded < 0) return loaded;
     union bpf_attr attach;
     memset(&attach, 0, sizeof attach);
