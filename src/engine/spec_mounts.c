@@ -2,6 +2,7 @@
 // What is mounted in a container: Docker's defaults, then the user's own mounts from the root downwards, then
 // the three files in /etc.
 #include "engine/spec_parts.h"
+#include "kernel/mount.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -89,7 +90,8 @@ static void add_bind(struct spec_builder *b, const struct container_mount *given
     mount->source = source;
     strings_add(b->arena, &mount->options, given->non_recursive ? "bind" : "rbind");
     strings_add(b->arena, &mount->options, given->propagation ? given->propagation : "rprivate");
-    if (given->readonly) strings_add(b->arena, &mount->options, given->non_recursive ? "ro" : "rro");
+    bool all = !given->non_recursive && mount_can_recurse(); // as far as the kernel can
+    if (given->readonly) strings_add(b->arena, &mount->options, all ? "rro" : "ro");
 }
 
 static int add_volume(struct spec_builder *b, const struct container_mount *given, struct spec_mount *mount) {

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 // <sys/mount.h> and <linux/mount.h> do not go together in this glibc.
@@ -109,15 +110,27 @@ static int set_attributes(int mount, struct mount_attr *attr, int recursive) {
     return r < 0 ? -errno : 0;
 }
 
+// Before Linux 5.12, by a path. This one replaces what was there: what the mount has already is said again.
+static int remount(int mount_fd, uint64_t flags) {
+    struct statfs fs;
+    char path[32];
+    if (fstatfs(mount_fd, &fs)) return -errno;
+    // ST_RDONLY to ST_NOEXEC, ST_NOATIME and ST_NODIRATIME are the same bits as the flags.
+    uint64_t present = (uint64_t)fs.f_flags & (flags & ATIME_FLAGS ? 0xf : 0xf | 1 << 10 | 1 << 11);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", mount_fd);
+    return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | flags | present, NULL) ? -errno : 0;
+}
+
 int mount_set_flags(int mount_fd, uint64_t flags, int recursive) {
     struct mount_attr attr = {.attr_set = to_attributes(flags)};
     if (flags & ATIME_FLAGS) attr.attr_clr = MOUNT_ATTR__ATIME;
     if (!attr.attr_set && !attr.attr_clr) return 0;
     int r = set_attributes(mount_fd, &attr, recursive);
-    if (r != -ENOSYS || recursive) return r;
-    char path[32]; // before Linux 5.12: only once it is attached, and by a path
-    snprintf(path, sizeof path, "/proc/self/fd/%d", mount_fd);
-    return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | flags, NULL) ? -errno : 0;
+    return r != -ENOSYS || recursive ? r : remount(mount_fd, flags);
+}
+
+int mount_can_recurse(void) {
+    return syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) >= 0 || errno != ENOSYS;
 }
 
 int mount_set_all(int mount_fd, uint64_t set, uint64_t clear) {

@@ -9,8 +9,8 @@
 // NULL. MS_RDONLY and the like become the mount's attributes.
 int mount_new(const char *type, const char *source, uint64_t flags, const char *data);
 
-// The same step by step: a context, its options one by one (value NULL: a flag; the kernel takes 255 bytes each),
-// and the mount.
+// The same step by step: a context, its options one by one (value NULL: a flag; the kernel takes 255 bytes
+// each), and the mount.
 int mount_context(const char *type);
 int mount_context_set(int context, const char *key, const char *value);
 int mount_context_create(int context, uint64_t flags);
@@ -20,8 +20,11 @@ int mount_context_create(int context, uint64_t flags);
 int mount_clone(int dir, const char *path, int recursive);
 
 // Sets attributes (MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOSYMFOLLOW, access times) on a mount given
-// by a descriptor, and clears the access time ones that contradict them.
+// by a descriptor, and clears the access time ones that contradict them. Before Linux 5.12: not recursive
+// (-ENOSYS), and only a mount that is attached (-EINVAL).
 int mount_set_flags(int mount, uint64_t flags, int recursive);
+// Whether this kernel can set attributes of everything below a mount (Linux 5.12).
+int mount_can_recurse(void);
 
 // Sets and clears attributes (MOUNT_ATTR_*) on a mount and on all below it. -ENOSYS before Linux 5.12.
 int mount_set_all(int mount, uint64_t set, uint64_t clear);

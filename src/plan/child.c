@@ -171,6 +171,14 @@ static int new_source(struct plan_run *run, struct plan_op *op) {
     return mount_clone(AT_FDCWD, "/sys", 1);
 }
 
+// Before Linux 5.12 a mount takes flags only where it is attached, and for itself alone.
+static int attach_with(int tree, int target, uint64_t flags, int recursive) {
+    int r = mount_set_flags(tree, flags, recursive);
+    if (r != -EINVAL && r != -ENOSYS) return r ? r : mount_attach(tree, target);
+    r = mount_attach(tree, target);
+    return r ? r : mount_set_flags(tree, flags, 0);
+}
+
 int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     int bind = !!(op->mount.flags & MS_BIND);
     _cleanup_(fd_closep) int tree = bind ? bind_source(run, op) : new_source(run, op);
@@ -186,10 +194,9 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
 
     int r = 0;
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = plan_copy_up(target, tree);
-    if (!r && bind) r = mount_set_flags(tree, op->mount.flags, 0);
     if (!r && (op->mount.set || op->mount.clear)) r = mount_set_all(tree, op->mount.set, op->mount.clear);
     if (!r && op->mount.propagation) r = mount_set_propagation(tree, op->mount.propagation);
-    return r ? r : mount_attach(tree, target);
+    return r ? r : attach_with(tree, target, bind ? op->mount.flags : 0, 0);
 }
 
 // A mount that is in place gets further flags: it had to be written into first.
@@ -231,9 +238,7 @@ int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
     if (target < 0) return target;
     _cleanup_(fd_closep) int tree = mount_clone(target, "", 1);
     if (tree < 0) return tree;
-    int r = mount_set_flags(tree, MS_RDONLY, 1);
-    if (r == -ENOSYS) r = mount_set_flags(tree, MS_RDONLY, 0);
-    return r ? r : mount_attach(tree, target);
+    return attach_with(tree, target, MS_RDONLY, 1);
 }
 
 // Devices
