@@ -1,12 +1,12 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Kernels that this machine does not run, with cgroup v2 alone: booted in an emulated machine each, both at
+# Kernels that this machine does not run, with cgroup v2 alone: booted in an emulated machine each, all at
 # once, where the shell script vm/checks looks at everything that depends on the kernel.
 
 load lib
 
-KERNELS='6.1 6.12'
-DEADLINE=270 # seconds; twenty to forty are enough on an idle machine
+KERNELS='5.10 6.1 6.12'
+DEADLINE=270 # seconds; a minute is enough on an idle machine
 
 file_setup() {
   export BATS_TEST_TIMEOUT=$((DEADLINE + 20)) MACHINE_DEADLINE=$DEADLINE
@@ -38,6 +38,8 @@ boot() {
   is "$(grep -c '^ok ' "$BATS_FILE_TMPDIR/$kernel")" "$(sed -n 's/^1\.\.//p' "$BATS_FILE_TMPDIR/$kernel")"
   ! grep -q '^not ok ' "$BATS_FILE_TMPDIR/$kernel"
 }
+
+@test "Linux 5.10: the oldest that hoy runs on" { boot 5.10; }
 
 @test "Linux 6.1: layers are directories" { boot 6.1; }
 
