@@ -27,8 +27,9 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define FORWARDING  "/proc/sys/net/ipv4/ip_forward"
-#define BRIDGES_MAX 1000
+#define FORWARDING    "/proc/sys/net/ipv4/ip_forward"
+#define BRIDGES_MAX   1000
+#define BRIDGES_SWEPT 100
 
 int network_load(struct db *db, struct network *ret_network, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
@@ -112,16 +113,25 @@ static bool is_left_over(const struct link *link, const char *database) {
     return !link_count_ports(link->index, &ports) && ports == 0;
 }
 
-static int bridge_pick(const char *database, char ret_name[static LINK_NAME_SIZE], struct err *err) {
-    for (int i = 0; i < BRIDGES_MAX; i++) {
+// Slow work, but only for a root that has no bridge yet.
+static void sweep_left_over(const char *database) {
+    for (int i = 0; i < BRIDGES_SWEPT; i++) {
         struct link link;
+        char name[LINK_NAME_SIZE];
+        snprintf(name, sizeof name, "hoy%d", i);
+        if (link_get(name, &link) || !is_left_over(&link, database)) continue;
+        nft_bridge_delete(name);
+        link_delete(name);
+    }
+}
+
+static int bridge_pick(const char *database, char ret_name[static LINK_NAME_SIZE], struct err *err) {
+    sweep_left_over(database);
+    for (int i = 0; i < BRIDGES_MAX; i++) {
         snprintf(ret_name, LINK_NAME_SIZE, "hoy%d", i);
-        int r = link_get(ret_name, &link);
+        int r = link_index(ret_name);
         if (r == -ENODEV) return 0;
-        if (r) return err_set(err, ERR_SYSTEM, -r, "look at interface %s", ret_name);
-        if (!is_left_over(&link, database)) continue;
-        nft_bridge_delete(ret_name);
-        if (!link_delete(ret_name)) return 0;
+        if (r < 0) return err_set(err, ERR_SYSTEM, -r, "look at interface %s", ret_name);
     }
     return err_set(err, ERR_UNAVAILABLE, 0, "no name is free for a bridge: hoy0 to hoy%d are all in use",
                    BRIDGES_MAX - 1);

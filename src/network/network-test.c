@@ -130,13 +130,14 @@ static void test_two_roots(void **state) {
     assert_ready(root.db);
     assert_ready(other.db);
     assert_ready(third.db);
-    // A root that is gone leaves a bridge, which the next one takes down.
+    // Roots that are gone leave bridges, which the next one takes down.
     root_remove(&third);
     root_remove(&other);
     root_open(&other);
     ensure(other.db);
     assert_string_equal(load(other.db).bridge, "hoy0");
     assert_string_equal(load(root.db).bridge, "hoy2");
+    assert_int_equal(link_index("hoy1"), -ENODEV);
     root_remove(&other);
 }
 
