@@ -20,7 +20,7 @@ keys() { tm send-keys "$@"; }
 text() { tm send-keys -l "$1" && tm send-keys Enter; }
 # shows REGEX [SECONDS]: until the visible screen matches.
 visible() { tm capture-pane -p | grep -Eq -- "$1"; }
-shows() { eventually "${2:-20}" visible "$1" || { tm capture-pane -p; return 1; }; }
+shows() { eventually "${2:-60}" visible "$1" || { tm capture-pane -p; return 1; }; }
 
 start_shell() {
   text "$HOY run -it --rm --name shell base"
