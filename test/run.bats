@@ -138,7 +138,7 @@ load lib
 
 @test "-d prints the id; logs has what was written" {
   local id
-  id=$(hoy run -d --name quiet base sh -c 'echo one; echo two >&2')
+  id=$(hoy run -d --name quiet base sh -c 'echo one; sleep 0.2; echo two >&2') # two pipes: their order is who is read first
   matches "$id" '^[0-9a-f]{64}$'
   is "$(hoy wait quiet)" 0
   is "$(hoy logs quiet 2>/dev/null)" one
