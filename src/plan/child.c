@@ -205,6 +205,12 @@ int plan_do_remount(struct plan_run *run, struct plan_op *op) {
     return target < 0 ? target : mount_set_flags(target, op->mount.flags, 0);
 }
 
+// Before the root becomes read-only.
+int plan_do_directory(struct plan_run *run, struct plan_op *op) {
+    _cleanup_(fd_closep) int fd = path_make_in(run->root, TEXT(op->path), 0);
+    return fd < 0 ? fd : 0;
+}
+
 // The host's /dev/null, checked to be what it says before it covers anything.
 static int clone_null(void) {
     _cleanup_(fd_closep) int null = fd_open_at(AT_FDCWD, "/dev/null", O_PATH | O_NOFOLLOW, 0);

@@ -227,6 +227,10 @@ static void say_remount(struct str *t, const struct plan_block *block, const str
     words_add(t, op->mount.flags, words_mount_flags, ",");
 }
 
+static void say_directory(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "make the directory %s", TEXT(op->path));
+}
+
 static void say_readonly_path(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "make %s read-only", TEXT(op->path));
 }

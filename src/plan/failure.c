@@ -37,6 +37,7 @@ static const struct {
     [PLAN_ROOT_BIND] = {"bind the root file system", AT(root.path), "", 0},
     [PLAN_MOUNT] = {"mount", AT(mount.source), " at ", AT(mount.target)},
     [PLAN_REMOUNT] = {"change the flags of the mount at", AT(mount.target), "", 0},
+    [PLAN_DIRECTORY] = {"make the directory", AT(path), "", 0},
     [PLAN_DEVICE] = {"make the device", AT(device.path), "", 0},
     [PLAN_SYMLINK] = {"make the link", AT(link_to.path), " to ", AT(link_to.target)},
     [PLAN_CONSOLE] = {"make the terminal", 0, "", 0},

@@ -73,6 +73,7 @@ struct plan_blob {
     X(ROOT_BIND, root_bind, PLAN_CHILD, root)            \
     X(MOUNT, mount, PLAN_CHILD, mount)                   \
     X(REMOUNT, remount, PLAN_CHILD, mount)               \
+    X(DIRECTORY, directory, PLAN_CHILD, path)            \
     X(DEVICE, device, PLAN_CHILD, device)                \
     X(SYMLINK, symlink, PLAN_CHILD, link_to)             \
     X(CONSOLE, console, PLAN_CHILD, console)             \
@@ -114,7 +115,8 @@ struct plan_op {
     uint32_t time_ns; // how long it took; saturates at 4.2 s
     plan_str why;     // the flag, image field or default that caused it
     union {
-        plan_str path; // CGROUP_CREATE, READONLY_PATH, MASK_PATH; CGROUP_JOIN: the tasks or cgroup.procs file
+        plan_str path; // DIRECTORY, CGROUP_CREATE, READONLY_PATH, MASK_PATH; CGROUP_JOIN: the tasks or
+                       // cgroup.procs file
         plan_str text;
         struct { // the merged index of an image (or nothing for the dir driver), mounted once for all
             plan_str index;          // the EROFS file

@@ -353,6 +353,11 @@ static void do_remount(struct shell *shell, const struct plan_op *op) {
     fprintf(shell->out, "mount -o remount,bind,ro %s\n", target);
 }
 
+static void do_directory(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *target = quote_inside(shell, TEXT(op->path));
+    fprintf(shell->out, "mkdir -p %s\n", target);
+}
+
 static void do_readonly_path(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *path = quote_inside(shell, TEXT(op->path));
     fprintf(shell->out, "read_only %s\n", path);
@@ -393,6 +398,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_CONSOLE] = do_console,
     [PLAN_SYSCTL] = do_sysctl,
     [PLAN_REMOUNT] = do_remount,
+    [PLAN_DIRECTORY] = do_directory,
     [PLAN_READONLY_PATH] = do_readonly_path,
     [PLAN_MASK_PATH] = do_mask_path,
     [PLAN_ROOT_READONLY] = do_root_readonly,

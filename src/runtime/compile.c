@@ -37,6 +37,11 @@ static void add_text(struct compiler *c, enum plan_op_type type, const char *tex
     add(c, type, field)->text = s;
 }
 
+static void add_path(struct compiler *c, enum plan_op_type type, const char *path, const char *field) {
+    plan_str s = plan_string(c->plan, path);
+    add(c, type, field)->path = s;
+}
+
 // Namespaces
 
 static const struct {
@@ -308,10 +313,7 @@ static void plan_console(struct compiler *c, const struct spec_process *process,
 
 static void plan_paths(struct compiler *c, enum plan_op_type type, const struct strings *paths,
                        const char *field) {
-    for (size_t i = 0; i < paths->count; i++) {
-        plan_str path = plan_string(c->plan, paths->items[i]);
-        add(c, type, field)->path = path;
-    }
+    for (size_t i = 0; i < paths->count; i++) add_path(c, type, paths->items[i], field);
 }
 
 static int plan_sysctls(struct compiler *c) {
@@ -469,6 +471,8 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     if (plan_network(c, contributions)) return -1;
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
+    if (spec->root_readonly && spec->process.make_cwd)
+        add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
     if (spec->root_readonly) add(c, PLAN_ROOT_READONLY, "root.readonly");
     add(c, PLAN_PIVOT_ROOT, "root.path");
     return plan_process(c, &spec->process);
