@@ -187,7 +187,7 @@ const struct command commands[] = {
 
     // Hidden: for the shim of a detached --rm container, for the shell, for `make install`.
     {.forms = {"rm-exited"}, .arguments = "ID", .min = 1, .max = 1, .run = run_rm_exited},
-    {.forms = {"__complete"}, .arguments = "[WORD...]", .max = -1, .stops = true, .run = run_complete},
+    {.forms = {"__complete"}, .arguments = "[WORD...]", .max = -1, .verbatim = true, .run = run_complete},
     {.forms = {"__manual"}, .arguments = "", .run = run_manual},
 };
 const size_t command_count = ARRAY_SIZE(commands);

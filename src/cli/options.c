@@ -125,7 +125,7 @@ int options_parse(struct invocation *invocation, const char *const *argv, struct
     invocation->options = arena_alloc(&invocation->arena, size);
     struct options_reader reader = {
         .tables = command->options, .values = invocation->options, .stops = command->stops};
-    if (options_read(&invocation->arena, &reader, argv, err) < 0) return -1;
+    if (!command->verbatim && options_read(&invocation->arena, &reader, argv, err) < 0) return -1;
     if (reader.help) {
         invocation->help = true;
         return 0;

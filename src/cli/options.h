@@ -60,9 +60,10 @@ struct command {
     const char *summary;                   // NULL: a hidden command
     const struct option_table *options[3]; // all about one structure, or the first member of it
     int min, max;                          // arguments; max -1: any number
-    bool stops;  // options end at the first argument: the rest is somebody's command
-    bool common; // in the first block of `hoy --help`
-    int failure; // exit code when hoy itself fails
+    bool stops;    // options end at the first argument: the rest is somebody's command
+    bool verbatim; // all words are arguments, whatever they look like
+    bool common;   // in the first block of `hoy --help`
+    int failure;   // exit code when hoy itself fails
     enum command_arguments completes;
     int (*run)(struct invocation *invocation, struct err *err); // the exit code, or -1 with *err
 };

@@ -23,7 +23,8 @@ static int store_entrypoint(struct parse *parse, const char *text, void *field, 
 
 static int store_working_dir(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    if (*text != '/') return err_set(err, ERR_INVALID, 0, "the working directory must be an absolute path");
+    if (*text && *text != '/')
+        return err_set(err, ERR_INVALID, 0, "the working directory must be an absolute path");
     *(const char **)field = text;
     return 0;
 }

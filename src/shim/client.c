@@ -175,7 +175,10 @@ static bool pass_output(struct client *c) {
     size_t n = queue_used(&c->receive);
     if (n > c->head.size) n = c->head.size;
     if (!n) return false;
-    n = put_output(c, c->head.type == SHIM_STDERR, queue_head(&c->receive), n);
+    bool is_stderr = c->head.type == SHIM_STDERR;
+    // What was sent before the shim read our HELLO is not wanted either.
+    bool wanted = is_stderr ? !c->options->no_stderr : !c->options->no_stdout;
+    if (wanted) n = put_output(c, is_stderr, queue_head(&c->receive), n);
     queue_drop(&c->receive, n);
     c->head.size -= (uint32_t)n;
     return n > 0;
