@@ -37,5 +37,4 @@ command_run run_help, run_completion, run_complete, run_manual;            // cl
 extern const struct option_table settings_options, run_options_table, create_options_table,
     explain_options_table, start_options_table, attach_options_table, exec_options_table, stop_options_table,
     kill_options_table, rm_options_table, logs_options_table, ps_options_table, pull_options_table,
-    images_options_table, rmi_options_table, inspect_options_table, container_inspect_options_table,
-    image_inspect_options_table, format_options_table;
+    images_options_table, rmi_options_table, inspect_options_table, size_options_table, format_options_table;

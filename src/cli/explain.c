@@ -67,6 +67,9 @@ static int explain(struct invocation *invocation, struct engine *engine, struct 
 }
 
 int run_explain(struct invocation *invocation, struct err *err) {
+    const struct explain_options *options = invocation->options;
     if (settings_finish(invocation, false, err) < 0) return -1;
+    if (options->settings.cidfile)
+        return err_set(err, ERR_INVALID, 0, "--cidfile: explain makes no container that would have an id");
     return cli_with_engine(invocation, explain, err);
 }

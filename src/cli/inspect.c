@@ -18,7 +18,6 @@ struct inspect_flags {
 
 static const struct option format_row[] = {
     {"format", 'f', "string", FORMAT_HELP, store_string, offsetof(struct inspect_flags, format)},
-    OPTION_LATER("size", 's'),
 };
 const struct option_table format_options_table = OPTIONS(format_row, struct inspect_flags);
 
@@ -34,6 +33,9 @@ static const struct option inspect_rows[] = {
      offsetof(struct inspect_flags, type), "container|image"},
 };
 const struct option_table inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
+
+static const struct option size_rows[] = {OPTION_LATER("size", 's')};
+const struct option_table size_options_table = OPTIONS(size_rows, struct inspect_flags);
 
 static void put_time(struct json_writer *w, const char *key, int64_t wall_ns) {
     char text[CLOCK_RFC3339_SIZE];

@@ -58,7 +58,7 @@ struct command {
     const char *forms[5];                  // "ps", "container ls", …; the first is what it is called
     const char *arguments;                 // "CONTAINER [CONTAINER...]", "" for none
     const char *summary;                   // NULL: a hidden command
-    const struct option_table *options[3]; // all about one structure, or the first member of it
+    const struct option_table *options[4]; // all about one structure, or the first member of it
     int min, max;                          // arguments; max -1: any number
     bool stops;    // options end at the first argument: the rest is somebody's command
     bool verbatim; // all words are arguments, whatever they look like
