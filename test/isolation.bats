@@ -139,7 +139,8 @@ inside() { hoy run --rm base "$@"; }
   local used
   used=$(hoy run --rm --cpus 0.5 base sh -c 'timeout 2 sh -c "while :; do :; done"; awk "{print \$16 + \$17}" /proc/self/stat')
   echo "used $used of 200"
-  ((used >= 50 && used <= 130))
+  # On a machine that has other things to do it may be less.
+  ((used >= 20 && used <= 130))
 }
 
 @test "--pids-limit under a fork bomb" {

@@ -117,6 +117,16 @@ start_shell() {
   "$HOY" rm -f long >/dev/null
 }
 
+# A terminal lost on its way from the container to the shim hangs up the command.
+@test "exec -t a hundred times" {
+  "$HOY" run -d --name long base sleep 600 >/dev/null
+  text "for n in \$(seq 100); do $HOY exec -it long sh -c true || echo lost \$n; done; echo all done"
+  shows '^all done' 60
+  run tm capture-pane -p
+  lacks "$output" $'\nlost'
+  "$HOY" rm -f long >/dev/null
+}
+
 @test "the terminal is restored when hoy is killed by a signal" {
   text "cd $BATS_TEST_TMPDIR; stty -a >before"
   start_shell

@@ -116,8 +116,10 @@ static int wait_for_exec(struct plan_run *run) {
         struct msghdr message = {
             .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
         ssize_t n = recvmsg(run->socket, &message, MSG_CMSG_CLOEXEC);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0 && errno != ECONNRESET) return -errno;
+        // A child that never read its go resets the connection as it closes it, and that is said once before
+        // what it had sent: the terminal may still be in there.
+        if (n < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
+        if (n < 0) return -errno;
         if (n <= 0) return 0;
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
         if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
