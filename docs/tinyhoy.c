@@ -91,31 +91,28 @@ static void cgroup_make(const char *group) {
 // there that says /etc means the container's own.
 
 static void mount_at(int root, const char *place, const char *type, uint64_t flags, const char *data) {
-    _cleanup_(fd_closep)
-    int target = must(path_make_in(root, place, 0), place);
-    _cleanup_(fd_closep)
-    int mount = must(mount_new(type, type, flags, data), type);
+    _cleanup_(fd_closep) int target = must(path_make_in(root, place, 0), place);
+    _cleanup_(fd_closep) int mount = must(mount_new(type, type, flags, data), type);
     must(mount_attach(mount, target), place);
 }
 
 static int root_make(const char *directory) {
-    _cleanup_(fd_closep)
-    int lower = must(fd_open_at(AT_FDCWD, directory, O_PATH | O_DIRECTORY, 0), directory);
-    _cleanup_(fd_closep)
-    int memory = must(mount_new("tmpfs", "tinyhoy", MS_NOSUID | MS_NODEV, "mode=0755"), "tmpfs");
+    _cleanup_(fd_closep) int lower =
+        must(fd_open_at(AT_FDCWD, directory, O_PATH | O_DIRECTORY, 0), directory);
+    _cleanup_(fd_closep) int memory =
+        must(mount_new("tmpfs", "tinyhoy", MS_NOSUID | MS_NODEV, "mode=0755"), "tmpfs");
     must_call(mkdirat(memory, "upper", 0755));
     must_call(mkdirat(memory, "work", 0755));
     must_call(mkdirat(memory, "root", 0755));
     // In a place where an overlay can name them. This mount namespace is ours alone already.
-    _cleanup_(fd_closep)
-    int place = must(fd_open_at(AT_FDCWD, "/tmp", O_PATH | O_DIRECTORY, 0), "/tmp");
+    _cleanup_(fd_closep) int place = must(fd_open_at(AT_FDCWD, "/tmp", O_PATH | O_DIRECTORY, 0), "/tmp");
     must(mount_attach(memory, place), "/tmp");
 
     char data[128];
     snprintf(data, sizeof data, "lowerdir=/proc/self/fd/%d,upperdir=/tmp/upper,workdir=/tmp/work", lower);
     int root = must(mount_new("overlay", "overlay", 0, data), "overlay");
-    _cleanup_(fd_closep)
-    int target = must(fd_open_at(AT_FDCWD, "/tmp/root", O_PATH | O_DIRECTORY, 0), "/tmp/root");
+    _cleanup_(fd_closep) int target =
+        must(fd_open_at(AT_FDCWD, "/tmp/root", O_PATH | O_DIRECTORY, 0), "/tmp/root");
     must(mount_attach(root, target), "the root filesystem");
     return root;
 }
@@ -126,10 +123,8 @@ static void device_bind(int root, const char *name) {
     char host[32], inside[32];
     snprintf(host, sizeof host, "/dev/%s", name);
     snprintf(inside, sizeof inside, "dev/%s", name);
-    _cleanup_(fd_closep)
-    int node = must(mount_clone(AT_FDCWD, host, 0), host);
-    _cleanup_(fd_closep)
-    int target = must(path_make_in(root, inside, 1), inside);
+    _cleanup_(fd_closep) int node = must(mount_clone(AT_FDCWD, host, 0), host);
+    _cleanup_(fd_closep) int target = must(path_make_in(root, inside, 1), inside);
     must(mount_attach(node, target), inside);
 }
 
@@ -145,11 +140,9 @@ static void kernel_views(int root) {
     // The host's memory, and the keys that a reboot hangs on, are behind files of /proc: hide them.
     for (const char *const *path = (const char *const[]){"proc/kcore", "proc/sysrq-trigger", NULL}; *path;
          path++) {
-        _cleanup_(fd_closep)
-        int target = path_open_in(root, *path, 0);
+        _cleanup_(fd_closep) int target = path_open_in(root, *path, 0);
         if (target < 0) continue; // not on this kernel
-        _cleanup_(fd_closep)
-        int nothing = must(mount_clone(AT_FDCWD, "/dev/null", 0), "/dev/null");
+        _cleanup_(fd_closep) int nothing = must(mount_clone(AT_FDCWD, "/dev/null", 0), "/dev/null");
         must(mount_attach(nothing, target), *path);
     }
 }
@@ -212,8 +205,7 @@ static void child(const char *directory, char **command) {
     must_call(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL));
     must_call(sethostname("tiny", 4));
     must(link_up("lo"), "lo");
-    _cleanup_(fd_closep)
-    int root = root_make(directory);
+    _cleanup_(fd_closep) int root = root_make(directory);
     kernel_views(root);
     must(mount_pivot(root), "pivot_root");
     powers_drop();

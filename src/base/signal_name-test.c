@@ -17,27 +17,25 @@ static void test_names(void **state) {
     static const struct {
         const char *text;
         int number;
-    } cases[] = {
-        {"TERM",                 SIGTERM },
-        {"SIGTERM",              SIGTERM },
-        {"sigkill",              SIGKILL },
-        {"9",                    9       },
-        {"64",                   64      },
-        {"winch",                SIGWINCH},
-        {"",                     -EINVAL },
-        {"0",                    -EINVAL },
-        {"65",                   -EINVAL },
-        {"-9",                   -EINVAL },
-        {"SIG",                  -EINVAL },
-        {"TERMINATE",            -EINVAL },
-        {"99999999999999999999", -EINVAL },
-        {"RTMIN-1",              -EINVAL },
-        {"RTMAX+1",              -EINVAL },
-        {"RTMIN+999",            -EINVAL },
-        {"RTMIN+",               -EINVAL },
-        {"RTM",                  -EINVAL },
-        {"RTMINUS",              -EINVAL }
-    };
+    } cases[] = {{"TERM", SIGTERM},
+                 {"SIGTERM", SIGTERM},
+                 {"sigkill", SIGKILL},
+                 {"9", 9},
+                 {"64", 64},
+                 {"winch", SIGWINCH},
+                 {"", -EINVAL},
+                 {"0", -EINVAL},
+                 {"65", -EINVAL},
+                 {"-9", -EINVAL},
+                 {"SIG", -EINVAL},
+                 {"TERMINATE", -EINVAL},
+                 {"99999999999999999999", -EINVAL},
+                 {"RTMIN-1", -EINVAL},
+                 {"RTMAX+1", -EINVAL},
+                 {"RTMIN+999", -EINVAL},
+                 {"RTMIN+", -EINVAL},
+                 {"RTM", -EINVAL},
+                 {"RTMINUS", -EINVAL}};
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         assert_int_equal(signal_parse(cases[i].text), cases[i].number);
     assert_int_equal(signal_parse("RTMIN"), SIGRTMIN);
