@@ -48,6 +48,9 @@ static void place(int fds[SHIM_FD_COUNT]) {
     syscall(SYS_close_range, SHIM_FD_COUNT, ~0U, 0);
 }
 
+// Why the program could not be executed: until it is, the child shares our memory (vfork).
+static volatile int execute_error;
+
 static _Noreturn void execute(int program, const struct runtime_shim *shim) {
     const char *argv[] = {"hoy-shim", NULL}, *envp[] = {NULL};
     int fds[SHIM_FD_COUNT] = {
@@ -63,14 +66,18 @@ static _Noreturn void execute(int program, const struct runtime_shim *shim) {
     }
     fcntl(SHIM_FD_SELF, F_SETFD, FD_CLOEXEC);
     syscall(SYS_execveat, SHIM_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
+    execute_error = errno;
     _exit(125);
 }
 
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err) {
     _cleanup_(fd_closep) int program = make_program();
     if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
+    execute_error = 0;
     pid_t pid = vfork(); // nothing is copied; execute() touches only descriptors and its own stack
     if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start a shim");
     if (pid == 0) execute(program, shim);
-    return pid;
+    if (!execute_error) return pid;
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    return err_set(err, ERR_SYSTEM, execute_error, "cannot execute the shim from memory");
 }
