@@ -260,7 +260,7 @@ static void test_cache(void **state) {
     print_message("a cache hit: %llu ns\n", (unsigned long long)(clock_monotonic_ns() - begin) / 100);
 
     // One flipped bit anywhere, or a missing end, and it is made again.
-    for (int at = 0; at < 4000; at += 37) {
+    for (int at = 0; at < (int)first.size; at += 37) {
         int fd = open(path, O_RDWR | O_CLOEXEC);
         char byte;
         assert_int_equal(pread(fd, &byte, 1, at), 1);
@@ -279,7 +279,7 @@ static void test_cache(void **state) {
     only_file(dir, path, sizeof path);
     seccomp->syscalls.items[0].names.count--;
     struct plan_blob shorter = cached(seccomp, dir, &plan);
-    assert_true(shorter.size < first.size);
+    assert_int_not_equal(shorter.size, first.size); // a gap more, or less
     seccomp->syscalls.items[0].names.count++;
     plan_finish(&plan);
     assert_int_equal(dir_remove_all_at(AT_FDCWD, top), 0);
