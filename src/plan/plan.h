@@ -21,12 +21,15 @@
 #include <sys/types.h>
 
 // Where an operation runs. The order in which the sides run is fixed, and inside a side it is the array's:
-// HOST, then the clone, then PARENT in the parent while CHILD goes on in the child.
+// HOST, whose last operation is the clone, then PARENT in the parent while CHILD goes on in the child. Where
+// one needs what the other has done, a pair of operations says so: GO lets the child's next WAIT end, READY
+// the parent's next AWAIT.
 enum plan_side {
     PLAN_HOST,   // in the parent, before there is a child
     PLAN_PARENT, // in the parent, after the clone: what needs the child's pid
     PLAN_CHILD,  // in the child, with the host's root still reachable
     PLAN_INSIDE, // in the child, in the container's own root
+    PLAN_SIDE_COUNT
 };
 
 enum plan_state {
@@ -47,51 +50,55 @@ struct plan_blob {
     uint32_t at, size;
 };
 
-// Every operation, its side, and what undoes it. PLAN_OPS(X): X(NAME, name, SIDE, member of the union).
-#define PLAN_OPS(X)                                      \
-    X(IMAGE_MOUNT, image_mount, PLAN_HOST, image_mount)  \
-    X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)     \
-    X(CGROUP_WRITE, cgroup_write, PLAN_HOST, write)      \
-    X(CGROUP_DEVICES, cgroup_devices, PLAN_HOST, bpf)    \
-    X(JOIN_PID, join_pid, PLAN_HOST, join)               \
-    X(TIME_OFFSETS, time_offsets, PLAN_HOST, text)       \
-    X(CLONE, clone, PLAN_HOST, clone)                    \
-    X(ID_MAP, id_map, PLAN_PARENT, id_map)               \
-    X(VETH_ADD, veth_add, PLAN_PARENT, veth)             \
-    X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)        \
-    X(WAIT, wait, PLAN_CHILD, none)                      \
-    X(JOIN, join, PLAN_CHILD, join)                      \
-    X(BECOME_ROOT, become_root, PLAN_CHILD, none)        \
-    X(UNSHARE, unshare, PLAN_CHILD, unshare)             \
-    X(LINK_UP, link_up, PLAN_CHILD, link)                \
-    X(ADDRESS_ADD, address_add, PLAN_CHILD, address)     \
-    X(ROUTE_ADD, route_add, PLAN_CHILD, address)         \
-    X(HOSTNAME, hostname, PLAN_CHILD, text)              \
-    X(DOMAINNAME, domainname, PLAN_CHILD, text)          \
-    X(PROPAGATION, propagation, PLAN_CHILD, propagation) \
-    X(ROOT_OVERLAY, root_overlay, PLAN_CHILD, overlay)   \
-    X(ROOT_BIND, root_bind, PLAN_CHILD, root)            \
-    X(MOUNT, mount, PLAN_CHILD, mount)                   \
-    X(REMOUNT, remount, PLAN_CHILD, mount)               \
-    X(DIRECTORY, directory, PLAN_CHILD, path)            \
-    X(DEVICE, device, PLAN_CHILD, device)                \
-    X(SYMLINK, symlink, PLAN_CHILD, link_to)             \
-    X(CONSOLE, console, PLAN_CHILD, console)             \
-    X(SYSCTL, sysctl, PLAN_CHILD, write)                 \
-    X(READONLY_PATH, readonly_path, PLAN_CHILD, path)    \
-    X(MASK_PATH, mask_path, PLAN_CHILD, path)            \
-    X(ROOT_READONLY, root_readonly, PLAN_CHILD, none)    \
-    X(PIVOT_ROOT, pivot_root, PLAN_CHILD, none)          \
-    X(OOM_SCORE_ADJ, oom_score_adj, PLAN_CHILD, text)    \
-    X(RLIMIT, rlimit, PLAN_INSIDE, rlimit)               \
-    X(UMASK, umask, PLAN_INSIDE, mode)                   \
-    X(BOUNDING_CAPS, bounding_caps, PLAN_INSIDE, caps)   \
-    X(USER, user, PLAN_INSIDE, user)                     \
-    X(WORKDIR, workdir, PLAN_INSIDE, workdir)            \
-    X(CAPS, caps, PLAN_INSIDE, caps)                     \
-    X(NO_NEW_PRIVS, no_new_privs, PLAN_INSIDE, none)     \
-    X(SECCOMP, seccomp, PLAN_INSIDE, bpf)                \
-    X(INIT, init, PLAN_INSIDE, none)                     \
+// Every operation, the side that it has unless somebody gives it another one, and its member of the union.
+#define PLAN_OPS(X)                                       \
+    X(IMAGE_MOUNT, image_mount, PLAN_PARENT, image_mount) \
+    X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)      \
+    X(CGROUP_WRITE, cgroup_write, PLAN_PARENT, write)     \
+    X(CGROUP_DEVICES, cgroup_devices, PLAN_PARENT, bpf)   \
+    X(JOIN_PID, join_pid, PLAN_HOST, join)                \
+    X(TIME_OFFSETS, time_offsets, PLAN_HOST, text)        \
+    X(CLONE, clone, PLAN_HOST, clone)                     \
+    X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
+    X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
+    X(GO, go, PLAN_PARENT, none)                          \
+    X(AWAIT, await, PLAN_PARENT, none)                    \
+    X(READY, ready, PLAN_CHILD, none)                     \
+    X(WAIT, wait, PLAN_CHILD, none)                       \
+    X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)         \
+    X(JOIN, join, PLAN_CHILD, join)                       \
+    X(BECOME_ROOT, become_root, PLAN_CHILD, none)         \
+    X(UNSHARE, unshare, PLAN_CHILD, unshare)              \
+    X(LINK_UP, link_up, PLAN_CHILD, link)                 \
+    X(ADDRESS_ADD, address_add, PLAN_CHILD, address)      \
+    X(ROUTE_ADD, route_add, PLAN_CHILD, address)          \
+    X(HOSTNAME, hostname, PLAN_CHILD, text)               \
+    X(DOMAINNAME, domainname, PLAN_CHILD, text)           \
+    X(PROPAGATION, propagation, PLAN_CHILD, propagation)  \
+    X(ROOT_OVERLAY, root_overlay, PLAN_PARENT, overlay)   \
+    X(ROOT_ATTACH, root_attach, PLAN_CHILD, root)         \
+    X(ROOT_BIND, root_bind, PLAN_CHILD, root)             \
+    X(MOUNT, mount, PLAN_CHILD, mount)                    \
+    X(REMOUNT, remount, PLAN_CHILD, mount)                \
+    X(DIRECTORY, directory, PLAN_CHILD, path)             \
+    X(DEVICE, device, PLAN_CHILD, device)                 \
+    X(SYMLINK, symlink, PLAN_CHILD, link_to)              \
+    X(CONSOLE, console, PLAN_CHILD, console)              \
+    X(SYSCTL, sysctl, PLAN_CHILD, write)                  \
+    X(READONLY_PATH, readonly_path, PLAN_CHILD, path)     \
+    X(MASK_PATH, mask_path, PLAN_CHILD, path)             \
+    X(ROOT_READONLY, root_readonly, PLAN_CHILD, none)     \
+    X(PIVOT_ROOT, pivot_root, PLAN_CHILD, none)           \
+    X(OOM_SCORE_ADJ, oom_score_adj, PLAN_CHILD, text)     \
+    X(RLIMIT, rlimit, PLAN_INSIDE, rlimit)                \
+    X(UMASK, umask, PLAN_INSIDE, mode)                    \
+    X(BOUNDING_CAPS, bounding_caps, PLAN_INSIDE, caps)    \
+    X(USER, user, PLAN_INSIDE, user)                      \
+    X(WORKDIR, workdir, PLAN_INSIDE, workdir)             \
+    X(CAPS, caps, PLAN_INSIDE, caps)                      \
+    X(NO_NEW_PRIVS, no_new_privs, PLAN_INSIDE, none)      \
+    X(SECCOMP, seccomp, PLAN_INSIDE, bpf)                 \
+    X(INIT, init, PLAN_INSIDE, none)                      \
     X(EXEC, exec, PLAN_INSIDE, exec)
 
 enum plan_op_type {
@@ -166,7 +173,7 @@ struct plan_op {
         struct {
             uint64_t flags; // MS_PRIVATE, …, with MS_REC, on "/"
         } propagation;
-        struct {
+        struct { // PARENT: made there, detached, for a ROOT_ATTACH; CHILD: attached where it is made
             struct plan_list lower; // upper-most first
             plan_str upper, work;   // upper empty: a read-only overlay
             plan_str options;       // "volatile", …
@@ -174,7 +181,7 @@ struct plan_op {
                                     // namespace only
         } overlay;
         struct {
-            plan_str path, attach; // attach may be path itself
+            plan_str path, attach; // attach may be path itself; ROOT_ATTACH: attach only
         } root;
         struct {
             plan_str source, target, type; // target inside the root; type "bind" for a bind mount
@@ -239,6 +246,7 @@ struct plan_block {
     uint8_t keep_stdin;       // -i: else the container reads /dev/null
     uint8_t is_exec;          // into a container that runs: its end kills nothing else
     uint8_t has_init_shim;    // unused by readers; the INIT operation says it
+    struct plan_blob config;  // the config.json that it was made from, for later processes (exec)
     plan_str oom_file;        // where the kernel counts OOM kills, read when the container has ended
     char boot_id[40];         // the record is void after a reboot
     // Written by the executor:
@@ -272,9 +280,17 @@ struct plan_blob plan_bytes(struct plan *plan, const void *bytes, size_t size);
 // descriptor. Returns 0 or -errno.
 int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd, struct plan_block **ret_block);
 
+// The same in memory, for one that needs no record. A descriptor, or -1 with *err filled in.
+int plan_memfd(const struct plan *plan, struct err *err);
+
 // Maps a plan that is there, checking every offset in it. -EINVAL, -ENODATA, or what the kernel says.
 int plan_map(int fd, struct plan_block **ret_block);
+// The same for "plan" of a run directory that is there, below dir. -ENOENT.
+int plan_map_at(int dir, const char *path, struct plan_block **ret_block);
 void plan_unmap(struct plan_block *block);
+static inline void plan_unmapp(struct plan_block **block) {
+    plan_unmap(*block);
+}
 
 // Reading
 

@@ -167,7 +167,10 @@ int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2) {
     for (size_t i = 0; i < c->layout->count; i++) {
         if (!cgroup_is_used(c, &c->layout->items[i])) continue;
         plan_str path = plan_string(c->plan, cgroup_folder(c, &c->layout->items[i]));
-        plan_add(c->plan, PLAN_CGROUP_CREATE, spec_why(c->spec, "linux.cgroupsPath", "default"))->path = path;
+        struct plan_op *op =
+            plan_add(c->plan, PLAN_CGROUP_CREATE, spec_why(c->spec, "linux.cgroupsPath", "default"));
+        op->path = path;
+        op->side = c->layout->items[i].v2 ? PLAN_HOST : PLAN_PARENT; // the clone is born in v2's
     }
     if (v2 && plan_subtree_control(c, v2) < 0) return -1;
     plan_oom_file(c);
