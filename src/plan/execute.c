@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/process.h"
 #include "plan/run.h"
 #include "plan/undo.h"
 
@@ -143,11 +144,12 @@ static int receive(int socket, char *ret_byte, int *fd) {
     }
 }
 
-static int wait_for_exec(struct plan_run *run) {
+static int wait_for_exec(struct plan_run *run, bool *ret_created) {
     char byte;
     int r;
     do r = receive(run->socket, &byte, &run->streams->terminal);
-    while (!r && byte);
+    while (!r && byte && byte != PLAN_BYTE_CREATED);
+    *ret_created = byte == PLAN_BYTE_CREATED;
     return r;
 }
 
@@ -201,8 +203,7 @@ static pid_t reap(pid_t pid, int *ret_status) {
 }
 
 // The child closed its end without having failed: it runs the command, or something killed it before.
-static int check_executed(struct plan_run *run, struct err *err) {
-    struct plan_block *block = run->block;
+int plan_check_executed(struct plan_block *block, struct err *err) {
     if (block->failed >= 0) return *err = block->error, -1;
     for (uint32_t i = 0; i < block->count; i++)
         if (plan_ops(block)[i].type == PLAN_EXEC && plan_ops(block)[i].state == PLAN_BEGUN) {
@@ -210,6 +211,34 @@ static int check_executed(struct plan_run *run, struct err *err) {
             return 0;
         }
     return was_killed(block, err);
+}
+
+// With write and read, as the filter that is in force already must let the command do those.
+int plan_do_start(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    char byte = PLAN_BYTE_CREATED;
+    if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
+    ssize_t n;
+    do n = read(run->start, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
+}
+
+int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *err) {
+    struct plan_run run = {
+        .block = block, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, .empty = -1};
+    struct plan_op *ops = plan_ops(block);
+    int result = 0;
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (ops[i].side != side) continue;
+        int r = run_operation(&run, &ops[i]);
+        if (!r) continue;
+        if (!result && run.err.kind) *err = run.err;
+        if (!result && !run.err.kind) plan_failure(block, &ops[i], -r, err);
+        result = -1;
+        if (side != PLAN_STOPPED) break;
+    }
+    return result;
 }
 
 // The process that an exec joins, if any.
@@ -227,14 +256,18 @@ static int run_parent(struct plan_run *run, struct err *err) {
     if (block->pid <= 0)
         return err_set(err, ERR_INVALID, 0, "the plan makes no process: it has no CLONE operation");
     if (plan_run_side(run, PLAN_PARENT, PLAN_PARENT)) kill(block->pid, SIGKILL);
-    int r = wait_for_exec(run);
+    bool created;
+    struct process_stat stat = {0};
+    if (!process_stat(block->pid, &stat)) block->start_time = stat.start_time;
+    int r = wait_for_exec(run, &created);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot hear from the container's process");
-    return check_executed(run, err);
+    return created ? 0 : plan_check_executed(block, err);
 }
 
 pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struct err *err) {
     struct plan_run run = {.block = block,
                            .streams = streams,
+                           .start = streams->start,
                            .socket = -1,
                            .root = -1,
                            .procfs = -1,

@@ -356,6 +356,16 @@ static void say_init(struct str *t, const struct plan_block *block, const struct
     str_add(t, "have hoy's small init as process 1");
 }
 
+static void say_start(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "wait until somebody starts it");
+}
+
+static void say_hook(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "run the hook ");
+    add_list(t, block, op->hook.argv, " ", true);
+}
+
 static void say_exec(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_add(t, "run ");
     add_list(t, block, op->exec.argv, " ", true);
@@ -413,7 +423,8 @@ static void print_line(FILE *out, const char *head, const char *words, size_t le
 }
 
 static const char *const sides[] = {
-    [PLAN_HOST] = "host", [PLAN_PARENT] = "parent", [PLAN_CHILD] = "child", [PLAN_INSIDE] = "inside"};
+    [PLAN_HOST] = "host",     [PLAN_PARENT] = "parent",   [PLAN_CHILD] = "child",
+    [PLAN_INSIDE] = "inside", [PLAN_STARTED] = "started", [PLAN_STOPPED] = "stopped"};
 
 static void print_op(FILE *out, const struct plan_block *block, const struct plan_op *op) {
     _cleanup_(str_finish) struct str raw = {0}, words = {0}, tail = {0};

@@ -22,6 +22,7 @@ static const struct {
     [PLAN_CLONE] = {"make the container's process and namespaces", 0, "", 0},
     [PLAN_ID_MAP] = {"map the user ids", AT(id_map.uid), " and group ids ", AT(id_map.gid)},
     [PLAN_VETH_ADD] = {"make the interface", AT(veth.host), " on the bridge ", AT(veth.bridge)},
+    [PLAN_HOOK] = {"run the hook", AT(hook.path), "", 0},
     [PLAN_CGROUP_JOIN] = {"join the cgroup through", AT(path), "", 0},
     [PLAN_GO] = {"tell the container's process to go on", 0, "", 0},
     [PLAN_AWAIT] = {"wait for the container's process", 0, "", 0},
@@ -60,6 +61,7 @@ static const struct {
     [PLAN_NO_NEW_PRIVS] = {"set no_new_privs", 0, "", 0},
     [PLAN_SECCOMP] = {"load the seccomp filter", 0, "", 0},
     [PLAN_INIT] = {"start hoy's init", 0, "", 0},
+    [PLAN_START] = {"wait for the start", 0, "", 0},
     [PLAN_EXEC] = {"execute the command", 0, "", 0},
 #undef AT
 };

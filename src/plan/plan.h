@@ -23,12 +23,14 @@
 // Where an operation runs. The order in which the sides run is fixed, and inside a side it is the array's:
 // HOST, whose last operation is the clone, then PARENT in the parent while CHILD goes on in the child. Where
 // one needs what the other has done, a pair of operations says so: GO lets the child's next WAIT end, READY
-// the parent's next AWAIT.
+// the parent's next AWAIT. STARTED comes when the command runs, STOPPED when all has been undone.
 enum plan_side {
-    PLAN_HOST,   // in the parent, before there is a child
-    PLAN_PARENT, // in the parent, after the clone: what needs the child's pid
-    PLAN_CHILD,  // in the child, with the host's root still reachable
-    PLAN_INSIDE, // in the child, in the container's own root
+    PLAN_HOST,    // in the parent, before there is a child
+    PLAN_PARENT,  // in the parent, after the clone: what needs the child's pid
+    PLAN_CHILD,   // in the child, with the host's root still reachable
+    PLAN_INSIDE,  // in the child, in the container's own root
+    PLAN_STARTED, // on the host, by whoever started the command
+    PLAN_STOPPED, // on the host, by whoever removed the container
     PLAN_SIDE_COUNT
 };
 
@@ -65,6 +67,7 @@ struct plan_blob {
     X(AWAIT, await, PLAN_PARENT, none)                    \
     X(READY, ready, PLAN_CHILD, none)                     \
     X(WAIT, wait, PLAN_CHILD, none)                       \
+    X(HOOK, hook, PLAN_PARENT, hook)                      \
     X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)         \
     X(JOIN, join, PLAN_CHILD, join)                       \
     X(BECOME_ROOT, become_root, PLAN_CHILD, none)         \
@@ -99,6 +102,7 @@ struct plan_blob {
     X(NO_NEW_PRIVS, no_new_privs, PLAN_INSIDE, none)      \
     X(SECCOMP, seccomp, PLAN_INSIDE, bpf)                 \
     X(INIT, init, PLAN_INSIDE, none)                      \
+    X(START, start, PLAN_INSIDE, none)                    \
     X(EXEC, exec, PLAN_INSIDE, exec)
 
 enum plan_op_type {
@@ -225,6 +229,11 @@ struct plan_op {
         struct {
             struct plan_list argv, env;
         } exec;
+        struct {                         // a program of somebody else's, which reads the container's state
+            plan_str path, kind, status; // kind: "createRuntime" …; status: "creating" …
+            struct plan_list argv, env;
+            uint32_t timeout_s; // 0: none
+        } hook;
         uint32_t none;
     };
 };
@@ -239,20 +248,28 @@ struct plan_block {
     uint32_t magic;
     uint32_t size; // of the whole block
     uint32_t count;
-    uint32_t strings;         // offset of the strings from the head
-    plan_str id;              // the container's (or exec's)
-    struct plan_list on_exit; // argv of what the shim executes at its end when nobody listened
-    uint8_t stdio;            // enum plan_stdio
-    uint8_t keep_stdin;       // -i: else the container reads /dev/null
-    uint8_t is_exec;          // into a container that runs: its end kills nothing else
-    uint8_t has_init_shim;    // unused by readers; the INIT operation says it
-    struct plan_blob config;  // the config.json that it was made from, for later processes (exec)
-    plan_str oom_file;        // where the kernel counts OOM kills, read when the container has ended
-    char boot_id[40];         // the record is void after a reboot
+    uint32_t strings;                   // offset of the strings from the head
+    plan_str id;                        // the container's (or exec's)
+    struct plan_list on_exit;           // argv of what the shim executes at its end when nobody listened
+    uint8_t stdio;                      // enum plan_stdio
+    uint8_t keep_stdin;                 // -i: else the container reads /dev/null
+    uint8_t is_exec;                    // into a container that runs: its end kills nothing else
+    uint8_t leaves;                     // the shim goes when the command runs, or is ready to
+    uint8_t log_json;                   // SHIM_FD_ERRORS wants JSON
+    uint8_t preserve;                   // so many descriptors from 3 on go to the command
+    int64_t created_ns;                 // wall clock
+    plan_str state_before, state_after; // the container's state as JSON, but for status and pid between them
+    plan_str folder;                    // an OCI container's own directory, removed at its end
+    plan_str pid_file;                  // where its pid is written, or ""
+    plan_str bundle;
+    struct plan_blob config; // the config.json that it was made from, for later processes (exec)
+    plan_str oom_file;       // where the kernel counts OOM kills, read when the container has ended
+    char boot_id[40];        // the record is void after a reboot
     // Written by the executor:
-    int32_t pid;      // the child, in the host's numbers; 0 before the clone
-    int32_t failed;   // index of the operation that failed, or -1
-    struct err error; // its sentence
+    int32_t pid;         // the child, in the host's numbers; 0 before the clone
+    uint64_t start_time; // its, in clock ticks since the boot
+    int32_t failed;      // index of the operation that failed, or -1
+    struct err error;    // its sentence
 };
 
 // Building

@@ -8,6 +8,7 @@
 struct plan_run {
     struct plan_block *block;
     struct plan_streams *streams;
+    int start;    // what START reads from (child)
     int socket;   // parent and child each have an end; its end of file tells that the command is executed
     int root;     // the root file system's mount (child; in the parent until GO hands it over)
     int procfs;   // a procfs of our own, made when first needed (child)
@@ -35,6 +36,7 @@ int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side las
 #define PLAN_BYTE_GO       'g'
 #define PLAN_BYTE_READY    'r'
 #define PLAN_BYTE_TERMINAL 't'
+#define PLAN_BYTE_CREATED  'c'
 
 // Sends one byte, and a descriptor unless it is -1. 0 or -errno.
 int plan_send(struct plan_run *run, char byte, int fd);
