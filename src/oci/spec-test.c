@@ -90,9 +90,11 @@ static void test_old_vectors(void **state) {
         read_vector(names[i], &text);
         char *version = strstr(text.data, "0.5.0-dev");
         assert_non_null(version);
-        *version = '1';
-        if (parse_text(&arena, str_get(&text), text.len, &spec, &err) < 0)
+        if (version) *version = '1';
+        if (parse_text(&arena, str_get(&text), text.len, &spec, &err) < 0) {
             fail_msg("%s: %s", names[i], err.text);
+            return;
+        }
         assert_int_equal(spec.hooks.prestart.count, 2);
         assert_int_equal(spec.hooks.poststart.items[0].timeout_s, 5);
         assert_int_equal(spec.warnings.count, i == 0 ? 2 : 0);
@@ -446,7 +448,10 @@ static void test_warnings(void **state) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct spec spec = {0};
     struct err err = {0};
-    if (parse_text(&arena, text, strlen(text), &spec, &err) < 0) fail_msg("%s", err.text);
+    if (parse_text(&arena, text, strlen(text), &spec, &err) < 0) {
+        fail_msg("%s", err.text);
+        return;
+    }
     assert_true(spec.process.caps.bounding == UINT64_C(1) << 5);
     assert_int_equal(spec.warnings.count, ARRAY_SIZE(sentences));
     for (size_t i = 0; i < ARRAY_SIZE(sentences); i++)
@@ -465,7 +470,7 @@ static void test_parts(void **state) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(json_freep) struct json *good_process =
         json_of("{\"cwd\":\"/"
-                "w\",\"args\":[\"id\"],\"user\":{\"uid\":7},\"capabilities\":{\"ambient\":[\"CAP_FLY\"]}}");
+                "srv\",\"args\":[\"id\"],\"user\":{\"uid\":7},\"capabilities\":{\"ambient\":[\"CAP_FLY\"]}}");
     _cleanup_(json_freep) struct json *bad_process = json_of("{\"cwd\":\"/\",\"user\":{\"uid\":\"joe\"}}");
     _cleanup_(json_freep) struct json *good_resources =
         json_of("{\"memory\":{\"limit\":7,\"kernel\":1},\"devices\":[{\"allow\":true,\"access\":\"\"}]}");

@@ -322,6 +322,9 @@ int spec_resources_parse(struct arena *arena, const struct json *json, struct sp
 int spec_seccomp_parse(struct arena *arena, const struct json *json, struct spec_seccomp **ret_seccomp,
                        struct err *err);
 
+// What the parsers look at beyond types and words, for rules that come from elsewhere.
+int spec_seccomp_check(const struct spec_seccomp *seccomp, struct err *err);
+
 // Its members, into an object that is begun.
 void spec_seccomp_write(const struct spec_seccomp *seccomp, struct json_writer *writer);
 

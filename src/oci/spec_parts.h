@@ -27,7 +27,6 @@ int spec_hooks_check(const struct spec_hooks *hooks, struct err *err);
 int spec_id_maps_check(const struct spec_id_map *maps, size_t count, const char *path, struct err *err);
 int spec_resources_check(struct arena *arena, struct spec_resources *resources, struct strings *warnings,
                          struct err *err);
-int spec_seccomp_check(const struct spec_seccomp *seccomp, struct err *err);
 int spec_linux_check(struct arena *arena, struct spec *spec, struct err *err);
 bool spec_has_namespace(const struct spec *spec, uint64_t flag);
 

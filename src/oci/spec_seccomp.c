@@ -61,7 +61,7 @@ static int check_rule(const struct spec_seccomp *seccomp, size_t i, struct err *
 int spec_seccomp_check(const struct spec_seccomp *seccomp, struct err *err) {
     if (str_eq(seccomp->default_action, "SCMP_ACT_NOTIFY") && str_empty(seccomp->listener_path))
         return invalid(err, "linux.seccomp.defaultAction: SCMP_ACT_NOTIFY needs linux.seccomp.listenerPath");
-    if (seccomp->listener_metadata && str_empty(seccomp->listener_path))
+    if (!str_empty(seccomp->listener_metadata) && str_empty(seccomp->listener_path))
         return invalid(err, "linux.seccomp.listenerMetadata needs linux.seccomp.listenerPath");
     if (check_errno(seccomp->default_action, seccomp->default_errno_ret, "linux.seccomp.defaultErrnoRet",
                     err) < 0)

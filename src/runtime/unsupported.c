@@ -18,8 +18,20 @@ _Static_assert(MOUNT_OPTION_RECURSIVE_READONLY == PLAN_MOUNT_RECURSIVE_READONLY 
                    MOUNT_OPTION_IDMAP_RECURSIVE == PLAN_MOUNT_IDMAP_RECURSIVE,
                "the document's bits are the plan's");
 
+struct asked {
+    bool asked;
+    const char *path;
+};
+
 static int refuse(const char *path, struct err *err) {
     return err_set(err, ERR_INVALID, 0, "%s is not supported by this version", path);
+}
+
+static int refuse_asked(const struct asked *fields, size_t count, struct err *err) {
+    for (size_t i = 0; i < count; i++) {
+        if (fields[i].asked) return refuse(fields[i].path, err);
+    }
+    return 0;
 }
 
 static bool has_notify(const struct spec_seccomp *seccomp) {
@@ -53,19 +65,21 @@ static int refuse_mounts(const struct spec *spec, struct err *err) {
     return 0;
 }
 
-int refuse_unsupported(const struct spec *spec, struct err *err) {
-    const struct spec_process *process = &spec->process;
-    const struct spec_resources *resources = &spec->resources;
-    const struct {
-        bool asked;
-        const char *path;
-    } fields[] = {
+int refuse_unsupported_process(const struct spec_process *process, struct err *err) {
+    const struct asked fields[] = {
         {!str_empty(process->apparmor_profile), "process.apparmorProfile"},
         {!str_empty(process->selinux_label), "process.selinuxLabel"},
         {process->scheduler, "process.scheduler"},
         {process->io_priority, "process.ioPriority"},
         {!str_empty(process->cpu_affinity_initial), "process.execCPUAffinity.initial"},
         {!str_empty(process->cpu_affinity_final), "process.execCPUAffinity.final"},
+    };
+    return refuse_asked(fields, ARRAY_SIZE(fields), err);
+}
+
+int refuse_unsupported(const struct spec *spec, struct err *err) {
+    const struct spec_resources *resources = &spec->resources;
+    const struct asked fields[] = {
         {spec->hooks.prestart.count, "hooks.prestart"},
         {spec->hooks.create_runtime.count, "hooks.createRuntime"},
         {spec->hooks.create_container.count, "hooks.createContainer"},
@@ -82,8 +96,8 @@ int refuse_unsupported(const struct spec *spec, struct err *err) {
         {resources->network_priorities.count, "linux.resources.network.priorities"},
         {resources->use_hierarchy, "linux.resources.memory.useHierarchy"},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) {
-        if (fields[i].asked) return refuse(fields[i].path, err);
-    }
+    if (refuse_unsupported_process(&spec->process, err) < 0 ||
+        refuse_asked(fields, ARRAY_SIZE(fields), err) < 0)
+        return -1;
     return refuse_mounts(spec, err);
 }
