@@ -113,10 +113,15 @@ enum plan_op_type {
 };
 
 // Mount flags beyond the MS_* of mount(2), in plan_op.mount.options.
-#define PLAN_MOUNT_RECURSIVE_READONLY 0x1 // rro: told by mount.set as well
-#define PLAN_MOUNT_NO_CREATE          0x2 // fail when the target is not there, instead of making it
-#define PLAN_MOUNT_COPY_UP            0x4 // tmpfs: starts with what the image has at the target
-#define PLAN_MOUNT_OPTIONAL           0x8 // go on when the kernel does not have this file system
+#define PLAN_MOUNT_RECURSIVE_READONLY 0x1   // rro: told by mount.set as well
+#define PLAN_MOUNT_NO_CREATE          0x2   // fail when the target is not there, instead of making it
+#define PLAN_MOUNT_COPY_UP            0x4   // tmpfs: starts with what the image has at the target
+#define PLAN_MOUNT_OPTIONAL           0x8   // go on when the kernel does not have this file system
+#define PLAN_MOUNT_SOURCE_NOFOLLOW    0x10  // a symbolic link as the source is mounted itself
+#define PLAN_MOUNT_TARGET_NOFOLLOW    0x20  // a symbolic link as the target is mounted over
+#define PLAN_MOUNT_COPY_SYMLINK       0x40  // a symbolic link as the source is made anew at the target
+#define PLAN_MOUNT_IDMAP              0x80  // files change owner by a map
+#define PLAN_MOUNT_IDMAP_RECURSIVE    0x100 // those of the mounts below, too
 
 struct plan_op {
     uint16_t type;

@@ -4,6 +4,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
+#include "runtime/unsupported.h"
 
 #include "base/fd.h"
 
@@ -465,6 +466,7 @@ static int check_process(const struct spec_process *process, struct err *err) {
 static int compile(struct compiler *c, const struct runtime_contributions *contributions) {
     const struct spec *spec = c->spec;
     const char *cgroup = NULL;
+    if (refuse_unsupported(spec, c->err)) return -1;
     set_head(c, &spec->process, 0);
     if (check_process(&spec->process, c->err) || check_namespaces(c)) return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
