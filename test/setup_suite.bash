@@ -6,7 +6,7 @@ setup_suite() {
   cd "$BATS_TEST_DIRNAME" || return
   export BUILD=${BUILD:-$(readlink -f ../build)}
   export HOY=${HOY:-$BUILD/src/cli/hoy}
-  export HOY_RUNTIME=${HOY_RUNTIME:-$BUILD/src/runtime/hoy-runtime}
+  export HOY_RUNTIME=${HOY_RUNTIME:-$BUILD/src/hoy-runtime/hoy-runtime}
   export TEST_IMAGES=${TEST_IMAGES:-$BUILD/test-images}
   # Nothing of the machine's own configuration takes part.
   export HOME=$BATS_SUITE_TMPDIR

@@ -61,7 +61,9 @@ static int spawn(int plan_fd, int *ret_client, struct err *err) {
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
     _cleanup_(fd_closep) int ours = ends[0];
     _cleanup_(fd_closep) int theirs = ends[1];
-    struct runtime_shim shim = {.plan = plan_fd, .client = theirs, .listen = -1, .log = -1, .state = -1};
+    struct runtime_shim shim = RUNTIME_SHIM_NONE;
+    shim.plan = plan_fd;
+    shim.client = theirs;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     *ret_client = take_fd(&ours);
     return 0;

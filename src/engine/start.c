@@ -268,8 +268,12 @@ static int spawn(struct start *s, struct err *err) {
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
     s->client = ends[0];
     s->shim_client = ends[1];
-    struct runtime_shim shim = {
-        .plan = s->plan_fd, .client = s->shim_client, .listen = s->listen, .log = s->log, .state = s->dir};
+    struct runtime_shim shim = RUNTIME_SHIM_NONE;
+    shim.plan = s->plan_fd;
+    shim.client = s->shim_client;
+    shim.listen = s->listen;
+    shim.log = s->log;
+    shim.state = s->dir;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     fd_closep(&s->shim_client); // or the shim's end would not be heard
     fd_closep(&s->listen);

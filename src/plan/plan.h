@@ -260,6 +260,7 @@ struct plan_block {
     uint8_t keep_stdin;                 // -i: else the container reads /dev/null
     uint8_t is_exec;                    // into a container that runs: its end kills nothing else
     uint8_t leaves;                     // the shim goes when the command runs, or is ready to
+    uint8_t keep;                       // the container is not removed at its end
     uint8_t log_json;                   // SHIM_FD_ERRORS wants JSON
     uint8_t preserve;                   // so many descriptors from 3 on go to the command
     int64_t created_ns;                 // wall clock
@@ -297,6 +298,11 @@ plan_str plan_string(struct plan *plan, const char *s);
 plan_str plan_printf(struct plan *plan, const char *format, ...) _printf_(2, 3);
 struct plan_list plan_strings(struct plan *plan, const char *const *items, size_t count);
 struct plan_blob plan_bytes(struct plan *plan, const void *bytes, size_t size);
+
+// A string of a plan that is being built; good until the next one is added.
+static inline const char *plan_string_at(const struct plan *plan, plan_str s) {
+    return plan->strings + s;
+}
 
 // Writes the plan to a new file and maps it, shared. The caller unmaps with plan_unmap and closes the
 // descriptor. Returns 0 or -errno.

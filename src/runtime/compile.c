@@ -6,6 +6,7 @@
 #include "runtime/seccomp.h"
 #include "runtime/unsupported.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 
 #include <linux/sched.h>
@@ -379,6 +380,48 @@ static int plan_seccomp(struct compiler *c) {
     return 0;
 }
 
+// Hooks
+
+static void plan_hook(struct compiler *c, const struct spec_hook *hook, const char *kind, enum plan_side side,
+                      const char *status) {
+    struct plan_op op = {0};
+    op.hook.path = plan_string(c->plan, hook->path);
+    op.hook.kind = plan_string(c->plan, kind);
+    op.hook.status = plan_string(c->plan, status);
+    op.hook.argv = plan_strings(c->plan, hook->args.items, hook->args.count);
+    if (!hook->args.count) op.hook.argv = plan_strings(c->plan, &hook->path, 1);
+    op.hook.env = plan_strings(c->plan, hook->env.items, hook->env.count);
+    op.hook.timeout_s = (uint32_t)hook->timeout_s;
+    struct plan_op *added = plan_add(c->plan, PLAN_HOOK, arena_printf(&c->arena, "hooks.%s", kind));
+    added->side = (uint8_t)side;
+    added->hook = op.hook;
+}
+
+static void plan_hooks(struct compiler *c, const struct spec_hook_list *hooks, const char *kind,
+                       enum plan_side side, const char *status) {
+    for (size_t i = 0; i < hooks->count; i++) plan_hook(c, &hooks->items[i], kind, side, status);
+}
+
+// When all is mounted, and the host's root still there. Those of the runtime's namespaces are the parent's.
+static void plan_create_hooks(struct compiler *c) {
+    const struct spec_hooks *hooks = &c->spec->hooks;
+    if (hooks->prestart.count || hooks->create_runtime.count) {
+        add(c, PLAN_READY, "hooks");
+        add(c, PLAN_AWAIT, "hooks");
+        plan_hooks(c, &hooks->prestart, "prestart", PLAN_PARENT, "creating");
+        plan_hooks(c, &hooks->create_runtime, "createRuntime", PLAN_PARENT, "creating");
+        add(c, PLAN_GO, "hooks");
+        add(c, PLAN_WAIT, "hooks");
+    }
+    plan_hooks(c, &hooks->create_container, "createContainer", PLAN_CHILD, "creating");
+}
+
+static void plan_start(struct compiler *c) {
+    if (c->options->waits) add(c, PLAN_START, "create");
+    if (!c->plan->head.is_exec)
+        plan_hooks(c, &c->spec->hooks.start_container, "startContainer", PLAN_INSIDE, "created");
+}
+
 // Without no_new_privs a filter can only be loaded by CAP_SYS_ADMIN, so it comes before the capabilities go;
 // with it, last, so that it need not allow what setting up the process takes.
 static int plan_process(struct compiler *c, const struct spec_process *process) {
@@ -395,7 +438,10 @@ static int plan_process(struct compiler *c, const struct spec_process *process) 
     plan_caps(c, PLAN_CAPS, process);
     if (process->no_new_privileges) {
         add(c, PLAN_NO_NEW_PRIVS, "process.noNewPrivileges");
+        plan_start(c);
         if (plan_seccomp(c)) return -1;
+    } else {
+        plan_start(c);
     }
     if (c->options->init) add(c, PLAN_INIT, "init");
     struct plan_list argv = plan_strings(c->plan, process->args.items, process->args.count);
@@ -449,6 +495,8 @@ static void set_head(struct compiler *c, const struct spec_process *process, int
     head->id = plan_string(c->plan, c->options->id);
     head->stdio = process->terminal ? PLAN_STDIO_TERMINAL : PLAN_STDIO_PIPES;
     head->is_exec = (uint8_t)exec;
+    head->preserve = (uint8_t)c->options->preserve;
+    head->created_ns = clock_wall_ns();
     _cleanup_(str_finish) struct str boot = {0};
     if (!file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", sizeof head->boot_id - 1, &boot))
         snprintf(head->boot_id, sizeof head->boot_id, "%.36s", str_get(&boot));
@@ -488,13 +536,17 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     plan_devices(c);
     plan_console(c, &spec->process, 0);
     if (plan_network(c, contributions)) return -1;
+    plan_create_hooks(c);
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
     if (spec->root_readonly && spec->process.make_cwd)
         add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
     if (spec->root_readonly) add(c, PLAN_ROOT_READONLY, "root.readonly");
     add(c, PLAN_PIVOT_ROOT, "root.path");
-    return plan_process(c, &spec->process);
+    if (plan_process(c, &spec->process)) return -1;
+    plan_hooks(c, &spec->hooks.poststart, "poststart", PLAN_STARTED, "running");
+    plan_hooks(c, &spec->hooks.poststop, "poststop", PLAN_STOPPED, "stopped");
+    return 0;
 }
 
 int runtime_compile(const struct spec *spec, const struct runtime_options *options,

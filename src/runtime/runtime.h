@@ -12,6 +12,9 @@ struct runtime_options {
     const char *seccomp_cache; // a directory for compiled filters, or NULL
     const char *attach;        // an existing host directory where the root file system is attached
     bool init;                 // --init: the shim's own init as pid 1
+    bool waits;                // the command is not run before somebody says so: START
+    bool no_pivot;             // MS_MOVE and chroot instead of pivot_root
+    int preserve;              // so many descriptors from 3 on go to the command
 };
 
 // Adds the whole of the container to the plan, in this order: what contribute_host adds, cgroups, the clone,
@@ -36,6 +39,13 @@ int runtime_compile_exec(const struct spec *spec, const struct spec_process *pro
 // streams, else it has /dev/null. detach: a session of its own. Returns its pid.
 struct runtime_shim {
     int plan, client, listen, log, state;
+    int start, console, pidfd, errors;
+    int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
 };
+#define RUNTIME_SHIM_NONE \
+    (struct runtime_shim) { -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, false }
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err);
+
+// The same in this process's place. Returns only when that fails, -1.
+int runtime_become_shim(const struct runtime_shim *shim, struct err *err);

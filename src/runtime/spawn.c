@@ -35,49 +35,63 @@ static int make_program(void) {
     return take_fd(&fd);
 }
 
-// Descriptors to their places: first out of the way of all places, then each to its own.
-static void place(int fds[SHIM_FD_COUNT]) {
+// Descriptors to their places: first out of the way of all places, then each to its own. Those before are the
+// command's.
+static void place(int fds[SHIM_FD_COUNT], int shift) {
     for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++)
-        if (fds[i] >= 0) fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SHIM_FD_COUNT);
+        if (fds[i] >= 0) fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SHIM_FD_COUNT + shift);
     for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++) {
         if (fds[i] >= 0)
-            dup2(fds[i], i);
+            dup2(fds[i], i + shift);
         else
-            close(i);
+            close(i + shift);
     }
-    syscall(SYS_close_range, SHIM_FD_COUNT, ~0U, 0);
+    syscall(SYS_close_range, (unsigned)(SHIM_FD_COUNT + shift), ~0U, 0);
 }
 
-// Why the program could not be executed: until it is, the child shares our memory (vfork).
-static volatile int execute_error;
-
-static _Noreturn void execute(int program, const struct runtime_shim *shim) {
-    const char *argv[] = {"hoy-shim", NULL}, *envp[] = {NULL};
+static int execute(int program, const struct runtime_shim *shim) {
+    char shift[16];
+    const char *argv[] = {"hoy-shim", shift, NULL}, *envp[] = {NULL};
     int fds[SHIM_FD_COUNT] = {
-        [SHIM_FD_PLAN] = shim->plan, [SHIM_FD_CLIENT] = shim->client, [SHIM_FD_LISTEN] = shim->listen,
-        [SHIM_FD_LOG] = shim->log,   [SHIM_FD_STATE] = shim->state,   [SHIM_FD_SELF] = program};
-    if (chdir("/")) _exit(125);
-    place(fds);
+        [SHIM_FD_PLAN] = shim->plan,   [SHIM_FD_CLIENT] = shim->client,   [SHIM_FD_LISTEN] = shim->listen,
+        [SHIM_FD_LOG] = shim->log,     [SHIM_FD_STATE] = shim->state,     [SHIM_FD_SELF] = program,
+        [SHIM_FD_START] = shim->start, [SHIM_FD_CONSOLE] = shim->console, [SHIM_FD_PIDFD] = shim->pidfd, [SHIM_FD_ERRORS] = shim->errors};
+    snprintf(shift, sizeof shift, "%d", shim->preserve);
+    if (chdir("/")) return -errno;
+    place(fds, shim->preserve);
     if (!shim->inherit) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         for (int i = 0; i < 3; i++)
             if (null >= 0) dup2(null, i);
         setsid();
     }
-    fcntl(SHIM_FD_SELF, F_SETFD, FD_CLOEXEC);
-    syscall(SYS_execveat, SHIM_FD_SELF, "", argv, envp, AT_EMPTY_PATH);
-    execute_error = errno;
-    _exit(125);
+    fcntl(SHIM_FD_SELF + shim->preserve, F_SETFD, FD_CLOEXEC);
+    syscall(SYS_execveat, SHIM_FD_SELF + shim->preserve, "", argv, envp, AT_EMPTY_PATH);
+    return -errno;
 }
+
+// Why the program could not be executed: until it is, the child shares our memory (vfork).
+static volatile int execute_error;
 
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err) {
     _cleanup_(fd_closep) int program = make_program();
     if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
     execute_error = 0;
-    pid_t pid = vfork(); // nothing is copied; execute() touches only descriptors and its own stack
+    pid_t pid = vfork(); // nothing is copied; the child touches only descriptors and its own stack
     if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start a shim");
-    if (pid == 0) execute(program, shim);
+    if (pid == 0) {
+        execute_error = -execute(program, shim);
+        _exit(125);
+    }
     if (!execute_error) return pid;
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     return err_set(err, ERR_SYSTEM, execute_error, "cannot execute the shim from memory");
+}
+
+int runtime_become_shim(const struct runtime_shim *shim, struct err *err) {
+    _cleanup_(fd_closep) int program = make_program();
+    if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
+    int r = execute(program, shim);
+    program = -1; // its number is somebody else's by now
+    return err_set(err, ERR_SYSTEM, -r, "cannot execute the shim from memory");
 }

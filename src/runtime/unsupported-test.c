@@ -21,7 +21,6 @@ static int refuse(const char *text, struct err *err) {
 #define HEAD     "{\"ociVersion\":\"1.3.0\","
 #define PROCESS  HEAD "\"process\":{\"cwd\":\"/\","
 #define MAPS     "[{\"containerID\":0,\"hostID\":1,\"size\":1}]"
-#define HOOK     "[{\"path\":\"/x\"}]"
 #define RESOURCE HEAD "\"linux\":{\"resources\":{"
 
 static void test_refused(void **state) {
@@ -35,12 +34,6 @@ static void test_refused(void **state) {
         {PROCESS "\"ioPriority\":{\"class\":\"IOPRIO_CLASS_BE\"}}}", "process.ioPriority"},
         {PROCESS "\"execCPUAffinity\":{\"initial\":\"1\"}}}", "process.execCPUAffinity.initial"},
         {PROCESS "\"execCPUAffinity\":{\"final\":\"1\"}}}", "process.execCPUAffinity.final"},
-        {HEAD "\"hooks\":{\"prestart\":" HOOK "}}", "hooks.prestart"},
-        {HEAD "\"hooks\":{\"createRuntime\":" HOOK "}}", "hooks.createRuntime"},
-        {HEAD "\"hooks\":{\"createContainer\":" HOOK "}}", "hooks.createContainer"},
-        {HEAD "\"hooks\":{\"startContainer\":" HOOK "}}", "hooks.startContainer"},
-        {HEAD "\"hooks\":{\"poststart\":" HOOK "}}", "hooks.poststart"},
-        {HEAD "\"hooks\":{\"poststop\":" HOOK "}}", "hooks.poststop"},
         {HEAD "\"linux\":{\"mountLabel\":\"x\"}}", "linux.mountLabel"},
         {HEAD "\"linux\":{\"intelRdt\":{}}}", "linux.intelRdt"},
         {HEAD "\"linux\":{\"memoryPolicy\":{\"mode\":\"MPOL_DEFAULT\"}}}", "linux.memoryPolicy"},

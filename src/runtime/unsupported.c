@@ -80,12 +80,6 @@ int refuse_unsupported_process(const struct spec_process *process, struct err *e
 int refuse_unsupported(const struct spec *spec, struct err *err) {
     const struct spec_resources *resources = &spec->resources;
     const struct asked fields[] = {
-        {spec->hooks.prestart.count, "hooks.prestart"},
-        {spec->hooks.create_runtime.count, "hooks.createRuntime"},
-        {spec->hooks.create_container.count, "hooks.createContainer"},
-        {spec->hooks.start_container.count, "hooks.startContainer"},
-        {spec->hooks.poststart.count, "hooks.poststart"},
-        {spec->hooks.poststop.count, "hooks.poststop"},
         {!str_empty(spec->mount_label), "linux.mountLabel"},
         {spec->intel_rdt, "linux.intelRdt"},
         {spec->memory_policy, "linux.memoryPolicy"},

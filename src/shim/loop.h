@@ -37,6 +37,6 @@ void shim_loop(struct shim *shim);
 // Tells the first client, which has things of its own to take away meanwhile.
 void shim_say_exited_first(struct shim *shim);
 
-// Tells everybody else, and waits until they have it, the first too. Returns whether the first client, whose business the rest
-// is, is among them.
+// Tells everybody else, and waits until they have it, the first too. Returns whether the first client, whose
+// business the rest is, is among them.
 bool shim_say_exited(struct shim *shim);

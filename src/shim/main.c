@@ -2,31 +2,43 @@
 // hoy-shim: the parent of one container (or of one process exec'd into one). It does the plan, keeps the
 // container's streams, waits for its end, records it, undoes the plan, and goes.
 //
-// It is born with descriptors (enum shim_fd) and no arguments. Executed as "hoy-init" from inside a container
-// it is that container's pid 1 instead.
+// It is born with descriptors (enum shim_fd). Executed as "hoy-init" from inside a container it is that
+// container's pid 1 instead.
+//
+// As a part of hoy-runtime it stands in that program's place, with its standard streams: it goes as soon as
+// the container is made (create, run -d, exec -d), whose process is then whoever's who called it, or stays
+// until the command's end and has its exit code.
 #include "base/clock.h"
 #include "base/fd.h"
 #include "kernel/cgroup.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
+#include "shim/error_log.h"
 #include "shim/init.h"
 #include "shim/loop.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define ON_EXIT_MAX 64
 
 // Nothing but zeros at first, so that it takes no room in the program's file, and memory only page by page.
 static struct shim shim;
+static int shift; // of all places, for descriptors that are the command's
+static int errors = -1;
 
-static int given_fd(enum shim_fd fd) {
-    return fcntl(fd, F_SETFD, FD_CLOEXEC) ? -1 : (int)fd;
+static int given_fd(enum shim_fd which) {
+    int fd = (int)which + shift;
+    return fcntl(fd, F_SETFD, FD_CLOEXEC) ? -1 : fd;
 }
 
 // Our end never blocks; the container's end is as any pipe.
@@ -62,30 +74,109 @@ static void take_terminal(const struct plan_block *plan, int master) {
     shim.input = plan->keep_stdin ? master : -1;
 }
 
+static int send_descriptor(int socket, const char *name, int fd) {
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec iov = {(char *)name, strlen(name)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    control.head =
+        (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
+    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+    return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+// The terminal is somebody else's from now on.
+static int send_all(pid_t pid, struct plan_streams *streams, struct err *err) {
+    int console = given_fd(SHIM_FD_CONSOLE), socket = given_fd(SHIM_FD_PIDFD);
+    int r = console >= 0 && streams->terminal >= 0 ? send_descriptor(console, "/dev/ptmx", streams->terminal) : 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot send the terminal to the console socket");
+    if (console >= 0) fd_closep(&streams->terminal);
+    if (socket < 0) return 0;
+    _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    r = pidfd < 0 ? -errno : send_descriptor(socket, "pidfd", pidfd);
+    return r ? err_set(err, ERR_SYSTEM, -r, "cannot send the pidfd to its socket") : 0;
+}
+
+static int write_pid_file(const struct plan_block *plan, pid_t pid) {
+    char text[16];
+    const char *path = plan_text(plan, plan->pid_file);
+    if (!*path) return 0;
+    int n = snprintf(text, sizeof text, "%d", pid);
+    return file_replace_at(AT_FDCWD, path, text, (size_t)n, 0644, false);
+}
+
+static bool waits_for_start(struct plan_block *plan) {
+    for (uint32_t i = 0; i < plan->count; i++)
+        if (plan_ops(plan)[i].type == PLAN_START) return true;
+    return false;
+}
+
+// What an OCI runtime owes its caller once the process is there.
+static int hand_over(struct plan_block *plan, struct plan_streams *streams, struct err *err) {
+    if (send_all(plan->pid, streams, err)) return -1;
+    int r = write_pid_file(plan, plan->pid);
+    if (r)
+        return err_set(err, ERR_SYSTEM, -r, "cannot write the pid file %s", plan_text(plan, plan->pid_file));
+    return waits_for_start(plan) ? 0 : plan_run_hooks(plan, PLAN_STARTED, err);
+}
+
+static void take_away(struct plan_block *plan, pid_t pid) {
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    (void)plan_undo(plan);
+}
+
 static pid_t start(struct plan_block *plan, struct err *err) {
-    struct plan_streams streams = {.child = {-1, -1, -1}, .terminal = -1};
+    struct plan_streams streams = {.child = {-1, -1, -1}, .terminal = -1, .start = given_fd(SHIM_FD_START)};
     int r = open_streams(plan, streams.child);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make the container's standard streams");
     pid_t pid = plan_execute(plan, &streams, err);
     for (int i = 0; i < 3; i++) fd_closep(&streams.child[i]);
+    fd_closep(&streams.start);
     if (pid < 0) return -1;
+    if (hand_over(plan, &streams, err)) return take_away(plan, pid), -1;
     shim.pid = pid;
     shim.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     take_terminal(plan, streams.terminal);
     return pid;
 }
 
+// An OCI container's own directory, and what is to run when the container is gone.
+static void finish_folder(struct plan_block *plan) {
+    char path[PATH_MAX];
+    struct err err = {0};
+    const char *folder = plan_text(plan, plan->folder);
+    if (plan_run_hooks(plan, PLAN_STOPPED, &err)) error_log(errors, plan->log_json, "warning", err.text);
+    if (!*folder) return;
+    for (const char *const *name = (const char *const[]){"start", "plan", NULL}; *name; name++) {
+        snprintf(path, sizeof path, "%s/%s", folder, *name);
+        (void)unlink(path);
+    }
+    (void)rmdir(folder);
+}
+
+static bool is_runtime(const struct plan_block *plan) {
+    return plan->leaves || plan->stdio == PLAN_STDIO_INHERIT;
+}
+
+static void say(const struct plan_block *plan, const struct err *err) {
+    dprintf(STDERR_FILENO, "hoy-runtime: %s\n", err->text);
+    error_log(errors, plan->log_json, "error", err->text);
+}
+
 // Where nobody is connected and the streams are a person's, the sentence goes there.
-static int fail(const struct plan_block *plan, int client, const struct err *err) {
+static int fail(struct plan_block *plan, int client, const struct err *err) {
     static const int codes[] = {[ERR_COMMAND_NOT_FOUND] = 127, [ERR_COMMAND_NOT_EXECUTABLE] = 126};
     struct {
         struct shim_frame head;
         struct err err;
     } frame = {{SHIM_FAILED, sizeof *err}, *err};
-    if (client >= 0)
-        (void)fd_write_all(client, &frame, sizeof frame);
-    else if (plan && plan->stdio == PLAN_STDIO_INHERIT)
-        dprintf(STDERR_FILENO, "hoy: %s\n", err->text);
+    if (plan) finish_folder(plan);
+    if (client >= 0) (void)fd_write_all(client, &frame, sizeof frame);
+    if (plan && client < 0 && is_runtime(plan)) return say(plan, err), plan->is_exec ? 255 : 1;
     return err->kind < ARRAY_SIZE(codes) && codes[err->kind] ? codes[err->kind] : 125;
 }
 
@@ -120,7 +211,10 @@ static int watch(struct plan_block *plan, int client, int state) {
     shim.exit.oom = had_oom(plan);
     if (!plan->is_exec) record_exit(state);
     shim_say_exited_first(&shim);
-    (void)plan_undo(plan);
+    if (!plan->keep) {
+        (void)plan_undo(plan);
+        finish_folder(plan);
+    }
     if (!shim_say_exited(&shim)) run_on_exit(plan);
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;
 }
@@ -139,6 +233,7 @@ static int shim_main(void) {
     int client = given_fd(SHIM_FD_CLIENT), state = given_fd(SHIM_FD_STATE);
     shim.log.fd = given_fd(SHIM_FD_LOG);
     shim.listen = given_fd(SHIM_FD_LISTEN);
+    errors = given_fd(SHIM_FD_ERRORS);
     given_fd(SHIM_FD_SELF);
     int r = plan_map(given_fd(SHIM_FD_PLAN), &plan);
     if (r) return err_set(&err, ERR_SYSTEM, -r, "the shim cannot read its plan"), fail(NULL, client, &err);
@@ -150,6 +245,7 @@ static int shim_main(void) {
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     block_signals();
     if (start(plan, &err) < 0) return fail(plan, client, &err);
+    if (plan->leaves) return 0;
     return watch(plan, client, state);
 }
 
@@ -158,5 +254,6 @@ int main(int argc, char **argv) {
         if (argc > 1) return init_main(argv + 1);
         return dprintf(STDERR_FILENO, "hoy-init: no command\n"), 127;
     }
+    if (argc > 1) shift = (int)strtol(argv[1], NULL, 10);
     return shim_main();
 }

@@ -55,7 +55,8 @@ struct shim_exit {
     int64_t exited_ns; // wall clock
 };
 
-// Descriptors that a shim is born with. Absent ones are closed.
+// Descriptors that a shim is born with. Absent ones are closed. Where descriptors go to the container's
+// command, those come first, and all of these so many numbers later; that number is the shim's argument.
 enum shim_fd {
     SHIM_FD_PLAN = 3, // the plan's file, read-write
     SHIM_FD_CLIENT,   // the first client's socket
@@ -63,5 +64,9 @@ enum shim_fd {
     SHIM_FD_LOG,      // the json-file log, opened for append
     SHIM_FD_STATE,    // the container's directory in <root>: where the exit record "exit" is written
     SHIM_FD_SELF,     // the sealed memfd that the shim runs from (INIT executes it once more)
+    SHIM_FD_START,    // what the container's START operation reads
+    SHIM_FD_CONSOLE,  // a socket that gets the terminal's master
+    SHIM_FD_PIDFD,    // a socket that gets a pidfd of the process
+    SHIM_FD_ERRORS,   // an OCI runtime's log
     SHIM_FD_COUNT,
 };

@@ -48,7 +48,8 @@ static int listen_at(struct rig *rig) {
 }
 
 void rig_start(struct rig *rig, const struct rig_options *options) {
-    int ends[2], places[SHIM_FD_COUNT] = {0};
+    int ends[2], places[SHIM_FD_COUNT];
+    for (int i = 0; i < SHIM_FD_COUNT; i++) places[i] = -1;
     strcpy(rig->folder, "/tmp/hoy-shim-XXXXXX");
     if (!mkdtemp(rig->folder)) abort();
     rig->dir = fd_open_at(AT_FDCWD, rig->folder, O_RDONLY | O_DIRECTORY, 0);
@@ -59,7 +60,6 @@ void rig_start(struct rig *rig, const struct rig_options *options) {
     places[SHIM_FD_LOG] =
         options->is_exec ? -1 : fd_open_at(rig->dir, "log", O_WRONLY | O_APPEND | O_CREAT, 0600);
     places[SHIM_FD_STATE] = options->is_exec ? -1 : fcntl(rig->dir, F_DUPFD_CLOEXEC, 0);
-    places[SHIM_FD_SELF] = -1;
     rig->client = ends[0];
     if (options->no_client) close(ends[1]), places[SHIM_FD_CLIENT] = -1;
     rig->shim = fork();

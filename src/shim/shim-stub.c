@@ -55,6 +55,11 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     return err_set(err, ERR_COMMAND_NOT_FOUND, error, "exec: %s", strerror(error));
 }
 
+int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *err) {
+    (void)block, (void)side, (void)err;
+    return 0;
+}
+
 int plan_undo(struct plan_block *block) {
     (void)block;
     return 0;

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hoy-runtime/container.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "kernel/cgroup.h"
+#include "kernel/process.h"
+#include "plan/execute.h"
+#include "plan/undo.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+void container_close(struct container *container) {
+    plan_unmap(container->plan);
+    container->plan = NULL;
+    fd_closep(&container->dir);
+}
+
+static int check_id(const char *id, struct err *err) {
+    size_t n = strlen(id);
+    if (!n || n > 1024 || str_eq(id, ".") || str_eq(id, "..") ||
+        id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")])
+        return err_set(err, ERR_INVALID, 0, "invalid container ID format: \"%.100s\": letters, digits, _ + - . only",
+                       id);
+    return 0;
+}
+
+static int open_root(struct invocation *invocation, struct err *err) {
+    const char *root = invocation->globals.root;
+    int fd = fd_open_at(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
+    return fd < 0 ? err_set(err, fd == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -fd, "cannot open %s", root) : fd;
+}
+
+static const char *absolute(struct arena *arena, const char *path) {
+    if (*path == '/') return path;
+    _cleanup_(freep) char *cwd = getcwd(NULL, 0);
+    return arena_printf(arena, "%s/%s", cwd ? cwd : "", path);
+}
+
+static void fill(struct invocation *invocation, const char *id, int dir, struct container *ret_container) {
+    *ret_container = (struct container){
+        .id = id,
+        .folder = arena_printf(&invocation->arena, "%s/%s", absolute(&invocation->arena, invocation->globals.root), id),
+        .dir = dir,
+    };
+}
+
+int container_claim(struct invocation *invocation, const char *id, struct container *ret_container,
+                    struct err *err) {
+    if (check_id(id, err)) return -1;
+    int r = dir_make_all_at(AT_FDCWD, invocation->globals.root, 0711);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make %s", invocation->globals.root);
+    _cleanup_(fd_closep) int root = open_root(invocation, err);
+    if (root < 0) return -1;
+    if (mkdirat(root, id, 0700)) {
+        if (errno == EEXIST)
+            return err_set(err, ERR_CONFLICT, 0, "container with given ID already exists: %s", id);
+        return err_set(err, ERR_SYSTEM, errno, "cannot make %s/%s", invocation->globals.root, id);
+    }
+    int dir = fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s/%s", invocation->globals.root, id);
+    fill(invocation, id, dir, ret_container);
+    return 0;
+}
+
+static int not_there(const char *id, struct err *err) {
+    return err_set(err, ERR_NOT_FOUND, 0, "container does not exist: %s", id);
+}
+
+int container_open(struct invocation *invocation, const char *id, bool lock, struct container *ret_container,
+                   struct err *err) {
+    struct err ignored;
+    struct stat st;
+    if (check_id(id, err)) return -1;
+    _cleanup_(fd_closep) int root = open_root(invocation, &ignored);
+    _cleanup_(fd_closep) int dir = root < 0 ? -ENOENT : fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (dir == -ENOENT || dir == -ENOTDIR) return not_there(id, err);
+    if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s/%s", invocation->globals.root, id);
+    while (lock && flock(dir, LOCK_EX))
+        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot lock %s/%s", invocation->globals.root, id);
+    if (fstat(dir, &st) || !st.st_nlink) return not_there(id, err); // removed while we waited
+    fill(invocation, id, take_fd(&dir), ret_container);
+    int r = plan_map_at(ret_container->dir, "plan", &ret_container->plan);
+    if (!r || r == -ENOENT || r == -ENODATA) return 0;
+    err_set(err, ERR_SYSTEM, -r, "cannot read %s/plan", ret_container->folder);
+    return container_close(ret_container), -1;
+}
+
+// Status
+
+static bool is_alive(const struct plan_block *plan) {
+    struct process_stat stat;
+    return plan && plan->pid > 0 && !process_stat(plan->pid, &stat) && stat.state != 'Z' && stat.state != 'X' &&
+           (!plan->start_time || stat.start_time == plan->start_time);
+}
+
+static bool has_passed(struct plan_block *plan, enum plan_op_type type) {
+    bool passed = false;
+    for (uint32_t i = 0; i < plan->count; i++)
+        if (plan_ops(plan)[i].type == type) passed = plan_ops(plan)[i].state != PLAN_PENDING;
+    return passed;
+}
+
+static bool waits(struct plan_block *plan) {
+    for (uint32_t i = 0; i < plan->count; i++)
+        if (plan_ops(plan)[i].type == PLAN_START) return plan_ops(plan)[i].state == PLAN_BEGUN;
+    return false;
+}
+
+enum container_status container_status(const struct container *container) {
+    struct plan_block *plan = container->plan;
+    if (!is_alive(plan)) return CONTAINER_STOPPED;
+    if (waits(plan)) return CONTAINER_CREATED;
+    return has_passed(plan, PLAN_EXEC) ? CONTAINER_RUNNING : CONTAINER_CREATING;
+}
+
+const char *container_status_word(enum container_status status) {
+    static const char *const words[] = {
+        [CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",
+        [CONTAINER_PAUSED] = "paused",     [CONTAINER_STOPPED] = "stopped",
+    };
+    return words[status];
+}
+
+int container_pidfd(const struct container *container) {
+    if (!container->plan || container->plan->pid <= 0) return -ESRCH;
+    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, container->plan->pid, 0);
+    if (fd < 0) return -errno;
+    return is_alive(container->plan) ? take_fd(&fd) : -ESRCH;
+}
+
+int container_spec(const struct container *container, struct arena *arena, struct spec *ret_spec, struct err *err) {
+    _cleanup_(json_freep) struct json *json = NULL;
+    const struct plan_block *plan = container->plan;
+    if (!plan || json_parse(plan_data(plan, plan->config), plan->config.size, &json))
+        return err_set(err, ERR_INVALID, 0, "container %s was not made whole: delete it", container->id);
+    return spec_parse(arena, json, ret_spec, err);
+}
+
+// runc's JSON, which has more in it than the specification's.
+int container_write_state(const struct container *container, struct json_writer *writer, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct plan_block *plan = container->plan;
+    enum container_status status = container_status(container);
+    char created[CLOCK_RFC3339_SIZE];
+    struct spec spec = {0};
+    if (plan && container_spec(container, &arena, &spec, err)) return -1;
+    json_begin_object(writer, NULL);
+    json_put_string(writer, "ociVersion", plan ? spec.oci_version : "1.3.0");
+    json_put_string(writer, "id", container->id);
+    json_put_i64(writer, "pid", status == CONTAINER_STOPPED || !plan ? 0 : plan->pid);
+    json_put_string(writer, "status", container_status_word(status));
+    json_put_string(writer, "bundle", plan ? plan_text(plan, plan->bundle) : "");
+    json_put_string(writer, "rootfs", spec.root_path ? spec.root_path : "");
+    json_put_string(writer, "created", clock_rfc3339(plan ? plan->created_ns : 0, created));
+    if (spec.annotations.count) {
+        json_begin_object(writer, "annotations");
+        for (size_t i = 0; i < spec.annotations.count; i++)
+            json_put_string(writer, spec.annotations.items[i].key, spec.annotations.items[i].value);
+        json_end_object(writer);
+    }
+    json_put_string(writer, "owner", "");
+    json_end_object(writer);
+    return 0;
+}
+
+// The end
+
+int container_remove(struct invocation *invocation, struct container *container, struct err *err) {
+    struct err hook = {0};
+    int r = container->plan ? plan_undo(container->plan) : 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot clean up after container %s", container->id);
+    if (container->plan && plan_run_hooks(container->plan, PLAN_STOPPED, &hook)) say_warning(invocation, hook.text);
+    _cleanup_(fd_closep) int root = open_root(invocation, err);
+    if (root < 0) return -1;
+    r = dir_remove_all_at(root, container->id);
+    return r ? err_set(err, ERR_SYSTEM, -r, "cannot remove %s", container->folder) : 0;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+int container_list(struct invocation *invocation, struct strings *ret_ids, struct err *err) {
+    struct strings ids = {0};
+    struct err ignored;
+    int root = open_root(invocation, err);
+    if (root < 0) return err->kind == ERR_NOT_FOUND ? *ret_ids = ids, 0 : -1;
+    DIR *stream = fdopendir(root);
+    if (!stream) return fd_closep(&root), err_set(err, ERR_SYSTEM, errno, "cannot read %s", invocation->globals.root);
+    for (struct dirent *entry; (entry = readdir(stream));)
+        if (entry->d_name[0] != '.' && !check_id(entry->d_name, &ignored))
+            strings_add(&invocation->arena, &ids, arena_strdup(&invocation->arena, entry->d_name));
+    closedir(stream);
+    if (ids.count) qsort(ids.items, ids.count, sizeof *ids.items, by_name);
+    *ret_ids = ids;
+    return 0;
+}
+
+void container_forget(struct invocation *invocation, const struct container *container, struct err *err) {
+    _cleanup_(fd_closep) int root = open_root(invocation, err);
+    if (root >= 0) (void)dir_remove_all_at(root, container->id);
+}

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// create, run and start: what begins a container's life.
+#include "base/fd.h"
+#include "hoy-runtime/bundle.h"
+#include "hoy-runtime/container.h"
+#include "hoy-runtime/launch.h"
+#include "plan/execute.h"
+#include "plan/undo.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct create_options {
+    struct launch_options launch; // first: its rows count from here
+    const char *bundle;
+    bool no_pivot, no_new_keyring, no_subreaper, keep;
+};
+
+#define AT(member) offsetof(struct create_options, member)
+#define CREATE_ROWS \
+    LAUNCH_ROWS, \
+    {"bundle", 'b', "dir", "The bundle (default: the current directory)", store_string, AT(bundle)}, \
+    {"no-new-keyring", 0, NULL, "Keep the caller's session keyring", store_flag, AT(no_new_keyring)}, \
+    {"no-pivot", 0, NULL, "Change the root without pivot_root, for a root in a ramdisk", store_flag, AT(no_pivot)}
+
+static const struct option create_rows[] = {CREATE_ROWS};
+const struct option_table create_options_table = OPTIONS(create_rows, struct create_options);
+
+static const struct option run_rows[] = {
+    CREATE_ROWS,
+    {"detach", 'd', NULL, "Go when the command runs", store_flag, AT(launch.detach)},
+    {"keep", 0, NULL, "Keep the container when its command has ended", store_flag, AT(keep)},
+    {"no-subreaper", 0, NULL, "Do not adopt the container's orphans", store_flag, AT(no_subreaper)},
+};
+const struct option_table run_options_table = OPTIONS(run_rows, struct create_options);
+
+// The state as hooks read it, in two parts around status and pid.
+static void plan_state(struct invocation *invocation, const struct bundle *bundle, struct plan *plan) {
+    _cleanup_(json_writer_finish) struct json_writer before = {0}, after = {0};
+    const struct spec *spec = &bundle->spec;
+    json_begin_object(&before, NULL);
+    json_put_string(&before, "ociVersion", spec->oci_version);
+    json_put_string(&before, "id", invocation->arguments.items[0]);
+    json_begin_object(&after, NULL);
+    json_put_string(&after, "bundle", bundle->path);
+    if (spec->annotations.count) json_begin_object(&after, "annotations");
+    for (size_t i = 0; i < spec->annotations.count; i++)
+        json_put_string(&after, spec->annotations.items[i].key, spec->annotations.items[i].value);
+    if (spec->annotations.count) json_end_object(&after);
+    json_end_object(&after);
+    plan->head.state_before = plan_printf(plan, "%s,", str_get(&before.text));
+    plan->head.state_after = plan_printf(plan, ",%s", str_get(&after.text) + 1);
+}
+
+static int compile(struct invocation *invocation, struct bundle *bundle, bool waits, struct plan *plan,
+                   struct err *err) {
+    const struct create_options *options = invocation->options;
+    const char *id = invocation->arguments.items[0];
+    struct runtime_options runtime = {
+        .id = id,
+        .cgroup = arena_printf(&invocation->arena, "/%s", id),
+        .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
+        .waits = waits,
+        .no_pivot = options->no_pivot,
+    };
+    if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &bundle->spec.process.env, err)) return -1;
+    if (runtime_compile(&bundle->spec, &runtime, NULL, plan, err)) return -1;
+    if (launch_prepare(invocation, &options->launch, &bundle->spec.process, plan, err)) return -1;
+    plan_state(invocation, bundle, plan);
+    plan->head.bundle = plan_string(plan, bundle->path);
+    plan->head.config = plan_bytes(plan, str_get(&bundle->text), bundle->text.len);
+    plan->head.keep = options->keep;
+    return 0;
+}
+
+static int make_start(int dir, const char *folder, struct err *err) {
+    int fd = mkfifoat(dir, "start", 0600) ? -errno : fd_open_at(dir, "start", O_RDWR, 0);
+    return fd < 0 ? err_set(err, ERR_SYSTEM, -fd, "cannot make %s/start", folder) : fd;
+}
+
+static int save(struct plan *plan, const struct container *container, int *ret_fd, struct err *err) {
+    struct plan_block *block;
+    plan->head.folder = plan_string(plan, container->folder);
+    int r = plan_save(plan, container->dir, "plan", ret_fd, &block);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot write %s/plan", container->folder);
+    plan_unmap(block);
+    return 0;
+}
+
+static int make(struct invocation *invocation, bool waits, struct err *err) {
+    const struct create_options *options = invocation->options;
+    _cleanup_(bundle_finish) struct bundle bundle = {0};
+    _cleanup_(plan_finish) struct plan plan;
+    _cleanup_(container_close) struct container container = {.dir = -1};
+    _cleanup_(fd_closep) int plan_fd = -1;
+    plan_init(&plan);
+    if (bundle_read(invocation, str_empty(options->bundle) ? "." : options->bundle, &bundle, err) ||
+        compile(invocation, &bundle, waits, &plan, err) ||
+        container_claim(invocation, invocation->arguments.items[0], &container, err))
+        return -1;
+    _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;
+    int r = (waits && start < 0) || save(&plan, &container, &plan_fd, err) ? -1 : launch(invocation, &options->launch, plan_fd, start, &plan, err);
+    struct err ignored;
+    if (r < 0) container_forget(invocation, &container, &ignored);
+    return r;
+}
+
+int run_create(struct invocation *invocation, struct err *err) {
+    struct create_options *options = invocation->options;
+    options->launch.detach = true;
+    return make(invocation, true, err);
+}
+
+int run_run(struct invocation *invocation, struct err *err) {
+    return make(invocation, false, err);
+}
+
+// start
+
+// The container stands at its START with the only reading end of the fifo, which the command does not get: when
+// it is closed the command runs, or never will.
+static int give_start(struct container *container, struct err *err) {
+    char byte = 0;
+    _cleanup_(fd_closep) int fd = fd_open_at(container->dir, "start", O_WRONLY | O_NONBLOCK, 0);
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "cannot start container %s", container->id);
+    if (write(fd, &byte, 1) < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start container %s", container->id);
+    struct pollfd wait = {.fd = fd, .events = 0};
+    while (poll(&wait, 1, -1) < 0 && errno == EINTR) {}
+    return plan_check_executed(container->plan, err);
+}
+
+static void kill_container(const struct container *container) {
+    _cleanup_(fd_closep) int pidfd = container_pidfd(container);
+    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+    if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0)) return;
+    while (poll(&wait, 1, 10000) < 0 && errno == EINTR) {}
+}
+
+// runtime.md, "Lifecycle": where a hook fails the container goes, as if it had been deleted.
+int run_start(struct invocation *invocation, struct err *err) {
+    _cleanup_(container_close) struct container container = {.dir = -1};
+    if (container_open(invocation, invocation->arguments.items[0], true, &container, err)) return -1;
+    switch (container_status(&container)) {
+    case CONTAINER_CREATED: break;
+    case CONTAINER_STOPPED: return err_set(err, ERR_CONFLICT, 0, "cannot start a container that has stopped");
+    default: return err_set(err, ERR_CONFLICT, 0, "cannot start an already running container");
+    }
+    if (give_start(&container, err)) return -1;
+    (void)unlinkat(container.dir, "start", 0);
+    if (!plan_run_hooks(container.plan, PLAN_STARTED, err)) return 0;
+    struct err ignored;
+    kill_container(&container);
+    (void)container_remove(invocation, &container, &ignored);
+    return -1;
+}

@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: Apache-2.0
+// exec: a further process in a container, confined as its first one is unless told otherwise.
+#include "base/fd.h"
+#include "hoy-runtime/container.h"
+#include "hoy-runtime/launch.h"
+#include "runtime/unsupported.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROCESS_MAX (4u << 20)
+
+struct exec_options {
+    struct launch_options launch; // first: its rows count from here
+    const char *process, *cwd, *user, *apparmor, *label;
+    struct strings env, caps, additional_gids, cgroups;
+    bool tty, no_new_privs, ignore_paused;
+};
+
+#define AT(member) offsetof(struct exec_options, member)
+static const struct option exec_rows[] = {
+    LAUNCH_ROWS,
+    {"additional-gids", 'g', "list", "Further group ids", store_list, AT(additional_gids)},
+    {"apparmor", 0, "profile", "The AppArmor profile of the process", store_string, AT(apparmor)},
+    {"cap", 'c', "list", "Further capabilities", store_list, AT(caps)},
+    {"cgroup", 0, "list", "Run in a cgroup below the container's: [controller,...:]path", store_list, AT(cgroups)},
+    {"cwd", 0, "dir", "The working directory in the container", store_string, AT(cwd)},
+    {"detach", 'd', NULL, "Go when the process runs", store_flag, AT(launch.detach)},
+    {"env", 'e', "list", "Environment variables", store_list, AT(env)},
+    {"ignore-paused", 0, NULL, "Do not mind that the container is paused", store_flag, AT(ignore_paused)},
+    {"no-new-privs", 0, NULL, "No privileges from setuid files", store_flag, AT(no_new_privs)},
+    {"process", 'p', "file", "A file with the process as JSON", store_string, AT(process)},
+    {"process-label", 0, "label", "The SELinux label of the process", store_string, AT(label)},
+    {"tty", 't', NULL, "Give it a terminal", store_flag, AT(tty)},
+    {"user", 'u', "user", "uid[:gid]", store_string, AT(user)},
+};
+const struct option_table exec_options_table = OPTIONS(exec_rows, struct exec_options);
+
+static int read_process(struct invocation *invocation, const char *path, struct spec_process *ret_process,
+                        struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    int r = file_read_at(AT_FDCWD, path, PROCESS_MAX, &text);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot read the process %s", path);
+    if (json_parse(str_get(&text), text.len, &json)) return err_set(err, ERR_INVALID, 0, "%s is no JSON", path);
+    if (spec_process_parse(&invocation->arena, json, ret_process, err)) return err_wrap(err, "%s", path);
+    for (size_t i = 0; i < ret_process->warnings.count; i++) say_warning(invocation, ret_process->warnings.items[i]);
+    return 0;
+}
+
+static int set_user(const char *text, struct spec_process *process, struct err *err) {
+    const char *colon = strchr(text, ':');
+    char uid[24];
+    if ((size_t)snprintf(uid, sizeof uid, "%.*s", (int)strcspn(text, ":"), text) >= sizeof uid ||
+        parse_u32(uid, &process->uid) || (colon && parse_u32(colon + 1, &process->gid)))
+        return err_set(err, ERR_INVALID, 0, "--user: \"%.60s\" is not uid[:gid]", text);
+    if (!colon) process->gid = 0;
+    return 0;
+}
+
+static int set_gids(struct invocation *invocation, const struct strings *words, struct spec_process *process,
+                    struct err *err) {
+    for (size_t i = 0; i < words->count; i++) {
+        uint32_t gid;
+        if (parse_u32(words->items[i], &gid))
+            return err_set(err, ERR_INVALID, 0, "--additional-gids: \"%.60s\" is no group id", words->items[i]);
+        *arena_push(&invocation->arena, &process->additional_gids) = gid;
+    }
+    return 0;
+}
+
+static int add_caps(const struct strings *names, struct spec_process *process, struct err *err) {
+    for (size_t i = 0; i < names->count; i++) {
+        int number = cap_number(names->items[i]);
+        if (number < 0) return err_set(err, ERR_INVALID, 0, "--cap: unknown capability \"%.60s\"", names->items[i]);
+        cap_mask bit = (cap_mask)1 << number;
+        process->caps.bounding |= bit;
+        process->caps.permitted |= bit;
+        process->caps.effective |= bit;
+        if (process->caps.inheritable & bit) process->caps.ambient |= bit;
+    }
+    return 0;
+}
+
+// The container's own process, with what the flags say.
+static int make_process(struct invocation *invocation, struct spec_process *process, struct err *err) {
+    const struct exec_options *options = invocation->options;
+    if (!str_empty(options->process)) return read_process(invocation, options->process, process, err);
+    struct strings args = {0};
+    for (size_t i = 1; i < invocation->arguments.count; i++)
+        strings_add(&invocation->arena, &args, invocation->arguments.items[i]);
+    if (!args.count) return err_set(err, ERR_INVALID, 0, "no command specified: give one, or --process");
+    process->args = args;
+    process->terminal = options->tty;
+    if (!str_empty(options->cwd)) process->cwd = options->cwd;
+    if (options->no_new_privs) process->no_new_privileges = true;
+    if (!str_empty(options->apparmor)) process->apparmor_profile = options->apparmor;
+    if (!str_empty(options->label)) process->selinux_label = options->label;
+    for (size_t i = 0; i < options->env.count; i++)
+        strings_add(&invocation->arena, &process->env, options->env.items[i]);
+    if (!str_empty(options->user) && set_user(options->user, process, err)) return -1;
+    return set_gids(invocation, &options->additional_gids, process, err) || add_caps(&options->caps, process, err) ? -1 : 0;
+}
+
+static int check_status(const struct container *container, bool ignore_paused, struct err *err) {
+    switch (container_status(container)) {
+    case CONTAINER_STOPPED: return err_set(err, ERR_CONFLICT, 0, "cannot exec in a stopped container");
+    case CONTAINER_PAUSED:
+        if (ignore_paused) return 0;
+        return err_set(err, ERR_CONFLICT, 0, "cannot exec in a paused container (use --ignore-paused to override)");
+    case CONTAINER_CREATING: return err_set(err, ERR_CONFLICT, 0, "cannot exec in a container that is being made");
+    default: return 0;
+    }
+}
+
+static int compile(struct invocation *invocation, const struct container *container, struct plan *plan,
+                   struct err *err) {
+    const struct exec_options *options = invocation->options;
+    struct spec spec;
+    struct runtime_options runtime = {
+        .id = container->id,
+        .cgroup = arena_printf(&invocation->arena, "/%s", container->id),
+        .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
+        .exec_cgroups = &options->cgroups,
+    };
+    if (container_spec(container, &invocation->arena, &spec, err)) return -1;
+    struct spec_process process = spec.process;
+    if (make_process(invocation, &process, err) || refuse_unsupported_process(&process, err)) return -1;
+    if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
+    if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err)) return -1;
+    return launch_prepare(invocation, &options->launch, &process, plan, err);
+}
+
+int run_exec(struct invocation *invocation, struct err *err) {
+    const struct exec_options *options = invocation->options;
+    _cleanup_(container_close) struct container container = {.dir = -1};
+    _cleanup_(plan_finish) struct plan plan;
+    plan_init(&plan);
+    if (container_open(invocation, invocation->arguments.items[0], false, &container, err) ||
+        check_status(&container, options->ignore_paused, err) || compile(invocation, &container, &plan, err))
+        return -1;
+    _cleanup_(fd_closep) int plan_fd = plan_memfd(&plan, err);
+    return plan_fd < 0 ? -1 : launch(invocation, &options->launch, plan_fd, -1, &plan, err);
+}

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hoy-runtime/launch.h"
+
+#include "base/fd.h"
+#include "shim/client.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PRESERVE_MAX 200
+
+int launch_count_preserved(struct invocation *invocation, const struct launch_options *options, int *ret_count,
+                           struct strings *env, struct err *err) {
+    uint64_t count = options->preserve_fds.value, listen = 0;
+    const char *word = getenv("LISTEN_FDS");
+    if (!str_empty(word) && (parse_u64(word, &listen) || listen > PRESERVE_MAX))
+        return err_set(err, ERR_INVALID, 0, "LISTEN_FDS is \"%.40s\", which is no number of descriptors", word);
+    if (count > PRESERVE_MAX)
+        return err_set(err, ERR_INVALID, 0, "--preserve-fds: at most %d descriptors", PRESERVE_MAX);
+    count += listen;
+    for (uint64_t i = 0; i < count; i++) {
+        int fd = 3 + (int)i, flags = fcntl(fd, F_GETFD);
+        if (flags < 0)
+            return err_set(err, ERR_INVALID, 0, "file descriptor %d, which is to be preserved, is not open", fd);
+        fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
+    }
+    if (listen) {
+        strings_add(&invocation->arena, env, arena_printf(&invocation->arena, "LISTEN_FDS=%s", word));
+        strings_add(&invocation->arena, env, "LISTEN_PID=1");
+    }
+    *ret_count = (int)count;
+    return 0;
+}
+
+static const char *absolute(struct arena *arena, const char *path) {
+    if (str_empty(path) || *path == '/') return path;
+    _cleanup_(freep) char *cwd = getcwd(NULL, 0);
+    return arena_printf(arena, "%s/%s", cwd ? cwd : "", path);
+}
+
+int launch_prepare(struct invocation *invocation, const struct launch_options *options,
+                   const struct spec_process *process, struct plan *plan, struct err *err) {
+    if (process->terminal && options->detach && str_empty(options->console_socket))
+        return err_set(err, ERR_INVALID, 0,
+                       "cannot allocate tty if the runtime will detach without setting console socket");
+    if (!str_empty(options->console_socket) && !(process->terminal && options->detach))
+        return err_set(err, ERR_INVALID, 0,
+                       "cannot use console socket if the runtime will not detach or allocate tty");
+    plan->head.stdio = process->terminal ? PLAN_STDIO_TERMINAL : PLAN_STDIO_INHERIT;
+    plan->head.leaves = options->detach;
+    plan->head.log_json = invocation->globals.log_json;
+    plan->head.keep_stdin = true;
+    plan->head.pid_file = plan_string(plan, absolute(&invocation->arena, options->pid_file));
+    return 0;
+}
+
+static int connect_to(const char *path, const char *flag, struct err *err) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    if (str_empty(path)) return -1;
+    _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (strlen(path) >= sizeof address.sun_path) {
+        errno = ENAMETOOLONG;
+    } else {
+        strcpy(address.sun_path, path);
+        if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof address)) return take_fd(&fd);
+    }
+    return err_set(err, ERR_SYSTEM, errno, "--%s: cannot connect to %s", flag, path), -2;
+}
+
+// At a terminal of our own: the shim has the container's, and we copy.
+static int follow(const struct plan *plan, struct runtime_shim *shim, struct err *err) {
+    int ends[2];
+    int32_t pid;
+    struct shim_exit exit = {0};
+    const struct client_options options = {.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
+                                           .send_stdin = true,
+                                           .proxy_signals = true,
+                                           .detach_keys = ""};
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+        return err_set(err, ERR_SYSTEM, errno, "cannot make a socket");
+    _cleanup_(fd_closep) int socket = ends[0];
+    shim->client = ends[1];
+    pid_t child = runtime_spawn_shim(shim, err);
+    close(ends[1]);
+    if (child < 0) return -1;
+    int end = client_wait_started(socket, &pid, err) ? -1 : client_run(socket, &options, &exit, err);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
+    if (end == CLIENT_LOST) return err_set(err, ERR_SYSTEM, 0, "the shim of %s is gone", plan_string_at(plan, plan->head.id));
+    return end < 0 ? -1 : exit.status;
+}
+
+int launch(struct invocation *invocation, const struct launch_options *options, int plan_fd, int start,
+           const struct plan *plan, struct err *err) {
+    _cleanup_(fd_closep) int console = connect_to(options->console_socket, "console-socket", err);
+    _cleanup_(fd_closep) int pidfd = console == -2 ? -1 : connect_to(options->pidfd_socket, "pidfd-socket", err);
+    if (console == -2 || pidfd == -2) return -1;
+    struct runtime_shim shim = RUNTIME_SHIM_NONE;
+    shim.plan = plan_fd;
+    shim.start = start;
+    shim.console = console;
+    shim.pidfd = pidfd;
+    shim.errors = invocation->globals.log_fd;
+    shim.preserve = plan->head.preserve;
+    shim.inherit = true;
+    if (plan->head.stdio == PLAN_STDIO_TERMINAL && !options->detach) return follow(plan, &shim, err);
+    return runtime_become_shim(&shim, err);
+}

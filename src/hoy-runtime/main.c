@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// hoy-runtime: OCI containers from bundles, with the command line of runc. Same compiler, plan and shim as hoy.
+#include "args/help.h"
+#include "base/fd.h"
+#include "hoy-runtime/commands.h"
+#include "shim/error_log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct command commands[] = {
+    {"create", "CONTAINER-ID", "Make a container, ready to be started", {&create_options_table}, 1, 1, .run = run_create},
+    {"delete", "CONTAINER-ID [CONTAINER-ID...]", "Remove what a container holds", {&delete_options_table}, 1, -1, .run = run_delete},
+    {"exec", "CONTAINER-ID COMMAND [ARG...]", "Run a further process in a container", {&exec_options_table}, 1, -1, .stops = true, .failure = 255, .run = run_exec},
+    {"features", "", "Print what this runtime can do, as JSON", {NULL}, 0, 0, .run = run_features},
+    {"kill", "CONTAINER-ID [SIGNAL]", "Send a signal (SIGTERM) to a container's first process", {&kill_options_table}, 1, 2, .run = run_kill},
+    {"list", "", "List containers", {&list_options_table}, 0, 0, .run = run_list},
+    {"ps", "CONTAINER-ID [PS-OPTION...]", "List the processes of a container", {&ps_options_table}, 1, -1, .stops = true, .run = run_ps},
+    {"run", "CONTAINER-ID", "Make a container and start it", {&run_options_table}, 1, 1, .run = run_run},
+    {"spec", "", "Write a config.json to begin with", {&spec_options_table}, 0, 0, .run = run_spec},
+    {"start", "CONTAINER-ID", "Run the command of a container that was made", {NULL}, 1, 1, .run = run_start},
+    {"state", "CONTAINER-ID", "Print the state of a container, as JSON", {NULL}, 1, 1, .run = run_state},
+};
+
+#define AT(member) offsetof(struct globals, member)
+static int store_log_format(struct parse *parse, const char *text, void *field, struct err *err) {
+    (void)parse;
+    if (!str_eq(text, "text") && !str_eq(text, "json")) return err_set(err, ERR_INVALID, 0, "it is text or json");
+    *(const char **)field = text;
+    return 0;
+}
+static int store_rootless(struct parse *parse, const char *text, void *field, struct err *err) {
+    (void)parse;
+    bool on;
+    if (!str_eq(text, "auto") && parse_bool(text, &on) < 0)
+        return err_set(err, ERR_INVALID, 0, "it is true, false or auto");
+    *(const char **)field = text;
+    return 0;
+}
+static int store_manager(struct parse *parse, const char *text, void *field, struct err *err) {
+    (void)parse;
+    if (!str_eq(text, "cgroupfs") && !str_eq(text, "systemd") && !str_eq(text, "disabled"))
+        return err_set(err, ERR_INVALID, 0, "it is cgroupfs, systemd or disabled");
+    *(const char **)field = text;
+    return 0;
+}
+
+static const struct option global_rows[] = {
+    {"cgroup-manager", 0, "string", "Who makes cgroups: cgroupfs, systemd or disabled", store_manager, AT(cgroup_manager),
+     "cgroupfs|systemd|disabled"},
+    {"debug", 0, NULL, "Log more", store_flag, AT(debug)},
+    {"log", 0, "file", "Log to this file", store_string, AT(log)},
+    {"log-format", 0, "string", "The form of the log: text or json", store_log_format, AT(log_format), "text|json"},
+    {"root", 0, "dir", "Where the states of containers are kept (default /run/hoy-runtime)", store_string, AT(root)},
+    {"rootless", 0, "bool", "Do without what only root may: true, false or auto", store_rootless, AT(rootless)},
+    {"systemd-cgroup", 0, NULL, "Have systemd make cgroups: the same as --cgroup-manager systemd", store_flag, AT(systemd_cgroup)},
+    {"version", 'v', NULL, "Print the version", store_flag, AT(version)},
+};
+static const struct option_table global_table = OPTIONS(global_rows, struct globals);
+static const option_tables globals_tables = (const struct option_table *const[]){&global_table, NULL};
+
+static void print_help(void) {
+    printf("Usage:  hoy-runtime [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARG...]\n\n"
+           "Runs containers from OCI bundles.\n\nCommands:\n");
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) printf("  %-11s %s\n", commands[i].name, commands[i].summary);
+    options_print("Global Options", globals_tables, stdout);
+    puts("\nRun 'hoy-runtime COMMAND --help' for more information on a command.");
+}
+
+static void print_command_help(const struct command *command) {
+    printf("Usage:  hoy-runtime %s%s%s%s\n\n%s\n", command->name, options_any(command->options) ? " [OPTIONS]" : "",
+           *command->arguments ? " " : "", command->arguments, command->summary);
+    options_print("Options", command->options, stdout);
+}
+
+static void print_version(void) {
+    puts("hoy-runtime version " HOY_VERSION "\nspec: 1.3.0");
+}
+
+static const struct command *find(const char *name) {
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        if (str_eq(commands[i].name, name)) return &commands[i];
+    return NULL;
+}
+
+void say_warning(const struct invocation *invocation, const char *text) {
+    fprintf(stderr, "hoy-runtime: %s\n", text);
+    error_log(invocation->globals.log_fd, invocation->globals.log_json, "warning", text);
+}
+
+static int open_log(struct globals *globals, struct err *err) {
+    globals->log_json = str_eq(globals->log_format, "json");
+    if (str_empty(globals->log)) return 0;
+    globals->log_fd = fd_open_at(AT_FDCWD, globals->log, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0644);
+    if (globals->log_fd >= 0) return 0;
+    int r = globals->log_fd;
+    globals->log_fd = -1;
+    return err_set(err, ERR_SYSTEM, -r, "cannot open the log %s", globals->log);
+}
+
+static void set_root(struct invocation *invocation) {
+    if (!str_empty(invocation->globals.root)) return;
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    invocation->globals.root = geteuid() && !str_empty(runtime)
+                                   ? arena_printf(&invocation->arena, "%s/hoy-runtime", runtime)
+                                   : "/run/hoy-runtime";
+}
+
+static int parse_command(struct invocation *invocation, const char *const *argv, bool *ret_help, struct err *err) {
+    const struct command *command = invocation->command;
+    invocation->options = arena_alloc(&invocation->arena, command->options[0] ? command->options[0]->size : 1);
+    struct options_reader reader = {
+        .tables = command->options, .values = invocation->options, .stops = command->stops};
+    if (options_read(&invocation->arena, &reader, argv, err) < 0) return err_wrap(err, "%s", command->name);
+    *ret_help = reader.help;
+    for (size_t i = reader.taken; argv[i]; i++) strings_add(&invocation->arena, &reader.arguments, argv[i]);
+    invocation->arguments = reader.arguments;
+    int count = (int)reader.arguments.count;
+    if (reader.help || (count >= command->min && (command->max < 0 || count <= command->max))) return 0;
+    return err_set(err, ERR_INVALID, 0, "\"hoy-runtime %s\" requires %s: see hoy-runtime %s --help", command->name,
+                   command->max == 0  ? "no arguments"
+                   : command->min == command->max ? "exactly 1 argument, the container's id"
+                                                  : "the container's id",
+                   command->name);
+}
+
+static int dispatch(struct invocation *invocation, const char *const *argv, struct err *err) {
+    struct options_reader reader = {.tables = globals_tables, .values = &invocation->globals, .stops = true};
+    bool help = false;
+    if (options_read(&invocation->arena, &reader, argv, err) < 0) return -1;
+    if (invocation->globals.version) return print_version(), 0;
+    argv += reader.taken;
+    if (reader.help || !argv[0] || str_eq(argv[0], "help")) return print_help(), reader.help || argv[0] ? 0 : 1;
+    if (open_log(&invocation->globals, err)) return -1;
+    set_root(invocation);
+    invocation->command = find(argv[0]);
+    if (!invocation->command)
+        return err_set(err, ERR_INVALID, 0, "\"%s\" is no command of hoy-runtime: see hoy-runtime --help", argv[0]);
+    if (parse_command(invocation, argv + 1, &help, err) < 0) return -1;
+    if (help) return print_command_help(invocation->command), 0;
+    return invocation->command->run(invocation, err);
+}
+
+int main(int argc, char **argv) {
+    struct invocation invocation = {.arena = ARENA_INIT, .globals.log_fd = -1};
+    struct err err = {0};
+    fd_ensure_standard();
+    int code = argc > 0 ? dispatch(&invocation, (const char *const *)argv + 1, &err) : 1;
+    if (code < 0) {
+        fprintf(stderr, "hoy-runtime: %s\n", err.text);
+        error_log(invocation.globals.log_fd, invocation.globals.log_json, "error", err.text);
+        code = invocation.command && invocation.command->failure ? invocation.command->failure : 1;
+    }
+    if (fflush(stdout) && !code) code = 1;
+    arena_finish(&invocation.arena);
+    return code;
+}
