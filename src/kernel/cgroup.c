@@ -32,6 +32,13 @@ ssize_t cgroup_read(int dir, const char *path, char *buffer, size_t size) {
     return n;
 }
 
+// Whether processes are in the group itself (v1) or also below it (v2).
+static bool is_populated(int group) {
+    char text[512];
+    if (cgroup_read(group, "cgroup.events", text, sizeof text) > 0) return strstr(text, "populated 1");
+    return cgroup_read(group, "cgroup.procs", text, sizeof text) > 0;
+}
+
 // Beginning
 
 static bool parent_of(const char *path, char parent[static PATH_MAX]) {
@@ -71,12 +78,16 @@ static int fill_cpuset(const char *path, bool for_children) {
     return r;
 }
 
+// 1: it was there.
 static int create(const char *path, bool for_children) {
     // More than once: somebody may remove the empty group above between its making and ours.
     for (int attempt = 0; attempt < 4; attempt++) {
         char parent[PATH_MAX];
         if (mkdir(path, 0755) == 0) return fill_cpuset(path, for_children);
-        if (errno == EEXIST) return for_children ? 0 : fill_cpuset(path, false);
+        if (errno == EEXIST) {
+            int r = for_children ? 0 : fill_cpuset(path, false);
+            return r < 0 ? r : 1;
+        }
         if (errno != ENOENT || !parent_of(path, parent)) return -errno;
         int r = create(parent, true);
         if (r < 0) return r;
@@ -85,7 +96,19 @@ static int create(const char *path, bool for_children) {
 }
 
 int cgroup_create(const char *path) {
-    return create(path, false);
+    int r = create(path, false);
+    return r > 0 ? 0 : r;
+}
+
+int cgroup_create_unused(const char *path) {
+    int r = create(path, false);
+    if (r <= 0) return r;
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+    if (group < 0) return group;
+    if (is_populated(group)) return -EBUSY;
+    (void)file_write_at(group, "cgroup.freeze", "0");
+    (void)file_write_at(group, "freezer.state", "THAWED");
+    return 0;
 }
 
 // End
@@ -94,13 +117,6 @@ int cgroup_create(const char *path) {
 static int remaining_ms(uint64_t deadline_ns) {
     uint64_t now = clock_monotonic_ns();
     return now >= deadline_ns ? 0 : (int)((deadline_ns - now) / 1000000 + 1);
-}
-
-// Whether processes are in the group itself (v1) or also below it (v2).
-static bool is_populated(int group) {
-    char text[512];
-    if (cgroup_read(group, "cgroup.events", text, sizeof text) > 0) return strstr(text, "populated 1");
-    return cgroup_read(group, "cgroup.procs", text, sizeof text) > 0;
 }
 
 // v2 announces that the last process has left as an event on the file.

@@ -59,6 +59,8 @@ uint32_t cgroup_controllers_of(const char *words);
 // namespace hides reads as "/". -ENOENT where the hierarchy is not listed, -ENAMETOOLONG.
 int cgroup_own(const struct cgroup_hierarchy *hierarchy, char *ret_path, size_t size);
 
+// Those that are there.
+void cgroup_groups_present(const struct cgroup_groups *groups, struct cgroup_groups *ret_present);
 // The group with this controller, v1's first: on a hybrid host v2 has only what v1 left. NULL.
 const struct cgroup_group *cgroup_groups_with(const struct cgroup_groups *groups, uint32_t controller);
 // The one of v2. NULL.
@@ -74,6 +76,9 @@ const char *cgroup_controller_name(uint32_t bit, bool v2);
 // Makes the group, and the groups above it, where they are missing; one that is there is fine. In v1's cpuset
 // hierarchy a new group gets its parent's CPUs and memory nodes: without any, no process can join.
 int cgroup_create(const char *path);
+// The same for a container's own group: -EBUSY when it is there and has processes in it, or below it (v2).
+// One that was left frozen is thawed.
+int cgroup_create_unused(const char *path);
 
 // Removes a group and those below it. -EBUSY at once while processes are in it; what is dying is waited for.
 // A group that is not there is removed already.

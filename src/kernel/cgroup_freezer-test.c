@@ -84,8 +84,7 @@ static void freeze_and_signal(const struct family *f) {
     assert_int_equal(state_of(f->below), CGROUP_THAWED); // not by itself
     assert_int_equal(cgroup_signal(f->top, SIGTERM, &count), 0);
     assert_int_equal(count, 2);
-    int status;
-    assert_int_equal(waitpid(f->parent, &status, WNOHANG), 0);
+    // A deadly signal may act at once (v2), or when they go on (v1).
     assert_int_equal(cgroup_thaw(f->top), 0);
     assert_int_equal(state_of(f->top), CGROUP_THAWED);
     family_end(f, SIGTERM);

@@ -224,6 +224,14 @@ int cgroup_own(const struct cgroup_hierarchy *hierarchy, char *ret_path, size_t 
 
 // A container's groups
 
+void cgroup_groups_present(const struct cgroup_groups *groups, struct cgroup_groups *ret_present) {
+    struct cgroup_groups present = {.count = 0};
+    for (size_t i = 0; i < groups->count; i++) {
+        if (access(groups->items[i].path, F_OK) == 0) present.items[present.count++] = groups->items[i];
+    }
+    *ret_present = present;
+}
+
 const struct cgroup_group *cgroup_groups_v2(const struct cgroup_groups *groups) {
     for (size_t i = 0; i < groups->count; i++) {
         if (groups->items[i].v2) return &groups->items[i];

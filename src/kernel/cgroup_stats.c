@@ -428,13 +428,15 @@ static void read_v2(const struct reader *r, uint32_t controllers, uint32_t cover
 int cgroup_stats_read(const struct cgroup_groups *groups, struct arena *arena,
                       struct cgroup_stats *ret_stats) {
     struct cgroup_stats stats = {0};
+    struct cgroup_groups present;
     uint32_t covered = 0;
     size_t found = 0;
-    for (size_t i = 0; i < groups->count; i++) {
-        if (!groups->items[i].v2) covered |= groups->items[i].controllers;
+    cgroup_groups_present(groups, &present);
+    for (size_t i = 0; i < present.count; i++) {
+        if (!present.items[i].v2) covered |= present.items[i].controllers;
     }
-    for (size_t i = 0; i < groups->count; i++) {
-        const struct cgroup_group *item = &groups->items[i];
+    for (size_t i = 0; i < present.count; i++) {
+        const struct cgroup_group *item = &present.items[i];
         _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, item->path, O_PATH | O_DIRECTORY, 0);
         const struct reader r = {arena, &stats, group};
         if (group == -ENOENT || group == -ENODEV) continue;

@@ -111,6 +111,11 @@ struct spec_rdma {
     struct spec_u64 handles, objects;
 };
 
+struct spec_net_priority {
+    const char *name; // of a host's interface
+    uint32_t priority;
+};
+
 struct spec_resources {
     struct {
         struct spec_device_rule *items;
@@ -119,6 +124,7 @@ struct spec_resources {
     struct spec_i64 memory_limit, memory_reservation, memory_swap; // bytes, -1: unlimited
     struct spec_u64 memory_swappiness;
     bool disable_oom_killer;
+    bool check_before_update; // refuse a memory limit below what is in use
     struct spec_u64 cpu_shares, cpu_period;
     struct spec_i64 cpu_quota;
     struct spec_u64 cpu_burst;
@@ -144,6 +150,11 @@ struct spec_resources {
         struct spec_rdma *items;
         size_t count;
     } rdma;
+    struct spec_u64 net_class_id;
+    struct {
+        struct spec_net_priority *items;
+        size_t count;
+    } net_priorities;
     struct {
         struct spec_key_value *items;
         size_t count;

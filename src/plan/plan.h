@@ -127,6 +127,7 @@ struct plan_op {
         struct { // file: an absolute path; for SYSCTL the key's path below /proc/sys
             plan_str file, value;
             uint32_t optional; // a missing file is no failure
+            plan_str instead;  // nor is it where this file is there: the kernel has the one or the other
         } write;
         struct {
             plan_str path; // CGROUP_DEVICES: the v2 cgroup

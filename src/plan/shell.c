@@ -151,7 +151,7 @@ static void do_cgroup_create(struct shell *shell, const struct plan_op *op) {
 
 static void do_cgroup_write(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *file = quote(shell, TEXT(op->write.file));
-    if (op->write.optional) fprintf(shell->out, "[ ! -e %s ] || ", file);
+    if (op->write.optional || op->write.instead) fprintf(shell->out, "[ ! -e %s ] || ", file);
     print_write(shell, TEXT(op->write.value), TEXT(op->write.file));
 }
 

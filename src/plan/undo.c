@@ -7,7 +7,10 @@
 #include <errno.h>
 
 // Trying to remove comes first: as a rule the container's processes are gone, and nothing needs to be killed.
+// A group that was refused for its processes is somebody else's. The groups above stay, whoever made them:
+// other containers are about to be made in them, and callers keep limits there.
 static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
+    if (op->state == PLAN_FAILED && op->result == -EBUSY) return 0;
     const char *path = plan_text(block, op->path);
     int r = cgroup_remove(path);
     if (r != -EBUSY && r != -ENOTEMPTY) return r;
