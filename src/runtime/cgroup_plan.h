@@ -41,3 +41,6 @@ int cgroup_plan_devices(const struct cgroup_plan *c);
 // runtime_cgroup_groups with the layout given.
 int cgroup_groups_of(const struct plan_block *block, const struct cgroup_layout *layout, struct arena *arena,
                      struct cgroup_groups *ret_groups);
+// runtime_update with the layout given.
+int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups *groups,
+                 const struct spec_resources *resources, struct err *err);
