@@ -193,6 +193,7 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     block->pid = 0;
     int r = run_parent(&run, err);
     fd_closep(&run.socket);
+    plan_scope_release();
     if (!r) return block->pid;
 
     if (block->pid > 0) {

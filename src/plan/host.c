@@ -67,6 +67,7 @@ int plan_undo_image_mount(struct plan_block *block, struct plan_op *op) {
 }
 
 int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
+    if (plan_scope_is_held()) return cgroup_create(TEXT(op->path)); // systemd has been there
     int r = cgroup_create_unused(TEXT(op->path));
     if (r == -EBUSY)
         err_set(&run->err, ERR_CONFLICT, 0, "the cgroup %s has processes in it already: another container's?",

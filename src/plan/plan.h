@@ -50,6 +50,7 @@ struct plan_blob {
 // Every operation, its side, and what undoes it. PLAN_OPS(X): X(NAME, name, SIDE, member of the union).
 #define PLAN_OPS(X)                                      \
     X(IMAGE_MOUNT, image_mount, PLAN_HOST, image_mount)  \
+    X(SCOPE_START, scope_start, PLAN_HOST, scope)        \
     X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)     \
     X(CGROUP_WRITE, cgroup_write, PLAN_HOST, write)      \
     X(CGROUP_DEVICES, cgroup_devices, PLAN_HOST, bpf)    \
@@ -124,6 +125,10 @@ struct plan_op {
             plan_str target;         // where on the host it is mounted
             plan_str lock;           // a file: shared lock while a container uses it, exclusive to unmount
         } image_mount;
+        struct { // a cgroup that systemd makes and owns, by hoy-systemd; the operations for it come after
+            struct plan_list start, stop; // what to execute, the first word being the program's path
+            plan_str group;               // where it has to come to be, below each hierarchy's root
+        } scope;
         struct { // file: an absolute path; for SYSCTL the key's path below /proc/sys
             plan_str file, value;
             uint32_t optional; // a missing file is no failure

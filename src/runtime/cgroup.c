@@ -156,11 +156,22 @@ static int hand_down(const struct cgroup_plan *c, const char *folder, uint32_t m
     return 1; // nothing that was asked for
 }
 
+// What systemd hands down to a scope that is delegated.
+#define SYSTEMD_HANDS_DOWN (CGROUP_CPU | CGROUP_CPUSET | CGROUP_IO | CGROUP_MEMORY | CGROUP_PIDS)
+
+static bool has_scope(const struct plan *plan) {
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->ops[i].type == PLAN_SCOPE_START) return true;
+    }
+    return false;
+}
+
 // A controller works in a group when every group above it hands it down. The group was made before, so that
 // those above it are there.
 int cgroup_plan_controllers(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
     uint32_t needed = cgroup_controllers_needed(c->spec) & h->controllers;
     uint32_t wanted = c->layout->count == 1 ? HANDED_DOWN & h->controllers : needed;
+    if (has_scope(c->plan)) wanted = needed & ~(uint32_t)SYSTEMD_HANDS_DOWN;
     const char *folder = cgroup_folder(c, h);
     for (const char *end = folder + strlen(h->mount); *end; end += strcspn(end, "/")) {
         const char *above = arena_strndup(c->arena, folder, (size_t)(end - folder));

@@ -44,3 +44,8 @@ int cgroup_groups_of(const struct plan_block *block, const struct cgroup_layout 
 // runtime_update with the layout given.
 int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups *groups,
                  const struct spec_resources *resources, struct err *err);
+
+// cgroup_systemd.c: the words "--property", name and value for hoy-systemd, of the limits and of the
+// annotations.
+void scope_properties(struct arena *arena, const struct spec_resources *r, bool v2, struct strings *words);
+int scope_annotations(struct arena *arena, const struct spec *spec, struct strings *words, struct err *err);
