@@ -234,7 +234,7 @@ static void test_groups(void **state) {
     int fd, r = plan_save(&f->plan, AT_FDCWD, "/tmp/hoy-plan-test", &fd, &block);
     assert_int_equal(r, 0);
     unlink("/tmp/hoy-plan-test");
-    assert_int_equal(cgroup_groups_of(block, &layout, &f->arena, &groups), 0);
+    assert_int_equal(cgroup_places_of(block, &layout, &f->arena, &groups), 0);
     plan_unmap(block);
     close(fd);
     assert_int_equal(groups.count, layout.count);

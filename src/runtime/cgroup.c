@@ -300,7 +300,7 @@ int runtime_cgroup_mounts(const struct spec *spec, const char *path, struct aren
 // A container that is there
 
 // Where no group was made, one with the limits that come later goes to the same place as the others.
-int cgroup_groups_of(const struct plan_block *block, const struct cgroup_layout *layout, struct arena *arena,
+int cgroup_places_of(const struct plan_block *block, const struct cgroup_layout *layout, struct arena *arena,
                      struct cgroup_groups *ret_groups) {
     const char *found[ARRAY_SIZE(layout->items)] = {NULL}, *path = NULL;
     const struct plan_op *ops = (const struct plan_op *)(block + 1);
@@ -323,21 +323,29 @@ int cgroup_groups_of(const struct plan_block *block, const struct cgroup_layout 
     return 0;
 }
 
-int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
-                          struct cgroup_groups *ret_groups, struct err *err) {
+int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
+                          struct cgroup_groups *ret_places, struct err *err) {
     const struct cgroup_layout *layout;
     if (find_layout(&layout, err) < 0) return -1;
-    if (cgroup_groups_of(block, layout, arena, ret_groups) < 0)
+    if (cgroup_places_of(block, layout, arena, ret_places) < 0)
         return err_set(err, ERR_INVALID, 0, "%s has no cgroups of its own", plan_text(block, block->id));
     return 0;
 }
 
-int runtime_cgroup_remove(const struct cgroup_groups *groups, struct err *err) {
-    for (size_t i = groups->count; i-- > 0;) {
-        int r = cgroup_remove(groups->items[i].path);
+int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
+                          struct cgroup_groups *ret_groups, struct err *err) {
+    struct cgroup_groups places;
+    if (runtime_cgroup_places(block, arena, &places, err) < 0) return -1;
+    cgroup_groups_present(&places, ret_groups);
+    return 0;
+}
+
+int runtime_cgroup_remove(const struct cgroup_groups *places, struct err *err) {
+    for (size_t i = places->count; i-- > 0;) {
+        int r = cgroup_remove(places->items[i].path);
         if (r == -EBUSY)
-            return err_set(err, ERR_CONFLICT, 0, "the cgroup %s has processes in it", groups->items[i].path);
-        if (r < 0) return err_set(err, ERR_SYSTEM, -r, "cannot remove the cgroup %s", groups->items[i].path);
+            return err_set(err, ERR_CONFLICT, 0, "the cgroup %s has processes in it", places->items[i].path);
+        if (r < 0) return err_set(err, ERR_SYSTEM, -r, "cannot remove the cgroup %s", places->items[i].path);
     }
     return 0;
 }

@@ -20,12 +20,16 @@ int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct 
 int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
                         struct err *err);
 
-// For whatever is asked of a container that is there: its place in every hierarchy, as its plan has them. Not
-// in each there is a group (cgroup_groups_present); a limit that is set later makes it (runtime/update.h).
+// The groups of a container that is there, as its plan has them: for statistics, the freezer, signals. Those
+// that are gone or were never made are not among them.
 int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_groups, struct err *err);
-// Removes them all, also those that the plan did not make.
-int runtime_cgroup_remove(const struct cgroup_groups *groups, struct err *err);
+// The same with its place in every hierarchy, also where no group is: for new limits, which may need one
+// (runtime/update.h), and for the end.
+int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
+                          struct cgroup_groups *ret_places, struct err *err);
+// Removes the groups in all places, also those that the plan did not make.
+int runtime_cgroup_remove(const struct cgroup_groups *places, struct err *err);
 
 // What /sys/fs/cgroup of a container shows.
 struct runtime_cgroup_mounts {

@@ -38,11 +38,11 @@ struct plan_op *cgroup_plan_write(const struct cgroup_plan *c, const char *folde
 int cgroup_plan_limits(const struct cgroup_plan *c);
 int cgroup_plan_devices(const struct cgroup_plan *c);
 
-// runtime_cgroup_groups with the layout given.
-int cgroup_groups_of(const struct plan_block *block, const struct cgroup_layout *layout, struct arena *arena,
+// runtime_cgroup_places with the layout given.
+int cgroup_places_of(const struct plan_block *block, const struct cgroup_layout *layout, struct arena *arena,
                      struct cgroup_groups *ret_groups);
 // runtime_update with the layout given.
-int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups *groups,
+int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups *places,
                  const struct spec_resources *resources, struct err *err);
 
 // cgroup_systemd.c: the words "--property", name and value for hoy-systemd, of the limits and of the

@@ -324,7 +324,7 @@ static int replace_devices(struct update *u) {
     return 0;
 }
 
-int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups *groups,
+int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups *places,
                  const struct spec_resources *resources, struct err *err) {
     _cleanup_(update_finish) struct update u = {.spec.resources = *resources, .err = err};
     const struct change *refused = NULL;
@@ -335,7 +335,7 @@ int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups 
                                .plan = &u.plan,
                                .arena = &u.arena,
                                .err = err,
-                               .groups = groups};
+                               .groups = places};
     if (compile(&u) < 0 || make_groups(&u) < 0) return -1;
     collect(&u);
     int r = write_all(&u.changes, &refused);
@@ -345,10 +345,10 @@ int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups 
     return fill_groups(&u);
 }
 
-int runtime_update(const struct cgroup_groups *groups, const struct spec_resources *resources,
+int runtime_update(const struct cgroup_groups *places, const struct spec_resources *resources,
                    struct err *err) {
     struct cgroup_layout layout;
     int r = cgroup_layout_read(&layout);
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "finding the host's cgroups");
-    return update_apply(&layout, groups, resources, err);
+    return update_apply(&layout, places, resources, err);
 }
