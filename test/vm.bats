@@ -12,7 +12,12 @@ file_setup() {
   export BATS_TEST_TIMEOUT=$((DEADLINE + 20)) MACHINE_DEADLINE=$DEADLINE
   # Beside the program under test, or where a folder of installed programs has it.
   export HOY_FETCH=${HOY_FETCH:-$BUILD/src/fetch/hoy-fetch}
-  local kernel
+  # Unit tests of what has another side on v2 alone.
+  export PROGRAMS=
+  local kernel test
+  for test in cgroup cgroup_freezer bpf_device runtime_update; do
+    [[ ! -e $BUILD/src/$test-test ]] || PROGRAMS+=" $BUILD/src/$test-test"
+  done
   for kernel in $KERNELS; do
     why_not "$kernel" >/dev/null && continue
     vm/machine "$kernel" vm/checks >"$BATS_FILE_TMPDIR/$kernel" 2>&1 3>&- &

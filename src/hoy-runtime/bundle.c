@@ -17,11 +17,15 @@ void bundle_finish(struct bundle *bundle) {
 static int read_config(struct invocation *invocation, int dir, struct bundle *bundle, struct err *err) {
     _cleanup_(json_freep) struct json *json = NULL;
     int r = file_read_at(dir, "config.json", CONFIG_MAX, &bundle->text);
-    if (r) return err_set(err, r == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -r, "cannot read %s/config.json%s", bundle->path, r == -ENOENT ? ": it is not there" : "");
+    if (r)
+        return err_set(err, r == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -r, "cannot read %s/config.json%s",
+                       bundle->path, r == -ENOENT ? ": it is not there" : "");
     if (json_parse(str_get(&bundle->text), bundle->text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s/config.json is no JSON", bundle->path);
-    if (spec_parse(&invocation->arena, json, &bundle->spec, err)) return err_wrap(err, "%s/config.json", bundle->path);
-    for (size_t i = 0; i < bundle->spec.warnings.count; i++) say_warning(invocation, bundle->spec.warnings.items[i]);
+    if (spec_parse(&invocation->arena, json, &bundle->spec, err))
+        return err_wrap(err, "%s/config.json", bundle->path);
+    for (size_t i = 0; i < bundle->spec.warnings.count; i++)
+        say_warning(invocation, bundle->spec.warnings.items[i]);
     return 0;
 }
 
@@ -29,14 +33,17 @@ static int read_config(struct invocation *invocation, int dir, struct bundle *bu
 static int check_root(struct invocation *invocation, struct bundle *bundle, struct err *err) {
     struct stat st;
     struct spec *spec = &bundle->spec;
-    if (str_empty(spec->root_path)) return err_set(err, ERR_INVALID, 0, "%s/config.json: root.path is missing", bundle->path);
+    if (str_empty(spec->root_path))
+        return err_set(err, ERR_INVALID, 0, "%s/config.json: root.path is missing", bundle->path);
     if (*spec->root_path != '/')
         spec->root_path = arena_printf(&invocation->arena, "%s/%s", bundle->path, spec->root_path);
     if (stat(spec->root_path, &st))
         return err_set(err, ERR_SYSTEM, errno, "root.path: cannot open %s", spec->root_path);
-    if (!S_ISDIR(st.st_mode)) return err_set(err, ERR_INVALID, 0, "root.path: %s is no directory", spec->root_path);
+    if (!S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INVALID, 0, "root.path: %s is no directory", spec->root_path);
     char path[PATH_MAX];
-    if (!realpath(spec->root_path, path)) return err_set(err, ERR_SYSTEM, errno, "root.path: cannot open %s", spec->root_path);
+    if (!realpath(spec->root_path, path))
+        return err_set(err, ERR_SYSTEM, errno, "root.path: cannot open %s", spec->root_path);
     spec->root_path = arena_strdup(&invocation->arena, path);
     return 0;
 }

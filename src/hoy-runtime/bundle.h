@@ -13,6 +13,6 @@ struct bundle {
 
 void bundle_finish(struct bundle *bundle);
 
-// Reads and checks it. What is only passed over is a warning. Everything lives in the invocation's arena, but for
-// the text.
+// Reads and checks it. What is only passed over is a warning. Everything lives in the invocation's arena, but
+// for the text.
 int bundle_read(struct invocation *invocation, const char *path, struct bundle *ret_bundle, struct err *err);

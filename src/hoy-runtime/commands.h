@@ -7,7 +7,7 @@
 struct globals {
     const char *root, *log, *log_format, *rootless, *cgroup_manager;
     bool debug, systemd_cgroup, version;
-    int log_fd;   // -1: none
+    int log_fd; // -1: none
     bool log_json;
 };
 
@@ -16,9 +16,9 @@ struct invocation;
 struct command {
     const char *name, *arguments, *summary;
     const struct option_table *options[2];
-    int min, max; // arguments; max -1: any number
-    bool stops;   // options end at the first argument
-    int failure;  // exit code
+    int min, max;                                               // arguments; max -1: any number
+    bool stops;                                                 // options end at the first argument
+    int failure;                                                // exit code
     int (*run)(struct invocation *invocation, struct err *err); // the exit code, or -1
 };
 
@@ -35,16 +35,21 @@ struct invocation {
 void say_warning(const struct invocation *invocation, const char *text);
 
 extern const struct option_table create_options_table, run_options_table, delete_options_table,
-    exec_options_table, kill_options_table, list_options_table, ps_options_table, spec_options_table;
+    events_options_table, exec_options_table, kill_options_table, list_options_table, ps_options_table,
+    spec_options_table, update_options_table;
 
 int run_create(struct invocation *invocation, struct err *err);
 int run_run(struct invocation *invocation, struct err *err);
 int run_start(struct invocation *invocation, struct err *err);
 int run_delete(struct invocation *invocation, struct err *err);
+int run_events(struct invocation *invocation, struct err *err);
 int run_exec(struct invocation *invocation, struct err *err);
 int run_features(struct invocation *invocation, struct err *err);
 int run_kill(struct invocation *invocation, struct err *err);
 int run_list(struct invocation *invocation, struct err *err);
+int run_pause(struct invocation *invocation, struct err *err);
 int run_ps(struct invocation *invocation, struct err *err);
+int run_resume(struct invocation *invocation, struct err *err);
 int run_spec(struct invocation *invocation, struct err *err);
 int run_state(struct invocation *invocation, struct err *err);
+int run_update(struct invocation *invocation, struct err *err);

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "kernel/cgroup.h"
+#include "hoy-runtime/cgroups.h"
 #include "kernel/process.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
@@ -28,15 +28,16 @@ static int check_id(const char *id, struct err *err) {
     size_t n = strlen(id);
     if (!n || n > 1024 || str_eq(id, ".") || str_eq(id, "..") ||
         id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")])
-        return err_set(err, ERR_INVALID, 0, "invalid container ID format: \"%.100s\": letters, digits, _ + - . only",
-                       id);
+        return err_set(err, ERR_INVALID, 0,
+                       "invalid container ID format: \"%.100s\": letters, digits, _ + - . only", id);
     return 0;
 }
 
 static int open_root(struct invocation *invocation, struct err *err) {
     const char *root = invocation->globals.root;
     int fd = fd_open_at(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
-    return fd < 0 ? err_set(err, fd == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -fd, "cannot open %s", root) : fd;
+    return fd < 0 ? err_set(err, fd == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -fd, "cannot open %s", root)
+                  : fd;
 }
 
 static const char *absolute(struct arena *arena, const char *path) {
@@ -48,7 +49,8 @@ static const char *absolute(struct arena *arena, const char *path) {
 static void fill(struct invocation *invocation, const char *id, int dir, struct container *ret_container) {
     *ret_container = (struct container){
         .id = id,
-        .folder = arena_printf(&invocation->arena, "%s/%s", absolute(&invocation->arena, invocation->globals.root), id),
+        .folder = arena_printf(&invocation->arena, "%s/%s",
+                               absolute(&invocation->arena, invocation->globals.root), id),
         .dir = dir,
     };
 }
@@ -81,11 +83,13 @@ int container_open(struct invocation *invocation, const char *id, bool lock, str
     struct stat st;
     if (check_id(id, err)) return -1;
     _cleanup_(fd_closep) int root = open_root(invocation, &ignored);
-    _cleanup_(fd_closep) int dir = root < 0 ? -ENOENT : fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int dir =
+        root < 0 ? -ENOENT : fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (dir == -ENOENT || dir == -ENOTDIR) return not_there(id, err);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s/%s", invocation->globals.root, id);
     while (lock && flock(dir, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot lock %s/%s", invocation->globals.root, id);
+        if (errno != EINTR)
+            return err_set(err, ERR_SYSTEM, errno, "cannot lock %s/%s", invocation->globals.root, id);
     if (fstat(dir, &st) || !st.st_nlink) return not_there(id, err); // removed while we waited
     fill(invocation, id, take_fd(&dir), ret_container);
     int r = plan_map_at(ret_container->dir, "plan", &ret_container->plan);
@@ -98,8 +102,8 @@ int container_open(struct invocation *invocation, const char *id, bool lock, str
 
 static bool is_alive(const struct plan_block *plan) {
     struct process_stat stat;
-    return plan && plan->pid > 0 && !process_stat(plan->pid, &stat) && stat.state != 'Z' && stat.state != 'X' &&
-           (!plan->start_time || stat.start_time == plan->start_time);
+    return plan && plan->pid > 0 && !process_stat(plan->pid, &stat) && stat.state != 'Z' &&
+           stat.state != 'X' && (!plan->start_time || stat.start_time == plan->start_time);
 }
 
 static bool has_passed(struct plan_block *plan, enum plan_op_type type) {
@@ -118,6 +122,7 @@ static bool waits(struct plan_block *plan) {
 enum container_status container_status(const struct container *container) {
     struct plan_block *plan = container->plan;
     if (!is_alive(plan)) return CONTAINER_STOPPED;
+    if (container_is_paused(container)) return CONTAINER_PAUSED;
     if (waits(plan)) return CONTAINER_CREATED;
     return has_passed(plan, PLAN_EXEC) ? CONTAINER_RUNNING : CONTAINER_CREATING;
 }
@@ -137,7 +142,8 @@ int container_pidfd(const struct container *container) {
     return is_alive(container->plan) ? take_fd(&fd) : -ESRCH;
 }
 
-int container_spec(const struct container *container, struct arena *arena, struct spec *ret_spec, struct err *err) {
+int container_spec(const struct container *container, struct arena *arena, struct spec *ret_spec,
+                   struct err *err) {
     _cleanup_(json_freep) struct json *json = NULL;
     const struct plan_block *plan = container->plan;
     if (!plan || json_parse(plan_data(plan, plan->config), plan->config.size, &json))
@@ -178,7 +184,8 @@ int container_remove(struct invocation *invocation, struct container *container,
     struct err hook = {0};
     int r = container->plan ? plan_undo(container->plan) : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot clean up after container %s", container->id);
-    if (container->plan && plan_run_hooks(container->plan, PLAN_STOPPED, &hook)) say_warning(invocation, hook.text);
+    if (container->plan && plan_run_hooks(container->plan, PLAN_STOPPED, &hook))
+        say_warning(invocation, hook.text);
     _cleanup_(fd_closep) int root = open_root(invocation, err);
     if (root < 0) return -1;
     r = dir_remove_all_at(root, container->id);
@@ -195,7 +202,8 @@ int container_list(struct invocation *invocation, struct strings *ret_ids, struc
     int root = open_root(invocation, err);
     if (root < 0) return err->kind == ERR_NOT_FOUND ? *ret_ids = ids, 0 : -1;
     DIR *stream = fdopendir(root);
-    if (!stream) return fd_closep(&root), err_set(err, ERR_SYSTEM, errno, "cannot read %s", invocation->globals.root);
+    if (!stream)
+        return fd_closep(&root), err_set(err, ERR_SYSTEM, errno, "cannot read %s", invocation->globals.root);
     for (struct dirent *entry; (entry = readdir(stream));)
         if (entry->d_name[0] != '.' && !check_id(entry->d_name, &ignored))
             strings_add(&invocation->arena, &ids, arena_strdup(&invocation->arena, entry->d_name));

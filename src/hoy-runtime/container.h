@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A container as hoy-runtime keeps it: a directory <root>/<id> with its plan, which says all else, and while it has
-// not been started the fifo that it waits at.
+// A container as hoy-runtime keeps it: a directory <root>/<id> with its plan, which says all else, and while
+// it has not been started the fifo that it waits at.
 #pragma once
 
 #include "hoy-runtime/commands.h"
@@ -8,7 +8,13 @@
 #include "plan/plan.h"
 
 // runtime.md, "State". Paused is runc's.
-enum container_status { CONTAINER_CREATING, CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_PAUSED, CONTAINER_STOPPED };
+enum container_status {
+    CONTAINER_CREATING,
+    CONTAINER_CREATED,
+    CONTAINER_RUNNING,
+    CONTAINER_PAUSED,
+    CONTAINER_STOPPED
+};
 
 struct container {
     const char *id, *folder; // absolute
@@ -29,7 +35,8 @@ enum container_status container_status(const struct container *container);
 const char *container_status_word(enum container_status status);
 
 // Its config.json, as it was when it was made.
-int container_spec(const struct container *container, struct arena *arena, struct spec *ret_spec, struct err *err);
+int container_spec(const struct container *container, struct arena *arena, struct spec *ret_spec,
+                   struct err *err);
 
 // A descriptor for the first process, or -ESRCH when that is gone, whoever has its number now.
 int container_pidfd(const struct container *container);
@@ -37,7 +44,8 @@ int container_pidfd(const struct container *container);
 // The state as JSON; with extra members that only runc has (rootfs, created, owner).
 int container_write_state(const struct container *container, struct json_writer *writer, struct err *err);
 
-// Takes back what the plan did, runs the poststop hooks and removes the directory. Hooks that fail are warnings.
+// Takes back what the plan did, runs the poststop hooks and removes the directory. Hooks that fail are
+// warnings.
 int container_remove(struct invocation *invocation, struct container *container, struct err *err);
 
 // Removes the directory alone, after a start that did nothing.

@@ -22,11 +22,13 @@ struct create_options {
 };
 
 #define AT(member) offsetof(struct create_options, member)
-#define CREATE_ROWS \
-    LAUNCH_ROWS, \
-    {"bundle", 'b', "dir", "The bundle (default: the current directory)", store_string, AT(bundle)}, \
-    {"no-new-keyring", 0, NULL, "Keep the caller's session keyring", store_flag, AT(no_new_keyring)}, \
-    {"no-pivot", 0, NULL, "Change the root without pivot_root, for a root in a ramdisk", store_flag, AT(no_pivot)}
+#define CREATE_ROWS                                                                                         \
+    LAUNCH_ROWS,                                                                                            \
+        {"bundle", 'b', "dir", "The bundle (default: the current directory)", store_string, AT(bundle)},    \
+        {"no-new-keyring", 0, NULL, "Keep the caller's session keyring", store_flag, AT(no_new_keyring)}, { \
+        "no-pivot", 0, NULL, "Change the root without pivot_root, for a root in a ramdisk", store_flag,     \
+            AT(no_pivot)                                                                                    \
+    }
 
 static const struct option create_rows[] = {CREATE_ROWS};
 const struct option_table create_options_table = OPTIONS(create_rows, struct create_options);
@@ -68,7 +70,9 @@ static int compile(struct invocation *invocation, struct bundle *bundle, bool wa
         .waits = waits,
         .no_pivot = options->no_pivot,
     };
-    if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &bundle->spec.process.env, err)) return -1;
+    if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &bundle->spec.process.env,
+                               err))
+        return -1;
     if (runtime_compile(&bundle->spec, &runtime, NULL, plan, err)) return -1;
     if (launch_prepare(invocation, &options->launch, &bundle->spec.process, plan, err)) return -1;
     plan_state(invocation, bundle, plan);
@@ -104,7 +108,9 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
         container_claim(invocation, invocation->arguments.items[0], &container, err))
         return -1;
     _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;
-    int r = (waits && start < 0) || save(&plan, &container, &plan_fd, err) ? -1 : launch(invocation, &options->launch, plan_fd, start, &plan, err);
+    int r = (waits && start < 0) || save(&plan, &container, &plan_fd, err)
+                ? -1
+                : launch(invocation, &options->launch, plan_fd, start, &plan, err);
     struct err ignored;
     if (r < 0) container_forget(invocation, &container, &ignored);
     return r;
@@ -122,13 +128,14 @@ int run_run(struct invocation *invocation, struct err *err) {
 
 // start
 
-// The container stands at its START with the only reading end of the fifo, which the command does not get: when
-// it is closed the command runs, or never will.
+// The container stands at its START with the only reading end of the fifo, which the command does not get:
+// when it is closed the command runs, or never will.
 static int give_start(struct container *container, struct err *err) {
     char byte = 0;
     _cleanup_(fd_closep) int fd = fd_open_at(container->dir, "start", O_WRONLY | O_NONBLOCK, 0);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "cannot start container %s", container->id);
-    if (write(fd, &byte, 1) < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start container %s", container->id);
+    if (write(fd, &byte, 1) < 0)
+        return err_set(err, ERR_SYSTEM, errno, "cannot start container %s", container->id);
     struct pollfd wait = {.fd = fd, .events = 0};
     while (poll(&wait, 1, -1) < 0 && errno == EINTR) {}
     return plan_check_executed(container->plan, err);

@@ -24,7 +24,8 @@ static const struct option exec_rows[] = {
     {"additional-gids", 'g', "list", "Further group ids", store_list, AT(additional_gids)},
     {"apparmor", 0, "profile", "The AppArmor profile of the process", store_string, AT(apparmor)},
     {"cap", 'c', "list", "Further capabilities", store_list, AT(caps)},
-    {"cgroup", 0, "list", "Run in a cgroup below the container's: [controller,...:]path", store_list, AT(cgroups)},
+    {"cgroup", 0, "list", "Run in a cgroup below the container's: [controller,...:]path", store_list,
+     AT(cgroups)},
     {"cwd", 0, "dir", "The working directory in the container", store_string, AT(cwd)},
     {"detach", 'd', NULL, "Go when the process runs", store_flag, AT(launch.detach)},
     {"env", 'e', "list", "Environment variables", store_list, AT(env)},
@@ -43,9 +44,11 @@ static int read_process(struct invocation *invocation, const char *path, struct 
     _cleanup_(json_freep) struct json *json = NULL;
     int r = file_read_at(AT_FDCWD, path, PROCESS_MAX, &text);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot read the process %s", path);
-    if (json_parse(str_get(&text), text.len, &json)) return err_set(err, ERR_INVALID, 0, "%s is no JSON", path);
+    if (json_parse(str_get(&text), text.len, &json))
+        return err_set(err, ERR_INVALID, 0, "%s is no JSON", path);
     if (spec_process_parse(&invocation->arena, json, ret_process, err)) return err_wrap(err, "%s", path);
-    for (size_t i = 0; i < ret_process->warnings.count; i++) say_warning(invocation, ret_process->warnings.items[i]);
+    for (size_t i = 0; i < ret_process->warnings.count; i++)
+        say_warning(invocation, ret_process->warnings.items[i]);
     return 0;
 }
 
@@ -64,7 +67,8 @@ static int set_gids(struct invocation *invocation, const struct strings *words, 
     for (size_t i = 0; i < words->count; i++) {
         uint32_t gid;
         if (parse_u32(words->items[i], &gid))
-            return err_set(err, ERR_INVALID, 0, "--additional-gids: \"%.60s\" is no group id", words->items[i]);
+            return err_set(err, ERR_INVALID, 0, "--additional-gids: \"%.60s\" is no group id",
+                           words->items[i]);
         *arena_push(&invocation->arena, &process->additional_gids) = gid;
     }
     return 0;
@@ -73,7 +77,8 @@ static int set_gids(struct invocation *invocation, const struct strings *words, 
 static int add_caps(const struct strings *names, struct spec_process *process, struct err *err) {
     for (size_t i = 0; i < names->count; i++) {
         int number = cap_number(names->items[i]);
-        if (number < 0) return err_set(err, ERR_INVALID, 0, "--cap: unknown capability \"%.60s\"", names->items[i]);
+        if (number < 0)
+            return err_set(err, ERR_INVALID, 0, "--cap: unknown capability \"%.60s\"", names->items[i]);
         cap_mask bit = (cap_mask)1 << number;
         process->caps.bounding |= bit;
         process->caps.permitted |= bit;
@@ -100,7 +105,10 @@ static int make_process(struct invocation *invocation, struct spec_process *proc
     for (size_t i = 0; i < options->env.count; i++)
         strings_add(&invocation->arena, &process->env, options->env.items[i]);
     if (!str_empty(options->user) && set_user(options->user, process, err)) return -1;
-    return set_gids(invocation, &options->additional_gids, process, err) || add_caps(&options->caps, process, err) ? -1 : 0;
+    return set_gids(invocation, &options->additional_gids, process, err) ||
+                   add_caps(&options->caps, process, err)
+               ? -1
+               : 0;
 }
 
 static int check_status(const struct container *container, bool ignore_paused, struct err *err) {
@@ -108,8 +116,10 @@ static int check_status(const struct container *container, bool ignore_paused, s
     case CONTAINER_STOPPED: return err_set(err, ERR_CONFLICT, 0, "cannot exec in a stopped container");
     case CONTAINER_PAUSED:
         if (ignore_paused) return 0;
-        return err_set(err, ERR_CONFLICT, 0, "cannot exec in a paused container (use --ignore-paused to override)");
-    case CONTAINER_CREATING: return err_set(err, ERR_CONFLICT, 0, "cannot exec in a container that is being made");
+        return err_set(err, ERR_CONFLICT, 0,
+                       "cannot exec in a paused container (use --ignore-paused to override)");
+    case CONTAINER_CREATING:
+        return err_set(err, ERR_CONFLICT, 0, "cannot exec in a container that is being made");
     default: return 0;
     }
 }
@@ -122,13 +132,12 @@ static int compile(struct invocation *invocation, const struct container *contai
         .id = container->id,
         .cgroup = arena_printf(&invocation->arena, "/%s", container->id),
         .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
-        .exec_cgroups = &options->cgroups,
     };
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err) || refuse_unsupported_process(&process, err)) return -1;
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
-    if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err)) return -1;
+    if (runtime_compile_exec(&spec, &process, container->plan->pid, &runtime, plan, err)) return -1;
     return launch_prepare(invocation, &options->launch, &process, plan, err);
 }
 

@@ -18,7 +18,9 @@ int run_features(struct invocation *invocation, struct err *err) {
     json_begin_object(&w, NULL);
     json_put_string(&w, "ociVersionMin", "1.0.0");
     json_put_string(&w, "ociVersionMax", "1.3.0");
-    put_words(&w, "hooks", (const char *const[]){"prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop", NULL});
+    put_words(&w, "hooks",
+              (const char *const[]){"prestart", "createRuntime", "createContainer", "startContainer",
+                                    "poststart", "poststop", NULL});
     put_words(&w, "mountOptions", mount_option_words);
     json_end_object(&w);
     puts(str_get(&w.text));

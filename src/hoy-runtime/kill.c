@@ -2,8 +2,7 @@
 // kill and delete: how containers end.
 #include "base/fd.h"
 #include "base/signal_name.h"
-#include "hoy-runtime/container.h"
-#include "kernel/cgroup.h"
+#include "hoy-runtime/cgroups.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,7 +35,8 @@ int run_kill(struct invocation *invocation, struct err *err) {
     if (number < 0) return err_set(err, ERR_INVALID, 0, "unknown signal \"%s\"", word);
     _cleanup_(container_close) struct container container = {.dir = -1};
     if (container_open(invocation, id, false, &container, err)) return -1;
-    if (options->all || container_shares_pids(&container)) return container_signal_all(&container, number, err);
+    if (options->all || container_shares_pids(&container))
+        return container_signal_all(&container, number, err);
     _cleanup_(fd_closep) int pidfd = container_pidfd(&container);
     int r = pidfd < 0 ? pidfd : send_signal(pidfd, number);
     if (r == -ESRCH) return err_set(err, ERR_CONFLICT, 0, "container not running");
@@ -61,7 +61,9 @@ static int kill_and_wait(struct container *container, struct err *err) {
     if (r && r != -ESRCH) return err_set(err, ERR_SYSTEM, -r, "cannot kill container %s", container->id);
     struct pollfd wait = {.fd = pidfd, .events = POLLIN};
     while ((r = poll(&wait, 1, END_MS)) < 0 && errno == EINTR) {}
-    return r > 0 ? 0 : err_set(err, ERR_SYSTEM, ETIMEDOUT, "container %s was killed, and does not end", container->id);
+    return r > 0 ? 0
+                 : err_set(err, ERR_SYSTEM, ETIMEDOUT, "container %s was killed, and does not end",
+                           container->id);
 }
 
 static int delete_one(struct invocation *invocation, const char *id, bool force, struct err *err) {

@@ -16,19 +16,21 @@
 
 #define PRESERVE_MAX 200
 
-int launch_count_preserved(struct invocation *invocation, const struct launch_options *options, int *ret_count,
-                           struct strings *env, struct err *err) {
+int launch_count_preserved(struct invocation *invocation, const struct launch_options *options,
+                           int *ret_count, struct strings *env, struct err *err) {
     uint64_t count = options->preserve_fds.value, listen = 0;
     const char *word = getenv("LISTEN_FDS");
     if (!str_empty(word) && (parse_u64(word, &listen) || listen > PRESERVE_MAX))
-        return err_set(err, ERR_INVALID, 0, "LISTEN_FDS is \"%.40s\", which is no number of descriptors", word);
+        return err_set(err, ERR_INVALID, 0, "LISTEN_FDS is \"%.40s\", which is no number of descriptors",
+                       word);
     if (count > PRESERVE_MAX)
         return err_set(err, ERR_INVALID, 0, "--preserve-fds: at most %d descriptors", PRESERVE_MAX);
     count += listen;
     for (uint64_t i = 0; i < count; i++) {
         int fd = 3 + (int)i, flags = fcntl(fd, F_GETFD);
         if (flags < 0)
-            return err_set(err, ERR_INVALID, 0, "file descriptor %d, which is to be preserved, is not open", fd);
+            return err_set(err, ERR_INVALID, 0, "file descriptor %d, which is to be preserved, is not open",
+                           fd);
         fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
     }
     if (listen) {
@@ -92,14 +94,16 @@ static int follow(const struct plan *plan, struct runtime_shim *shim, struct err
     if (child < 0) return -1;
     int end = client_wait_started(socket, &pid, err) ? -1 : client_run(socket, &options, &exit, err);
     while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-    if (end == CLIENT_LOST) return err_set(err, ERR_SYSTEM, 0, "the shim of %s is gone", plan_string_at(plan, plan->head.id));
+    if (end == CLIENT_LOST)
+        return err_set(err, ERR_SYSTEM, 0, "the shim of %s is gone", plan_string_at(plan, plan->head.id));
     return end < 0 ? -1 : exit.status;
 }
 
 int launch(struct invocation *invocation, const struct launch_options *options, int plan_fd, int start,
            const struct plan *plan, struct err *err) {
     _cleanup_(fd_closep) int console = connect_to(options->console_socket, "console-socket", err);
-    _cleanup_(fd_closep) int pidfd = console == -2 ? -1 : connect_to(options->pidfd_socket, "pidfd-socket", err);
+    _cleanup_(fd_closep) int pidfd =
+        console == -2 ? -1 : connect_to(options->pidfd_socket, "pidfd-socket", err);
     if (console == -2 || pidfd == -2) return -1;
     struct runtime_shim shim = RUNTIME_SHIM_NONE;
     shim.plan = plan_fd;

@@ -14,22 +14,31 @@ struct launch_options {
 };
 
 // The rows for that structure, the first member of a command's own.
-#define LAUNCH_ROWS \
-    {"console-socket", 0, "path", "A unix socket that gets the terminal's master", store_string, offsetof(struct launch_options, console_socket)}, \
-    {"pid-file", 0, "path", "A file that gets the process id", store_string, offsetof(struct launch_options, pid_file)}, \
-    {"pidfd-socket", 0, "path", "A unix socket that gets a pidfd of the process", store_string, offsetof(struct launch_options, pidfd_socket)}, \
-    {"preserve-fds", 0, "number", "So many descriptors from 3 on go to the command", store_u64, offsetof(struct launch_options, preserve_fds)}
+#define LAUNCH_ROWS                                                                                \
+    {"console-socket", 0,                                                                          \
+     "path",           "A unix socket that gets the terminal's master",                            \
+     store_string,     offsetof(struct launch_options, console_socket)},                           \
+        {"pid-file",   0,                                                                          \
+         "path",       "A file that gets the process id",                                          \
+         store_string, offsetof(struct launch_options, pid_file)},                                 \
+        {"pidfd-socket", 0,                                                                        \
+         "path",         "A unix socket that gets a pidfd of the process",                         \
+         store_string,   offsetof(struct launch_options, pidfd_socket)},                           \
+    {                                                                                              \
+        "preserve-fds", 0, "number", "So many descriptors from 3 on go to the command", store_u64, \
+            offsetof(struct launch_options, preserve_fds)                                          \
+    }
 
-// Before anything else is opened: how many descriptors from 3 on are the command's, those of socket activation
-// among them (its two variables are added to env).
-int launch_count_preserved(struct invocation *invocation, const struct launch_options *options, int *ret_count,
-                           struct strings *env, struct err *err);
+// Before anything else is opened: how many descriptors from 3 on are the command's, those of socket
+// activation among them (its two variables are added to env).
+int launch_count_preserved(struct invocation *invocation, const struct launch_options *options,
+                           int *ret_count, struct strings *env, struct err *err);
 
 // The rules about terminals that detach, and the head of the plan.
 int launch_prepare(struct invocation *invocation, const struct launch_options *options,
                    const struct spec_process *process, struct plan *plan, struct err *err);
 
-// Has a shim do the plan: in this process's place, unless the terminal here is to be the container's. start: the
-// fifo of START, or -1. Returns the exit code of the process, or -1.
+// Has a shim do the plan: in this process's place, unless the terminal here is to be the container's. start:
+// the fifo of START, or -1. Returns the exit code of the process, or -1.
 int launch(struct invocation *invocation, const struct launch_options *options, int plan_fd, int start,
            const struct plan *plan, struct err *err);

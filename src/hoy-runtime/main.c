@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hoy-runtime: OCI containers from bundles, with the command line of runc. Same compiler, plan and shim as hoy.
+// hoy-runtime: OCI containers from bundles, with the command line of runc. Same compiler, plan and shim as
+// hoy.
 #include "args/help.h"
 #include "base/fd.h"
 #include "hoy-runtime/commands.h"
@@ -12,23 +13,79 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
-    {"create", "CONTAINER-ID", "Make a container, ready to be started", {&create_options_table}, 1, 1, .run = run_create},
-    {"delete", "CONTAINER-ID [CONTAINER-ID...]", "Remove what a container holds", {&delete_options_table}, 1, -1, .run = run_delete},
-    {"exec", "CONTAINER-ID COMMAND [ARG...]", "Run a further process in a container", {&exec_options_table}, 1, -1, .stops = true, .failure = 255, .run = run_exec},
+    {"create",
+     "CONTAINER-ID",
+     "Make a container, ready to be started",
+     {&create_options_table},
+     1,
+     1,
+     .run = run_create},
+    {"delete",
+     "CONTAINER-ID [CONTAINER-ID...]",
+     "Remove what a container holds",
+     {&delete_options_table},
+     1,
+     -1,
+     .run = run_delete},
+    {"events",
+     "CONTAINER-ID",
+     "Print what a container uses, as JSON",
+     {&events_options_table},
+     1,
+     1,
+     .run = run_events},
+    {"exec",
+     "CONTAINER-ID COMMAND [ARG...]",
+     "Run a further process in a container",
+     {&exec_options_table},
+     1,
+     -1,
+     .stops = true,
+     .failure = 255,
+     .run = run_exec},
     {"features", "", "Print what this runtime can do, as JSON", {NULL}, 0, 0, .run = run_features},
-    {"kill", "CONTAINER-ID [SIGNAL]", "Send a signal (SIGTERM) to a container's first process", {&kill_options_table}, 1, 2, .run = run_kill},
+    {"kill",
+     "CONTAINER-ID [SIGNAL]",
+     "Send a signal (SIGTERM) to a container's first process",
+     {&kill_options_table},
+     1,
+     2,
+     .run = run_kill},
     {"list", "", "List containers", {&list_options_table}, 0, 0, .run = run_list},
-    {"ps", "CONTAINER-ID [PS-OPTION...]", "List the processes of a container", {&ps_options_table}, 1, -1, .stops = true, .run = run_ps},
+    {"pause",
+     "CONTAINER-ID",
+     "Have all processes of a container stand still",
+     {NULL},
+     1,
+     1,
+     .run = run_pause},
+    {"ps",
+     "CONTAINER-ID [PS-OPTION...]",
+     "List the processes of a container",
+     {&ps_options_table},
+     1,
+     -1,
+     .stops = true,
+     .run = run_ps},
+    {"resume", "CONTAINER-ID", "Have them go on", {NULL}, 1, 1, .run = run_resume},
     {"run", "CONTAINER-ID", "Make a container and start it", {&run_options_table}, 1, 1, .run = run_run},
     {"spec", "", "Write a config.json to begin with", {&spec_options_table}, 0, 0, .run = run_spec},
     {"start", "CONTAINER-ID", "Run the command of a container that was made", {NULL}, 1, 1, .run = run_start},
     {"state", "CONTAINER-ID", "Print the state of a container, as JSON", {NULL}, 1, 1, .run = run_state},
+    {"update",
+     "CONTAINER-ID",
+     "Change the limits of a container",
+     {&update_options_table},
+     1,
+     1,
+     .run = run_update},
 };
 
 #define AT(member) offsetof(struct globals, member)
 static int store_log_format(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    if (!str_eq(text, "text") && !str_eq(text, "json")) return err_set(err, ERR_INVALID, 0, "it is text or json");
+    if (!str_eq(text, "text") && !str_eq(text, "json"))
+        return err_set(err, ERR_INVALID, 0, "it is text or json");
     *(const char **)field = text;
     return 0;
 }
@@ -49,14 +106,18 @@ static int store_manager(struct parse *parse, const char *text, void *field, str
 }
 
 static const struct option global_rows[] = {
-    {"cgroup-manager", 0, "string", "Who makes cgroups: cgroupfs, systemd or disabled", store_manager, AT(cgroup_manager),
-     "cgroupfs|systemd|disabled"},
+    {"cgroup-manager", 0, "string", "Who makes cgroups: cgroupfs, systemd or disabled", store_manager,
+     AT(cgroup_manager), "cgroupfs|systemd|disabled"},
     {"debug", 0, NULL, "Log more", store_flag, AT(debug)},
     {"log", 0, "file", "Log to this file", store_string, AT(log)},
-    {"log-format", 0, "string", "The form of the log: text or json", store_log_format, AT(log_format), "text|json"},
-    {"root", 0, "dir", "Where the states of containers are kept (default /run/hoy-runtime)", store_string, AT(root)},
-    {"rootless", 0, "bool", "Do without what only root may: true, false or auto", store_rootless, AT(rootless)},
-    {"systemd-cgroup", 0, NULL, "Have systemd make cgroups: the same as --cgroup-manager systemd", store_flag, AT(systemd_cgroup)},
+    {"log-format", 0, "string", "The form of the log: text or json", store_log_format, AT(log_format),
+     "text|json"},
+    {"root", 0, "dir", "Where the states of containers are kept (default /run/hoy-runtime)", store_string,
+     AT(root)},
+    {"rootless", 0, "bool", "Do without what only root may: true, false or auto", store_rootless,
+     AT(rootless)},
+    {"systemd-cgroup", 0, NULL, "Have systemd make cgroups: the same as --cgroup-manager systemd", store_flag,
+     AT(systemd_cgroup)},
     {"version", 'v', NULL, "Print the version", store_flag, AT(version)},
 };
 static const struct option_table global_table = OPTIONS(global_rows, struct globals);
@@ -65,14 +126,16 @@ static const option_tables globals_tables = (const struct option_table *const[])
 static void print_help(void) {
     printf("Usage:  hoy-runtime [GLOBAL OPTIONS] COMMAND [OPTIONS] [ARG...]\n\n"
            "Runs containers from OCI bundles.\n\nCommands:\n");
-    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) printf("  %-11s %s\n", commands[i].name, commands[i].summary);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        printf("  %-11s %s\n", commands[i].name, commands[i].summary);
     options_print("Global Options", globals_tables, stdout);
     puts("\nRun 'hoy-runtime COMMAND --help' for more information on a command.");
 }
 
 static void print_command_help(const struct command *command) {
-    printf("Usage:  hoy-runtime %s%s%s%s\n\n%s\n", command->name, options_any(command->options) ? " [OPTIONS]" : "",
-           *command->arguments ? " " : "", command->arguments, command->summary);
+    printf("Usage:  hoy-runtime %s%s%s%s\n\n%s\n", command->name,
+           options_any(command->options) ? " [OPTIONS]" : "", *command->arguments ? " " : "",
+           command->arguments, command->summary);
     options_print("Options", command->options, stdout);
 }
 
@@ -109,9 +172,11 @@ static void set_root(struct invocation *invocation) {
                                    : "/run/hoy-runtime";
 }
 
-static int parse_command(struct invocation *invocation, const char *const *argv, bool *ret_help, struct err *err) {
+static int parse_command(struct invocation *invocation, const char *const *argv, bool *ret_help,
+                         struct err *err) {
     const struct command *command = invocation->command;
-    invocation->options = arena_alloc(&invocation->arena, command->options[0] ? command->options[0]->size : 1);
+    invocation->options =
+        arena_alloc(&invocation->arena, command->options[0] ? command->options[0]->size : 1);
     struct options_reader reader = {
         .tables = command->options, .values = invocation->options, .stops = command->stops};
     if (options_read(&invocation->arena, &reader, argv, err) < 0) return err_wrap(err, "%s", command->name);
@@ -120,8 +185,9 @@ static int parse_command(struct invocation *invocation, const char *const *argv,
     invocation->arguments = reader.arguments;
     int count = (int)reader.arguments.count;
     if (reader.help || (count >= command->min && (command->max < 0 || count <= command->max))) return 0;
-    return err_set(err, ERR_INVALID, 0, "\"hoy-runtime %s\" requires %s: see hoy-runtime %s --help", command->name,
-                   command->max == 0  ? "no arguments"
+    return err_set(err, ERR_INVALID, 0, "\"hoy-runtime %s\" requires %s: see hoy-runtime %s --help",
+                   command->name,
+                   command->max == 0              ? "no arguments"
                    : command->min == command->max ? "exactly 1 argument, the container's id"
                                                   : "the container's id",
                    command->name);
@@ -133,12 +199,14 @@ static int dispatch(struct invocation *invocation, const char *const *argv, stru
     if (options_read(&invocation->arena, &reader, argv, err) < 0) return -1;
     if (invocation->globals.version) return print_version(), 0;
     argv += reader.taken;
-    if (reader.help || !argv[0] || str_eq(argv[0], "help")) return print_help(), reader.help || argv[0] ? 0 : 1;
+    if (reader.help || !argv[0] || str_eq(argv[0], "help"))
+        return print_help(), reader.help || argv[0] ? 0 : 1;
     if (open_log(&invocation->globals, err)) return -1;
     set_root(invocation);
     invocation->command = find(argv[0]);
     if (!invocation->command)
-        return err_set(err, ERR_INVALID, 0, "\"%s\" is no command of hoy-runtime: see hoy-runtime --help", argv[0]);
+        return err_set(err, ERR_INVALID, 0, "\"%s\" is no command of hoy-runtime: see hoy-runtime --help",
+                       argv[0]);
     if (parse_command(invocation, argv + 1, &help, err) < 0) return -1;
     if (help) return print_command_help(invocation->command), 0;
     return invocation->command->run(invocation, err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // ps: the processes of a container, as numbers or as the machine's own ps shows them.
 #include "base/fd.h"
-#include "hoy-runtime/container.h"
+#include "hoy-runtime/cgroups.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -16,13 +16,15 @@ struct ps_options {
 
 static int store_format(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    if (!str_eq(text, "table") && !str_eq(text, "json")) return err_set(err, ERR_INVALID, 0, "it is table or json");
+    if (!str_eq(text, "table") && !str_eq(text, "json"))
+        return err_set(err, ERR_INVALID, 0, "it is table or json");
     *(const char **)field = text;
     return 0;
 }
 
 static const struct option ps_rows[] = {
-    {"format", 'f', "string", "table or json", store_format, offsetof(struct ps_options, format), "table|json"},
+    {"format", 'f', "string", "table or json", store_format, offsetof(struct ps_options, format),
+     "table|json"},
 };
 const struct option_table ps_options_table = OPTIONS(ps_rows, struct ps_options);
 
@@ -37,7 +39,8 @@ static void print_json(const pid_t *pids, size_t count) {
 static _Noreturn void run_ps_program(const struct strings *arguments, int output) {
     const char *argv[64] = {"ps"};
     size_t count = 1;
-    for (size_t i = 1; i < arguments->count && count < ARRAY_SIZE(argv) - 1; i++) argv[count++] = arguments->items[i];
+    for (size_t i = 1; i < arguments->count && count < ARRAY_SIZE(argv) - 1; i++)
+        argv[count++] = arguments->items[i];
     if (count == 1) argv[count++] = "-ef";
     dup2(output, STDOUT_FILENO);
     execvp("ps", (char *const *)argv);
@@ -72,7 +75,8 @@ static void print_lines(FILE *input, const pid_t *pids, size_t count) {
     for (bool first = true; getline(&line, &size, input) > 0; first = false) {
         bool ours = first;
         if (first) column = pid_column(line);
-        for (size_t i = 0; !first && column != SIZE_MAX && i < count; i++) ours = ours || pid_at(line, column) == pids[i];
+        for (size_t i = 0; !first && column != SIZE_MAX && i < count; i++)
+            ours = ours || pid_at(line, column) == pids[i];
         if (ours) fputs(line, stdout);
     }
     free(line);

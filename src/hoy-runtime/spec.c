@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // spec: a config.json to begin with, like runc's.
+#include "oci/spec.h"
 #include "base/fd.h"
 #include "hoy-runtime/commands.h"
-#include "oci/spec.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -45,7 +45,8 @@ static void add_mounts(struct arena *arena, struct spec *spec, bool rootless) {
         {"/dev/shm", "tmpfs", "shm", LIST("nosuid", "noexec", "nodev", "mode=1777", "size=65536k")},
         {"/dev/mqueue", "mqueue", "mqueue", LIST("nosuid", "noexec", "nodev")},
         {"/sys", rootless ? "none" : "sysfs", rootless ? "/sys" : "sysfs",
-         rootless ? LIST("rbind", "nosuid", "noexec", "nodev", "ro") : LIST("nosuid", "noexec", "nodev", "ro")},
+         rootless ? LIST("rbind", "nosuid", "noexec", "nodev", "ro")
+                  : LIST("nosuid", "noexec", "nodev", "ro")},
         {"/sys/fs/cgroup", "cgroup", "cgroup", LIST("nosuid", "noexec", "nodev", "relatime", "ro")},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows) - rootless; i++) {
@@ -57,8 +58,8 @@ static void add_mounts(struct arena *arena, struct spec *spec, bool rootless) {
 }
 
 static void add_namespaces(struct arena *arena, struct spec *spec, bool rootless) {
-    const uint64_t flags[] = {CLONE_NEWPID, CLONE_NEWIPC, CLONE_NEWUTS, CLONE_NEWNS, CLONE_NEWCGROUP,
-                              rootless ? CLONE_NEWUSER : CLONE_NEWNET};
+    const uint64_t flags[] = {CLONE_NEWPID, CLONE_NEWIPC,    CLONE_NEWUTS,
+                              CLONE_NEWNS,  CLONE_NEWCGROUP, rootless ? CLONE_NEWUSER : CLONE_NEWNET};
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
         *arena_push(arena, &spec->namespaces) = (struct spec_namespace){.flag = flags[i]};
     if (!rootless) return;
@@ -74,14 +75,16 @@ static void add_process(struct arena *arena, struct spec_process *process) {
     set_list(arena, &process->args, LIST("sh"));
     set_list(arena, &process->env,
              LIST("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm"));
-    for (size_t i = 0; i < ARRAY_SIZE(caps); i++) process->caps.bounding |= (cap_mask)1 << cap_number(caps[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
+        process->caps.bounding |= (cap_mask)1 << cap_number(caps[i]);
     process->caps.effective = process->caps.permitted = process->caps.bounding;
     *arena_push(arena, &process->rlimits) =
         (struct spec_rlimit){.resource = RLIMIT_NOFILE, .hard = 1024, .soft = 1024};
 }
 
 static void make_spec(struct arena *arena, bool rootless, struct spec *spec) {
-    *spec = (struct spec){.oci_version = "1.3.0", .hostname = "hoy", .root_path = "rootfs", .root_readonly = true};
+    *spec = (struct spec){
+        .oci_version = "1.3.0", .hostname = "hoy", .root_path = "rootfs", .root_readonly = true};
     add_process(arena, &spec->process);
     add_mounts(arena, spec, rootless);
     add_namespaces(arena, spec, rootless);
@@ -89,9 +92,9 @@ static void make_spec(struct arena *arena, bool rootless, struct spec *spec) {
         *arena_push(arena, &spec->resources.devices) =
             (struct spec_device_rule){.type = 'a', .major = -1, .minor = -1, .access = "rwm"};
     set_list(arena, &spec->masked_paths,
-             LIST("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
-                  "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware",
-                  "/sys/devices/virtual/powercap"));
+             LIST("/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys",
+                  "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+                  "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap"));
     set_list(arena, &spec->readonly_paths,
              LIST("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"));
 }

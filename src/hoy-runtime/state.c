@@ -23,13 +23,15 @@ struct list_options {
 
 static int store_format(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    if (!str_eq(text, "table") && !str_eq(text, "json")) return err_set(err, ERR_INVALID, 0, "it is table or json");
+    if (!str_eq(text, "table") && !str_eq(text, "json"))
+        return err_set(err, ERR_INVALID, 0, "it is table or json");
     *(const char **)field = text;
     return 0;
 }
 
 static const struct option list_rows[] = {
-    {"format", 'f', "string", "table or json", store_format, offsetof(struct list_options, format), "table|json"},
+    {"format", 'f', "string", "table or json", store_format, offsetof(struct list_options, format),
+     "table|json"},
     {"quiet", 'q', NULL, "Print ids only", store_flag, offsetof(struct list_options, quiet)},
 };
 const struct option_table list_options_table = OPTIONS(list_rows, struct list_options);
@@ -47,7 +49,8 @@ static void add_row(struct text_table *table, const struct container *container)
     text_table_add(table, "root");
 }
 
-static int print_list(struct invocation *invocation, const struct strings *ids, bool as_json, struct err *err) {
+static int print_list(struct invocation *invocation, const struct strings *ids, bool as_json,
+                      struct err *err) {
     static const char *const heads[] = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
     _cleanup_(text_table_finish) struct text_table table = {.columns = ARRAY_SIZE(heads)};
     _cleanup_(json_writer_finish) struct json_writer writer = {0};
@@ -56,7 +59,8 @@ static int print_list(struct invocation *invocation, const struct strings *ids, 
     for (size_t i = 0; i < ids->count; i++) {
         _cleanup_(container_close) struct container container = {.dir = -1};
         struct err gone;
-        if (container_open(invocation, ids->items[i], false, &container, &gone)) continue; // it went meanwhile
+        if (container_open(invocation, ids->items[i], false, &container, &gone))
+            continue; // it went meanwhile
         if (!as_json)
             add_row(&table, &container);
         else if (container_write_state(&container, &writer, err))

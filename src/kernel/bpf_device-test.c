@@ -112,6 +112,29 @@ static int opens(const char *group) {
     return WEXITSTATUS(status);
 }
 
+// One program's rules after the other's, and never both.
+static void test_replace(void **state) {
+    (void)state;
+    struct cgroup_layout layout;
+    if (geteuid() != 0 || cgroup_layout_read(&layout) < 0 || !layout.items[layout.count - 1].v2) skip();
+    char group[256];
+    snprintf(group, sizeof group, "%s/hoy-test-%d", layout.items[layout.count - 1].mount, getpid());
+    if (cgroup_create(group) < 0) skip();
+    struct bpf_insn code[BPF_DEVICE_INSTRUCTIONS(1)];
+    int results[3], seen[3];
+    for (int i = 0; i < 3; i++) { // null alone, everything, nothing
+        size_t count = bpf_device_compile(rules, i == 0, i == 1, code);
+        results[i] = bpf_device_replace(group, code, count * sizeof *code);
+        seen[i] = opens(group);
+    }
+    assert_int_equal(cgroup_remove(group), 0);
+    if (results[0] == -EPERM) skip();
+    for (int i = 0; i < 3; i++) assert_int_equal(results[i], 0);
+    assert_int_equal(seen[0], 1);
+    assert_int_equal(seen[1], 3);
+    assert_int_equal(seen[2], 0);
+}
+
 static void test_kernel(void **state) {
     (void)state;
     struct cgroup_layout layout;
@@ -137,6 +160,7 @@ static void test_kernel(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_kernel)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_answers), cmocka_unit_test(test_kernel),
+                                       cmocka_unit_test(test_replace)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -109,26 +109,81 @@ static int load_program(union bpf_attr *load) {
     return r;
 }
 
-int bpf_device_attach(const char *path, const void *program, size_t size) {
+static const char program_name[] = "hoy_devices";
+
+static int load(const void *program, size_t size) {
     static const char license[] = "Apache-2.0";
     if (size == 0 || size % sizeof(struct bpf_insn)) return -EINVAL;
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
+    attr.insns = (uintptr_t)program;
+    attr.insn_cnt = (uint32_t)(size / sizeof(struct bpf_insn));
+    attr.license = (uintptr_t)license;
+    strcpy(attr.prog_name, program_name);
+    return load_program(&attr);
+}
+
+// old: a program to take the place of, or -1.
+static int attach(int group, int program, int old) {
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.target_fd = (uint32_t)group;
+    attr.attach_bpf_fd = (uint32_t)program;
+    attr.attach_type = BPF_CGROUP_DEVICE;
+    attr.attach_flags = BPF_F_ALLOW_MULTI;
+    if (old >= 0) {
+        attr.attach_flags |= BPF_F_REPLACE;
+        attr.replace_bpf_fd = (uint32_t)old;
+    }
+    int r = bpf(BPF_PROG_ATTACH, &attr);
+    return r < 0 ? r : 0;
+}
+
+// systemd attaches programs of its own, which stay.
+static bool is_ours(int program) {
+    struct bpf_prog_info info;
+    union bpf_attr attr;
+    memset(&info, 0, sizeof info);
+    memset(&attr, 0, sizeof attr);
+    attr.info.bpf_fd = (uint32_t)program;
+    attr.info.info_len = sizeof info;
+    attr.info.info = (uintptr_t)&info;
+    return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 && strcmp(info.name, program_name) == 0;
+}
+
+// The program in the group that is ours; -ENOENT.
+static int find_attached(int group) {
+    uint32_t ids[64];
+    union bpf_attr attr;
+    memset(&attr, 0, sizeof attr);
+    attr.query.target_fd = (uint32_t)group;
+    attr.query.attach_type = BPF_CGROUP_DEVICE;
+    attr.query.prog_ids = (uintptr_t)ids;
+    attr.query.prog_cnt = sizeof ids / sizeof *ids;
+    int r = bpf(BPF_PROG_QUERY, &attr);
+    if (r < 0) return r;
+    for (uint32_t i = 0, count = attr.query.prog_cnt; i < count; i++) {
+        memset(&attr, 0, sizeof attr);
+        attr.prog_id = ids[i];
+        _cleanup_(fd_closep) int program = bpf(BPF_PROG_GET_FD_BY_ID, &attr);
+        if (program >= 0 && is_ours(program)) return take_fd(&program);
+    }
+    return -ENOENT;
+}
+
+int bpf_device_attach(const char *path, const void *program, size_t size) {
     _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
     if (group < 0) return group;
-    union bpf_attr load;
-    memset(&load, 0, sizeof load);
-    load.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE;
-    load.insns = (uintptr_t)program;
-    load.insn_cnt = (uint32_t)(size / sizeof(struct bpf_insn));
-    load.license = (uintptr_t)license;
-    strcpy(load.prog_name, "hoy_devices");
-    _cleanup_(fd_closep) int loaded = load_program(&load);
-    if (loaded < 0) return loaded;
-    union bpf_attr attach;
-    memset(&attach, 0, sizeof attach);
-    attach.target_fd = (uint32_t)group;
-    attach.attach_bpf_fd = (uint32_t)loaded;
-    attach.attach_type = BPF_CGROUP_DEVICE;
-    attach.attach_flags = BPF_F_ALLOW_MULTI;
-    int r = bpf(BPF_PROG_ATTACH, &attach);
-    return r < 0 ? r : 0;
+    _cleanup_(fd_closep) int loaded = load(program, size);
+    return loaded < 0 ? loaded : attach(group, loaded, -1);
+}
+
+int bpf_device_replace(const char *path, const void *program, size_t size) {
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    if (group < 0) return group;
+    _cleanup_(fd_closep) int old = find_attached(group);
+    if (old < 0 && old != -ENOENT) return old;
+    _cleanup_(fd_closep) int loaded = load(program, size);
+    return loaded < 0 ? loaded : attach(group, loaded, old);
 }

@@ -24,3 +24,7 @@ size_t bpf_device_compile(const struct bpf_device_rule *rules, size_t count, boo
 
 // Loads the program (size in bytes) and attaches it to the v2 group at path. 0 or -errno.
 int bpf_device_attach(const char *path, const void *program, size_t size);
+
+// The same for a group that has one from bpf_device_attach: the kernel changes one for the other in one step,
+// so that at no moment there are no rules or two sets of them. Without an old one it is attached.
+int bpf_device_replace(const char *path, const void *program, size_t size);

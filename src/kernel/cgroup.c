@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/cgroup_walk.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,13 +24,19 @@
 #define REMOVE_TIMEOUT_NS UINT64_C(1000000000)
 #define DEPTH_MAX         64 // of groups that a container made below its own
 
-// A small file's text, cut at the buffer's end. The length or -errno.
-static ssize_t read_small(int dir, const char *path, char *buffer, size_t size) {
+ssize_t cgroup_read(int dir, const char *path, char *buffer, size_t size) {
     _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDONLY, 0);
     if (fd < 0) return fd;
     ssize_t n = fd_read_full(fd, buffer, size - 1);
     if (n >= 0) buffer[n] = '\0';
     return n;
+}
+
+// Whether processes are in the group itself (v1) or also below it (v2).
+static bool is_populated(int group) {
+    char text[512];
+    if (cgroup_read(group, "cgroup.events", text, sizeof text) > 0) return strstr(text, "populated 1");
+    return cgroup_read(group, "cgroup.procs", text, sizeof text) > 0;
 }
 
 // Beginning
@@ -48,10 +55,10 @@ static bool parent_of(const char *path, char parent[static PATH_MAX]) {
 // The parent's value of a cpuset file where the group has none of its own.
 static int inherit_value(int group, const char *name, const char *from) {
     char value[4096];
-    ssize_t n = read_small(group, name, value, sizeof value);
+    ssize_t n = cgroup_read(group, name, value, sizeof value);
     if (n < 0) return (int)n;
     if (n > 1) return 0;
-    n = read_small(group, from, value, sizeof value);
+    n = cgroup_read(group, from, value, sizeof value);
     if (n < 0) return (int)n;
     return n > 1 ? file_write_at(group, name, value) : 0;
 }
@@ -71,12 +78,16 @@ static int fill_cpuset(const char *path, bool for_children) {
     return r;
 }
 
+// 1: it was there.
 static int create(const char *path, bool for_children) {
     // More than once: somebody may remove the empty group above between its making and ours.
     for (int attempt = 0; attempt < 4; attempt++) {
         char parent[PATH_MAX];
         if (mkdir(path, 0755) == 0) return fill_cpuset(path, for_children);
-        if (errno == EEXIST) return for_children ? 0 : fill_cpuset(path, false);
+        if (errno == EEXIST) {
+            int r = for_children ? 0 : fill_cpuset(path, false);
+            return r < 0 ? r : 1;
+        }
         if (errno != ENOENT || !parent_of(path, parent)) return -errno;
         int r = create(parent, true);
         if (r < 0) return r;
@@ -85,7 +96,19 @@ static int create(const char *path, bool for_children) {
 }
 
 int cgroup_create(const char *path) {
-    return create(path, false);
+    int r = create(path, false);
+    return r > 0 ? 0 : r;
+}
+
+int cgroup_create_unused(const char *path) {
+    int r = create(path, false);
+    if (r <= 0) return r;
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
+    if (group < 0) return group;
+    if (is_populated(group)) return -EBUSY;
+    (void)file_write_at(group, "cgroup.freeze", "0");
+    (void)file_write_at(group, "freezer.state", "THAWED");
+    return 0;
 }
 
 // End
@@ -94,13 +117,6 @@ int cgroup_create(const char *path) {
 static int remaining_ms(uint64_t deadline_ns) {
     uint64_t now = clock_monotonic_ns();
     return now >= deadline_ns ? 0 : (int)((deadline_ns - now) / 1000000 + 1);
-}
-
-// Whether processes are in the group itself (v1) or also below it (v2).
-static bool is_populated(int group) {
-    char text[512];
-    if (read_small(group, "cgroup.events", text, sizeof text) > 0) return strstr(text, "populated 1");
-    return read_small(group, "cgroup.procs", text, sizeof text) > 0;
 }
 
 // v2 announces that the last process has left as an event on the file.
@@ -124,8 +140,7 @@ static bool is_group(const struct dirent *entry) {
     return entry->d_type == DT_DIR && strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0;
 }
 
-// Calls each(fd of the group) for all groups below and then this one.
-static int walk(int group, int depth, int (*each)(int group, void *data), void *data) {
+static int walk(int group, int depth, int (*each)(int group, void *data), void *data, bool remove) {
     if (depth > DEPTH_MAX) return -ELOOP;
     int copy = fd_open_at(group, ".", O_RDONLY | O_DIRECTORY, 0), r = 0;
     if (copy < 0) return copy == -ENOENT ? 0 : copy;
@@ -139,8 +154,8 @@ static int walk(int group, int depth, int (*each)(int group, void *data), void *
         if (!is_group(entry)) continue;
         _cleanup_(fd_closep) int child =
             fd_open_at(group, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-        if (child >= 0) r = walk(child, depth + 1, each, data);
-        if (child >= 0 && r == 0 && data == NULL) (void)!unlinkat(group, entry->d_name, AT_REMOVEDIR);
+        if (child >= 0) r = walk(child, depth + 1, each, data, remove);
+        if (child >= 0 && r == 0 && remove) (void)!unlinkat(group, entry->d_name, AT_REMOVEDIR);
     }
     closedir(dir);
     return r ? r : each(group, data);
@@ -151,9 +166,12 @@ static int nothing(int group, void *data) {
     return 0;
 }
 
-// Removes the groups below one: a walk without data unlinks each after its children.
 static int remove_below(int group) {
-    return walk(group, 0, nothing, NULL);
+    return walk(group, 0, nothing, NULL, true);
+}
+
+int cgroup_walk(int group, int (*each)(int group, void *data), void *data) {
+    return walk(group, 0, each, data, false);
 }
 
 int cgroup_remove(const char *path) {
@@ -197,7 +215,7 @@ static int kill_one(pid_t pid, struct killer *killer) {
 static int kill_group(int group, void *data) {
     struct killer *killer = data;
     char text[4096];
-    if (read_small(group, "cgroup.procs", text, sizeof text) <= 0) return 0;
+    if (cgroup_read(group, "cgroup.procs", text, sizeof text) <= 0) return 0;
     // All of them get the signal before the first is waited for: they must not make new ones meanwhile.
     for (char *at = text, *end; *at; at = *end ? end + 1 : end) {
         long pid = strtol(at, &end, 10);
@@ -218,7 +236,7 @@ static int kill_each(int group, uint64_t deadline_ns) {
     struct killer killer = {.deadline_ns = deadline_ns};
     do {
         killer.found = 0;
-        int r = walk(group, 0, kill_group, &killer);
+        int r = cgroup_walk(group, kill_group, &killer);
         if (r < 0) return r;
         if (killer.found && !remaining_ms(deadline_ns)) return -ETIMEDOUT;
     } while (killer.found);
@@ -229,6 +247,7 @@ int cgroup_kill(const char *path) {
     uint64_t deadline_ns = clock_monotonic_ns() + KILL_TIMEOUT_NS;
     _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
     if (group < 0) return group == -ENOENT ? 0 : group;
+    (void)file_write_at(group, "freezer.state", "THAWED");
     int r = file_write_at(group, "cgroup.kill", "1");
     if (r == 0) return wait_empty_v2(group, deadline_ns);
     return r == -ENOENT ? kill_each(group, deadline_ns) : r;
@@ -236,7 +255,7 @@ int cgroup_kill(const char *path) {
 
 int cgroup_oom_count(const char *file, uint64_t *ret_count) {
     char text[1024];
-    ssize_t n = read_small(AT_FDCWD, file, text, sizeof text);
+    ssize_t n = cgroup_read(AT_FDCWD, file, text, sizeof text);
     if (n < 0) return (int)n;
     for (const char *line = text; line; line = strchr(line, '\n')) {
         if (*line == '\n') line++;

@@ -2,6 +2,7 @@
 // Where the hierarchies are. /proc/self/cgroup lists them by their controllers; each is looked for where
 // distributions mount it, and what statfs says there decides. Only what is not found so is looked up in the
 // mount table, which is long on a host with many mounts.
+#include "base/arena.h"
 #include "base/fd.h"
 #include "kernel/cgroup.h"
 
@@ -189,4 +190,69 @@ int cgroup_layout_read(struct cgroup_layout *ret_layout) {
     if (!layout.count) return -ENOENT;
     *ret_layout = layout;
     return 0;
+}
+
+// The caller's own place
+
+// What lies outside of the cgroup namespace is shown as "/../..": nothing that a path could lead to.
+static int copy_own(const char *path, char *ret_path, size_t size) {
+    size_t n = strcspn(path, "\n");
+    if (strncmp(path, "/..", 3) == 0) n = 1;
+    if (n >= size) return -ENAMETOOLONG;
+    memcpy(ret_path, path, n);
+    ret_path[n] = '\0';
+    return 0;
+}
+
+int cgroup_own(const struct cgroup_hierarchy *hierarchy, char *ret_path, size_t size) {
+    FILE *file = fopen("/proc/self/cgroup", "re");
+    _cleanup_(freep) char *line = NULL;
+    size_t line_size = 0;
+    int r = -ENOENT;
+    if (!file) return -errno;
+    while (r == -ENOENT && getline(&line, &line_size, file) > 0) {
+        char *words = strchr(line, ':'), *path = words ? strchr(words + 1, ':') : NULL;
+        if (!path) continue;
+        *path++ = '\0';
+        uint32_t controllers = cgroup_controllers_of(words + 1);
+        if (hierarchy->v2 ? !words[1] : (controllers & hierarchy->controllers) != 0)
+            r = copy_own(path, ret_path, size);
+    }
+    fclose(file);
+    return r;
+}
+
+// A container's groups
+
+void cgroup_groups_present(const struct cgroup_groups *groups, struct cgroup_groups *ret_present) {
+    struct cgroup_groups present = {.count = 0};
+    for (size_t i = 0; i < groups->count; i++) {
+        if (access(groups->items[i].path, F_OK) == 0) present.items[present.count++] = groups->items[i];
+    }
+    *ret_present = present;
+}
+
+const struct cgroup_group *cgroup_groups_v2(const struct cgroup_groups *groups) {
+    for (size_t i = 0; i < groups->count; i++) {
+        if (groups->items[i].v2) return &groups->items[i];
+    }
+    return NULL;
+}
+
+const struct cgroup_group *cgroup_groups_with(const struct cgroup_groups *groups, uint32_t controller) {
+    for (size_t i = 0; i < groups->count; i++) {
+        if (!groups->items[i].v2 && groups->items[i].controllers & controller) return &groups->items[i];
+    }
+    const struct cgroup_group *v2 = cgroup_groups_v2(groups);
+    return v2 && v2->controllers & controller ? v2 : NULL;
+}
+
+const struct cgroup_group *cgroup_groups_freezer(const struct cgroup_groups *groups) {
+    const struct cgroup_group *v1 = cgroup_groups_with(groups, CGROUP_FREEZER);
+    return v1 ? v1 : cgroup_groups_v2(groups);
+}
+
+const struct cgroup_group *cgroup_groups_processes(const struct cgroup_groups *groups) {
+    const struct cgroup_group *v2 = cgroup_groups_v2(groups);
+    return v2 ? v2 : groups->count ? &groups->items[0] : NULL;
 }

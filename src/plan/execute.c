@@ -284,6 +284,7 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     int r = run_parent(&run, err);
     fd_closep(&run.socket);
     fd_closep(&run.root);
+    plan_scope_release();
     if (!r) return block->pid;
 
     if (block->pid > 0) {

@@ -44,6 +44,10 @@ static void say_image_mount(struct str *t, const struct plan_block *block, const
                op->image_mount.layers.count == 1 ? "" : "s", TEXT(op->image_mount.target));
 }
 
+static void say_scope_start(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "ask systemd for the cgroup %s", TEXT(op->scope.group));
+}
+
 static void say_cgroup_create(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "make the cgroup %s", TEXT(op->path));
 }

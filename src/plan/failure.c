@@ -14,6 +14,7 @@ static const struct {
 } phrases[PLAN_OP_COUNT] = {
 #define AT(member) offsetof(struct plan_op, member)
     [PLAN_IMAGE_MOUNT] = {"mount the image", AT(image_mount.index), " at ", AT(image_mount.target)},
+    [PLAN_SCOPE_START] = {"ask systemd for the cgroup", AT(scope.group), "", 0},
     [PLAN_CGROUP_CREATE] = {"make the cgroup", AT(path), "", 0},
     [PLAN_CGROUP_WRITE] = {"write", AT(write.value), " to ", AT(write.file)},
     [PLAN_CGROUP_DEVICES] = {"set the device rules of", AT(bpf.path), "", 0},

@@ -67,12 +67,18 @@ int plan_undo_image_mount(struct plan_block *block, struct plan_op *op) {
 }
 
 int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
-    return cgroup_create(TEXT(op->path));
+    if (plan_scope_is_held()) return cgroup_create(TEXT(op->path)); // systemd has been there
+    int r = cgroup_create_unused(TEXT(op->path));
+    if (r == -EBUSY)
+        err_set(&run->err, ERR_CONFLICT, 0, "the cgroup %s has processes in it already: another container's?",
+                TEXT(op->path));
+    return r;
 }
 
 int plan_do_cgroup_write(struct plan_run *run, struct plan_op *op) {
     int r = file_write_at(AT_FDCWD, TEXT(op->write.file), TEXT(op->write.value));
-    return r == -ENOENT && op->write.optional ? 0 : r;
+    bool excused = op->write.optional || (op->write.instead && !access(TEXT(op->write.instead), F_OK));
+    return r == -ENOENT && excused ? 0 : r;
 }
 
 int plan_do_cgroup_devices(struct plan_run *run, struct plan_op *op) {

@@ -55,6 +55,7 @@ struct plan_blob {
 // Every operation, the side that it has unless somebody gives it another one, and its member of the union.
 #define PLAN_OPS(X)                                       \
     X(IMAGE_MOUNT, image_mount, PLAN_PARENT, image_mount) \
+    X(SCOPE_START, scope_start, PLAN_HOST, scope)         \
     X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)      \
     X(CGROUP_WRITE, cgroup_write, PLAN_PARENT, write)     \
     X(CGROUP_DEVICES, cgroup_devices, PLAN_PARENT, bpf)   \
@@ -140,9 +141,14 @@ struct plan_op {
             plan_str target;         // where on the host it is mounted
             plan_str lock;           // a file: shared lock while a container uses it, exclusive to unmount
         } image_mount;
+        struct { // a cgroup that systemd makes and owns, by hoy-systemd; the operations for it come after
+            struct plan_list start, stop; // what to execute, the first word being the program's path
+            plan_str group;               // where it has to come to be, below each hierarchy's root
+        } scope;
         struct { // file: an absolute path; for SYSCTL the key's path below /proc/sys
             plan_str file, value;
             uint32_t optional; // a missing file is no failure
+            plan_str instead;  // nor is it where this file is there: the kernel has the one or the other
         } write;
         struct {
             plan_str path; // CGROUP_DEVICES: the v2 cgroup

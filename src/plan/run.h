@@ -29,6 +29,12 @@ typedef int (*plan_function)(struct plan_run *run, struct plan_op *op);
 PLAN_OPS(X)
 #undef X
 
+// scope.c. Whether a scope is held open for the container to be born in, and letting go of it: when the
+// container runs, or is given up.
+bool plan_scope_is_held(void);
+void plan_scope_release(void);
+int plan_undo_scope_start(struct plan_block *block, struct plan_op *op);
+
 // Does the operations of one side from *index on, in the array's order. Stops at the first that fails.
 int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last);
 

@@ -78,6 +78,8 @@ static char *quote_inside(const struct shell *shell, const char *path) {
 static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_IMAGE_MOUNT] =
         "The image. mount(8) wants block devices; hoy hands the kernel the files themselves.",
+    [PLAN_SCOPE_START] =
+        "hoy asks systemd for the cgroups; here they are made without it, and it may not like them.",
     [PLAN_CGROUP_CREATE] = "A cgroup of its own in each hierarchy.",
     [PLAN_CGROUP_WRITE] = "The limits.",
     [PLAN_CGROUP_DEVICES] =
@@ -152,7 +154,7 @@ static void do_cgroup_create(struct shell *shell, const struct plan_op *op) {
 
 static void do_cgroup_write(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *file = quote(shell, TEXT(op->write.file));
-    if (op->write.optional) fprintf(shell->out, "[ ! -e %s ] || ", file);
+    if (op->write.optional || op->write.instead) fprintf(shell->out, "[ ! -e %s ] || ", file);
     print_write(shell, TEXT(op->write.value), TEXT(op->write.file));
 }
 
@@ -387,6 +389,7 @@ static void do_oom_score_adj(struct shell *shell, const struct plan_op *op) {
 
 static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_op *) = {
     [PLAN_IMAGE_MOUNT] = do_image_mount,
+    [PLAN_SCOPE_START] = do_nothing, // its heading says why
     [PLAN_CGROUP_CREATE] = do_cgroup_create,
     [PLAN_CGROUP_WRITE] = do_cgroup_write,
     [PLAN_CGROUP_DEVICES] = do_nothing, // its heading says why

@@ -7,7 +7,10 @@
 #include <errno.h>
 
 // Trying to remove comes first: as a rule the container's processes are gone, and nothing needs to be killed.
+// A group that was refused for its processes is somebody else's. The groups above stay, whoever made them:
+// other containers are about to be made in them, and callers keep limits there.
 static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
+    if (op->state == PLAN_FAILED && op->result == -EBUSY) return 0;
     const char *path = plan_text(block, op->path);
     int r = cgroup_remove(path);
     if (r != -EBUSY && r != -ENOTEMPTY) return r;
@@ -19,6 +22,7 @@ static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
 // die at once together. To delete it here would wait for that, 20 to 40 ms each, one after the other.
 static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_op *op) = {
     [PLAN_IMAGE_MOUNT] = plan_undo_image_mount,
+    [PLAN_SCOPE_START] = plan_undo_scope_start,
     [PLAN_CGROUP_CREATE] = undo_cgroup_create,
 };
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -85,7 +86,9 @@ static void print(struct fixture *f) {
             str_printf(&f->text, "devices %s\n", string(f, op->bpf.path));
         else
             str_printf(&f->text, "write %s > %s%s\n", string(f, op->write.value), string(f, op->write.file),
-                       op->write.optional ? " ?" : "");
+                       op->write.optional  ? " ?"
+                       : op->write.instead ? " |"
+                                           : "");
     }
 }
 
@@ -164,14 +167,87 @@ static void test_hybrid_huge_pages(void **state) {
     assert_int_equal(plan_on(f, &layout), 0);
     assert_has(f, "write +hugetlb > " NONE "/unified/cgroup.subtree_control\n"
                   "write +hugetlb > " NONE "/unified/hoy/cgroup.subtree_control\n");
-    assert_has(f, "write 4194304 > " NONE "/unified/hoy/1/hugetlb.2MB.max\n");
+    assert_has(f, "write 4194304 > " NONE "/unified/hoy/1/hugetlb.2MB.max\n"
+                  "write 4194304 > " NONE "/unified/hoy/1/hugetlb.2MB.rsvd.max ?\n");
+}
+
+// v1's freezer is the first that is undone where there is no v2.
+static void test_order(void **state) {
+    struct fixture *f = *state;
+    assert_int_equal(plan_on(f, &v1), 0);
+    assert_has(f, "create " NONE "/systemd/hoy/1\ncreate " NONE "/freezer/hoy/1\nwrite");
+}
+
+static void test_network(void **state) {
+    struct fixture *f = *state;
+    struct cgroup_layout layout = v1, other = v2(NONE, V2_ALL);
+    layout.items[layout.count++] =
+        (struct cgroup_hierarchy)V1("net_cls,net_prio", CGROUP_NET_CLS | CGROUP_NET_PRIO);
+    struct spec_network_priority priorities[] = {{"lo", 3}, {"eth0", 5}};
+    f->spec.resources.network_class_id = (struct spec_u64){true, 1048577};
+    f->spec.resources.network_priorities.items = priorities;
+    f->spec.resources.network_priorities.count = 2;
+    assert_int_equal(plan_on(f, &layout), 0);
+    assert_has(f, "write 1048577 > " NONE "/net_cls,net_prio/hoy/1/net_cls.classid\n"
+                  "write lo 3 > " NONE "/net_cls,net_prio/hoy/1/net_prio.ifpriomap\n"
+                  "write eth0 5 > " NONE "/net_cls,net_prio/hoy/1/net_prio.ifpriomap\n");
+    assert_int_equal(plan_on(f, &other), -1);
+    assert_true(str_has_prefix(f->err.text, "linux.resources.network.classID: this host has no cgroup"));
+}
+
+// The kernel takes no weight for an idle group; and zeros are how some callers leave a field out.
+static void test_idle(void **state) {
+    struct fixture *f = *state;
+    struct spec_resources *r = &f->spec.resources;
+    r->cpu_idle = (struct spec_i64){true, 1};
+    r->cpu_shares = (struct spec_u64){true, 512};
+    r->cpu_rt_runtime.set = r->cpu_rt_period.set = true;
+    assert_int_equal(plan_on(f, &v1), 0);
+    assert_has(f, "write 1 > " NONE "/cpu,cpuacct/hoy/1/cpu.idle\n");
+    assert_lacks(f, "cpu.shares");
+    assert_lacks(f, "cpu.rt_");
+}
+
+static void test_relative(void **state) {
+    struct fixture *f = *state;
+    struct cgroup_layout real;
+    char own[1024];
+    if (cgroup_layout_read(&real) < 0) skip();
+    f->spec.cgroups_path = "hoy/1";
+    const struct cgroup_plan c = {&f->spec, &real, "hoy/1", &f->plan, &f->arena, &f->err};
+    for (size_t i = 0; i < real.count; i++) {
+        assert_int_equal(cgroup_own(&real.items[i], own, sizeof own), 0);
+        if (real.items[i].v2) *strrchr(own, '/') = '\0';
+        const char *folder = cgroup_folder(&c, &real.items[i]),
+                   *rest = str_after(folder, real.items[i].mount);
+        assert_string_equal(rest, arena_printf(&f->arena, "%s/hoy/1", strcmp(own, "/") ? own : ""));
+    }
+}
+
+// From a plan alone: where its groups are, and where one would be that it did not make.
+static void test_groups(void **state) {
+    struct fixture *f = *state;
+    struct cgroup_layout layout = hybrid();
+    struct cgroup_groups groups;
+    struct plan_block *block;
+    assert_int_equal(plan_on(f, &layout), 0);
+    int fd, r = plan_save(&f->plan, AT_FDCWD, "/tmp/hoy-plan-test", &fd, &block);
+    assert_int_equal(r, 0);
+    unlink("/tmp/hoy-plan-test");
+    assert_int_equal(cgroup_places_of(block, &layout, &f->arena, &groups), 0);
+    plan_unmap(block);
+    close(fd);
+    assert_int_equal(groups.count, layout.count);
+    assert_string_equal(cgroup_groups_with(&groups, CGROUP_MEMORY)->path, NONE "/memory/hoy/1");
+    assert_string_equal(cgroup_groups_with(&groups, CGROUP_CPUSET)->path, NONE "/cpuset/hoy/1");
+    assert_string_equal(cgroup_groups_v2(&groups)->path, NONE "/unified/hoy/1");
 }
 
 static void test_child_and_mounts(void **state) {
     struct fixture *f = *state;
     struct cgroup_layout layout = hybrid();
     struct runtime_cgroup_mounts mounts;
-    const struct cgroup_plan c = {&f->spec, &layout, "hoy/1", &f->plan, &f->arena, &f->err};
+    const struct cgroup_plan c = {&f->spec, &layout, "/hoy/1", &f->plan, &f->arena, &f->err};
     assert_int_equal(cgroup_plan_child(&c), 0);
     print(f);
     assert_has(f, "join " NONE "/memory/hoy/1/tasks\n");
@@ -206,7 +282,7 @@ static void test_v2(void **state) {
     assert_has(f, "write 39 > " NONE "/hoy/1/cpu.weight\nwrite 50000 100000 > " NONE "/hoy/1/cpu.max\n");
     assert_has(f, "write 20 > " NONE "/hoy/1/pids.max\n");
     assert_has(f, "write 8:16 rbps=1048576 > " NONE "/hoy/1/io.max\n");
-    assert_has(f, "write 10000 > " NONE "/hoy/1/io.weight\nwrite 1000 > " NONE "/hoy/1/io.bfq.weight ?\n");
+    assert_has(f, "write 10000 > " NONE "/hoy/1/io.weight |\nwrite 1000 > " NONE "/hoy/1/io.bfq.weight ?\n");
     assert_has(f, "write 1000 > " NONE "/hoy/1/memory.high\n");
     assert_has(f, "devices " NONE "/hoy/1\n");
     assert_string_equal(string(f, f->plan.head.oom_file), NONE "/hoy/1/memory.events");
@@ -382,6 +458,11 @@ int main(void) {
         TEST(test_v1),
         TEST(test_hybrid_without_limits),
         TEST(test_hybrid_huge_pages),
+        TEST(test_order),
+        TEST(test_network),
+        TEST(test_idle),
+        TEST(test_relative),
+        TEST(test_groups),
         TEST(test_child_and_mounts),
         TEST(test_v2),
         TEST(test_v2_values),

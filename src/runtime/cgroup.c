@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "runtime/cgroup_plan.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -54,6 +55,8 @@ uint32_t cgroup_controllers_needed(const struct spec *spec) {
         bits |= CGROUP_IO;
     if (r->huge_pages.count) bits |= CGROUP_HUGETLB;
     if (r->rdma.count) bits |= CGROUP_RDMA;
+    if (r->network_class_id.value) bits |= CGROUP_NET_CLS;
+    if (r->network_priorities.count) bits |= CGROUP_NET_PRIO;
     for (size_t i = 0; i < r->unified.count; i++) // "memory.high"
         bits |= cgroup_controllers_of(r->unified.items[i].key);
     return bits;
@@ -65,17 +68,36 @@ bool cgroup_is_used(const struct cgroup_plan *c, const struct cgroup_hierarchy *
     return hierarchy->v2 || hierarchy->controllers & used;
 }
 
-const char *cgroup_folder(const struct cgroup_plan *c, const struct cgroup_hierarchy *hierarchy) {
-    return arena_printf(c->arena, "%s%s%s", hierarchy->mount, *c->path == '/' ? "" : "/", c->path);
+// A path without a slash in front begins at the caller's own group, in v2 at the one above it: the caller's
+// has processes in it, so that it could hand no controller down.
+static const char *own_folder(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
+    char own[1024];
+    if (cgroup_own(h, own, sizeof own) < 0) strcpy(own, "/");
+    if (h->v2) *strrchr(own, '/') = '\0';
+    return arena_printf(c->arena, "%s%s/%s", h->mount, str_eq(own, "/") ? "" : own, c->path);
 }
 
-void cgroup_plan_write(const struct cgroup_plan *c, const char *folder, const char *file, const char *value,
-                       const char *why, bool optional) {
+// The path of a group below the hierarchy's mount, or NULL when it is of another hierarchy.
+static const char *path_in(const struct cgroup_hierarchy *h, const char *group) {
+    const char *rest = str_after(group, h->mount);
+    return rest && *rest == '/' ? rest : NULL;
+}
+
+const char *cgroup_folder(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
+    for (size_t i = 0; c->groups && i < c->groups->count; i++) {
+        if (path_in(h, c->groups->items[i].path)) return c->groups->items[i].path;
+    }
+    return *c->path == '/' ? arena_printf(c->arena, "%s%s", h->mount, c->path) : own_folder(c, h);
+}
+
+struct plan_op *cgroup_plan_write(const struct cgroup_plan *c, const char *folder, const char *file,
+                                  const char *value, const char *why, bool optional) {
     plan_str path = plan_printf(c->plan, "%s/%s", folder, file), text = plan_string(c->plan, value);
     struct plan_op *op = plan_add(c->plan, PLAN_CGROUP_WRITE, why);
     op->write.file = path;
     op->write.value = text;
     op->write.optional = optional;
+    return op;
 }
 
 // Below the hierarchy's root and nowhere else.
@@ -88,7 +110,7 @@ static int check_path(const char *path, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "linux.cgroupsPath is no path of a cgroup");
     if (strchr(path, ':'))
         return err_set(err, ERR_INVALID, 0,
-                       "linux.cgroupsPath \"%s\" is systemd's slice:prefix:name, which is not supported",
+                       "linux.cgroupsPath \"%s\" is systemd's slice:prefix:name: it needs --systemd-cgroup",
                        path);
     return 0;
 }
@@ -134,11 +156,22 @@ static int hand_down(const struct cgroup_plan *c, const char *folder, uint32_t m
     return 1; // nothing that was asked for
 }
 
+// What systemd hands down to a scope that is delegated.
+#define SYSTEMD_HANDS_DOWN (CGROUP_CPU | CGROUP_CPUSET | CGROUP_IO | CGROUP_MEMORY | CGROUP_PIDS)
+
+static bool has_scope(const struct plan *plan) {
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->ops[i].type == PLAN_SCOPE_START) return true;
+    }
+    return false;
+}
+
 // A controller works in a group when every group above it hands it down. The group was made before, so that
 // those above it are there.
-static int plan_subtree_control(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
+int cgroup_plan_controllers(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
     uint32_t needed = cgroup_controllers_needed(c->spec) & h->controllers;
     uint32_t wanted = c->layout->count == 1 ? HANDED_DOWN & h->controllers : needed;
+    if (has_scope(c->plan)) wanted = needed & ~(uint32_t)SYSTEMD_HANDS_DOWN;
     const char *folder = cgroup_folder(c, h);
     for (const char *end = folder + strlen(h->mount); *end; end += strcspn(end, "/")) {
         const char *above = arena_strndup(c->arena, folder, (size_t)(end - folder));
@@ -161,18 +194,31 @@ static void plan_oom_file(const struct cgroup_plan *c) {
         plan_printf(c->plan, "%s/%s", cgroup_folder(c, h), h->v2 ? "memory.events" : "memory.oom_control");
 }
 
-// v2 comes last: what is undone backwards begins with the one that kills all processes at once.
+static bool is_freezer(const struct cgroup_hierarchy *h) {
+    return !h->v2 && h->controllers & CGROUP_FREEZER;
+}
+
+static void plan_create(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
+    plan_str path = plan_string(c->plan, cgroup_folder(c, h));
+    struct plan_op *op =
+        plan_add(c->plan, PLAN_CGROUP_CREATE, spec_why(c->spec, "linux.cgroupsPath", "default"));
+    op->path = path;
+    op->side = h->v2 ? PLAN_HOST : PLAN_PARENT; // the clone is born in v2's
+}
+
+// v2 comes last, or else v1's freezer: what is undone backwards begins with the one that kills all processes
+// at once, or that makes them mortal.
 int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2) {
     const struct cgroup_hierarchy *v2 = find_v2(c->layout);
     for (size_t i = 0; i < c->layout->count; i++) {
-        if (!cgroup_is_used(c, &c->layout->items[i])) continue;
-        plan_str path = plan_string(c->plan, cgroup_folder(c, &c->layout->items[i]));
-        struct plan_op *op =
-            plan_add(c->plan, PLAN_CGROUP_CREATE, spec_why(c->spec, "linux.cgroupsPath", "default"));
-        op->path = path;
-        op->side = c->layout->items[i].v2 ? PLAN_HOST : PLAN_PARENT; // the clone is born in v2's
+        const struct cgroup_hierarchy *h = &c->layout->items[i];
+        if (cgroup_is_used(c, h) && !h->v2 && !is_freezer(h)) plan_create(c, h);
     }
-    if (v2 && plan_subtree_control(c, v2) < 0) return -1;
+    for (size_t i = 0; i < c->layout->count; i++) {
+        const struct cgroup_hierarchy *h = &c->layout->items[i];
+        if (cgroup_is_used(c, h) && (h->v2 || is_freezer(h))) plan_create(c, h);
+    }
+    if (v2 && cgroup_plan_controllers(c, v2) < 0) return -1;
     plan_oom_file(c);
     if (cgroup_plan_limits(c) < 0 || cgroup_plan_devices(c) < 0) return -1;
     *ret_v2 = v2 ? cgroup_folder(c, v2) : NULL;
@@ -252,4 +298,57 @@ int runtime_cgroup_mounts(const struct spec *spec, const char *path, struct aren
                           struct runtime_cgroup_mounts *ret_mounts, struct err *err) {
     struct cgroup_plan c = {.spec = spec, .arena = arena, .err = err};
     return prepare(&c, path) < 0 ? -1 : cgroup_plan_mounts(&c, ret_mounts);
+}
+
+// A container that is there
+
+// Where no group was made, one with the limits that come later goes to the same place as the others.
+int cgroup_places_of(const struct plan_block *block, const struct cgroup_layout *layout, struct arena *arena,
+                     struct cgroup_groups *ret_groups) {
+    const char *found[ARRAY_SIZE(layout->items)] = {NULL}, *path = NULL;
+    const struct plan_op *ops = (const struct plan_op *)(block + 1);
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (ops[i].type != PLAN_CGROUP_CREATE) continue;
+        for (size_t j = 0; j < layout->count; j++) {
+            const char *group = plan_text(block, ops[i].path), *rest = path_in(&layout->items[j], group);
+            if (rest && !found[j]) found[j] = group, path = rest;
+        }
+    }
+    struct cgroup_groups groups = {.count = 0};
+    if (!path) return -ENOENT;
+    for (size_t j = 0; j < layout->count; j++) {
+        const struct cgroup_hierarchy *h = &layout->items[j];
+        const char *group =
+            found[j] ? arena_strdup(arena, found[j]) : arena_printf(arena, "%s%s", h->mount, path);
+        groups.items[groups.count++] = (struct cgroup_group){group, h->controllers, h->v2};
+    }
+    *ret_groups = groups;
+    return 0;
+}
+
+int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
+                          struct cgroup_groups *ret_places, struct err *err) {
+    const struct cgroup_layout *layout;
+    if (find_layout(&layout, err) < 0) return -1;
+    if (cgroup_places_of(block, layout, arena, ret_places) < 0)
+        return err_set(err, ERR_INVALID, 0, "%s has no cgroups of its own", plan_text(block, block->id));
+    return 0;
+}
+
+int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
+                          struct cgroup_groups *ret_groups, struct err *err) {
+    struct cgroup_groups places;
+    if (runtime_cgroup_places(block, arena, &places, err) < 0) return -1;
+    cgroup_groups_present(&places, ret_groups);
+    return 0;
+}
+
+int runtime_cgroup_remove(const struct cgroup_groups *places, struct err *err) {
+    for (size_t i = places->count; i-- > 0;) {
+        int r = cgroup_remove(places->items[i].path);
+        if (r == -EBUSY)
+            return err_set(err, ERR_CONFLICT, 0, "the cgroup %s has processes in it", places->items[i].path);
+        if (r < 0) return err_set(err, ERR_SYSTEM, -r, "cannot remove the cgroup %s", places->items[i].path);
+    }
+    return 0;
 }

@@ -8,6 +8,9 @@
 #include "plan/plan.h"
 
 // path is the cgroup below each hierarchy's root ("/hoy/ab12…"); the spec's own cgroupsPath comes first.
+// Without a slash in front it begins at the caller's own group in each (in v2 at the one above that), as with
+// runc: then only the plan knows later where it was. A group that has processes in it already is refused when
+// it is to be made. At the end the container's own group goes and those above it stay, whoever made them.
 // ret_v2 (allocated in arena): the v2 cgroup for the clone, NULL where there is none.
 int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct arena *arena,
                              struct plan *plan, const char **ret_v2, struct err *err);
@@ -16,6 +19,17 @@ int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct 
 // For exec: only where the v2 cgroup is.
 int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
                         struct err *err);
+
+// The groups of a container that is there, as its plan has them: for statistics, the freezer, signals. Those
+// that are gone or were never made are not among them.
+int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
+                          struct cgroup_groups *ret_groups, struct err *err);
+// The same with its place in every hierarchy, also where no group is: for new limits, which may need one
+// (runtime/update.h), and for the end.
+int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
+                          struct cgroup_groups *ret_places, struct err *err);
+// Removes the groups in all places, also those that the plan did not make.
+int runtime_cgroup_remove(const struct cgroup_groups *places, struct err *err);
 
 // What /sys/fs/cgroup of a container shows.
 struct runtime_cgroup_mounts {

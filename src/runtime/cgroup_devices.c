@@ -80,6 +80,7 @@ static void plan_v1(const struct cgroup_plan *c, const struct cgroup_hierarchy *
     const char *folder = cgroup_folder(c, h);
     // A new group may do what the one above it may, which is the most that there is to have.
     if (!rules->allow) cgroup_plan_write(c, folder, "devices.deny", "a", why, false);
+    if (rules->allow && c->groups) cgroup_plan_write(c, folder, "devices.allow", "a", why, false);
     for (size_t i = 0; i < rules->count; i++) write_v1(c, folder, &rules->items[i], why);
 }
 
@@ -104,7 +105,8 @@ int cgroup_plan_devices(const struct cgroup_plan *c) {
     const char *why = spec_why(c->spec, "linux.resources.devices",
                                c->spec->resources.devices.count ? "linux.resources.devices" : "default");
     collect(c, &rules);
-    if (rules.allow && !rules.count) return 0;
+    // A new group has no rules; one that has them needs others for everything.
+    if (rules.allow && !rules.count && !c->groups) return 0;
     const struct cgroup_hierarchy *v1 = cgroup_with(c->layout, CGROUP_DEVICES);
     if (v1) {
         plan_v1(c, v1, &rules, why);

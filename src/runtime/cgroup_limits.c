@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Limits as writes: one row a limit, with its file and its text for either version (config-linux.md).
+#include "base/fd.h"
 #include "runtime/cgroup_plan.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 struct limit {
@@ -46,6 +48,7 @@ static const char *text_bytes(const struct cgroup_plan *c, struct spec_i64 n, bo
 // v1 counts memory and swap together, v2 swap alone.
 static const char *text_swap(const struct cgroup_plan *c) {
     const struct spec_resources *r = &c->spec->resources;
+    if (!r->memory_swap.value && r->memory_limit.value < 0 && c->groups) return "max"; // no limit at all
     if (!r->memory_swap.value) return NULL;
     if (r->memory_swap.value < 0) return "max";
     return arena_printf(c->arena, "%" PRId64, r->memory_swap.value - r->memory_limit.value);
@@ -59,12 +62,23 @@ static const char *text_cpu_weight(const struct cgroup_plan *c) {
     return arena_printf(c->arena, "%" PRIu64, 1 + (shares - 2) * 9999 / 262142);
 }
 
+// "quota period": who changes one of a running container keeps the other.
 static const char *text_cpu_max(const struct cgroup_plan *c) {
     const struct spec_resources *r = &c->spec->resources;
-    if (!r->cpu_quota.value && !r->cpu_period.value) return NULL;
-    uint64_t period = r->cpu_period.value ? r->cpu_period.value : 100000;
-    if (r->cpu_quota.value <= 0) return arena_printf(c->arena, "max %" PRIu64, period);
-    return arena_printf(c->arena, "%" PRId64 " %" PRIu64, r->cpu_quota.value, period);
+    unsigned long long period = r->cpu_period.value;
+    char quota[24] = "max";
+    if (!r->cpu_quota.value && !period) return NULL;
+    if (c->groups && (!r->cpu_quota.value || !period)) {
+        _cleanup_(str_finish) struct str now = {0};
+        const struct cgroup_hierarchy *h = cgroup_with(c->layout, CGROUP_CPU);
+        const char *file = h ? arena_printf(c->arena, "%s/cpu.max", cgroup_folder(c, h)) : "";
+        unsigned long long now_period = 0;
+        if (file_read_at(AT_FDCWD, file, 64, &now) == 0) sscanf(now.data, "%23s %llu", quota, &now_period);
+        if (!period) period = now_period;
+    }
+    if (r->cpu_quota.value > 0) snprintf(quota, sizeof quota, "%" PRId64, r->cpu_quota.value);
+    if (r->cpu_quota.value < 0) strcpy(quota, "max");
+    return arena_printf(c->arena, "%s %llu", quota, period ? period : 100000);
 }
 
 // 10..1000 to 1..10000.
@@ -83,11 +97,14 @@ static int plan_memory(const struct cgroup_plan *c) {
     // person asked for fails at the file that is missing.
     const char *why = spec_why(c->spec, "linux.resources.memory.swap", NULL);
     bool derived = why && !str_has_prefix(why, "--memory-swap");
+    const char *swap1 = text_bytes(c, r->memory_swap, false);
+    // v1: memory without a limit can't be less than memory and swap together with one.
+    if (!swap1 && r->memory_limit.value < 0 && c->groups) swap1 = "-1", derived = true;
     const struct limit limits[] = {
         {"linux.resources.memory.limit", CGROUP_MEMORY, false, "memory.limit_in_bytes", "memory.max",
          text_bytes(c, r->memory_limit, false), text_bytes(c, r->memory_limit, true)},
         {"linux.resources.memory.swap", CGROUP_MEMORY, derived, "memory.memsw.limit_in_bytes",
-         "memory.swap.max", text_bytes(c, r->memory_swap, false), text_swap(c)},
+         "memory.swap.max", swap1, text_swap(c)},
         {"linux.resources.memory.reservation", CGROUP_MEMORY, false, "memory.soft_limit_in_bytes",
          "memory.low", text_bytes(c, r->memory_reservation, false),
          text_bytes(c, r->memory_reservation, true)},
@@ -106,23 +123,24 @@ static int plan_cpu(const struct cgroup_plan *c) {
     const struct spec_resources *r = &c->spec->resources;
     const char *cpus = str_empty(r->cpuset_cpus) ? NULL : r->cpuset_cpus;
     const char *mems = str_empty(r->cpuset_mems) ? NULL : r->cpuset_mems;
+    bool idle = r->cpu_idle.value == 1; // has the least weight there is, and the kernel takes no other
     const struct limit limits[] = {
         {"linux.resources.cpu.cpus", CGROUP_CPUSET, false, "cpuset.cpus", "cpuset.cpus", cpus, cpus},
         {"linux.resources.cpu.mems", CGROUP_CPUSET, false, "cpuset.mems", "cpuset.mems", mems, mems},
+        {"linux.resources.cpu.idle", CGROUP_CPU, false, "cpu.idle", "cpu.idle", text_i64(c, r->cpu_idle),
+         text_i64(c, r->cpu_idle)},
         {"linux.resources.cpu.shares", CGROUP_CPU, false, "cpu.shares", "cpu.weight",
-         r->cpu_shares.value ? text_u64(c, r->cpu_shares) : NULL, text_cpu_weight(c)},
+         idle || !r->cpu_shares.value ? NULL : text_u64(c, r->cpu_shares), idle ? NULL : text_cpu_weight(c)},
         {"linux.resources.cpu.period", CGROUP_CPU, false, "cpu.cfs_period_us", "cpu.max",
          r->cpu_period.value ? text_u64(c, r->cpu_period) : NULL, NULL},
         {"linux.resources.cpu.quota", CGROUP_CPU, false, "cpu.cfs_quota_us", "cpu.max",
          r->cpu_quota.value ? text_i64(c, r->cpu_quota) : NULL, text_cpu_max(c)},
         {"linux.resources.cpu.burst", CGROUP_CPU, false, "cpu.cfs_burst_us", "cpu.max.burst",
          text_u64(c, r->cpu_burst), text_u64(c, r->cpu_burst)},
-        {"linux.resources.cpu.idle", CGROUP_CPU, false, "cpu.idle", "cpu.idle", text_i64(c, r->cpu_idle),
-         text_i64(c, r->cpu_idle)},
         {"linux.resources.cpu.realtimePeriod", CGROUP_CPU, false, "cpu.rt_period_us", NULL,
-         text_u64(c, r->cpu_rt_period), NULL},
+         r->cpu_rt_period.value ? text_u64(c, r->cpu_rt_period) : NULL, NULL},
         {"linux.resources.cpu.realtimeRuntime", CGROUP_CPU, false, "cpu.rt_runtime_us", NULL,
-         text_i64(c, r->cpu_rt_runtime), NULL},
+         r->cpu_rt_runtime.value ? text_i64(c, r->cpu_rt_runtime) : NULL, NULL},
     };
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
         if (add_limit(c, &limits[i]) < 0) return -1;
@@ -132,8 +150,9 @@ static int plan_cpu(const struct cgroup_plan *c) {
 
 // A new group has no limit: none needs to be written.
 static int plan_pids(const struct cgroup_plan *c) {
-    if (c->spec->resources.pids_limit.value <= 0) return 0;
-    const char *text = text_i64(c, c->spec->resources.pids_limit);
+    int64_t value = c->spec->resources.pids_limit.value;
+    if (value == 0 || (value < 0 && !c->groups)) return 0;
+    const char *text = value < 0 ? "max" : text_i64(c, c->spec->resources.pids_limit);
     const struct limit limit = {
         "linux.resources.pids.limit",
         CGROUP_PIDS,
@@ -145,16 +164,21 @@ static int plan_pids(const struct cgroup_plan *c) {
     return add_limit(c, &limit);
 }
 
-// v2 has two that schedule by weight, and a kernel may have either: BFQ's file takes the number as it is.
+// v2 has two that schedule by weight, and a kernel has either or both: BFQ's file takes the number as it is.
 static int plan_weight(const struct cgroup_plan *c, const char *field, const char *device, uint64_t weight) {
     const char *raw = arena_printf(c->arena, "%s%" PRIu64, device, weight);
     const char *scaled = arena_printf(c->arena, "%s%" PRIu64, device, io_weight(weight));
-    const struct limit limits[] = {
-        {field, CGROUP_IO, false, *device ? "blkio.bfq.weight_device" : "blkio.bfq.weight", "io.weight", raw,
-         scaled},
-        {field, CGROUP_IO, true, "blkio.bfq.weight", "io.bfq.weight", NULL, raw},
-    };
-    return add_limit(c, &limits[0]) < 0 ? -1 : add_limit(c, &limits[1]);
+    const struct limit limit = {
+        field,       CGROUP_IO, false, *device ? "blkio.bfq.weight_device" : "blkio.bfq.weight",
+        "io.weight", raw,       scaled};
+    if (add_limit(c, &limit) < 0) return -1;
+    const struct cgroup_hierarchy *h = cgroup_with(c->layout, CGROUP_IO);
+    if (!h->v2) return 0;
+    const char *folder = cgroup_folder(c, h), *why = spec_why(c->spec, field, field);
+    plan_str instead = plan_printf(c->plan, "%s/io.bfq.weight", folder);
+    c->plan->ops[c->plan->count - 1].write.instead = instead;
+    cgroup_plan_write(c, folder, "io.bfq.weight", raw, why, true);
+    return 0;
 }
 
 static int plan_weights(const struct cgroup_plan *c) {
@@ -206,18 +230,49 @@ static int plan_block_io(const struct cgroup_plan *c) {
     return 0;
 }
 
+// Twice: what is in use, and what is only reserved (since 5.7). Without the second, who maps more than there
+// may be is killed at the first touch instead of being told.
+static int plan_huge_page(const struct cgroup_plan *c, const struct spec_huge_page *page, const char *kind) {
+    const char *bytes = arena_printf(c->arena, "%" PRIu64, page->limit);
+    const struct limit limit = {"linux.resources.hugepageLimits",
+                                CGROUP_HUGETLB,
+                                *kind != '\0',
+                                arena_printf(c->arena, "hugetlb.%s%s.limit_in_bytes", page->page_size, kind),
+                                arena_printf(c->arena, "hugetlb.%s%s.max", page->page_size, kind),
+                                bytes,
+                                bytes};
+    return add_limit(c, &limit);
+}
+
 static int plan_huge_pages(const struct cgroup_plan *c) {
     const struct spec_resources *r = &c->spec->resources;
     for (size_t i = 0; i < r->huge_pages.count; i++) {
         const struct spec_huge_page *page = &r->huge_pages.items[i];
-        const char *bytes = arena_printf(c->arena, "%" PRIu64, page->limit);
-        const struct limit limit = {"linux.resources.hugepageLimits",
-                                    CGROUP_HUGETLB,
+        if (plan_huge_page(c, page, "") < 0 || plan_huge_page(c, page, ".rsvd") < 0) return -1;
+    }
+    return 0;
+}
+
+// v1 marks what a group sends: a class for tc, and a priority for each interface. v2 has BPF for that.
+static int plan_network(const struct cgroup_plan *c) {
+    const struct spec_resources *r = &c->spec->resources;
+    const struct limit class = {"linux.resources.network.classID",
+                                CGROUP_NET_CLS,
+                                false,
+                                "net_cls.classid",
+                                NULL,
+                                r->network_class_id.value ? text_u64(c, r->network_class_id) : NULL,
+                                NULL};
+    if (add_limit(c, &class) < 0) return -1;
+    for (size_t i = 0; i < r->network_priorities.count; i++) {
+        const struct spec_network_priority *item = &r->network_priorities.items[i];
+        const struct limit limit = {"linux.resources.network.priorities",
+                                    CGROUP_NET_PRIO,
                                     false,
-                                    arena_printf(c->arena, "hugetlb.%s.limit_in_bytes", page->page_size),
-                                    arena_printf(c->arena, "hugetlb.%s.max", page->page_size),
-                                    bytes,
-                                    bytes};
+                                    "net_prio.ifpriomap",
+                                    NULL,
+                                    arena_printf(c->arena, "%s %u", item->name, item->priority),
+                                    NULL};
         if (add_limit(c, &limit) < 0) return -1;
     }
     return 0;
@@ -263,7 +318,7 @@ static int plan_unified(const struct cgroup_plan *c) {
 
 int cgroup_plan_limits(const struct cgroup_plan *c) {
     return plan_memory(c) < 0 || plan_cpu(c) < 0 || plan_pids(c) < 0 || plan_block_io(c) < 0 ||
-                   plan_huge_pages(c) < 0 || plan_rdma(c) < 0 || plan_unified(c) < 0
+                   plan_huge_pages(c) < 0 || plan_rdma(c) < 0 || plan_network(c) < 0 || plan_unified(c) < 0
                ? -1
                : 0;
 }

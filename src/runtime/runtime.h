@@ -43,8 +43,10 @@ struct runtime_shim {
     int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
 };
-#define RUNTIME_SHIM_NONE \
-    (struct runtime_shim) { -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, false }
+#define RUNTIME_SHIM_NONE                            \
+    (struct runtime_shim) {                          \
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, false \
+    }
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err);
 
 // The same in this process's place. Returns only when that fails, -1.

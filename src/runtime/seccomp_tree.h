@@ -33,6 +33,6 @@ void seccomp_tree_finish(struct seccomp_tree *tree);
 
 bool seccomp_tree_depends(const struct seccomp_tree *tree, uint32_t arch, uint32_t number);
 
-// Writes the tree, at most size instructions; calls that depend on arguments go on behind its end. Returns how
-// many it takes, or 0 when there is no room.
+// Writes the tree, at most size instructions; calls that depend on arguments go on behind its end. Returns
+// how many it takes, or 0 when there is no room.
 size_t seccomp_tree_write(const struct seccomp_tree *tree, struct sock_filter *instructions, size_t size);

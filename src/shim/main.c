@@ -91,7 +91,8 @@ static int send_descriptor(int socket, const char *name, int fd) {
 // The terminal is somebody else's from now on.
 static int send_all(pid_t pid, struct plan_streams *streams, struct err *err) {
     int console = given_fd(SHIM_FD_CONSOLE), socket = given_fd(SHIM_FD_PIDFD);
-    int r = console >= 0 && streams->terminal >= 0 ? send_descriptor(console, "/dev/ptmx", streams->terminal) : 0;
+    int r =
+        console >= 0 && streams->terminal >= 0 ? send_descriptor(console, "/dev/ptmx", streams->terminal) : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot send the terminal to the console socket");
     if (console >= 0) fd_closep(&streams->terminal);
     if (socket < 0) return 0;

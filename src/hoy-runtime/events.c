@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// events: a container's numbers, once or again and again, and a line when the kernel kills for lack of
+// memory.
+#include "base/fd.h"
+#include "hoy-runtime/cgroups.h"
+#include "runtime/stats.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+struct events_options {
+    const char *interval;
+    bool stats;
+};
+
+static const struct option events_rows[] = {
+    {"interval", 0, "duration", "How often the numbers are printed (default 5s)", store_string,
+     offsetof(struct events_options, interval)},
+    {"stats", 0, NULL, "Print them once", store_flag, offsetof(struct events_options, stats)},
+};
+const struct option_table events_options_table = OPTIONS(events_rows, struct events_options);
+
+// "5s", "500ms", "1m": what callers give.
+static int parse_interval(const char *text, int *ret_ms, struct err *err) {
+    static const struct {
+        const char *unit;
+        uint64_t ms;
+    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
+    char number[24];
+    size_t digits = strspn(text, "0123456789");
+    uint64_t value;
+    snprintf(number, sizeof number, "%.*s", (int)digits, text);
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
+        if (!str_eq(text + digits, units[i].unit) || parse_u64(number, &value)) continue;
+        if (!value || value > INT32_MAX / units[i].ms) break;
+        *ret_ms = (int)(value * units[i].ms);
+        return 0;
+    }
+    return err_set(err, ERR_INVALID, 0, "--interval: \"%.40s\" is no duration, as in 5s or 500ms", text);
+}
+
+static int print_stats(const struct container *container, const struct cgroup_groups *groups,
+                       struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    if (stats_print(container->id, groups, &text, err)) return -1;
+    fputs(str_get(&text), stdout);
+    return fflush(stdout) ? err_set(err, ERR_SYSTEM, errno, "cannot print the numbers") : 0;
+}
+
+static void print_oom(const struct container *container, uint64_t *seen) {
+    uint64_t count;
+    const char *file = plan_text(container->plan, container->plan->oom_file);
+    if (!*file || cgroup_oom_count(file, &count) || count <= *seen) return;
+    *seen = count;
+    printf("{\"type\":\"oom\",\"id\":\"%s\"}\n", container->id);
+    fflush(stdout);
+}
+
+// Until the first process has ended.
+static int follow(const struct container *container, const struct cgroup_groups *groups, int interval_ms,
+                  struct err *err) {
+    _cleanup_(fd_closep) int pidfd = container_pidfd(container);
+    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
+    uint64_t oom = 0;
+    for (;;) {
+        int n = pidfd < 0 ? 1 : poll(&wait, 1, interval_ms);
+        if (n < 0 && errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot wait");
+        print_oom(container, &oom);
+        if (n > 0) return 0;
+        if (n == 0 && print_stats(container, groups, err)) return -1;
+    }
+}
+
+int run_events(struct invocation *invocation, struct err *err) {
+    const struct events_options *options = invocation->options;
+    _cleanup_(container_close) struct container container = {.dir = -1};
+    struct cgroup_groups groups;
+    int interval_ms = 5000;
+    if (!str_empty(options->interval) && parse_interval(options->interval, &interval_ms, err)) return -1;
+    if (container_open(invocation, invocation->arguments.items[0], false, &container, err)) return -1;
+    if (container_status(&container) == CONTAINER_STOPPED)
+        return err_set(err, ERR_CONFLICT, 0, "container not running");
+    if (container_groups(&container, &invocation->arena, &groups, err)) return -1;
+    return options->stats ? print_stats(&container, &groups, err)
+                          : follow(&container, &groups, interval_ms, err);
+}
