@@ -34,7 +34,9 @@
 // Nothing but zeros at first, so that it takes no room in the program's file, and memory only page by page.
 static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
-static int errors = -1;
+
+// What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
+static struct { int start, console, pidfd, errors; } given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -90,14 +92,14 @@ static int send_descriptor(int socket, const char *name, int fd) {
 
 // The terminal is somebody else's from now on.
 static int send_all(pid_t pid, struct plan_streams *streams, struct err *err) {
-    int console = given_fd(SHIM_FD_CONSOLE), socket = given_fd(SHIM_FD_PIDFD);
-    int r =
-        console >= 0 && streams->terminal >= 0 ? send_descriptor(console, "/dev/ptmx", streams->terminal) : 0;
+    int r = given.console >= 0 && streams->terminal >= 0
+                ? send_descriptor(given.console, "/dev/ptmx", streams->terminal)
+                : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot send the terminal to the console socket");
-    if (console >= 0) fd_closep(&streams->terminal);
-    if (socket < 0) return 0;
+    if (given.console >= 0) fd_closep(&streams->terminal);
+    if (given.pidfd < 0) return 0;
     _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    r = pidfd < 0 ? -errno : send_descriptor(socket, "pidfd", pidfd);
+    r = pidfd < 0 ? -errno : send_descriptor(given.pidfd, "pidfd", pidfd);
     return r ? err_set(err, ERR_SYSTEM, -r, "cannot send the pidfd to its socket") : 0;
 }
 
@@ -131,12 +133,12 @@ static void take_away(struct plan_block *plan, pid_t pid) {
 }
 
 static pid_t start(struct plan_block *plan, struct err *err) {
-    struct plan_streams streams = {.child = {-1, -1, -1}, .terminal = -1, .start = given_fd(SHIM_FD_START)};
+    struct plan_streams streams = {.child = {-1, -1, -1}, .terminal = -1, .start = given.start};
     int r = open_streams(plan, streams.child);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make the container's standard streams");
     pid_t pid = plan_execute(plan, &streams, err);
     for (int i = 0; i < 3; i++) fd_closep(&streams.child[i]);
-    fd_closep(&streams.start);
+    fd_closep(&given.start);
     if (pid < 0) return -1;
     if (hand_over(plan, &streams, err)) return take_away(plan, pid), -1;
     shim.pid = pid;
@@ -150,7 +152,8 @@ static void finish_folder(struct plan_block *plan) {
     char path[PATH_MAX];
     struct err err = {0};
     const char *folder = plan_text(plan, plan->folder);
-    if (plan_run_hooks(plan, PLAN_STOPPED, &err)) error_log(errors, plan->log_json, "warning", err.text);
+    if (plan_run_hooks(plan, PLAN_STOPPED, &err))
+        error_log(given.errors, plan->log_json, "warning", err.text);
     if (!*folder) return;
     for (const char *const *name = (const char *const[]){"start", "plan", NULL}; *name; name++) {
         snprintf(path, sizeof path, "%s/%s", folder, *name);
@@ -165,7 +168,7 @@ static bool is_runtime(const struct plan_block *plan) {
 
 static void say(const struct plan_block *plan, const struct err *err) {
     dprintf(STDERR_FILENO, "hoy-runtime: %s\n", err->text);
-    error_log(errors, plan->log_json, "error", err->text);
+    error_log(given.errors, plan->log_json, "error", err->text);
 }
 
 // Where nobody is connected and the streams are a person's, the sentence goes there.
@@ -234,7 +237,10 @@ static int shim_main(void) {
     int client = given_fd(SHIM_FD_CLIENT), state = given_fd(SHIM_FD_STATE);
     shim.log.fd = given_fd(SHIM_FD_LOG);
     shim.listen = given_fd(SHIM_FD_LISTEN);
-    errors = given_fd(SHIM_FD_ERRORS);
+    given.start = given_fd(SHIM_FD_START);
+    given.console = given_fd(SHIM_FD_CONSOLE);
+    given.pidfd = given_fd(SHIM_FD_PIDFD);
+    given.errors = given_fd(SHIM_FD_ERRORS);
     given_fd(SHIM_FD_SELF);
     int r = plan_map(given_fd(SHIM_FD_PLAN), &plan);
     if (r) return err_set(&err, ERR_SYSTEM, -r, "the shim cannot read its plan"), fail(NULL, client, &err);
