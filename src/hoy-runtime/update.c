@@ -6,6 +6,9 @@
 #include "hoy-runtime/cgroups.h"
 #include "runtime/cgroup.h"
 
+#include <errno.h>
+#include <unistd.h>
+
 #define RESOURCES_MAX (4u << 20)
 
 struct update_options {
@@ -52,11 +55,21 @@ static const struct option update_rows[] = {
 };
 const struct option_table update_options_table = OPTIONS(update_rows, struct update_options);
 
+static int read_input(struct str *text) {
+    char bytes[4096];
+    for (;;) {
+        ssize_t n = fd_read_full(STDIN_FILENO, bytes, sizeof bytes);
+        if (n <= 0) return (int)n;
+        str_add_n(text, bytes, (size_t)n);
+        if (text->len > RESOURCES_MAX) return -EFBIG;
+    }
+}
+
 static int read_resources(struct invocation *invocation, const char *path, struct spec_resources *resources,
                           struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
-    int r = file_read_at(AT_FDCWD, str_eq(path, "-") ? "/proc/self/fd/0" : path, RESOURCES_MAX, &text);
+    int r = str_eq(path, "-") ? read_input(&text) : file_read_at(AT_FDCWD, path, RESOURCES_MAX, &text);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot read the resources %s", path);
     if (json_parse(str_get(&text), text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s is no JSON", path);
