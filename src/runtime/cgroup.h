@@ -16,6 +16,10 @@ int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct a
                              struct plan *plan, const char **ret_v2, struct err *err);
 // The child joins v1's hierarchies itself.
 int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct plan *plan, struct err *err);
+// After the child's own cgroup namespace is made: it moves to the group of the annotation
+// run.oci.delegate-cgroup.
+int runtime_cgroup_plan_delegate(const struct spec *spec, const char *path, struct plan *plan,
+                                 struct err *err);
 // For exec: only where the v2 cgroup is.
 int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
                         struct err *err);
