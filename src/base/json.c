@@ -17,8 +17,53 @@ static bool is(const struct json *json, enum json_type type) {
     return json && json_object_is_type(in(json), type);
 }
 
+static bool is_number_part(char c) {
+    return (c >= '0' && c <= '9') || strchr("+-.eE", c);
+}
+
+// An integer that neither of the widest types holds.
+static bool is_too_large(const char *text, size_t size) {
+    char digits[32];
+    int64_t i;
+    uint64_t u;
+    if (size < 19 || memchr(text, '.', size) || memchr(text, 'e', size) || memchr(text, 'E', size))
+        return false;
+    if (size >= sizeof digits) return true;
+    memcpy(digits, text, size);
+    digits[size] = 0;
+    return *digits == '-' ? parse_i64(digits, &i) : parse_u64(digits, &u);
+}
+
+// json-c takes an integer that does not fit for the largest that does. With an exponent it is no integer
+// to json-c, and nobody takes it for one. Returns whether text is needed: what came in with such exponents.
+static bool mark_too_large(const char *in_text, size_t size, struct str *text) {
+    const char *end = in_text + size, *copied = in_text;
+    for (const char *p = in_text; p < end;) {
+        const char *start = p++;
+        if (*start == '"') {
+            while (p < end && *p != '"') p += *p == '\\' && p + 1 < end ? 2 : 1;
+            p += p < end;
+        } else if (is_number_part(*start)) {
+            while (p < end && is_number_part(*p)) p++;
+            if (!is_too_large(start, (size_t)(p - start))) continue;
+            str_add_n(text, copied, (size_t)(p - copied));
+            str_add(text, "e0");
+            copied = p;
+        }
+    }
+    if (copied == in_text) return false;
+    str_add_n(text, copied, (size_t)(end - copied));
+    return true;
+}
+
 int json_parse(const char *text, size_t size, struct json **ret_json) {
+    _cleanup_(str_finish) struct str marked = {0};
     if (size > INT_MAX || memchr(text, 0, size)) return -EINVAL;
+    if (mark_too_large(text, size, &marked)) {
+        text = marked.data;
+        size = marked.len;
+    }
+    if (size > INT_MAX) return -EINVAL;
     json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
     if (!tokener) return -ENOMEM;
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
@@ -76,7 +121,7 @@ bool json_is_null(const struct json *json) {
     return !json;
 }
 
-// json-c keeps what does not fit saturated; its text does not lie.
+// json-c's own conversions saturate; its text does not.
 static int number(const struct json *json, char buffer[static 32]) {
     if (!is(json, json_type_int)) return -EINVAL;
     const char *text = json_object_to_json_string_ext(in(json), JSON_C_TO_STRING_PLAIN);

@@ -91,8 +91,33 @@ static void test_groups(void **state) {
     assert_int_equal(err.kind, ERR_NONE);
 }
 
+static void test_count(void **state) {
+    (void)state;
+    static const struct {
+        int min, max;
+        size_t given;
+        const char *sentence;
+    } cases[] = {
+        {1, -1, 0, "'hoy x' requires at least 1 argument"},
+        {2, -1, 1, "'hoy x' requires at least 2 arguments"},
+        {1, 1, 2, "'hoy x' requires 1 argument"},
+        {0, 1, 2, "'hoy x' requires at most 1 argument"},
+        {0, 0, 1, "'hoy x' accepts no arguments"},
+        {1, 1, 1, NULL},
+        {0, -1, 9, NULL},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct command command = {.min = cases[i].min, .max = cases[i].max};
+        struct invocation invocation = {.command = &command, .form = "x", .arguments.count = cases[i].given};
+        struct err err = {0};
+        assert_int_equal(options_check_count(&invocation, &err), cases[i].sentence ? -1 : 0);
+        if (cases[i].sentence) assert_string_equal(err.text, cases[i].sentence);
+    }
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_forms), cmocka_unit_test(test_options),
-                                       cmocka_unit_test(test_unknown), cmocka_unit_test(test_groups)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_count), cmocka_unit_test(test_forms),
+                                       cmocka_unit_test(test_options), cmocka_unit_test(test_unknown),
+                                       cmocka_unit_test(test_groups)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

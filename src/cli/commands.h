@@ -2,7 +2,7 @@
 // The table of all commands.
 #pragma once
 
-#include "cli/options.h"
+#include "cli/invocation.h"
 
 struct command_group {
     const char *name, *summary; // "container", "Manage containers"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/help.h"
 
+#include "args/help.h"
 #include "base/str.h"
 
 #include <ctype.h>
@@ -9,82 +10,8 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define OPTIONS_MAX 160
-
-// The rows of some tables that are shown, by name.
-struct shown {
-    const struct option *rows[OPTIONS_MAX];
-    size_t count;
-};
-
-static int by_name(const void *a, const void *b) {
-    return strcmp((*(const struct option *const *)a)->name, (*(const struct option *const *)b)->name);
-}
-
-static void shown_add(struct shown *shown, option_tables tables) {
-    for (; *tables; tables++)
-        for (size_t i = 0; i < (*tables)->count; i++)
-            if ((*tables)->rows[i].help && shown->count < OPTIONS_MAX)
-                shown->rows[shown->count++] = &(*tables)->rows[i];
-    qsort(shown->rows, shown->count, sizeof *shown->rows, by_name);
-}
-
-static int terminal_width(FILE *out) {
-    struct winsize size;
-    if (ioctl(fileno(out), TIOCGWINSZ, &size) == 0 && size.ws_col >= 40) return size.ws_col;
-    return 80;
-}
-
-// The text in lines that fit between the column and the width, the first one where the cursor is.
-static void print_wrapped(const char *text, int column, int width, FILE *out) {
-    int room = width - column - 1, used = 0;
-    while (*text) {
-        int length = (int)strcspn(text, " ");
-        if (used && used + 1 + length > room) {
-            fprintf(out, "\n%*s", column, "");
-            used = 0;
-        }
-        used += fprintf(out, "%s%.*s", used ? " " : "", length, text);
-        text += length;
-        while (*text == ' ') text++;
-    }
-    fputc('\n', out);
-}
-
-// "  -v, --volume list", "      --rm"
-static const char *option_column(const struct option *option, char buffer[static 64]) {
-    char letter[6] = "    ";
-    if (option->letter) snprintf(letter, sizeof letter, "-%c, ", option->letter);
-    snprintf(buffer, 64, "  %s--%s%s%s", letter, option->name, option->value ? " " : "",
-             option->value ? option->value : "");
-    return buffer;
-}
-
-static void print_options(const char *title, option_tables tables, FILE *out) {
-    struct shown shown = {0};
-    shown_add(&shown, tables);
-    if (!shown.count) return;
-    char text[64];
-    int widest = 0, width = terminal_width(out);
-    for (size_t i = 0; i < shown.count; i++) {
-        int length = (int)strlen(option_column(shown.rows[i], text));
-        if (length > widest) widest = length;
-    }
-    fprintf(out, "\n%s:\n", title);
-    for (size_t i = 0; i < shown.count; i++) {
-        fprintf(out, "%-*s   ", widest, option_column(shown.rows[i], text));
-        print_wrapped(shown.rows[i]->help, widest + 3, width, out);
-    }
-}
-
-static bool has_options(const struct command *command) {
-    struct shown shown = {0};
-    shown_add(&shown, command->options);
-    return shown.count;
-}
-
 void help_usage_line(const struct command *command, const char *form, FILE *out) {
-    fprintf(out, "hoy %s%s%s%s\n", form, has_options(command) ? " [OPTIONS]" : "",
+    fprintf(out, "hoy %s%s%s%s\n", form, options_any(command->options) ? " [OPTIONS]" : "",
             *command->arguments ? " " : "", command->arguments);
 }
 
@@ -98,7 +25,7 @@ void help_command(const struct command *command, const char *form, FILE *out) {
             fprintf(out, "hoy %s, ", command->forms[i]);
         fprintf(out, "hoy %s\n", command->forms[0]);
     }
-    print_options("Options", command->options, out);
+    options_print("Options", command->options, out);
 }
 
 // The commands with a form in the group (NULL: top level), by that form.
@@ -145,7 +72,7 @@ void help_global(FILE *out) {
     print_rows("Management Commands", groups, command_group_count, true, out);
     free(groups);
     print_commands("Commands", NULL, false, out);
-    print_options("Global Options", global_options, out);
+    options_print("Global Options", global_options, out);
     fputs("\nRun 'hoy COMMAND --help' for more information on a command.\n", out);
 }
 
@@ -163,8 +90,8 @@ static void put_troff(const char *text, FILE *out) {
 }
 
 static void manual_options(option_tables tables, FILE *out) {
-    struct shown shown = {0};
-    shown_add(&shown, tables);
+    struct options_shown shown = {0};
+    options_shown_add(&shown, tables);
     for (size_t i = 0; i < shown.count; i++) {
         const struct option *option = shown.rows[i];
         fputs(".TP\n", out);
@@ -181,7 +108,7 @@ static void manual_options(option_tables tables, FILE *out) {
 
 static void manual_command(const struct command *command, FILE *out) {
     fprintf(out, ".SS \"hoy %s", command->forms[0]);
-    if (has_options(command)) fputs(" [OPTIONS]", out);
+    if (options_any(command->options)) fputs(" [OPTIONS]", out);
     fprintf(out, "%s%s\"\n", *command->arguments ? " " : "", command->arguments);
     put_troff(command->summary, out);
     fputs(".\n", out);

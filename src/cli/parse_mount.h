@@ -3,7 +3,7 @@
 // points to.
 #pragma once
 
-#include "cli/options.h"
+#include "args/options.h"
 
 option_store store_volume; // src:dst[:options], dst
 option_store store_mount;  // type=bind|volume|tmpfs,source=…,target=…,…

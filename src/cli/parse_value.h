@@ -2,7 +2,7 @@
 // The smaller grammars inside options. What each field is stands at its name.
 #pragma once
 
-#include "cli/options.h"
+#include "args/options.h"
 
 option_store store_env;         // struct strings: KEY=VALUE, or KEY, which takes the value from here
 option_store store_env_file;    // struct strings: a file of such lines

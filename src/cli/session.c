@@ -95,6 +95,6 @@ int session_container(struct engine *engine, const struct container *container, 
     if (end == CLIENT_DETACHED) return 0;
     if (end == CLIENT_CLOSED) return session->joins ? 128 + SIGPIPE : closed(engine, container, err);
     if (end == CLIENT_LOST) return lost(engine, container, err);
-    if (container_exited(engine, container->id, &exit, err) < 0) return -1;
+    if (container_exited(engine, container->id, &exit, socket, err) < 0) return -1;
     return exit.status;
 }

@@ -2,7 +2,7 @@
 // A command's standard streams tied to a container's, until one of them ends.
 #pragma once
 
-#include "cli/options.h"
+#include "cli/invocation.h"
 #include "engine/engine.h"
 #include "shim/client.h"
 

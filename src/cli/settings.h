@@ -2,7 +2,7 @@
 // What `hoy run`, `hoy create` and `hoy explain` have in common: the flags that describe a container.
 #pragma once
 
-#include "cli/options.h"
+#include "cli/invocation.h"
 #include "engine/config.h"
 
 struct settings {

@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 bool container_is_live(const struct container *container) {
@@ -64,7 +65,16 @@ int container_end(struct engine *engine, const struct container *container, cons
 
 // A shim's word
 
-static int end_with_lock(struct engine *engine, const char *id, const struct ending *ending,
+// The shim undoes its plan, and the run directory has the record of that.
+static void wait_undone(int shim) {
+    char bytes[64];
+    ssize_t n;
+    if (shim < 0) return;
+    do n = recv(shim, bytes, sizeof bytes, 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
+}
+
+static int end_with_lock(struct engine *engine, const char *id, const struct ending *ending, int shim,
                          struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
@@ -73,13 +83,17 @@ static int end_with_lock(struct engine *engine, const char *id, const struct end
     int r = row_load(engine, &arena, id, &container, err);
     if (r <= 0) return r;
     if (!container_is_live(&container) || container.started > ending->finished) return 0;
+    // What is in the writable layer can go while the shim is still at it.
+    if (container.auto_remove && container_folder_remove(engine, id, err)) return -1;
+    wait_undone(shim);
     return container_end(engine, &container, ending, err);
 }
 
-int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, struct err *err) {
+int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, int shim,
+                     struct err *err) {
     struct ending ending = {
         .state = "exited", .status = exit->status, .oom = exit->oom, .finished = exit->exited_ns};
-    return end_with_lock(engine, id, &ending, err);
+    return end_with_lock(engine, id, &ending, shim, err);
 }
 
 static int failure_status(const struct err *why) {
@@ -89,7 +103,7 @@ static int failure_status(const struct err *why) {
 int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err) {
     struct ending ending = {
         .state = "created", .status = failure_status(why), .finished = clock_wall_ns(), .error = why->text};
-    return end_with_lock(engine, id, &ending, err);
+    return end_with_lock(engine, id, &ending, -1, err);
 }
 
 // What is found later

@@ -201,10 +201,10 @@ static void test_late_word(void **state) {
     struct container a = make(f, "ship");
     pretend_run(f, &a, NULL);
     struct shim_exit late = {.status = 9, .exited_ns = 999}, now = {.status = 4, .exited_ns = 3000};
-    assert_int_equal(container_exited(&f->engine, a.id, &late, &f->err), 0);
+    assert_int_equal(container_exited(&f->engine, a.id, &late, -1, &f->err), 0);
     assert_true(exists(f, f->runroot, a.id, ""));
-    assert_int_equal(container_exited(&f->engine, a.id, &now, &f->err), 0);
-    assert_int_equal(container_exited(&f->engine, a.id, &late, &f->err), 0); // and again
+    assert_int_equal(container_exited(&f->engine, a.id, &now, -1, &f->err), 0);
+    assert_int_equal(container_exited(&f->engine, a.id, &late, -1, &f->err), 0); // and again
     assert_int_equal(find(f, "ship").exit_code, 4);
     assert_false(exists(f, f->runroot, a.id, ""));
 }

@@ -78,9 +78,11 @@ int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err);
 
 // Takes over what SHIM_EXITED said: the row becomes exited, or goes with the container when it is --rm. The
-// engine calls it in container_find for shims nobody listened to.
+// engine calls it in container_find for shims nobody listened to. shim: the connection, to whose end the first
+// client has to wait, or -1.
 struct shim_exit; // shim/protocol.h
-int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, struct err *err);
+int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, int shim,
+                     struct err *err);
 // The same for SHIM_FAILED, with what client_wait_started() said: the row is created again, with the
 // sentence. (A detached container_start has done this itself.)
 int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A process in a container that runs. Its plan is made from the container's own config.json, so that it is
-// confined as the container is. It has a shim of its own, and no record: what it leaves dies with the
-// container.
+// A process in a container that runs. Its plan is made from the config.json that is in the container's own
+// plan, so that it is confined as the container is. It has a shim of its own, and no record: what it leaves
+// dies with the container.
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "runtime/runtime.h"
@@ -9,22 +9,19 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define SPEC_MAX (4u << 20)
-
 static int load_spec(struct engine *engine, struct arena *arena, const struct container *container,
                      struct spec *ret_spec, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
-    snprintf(path, sizeof path, "%s/config.json", container_folder(container->id, folder));
-    _cleanup_(str_finish) struct str text = {0};
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     _cleanup_(json_freep) struct json *json = NULL;
-    int r = file_read_at(engine->store.root_fd, path, SPEC_MAX, &text);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.root, path);
-    if (json_parse(str_get(&text), text.len, &json))
-        return err_set(err, ERR_INVALID, 0, "%s/%s is damaged", engine->store.root, path);
+    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
+    if (json_parse(plan_data(plan, plan->config), plan->config.size, &json))
+        return err_set(err, ERR_INVALID, 0, "%s/%s is damaged", engine->store.runroot, path);
     return spec_parse(arena, json, ret_spec, err);
 }
 
@@ -55,22 +52,6 @@ static int make_process(struct arena *arena, const struct exec_options *options,
         process->caps.bounding = process->caps.effective = process->caps.permitted = all;
     }
     merge_env(arena, &process->env, options);
-    return 0;
-}
-
-// The shim has the file open: its name is not needed any more.
-static int save_plan(struct engine *engine, const struct container *container, const struct plan *plan,
-                     int *ret_fd, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], id[ID_SIZE], name[ID_SIZE + 8];
-    struct plan_block *block = NULL;
-    id_random(id);
-    snprintf(name, sizeof name, "exec-%s", id);
-    _cleanup_(fd_closep) int dir = fd_open_at(
-        engine->store.runroot_fd, container_folder(container->id, folder), O_RDONLY | O_DIRECTORY, 0);
-    int r = dir < 0 ? dir : plan_save(plan, dir, name, ret_fd, &block);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "write %s/%s/%s", engine->store.runroot, folder, name);
-    plan_unmap(block);
-    unlinkat(dir, name, 0);
     return 0;
 }
 
@@ -109,8 +90,8 @@ int container_exec(struct engine *engine, const struct container *container,
     _cleanup_(fd_closep) int plan_fd = -1;
     _cleanup_(fd_closep) int client = -1;
     plan_init(&plan);
-    if (make_plan(engine, &arena, container, options, &plan, err) ||
-        save_plan(engine, container, &plan, &plan_fd, err) || spawn(plan_fd, &client, err))
+    if (make_plan(engine, &arena, container, options, &plan, err) || (plan_fd = plan_memfd(&plan, err)) < 0 ||
+        spawn(plan_fd, &client, err))
         return -1;
     int32_t pid;
     if (!ret_client) return client_wait_started(client, &pid, err);

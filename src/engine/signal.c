@@ -34,7 +34,7 @@ static int take_over_exit(struct engine *engine, const struct container *contain
                           const struct shim_exit *exit, int *ret_code, struct err *err) {
     if (waited == 1) {
         *ret_code = exit->status;
-        return container_exited(engine, container->id, exit, err);
+        return container_exited(engine, container->id, exit, -1, err);
     }
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container now;

@@ -36,6 +36,19 @@ static void add(struct fixture *f, struct strings *list, const char *item) {
     strings_add(&f->arena, list, item);
 }
 
+// exec reads what start wrote.
+static void assert_readable(const struct spec *spec) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(json_writer_finish) struct json_writer writer = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    struct spec again = {0};
+    struct err err = {0};
+    spec_write(spec, &writer);
+    assert_int_equal(json_parse(str_get(&writer.text), writer.text.len, &json), 0);
+    if (spec_parse(&arena, json, &again, &err) < 0) fail_msg("%s", err.text);
+    assert_int_equal(again.warnings.count, 0);
+}
+
 static int make(struct fixture *f) {
     if (!f->config.cmd.count && !f->config.has_entrypoint && !f->image.cmd.count)
         add(f, &f->config.cmd, "sh");
@@ -43,7 +56,9 @@ static int make(struct fixture *f) {
     container_config_merge(&f->arena, &f->image, ID, &f->config);
     struct container_spec_input input = {
         .config = &f->config, .image = &f->image, .id = ID, .run_dir = "/run/x", .volumes = "/vols"};
-    return container_spec(&f->arena, &input, &f->spec, &f->err);
+    int r = container_spec(&f->arena, &input, &f->spec, &f->err);
+    if (r == 0) assert_readable(&f->spec);
+    return r;
 }
 
 static void refuse(struct fixture *f, const char *sentence) {

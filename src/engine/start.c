@@ -148,13 +148,6 @@ static int write_etc(struct start *s, struct err *err) {
     return r;
 }
 
-static int write_spec(struct start *s, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    spec_write(&s->spec, &w);
-    int r = write_file(s->dir, "config.json", 0600, str_get(&w.text), w.text.len);
-    return r ? err_set(err, ERR_SYSTEM, -r, "write %s/config.json", s->path) : 0;
-}
-
 // The plan
 
 static int make_spec(struct start *s, struct err *err) {
@@ -172,7 +165,7 @@ static int make_spec(struct start *s, struct err *err) {
     return 0;
 }
 
-// The image's part comes as two operations, the host's and the container's; the second has its place later.
+// The image's part comes as two operations. What is the child's to do has its place later.
 static int plan_host(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     const char *upper = arena_printf(&s->arena, "%s/upper", s->path);
@@ -181,14 +174,21 @@ static int plan_host(struct plan *plan, void *data, struct err *err) {
         return -1;
     if (!plan->count || plan->ops[plan->count - 1].type != PLAN_ROOT_OVERLAY)
         return err_set(err, ERR_INVALID, 0, "image %s gives no root file system", s->image.id);
-    s->root = plan->ops[--plan->count];
+    s->root = plan->ops[plan->count - 1];
+    if (s->root.side == PLAN_CHILD) plan->count--;
     return 0;
 }
 
 static int plan_root(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     (void)err;
-    *plan_add(plan, PLAN_ROOT_OVERLAY, NULL) = s->root;
+    if (s->root.side == PLAN_CHILD) {
+        *plan_add(plan, PLAN_ROOT_OVERLAY, NULL) = s->root;
+        return 0;
+    }
+    struct plan_op *op = plan_add(plan, PLAN_ROOT_ATTACH, NULL);
+    op->why = s->root.why;
+    op->root.attach = s->root.overlay.attach;
     return 0;
 }
 
@@ -207,6 +207,13 @@ static void plan_on_exit(struct start *s) {
     if (s->container->auto_remove) s->plan.head.on_exit = plan_strings(&s->plan, argv, ARRAY_SIZE(argv));
 }
 
+// For `hoy exec`.
+static void keep_spec(struct start *s) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    spec_write(&s->spec, &w);
+    s->plan.head.config = plan_bytes(&s->plan, str_get(&w.text), w.text.len);
+}
+
 static int make_plan(struct start *s, struct err *err) {
     struct runtime_options options = {
         .id = s->container->id,
@@ -217,6 +224,7 @@ static int make_plan(struct start *s, struct err *err) {
     struct runtime_contributions contributions = {
         .host = plan_host, .root = plan_root, .network = s->has_network ? plan_network : NULL, .data = s};
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
+    keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
     plan_on_exit(s);
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, &s->block);
@@ -234,7 +242,7 @@ static int attach_network(struct start *s, struct err *err) {
 
 static int prepare(struct start *s, struct err *err) {
     return volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
-                   write_etc(s, err) || make_spec(s, err) || write_spec(s, err) || make_plan(s, err)
+                   write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
 }

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#define OVERLAY_LOWER_MAX 256 // of one string of fsconfig, with what ends it
+
 static int look_at(struct store *store, const char *folder, const char *digest, mode_t *ret_kind) {
     char path[16 + ID_SIZE];
     struct stat st;
@@ -80,6 +82,18 @@ static int add_empty(struct store *store, struct arena *arena, struct strings *l
     return 0;
 }
 
+// The parent makes the overlay while the child is busy elsewhere, unless the layers are too many for that:
+// then the child does, which must see the image's mount, and so is cloned after it.
+static void choose_sides(struct plan *plan, const struct strings *lower) {
+    size_t length = 0;
+    for (size_t i = 0; i < lower->count; i++) length += strlen(lower->items[i]) + 1;
+    if (length <= OVERLAY_LOWER_MAX) return;
+    for (size_t i = 0; i < plan->count; i++) {
+        if (plan->ops[i].type == PLAN_IMAGE_MOUNT) plan->ops[i].side = PLAN_HOST;
+        if (plan->ops[i].type == PLAN_ROOT_OVERLAY) plan->ops[i].side = PLAN_CHILD;
+    }
+}
+
 int image_plan_rootfs(struct store *store, const struct image *image, const char *upper, const char *work,
                       bool throw_away, struct plan *plan, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -105,5 +119,6 @@ int image_plan_rootfs(struct store *store, const struct image *image, const char
     // and far less where the disk has much to write.
     op->overlay.options = plan_string(plan, throw_away && !str_empty(upper) ? "volatile" : NULL);
     op->overlay.attach = plan_printf(plan, "%s/rootfs", store->runroot);
+    choose_sides(plan, &lower);
     return 0;
 }

@@ -19,7 +19,7 @@ enum field_type {
     FIELD_STRINGS, // struct strings
     FIELD_NUMBERS, // an array of numbers: { uint32_t *items; size_t count; }
     FIELD_MAP,     // an object of strings: { struct spec_key_value *items; size_t count; }
-    FIELD_OBJECT,  // an object whose fields live in the same structure
+    FIELD_OBJECT,  // an object whose fields live in the same structure, from offset on
     FIELD_POINTER, // an object in a structure of its own, which is allocated
     FIELD_LIST,    // an array of objects: { struct item *items; size_t count; }
     FIELD_KEYED,   // an object of objects, kept as a list; an item starts with its key: const char *
@@ -34,9 +34,11 @@ struct field_word {
 struct field {
     const char *name;
     enum field_type type;
-    uint32_t offset; // from the structure's begin; OBJECT's fields count from the same begin
+    uint32_t offset; // from the structure's begin; an OBJECT's fields count from its own offset
     uint32_t size;   // of the number, or of the item or structure that is allocated
-    bool required;
+    bool required;   // an error when it is missing; always written
+    bool always;     // written with its default value, too, when the object is
+    bool lenient;    // MASK: an unknown word is passed over with a warning
     int64_t min;
     uint64_t max; // both 0: the whole range of an unsigned number of that size
     // WORD, MASK; STRING and STRINGS, where no others are allowed: kept as text. Ends with a NULL word.
@@ -49,6 +51,16 @@ struct field {
 // field with its path ("linux.seccomp.syscalls[3].args[0].op"). Everything is copied into the arena.
 int fields_read(struct arena *arena, const struct field *fields, const struct json *json, void *object,
                 struct err *err);
+
+// A document that is a part of a larger one: path is its place there, for the sentences. Warnings are added
+// to the list, in the arena. Either may be NULL.
+struct fields_part {
+    const struct json *json;
+    const char *path;
+    struct strings *warnings;
+};
+int fields_read_part(struct arena *arena, const struct field *fields, const struct fields_part *part,
+                     void *object, struct err *err);
 
 // Writes the members of an object that is begun already; what has its default value is left out.
 void fields_write(const struct field *fields, const void *object, const void *defaults,

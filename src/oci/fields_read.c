@@ -21,6 +21,7 @@ struct place {
 
 struct reader {
     struct arena *arena;
+    struct strings *warnings; // NULL: nobody asks
     struct err *err;
 };
 
@@ -107,12 +108,34 @@ static ssize_t array_length(struct reader *r, const struct json *json, const str
     return (ssize_t)json_length(json);
 }
 
+static void warn_unknown(struct reader *r, const struct place *place, const char *word) {
+    _cleanup_(str_finish) struct str text = {0};
+    if (!r->warnings) return;
+    place_print(place, &text);
+    strings_add(
+        r->arena, r->warnings,
+        arena_printf(r->arena, "%s: \"%.100s\" is unknown here and passed over", str_get(&text), word));
+}
+
+// Whether the word may be passed over, with a warning.
+static bool pass_over(struct reader *r, const struct field *field, const struct json *json,
+                      const struct place *place) {
+    const char *text = json_string(json);
+    if (!field->lenient || !text) return false;
+    for (const struct field_word *w = field->words; w->word; w++) {
+        if (strcmp(w->word, text) == 0) return false;
+    }
+    warn_unknown(r, place, text);
+    return true;
+}
+
 static int read_mask(struct reader *r, const struct field *field, const struct json *json, void *at,
                      const struct place *place) {
     ssize_t count = array_length(r, json, place);
     uint64_t mask = 0, number = 0;
     for (ssize_t i = 0; i < count; i++) {
         struct place item = {place, NULL, (size_t)i};
+        if (pass_over(r, field, json_at(json, (size_t)i), &item)) continue;
         if (read_word(r, field, json_at(json, (size_t)i), &item, &number) < 0) return -1;
         mask |= UINT64_C(1) << number;
     }
@@ -264,7 +287,7 @@ static int read_field(struct reader *r, const struct field *field, const struct 
     case FIELD_NUMBERS: return read_numbers(r, field, json, at, place);
     case FIELD_MAP:
     case FIELD_KEYED: return read_members(r, field, json, at, place);
-    case FIELD_OBJECT: return read_fields(r, field->fields, json, object, place);
+    case FIELD_OBJECT: return read_fields(r, field->fields, json, at, place);
     case FIELD_POINTER: return read_pointer(r, field, json, at, place);
     case FIELD_LIST: return read_list(r, field, json, at, place);
     case FIELD_REFUSED: return is_empty(json) ? 0 : complain(r, place, "is not supported");
@@ -290,6 +313,13 @@ static int read_fields(struct reader *r, const struct field *fields, const struc
 
 int fields_read(struct arena *arena, const struct field *fields, const struct json *json, void *object,
                 struct err *err) {
-    struct reader r = {arena, err};
-    return read_fields(&r, fields, json, object, NULL);
+    const struct fields_part part = {.json = json};
+    return fields_read_part(arena, fields, &part, object, err);
+}
+
+int fields_read_part(struct arena *arena, const struct field *fields, const struct fields_part *part,
+                     void *object, struct err *err) {
+    struct reader r = {arena, part->warnings, err};
+    struct place place = {NULL, part->path, 0};
+    return read_fields(&r, fields, part->json, object, part->path ? &place : NULL);
 }

@@ -36,7 +36,7 @@ static bool is_set(const struct field *field, const void *object, const void *de
     case FIELD_WORD: return get_number(field, at) != (by_default ? get_number(field, by_default) : 0);
     case FIELD_MAYBE: return ((const struct spec_u64 *)at)->set;
     case FIELD_MASK: return *(const uint64_t *)at;
-    case FIELD_OBJECT: return any_written(field->fields, object, defaults);
+    case FIELD_OBJECT: return any_written(field->fields, at, by_default);
     case FIELD_STRINGS:
     case FIELD_NUMBERS:
     case FIELD_MAP:
@@ -134,7 +134,9 @@ static void write_field(const struct field *field, const void *object, const voi
     case FIELD_STRINGS: write_strings(name, at, w); return;
     case FIELD_NUMBERS: write_numbers(field, at, w); return;
     case FIELD_MAP: write_map(name, at, w); return;
-    case FIELD_OBJECT: write_object(field, name, object, defaults, w); return;
+    case FIELD_OBJECT:
+        write_object(field, name, at, defaults ? (const char *)defaults + field->offset : NULL, w);
+        return;
     case FIELD_POINTER: write_object(field, name, *(void *const *)at, field->defaults, w); return;
     case FIELD_LIST:
     case FIELD_KEYED: write_list(field, at, w); return;
@@ -146,6 +148,7 @@ void fields_write(const struct field *fields, const void *object, const void *de
                   struct json_writer *writer) {
     for (const struct field *field = fields; field->name; field++) {
         if (field->type == FIELD_REFUSED) continue;
-        if (field->required || is_set(field, object, defaults)) write_field(field, object, defaults, writer);
+        if (field->required || field->always || is_set(field, object, defaults))
+            write_field(field, object, defaults, writer);
     }
 }

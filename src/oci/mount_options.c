@@ -3,12 +3,10 @@
 // flags of one mount, or (the r-words) attributes of all mounts below it too. Later words win. What is not in
 // the table belongs to the file system.
 #include "oci/spec.h"
+#include "oci/words.h"
 
 #include <linux/mount.h>
 #include <string.h>
-
-// Of sys/mount.h, which can't be included beside linux/mount.h.
-enum { RECURSIVE_READONLY = 1, COPY_UP = 4 };
 
 #ifndef MOUNT_ATTR_NOSYMFOLLOW
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
@@ -16,6 +14,85 @@ enum { RECURSIVE_READONLY = 1, COPY_UP = 4 };
 #ifndef MS_NOSYMFOLLOW
 #define MS_NOSYMFOLLOW 256
 #endif
+
+// Each of the ways to keep access times excludes the others.
+#define ATIMES (MS_NOATIME | MS_RELATIME | MS_STRICTATIME)
+
+// X(word, flags to set, flags to clear, recursive attributes to set, to clear, propagation, MOUNT_OPTION_*)
+#define ONE(X, word, set, clear)                       X(word, set, clear, 0, 0, 0, 0)
+#define ALL(X, word, set, clear, attr_set, attr_clear) X(word, set, clear, attr_set, attr_clear, 0, 0)
+#define ATIME(X, word, set, attr)                      X(word, set, ATIMES, attr, MOUNT_ATTR__ATIME, 0, 0)
+#define SHARE(X, word, flags)                          X(word, 0, 0, 0, 0, flags, 0)
+#define PLAN(X, word, bits)                            X(word, 0, 0, 0, 0, 0, bits)
+
+// clang-format off
+#define OPTIONS(X)                                                                            \
+    ONE(X, "defaults", 0, 0)                                                                  \
+    ONE(X, "async", 0, MS_SYNCHRONOUS)                                                        \
+    ONE(X, "sync", MS_SYNCHRONOUS, 0)                                                         \
+    ONE(X, "atime", 0, MS_NOATIME)                                                            \
+    ONE(X, "noatime", MS_NOATIME, ATIMES)                                                     \
+    ONE(X, "bind", MS_BIND, 0)                                                                \
+    ONE(X, "rbind", MS_BIND | MS_REC, 0)                                                      \
+    ONE(X, "dev", 0, MS_NODEV)                                                                \
+    ONE(X, "nodev", MS_NODEV, 0)                                                              \
+    ONE(X, "diratime", 0, MS_NODIRATIME)                                                      \
+    ONE(X, "nodiratime", MS_NODIRATIME, 0)                                                    \
+    ONE(X, "dirsync", MS_DIRSYNC, 0)                                                          \
+    ONE(X, "exec", 0, MS_NOEXEC)                                                              \
+    ONE(X, "noexec", MS_NOEXEC, 0)                                                            \
+    ONE(X, "iversion", MS_I_VERSION, 0)                                                       \
+    ONE(X, "noiversion", 0, MS_I_VERSION)                                                     \
+    ONE(X, "lazytime", MS_LAZYTIME, 0)                                                        \
+    ONE(X, "nolazytime", 0, MS_LAZYTIME)                                                      \
+    ONE(X, "silent", MS_SILENT, 0)                                                            \
+    ONE(X, "loud", 0, MS_SILENT)                                                              \
+    ONE(X, "mand", MS_MANDLOCK, 0)                                                            \
+    ONE(X, "nomand", 0, MS_MANDLOCK)                                                          \
+    ONE(X, "relatime", MS_RELATIME, ATIMES)                                                   \
+    ONE(X, "norelatime", 0, MS_RELATIME)                                                      \
+    ONE(X, "strictatime", MS_STRICTATIME, ATIMES)                                             \
+    ONE(X, "nostrictatime", 0, MS_STRICTATIME)                                                \
+    ONE(X, "remount", MS_REMOUNT, 0)                                                          \
+    ONE(X, "ro", MS_RDONLY, 0)                                                                \
+    ONE(X, "rw", 0, MS_RDONLY)                                                                \
+    ONE(X, "suid", 0, MS_NOSUID)                                                              \
+    ONE(X, "nosuid", MS_NOSUID, 0)                                                            \
+    ONE(X, "symfollow", 0, MS_NOSYMFOLLOW)                                                    \
+    ONE(X, "nosymfollow", MS_NOSYMFOLLOW, 0)                                                  \
+    X("rro", MS_RDONLY, 0, MOUNT_ATTR_RDONLY, 0, 0, MOUNT_OPTION_RECURSIVE_READONLY)          \
+    ALL(X, "rrw", 0, MS_RDONLY, 0, MOUNT_ATTR_RDONLY)                                         \
+    ALL(X, "rsuid", 0, MS_NOSUID, 0, MOUNT_ATTR_NOSUID)                                       \
+    ALL(X, "rnosuid", MS_NOSUID, 0, MOUNT_ATTR_NOSUID, 0)                                     \
+    ALL(X, "rdev", 0, MS_NODEV, 0, MOUNT_ATTR_NODEV)                                          \
+    ALL(X, "rnodev", MS_NODEV, 0, MOUNT_ATTR_NODEV, 0)                                        \
+    ALL(X, "rexec", 0, MS_NOEXEC, 0, MOUNT_ATTR_NOEXEC)                                       \
+    ALL(X, "rnoexec", MS_NOEXEC, 0, MOUNT_ATTR_NOEXEC, 0)                                     \
+    ALL(X, "rdiratime", 0, MS_NODIRATIME, 0, MOUNT_ATTR_NODIRATIME)                           \
+    ALL(X, "rnodiratime", MS_NODIRATIME, 0, MOUNT_ATTR_NODIRATIME, 0)                         \
+    ALL(X, "rsymfollow", 0, MS_NOSYMFOLLOW, 0, MOUNT_ATTR_NOSYMFOLLOW)                        \
+    ALL(X, "rnosymfollow", MS_NOSYMFOLLOW, 0, MOUNT_ATTR_NOSYMFOLLOW, 0)                      \
+    ATIME(X, "ratime", MS_RELATIME, MOUNT_ATTR_RELATIME)                                      \
+    ATIME(X, "rnoatime", MS_NOATIME, MOUNT_ATTR_NOATIME)                                      \
+    ATIME(X, "rrelatime", MS_RELATIME, MOUNT_ATTR_RELATIME)                                   \
+    ATIME(X, "rnorelatime", MS_STRICTATIME, MOUNT_ATTR_STRICTATIME)                           \
+    ATIME(X, "rstrictatime", MS_STRICTATIME, MOUNT_ATTR_STRICTATIME)                          \
+    ATIME(X, "rnostrictatime", MS_RELATIME, MOUNT_ATTR_RELATIME)                              \
+    SHARE(X, "private", MS_PRIVATE)                                                           \
+    SHARE(X, "rprivate", MS_PRIVATE | MS_REC)                                                 \
+    SHARE(X, "shared", MS_SHARED)                                                             \
+    SHARE(X, "rshared", MS_SHARED | MS_REC)                                                   \
+    SHARE(X, "slave", MS_SLAVE)                                                               \
+    SHARE(X, "rslave", MS_SLAVE | MS_REC)                                                     \
+    SHARE(X, "unbindable", MS_UNBINDABLE)                                                     \
+    SHARE(X, "runbindable", MS_UNBINDABLE | MS_REC)                                           \
+    PLAN(X, "tmpcopyup", MOUNT_OPTION_COPY_UP)                                                \
+    PLAN(X, "idmap", MOUNT_OPTION_IDMAP)                                                      \
+    PLAN(X, "ridmap", MOUNT_OPTION_IDMAP | MOUNT_OPTION_IDMAP_RECURSIVE)                      \
+    PLAN(X, "copy-symlink", MOUNT_OPTION_COPY_SYMLINK)                                        \
+    PLAN(X, "src-nofollow", MOUNT_OPTION_SOURCE_NOFOLLOW)                                     \
+    PLAN(X, "dest-nofollow", MOUNT_OPTION_TARGET_NOFOLLOW)
+// clang-format on
 
 struct option {
     const char *word;
@@ -25,83 +102,12 @@ struct option {
     uint32_t plan_options;
 };
 
-// Each of the ways to keep access times excludes the others.
-#define ATIMES (MS_NOATIME | MS_RELATIME | MS_STRICTATIME)
+#define OPTION(word, set, clear, attr_set, attr_clear, propagation, bits) \
+    {word, set, clear, attr_set, attr_clear, propagation, bits},
+static const struct option options[] = {OPTIONS(OPTION)};
 
-#define ONE(word, set, clear) \
-    { word, set, clear, 0, 0, 0, 0 }
-#define ALL(word, set, clear, attr_set, attr_clear) \
-    { word, set, clear, attr_set, attr_clear, 0, 0 }
-#define ALL_ATIME(word, set, attr) \
-    { word, set, ATIMES, attr, MOUNT_ATTR__ATIME, 0, 0 }
-#define PROPAGATE(word, flags) \
-    { word, 0, 0, 0, 0, flags, 0 }
-
-static const struct option options[] = {
-    ONE("defaults", 0, 0),
-    ONE("async", 0, MS_SYNCHRONOUS),
-    ONE("sync", MS_SYNCHRONOUS, 0),
-    ONE("atime", 0, MS_NOATIME),
-    ONE("noatime", MS_NOATIME, ATIMES),
-    ONE("bind", MS_BIND, 0),
-    ONE("rbind", MS_BIND | MS_REC, 0),
-    ONE("dev", 0, MS_NODEV),
-    ONE("nodev", MS_NODEV, 0),
-    ONE("diratime", 0, MS_NODIRATIME),
-    ONE("nodiratime", MS_NODIRATIME, 0),
-    ONE("dirsync", MS_DIRSYNC, 0),
-    ONE("exec", 0, MS_NOEXEC),
-    ONE("noexec", MS_NOEXEC, 0),
-    ONE("iversion", MS_I_VERSION, 0),
-    ONE("noiversion", 0, MS_I_VERSION),
-    ONE("lazytime", MS_LAZYTIME, 0),
-    ONE("nolazytime", 0, MS_LAZYTIME),
-    ONE("silent", MS_SILENT, 0),
-    ONE("loud", 0, MS_SILENT),
-    ONE("mand", MS_MANDLOCK, 0),
-    ONE("nomand", 0, MS_MANDLOCK),
-    ONE("relatime", MS_RELATIME, ATIMES),
-    ONE("norelatime", 0, MS_RELATIME),
-    ONE("strictatime", MS_STRICTATIME, ATIMES),
-    ONE("nostrictatime", 0, MS_STRICTATIME),
-    ONE("remount", MS_REMOUNT, 0),
-    ONE("ro", MS_RDONLY, 0),
-    ONE("rw", 0, MS_RDONLY),
-    ONE("suid", 0, MS_NOSUID),
-    ONE("nosuid", MS_NOSUID, 0),
-    ONE("symfollow", 0, MS_NOSYMFOLLOW),
-    ONE("nosymfollow", MS_NOSYMFOLLOW, 0),
-
-    {"rro", MS_RDONLY, 0, MOUNT_ATTR_RDONLY, 0, 0, RECURSIVE_READONLY},
-    ALL("rrw", 0, MS_RDONLY, 0, MOUNT_ATTR_RDONLY),
-    ALL("rsuid", 0, MS_NOSUID, 0, MOUNT_ATTR_NOSUID),
-    ALL("rnosuid", MS_NOSUID, 0, MOUNT_ATTR_NOSUID, 0),
-    ALL("rdev", 0, MS_NODEV, 0, MOUNT_ATTR_NODEV),
-    ALL("rnodev", MS_NODEV, 0, MOUNT_ATTR_NODEV, 0),
-    ALL("rexec", 0, MS_NOEXEC, 0, MOUNT_ATTR_NOEXEC),
-    ALL("rnoexec", MS_NOEXEC, 0, MOUNT_ATTR_NOEXEC, 0),
-    ALL("rdiratime", 0, MS_NODIRATIME, 0, MOUNT_ATTR_NODIRATIME),
-    ALL("rnodiratime", MS_NODIRATIME, 0, MOUNT_ATTR_NODIRATIME, 0),
-    ALL("rsymfollow", 0, MS_NOSYMFOLLOW, 0, MOUNT_ATTR_NOSYMFOLLOW),
-    ALL("rnosymfollow", MS_NOSYMFOLLOW, 0, MOUNT_ATTR_NOSYMFOLLOW, 0),
-    ALL_ATIME("ratime", MS_RELATIME, MOUNT_ATTR_RELATIME),
-    ALL_ATIME("rnoatime", MS_NOATIME, MOUNT_ATTR_NOATIME),
-    ALL_ATIME("rrelatime", MS_RELATIME, MOUNT_ATTR_RELATIME),
-    ALL_ATIME("rnorelatime", MS_STRICTATIME, MOUNT_ATTR_STRICTATIME),
-    ALL_ATIME("rstrictatime", MS_STRICTATIME, MOUNT_ATTR_STRICTATIME),
-    ALL_ATIME("rnostrictatime", MS_RELATIME, MOUNT_ATTR_RELATIME),
-
-    PROPAGATE("private", MS_PRIVATE),
-    PROPAGATE("rprivate", MS_PRIVATE | MS_REC),
-    PROPAGATE("shared", MS_SHARED),
-    PROPAGATE("rshared", MS_SHARED | MS_REC),
-    PROPAGATE("slave", MS_SLAVE),
-    PROPAGATE("rslave", MS_SLAVE | MS_REC),
-    PROPAGATE("unbindable", MS_UNBINDABLE),
-    PROPAGATE("runbindable", MS_UNBINDABLE | MS_REC),
-
-    {"tmpcopyup", 0, 0, 0, 0, 0, COPY_UP},
-};
+#define WORD_OF(word, ...) word,
+const char *const mount_option_words[] = {OPTIONS(WORD_OF) NULL};
 
 static const struct option *option_find(const char *word) {
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
@@ -115,7 +121,7 @@ static void option_apply(const struct option *option, struct mount_options *m) {
     m->attr_set = (m->attr_set & ~option->attr_clear) | option->attr_set;
     m->attr_clear = (m->attr_clear & ~option->attr_set) | option->attr_clear;
     m->plan_options |= option->plan_options;
-    if (option->attr_clear & MOUNT_ATTR_RDONLY) m->plan_options &= ~(uint32_t)RECURSIVE_READONLY;
+    if (option->attr_clear & MOUNT_ATTR_RDONLY) m->plan_options &= ~(uint32_t)MOUNT_OPTION_RECURSIVE_READONLY;
     if (option->propagation) m->propagation = option->propagation;
 }
 

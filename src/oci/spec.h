@@ -13,10 +13,19 @@
 // Capabilities as bits: bit n is capability n of linux/capability.h.
 typedef uint64_t cap_mask;
 
+struct spec_id_map {
+    uint32_t container_id, host_id, size;
+};
+
 struct spec_mount {
     const char *destination, *type, *source;
     struct strings options; // as in mount(8), and the specification's own words
-    const char *why;        // the flag, image field or default behind it; NULL: the config.json itself
+    struct {
+        struct spec_id_map *items;
+        size_t count;
+    } uid_maps, gid_maps; // of an id-mapped mount (idmap or ridmap is among the options); none: those of the
+                          // container's user namespace
+    const char *why;      // the flag, image field or default behind it; NULL: the config.json itself
 };
 
 struct spec_device {
@@ -38,10 +47,6 @@ struct spec_device_rule {
 struct spec_rlimit {
     int resource; // RLIMIT_*
     uint64_t hard, soft;
-};
-
-struct spec_id_map {
-    uint32_t container_id, host_id, size;
 };
 
 struct spec_namespace {
@@ -90,6 +95,7 @@ struct spec_seccomp {
     const char *default_action;
     int default_errno_ret; // -1: EPERM
     struct strings architectures, flags;
+    const char *listener_path, *listener_metadata; // for the agent behind SCMP_ACT_NOTIFY
     struct {
         struct spec_syscall_rule *items;
         size_t count;
@@ -111,8 +117,8 @@ struct spec_rdma {
     struct spec_u64 handles, objects;
 };
 
-struct spec_net_priority {
-    const char *name; // of a host's interface
+struct spec_network_priority {
+    const char *name; // of an interface
     uint32_t priority;
 };
 
@@ -123,8 +129,8 @@ struct spec_resources {
     } devices;
     struct spec_i64 memory_limit, memory_reservation, memory_swap; // bytes, -1: unlimited
     struct spec_u64 memory_swappiness;
-    bool disable_oom_killer;
-    bool check_before_update; // refuse a memory limit below what is in use
+    struct spec_i64 memory_kernel, memory_kernel_tcp; // no kernel has them any more: read and passed over
+    bool disable_oom_killer, use_hierarchy, check_before_update;
     struct spec_u64 cpu_shares, cpu_period;
     struct spec_i64 cpu_quota;
     struct spec_u64 cpu_burst;
@@ -146,19 +152,32 @@ struct spec_resources {
         struct spec_huge_page *items;
         size_t count;
     } huge_pages;
+    struct spec_u64 network_class_id;
+    struct {
+        struct spec_network_priority *items;
+        size_t count;
+    } network_priorities;
     struct {
         struct spec_rdma *items;
         size_t count;
     } rdma;
-    struct spec_u64 net_class_id;
-    struct {
-        struct spec_net_priority *items;
-        size_t count;
-    } net_priorities;
     struct {
         struct spec_key_value *items;
         size_t count;
     } unified;
+    struct strings warnings; // of spec_resources_parse; spec_parse has them in spec.warnings
+};
+
+struct spec_scheduler {
+    uint32_t policy; // SCHED_*
+    int32_t nice, priority;
+    uint64_t flags;                     // SCHED_FLAG_*
+    uint64_t runtime, deadline, period; // nanoseconds
+};
+
+struct spec_io_priority {
+    uint32_t io_class; // IOPRIO_CLASS_*
+    uint32_t priority; // 0 to 7
 };
 
 struct spec_process {
@@ -185,6 +204,49 @@ struct spec_process {
     bool no_new_privileges;
     struct spec_i64 oom_score_adj;
     const char *apparmor_profile, *selinux_label;
+    struct spec_scheduler *scheduler;                      // NULL: as the runtime's own
+    struct spec_io_priority *io_priority;                  // NULL: as the runtime's own
+    const char *cpu_affinity_initial, *cpu_affinity_final; // of exec: lists for number_list_parse; NULL
+    struct strings warnings; // of spec_process_parse; spec_parse has them in spec.warnings
+};
+
+struct spec_hook {
+    const char *path; // absolute
+    struct strings args, env;
+    int64_t timeout_s; // 0: none
+};
+
+struct spec_hook_list {
+    struct spec_hook *items;
+    size_t count;
+};
+
+struct spec_hooks {
+    struct spec_hook_list prestart, create_runtime, create_container, start_container, poststart, poststop;
+};
+
+struct spec_intel_rdt {
+    const char *clos_id; // NULL: the container's id
+    struct strings schemata;
+    const char *l3_cache_schema, *mem_bw_schema;
+    bool enable_monitoring;
+    bool enable_cmt, enable_mbm; // the two halves of monitoring before 1.3
+};
+
+struct spec_memory_policy {
+    uint32_t mode;     // MPOL_*
+    const char *nodes; // a list for number_list_parse; NULL
+    uint64_t flags;    // MPOL_F_*, to be added to the mode
+};
+
+struct spec_personality {
+    uint32_t domain;      // PER_LINUX, PER_LINUX32
+    struct strings flags; // none is known: passed over with a warning
+};
+
+struct spec_net_device {
+    const char *host_name;
+    const char *name; // in the container; NULL: the same
 };
 
 // Why a field has its value: key is a path as in "process.cwd". Looked up by spec_why().
@@ -194,9 +256,10 @@ struct spec_reason {
 
 struct spec {
     const char *oci_version, *hostname, *domainname;
-    const char *root_path;
+    const char *root_path; // NULL: there is no root
     bool root_readonly;
-    struct spec_process process;
+    struct spec_process process; // cwd NULL: there is no process
+    struct spec_hooks hooks;
     struct {
         struct spec_mount *items;
         size_t count;
@@ -225,22 +288,42 @@ struct spec {
     const char *cgroups_path;
     struct spec_resources resources;
     struct spec_seccomp *seccomp; // NULL: unconfined
-    const char *rootfs_propagation;
+    const char *rootfs_propagation, *mount_label;
+    struct spec_intel_rdt *intel_rdt;         // NULL: no resctrl
+    struct spec_memory_policy *memory_policy; // NULL: as the runtime's own
+    struct spec_personality *personality;     // NULL: as the runtime's own
+    struct {
+        struct spec_net_device *items;
+        size_t count;
+    } net_devices;
     struct strings masked_paths, readonly_paths;
     struct {
         struct spec_reason *items;
         size_t count;
     } reasons;
+    struct strings warnings; // sentences about what was passed over, as runc does it; for the caller to print
 };
 
 // Reads config.json. Unknown fields are passed over, as the specification asks; a wrong type, a number out of
-// range, an unknown enumerator is an error that names the field. What the runtime does not do (yet) is
-// refused by name too, never passed over. The spec refers to the arena only, not to json.
+// range, an unknown enumerator, fields that contradict each other are errors that name the field.
+// Capabilities that are unknown and limits that no kernel has are passed over with a warning. Every Linux
+// field is read: what the runtime does not do (yet) is the compiler's to refuse. The spec refers to the arena
+// only, not to json.
 int spec_parse(struct arena *arena, const struct json *json, struct spec *ret_spec, struct err *err);
+
+// The object process alone, and linux.resources alone. Sentences name the fields by their place in
+// config.json.
+int spec_process_parse(struct arena *arena, const struct json *json, struct spec_process *ret_process,
+                       struct err *err);
+int spec_resources_parse(struct arena *arena, const struct json *json, struct spec_resources *ret_resources,
+                         struct err *err);
 
 // The object linux.seccomp alone, as a profile file may have it.
 int spec_seccomp_parse(struct arena *arena, const struct json *json, struct spec_seccomp **ret_seccomp,
                        struct err *err);
+
+// What the parsers look at beyond types and words, for rules that come from elsewhere.
+int spec_seccomp_check(const struct spec_seccomp *seccomp, struct err *err);
 
 // Its members, into an object that is begun.
 void spec_seccomp_write(const struct spec_seccomp *seccomp, struct json_writer *writer);
@@ -256,11 +339,21 @@ void spec_set_why(struct arena *arena, struct spec *spec, const char *field, con
 // Mount options to numbers. A word that is none of the specification's is data for the file system and goes
 // to data, comma separated.
 struct mount_options {
-    uint64_t flags;        // MS_*, without propagation
-    uint64_t propagation;  // MS_PRIVATE …, with MS_REC; 0
-    uint32_t plan_options; // PLAN_MOUNT_* bits have the same values here: 1 recursive read-only, 4 copy up
+    uint64_t flags;                // MS_*, without propagation
+    uint64_t propagation;          // MS_PRIVATE …, with MS_REC; 0
+    uint32_t plan_options;         // MOUNT_OPTION_*
     uint64_t attr_set, attr_clear; // MOUNT_ATTR_* for this mount and all below it: rro, rnosuid …
     const char *data;              // NULL: none
+};
+// The same values as PLAN_MOUNT_* of plan/plan.h.
+enum {
+    MOUNT_OPTION_RECURSIVE_READONLY = 0x1,
+    MOUNT_OPTION_COPY_UP = 0x4,
+    MOUNT_OPTION_SOURCE_NOFOLLOW = 0x10,  // src-nofollow: a link as the source is mounted itself
+    MOUNT_OPTION_TARGET_NOFOLLOW = 0x20,  // dest-nofollow
+    MOUNT_OPTION_COPY_SYMLINK = 0x40,     // copy-symlink: a link as the source is made anew at the target
+    MOUNT_OPTION_IDMAP = 0x80,            // idmap
+    MOUNT_OPTION_IDMAP_RECURSIVE = 0x100, // ridmap; IDMAP is set as well
 };
 void mount_options_parse(struct arena *arena, const struct strings *words, struct mount_options *ret_options);
 

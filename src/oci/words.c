@@ -87,11 +87,12 @@ const struct field_word words_namespace_types[] = {
     {"cgroup", CLONE_NEWCGROUP}, {"time", CLONE_NEWTIME}, {NULL, 0},
 };
 
-// SCMP_ACT_NOTIFY needs an agent that listens; it is not here, so it reads as unknown.
 const struct field_word words_seccomp_actions[] = {
-    {"SCMP_ACT_KILL", 0},  {"SCMP_ACT_KILL_PROCESS", 0}, {"SCMP_ACT_KILL_THREAD", 0},
-    {"SCMP_ACT_TRAP", 0},  {"SCMP_ACT_ERRNO", 0},        {"SCMP_ACT_TRACE", 0},
-    {"SCMP_ACT_ALLOW", 0}, {"SCMP_ACT_LOG", 0},          {NULL, 0},
+    {"SCMP_ACT_KILL", 0},        {"SCMP_ACT_KILL_PROCESS", 0},
+    {"SCMP_ACT_KILL_THREAD", 0}, {"SCMP_ACT_TRAP", 0},
+    {"SCMP_ACT_ERRNO", 0},       {"SCMP_ACT_TRACE", 0},
+    {"SCMP_ACT_ALLOW", 0},       {"SCMP_ACT_LOG", 0},
+    {"SCMP_ACT_NOTIFY", 0},      {NULL, 0},
 };
 
 // enum scmp_compare
@@ -104,6 +105,7 @@ const struct field_word words_seccomp_flags[] = {
     {"SECCOMP_FILTER_FLAG_TSYNC", 0},
     {"SECCOMP_FILTER_FLAG_LOG", 0},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", 0},
+    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", 0},
     {NULL, 0},
 };
 
@@ -121,6 +123,45 @@ const struct field_word words_seccomp_architectures[] = {
 const struct field_word words_root_propagation[] = {
     {"private", 0}, {"rprivate", 0}, {"shared", 0},     {"rshared", 0},     {"slave", 0},
     {"rslave", 0},  {"", 0},         {"unbindable", 0}, {"runbindable", 0}, {NULL, 0},
+};
+
+const struct field_word words_scheduler_policies[] = {
+    {"SCHED_OTHER", 0}, {"SCHED_FIFO", 1}, {"SCHED_RR", 2},       {"SCHED_BATCH", 3},
+    {"SCHED_ISO", 4},   {"SCHED_IDLE", 5}, {"SCHED_DEADLINE", 6}, {NULL, 0},
+};
+
+const struct field_word words_scheduler_flags[] = {
+    {"SCHED_FLAG_RESET_ON_FORK", 0},  {"SCHED_FLAG_RECLAIM", 1},
+    {"SCHED_FLAG_DL_OVERRUN", 2},     {"SCHED_FLAG_KEEP_POLICY", 3},
+    {"SCHED_FLAG_KEEP_PARAMS", 4},    {"SCHED_FLAG_UTIL_CLAMP_MIN", 5},
+    {"SCHED_FLAG_UTIL_CLAMP_MAX", 6}, {NULL, 0},
+};
+
+const struct field_word words_io_classes[] = {
+    {"IOPRIO_CLASS_RT", 1},
+    {"IOPRIO_CLASS_BE", 2},
+    {"IOPRIO_CLASS_IDLE", 3},
+    {NULL, 0},
+};
+
+const struct field_word words_personality_domains[] = {{"LINUX", 0}, {"LINUX32", 8}, {NULL, 0}};
+
+const struct field_word words_memory_modes[] = {
+    {"MPOL_DEFAULT", 0},
+    {"MPOL_PREFERRED", 1},
+    {"MPOL_BIND", 2},
+    {"MPOL_INTERLEAVE", 3},
+    {"MPOL_LOCAL", 4},
+    {"MPOL_PREFERRED_MANY", 5},
+    {"MPOL_WEIGHTED_INTERLEAVE", 6},
+    {NULL, 0},
+};
+
+const struct field_word words_memory_flags[] = {
+    {"MPOL_F_NUMA_BALANCING", 13},
+    {"MPOL_F_RELATIVE_NODES", 14},
+    {"MPOL_F_STATIC_NODES", 15},
+    {NULL, 0},
 };
 
 // Of linux.devices; "u" is an unbuffered character device, the same to the kernel.

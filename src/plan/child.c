@@ -32,16 +32,6 @@ int plan_do_cgroup_join(struct plan_run *run, struct plan_op *op) {
     return file_write_at(AT_FDCWD, TEXT(op->path), "0");
 }
 
-int plan_do_wait(struct plan_run *run, struct plan_op *op) {
-    (void)op;
-    char byte;
-    ssize_t n;
-    do n = recv(run->socket, &byte, 1, 0);
-    while (n < 0 && errno == EINTR);
-    if (n == 1) return 0;
-    _exit(125); // the parent failed and has said why
-}
-
 int plan_do_become_root(struct plan_run *run, struct plan_op *op) {
     (void)run, (void)op;
     if (setgroups(0, NULL) && errno != EPERM) return -errno;
@@ -80,50 +70,13 @@ int plan_do_propagation(struct plan_run *run, struct plan_op *op) {
 
 // Root file systems. The descriptor of the mount itself is the root from here on.
 
-static int attach_root(struct plan_run *run, int tree, const char *where) {
+int plan_attach_root(struct plan_run *run, const char *where) {
     _cleanup_(fd_closep) int target = fd_open_at(AT_FDCWD, where, O_PATH | O_DIRECTORY, 0);
-    if (target < 0) return target;
-    int r = mount_attach(tree, target);
-    if (!r) run->root = tree;
-    return r;
+    return target < 0 ? target : mount_attach(run->root, target);
 }
 
-// mount(2) takes a page of options, which is enough for a few layers in one call.
-static int overlay_at_once(struct plan_run *run, struct plan_op *op, const char *const *lower) {
-    _cleanup_(str_finish) struct str data = {0};
-    const char *attach = TEXT(op->overlay.attach);
-    str_add(&data, "lowerdir=");
-    for (uint32_t i = 0; lower[i]; i++) str_printf(&data, "%s%s", i ? ":" : "", lower[i]);
-    if (op->overlay.upper)
-        str_printf(&data, ",upperdir=%s,workdir=%s", TEXT(op->overlay.upper), TEXT(op->overlay.work));
-    if (op->overlay.options) str_printf(&data, ",%s", TEXT(op->overlay.options));
-    if (data.len >= 4096) return -E2BIG;
-    if (mount("overlay", attach, "overlay", 0, str_get(&data))) return -errno;
-    run->root = fd_open_at(AT_FDCWD, attach, O_PATH | O_DIRECTORY, 0);
-    return run->root < 0 ? run->root : 0;
-}
-
-// Many layers (the dir driver has one directory for each) go one by one; Linux 6.5.
-static int overlay_by_layer(struct plan_run *run, struct plan_op *op, const char *const *lower) {
-    _cleanup_(fd_closep) int context = mount_context("overlay");
-    if (context < 0) return context;
-    int r = mount_context_set(context, "source", "overlay");
-    for (uint32_t i = 0; !r && lower[i]; i++) r = mount_context_set(context, "lowerdir+", lower[i]);
-    if (!r && op->overlay.upper) r = mount_context_set(context, "upperdir", TEXT(op->overlay.upper));
-    if (!r && op->overlay.upper) r = mount_context_set(context, "workdir", TEXT(op->overlay.work));
-    if (!r && op->overlay.options) r = mount_context_set(context, TEXT(op->overlay.options), NULL);
-    if (r) return r;
-    _cleanup_(fd_closep) int tree = mount_context_create(context, 0);
-    if (tree < 0) return tree;
-    r = attach_root(run, tree, TEXT(op->overlay.attach));
-    if (!r) (void)take_fd(&tree);
-    return r;
-}
-
-int plan_do_root_overlay(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(freep) const char **lower = plan_list_items(run->block, op->overlay.lower);
-    int r = overlay_at_once(run, op, lower);
-    return r == -E2BIG ? overlay_by_layer(run, op, lower) : r;
+int plan_do_root_attach(struct plan_run *run, struct plan_op *op) {
+    return plan_attach_root(run, TEXT(op->root.attach));
 }
 
 int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
@@ -132,9 +85,8 @@ int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
     struct stat st;
     if (fstat(tree, &st)) return -errno;
     if (!S_ISDIR(st.st_mode)) return -ENOTDIR;
-    int r = attach_root(run, tree, TEXT(op->root.attach));
-    if (!r) (void)take_fd(&tree);
-    return r;
+    run->root = take_fd(&tree);
+    return plan_attach_root(run, TEXT(op->root.attach));
 }
 
 int plan_do_root_readonly(struct plan_run *run, struct plan_op *op) {
@@ -295,21 +247,6 @@ static int open_ptmx(struct plan_run *run) {
     return take_fd(&fd);
 }
 
-static int send_descriptor(int socket, int fd) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    char byte = 0;
-    struct iovec iov = {&byte, 1};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    control.head =
-        (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
-    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-    return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 static int bind_console(struct plan_run *run, int terminal) {
     _cleanup_(fd_closep) int tree = mount_clone(terminal, "", 0);
     if (tree < 0) return tree;
@@ -325,7 +262,7 @@ int plan_do_console(struct plan_run *run, struct plan_op *op) {
     struct winsize size = {.ws_row = op->console.rows, .ws_col = op->console.columns};
     if (size.ws_row && ioctl(master, TIOCSWINSZ, &size)) return -errno;
     int r = op->console.controlling_only ? 0 : bind_console(run, terminal);
-    if (!r) r = send_descriptor(run->socket, master);
+    if (!r) r = plan_send(run, PLAN_BYTE_TERMINAL, master);
     if (r) return r;
     setsid();
     if (ioctl(terminal, TIOCSCTTY, 0)) return -errno;

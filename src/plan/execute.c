@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order of things: HOST operations, the clone, then both processes at once. The child does its mounts
-// while the parent writes id maps and moves interfaces; a WAIT operation is where the child needs the parent
-// to have finished. A socket pair joins the two: one byte says go, a descriptor passed the other way is the
-// terminal's master, and its end of file says that the child has executed its command (or has died; the
-// shared block tells which).
+// The order of things: HOST operations, the clone, then both processes at once. The parent makes cgroups, the
+// overlay and interfaces while the child makes its network namespace; then the child mounts. A socket pair
+// joins the two: a byte for each GO and READY, with GO the root file system's mount if the parent made it,
+// the other way the terminal's master; and its end of file says that the child has executed its command (or
+// has died; the shared block tells which).
 #include "plan/execute.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/process.h"
 #include "plan/run.h"
 #include "plan/undo.h"
 
@@ -104,27 +105,94 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     return 0;
 }
 
-// Waits for the end of file, and takes the terminal on the way.
-static int wait_for_exec(struct plan_run *run) {
+union descriptor_space {
+    struct cmsghdr head;
+    char space[CMSG_SPACE(sizeof(int))];
+};
+
+int plan_send(struct plan_run *run, char byte, int fd) {
+    union descriptor_space control = {0};
+    struct iovec iov = {&byte, 1};
+    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (fd >= 0) {
+        message.msg_control = &control;
+        message.msg_controllen = sizeof control;
+        control.head = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
+        memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+    }
+    return sendmsg(run->socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+// Stores the message's descriptor, if it has one, in *fd.
+static int receive(int socket, char *ret_byte, int *fd) {
     for (;;) {
-        char byte;
-        union {
-            struct cmsghdr head;
-            char space[CMSG_SPACE(sizeof(int))];
-        } control;
-        struct iovec iov = {&byte, 1};
+        union descriptor_space control;
+        struct iovec iov = {ret_byte, 1};
         struct msghdr message = {
             .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(run->socket, &message, MSG_CMSG_CLOEXEC);
+        ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
         // A child that never read its go resets the connection as it closes it, and that is said once before
         // what it had sent: the terminal may still be in there.
         if (n < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
         if (n < 0) return -errno;
-        if (n <= 0) return 0;
+        if (n == 0) return *ret_byte = 0, 0;
         struct cmsghdr *head = CMSG_FIRSTHDR(&message);
         if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-            memcpy(&run->streams->terminal, CMSG_DATA(head), sizeof(int));
+            memcpy(fd, CMSG_DATA(head), sizeof *fd);
+        return 0;
     }
+}
+
+static int wait_for_exec(struct plan_run *run, bool *ret_created) {
+    char byte;
+    int r;
+    do r = receive(run->socket, &byte, &run->streams->terminal);
+    while (!r && byte && byte != PLAN_BYTE_CREATED);
+    *ret_created = byte == PLAN_BYTE_CREATED;
+    return r;
+}
+
+static int was_killed(const struct plan_block *block, struct err *err) {
+    siginfo_t info = {0};
+    waitid(P_PID, (id_t)block->pid, &info, WEXITED | WNOWAIT);
+    return err_set(err, ERR_SYSTEM, 0,
+                   "the container's first process was killed by signal %d while it was set up%s",
+                   info.si_status, info.si_status == SIGKILL ? ": is the memory limit too low?" : "");
+}
+
+// The two sides' words to each other
+
+int plan_do_go(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    int r = plan_send(run, PLAN_BYTE_GO, run->root);
+    fd_closep(&run->root);
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r; // it has died, and has said why
+}
+
+int plan_do_wait(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    char byte;
+    int r = receive(run->socket, &byte, &run->root);
+    if (r) return r;
+    if (byte) return 0;
+    _exit(125); // the parent failed and has said why
+}
+
+int plan_do_ready(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    return plan_send(run, PLAN_BYTE_READY, -1);
+}
+
+int plan_do_await(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    char byte;
+    int r;
+    do r = receive(run->socket, &byte, &run->streams->terminal);
+    while (!r && byte && byte != PLAN_BYTE_READY);
+    if (r || byte) return r;
+    was_killed(run->block, &run->err); // or it has failed, and has said why before we can
+    return -ECHILD;
 }
 
 static pid_t reap(pid_t pid, int *ret_status) {
@@ -135,19 +203,42 @@ static pid_t reap(pid_t pid, int *ret_status) {
 }
 
 // The child closed its end without having failed: it runs the command, or something killed it before.
-static int check_executed(struct plan_run *run, struct err *err) {
-    struct plan_block *block = run->block;
-    siginfo_t info = {0};
+int plan_check_executed(struct plan_block *block, struct err *err) {
     if (block->failed >= 0) return *err = block->error, -1;
     for (uint32_t i = 0; i < block->count; i++)
         if (plan_ops(block)[i].type == PLAN_EXEC && plan_ops(block)[i].state == PLAN_BEGUN) {
             plan_ops(block)[i].state = PLAN_DONE;
             return 0;
         }
-    waitid(P_PID, (id_t)block->pid, &info, WEXITED | WNOWAIT);
-    return err_set(err, ERR_SYSTEM, 0,
-                   "the container's first process was killed by signal %d while it was set up%s",
-                   info.si_status, info.si_status == SIGKILL ? ": is the memory limit too low?" : "");
+    return was_killed(block, err);
+}
+
+// With write and read, as the filter that is in force already must let the command do those.
+int plan_do_start(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    char byte = PLAN_BYTE_CREATED;
+    if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
+    ssize_t n;
+    do n = read(run->start, &byte, 1);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : 0;
+}
+
+int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *err) {
+    struct plan_run run = {
+        .block = block, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, .empty = -1};
+    struct plan_op *ops = plan_ops(block);
+    int result = 0;
+    for (uint32_t i = 0; i < block->count; i++) {
+        if (ops[i].side != side) continue;
+        int r = run_operation(&run, &ops[i]);
+        if (!r) continue;
+        if (!result && run.err.kind) *err = run.err;
+        if (!result && !run.err.kind) plan_failure(block, &ops[i], -r, err);
+        result = -1;
+        if (side != PLAN_STOPPED) break;
+    }
+    return result;
 }
 
 // The process that an exec joins, if any.
@@ -164,20 +255,19 @@ static int run_parent(struct plan_run *run, struct err *err) {
     if (plan_run_side(run, PLAN_HOST, PLAN_HOST)) return *err = block->error, -1;
     if (block->pid <= 0)
         return err_set(err, ERR_INVALID, 0, "the plan makes no process: it has no CLONE operation");
-    if (!plan_run_side(run, PLAN_PARENT, PLAN_PARENT)) {
-        if (send(run->socket, "", 1, MSG_NOSIGNAL) < 0 && errno != EPIPE && errno != ECONNRESET)
-            return err_set(err, ERR_SYSTEM, errno, "cannot tell the container's process to go on");
-    } else {
-        kill(block->pid, SIGKILL);
-    }
-    int r = wait_for_exec(run);
+    if (plan_run_side(run, PLAN_PARENT, PLAN_PARENT)) kill(block->pid, SIGKILL);
+    bool created;
+    struct process_stat stat = {0};
+    if (!process_stat(block->pid, &stat)) block->start_time = stat.start_time;
+    int r = wait_for_exec(run, &created);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot hear from the container's process");
-    return check_executed(run, err);
+    return created ? 0 : plan_check_executed(block, err);
 }
 
 pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struct err *err) {
     struct plan_run run = {.block = block,
                            .streams = streams,
+                           .start = streams->start,
                            .socket = -1,
                            .root = -1,
                            .procfs = -1,
@@ -194,6 +284,7 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     int r = run_parent(&run, err);
     fd_closep(&run.socket);
     plan_scope_release();
+    fd_closep(&run.root);
     if (!r) return block->pid;
 
     if (block->pid > 0) {

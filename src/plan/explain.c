@@ -121,9 +121,24 @@ static void say_cgroup_join(struct str *t, const struct plan_block *block, const
     str_printf(t, "enter the cgroup %.*s", file ? (int)(file - path) : 0, path);
 }
 
+static void say_go(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "let the child go on");
+}
+
+static void say_await(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "wait for the child to be so far");
+}
+
+static void say_ready(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "let the parent go on");
+}
+
 static void say_wait(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     (void)block, (void)op;
-    str_add(t, "wait for the parent to be done");
+    str_add(t, "wait for the parent to be so far");
 }
 
 static void say_join(struct str *t, const struct plan_block *block, const struct plan_op *op) {
@@ -182,7 +197,11 @@ static void say_root_overlay(struct str *t, const struct plan_block *block, cons
     str_add(t,
             op->overlay.upper ? "lay a writable layer over the image" : "mount the image's layers read-only");
     if (op->overlay.options) str_printf(t, " (%s)", TEXT(op->overlay.options));
-    str_printf(t, ", at %s", TEXT(op->overlay.attach));
+    if (op->side == PLAN_CHILD) str_printf(t, ", at %s", TEXT(op->overlay.attach));
+}
+
+static void say_root_attach(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "attach that at %s, for the container alone", TEXT(op->root.attach));
 }
 
 static void say_root_bind(struct str *t, const struct plan_block *block, const struct plan_op *op) {
@@ -345,6 +364,16 @@ static void say_init(struct str *t, const struct plan_block *block, const struct
     str_add(t, "have hoy's small init as process 1");
 }
 
+static void say_start(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "wait until somebody starts it");
+}
+
+static void say_hook(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "run the hook ");
+    add_list(t, block, op->hook.argv, " ", true);
+}
+
 static void say_exec(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_add(t, "run ");
     add_list(t, block, op->exec.argv, " ", true);
@@ -402,7 +431,8 @@ static void print_line(FILE *out, const char *head, const char *words, size_t le
 }
 
 static const char *const sides[] = {
-    [PLAN_HOST] = "host", [PLAN_PARENT] = "parent", [PLAN_CHILD] = "child", [PLAN_INSIDE] = "inside"};
+    [PLAN_HOST] = "host",     [PLAN_PARENT] = "parent",   [PLAN_CHILD] = "child",
+    [PLAN_INSIDE] = "inside", [PLAN_STARTED] = "started", [PLAN_STOPPED] = "stopped"};
 
 static void print_op(FILE *out, const struct plan_block *block, const struct plan_op *op) {
     _cleanup_(str_finish) struct str raw = {0}, words = {0}, tail = {0};
@@ -429,7 +459,7 @@ static void print_op(FILE *out, const struct plan_block *block, const struct pla
 
 static void print_total(FILE *out, const struct plan_block *block) {
     const struct plan_op *ops = (const struct plan_op *)(block + 1);
-    uint64_t total[4] = {0};
+    uint64_t total[PLAN_SIDE_COUNT] = {0};
     uint32_t not_done = 0;
     for (uint32_t i = 0; i < block->count; i++) {
         if (ops[i].side < ARRAY_SIZE(total)) total[ops[i].side] += ops[i].time_ns;
@@ -440,8 +470,8 @@ static void print_total(FILE *out, const struct plan_block *block) {
         fprintf(out, "%-6s %7s  %u operations, none of them done\n", "", "", block->count);
         return;
     }
-    // Parent and child work at the same time.
-    uint64_t all = total[PLAN_HOST] + (child > parent ? child : parent);
+    // Parent and child work at the same time; the child, which waits for the parent, is the last.
+    uint64_t all = total[PLAN_HOST] + child;
     fprintf(out, "%-6s %7" PRIu64 "  µs for %u operations (the parent's %" PRIu64 " beside the child's)\n",
             "total", (all + 500) / 1000, block->count - not_done, (parent + 500) / 1000);
     if (not_done) fprintf(out, "%-6s %7s  %u operations not reached\n", "", "", not_done);
@@ -449,6 +479,9 @@ static void print_total(FILE *out, const struct plan_block *block) {
 
 void plan_explain(struct plan_block *block, FILE *out) {
     fprintf(out, "side        µs  %-*s  because of\n", WORDS_WIDTH, "what");
-    for (uint32_t i = 0; i < block->count; i++) print_op(out, block, &plan_ops(block)[i]);
+    for (uint32_t i = 0; i < block->count; i++)
+        if (plan_ops(block)[i].side == PLAN_HOST) print_op(out, block, &plan_ops(block)[i]);
+    for (uint32_t i = 0; i < block->count; i++)
+        if (plan_ops(block)[i].side != PLAN_HOST) print_op(out, block, &plan_ops(block)[i]);
     print_total(out, block);
 }

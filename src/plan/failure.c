@@ -24,7 +24,11 @@ static const struct {
     [PLAN_CLONE] = {"make the container's process and namespaces", 0, "", 0},
     [PLAN_ID_MAP] = {"map the user ids", AT(id_map.uid), " and group ids ", AT(id_map.gid)},
     [PLAN_VETH_ADD] = {"make the interface", AT(veth.host), " on the bridge ", AT(veth.bridge)},
+    [PLAN_HOOK] = {"run the hook", AT(hook.path), "", 0},
     [PLAN_CGROUP_JOIN] = {"join the cgroup through", AT(path), "", 0},
+    [PLAN_GO] = {"tell the container's process to go on", 0, "", 0},
+    [PLAN_AWAIT] = {"wait for the container's process", 0, "", 0},
+    [PLAN_READY] = {"tell the host's side to go on", 0, "", 0},
     [PLAN_WAIT] = {"wait for the host's side", 0, "", 0},
     [PLAN_JOIN] = {"join the container's namespaces", AT(join.path), "", 0},
     [PLAN_BECOME_ROOT] = {"become the root of the user namespace", 0, "", 0},
@@ -36,6 +40,7 @@ static const struct {
     [PLAN_DOMAINNAME] = {"set the domain name", AT(text), "", 0},
     [PLAN_PROPAGATION] = {"cut mount propagation", 0, "", 0},
     [PLAN_ROOT_OVERLAY] = {"mount the overlay with the writable layer", AT(overlay.upper), "", 0},
+    [PLAN_ROOT_ATTACH] = {"attach the root file system at", AT(root.attach), "", 0},
     [PLAN_ROOT_BIND] = {"bind the root file system", AT(root.path), "", 0},
     [PLAN_MOUNT] = {"mount", AT(mount.source), " at ", AT(mount.target)},
     [PLAN_REMOUNT] = {"change the flags of the mount at", AT(mount.target), "", 0},
@@ -58,6 +63,7 @@ static const struct {
     [PLAN_NO_NEW_PRIVS] = {"set no_new_privs", 0, "", 0},
     [PLAN_SECCOMP] = {"load the seccomp filter", 0, "", 0},
     [PLAN_INIT] = {"start hoy's init", 0, "", 0},
+    [PLAN_START] = {"wait for the start", 0, "", 0},
     [PLAN_EXEC] = {"execute the command", 0, "", 0},
 #undef AT
 };

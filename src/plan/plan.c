@@ -86,13 +86,10 @@ struct plan_list plan_strings(struct plan *plan, const char *const *items, size_
                               .count = (uint32_t)count};
 }
 
-int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd,
-              struct plan_block **ret_block) {
+static int write_block(const struct plan *plan, int fd, struct plan_block **ret_block) {
     size_t ops = plan->count * sizeof *plan->ops, head = sizeof(struct plan_block);
     size_t size = head + ops + plan->strings_len + 1;
     if (size > PLAN_BYTES_MAX) return -E2BIG;
-    _cleanup_(fd_closep) int fd = fd_open_at(dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-    if (fd < 0) return fd;
     if (ftruncate(fd, (off_t)size)) return -errno;
     struct plan_block *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (block == MAP_FAILED) return -errno;
@@ -102,9 +99,24 @@ int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd,
     memcpy(plan_ops(block), plan->ops, ops);
     memcpy((char *)block + block->strings, plan->strings, plan->strings_len);
     block->size = (uint32_t)size; // last: a file that was not written whole does not map
-    *ret_fd = take_fd(&fd);
     *ret_block = block;
     return 0;
+}
+
+int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd,
+              struct plan_block **ret_block) {
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
+    int r = fd < 0 ? fd : write_block(plan, fd, ret_block);
+    if (!r) *ret_fd = take_fd(&fd);
+    return r;
+}
+
+int plan_memfd(const struct plan *plan, struct err *err) {
+    struct plan_block *block = NULL;
+    _cleanup_(fd_closep) int fd = memfd_create("plan", MFD_CLOEXEC);
+    int r = fd < 0 ? -errno : write_block(plan, fd, &block);
+    plan_unmap(block);
+    return r ? err_set(err, ERR_SYSTEM, -r, "write a plan") : take_fd(&fd);
 }
 
 // The record is hoy's own, in a directory of root's; these checks are for files cut short by a crash.
@@ -122,10 +134,18 @@ int plan_map(int fd, struct plan_block **ret_block) {
         munmap(block, (size_t)st.st_size);
         return -ENODATA;
     }
+    if (block->config.at > block->size - block->strings ||
+        block->config.size > block->size - block->strings - block->config.at)
+        return plan_unmap(block), -ENODATA;
     for (uint32_t i = 0; i < block->count; i++)
         if (plan_ops(block)[i].type >= PLAN_OP_COUNT) return plan_unmap(block), -ENODATA;
     *ret_block = block;
     return 0;
+}
+
+int plan_map_at(int dir, const char *path, struct plan_block **ret_block) {
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDWR | O_NOFOLLOW, 0);
+    return fd < 0 ? fd : plan_map(fd, ret_block);
 }
 
 void plan_unmap(struct plan_block *block) {

@@ -21,12 +21,17 @@
 #include <sys/types.h>
 
 // Where an operation runs. The order in which the sides run is fixed, and inside a side it is the array's:
-// HOST, then the clone, then PARENT in the parent while CHILD goes on in the child.
+// HOST, whose last operation is the clone, then PARENT in the parent while CHILD goes on in the child. Where
+// one needs what the other has done, a pair of operations says so: GO lets the child's next WAIT end, READY
+// the parent's next AWAIT. STARTED comes when the command runs, STOPPED when all has been undone.
 enum plan_side {
-    PLAN_HOST,   // in the parent, before there is a child
-    PLAN_PARENT, // in the parent, after the clone: what needs the child's pid
-    PLAN_CHILD,  // in the child, with the host's root still reachable
-    PLAN_INSIDE, // in the child, in the container's own root
+    PLAN_HOST,    // in the parent, before there is a child
+    PLAN_PARENT,  // in the parent, after the clone: what needs the child's pid
+    PLAN_CHILD,   // in the child, with the host's root still reachable
+    PLAN_INSIDE,  // in the child, in the container's own root
+    PLAN_STARTED, // on the host, by whoever started the command
+    PLAN_STOPPED, // on the host, by whoever removed the container
+    PLAN_SIDE_COUNT
 };
 
 enum plan_state {
@@ -47,53 +52,59 @@ struct plan_blob {
     uint32_t at, size;
 };
 
-// Every operation, its side, and what undoes it. PLAN_OPS(X): X(NAME, name, SIDE, member of the union).
-#define PLAN_OPS(X)                                      \
-    X(IMAGE_MOUNT, image_mount, PLAN_HOST, image_mount)  \
-    X(SCOPE_START, scope_start, PLAN_HOST, scope)        \
-    X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)     \
-    X(CGROUP_WRITE, cgroup_write, PLAN_HOST, write)      \
-    X(CGROUP_OWNER, cgroup_owner, PLAN_HOST, owner)      \
-    X(CGROUP_DEVICES, cgroup_devices, PLAN_HOST, bpf)    \
-    X(JOIN_PID, join_pid, PLAN_HOST, join)               \
-    X(TIME_OFFSETS, time_offsets, PLAN_HOST, text)       \
-    X(CLONE, clone, PLAN_HOST, clone)                    \
-    X(ID_MAP, id_map, PLAN_PARENT, id_map)               \
-    X(VETH_ADD, veth_add, PLAN_PARENT, veth)             \
-    X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)        \
-    X(WAIT, wait, PLAN_CHILD, none)                      \
-    X(JOIN, join, PLAN_CHILD, join)                      \
-    X(BECOME_ROOT, become_root, PLAN_CHILD, none)        \
-    X(UNSHARE, unshare, PLAN_CHILD, unshare)             \
-    X(LINK_UP, link_up, PLAN_CHILD, link)                \
-    X(ADDRESS_ADD, address_add, PLAN_CHILD, address)     \
-    X(ROUTE_ADD, route_add, PLAN_CHILD, address)         \
-    X(HOSTNAME, hostname, PLAN_CHILD, text)              \
-    X(DOMAINNAME, domainname, PLAN_CHILD, text)          \
-    X(PROPAGATION, propagation, PLAN_CHILD, propagation) \
-    X(ROOT_OVERLAY, root_overlay, PLAN_CHILD, overlay)   \
-    X(ROOT_BIND, root_bind, PLAN_CHILD, root)            \
-    X(MOUNT, mount, PLAN_CHILD, mount)                   \
-    X(REMOUNT, remount, PLAN_CHILD, mount)               \
-    X(DIRECTORY, directory, PLAN_CHILD, path)            \
-    X(DEVICE, device, PLAN_CHILD, device)                \
-    X(SYMLINK, symlink, PLAN_CHILD, link_to)             \
-    X(CONSOLE, console, PLAN_CHILD, console)             \
-    X(SYSCTL, sysctl, PLAN_CHILD, write)                 \
-    X(READONLY_PATH, readonly_path, PLAN_CHILD, path)    \
-    X(MASK_PATH, mask_path, PLAN_CHILD, path)            \
-    X(ROOT_READONLY, root_readonly, PLAN_CHILD, none)    \
-    X(PIVOT_ROOT, pivot_root, PLAN_CHILD, none)          \
-    X(OOM_SCORE_ADJ, oom_score_adj, PLAN_CHILD, text)    \
-    X(RLIMIT, rlimit, PLAN_INSIDE, rlimit)               \
-    X(UMASK, umask, PLAN_INSIDE, mode)                   \
-    X(BOUNDING_CAPS, bounding_caps, PLAN_INSIDE, caps)   \
-    X(USER, user, PLAN_INSIDE, user)                     \
-    X(WORKDIR, workdir, PLAN_INSIDE, workdir)            \
-    X(CAPS, caps, PLAN_INSIDE, caps)                     \
-    X(NO_NEW_PRIVS, no_new_privs, PLAN_INSIDE, none)     \
-    X(SECCOMP, seccomp, PLAN_INSIDE, bpf)                \
-    X(INIT, init, PLAN_INSIDE, none)                     \
+// Every operation, the side that it has unless somebody gives it another one, and its member of the union.
+#define PLAN_OPS(X)                                       \
+    X(IMAGE_MOUNT, image_mount, PLAN_PARENT, image_mount) \
+    X(SCOPE_START, scope_start, PLAN_HOST, scope)         \
+    X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)      \
+    X(CGROUP_WRITE, cgroup_write, PLAN_PARENT, write)     \
+    X(CGROUP_OWNER, cgroup_owner, PLAN_HOST, owner)       \
+    X(CGROUP_DEVICES, cgroup_devices, PLAN_PARENT, bpf)   \
+    X(JOIN_PID, join_pid, PLAN_HOST, join)                \
+    X(TIME_OFFSETS, time_offsets, PLAN_HOST, text)        \
+    X(CLONE, clone, PLAN_HOST, clone)                     \
+    X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
+    X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
+    X(GO, go, PLAN_PARENT, none)                          \
+    X(AWAIT, await, PLAN_PARENT, none)                    \
+    X(READY, ready, PLAN_CHILD, none)                     \
+    X(WAIT, wait, PLAN_CHILD, none)                       \
+    X(HOOK, hook, PLAN_PARENT, hook)                      \
+    X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)         \
+    X(JOIN, join, PLAN_CHILD, join)                       \
+    X(BECOME_ROOT, become_root, PLAN_CHILD, none)         \
+    X(UNSHARE, unshare, PLAN_CHILD, unshare)              \
+    X(LINK_UP, link_up, PLAN_CHILD, link)                 \
+    X(ADDRESS_ADD, address_add, PLAN_CHILD, address)      \
+    X(ROUTE_ADD, route_add, PLAN_CHILD, address)          \
+    X(HOSTNAME, hostname, PLAN_CHILD, text)               \
+    X(DOMAINNAME, domainname, PLAN_CHILD, text)           \
+    X(PROPAGATION, propagation, PLAN_CHILD, propagation)  \
+    X(ROOT_OVERLAY, root_overlay, PLAN_PARENT, overlay)   \
+    X(ROOT_ATTACH, root_attach, PLAN_CHILD, root)         \
+    X(ROOT_BIND, root_bind, PLAN_CHILD, root)             \
+    X(MOUNT, mount, PLAN_CHILD, mount)                    \
+    X(REMOUNT, remount, PLAN_CHILD, mount)                \
+    X(DIRECTORY, directory, PLAN_CHILD, path)             \
+    X(DEVICE, device, PLAN_CHILD, device)                 \
+    X(SYMLINK, symlink, PLAN_CHILD, link_to)              \
+    X(CONSOLE, console, PLAN_CHILD, console)              \
+    X(SYSCTL, sysctl, PLAN_CHILD, write)                  \
+    X(READONLY_PATH, readonly_path, PLAN_CHILD, path)     \
+    X(MASK_PATH, mask_path, PLAN_CHILD, path)             \
+    X(ROOT_READONLY, root_readonly, PLAN_CHILD, none)     \
+    X(PIVOT_ROOT, pivot_root, PLAN_CHILD, none)           \
+    X(OOM_SCORE_ADJ, oom_score_adj, PLAN_CHILD, text)     \
+    X(RLIMIT, rlimit, PLAN_INSIDE, rlimit)                \
+    X(UMASK, umask, PLAN_INSIDE, mode)                    \
+    X(BOUNDING_CAPS, bounding_caps, PLAN_INSIDE, caps)    \
+    X(USER, user, PLAN_INSIDE, user)                      \
+    X(WORKDIR, workdir, PLAN_INSIDE, workdir)             \
+    X(CAPS, caps, PLAN_INSIDE, caps)                      \
+    X(NO_NEW_PRIVS, no_new_privs, PLAN_INSIDE, none)      \
+    X(SECCOMP, seccomp, PLAN_INSIDE, bpf)                 \
+    X(INIT, init, PLAN_INSIDE, none)                      \
+    X(START, start, PLAN_INSIDE, none)                    \
     X(EXEC, exec, PLAN_INSIDE, exec)
 
 enum plan_op_type {
@@ -104,10 +115,15 @@ enum plan_op_type {
 };
 
 // Mount flags beyond the MS_* of mount(2), in plan_op.mount.options.
-#define PLAN_MOUNT_RECURSIVE_READONLY 0x1 // rro: told by mount.set as well
-#define PLAN_MOUNT_NO_CREATE          0x2 // fail when the target is not there, instead of making it
-#define PLAN_MOUNT_COPY_UP            0x4 // tmpfs: starts with what the image has at the target
-#define PLAN_MOUNT_OPTIONAL           0x8 // go on when the kernel does not have this file system
+#define PLAN_MOUNT_RECURSIVE_READONLY 0x1   // rro: told by mount.set as well
+#define PLAN_MOUNT_NO_CREATE          0x2   // fail when the target is not there, instead of making it
+#define PLAN_MOUNT_COPY_UP            0x4   // tmpfs: starts with what the image has at the target
+#define PLAN_MOUNT_OPTIONAL           0x8   // go on when the kernel does not have this file system
+#define PLAN_MOUNT_SOURCE_NOFOLLOW    0x10  // a symbolic link as the source is mounted itself
+#define PLAN_MOUNT_TARGET_NOFOLLOW    0x20  // a symbolic link as the target is mounted over
+#define PLAN_MOUNT_COPY_SYMLINK       0x40  // a symbolic link as the source is made anew at the target
+#define PLAN_MOUNT_IDMAP              0x80  // files change owner by a map
+#define PLAN_MOUNT_IDMAP_RECURSIVE    0x100 // those of the mounts below, too
 
 struct plan_op {
     uint16_t type;
@@ -177,7 +193,7 @@ struct plan_op {
         struct {
             uint64_t flags; // MS_PRIVATE, …, with MS_REC, on "/"
         } propagation;
-        struct {
+        struct { // PARENT: made there, detached, for a ROOT_ATTACH; CHILD: attached where it is made
             struct plan_list lower; // upper-most first
             plan_str upper, work;   // upper empty: a read-only overlay
             plan_str options;       // "volatile", …
@@ -185,7 +201,7 @@ struct plan_op {
                                     // namespace only
         } overlay;
         struct {
-            plan_str path, attach; // attach may be path itself
+            plan_str path, attach; // attach may be path itself; ROOT_ATTACH: attach only
         } root;
         struct {
             plan_str source, target, type; // target inside the root; type "bind" for a bind mount
@@ -229,6 +245,11 @@ struct plan_op {
         struct {
             struct plan_list argv, env;
         } exec;
+        struct {                         // a program of somebody else's, which reads the container's state
+            plan_str path, kind, status; // kind: "createRuntime" …; status: "creating" …
+            struct plan_list argv, env;
+            uint32_t timeout_s; // 0: none
+        } hook;
         uint32_t none;
     };
 };
@@ -243,19 +264,28 @@ struct plan_block {
     uint32_t magic;
     uint32_t size; // of the whole block
     uint32_t count;
-    uint32_t strings;         // offset of the strings from the head
-    plan_str id;              // the container's (or exec's)
-    struct plan_list on_exit; // argv of what the shim executes at its end when nobody listened
-    uint8_t stdio;            // enum plan_stdio
-    uint8_t keep_stdin;       // -i: else the container reads /dev/null
-    uint8_t is_exec;          // into a container that runs: its end kills nothing else
-    uint8_t has_init_shim;    // unused by readers; the INIT operation says it
-    plan_str oom_file;        // where the kernel counts OOM kills, read when the container has ended
-    char boot_id[40];         // the record is void after a reboot
+    uint32_t strings;                   // offset of the strings from the head
+    plan_str id;                        // the container's (or exec's)
+    struct plan_list on_exit;           // argv of what the shim executes at its end when nobody listened
+    uint8_t stdio;                      // enum plan_stdio
+    uint8_t keep_stdin;                 // -i: else the container reads /dev/null
+    uint8_t is_exec;                    // into a container that runs: its end kills nothing else
+    uint8_t leaves;                     // the shim goes when the command runs, or is ready to
+    uint8_t log_json;                   // SHIM_FD_ERRORS wants JSON
+    uint8_t preserve;                   // so many descriptors from 3 on go to the command
+    int64_t created_ns;                 // wall clock
+    plan_str state_before, state_after; // the container's state as JSON, but for status and pid between them
+    plan_str folder;                    // an OCI container's own directory, removed at its end
+    plan_str pid_file;                  // where its pid is written, or ""
+    plan_str bundle;
+    struct plan_blob config; // the config.json that it was made from, for later processes (exec)
+    plan_str oom_file;       // where the kernel counts OOM kills, read when the container has ended
+    char boot_id[40];        // the record is void after a reboot
     // Written by the executor:
-    int32_t pid;      // the child, in the host's numbers; 0 before the clone
-    int32_t failed;   // index of the operation that failed, or -1
-    struct err error; // its sentence
+    int32_t pid;         // the child, in the host's numbers; 0 before the clone
+    uint64_t start_time; // its, in clock ticks since the boot
+    int32_t failed;      // index of the operation that failed, or -1
+    struct err error;    // its sentence
 };
 
 // Building
@@ -283,9 +313,17 @@ struct plan_blob plan_bytes(struct plan *plan, const void *bytes, size_t size);
 // descriptor. Returns 0 or -errno.
 int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd, struct plan_block **ret_block);
 
+// The same in memory, for one that needs no record. A descriptor, or -1 with *err filled in.
+int plan_memfd(const struct plan *plan, struct err *err);
+
 // Maps a plan that is there, checking every offset in it. -EINVAL, -ENODATA, or what the kernel says.
 int plan_map(int fd, struct plan_block **ret_block);
+// The same for "plan" of a run directory that is there, below dir. -ENOENT.
+int plan_map_at(int dir, const char *path, struct plan_block **ret_block);
 void plan_unmap(struct plan_block *block);
+static inline void plan_unmapp(struct plan_block **block) {
+    plan_unmap(*block);
+}
 
 // Reading
 

@@ -179,7 +179,7 @@ int plan_do_exec(struct plan_run *run, struct plan_op *op) {
     if (!argv[0]) return err_set(&run->err, ERR_INVALID, 0, "no command specified"), -EINVAL;
     int r = find_command(run, argv[0], environment(env, "PATH"), file);
     if (!r) {
-        syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC);
+        syscall(SYS_close_range, 3U + run->block->preserve, ~0U, CLOSE_RANGE_CLOEXEC);
         if (run->init)
             r = execute_init(run, argv, op->exec.argv.count, env);
         else

@@ -126,6 +126,7 @@ static void add_root(struct plan *plan) {
     struct plan_op *op = plan_add(plan, PLAN_ROOT_OVERLAY, "test");
     op->overlay.lower = list;
     op->overlay.upper = op->overlay.work = op->overlay.attach = up;
+    plan_add(plan, PLAN_ROOT_ATTACH, "test")->root.attach = up;
 }
 
 static void add_process(struct plan *plan, const char *user, const char *command) {
@@ -163,7 +164,8 @@ static void add_container(struct plan *plan, const char *user, const char *comma
              dev_fd = plan_string(plan, "/dev/fd");
     plan->head.id = id;
     plan_add(plan, PLAN_CLONE, "test")->clone.flags =
-        CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC;
+        CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC;
+    plan_add(plan, PLAN_UNSHARE, "test")->unshare.flags = CLONE_NEWNET;
     plan_add(plan, PLAN_UNSHARE, "test")->unshare.flags = CLONE_NEWCGROUP;
     plan_add(plan, PLAN_HOSTNAME, "test")->text = name;
     add_root(plan);

@@ -93,6 +93,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_HOSTNAME] = "Names.",
     [PLAN_PROPAGATION] = "Mounts made from here on stay in here.",
     [PLAN_ROOT_OVERLAY] = "The root: a writable layer over the image.",
+    [PLAN_ROOT_ATTACH] = "The root: a writable layer over the image.",
     [PLAN_ROOT_BIND] = "The root.",
     [PLAN_MOUNT] = "What is mounted in it.",
     [PLAN_DEVICE] = "Devices.",
@@ -253,6 +254,13 @@ static void do_root_overlay(struct shell *shell, const struct plan_op *op) {
     fputs(" \"$root\"\n", shell->out);
 }
 
+// Made and attached in one step.
+static void do_root_attach(struct shell *shell, const struct plan_op *op) {
+    const struct plan_op *overlay = find_op(shell, PLAN_ROOT_OVERLAY);
+    (void)op;
+    if (overlay) do_root_overlay(shell, overlay);
+}
+
 static void do_root_bind(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *path = quote(shell, TEXT(op->root.path));
     fprintf(shell->out, "mount --rbind %s \"$root\"\n", path);
@@ -402,6 +410,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_DOMAINNAME] = do_domainname,
     [PLAN_PROPAGATION] = do_propagation,
     [PLAN_ROOT_OVERLAY] = do_root_overlay,
+    [PLAN_ROOT_ATTACH] = do_root_attach,
     [PLAN_ROOT_BIND] = do_root_bind,
     [PLAN_MOUNT] = do_mount,
     [PLAN_DEVICE] = do_device,
@@ -424,7 +433,7 @@ static void print_ops(struct shell *shell, enum plan_side side, enum plan_op_typ
     for (uint32_t i = 0; i < shell->block->count; i++) {
         if (ops[i].side != side || !functions[ops[i].type]) continue;
         if (only != PLAN_OP_COUNT && ops[i].type != only) continue;
-        if (ops[i].type == without) continue;
+        if (ops[i].type == without || (ops[i].type == PLAN_ROOT_OVERLAY && side == PLAN_PARENT)) continue;
         print_heading(shell, &ops[i]);
         functions[ops[i].type](shell, &ops[i]);
     }
@@ -475,9 +484,18 @@ static void print_cleanup(struct shell *shell) {
           shell->out);
 }
 
-// unshare's long options are the words of words_namespaces.
+static uint64_t unshare_flags(const struct shell *shell) {
+    const struct plan_op *ops = plan_ops(shell->block);
+    uint64_t flags = 0;
+    for (uint32_t i = 0; i < shell->block->count; i++)
+        if (ops[i].type == PLAN_UNSHARE) flags |= ops[i].unshare.flags;
+    return flags;
+}
+
+// unshare's long options are the words of words_namespaces. The cgroup namespace comes when the child is in
+// its cgroup; the others that the child takes by itself come at once.
 static void print_unshare(struct shell *shell, const struct plan_op *clone) {
-    uint64_t flags = clone->clone.flags;
+    uint64_t flags = clone->clone.flags | (unshare_flags(shell) & ~(uint64_t)CLONE_NEWCGROUP);
     const struct plan_op *offsets = find_op(shell, PLAN_TIME_OFFSETS);
     bool named_netns = find_op(shell, PLAN_VETH_ADD);
     fputs("\n# The container's first process, in namespaces of its own.\nstatus=0\n", shell->out);
@@ -510,7 +528,6 @@ static void print_joins(struct shell *shell) {
 }
 
 static void print_child(struct shell *shell, const struct plan_op *clone) {
-    const struct plan_op *unshare = find_op(shell, PLAN_UNSHARE);
     fputs("set -eu\n", shell->out);
     if (clone->clone.cgroup) {
         _cleanup_(str_finish) struct str file = {0};
@@ -521,12 +538,7 @@ static void print_child(struct shell *shell, const struct plan_op *clone) {
     print_ops(shell, PLAN_CHILD, PLAN_CGROUP_JOIN, PLAN_OP_COUNT);
     fputs("\n# What it sees of the cgroups begins at its own.\nexec ", shell->out);
     print_joins(shell);
-    if (unshare) {
-        fputs("unshare", shell->out);
-        for (const struct word *w = words_namespaces; w->bits; w++)
-            if (unshare->unshare.flags & w->bits) fprintf(shell->out, " --%s", w->text);
-        fputc(' ', shell->out);
-    }
+    if (unshare_flags(shell) & CLONE_NEWCGROUP) fputs("unshare --cgroup ", shell->out);
     fputs("sh /dev/fd/4\nCHILD\n", shell->out);
 }
 

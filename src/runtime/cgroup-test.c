@@ -186,10 +186,10 @@ static void test_network(void **state) {
     struct cgroup_layout layout = v1, other = v2(NONE, V2_ALL);
     layout.items[layout.count++] =
         (struct cgroup_hierarchy)V1("net_cls,net_prio", CGROUP_NET_CLS | CGROUP_NET_PRIO);
-    struct spec_net_priority priorities[] = {{"lo", 3}, {"eth0", 5}};
-    f->spec.resources.net_class_id = (struct spec_u64){true, 1048577};
-    f->spec.resources.net_priorities.items = priorities;
-    f->spec.resources.net_priorities.count = 2;
+    struct spec_network_priority priorities[] = {{"lo", 3}, {"eth0", 5}};
+    f->spec.resources.network_class_id = (struct spec_u64){true, 1048577};
+    f->spec.resources.network_priorities.items = priorities;
+    f->spec.resources.network_priorities.count = 2;
     assert_int_equal(plan_on(f, &layout), 0);
     assert_has(f, "write 1048577 > " NONE "/net_cls,net_prio/hoy/1/net_cls.classid\n"
                   "write lo 3 > " NONE "/net_cls,net_prio/hoy/1/net_prio.ifpriomap\n"

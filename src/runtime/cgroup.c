@@ -56,8 +56,8 @@ uint32_t cgroup_controllers_needed(const struct spec *spec) {
         bits |= CGROUP_IO;
     if (r->huge_pages.count) bits |= CGROUP_HUGETLB;
     if (r->rdma.count) bits |= CGROUP_RDMA;
-    if (r->net_class_id.value) bits |= CGROUP_NET_CLS;
-    if (r->net_priorities.count) bits |= CGROUP_NET_PRIO;
+    if (r->network_class_id.value) bits |= CGROUP_NET_CLS;
+    if (r->network_priorities.count) bits |= CGROUP_NET_PRIO;
     for (size_t i = 0; i < r->unified.count; i++) // "memory.high"
         bits |= cgroup_controllers_of(r->unified.items[i].key);
     return bits;
@@ -201,7 +201,10 @@ static bool is_freezer(const struct cgroup_hierarchy *h) {
 
 static void plan_create(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
     plan_str path = plan_string(c->plan, cgroup_folder(c, h));
-    plan_add(c->plan, PLAN_CGROUP_CREATE, spec_why(c->spec, "linux.cgroupsPath", "default"))->path = path;
+    struct plan_op *op =
+        plan_add(c->plan, PLAN_CGROUP_CREATE, spec_why(c->spec, "linux.cgroupsPath", "default"));
+    op->path = path;
+    op->side = h->v2 ? PLAN_HOST : PLAN_PARENT; // the clone is born in v2's
 }
 
 // Who a user of the container is on the host; false without a user namespace.

@@ -101,6 +101,9 @@ static int plan_memory(const struct cgroup_plan *c) {
     // v1: memory without a limit can't be less than memory and swap together with one.
     if (!swap1 && r->memory_limit.value < 0 && c->groups) swap1 = "-1", derived = true;
     const struct limit limits[] = {
+        // Before Linux 5.11 v1 did not count groups below unless it was told to; v2 always does.
+        {"linux.resources.memory.useHierarchy", CGROUP_MEMORY, true, "memory.use_hierarchy", "memory.max",
+         r->use_hierarchy ? "1" : NULL, NULL},
         {"linux.resources.memory.limit", CGROUP_MEMORY, false, "memory.limit_in_bytes", "memory.max",
          text_bytes(c, r->memory_limit, false), text_bytes(c, r->memory_limit, true)},
         {"linux.resources.memory.swap", CGROUP_MEMORY, derived, "memory.memsw.limit_in_bytes",
@@ -261,11 +264,11 @@ static int plan_network(const struct cgroup_plan *c) {
                                 false,
                                 "net_cls.classid",
                                 NULL,
-                                r->net_class_id.value ? text_u64(c, r->net_class_id) : NULL,
+                                r->network_class_id.value ? text_u64(c, r->network_class_id) : NULL,
                                 NULL};
     if (add_limit(c, &class) < 0) return -1;
-    for (size_t i = 0; i < r->net_priorities.count; i++) {
-        const struct spec_net_priority *item = &r->net_priorities.items[i];
+    for (size_t i = 0; i < r->network_priorities.count; i++) {
+        const struct spec_network_priority *item = &r->network_priorities.items[i];
         const struct limit limit = {"linux.resources.network.priorities",
                                     CGROUP_NET_PRIO,
                                     false,

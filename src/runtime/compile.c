@@ -4,6 +4,7 @@
 #include "runtime/cgroup.h"
 #include "runtime/runtime.h"
 #include "runtime/seccomp.h"
+#include "runtime/unsupported.h"
 
 #include "base/fd.h"
 
@@ -21,6 +22,7 @@ struct compiler {
     struct plan *plan;
     struct arena arena;
     uint64_t new_ns; // CLONE_NEW* of namespaces to make
+    bool own_net;    // the child makes its network namespace itself
     struct err *err;
 };
 
@@ -63,6 +65,7 @@ static int check_namespaces(struct compiler *c) {
         seen |= ns->flag;
         if (str_empty(ns->path)) c->new_ns |= ns->flag;
     }
+    c->own_net = c->new_ns & CLONE_NEWNET && !(seen & CLONE_NEWUSER);
     if (!(c->new_ns & CLONE_NEWNS))
         return err_set(c->err, ERR_INVALID, 0,
                        "a container needs a mount namespace of its own: "
@@ -105,7 +108,7 @@ static void plan_joins(struct compiler *c, int of_parent) {
 static void plan_clone(struct compiler *c, const char *cgroup) {
     plan_str path = plan_string(c->plan, cgroup);
     struct plan_op *op = add(c, PLAN_CLONE, "linux.namespaces");
-    op->clone.flags = c->new_ns & ~(uint64_t)CLONE_NEWCGROUP;
+    op->clone.flags = c->new_ns & ~(uint64_t)(CLONE_NEWCGROUP | (c->own_net ? CLONE_NEWNET : 0));
     op->clone.cgroup = path;
 }
 
@@ -416,13 +419,29 @@ static void plan_loopback(struct compiler *c) {
     add(c, PLAN_LINK_UP, "linux.namespaces.network")->link.name = name;
 }
 
+// A network namespace is what takes the kernel longest to make. So the child makes it by itself, while the
+// parent makes cgroups and the overlay. Not where there is a user namespace, which is to own it.
+static void plan_beginning(struct compiler *c, const struct runtime_contributions *contributions) {
+    if (c->own_net) {
+        add(c, PLAN_UNSHARE, "linux.namespaces.network")->unshare.flags = CLONE_NEWNET;
+        if (contributions->network) add(c, PLAN_READY, "linux.namespaces.network");
+        plan_loopback(c);
+    }
+    if (!(c->new_ns & CLONE_NEWUSER)) add(c, PLAN_GO, "linux.namespaces");
+    add(c, PLAN_WAIT, "linux.namespaces");
+    if (c->own_net && contributions->network) add(c, PLAN_AWAIT, "linux.namespaces.network");
+}
+
 // The host's side puts interfaces in while the child mounts. What the kernel is to do with them (no IPv6) is
-// said before they come up.
+// said before they come up. With a user namespace the child has waited for all of that.
 static int plan_network(struct compiler *c, const struct runtime_contributions *contributions) {
-    if (!(c->new_ns & CLONE_NEWUSER) && contributions->network)
-        plan_add(c->plan, PLAN_WAIT, "the host's side");
+    bool userns = c->new_ns & CLONE_NEWUSER, waits = contributions->network && !userns;
+    if (!c->own_net) plan_loopback(c);
+    if (waits) add(c, PLAN_WAIT, "linux.namespaces.network");
     if (plan_sysctls(c)) return -1;
-    return contributions->network ? contributions->network(c->plan, contributions->data, c->err) : 0;
+    if (contributions->network && contributions->network(c->plan, contributions->data, c->err)) return -1;
+    if (userns || waits) add(c, PLAN_GO, "linux.namespaces");
+    return 0;
 }
 
 static void set_head(struct compiler *c, const struct spec_process *process, int exec) {
@@ -447,6 +466,7 @@ static int check_process(const struct spec_process *process, struct err *err) {
 static int compile(struct compiler *c, const struct runtime_contributions *contributions) {
     const struct spec *spec = c->spec;
     const char *cgroup = NULL;
+    if (refuse_unsupported(spec, c->err)) return -1;
     set_head(c, &spec->process, 0);
     if (check_process(&spec->process, c->err) || check_namespaces(c)) return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
@@ -455,8 +475,8 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     plan_time_offsets(c);
     plan_clone(c, cgroup);
     plan_id_map(c);
+    plan_beginning(c, contributions);
     if (runtime_cgroup_plan_child(spec, c->options->cgroup, c->plan, c->err)) return -1;
-    if (c->new_ns & CLONE_NEWUSER) plan_add(c->plan, PLAN_WAIT, "the host's side");
     plan_oom_score(c, &spec->process);
     plan_become_root(c);
     if (c->new_ns & CLONE_NEWCGROUP)
@@ -468,7 +488,6 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     if (plan_root(c, contributions) || plan_mounts(c)) return -1;
     plan_devices(c);
     plan_console(c, &spec->process, 0);
-    plan_loopback(c);
     if (plan_network(c, contributions)) return -1;
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");

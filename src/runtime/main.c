@@ -74,6 +74,8 @@ static int read_bundle(const char *bundle, struct arena *arena, struct spec *spe
     if (json_parse(str_get(&text), text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s/config.json is no JSON", bundle);
     if (spec_parse(arena, json, spec, err)) return err_wrap(err, "%s/config.json", bundle);
+    for (size_t i = 0; i < spec->warnings.count; i++)
+        fprintf(stderr, "hoy-runtime: warning: %s\n", spec->warnings.items[i]);
     if (str_empty(spec->root_path))
         return err_set(err, ERR_INVALID, 0, "%s/config.json: root.path is missing", bundle);
     char path[PATH_MAX];

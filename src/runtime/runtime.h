@@ -20,7 +20,7 @@ struct runtime_options {
 struct runtime_contributions {
     int (*host)(struct plan *plan, void *data, struct err *err);    // before anything else (image mounts)
     int (*network)(struct plan *plan, void *data, struct err *err); // after the clone
-    int (*root)(struct plan *plan, void *data, struct err *err);    // ROOT_OVERLAY
+    int (*root)(struct plan *plan, void *data, struct err *err);    // ROOT_ATTACH, ROOT_OVERLAY
     void *data;
 };
 int runtime_compile(const struct spec *spec, const struct runtime_options *options,

@@ -215,6 +215,26 @@ static void test_deny_list(void **state) {
     assert_int_equal(run(program, &data), SECCOMP_RET_KILL_PROCESS);
 }
 
+static void test_contradictions(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *sentence;
+    } cases[] = {
+        {"{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"syscalls\":[{\"name\":\"dup\",\"action\":\"SCMP_ACT_"
+         "ALLOW\","
+         "\"errnoRet\":1}]}",
+         "the action SCMP_ACT_ALLOW has no number to return"},
+        {"{\"defaultAction\":\"SCMP_ACT_NOTIFY\"}", "SCMP_ACT_NOTIFY needs"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+        struct spec_seccomp *seccomp;
+        struct err err = {0};
+        assert_int_equal(parse(&arena, cases[i].text, &seccomp, &err), -1);
+        if (!strstr(err.text, cases[i].sentence)) fail_msg("%s", err.text);
+    }
+}
+
 static struct plan_blob cached(const struct spec_seccomp *seccomp, const char *dir, struct plan *plan) {
     struct plan_blob blob;
     struct err err = {0};
@@ -260,7 +280,7 @@ static void test_cache(void **state) {
     print_message("a cache hit: %llu ns\n", (unsigned long long)(clock_monotonic_ns() - begin) / 100);
 
     // One flipped bit anywhere, or a missing end, and it is made again.
-    for (int at = 0; at < 4000; at += 37) {
+    for (int at = 0; at < (int)first.size; at += 37) {
         int fd = open(path, O_RDWR | O_CLOEXEC);
         char byte;
         assert_int_equal(pread(fd, &byte, 1, at), 1);
@@ -279,7 +299,7 @@ static void test_cache(void **state) {
     only_file(dir, path, sizeof path);
     seccomp->syscalls.items[0].names.count--;
     struct plan_blob shorter = cached(seccomp, dir, &plan);
-    assert_true(shorter.size < first.size);
+    assert_int_not_equal(shorter.size, first.size); // a gap more, or less
     seccomp->syscalls.items[0].names.count++;
     plan_finish(&plan);
     assert_int_equal(dir_remove_all_at(AT_FDCWD, top), 0);
@@ -308,8 +328,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_default_answers), cmocka_unit_test(test_newer_calls),
         cmocka_unit_test(test_profile_file),    cmocka_unit_test(test_bad_profiles),
-        cmocka_unit_test(test_deny_list),       cmocka_unit_test(test_cache),
-        cmocka_unit_test(test_kernel_takes_it),
+        cmocka_unit_test(test_deny_list),       cmocka_unit_test(test_contradictions),
+        cmocka_unit_test(test_cache),           cmocka_unit_test(test_kernel_takes_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 // Goes up when the compiler below this file makes another program out of the same rules.
-#define COMPILER_VERSION 1
+#define COMPILER_VERSION 2
 
 #define KEY_SIZE 128
 #define MAGIC    UINT64_C(0x31636573796f68) // "hoysec1"

@@ -3,9 +3,13 @@
 // for system calls that came after the profile or after libseccomp was written: a name that libseccomp does
 // not know yet but we do gets its rule, and a number past all that the profile names gets ENOSYS instead of
 // the profile's EPERM, since C libraries fall back to the older call on ENOSYS alone (runc does this, too).
+//
+// That is done twice. What the first program says of calls whose arguments do not matter becomes a tree
+// (seccomp_tree.h); the second is for the others alone, a tenth as long, and stands behind the tree.
 #include "base/fd.h"
 #include "kernel/seccomp.h"
 #include "runtime/seccomp.h"
+#include "runtime/seccomp_tree.h"
 
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -46,8 +50,14 @@ static const struct {
     {"SECCOMP_FILTER_FLAG_TSYNC", 0}, // the filter is loaded by a process of one thread
 };
 
+// x32 is x86-64 to the kernel's audit, with a bit in the number.
+static uint32_t audit_arch(uint32_t arch) {
+    return arch == SCMP_ARCH_X32 ? SCMP_ARCH_X86_64 : arch;
+}
+
 struct compiler {
     const struct spec_seccomp *seccomp;
+    const struct seccomp_tree *tree; // the second time: what it says already
     scmp_filter_ctx context;
     uint32_t default_action;
     uint32_t arches[ARCHES_MAX]; // SCMP_ARCH_*
@@ -162,12 +172,36 @@ static void add_newer(struct compiler *c, const char *name, const struct spec_sy
     }
 }
 
+// Linux on some architectures has one system call for many, told apart by its first argument.
+static bool is_multiplexed(const struct compiler *c, uint32_t arch, int number) {
+    static const char *const names[] = {"socketcall", "ipc"};
+    if (number >= 0) return false;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        int through = seccomp_syscall_resolve_name_arch(arch, names[i]);
+        if (through >= 0 && seccomp_tree_depends(c->tree, audit_arch(arch), (uint32_t)through)) return true;
+    }
+    return false;
+}
+
+static bool tree_says(const struct compiler *c, const char *name) {
+    for (size_t i = 0; c->tree && i < c->arch_count; i++) {
+        uint32_t arch = c->arches[i];
+        int number = seccomp_syscall_resolve_name_arch(arch, name);
+        int other = seccomp_syscall_resolve_name_rewrite(arch, name);
+        if (number >= 0 && seccomp_tree_depends(c->tree, audit_arch(arch), (uint32_t)number)) return false;
+        if (other >= 0 && seccomp_tree_depends(c->tree, audit_arch(arch), (uint32_t)other)) return false;
+        if (is_multiplexed(c, arch, number) || is_multiplexed(c, arch, other)) return false;
+    }
+    return c->tree;
+}
+
 static int add_rule(struct compiler *c, const struct spec_syscall_rule *rule) {
     uint32_t action;
     if (action_of(c, rule->action, rule->errno_ret, &action) < 0) return -1;
     if (action == c->default_action) return 0; // libseccomp refuses what changes nothing
     for (size_t i = 0; i < rule->names.count; i++) {
         const char *name = rule->names.items[i];
+        if (tree_says(c, name)) continue;
         int number = seccomp_syscall_resolve_name(name);
         if (number == __NR_SCMP_ERROR) {
             add_newer(c, name, rule, action);
@@ -210,12 +244,11 @@ static bool is_strict(uint32_t action) {
 
 // One architecture: goes on behind its end where another one is asked for, or the call is in the program.
 static void emit_arch(struct compiler *c, uint32_t arch) {
-    // x32 is x86-64 to the kernel's audit, with a bit in the number.
     bool x32 = arch == SCMP_ARCH_X32, strict = is_strict(c->default_action);
     uint32_t bit = x32 ? X32_BIT : 0, highest = highest_call(c, arch);
     size_t begin = c->prologue_count;
     emit(c, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch), 0, 0);
-    emit(c, BPF_JMP | BPF_JEQ | BPF_K, x32 ? SCMP_ARCH_X86_64 : arch, 0, 255);
+    emit(c, BPF_JMP | BPF_JEQ | BPF_K, audit_arch(arch), 0, 255);
     emit(c, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr), 0, 0);
     if (x32)
         emit(c, BPF_JMP | BPF_JGE | BPF_K, X32_BIT, 0, 255);
@@ -247,39 +280,62 @@ static int build(struct compiler *c) {
     for (size_t i = 0; i < seccomp->syscalls.count; i++) {
         if (add_rule(c, &seccomp->syscalls.items[i]) < 0) return -1;
     }
-    for (size_t i = 0; i < c->arch_count; i++) emit_arch(c, c->arches[i]);
+    for (size_t i = 0; !c->tree && i < c->arch_count; i++) emit_arch(c, c->arches[i]);
     return 0;
 }
 
-static int export_program(struct compiler *c, uint32_t flags, struct seccomp_program **ret_program) {
+static int too_long(struct compiler *c, size_t count) {
+    return err_set(c->err, ERR_INVALID, 0, "linux.seccomp makes a program of %zu instructions; %d may be",
+                   count, BPF_MAXINSNS);
+}
+
+// The prologue, or the tree, and libseccomp's program behind it.
+static int export_program(struct compiler *c, struct seccomp_program **ret_program) {
     _cleanup_(fd_closep) int fd = memfd_create("seccomp", MFD_CLOEXEC);
     int r = fd < 0 ? -errno : seccomp_export_bpf(c->context, fd);
     off_t size = r < 0 ? 0 : lseek(fd, 0, SEEK_CUR);
     if (r < 0) return err_set(c->err, ERR_SYSTEM, -r, "compiling linux.seccomp");
-    size_t own = c->prologue_count, count = own + (size_t)size / sizeof(struct sock_filter);
-    if (count > BPF_MAXINSNS)
-        return err_set(c->err, ERR_INVALID, 0, "linux.seccomp makes a program of %zu instructions; %d may be",
-                       count, BPF_MAXINSNS);
-    _cleanup_(freep) struct seccomp_program *program = xmalloc(seccomp_program_size(count));
-    program->flags = flags;
-    program->count = (uint32_t)count;
+    size_t own = c->prologue_count, most = c->tree ? BPF_MAXINSNS : own,
+           count = (size_t)size / sizeof(struct sock_filter);
+    _cleanup_(freep) struct seccomp_program *program = xmalloc(seccomp_program_size(most + count));
     memcpy(program->instructions, c->prologue, own * sizeof *c->prologue);
+    if (c->tree) own = seccomp_tree_write(c->tree, program->instructions, most);
+    if ((c->tree && !own) || own + count > BPF_MAXINSNS) return too_long(c, own + count);
     if (pread(fd, program->instructions + own, (size_t)size, 0) != size)
         return err_set(c->err, ERR_SYSTEM, EIO, "compiling linux.seccomp");
+    program->count = (uint32_t)(own + count);
     *ret_program = take_ptr(program);
+    return 0;
+}
+
+static int compile(const struct spec_seccomp *seccomp, struct compiler *c,
+                   struct seccomp_program **ret_program, struct err *err) {
+    uint32_t flags;
+    c->seccomp = seccomp;
+    c->err = err;
+    if (action_of(c, seccomp->default_action, seccomp->default_errno_ret, &c->default_action) < 0 ||
+        flags_of(c, &flags) < 0)
+        return -1;
+    _cleanup_(context_release) scmp_filter_ctx context = seccomp_init(c->default_action);
+    if (!context)
+        return err_set(err, ERR_INVALID, 0, "linux.seccomp: libseccomp does not take the default action");
+    c->context = context;
+    if (build(c) < 0 || export_program(c, ret_program) < 0) return -1;
+    (*ret_program)->flags = flags;
     return 0;
 }
 
 int seccomp_compile(const struct spec_seccomp *seccomp, struct seccomp_program **ret_program,
                     struct err *err) {
-    struct compiler c = {.seccomp = seccomp, .err = err};
-    uint32_t flags;
-    if (action_of(&c, seccomp->default_action, seccomp->default_errno_ret, &c.default_action) < 0 ||
-        flags_of(&c, &flags) < 0)
-        return -1;
-    _cleanup_(context_release) scmp_filter_ctx context = seccomp_init(c.default_action);
-    if (!context)
-        return err_set(err, ERR_INVALID, 0, "linux.seccomp: libseccomp does not take the default action");
-    c.context = context;
-    return build(&c) < 0 ? -1 : export_program(&c, flags, ret_program);
+    _cleanup_(freep) struct seccomp_program *first = NULL;
+    _cleanup_(seccomp_tree_finish) struct seccomp_tree tree = {0};
+    struct compiler c = {0}, second = {.tree = &tree};
+    uint32_t arches[ARCHES_MAX];
+    if (compile(seccomp, &c, &first, err) < 0) return -1;
+    for (size_t i = 0; i < c.arch_count; i++) arches[i] = audit_arch(c.arches[i]);
+    struct err ignored;
+    if (seccomp_tree_read(first->instructions, first->count, arches, c.arch_count, &tree) < 0 ||
+        compile(seccomp, &second, ret_program, &ignored) < 0)
+        *ret_program = take_ptr(first); // longer, and as right
+    return 0;
 }

@@ -167,6 +167,8 @@ int seccomp_profile_parse(struct arena *arena, const struct json *json, cap_mask
             return err_set(err, ERR_INVALID, 0,
                            "the seccomp profile is wrong: syscalls[%zu].names is missing", i);
     }
-    *ret_seccomp = resolve(arena, &profile, bounding);
+    struct spec_seccomp *seccomp = resolve(arena, &profile, bounding);
+    if (spec_seccomp_check(seccomp, err) < 0) return err_wrap(err, "the seccomp profile is wrong");
+    *ret_seccomp = seccomp;
     return 0;
 }

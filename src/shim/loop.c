@@ -252,13 +252,20 @@ static bool sends_waiting(const struct shim *shim) {
     return false;
 }
 
+static void say_exited(struct shim *shim, struct peer *peer) {
+    if (!peer_present(peer) || peer->exit_sent) return;
+    peer_send(peer, SHIM_EXITED, &shim->exit, sizeof shim->exit);
+    peer->exit_sent = true;
+}
+
+void shim_say_exited_first(struct shim *shim) {
+    if (shim->peers->first) say_exited(shim, shim->peers);
+}
+
 bool shim_say_exited(struct shim *shim) {
     if (shim->listen >= 0) take_clients(shim);
     fd_closep(&shim->listen);
-    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
-        if (!peer_present(p)) continue;
-        peer_send(p, SHIM_EXITED, &shim->exit, sizeof shim->exit);
-    }
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) say_exited(shim, p);
     while (sends_waiting(shim)) {
         struct pollfd polls[AT_COUNT];
         poll_set(shim, polls);

@@ -34,6 +34,9 @@ void shim_add_peer(struct shim *shim, int fd, bool first);
 // Until the process has ended and all its output is in the log and on its way to the clients.
 void shim_loop(struct shim *shim);
 
-// Tells everybody, and waits until they have it. Returns whether the first client, whose business the rest
+// Tells the first client, which has things of its own to take away meanwhile.
+void shim_say_exited_first(struct shim *shim);
+
+// Tells everybody else, and waits until they have it, the first too. Returns whether the first client, whose business the rest
 // is, is among them.
 bool shim_say_exited(struct shim *shim);

@@ -119,6 +119,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
     if (!plan->is_exec) record_exit(state);
+    shim_say_exited_first(&shim);
     (void)plan_undo(plan);
     if (!shim_say_exited(&shim)) run_on_exit(plan);
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;

@@ -28,7 +28,9 @@ enum shim_frame_type {
     SHIM_FAILED,       // struct err: the start failed, everything is undone; nothing follows
     SHIM_STDOUT,       // bytes
     SHIM_STDERR,       // bytes
-    SHIM_EXITED,       // struct shim_exit: it ended, all its output was sent, everything is undone
+    SHIM_EXITED,       // struct shim_exit: it ended, all its output was sent. Everything is undone; the first
+                       // client hears it before that, and when the shim closes the connection it is true for
+                       // it, too
     SHIM_STDIN_TAKEN,  // uint32_t: this many bytes more of this client's input were taken
 };
 

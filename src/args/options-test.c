@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/options.h"
+#include "args/options.h"
 
 #include "base/str.h"
 #include "oci/spec.h"
@@ -144,34 +144,10 @@ static void test_errors(void **state) {
     }
 }
 
-static void test_count(void **state) {
-    (void)state;
-    static const struct {
-        int min, max;
-        size_t given;
-        const char *sentence;
-    } cases[] = {
-        {1, -1, 0, "'hoy x' requires at least 1 argument"},
-        {2, -1, 1, "'hoy x' requires at least 2 arguments"},
-        {1, 1, 2, "'hoy x' requires 1 argument"},
-        {0, 1, 2, "'hoy x' requires at most 1 argument"},
-        {0, 0, 1, "'hoy x' accepts no arguments"},
-        {1, 1, 1, NULL},
-        {0, -1, 9, NULL},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        struct command command = {.min = cases[i].min, .max = cases[i].max};
-        struct invocation invocation = {.command = &command, .form = "x", .arguments.count = cases[i].given};
-        struct err err = {0};
-        assert_int_equal(options_check_count(&invocation, &err), cases[i].sentence ? -1 : 0);
-        if (cases[i].sentence) assert_string_equal(err.text, cases[i].sentence);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms), cmocka_unit_test(test_flag_values), cmocka_unit_test(test_stops),
-        cmocka_unit_test(test_help),  cmocka_unit_test(test_errors),      cmocka_unit_test(test_count),
+        cmocka_unit_test(test_help),  cmocka_unit_test(test_errors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

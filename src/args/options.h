@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one table behind the command line. A command is a row, an option is a row; the rows drive parsing
-// (here), --help and the manual page (help.h), and shell completion (completion.h).
+// The tables behind command lines. An option is a row; the rows drive parsing (here), --help (args/help.h),
+// the manual page and shell completion.
 //
 // An option's row says where its value goes: a store function, and the offset of a field in the command's own
 // structure. The inner grammars of -v, --mount, --ulimit … are store functions too (parse_*.h), so that a
@@ -48,52 +48,8 @@ typedef const struct option_table *const *option_tables;
 #define OPTION_LATER(name, letter) \
     { name, letter, NULL, NULL, NULL, 0, NULL }
 
-struct invocation;
-struct engine;
-typedef int cli_each(struct invocation *invocation, struct engine *engine, const char *name, struct err *err);
-
-enum command_arguments { ARGUMENTS_ANY, ARGUMENTS_CONTAINERS, ARGUMENTS_IMAGES, ARGUMENTS_BOTH };
-
-struct command {
-    const char *forms[5];                  // "ps", "container ls", …; the first is what it is called
-    const char *arguments;                 // "CONTAINER [CONTAINER...]", "" for none
-    const char *summary;                   // NULL: a hidden command
-    const struct option_table *options[4]; // all about one structure, or the first member of it
-    int min, max;                          // arguments; max -1: any number
-    bool stops;    // options end at the first argument: the rest is somebody's command
-    bool verbatim; // all words are arguments, whatever they look like
-    bool common;   // in the first block of `hoy --help`
-    int failure;   // exit code when hoy itself fails
-    enum command_arguments completes;
-    int (*run)(struct invocation *invocation, struct err *err); // the exit code, or -1 with *err
-};
-
-struct globals {
-    const char *root, *runroot, *storage_driver;
-    bool debug, version;
-};
-
-// One run of one command.
-struct invocation {
-    const struct command *command;
-    const char *form; // as it was called: "container ls"
-    const struct globals *globals;
-    struct arena arena;
-    void *options; // the command's structure
-    struct strings arguments;
-    bool help;
-    cli_each *each; // what cli_for_each does with every argument
-    int failure;    // exit code when hoy itself fails, 0: the command's
-};
-
-// Reads argv (NULL-terminated, after the command's words) into the invocation: options and arguments, in
-// invocation->options (allocated here, zeroed) and ->arguments. --help ends the reading with
-// invocation->help. Everything stored lives in the invocation's arena or in argv.
-int options_parse(struct invocation *invocation, const char *const *argv, struct err *err);
-int options_check_count(const struct invocation *invocation, struct err *err);
-
-// The same for a bare table, into values; stops at the first argument when told, and says how many words of
-// argv it took.
+// Reads argv (NULL-terminated) into values; stops at the first argument when told, and says how many words of
+// argv it took. --help ends the reading with help set. What is stored lives in the arena or in argv.
 struct options_reader {
     option_tables tables;
     void *values;

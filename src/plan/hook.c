@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Hooks: programs of the one who made the config.json, run at fixed moments of a container's life with its
+// state on their standard input (runtime.md, "Lifecycle"; config.md, "POSIX-platform Hooks").
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "plan/run.h"
+
+#include <errno.h>
+#include <linux/close_range.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define OUTPUT_MAX 300 // what a sentence can hold
+
+static _Noreturn void run_program(struct plan_run *run, struct plan_op *op, int input, int output) {
+    sigset_t none;
+    for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) _exit(126);
+    syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
+    const char **argv = plan_list_items(run->block, op->hook.argv);
+    const char **env = plan_list_items(run->block, op->hook.env);
+    execve(TEXT(op->hook.path), (char *const *)argv, (char *const *)env);
+    dprintf(2, "%s", strerror(errno));
+    _exit(126);
+}
+
+// In a memory file, so that a hook that does not read it keeps nobody waiting.
+static int make_state(struct plan_run *run, struct plan_op *op) {
+    const struct plan_block *block = run->block;
+    // Inside of the container it is known by the number that it has there.
+    int pid = op->side == PLAN_CHILD || op->side == PLAN_INSIDE ? getpid() : block->pid;
+    char middle[64];
+    snprintf(middle, sizeof middle, "\"status\":\"%.20s\",\"pid\":%d", TEXT(op->hook.status), pid);
+    _cleanup_(fd_closep) int fd = memfd_create("state", MFD_CLOEXEC);
+    if (fd < 0) return -errno;
+    dprintf(fd, "%s%s%s", TEXT(block->state_before), middle, TEXT(block->state_after));
+    return lseek(fd, 0, SEEK_SET) < 0 ? -errno : take_fd(&fd);
+}
+
+// Keeps the beginning of what it says; the rest is read, too, so that it does not stand still.
+static int follow(int output, int pidfd, uint64_t deadline_ns, char said[static OUTPUT_MAX]) {
+    size_t used = 0;
+    struct pollfd polls[] = {{.fd = pidfd, .events = POLLIN}, {.fd = output, .events = POLLIN}};
+    for (;;) {
+        uint64_t now = clock_monotonic_ns();
+        if (now >= deadline_ns) return -ETIMEDOUT;
+        uint64_t left_ms = deadline_ns == UINT64_MAX ? UINT64_MAX : (deadline_ns - now) / 1000000 + 1;
+        int n = poll(polls, 2, left_ms > INT32_MAX ? -1 : (int)left_ms);
+        if (n < 0 && errno != EINTR) return -errno;
+        char bytes[512];
+        ssize_t got = n > 0 && polls[1].revents ? read(output, bytes, sizeof bytes) : 0;
+        for (ssize_t i = 0; i < got && used < OUTPUT_MAX - 1; i++) said[used++] = bytes[i];
+        said[used] = 0;
+        if (polls[1].revents && got <= 0) polls[1].fd = -1;
+        if (n > 0 && polls[0].revents && !(polls[1].fd >= 0 && polls[1].revents & POLLIN)) return 0;
+    }
+}
+
+static int hook_failed(struct plan_run *run, struct plan_op *op, int status, char *said) {
+    char how[48];
+    for (char *p = said; *p; p++)
+        if (*p == '\n' || *p == '\r') *p = p[1] ? ' ' : 0;
+    if (WIFEXITED(status))
+        snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(status));
+    else
+        snprintf(how, sizeof how, "signal %d", WTERMSIG(status));
+    err_set(&run->err, ERR_SYSTEM, 0, "error running %s hook %s: %s%s%s", TEXT(op->hook.kind),
+            TEXT(op->hook.path), how, *said ? ": " : "", said);
+    return -ECANCELED;
+}
+
+int plan_do_hook(struct plan_run *run, struct plan_op *op) {
+    char said[OUTPUT_MAX] = "";
+    int ends[2], status = 0;
+    _cleanup_(fd_closep) int state = make_state(run, op);
+    if (state < 0) return state;
+    if (pipe2(ends, O_CLOEXEC)) return -errno;
+    _cleanup_(fd_closep) int ours = ends[0];
+    _cleanup_(fd_closep) int theirs = ends[1];
+    pid_t pid = fork();
+    if (pid < 0) return -errno;
+    if (pid == 0) run_program(run, op, state, theirs);
+    fd_closep(&theirs);
+    _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    uint64_t deadline_ns =
+        op->hook.timeout_s ? clock_monotonic_ns() + op->hook.timeout_s * 1000000000ull : UINT64_MAX;
+    int r = pidfd < 0 ? -errno : follow(ours, pidfd, deadline_ns, said);
+    if (r) kill(pid, SIGKILL);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (r == -ETIMEDOUT)
+        err_set(&run->err, ERR_SYSTEM, 0, "error running %s hook %s: it did not end within %u s",
+                TEXT(op->hook.kind), TEXT(op->hook.path), op->hook.timeout_s);
+    if (r) return r;
+    return status ? hook_failed(run, op, status, said) : 0;
+}
