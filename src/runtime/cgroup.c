@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -451,6 +452,33 @@ int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
     if (runtime_cgroup_places(block, arena, &places, err) < 0) return -1;
     cgroup_groups_present(&places, ret_groups);
     return 0;
+}
+
+#define FREEZE_TIMEOUT_NS UINT64_C(2000000000)
+
+static int kill_all(const struct cgroup_groups *groups, const char *path) {
+    const struct cgroup_group *freezer = cgroup_groups_freezer(groups);
+    if (freezer && !freezer->v2) (void)cgroup_thaw(freezer->path); // v1: what is frozen does not die
+    return cgroup_kill(path);
+}
+
+// Where nothing can be frozen, or not in time, whoever is there gets the signal all the same.
+static int signal_all(const struct cgroup_groups *groups, const char *path, int signal) {
+    const struct cgroup_group *freezer = cgroup_groups_freezer(groups);
+    enum cgroup_freezer state = CGROUP_FROZEN;
+    bool ours = freezer && cgroup_freezer_state(freezer->path, &state) == 0 && state == CGROUP_THAWED &&
+                cgroup_freeze(freezer->path, FREEZE_TIMEOUT_NS) == 0;
+    int r = cgroup_signal(path, signal, NULL);
+    if (ours) (void)cgroup_thaw(freezer->path);
+    return r;
+}
+
+int runtime_cgroup_signal(const struct cgroup_groups *groups, int signal, struct err *err) {
+    const struct cgroup_group *all = cgroup_groups_processes(groups);
+    if (!all) return 0;
+    int r = signal == SIGKILL ? kill_all(groups, all->path) : signal_all(groups, all->path, signal);
+    return r < 0 ? err_set(err, ERR_SYSTEM, -r, "cannot signal the processes of the cgroup %s", all->path)
+                 : 0;
 }
 
 int runtime_cgroup_remove(const struct cgroup_groups *places, struct err *err) {
