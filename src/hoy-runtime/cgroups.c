@@ -41,11 +41,7 @@ int container_signal_all(const struct container *container, int number, struct e
     struct cgroup_groups groups;
     struct err none;
     if (container_groups(container, &arena, &groups, &none)) return 0; // nobody is left
-    const struct cgroup_group *group = cgroup_groups_processes(&groups);
-    int r = !group              ? 0
-            : number == SIGKILL ? cgroup_kill(group->path)
-                                : cgroup_signal(group->path, number, NULL);
-    return r ? err_set(err, ERR_SYSTEM, -r, "cannot signal the processes of container %s", container->id) : 0;
+    return runtime_cgroup_signal(&groups, number, err);
 }
 
 bool container_is_paused(const struct container *container) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "args/options.h"
+#include "base/str.h"
 
 struct globals {
     const char *root, *log, *log_format, *rootless, *cgroup_manager;
@@ -10,6 +11,11 @@ struct globals {
     int log_fd; // -1: none
     bool log_json;
 };
+
+// --systemd-cgroup, or the manager by name.
+static inline bool globals_want_systemd(const struct globals *globals) {
+    return globals->systemd_cgroup || str_eq(globals->cgroup_manager, "systemd");
+}
 
 struct invocation;
 

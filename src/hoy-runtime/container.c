@@ -7,6 +7,7 @@
 #include "kernel/process.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
+#include "runtime/cgroup.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -182,8 +183,13 @@ int container_write_state(const struct container *container, struct json_writer 
 
 int container_remove(struct invocation *invocation, struct container *container, struct err *err) {
     struct err hook = {0};
+    struct cgroup_groups places;
     int r = container->plan ? plan_undo(container->plan) : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot clean up after container %s", container->id);
+    // An update may have made groups that no operation knows of.
+    if (container->plan && (runtime_cgroup_places(container->plan, &invocation->arena, &places, err) ||
+                            runtime_cgroup_remove(&places, err)))
+        return -1;
     if (container->plan && plan_run_hooks(container->plan, PLAN_STOPPED, &hook))
         say_warning(invocation, hook.text);
     _cleanup_(fd_closep) int root = open_root(invocation, err);

@@ -5,7 +5,7 @@
 #include "hoy-runtime/container.h"
 #include "hoy-runtime/launch.h"
 #include "plan/execute.h"
-#include "plan/undo.h"
+#include "runtime/cgroup_systemd.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -59,13 +59,24 @@ static void plan_state(struct invocation *invocation, const struct bundle *bundl
     plan->head.state_after = plan_printf(plan, ",%s", str_get(&after.text) + 1);
 }
 
+// systemd's own cgroup for the container, where that is asked for.
+static int plan_scope(struct invocation *invocation, struct spec *spec, struct plan *plan, struct err *err) {
+    struct runtime_scope scope;
+    if (!globals_want_systemd(&invocation->globals)) return 0;
+    return runtime_scope_find(spec, invocation->arguments.items[0], geteuid(), &invocation->arena, &scope,
+                              err) ||
+                   runtime_scope_plan(&scope, spec, &invocation->arena, plan, err)
+               ? -1
+               : 0;
+}
+
 static int compile(struct invocation *invocation, struct bundle *bundle, bool waits, struct plan *plan,
                    struct err *err) {
     const struct create_options *options = invocation->options;
     const char *id = invocation->arguments.items[0];
     struct runtime_options runtime = {
         .id = id,
-        .cgroup = arena_printf(&invocation->arena, "/%s", id),
+        .cgroup = id,
         .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
         .waits = waits,
         .no_pivot = options->no_pivot,
@@ -73,7 +84,9 @@ static int compile(struct invocation *invocation, struct bundle *bundle, bool wa
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &bundle->spec.process.env,
                                err))
         return -1;
-    if (runtime_compile(&bundle->spec, &runtime, NULL, plan, err)) return -1;
+    if (plan_scope(invocation, &bundle->spec, plan, err) ||
+        runtime_compile(&bundle->spec, &runtime, NULL, plan, err))
+        return -1;
     if (launch_prepare(invocation, &options->launch, &bundle->spec.process, plan, err)) return -1;
     plan_state(invocation, bundle, plan);
     plan->head.bundle = plan_string(plan, bundle->path);

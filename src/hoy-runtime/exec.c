@@ -130,7 +130,7 @@ static int compile(struct invocation *invocation, const struct container *contai
     struct spec spec;
     struct runtime_options runtime = {
         .id = container->id,
-        .cgroup = arena_printf(&invocation->arena, "/%s", container->id),
+        .cgroup = container->id,
         .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
     };
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;

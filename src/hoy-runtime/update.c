@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "hoy-runtime/cgroups.h"
 #include "runtime/cgroup.h"
+#include "runtime/cgroup_systemd.h"
 
 #include <errno.h>
 #include <unistd.h>
@@ -99,6 +100,22 @@ static void take_flags(struct invocation *invocation, const struct update_option
         say_warning(invocation, "Kernel memory settings are ignored and will be removed");
 }
 
+// systemd would put back what it knows of.
+static int update_scope(struct invocation *invocation, const struct container *container,
+                        const struct spec_resources *resources, struct err *err) {
+    struct spec spec;
+    struct runtime_scope scope;
+    bool has_scope = false;
+    for (uint32_t i = 0; i < container->plan->count; i++)
+        has_scope = has_scope || plan_ops(container->plan)[i].type == PLAN_SCOPE_START;
+    if (!has_scope) return 0;
+    return container_spec(container, &invocation->arena, &spec, err) ||
+                   runtime_scope_find(&spec, container->id, geteuid(), &invocation->arena, &scope, err) ||
+                   runtime_scope_update(&scope, resources, err)
+               ? -1
+               : 0;
+}
+
 int run_update(struct invocation *invocation, struct err *err) {
     const struct update_options *options = invocation->options;
     _cleanup_(container_close) struct container container = {.dir = -1};
@@ -113,6 +130,7 @@ int run_update(struct invocation *invocation, struct err *err) {
     if (!str_empty(options->resources) && read_resources(invocation, options->resources, &resources, err))
         return -1;
     take_flags(invocation, options, &resources);
+    if (update_scope(invocation, &container, &resources, err)) return -1;
     if (runtime_cgroup_places(container.plan, &invocation->arena, &places, err)) return -1;
     return runtime_update(&places, &resources, err);
 }

@@ -111,6 +111,26 @@ int cgroup_create_unused(const char *path) {
     return 0;
 }
 
+static int give_file(int group, const char *name, uid_t uid) {
+    if (strchr(name, '/') || fchownat(group, name, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) == 0) return 0;
+    return errno == ENOENT ? 0 : -errno; // the list is the kernel's, for groups of every kind
+}
+
+int cgroup_give(const char *path, uid_t uid) {
+    static const char usual[] = "cgroup.procs\ncgroup.threads\ncgroup.subtree_control\n";
+    char names[1024];
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    if (group < 0) return group;
+    if (fchown(group, uid, (gid_t)-1) < 0) return -errno;
+    if (cgroup_read(AT_FDCWD, "/sys/kernel/cgroup/delegate", names, sizeof names) <= 0) strcpy(names, usual);
+    for (char *name = names, *end; (end = strchr(name, '\n')); name = end + 1) {
+        *end = '\0';
+        int r = give_file(group, name, uid);
+        if (r < 0) return r;
+    }
+    return 0;
+}
+
 // End
 
 // Milliseconds until the deadline, for poll.

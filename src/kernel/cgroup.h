@@ -80,6 +80,10 @@ int cgroup_create(const char *path);
 // One that was left frozen is thawed.
 int cgroup_create_unused(const char *path);
 
+// Gives a v2 group to a user: the folder and the files that the kernel says make a delegation
+// (/sys/kernel/cgroup/delegate), not those with its limits.
+int cgroup_give(const char *path, uid_t uid);
+
 // Removes a group and those below it. -EBUSY at once while processes are in it; what is dying is waited for.
 // A group that is not there is removed already.
 int cgroup_remove(const char *path);

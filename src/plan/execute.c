@@ -283,8 +283,8 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     block->pid = 0;
     int r = run_parent(&run, err);
     fd_closep(&run.socket);
-    fd_closep(&run.root);
     plan_scope_release();
+    fd_closep(&run.root);
     if (!r) return block->pid;
 
     if (block->pid > 0) {

@@ -56,6 +56,10 @@ static void say_cgroup_write(struct str *t, const struct plan_block *block, cons
     str_printf(t, "write %s into %s", TEXT(op->write.value), TEXT(op->write.file));
 }
 
+static void say_cgroup_owner(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "give the cgroup %s to the user %u", TEXT(op->owner.path), op->owner.uid);
+}
+
 static void say_cgroup_devices(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "filter device access in %s (%u instructions)", TEXT(op->bpf.path),
                op->bpf.program.size / 8);

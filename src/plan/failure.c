@@ -17,6 +17,7 @@ static const struct {
     [PLAN_SCOPE_START] = {"ask systemd for the cgroup", AT(scope.group), "", 0},
     [PLAN_CGROUP_CREATE] = {"make the cgroup", AT(path), "", 0},
     [PLAN_CGROUP_WRITE] = {"write", AT(write.value), " to ", AT(write.file)},
+    [PLAN_CGROUP_OWNER] = {"give the container the cgroup", AT(owner.path), "", 0},
     [PLAN_CGROUP_DEVICES] = {"set the device rules of", AT(bpf.path), "", 0},
     [PLAN_JOIN_PID] = {"join the container's pid namespace", AT(join.path), "", 0},
     [PLAN_TIME_OFFSETS] = {"set the time offsets", AT(text), "", 0},

@@ -81,6 +81,10 @@ int plan_do_cgroup_write(struct plan_run *run, struct plan_op *op) {
     return r == -ENOENT && excused ? 0 : r;
 }
 
+int plan_do_cgroup_owner(struct plan_run *run, struct plan_op *op) {
+    return cgroup_give(TEXT(op->owner.path), op->owner.uid);
+}
+
 int plan_do_cgroup_devices(struct plan_run *run, struct plan_op *op) {
     return bpf_device_attach(TEXT(op->bpf.path), plan_data(run->block, op->bpf.program),
                              op->bpf.program.size);

@@ -58,6 +58,7 @@ struct plan_blob {
     X(SCOPE_START, scope_start, PLAN_HOST, scope)         \
     X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)      \
     X(CGROUP_WRITE, cgroup_write, PLAN_PARENT, write)     \
+    X(CGROUP_OWNER, cgroup_owner, PLAN_HOST, owner)       \
     X(CGROUP_DEVICES, cgroup_devices, PLAN_PARENT, bpf)   \
     X(JOIN_PID, join_pid, PLAN_HOST, join)                \
     X(TIME_OFFSETS, time_offsets, PLAN_HOST, text)        \
@@ -150,6 +151,10 @@ struct plan_op {
             uint32_t optional; // a missing file is no failure
             plan_str instead;  // nor is it where this file is there: the kernel has the one or the other
         } write;
+        struct { // the v2 cgroup whose processes and groups below are the user's to arrange
+            plan_str path;
+            uint32_t uid;
+        } owner;
         struct {
             plan_str path; // CGROUP_DEVICES: the v2 cgroup
             struct plan_blob program;

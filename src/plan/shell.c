@@ -82,6 +82,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
         "hoy asks systemd for the cgroups; here they are made without it, and it may not like them.",
     [PLAN_CGROUP_CREATE] = "A cgroup of its own in each hierarchy.",
     [PLAN_CGROUP_WRITE] = "The limits.",
+    [PLAN_CGROUP_OWNER] = "What the container may arrange in its cgroup by itself.",
     [PLAN_CGROUP_DEVICES] =
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
     [PLAN_VETH_ADD] =
@@ -156,6 +157,12 @@ static void do_cgroup_write(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *file = quote(shell, TEXT(op->write.file));
     if (op->write.optional || op->write.instead) fprintf(shell->out, "[ ! -e %s ] || ", file);
     print_write(shell, TEXT(op->write.value), TEXT(op->write.file));
+}
+
+static void do_cgroup_owner(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *path = quote(shell, TEXT(op->owner.path));
+    fprintf(shell->out, "(cd %s && xargs chown %u . < /sys/kernel/cgroup/delegate 2> /dev/null) || true\n",
+            path, op->owner.uid);
 }
 
 static void do_nothing(struct shell *shell, const struct plan_op *op) {
@@ -392,6 +399,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_SCOPE_START] = do_nothing, // its heading says why
     [PLAN_CGROUP_CREATE] = do_cgroup_create,
     [PLAN_CGROUP_WRITE] = do_cgroup_write,
+    [PLAN_CGROUP_OWNER] = do_cgroup_owner,
     [PLAN_CGROUP_DEVICES] = do_nothing, // its heading says why
     [PLAN_VETH_ADD] = do_veth_add,
     [PLAN_CGROUP_JOIN] = do_cgroup_join,

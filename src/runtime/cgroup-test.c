@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "kernel/bpf_device.h"
 
+#include <linux/sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -80,6 +81,8 @@ static void print(struct fixture *f) {
         const struct plan_op *op = &f->plan.ops[i];
         if (op->type == PLAN_CGROUP_CREATE)
             str_printf(&f->text, "create %s\n", string(f, op->path));
+        else if (op->type == PLAN_CGROUP_OWNER)
+            str_printf(&f->text, "owner %u %s\n", op->owner.uid, string(f, op->owner.path));
         else if (op->type == PLAN_CGROUP_JOIN)
             str_printf(&f->text, "join %s\n", string(f, op->path));
         else if (op->type == PLAN_CGROUP_DEVICES)
@@ -206,6 +209,49 @@ static void test_idle(void **state) {
     assert_has(f, "write 1 > " NONE "/cpu,cpuacct/hoy/1/cpu.idle\n");
     assert_lacks(f, "cpu.shares");
     assert_lacks(f, "cpu.rt_");
+}
+
+// To the container's user, when it can see and write its cgroup.
+static void test_owner(void **state) {
+    struct fixture *f = *state;
+    struct cgroup_layout layout = v2(NONE, V2_ALL);
+    struct spec_id_map map = {0, 100000, 65536};
+    struct spec_namespace ns = {CLONE_NEWCGROUP, NULL};
+    const char *option = "ro";
+    struct spec_mount mount = {.type = "cgroup", .options = {&option, 1}};
+    f->spec.uid_maps.items = &map;
+    f->spec.namespaces.items = &ns;
+    f->spec.mounts.items = &mount;
+    f->spec.uid_maps.count = f->spec.namespaces.count = f->spec.mounts.count = 1;
+    f->spec.process.uid = 7;
+    assert_int_equal(plan_on(f, &layout), 0);
+    assert_lacks(f, "owner");
+    option = "nosuid";
+    assert_int_equal(plan_on(f, &layout), 0);
+    assert_has(f, "owner 100007 " NONE "/hoy/1\n");
+}
+
+static void test_delegate(void **state) {
+    struct fixture *f = *state;
+    struct cgroup_layout layout = v2(NONE, V2_ALL), mixed = hybrid();
+    struct spec_key_value annotation = {"run.oci.delegate-cgroup", "init/one"};
+    f->spec.annotations.items = &annotation;
+    f->spec.annotations.count = 1;
+    assert_int_equal(plan_on(f, &layout), 0);
+    assert_string_equal(f->v2, NONE "/hoy/1");
+    assert_has(f, "create " NONE "/hoy/1/init/one\n");
+    assert_lacks(f, "owner");
+    const struct cgroup_plan c = {&f->spec, &layout, "/hoy/1", &f->plan, &f->arena, &f->err};
+    assert_int_equal(cgroup_plan_delegate(&c), 0);
+    print(f);
+    assert_has(f, "join " NONE "/hoy/1/init/one/cgroup.procs\n");
+    assert_int_equal(plan_on(f, &mixed), -1);
+    static const char *const bad[] = {"..", "a/..", "/a", "a//b", "./a"};
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        annotation.value = bad[i];
+        assert_int_equal(plan_on(f, &layout), -1);
+        assert_true(str_has_suffix(f->err.text, "is no path below a cgroup"));
+    }
 }
 
 static void test_relative(void **state) {
@@ -462,6 +508,8 @@ int main(void) {
         TEST(test_network),
         TEST(test_idle),
         TEST(test_relative),
+        TEST(test_owner),
+        TEST(test_delegate),
         TEST(test_groups),
         TEST(test_child_and_mounts),
         TEST(test_v2),

@@ -10,6 +10,8 @@
 #include "runtime/cgroup_plan.h"
 
 #include <errno.h>
+#include <linux/sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -206,6 +208,106 @@ static void plan_create(const struct cgroup_plan *c, const struct cgroup_hierarc
     op->side = h->v2 ? PLAN_HOST : PLAN_PARENT; // the clone is born in v2's
 }
 
+// Who a user of the container is on the host; false without a user namespace.
+static bool host_uid(const struct spec *spec, uint32_t uid, uint32_t *ret_uid) {
+    for (size_t i = 0; i < spec->uid_maps.count; i++) {
+        const struct spec_id_map *map = &spec->uid_maps.items[i];
+        uint32_t offset = uid - map->container_id;
+        if (uid < map->container_id || offset >= map->size) continue;
+        *ret_uid = map->host_id + offset;
+        return true;
+    }
+    return false;
+}
+
+static bool has_option(const struct spec_mount *mount, const char *option) {
+    for (size_t i = 0; i < mount->options.count; i++) {
+        if (str_eq(mount->options.items[i], option)) return true;
+    }
+    return false;
+}
+
+// The specification's conditions for giving the group to the container's user: a cgroup namespace of its own,
+// and the tree mounted to be written.
+static bool sees_writable(const struct spec *spec) {
+    bool space = false, mounted = false;
+    for (size_t i = 0; i < spec->namespaces.count; i++) {
+        const struct spec_namespace *ns = &spec->namespaces.items[i];
+        space = space || (ns->flag == CLONE_NEWCGROUP && str_empty(ns->path));
+    }
+    for (size_t i = 0; i < spec->mounts.count; i++) {
+        const struct spec_mount *mount = &spec->mounts.items[i];
+        bool tree = str_eq(mount->type, "cgroup") || str_eq(mount->type, "cgroup2");
+        mounted = mounted || (tree && !has_option(mount, "ro"));
+    }
+    return space && mounted;
+}
+
+static void plan_owner(const struct cgroup_plan *c, const char *folder, uint32_t uid, const char *why) {
+    plan_str path = plan_string(c->plan, folder);
+    struct plan_op *op = plan_add(c->plan, PLAN_CGROUP_OWNER, why);
+    op->owner.path = path;
+    op->owner.uid = uid;
+}
+
+// run.oci.delegate-cgroup: the command is moved to a group below the container's own, which stays the root of
+// its cgroup namespace and has the limits.
+
+#define DELEGATE "run.oci.delegate-cgroup"
+
+// NULL in *ret_name: not asked for.
+static int delegate_name(const struct cgroup_plan *c, const char **ret_name) {
+    *ret_name = NULL;
+    for (size_t i = 0; i < c->spec->annotations.count; i++) {
+        if (str_eq(c->spec->annotations.items[i].key, DELEGATE))
+            *ret_name = c->spec->annotations.items[i].value;
+    }
+    if (str_empty(*ret_name)) return *ret_name = NULL, 0;
+    for (const char *at = *ret_name; *at; at += strcspn(at, "/"), at += *at == '/') {
+        size_t n = strcspn(at, "/");
+        if (!n || (n == 1 && *at == '.') || (n == 2 && at[0] == '.' && at[1] == '.'))
+            return err_set(c->err, ERR_INVALID, 0,
+                           "annotation " DELEGATE ": \"%s\" is no path below a cgroup", *ret_name);
+    }
+    if (c->layout->count == 1 && c->layout->items[0].v2) return 0;
+    return err_set(c->err, ERR_INVALID, 0, "annotation " DELEGATE ": only cgroup v2 can be delegated");
+}
+
+// In the arena; NULL when none is asked for.
+static int delegate_folder(const struct cgroup_plan *c, const char **ret_folder) {
+    const char *name;
+    if (delegate_name(c, &name) < 0) return -1;
+    const char *folder = name ? cgroup_folder(c, &c->layout->items[0]) : NULL;
+    *ret_folder = name ? arena_printf(c->arena, "%s/%s", folder, name) : NULL;
+    return 0;
+}
+
+// A process moves only between groups that it may write to: root inside needs both.
+static int plan_delegation(const struct cgroup_plan *c, const struct cgroup_hierarchy *v2) {
+    const char *inner;
+    uint32_t uid;
+    if (delegate_folder(c, &inner) < 0) return -1;
+    if (v2 && c->layout->count == 1 && sees_writable(c->spec) &&
+        host_uid(c->spec, c->spec->process.uid, &uid))
+        plan_owner(c, cgroup_folder(c, v2), uid, "linux.uidMappings");
+    if (!inner) return 0;
+    plan_str path = plan_string(c->plan, inner);
+    plan_add(c->plan, PLAN_CGROUP_CREATE, DELEGATE)->path = path;
+    if (!host_uid(c->spec, 0, &uid)) return 0;
+    plan_owner(c, cgroup_folder(c, v2), uid, DELEGATE);
+    plan_owner(c, inner, uid, DELEGATE);
+    return 0;
+}
+
+int cgroup_plan_delegate(const struct cgroup_plan *c) {
+    const char *inner;
+    if (delegate_folder(c, &inner) < 0) return -1;
+    if (!inner) return 0;
+    plan_str file = plan_printf(c->plan, "%s/cgroup.procs", inner);
+    plan_add(c->plan, PLAN_CGROUP_JOIN, DELEGATE)->path = file;
+    return 0;
+}
+
 // v2 comes last, or else v1's freezer: what is undone backwards begins with the one that kills all processes
 // at once, or that makes them mortal.
 int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2) {
@@ -220,7 +322,7 @@ int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2) {
     }
     if (v2 && cgroup_plan_controllers(c, v2) < 0) return -1;
     plan_oom_file(c);
-    if (cgroup_plan_limits(c) < 0 || cgroup_plan_devices(c) < 0) return -1;
+    if (cgroup_plan_limits(c) < 0 || cgroup_plan_devices(c) < 0 || plan_delegation(c, v2) < 0) return -1;
     *ret_v2 = v2 ? cgroup_folder(c, v2) : NULL;
     return 0;
 }
@@ -285,12 +387,21 @@ int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct 
     return prepare(&c, path) < 0 ? -1 : cgroup_plan_child(&c);
 }
 
+int runtime_cgroup_plan_delegate(const struct spec *spec, const char *path, struct plan *plan,
+                                 struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct cgroup_plan c = {.spec = spec, .plan = plan, .arena = &arena, .err = err};
+    return prepare(&c, path) < 0 ? -1 : cgroup_plan_delegate(&c);
+}
+
 int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
                         struct err *err) {
     struct cgroup_plan c = {.spec = spec, .arena = arena, .err = err};
     if (prepare(&c, path) < 0) return -1;
     const struct cgroup_hierarchy *v2 = find_v2(c.layout);
-    *ret_v2 = v2 ? cgroup_folder(&c, v2) : NULL;
+    const char *inner;
+    if (delegate_folder(&c, &inner) < 0) return -1;
+    *ret_v2 = inner ? inner : v2 ? cgroup_folder(&c, v2) : NULL;
     return 0;
 }
 
@@ -341,6 +452,33 @@ int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
     if (runtime_cgroup_places(block, arena, &places, err) < 0) return -1;
     cgroup_groups_present(&places, ret_groups);
     return 0;
+}
+
+#define FREEZE_TIMEOUT_NS UINT64_C(2000000000)
+
+static int kill_all(const struct cgroup_groups *groups, const char *path) {
+    const struct cgroup_group *freezer = cgroup_groups_freezer(groups);
+    if (freezer && !freezer->v2) (void)cgroup_thaw(freezer->path); // v1: what is frozen does not die
+    return cgroup_kill(path);
+}
+
+// Where nothing can be frozen, or not in time, whoever is there gets the signal all the same.
+static int signal_all(const struct cgroup_groups *groups, const char *path, int signal) {
+    const struct cgroup_group *freezer = cgroup_groups_freezer(groups);
+    enum cgroup_freezer state = CGROUP_FROZEN;
+    bool ours = freezer && cgroup_freezer_state(freezer->path, &state) == 0 && state == CGROUP_THAWED &&
+                cgroup_freeze(freezer->path, FREEZE_TIMEOUT_NS) == 0;
+    int r = cgroup_signal(path, signal, NULL);
+    if (ours) (void)cgroup_thaw(freezer->path);
+    return r;
+}
+
+int runtime_cgroup_signal(const struct cgroup_groups *groups, int signal, struct err *err) {
+    const struct cgroup_group *all = cgroup_groups_processes(groups);
+    if (!all) return 0;
+    int r = signal == SIGKILL ? kill_all(groups, all->path) : signal_all(groups, all->path, signal);
+    return r < 0 ? err_set(err, ERR_SYSTEM, -r, "cannot signal the processes of the cgroup %s", all->path)
+                 : 0;
 }
 
 int runtime_cgroup_remove(const struct cgroup_groups *places, struct err *err) {

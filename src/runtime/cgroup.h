@@ -16,6 +16,10 @@ int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct a
                              struct plan *plan, const char **ret_v2, struct err *err);
 // The child joins v1's hierarchies itself.
 int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct plan *plan, struct err *err);
+// After the child's own cgroup namespace is made: it moves to the group of the annotation
+// run.oci.delegate-cgroup.
+int runtime_cgroup_plan_delegate(const struct spec *spec, const char *path, struct plan *plan,
+                                 struct err *err);
 // For exec: only where the v2 cgroup is.
 int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
                         struct err *err);
@@ -28,6 +32,9 @@ int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
 // (runtime/update.h), and for the end.
 int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_places, struct err *err);
+// A signal to all of the container's processes: they stand still meanwhile, so that none is born unseen.
+// SIGKILL returns when they are gone. A container that was frozen stays so, but SIGKILL acts.
+int runtime_cgroup_signal(const struct cgroup_groups *groups, int signal, struct err *err);
 // Removes the groups in all places, also those that the plan did not make.
 int runtime_cgroup_remove(const struct cgroup_groups *places, struct err *err);
 

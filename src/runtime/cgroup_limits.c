@@ -101,6 +101,9 @@ static int plan_memory(const struct cgroup_plan *c) {
     // v1: memory without a limit can't be less than memory and swap together with one.
     if (!swap1 && r->memory_limit.value < 0 && c->groups) swap1 = "-1", derived = true;
     const struct limit limits[] = {
+        // Before Linux 5.11 v1 did not count groups below unless it was told to; v2 always does.
+        {"linux.resources.memory.useHierarchy", CGROUP_MEMORY, true, "memory.use_hierarchy", "memory.max",
+         r->use_hierarchy ? "1" : NULL, NULL},
         {"linux.resources.memory.limit", CGROUP_MEMORY, false, "memory.limit_in_bytes", "memory.max",
          text_bytes(c, r->memory_limit, false), text_bytes(c, r->memory_limit, true)},
         {"linux.resources.memory.swap", CGROUP_MEMORY, derived, "memory.memsw.limit_in_bytes",

@@ -18,6 +18,7 @@ struct cgroup_plan {
 
 int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2);
 int cgroup_plan_child(const struct cgroup_plan *c);
+int cgroup_plan_delegate(const struct cgroup_plan *c);
 int cgroup_plan_mounts(const struct cgroup_plan *c, struct runtime_cgroup_mounts *ret_mounts);
 
 // Whether the container gets a group in this hierarchy.

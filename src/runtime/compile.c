@@ -529,6 +529,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     plan_become_root(c);
     if (c->new_ns & CLONE_NEWCGROUP)
         add(c, PLAN_UNSHARE, "linux.namespaces.cgroup")->unshare.flags = CLONE_NEWCGROUP;
+    if (runtime_cgroup_plan_delegate(spec, c->options->cgroup, c->plan, c->err)) return -1;
     plan_joins(c, 0);
     if (spec->hostname) add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
     if (spec->domainname) add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");

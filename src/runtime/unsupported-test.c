@@ -43,10 +43,6 @@ static void test_refused(void **state) {
          "\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/x\",\"syscalls\":"
          "[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}}}",
          "linux.seccomp.listenerPath"},
-        {RESOURCE "\"network\":{\"classID\":1}}}}", "linux.resources.network.classID"},
-        {RESOURCE "\"network\":{\"priorities\":[{\"name\":\"lo\",\"priority\":1}]}}}}",
-         "linux.resources.network.priorities"},
-        {RESOURCE "\"memory\":{\"useHierarchy\":true}}}}", "linux.resources.memory.useHierarchy"},
         {HEAD "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":" MAPS ",\"gidMappings\":" MAPS "}]}",
          "mounts[0].options: \"idmap\""},
         {HEAD "\"mounts\":[{\"destination\":\"/a\",\"options\":[\"ridmap\"],\"uidMappings\":" MAPS

@@ -78,7 +78,6 @@ int refuse_unsupported_process(const struct spec_process *process, struct err *e
 }
 
 int refuse_unsupported(const struct spec *spec, struct err *err) {
-    const struct spec_resources *resources = &spec->resources;
     const struct asked fields[] = {
         {!str_empty(spec->mount_label), "linux.mountLabel"},
         {spec->intel_rdt, "linux.intelRdt"},
@@ -86,9 +85,6 @@ int refuse_unsupported(const struct spec *spec, struct err *err) {
         {spec->personality, "linux.personality"},
         {spec->net_devices.count, "linux.netDevices"},
         {has_notify(spec->seccomp), "linux.seccomp.listenerPath"},
-        {resources->network_class_id.value, "linux.resources.network.classID"},
-        {resources->network_priorities.count, "linux.resources.network.priorities"},
-        {resources->use_hierarchy, "linux.resources.memory.useHierarchy"},
     };
     if (refuse_unsupported_process(&spec->process, err) < 0 ||
         refuse_asked(fields, ARRAY_SIZE(fields), err) < 0)

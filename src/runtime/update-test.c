@@ -237,12 +237,37 @@ static void test_devices_v1(void **state) {
     assert_string_equal(value(f, CGROUP_DEVICES, "devices.list"), "a *:* rwm");
 }
 
+static void expect_signal(struct fixture *f, int signal) {
+    struct cgroup_groups present;
+    int status = 0;
+    cgroup_groups_present(&f->groups, &present);
+    if (runtime_cgroup_signal(&present, signal, &f->err) < 0) fail_msg("%s", f->err.text);
+    assert_int_equal(waitpid(f->pid, &status, 0), f->pid);
+    assert_int_equal(WTERMSIG(status), signal);
+    f->pid = 0;
+}
+
+static void test_signal(void **state) {
+    if (((struct fixture *)*state)->pid <= 0) skip();
+    expect_signal(*state, SIGTERM);
+}
+
+static void test_kill_frozen(void **state) {
+    struct fixture *f = *state;
+    struct cgroup_groups present;
+    if (f->pid <= 0) skip();
+    cgroup_groups_present(&f->groups, &present);
+    assert_int_equal(cgroup_freeze(cgroup_groups_freezer(&present)->path, UINT64_C(1000000000)), 0);
+    expect_signal(f, SIGKILL);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_memory_v1),      TEST(test_cpu_v1),    TEST(test_v2),          TEST(test_pids),
-        TEST(test_all_or_nothing), TEST(test_new_group), TEST(test_check_usage), TEST(test_devices_v1),
+        TEST(test_memory_v1),      TEST(test_cpu_v1),      TEST(test_v2),          TEST(test_pids),
+        TEST(test_all_or_nothing), TEST(test_new_group),   TEST(test_check_usage), TEST(test_devices_v1),
+        TEST(test_signal),         TEST(test_kill_frozen),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
