@@ -44,8 +44,9 @@ same() {
   is "$status" 0
   is "$output" finished
   # shellcheck disable=SC2154 # bats sets it
-  matches "$stderr" 'host +[0-9]+  write 67108864 into +--memory 64m'
-  matches "$stderr" 'host +[0-9]+  start a process in new namespaces: pid, net, mount, uts, ipc'
+  matches "$stderr" 'parent +[0-9]+  write 67108864 into +--memory 64m'
+  matches "$stderr" 'host +[0-9]+  start a process in new namespaces: pid, mount, uts, ipc'
+  matches "$stderr" 'child +[0-9]+  take a new namespace: net +'
   matches "$stderr" 'parent +[0-9]+  join eth0 in the container with hoy[0-9a-f]{12}'
   matches "$stderr" 'child +[0-9]+  give the container the hostname harbour +(-h|--hostname) harbour'
   matches "$stderr" 'child +[0-9]+  mount proc at /proc \(nosuid,nodev,noexec\) +default'

@@ -12,16 +12,19 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int load_spec(struct engine *engine, struct arena *arena, const struct container *container,
-                     struct spec *ret_spec, struct err *err) {
+static int open_plan(struct engine *engine, const struct container *container, struct plan_block **ret_plan,
+                     struct err *err) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
-    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
+    return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 0;
+}
+
+static int read_spec(struct arena *arena, const struct container *container, const struct plan_block *plan,
+                     struct spec *ret_spec, struct err *err) {
     _cleanup_(json_freep) struct json *json = NULL;
-    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
     if (json_parse(plan_data(plan, plan->config), plan->config.size, &json))
-        return err_set(err, ERR_INVALID, 0, "%s/%s is damaged", engine->store.runroot, path);
+        return err_set(err, ERR_INVALID, 0, "the plan of container %s is damaged", container->name);
     return spec_parse(arena, json, ret_spec, err);
 }
 
@@ -72,13 +75,14 @@ static int spawn(int plan_fd, int *ret_client, struct err *err) {
 static int make_plan(struct engine *engine, struct arena *arena, const struct container *container,
                      const struct exec_options *options, struct plan *plan, struct err *err) {
     struct spec spec;
-    if (load_spec(engine, arena, container, &spec, err)) return -1;
+    _cleanup_(plan_unmapp) struct plan_block *own = NULL;
+    if (open_plan(engine, container, &own, err) || read_spec(arena, container, own, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(arena, options, &process, err)) return -1;
     if (options->privileged) spec.seccomp = NULL;
     struct runtime_options runtime = {.id = container->id,
                                       .seccomp_cache = arena_printf(arena, "%s/seccomp", engine->store.root)};
-    if (runtime_compile_exec(&spec, &process, container->pid, &runtime, plan, err)) return -1;
+    if (runtime_compile_exec(&spec, &process, own, &runtime, plan, err)) return -1;
     plan->head.keep_stdin = options->open_stdin;
     return 0;
 }

@@ -130,14 +130,13 @@ static int compile(struct invocation *invocation, const struct container *contai
     struct spec spec;
     struct runtime_options runtime = {
         .id = container->id,
-        .cgroup = container->id,
         .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
     };
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err) || refuse_unsupported_process(&process, err)) return -1;
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
-    if (runtime_compile_exec(&spec, &process, container->plan->pid, &runtime, plan, err)) return -1;
+    if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err)) return -1;
     return launch_prepare(invocation, &options->launch, &process, plan, err);
 }
 

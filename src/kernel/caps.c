@@ -31,10 +31,11 @@ uint64_t caps_all(void) {
 
 int caps_set_bounding(uint64_t mask) {
     for (unsigned cap = 0; cap < 64; cap++) {
-        if (mask >> cap & 1) continue;
+        if (mask >> cap & 1 || !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0)) continue;
+        // Whoever has lost it already need not be able to drop it; and at the end the kernel knows no more.
         int r = prctl(PR_CAPBSET_READ, cap, 0, 0, 0);
         if (r < 0) break;
-        if (r == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0) return -errno;
+        if (r == 1) return -EPERM;
     }
     return 0;
 }

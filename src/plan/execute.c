@@ -80,6 +80,26 @@ static _Noreturn void child_main(struct plan_run *run) {
     _exit(125);
 }
 
+// The v2 group that the joined process is in by now.
+static bool move_to_target(const struct plan_run *run, int *cgroup) {
+    static const char *const mounts[] = {"/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+    char path[64];
+    _cleanup_(str_finish) struct str text = {0};
+    snprintf(path, sizeof path, "/proc/%d/cgroup", run->target_pid);
+    if (file_read_at(AT_FDCWD, path, 65536, &text)) return false;
+    const char *line = strstr(str_get(&text), "0::/");
+    for (size_t i = 0; line && i < ARRAY_SIZE(mounts); i++) {
+        char group[4096];
+        snprintf(group, sizeof group, "%s%.*s", mounts[i], (int)strcspn(line + 3, "\n"), line + 3);
+        int fd = fd_open_at(AT_FDCWD, group, O_PATH | O_DIRECTORY, 0);
+        if (fd < 0) continue;
+        fd_closep(cgroup);
+        *cgroup = fd;
+        return true;
+    }
+    return false;
+}
+
 int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return -errno;
@@ -92,6 +112,11 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
         args.cgroup = (uint64_t)cgroup;
     }
     long pid = syscall(SYS_clone3, &args, sizeof args);
+    // v2 has no processes in a group that hands controllers down: the container has done that, and moved.
+    if (pid < 0 && errno == EBUSY && run->block->is_exec && move_to_target(run, &cgroup)) {
+        args.cgroup = (uint64_t)cgroup;
+        pid = syscall(SYS_clone3, &args, sizeof args);
+    }
     if (pid < 0) {
         int r = -errno;
         close(ends[0]);
@@ -242,12 +267,12 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
 }
 
 // The process that an exec joins, if any.
-static int open_target(const struct plan_block *block) {
-    const struct plan_op *ops = (const struct plan_op *)(block + 1);
-    for (uint32_t i = 0; i < block->count; i++)
-        if ((ops[i].type == PLAN_JOIN || ops[i].type == PLAN_JOIN_PID) && ops[i].join.pid > 0)
-            return (int)syscall(SYS_pidfd_open, ops[i].join.pid, 0);
-    return -1;
+static int32_t find_target(struct plan_block *block) {
+    for (uint32_t i = 0; i < block->count; i++) {
+        const struct plan_op *op = &plan_ops(block)[i];
+        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0) return op->join.pid;
+    }
+    return 0;
 }
 
 static int run_parent(struct plan_run *run, struct err *err) {
@@ -275,7 +300,8 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
                            .self = -1,
                            .empty = -1};
     _cleanup_(fd_closep) int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
-    _cleanup_(fd_closep) int target = open_target(block);
+    run.target_pid = find_target(block);
+    _cleanup_(fd_closep) int target = run.target_pid ? (int)syscall(SYS_pidfd_open, run.target_pid, 0) : -1;
     run.target = target;
     run.self = self; // INIT executes it from inside, where no path leads to it
     streams->terminal = -1;

@@ -8,10 +8,11 @@
 struct plan_run {
     struct plan_block *block;
     struct plan_streams *streams;
-    int start;    // what START reads from (child)
-    int socket;   // parent and child each have an end; its end of file tells that the command is executed
-    int root;     // the root file system's mount (child; in the parent until GO hands it over)
-    int procfs;   // a procfs of our own, made when first needed (child)
+    int start;  // what START reads from (child)
+    int socket; // parent and child each have an end; its end of file tells that the command is executed
+    int root;   // the root file system's mount (child; in the parent until GO hands it over)
+    int procfs; // a procfs of our own, made when first needed (child)
+    int32_t target_pid;
     int target;   // a pidfd of the process whose namespaces are joined, when the plan names one
     int self;     // the program that runs this, for INIT
     int empty;    // an empty read-only directory that covers masked ones (child)

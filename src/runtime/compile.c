@@ -497,6 +497,7 @@ static void set_head(struct compiler *c, const struct spec_process *process, int
     head->is_exec = (uint8_t)exec;
     head->preserve = (uint8_t)c->options->preserve;
     head->created_ns = clock_wall_ns();
+    if (exec) return; // no record of it is kept
     _cleanup_(str_finish) struct str boot = {0};
     if (!file_read_at(AT_FDCWD, "/proc/sys/kernel/random/boot_id", sizeof head->boot_id - 1, &boot))
         snprintf(head->boot_id, sizeof head->boot_id, "%.36s", str_get(&boot));
@@ -566,33 +567,42 @@ static uint64_t namespaces_of(const struct spec *spec) {
     return flags;
 }
 
-static int compile_exec(struct compiler *c, const struct spec_process *process, int pid) {
-    const char *cgroup = NULL;
+// Into the same cgroups: where they are, only the container's own plan knows.
+static void plan_same_cgroups(struct compiler *c, struct plan_block *container) {
+    for (uint32_t i = 0; i < container->count; i++) {
+        const struct plan_op *op = &plan_ops(container)[i];
+        if (op->type == PLAN_CLONE) plan_clone(c, plan_text(container, op->clone.cgroup));
+        if (op->type == PLAN_CGROUP_JOIN)
+            add_path(c, PLAN_CGROUP_JOIN, plan_text(container, op->path), "exec");
+    }
+}
+
+static int compile_exec(struct compiler *c, const struct spec_process *process,
+                        struct plan_block *container) {
     uint64_t flags = namespaces_of(c->spec);
     set_head(c, process, 1);
     if (check_process(process, c->err)) return -1;
-    if (runtime_cgroup_path(c->spec, c->options->cgroup, &c->arena, &cgroup, c->err)) return -1;
     if (flags & CLONE_NEWPID) {
         struct plan_op *op = plan_add(c->plan, PLAN_JOIN_PID, "exec");
-        op->join.pid = pid;
+        op->join.pid = container->pid;
         op->join.flags = CLONE_NEWPID;
     }
     c->new_ns = 0;
-    plan_clone(c, cgroup);
-    if (runtime_cgroup_plan_child(c->spec, c->options->cgroup, c->plan, c->err)) return -1;
+    plan_same_cgroups(c, container);
     plan_oom_score(c, process);
     struct plan_op *op = plan_add(c->plan, PLAN_JOIN, "exec");
-    op->join.pid = pid;
+    op->join.pid = container->pid;
     op->join.flags = flags & ~(uint64_t)CLONE_NEWPID;
     if (flags & CLONE_NEWUSER) add(c, PLAN_BECOME_ROOT, "linux.uidMappings");
     plan_console(c, process, 1);
     return plan_process(c, process);
 }
 
-int runtime_compile_exec(const struct spec *spec, const struct spec_process *process, int pid,
-                         const struct runtime_options *options, struct plan *plan, struct err *err) {
+int runtime_compile_exec(const struct spec *spec, const struct spec_process *process,
+                         struct plan_block *container, const struct runtime_options *options,
+                         struct plan *plan, struct err *err) {
     struct compiler c = {.spec = spec, .options = options, .plan = plan, .arena = ARENA_INIT, .err = err};
-    int r = compile_exec(&c, process, pid);
+    int r = compile_exec(&c, process, container);
     arena_finish(&c.arena);
     return r;
 }

@@ -29,10 +29,11 @@ struct runtime_contributions {
 int runtime_compile(const struct spec *spec, const struct runtime_options *options,
                     const struct runtime_contributions *contributions, struct plan *plan, struct err *err);
 
-// A process inside a container that runs: joins what pid has, with the container's spec for cgroups, seccomp
-// and the rest, and process for what is to run.
-int runtime_compile_exec(const struct spec *spec, const struct spec_process *process, int pid,
-                         const struct runtime_options *options, struct plan *plan, struct err *err);
+// A process inside a container that runs: joins what the container's own plan has made, with its spec for
+// namespaces, seccomp and the rest, and process for what is to run.
+int runtime_compile_exec(const struct spec *spec, const struct spec_process *process,
+                         struct plan_block *container, const struct runtime_options *options,
+                         struct plan *plan, struct err *err);
 
 // Starts a shim (the small program that hoy carries, in a sealed memfd) on a plan file. Descriptors are moved
 // to their places in enum shim_fd; -1 where absent. With inherit the shim keeps the caller's standard
