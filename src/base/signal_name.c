@@ -10,6 +10,19 @@
 
 #define LAST 64 // SIGRTMAX of the kernel
 
+static const struct {
+    int number;
+    const char *name;
+} names[] = {
+    {SIGHUP, "HUP"},       {SIGINT, "INT"},   {SIGQUIT, "QUIT"},  {SIGILL, "ILL"},     {SIGTRAP, "TRAP"},
+    {SIGABRT, "ABRT"},     {SIGABRT, "IOT"},  {SIGBUS, "BUS"},    {SIGFPE, "FPE"},     {SIGKILL, "KILL"},
+    {SIGUSR1, "USR1"},     {SIGSEGV, "SEGV"}, {SIGUSR2, "USR2"},  {SIGPIPE, "PIPE"},   {SIGALRM, "ALRM"},
+    {SIGTERM, "TERM"},     {SIGCHLD, "CHLD"}, {SIGCHLD, "CLD"},   {SIGCONT, "CONT"},   {SIGSTOP, "STOP"},
+    {SIGTSTP, "TSTP"},     {SIGTTIN, "TTIN"}, {SIGTTOU, "TTOU"},  {SIGURG, "URG"},     {SIGXCPU, "XCPU"},
+    {SIGXFSZ, "XFSZ"},     {SIGPROF, "PROF"}, {SIGIO, "IO"},      {SIGIO, "POLL"},     {SIGPWR, "PWR"},
+    {SIGVTALRM, "VTALRM"}, {SIGSYS, "SYS"},   {SIGSYS, "UNUSED"}, {SIGWINCH, "WINCH"}, {SIGSTKFLT, "STKFLT"},
+};
+
 static int real_time(const char *name) {
     uint32_t n = 0;
     char sign = name[5];
@@ -26,9 +39,7 @@ int signal_parse(const char *text) {
     if (parse_u32(text, &number) == 0) return number >= 1 && number <= LAST ? (int)number : -EINVAL;
     const char *name = !strncasecmp(text, "SIG", 3) ? text + 3 : text;
     if (!strncasecmp(name, "RTM", 3) && strlen(name) >= 5) return real_time(name);
-    for (int i = 1; i < SIGRTMIN; i++) {
-        const char *known = sigabbrev_np(i);
-        if (known && !strcasecmp(known, name)) return i;
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (!strcasecmp(names[i].name, name)) return names[i].number;
     return -EINVAL;
 }

@@ -204,22 +204,34 @@ static int copy_own(const char *path, char *ret_path, size_t size) {
     return 0;
 }
 
-int cgroup_own(const struct cgroup_hierarchy *hierarchy, char *ret_path, size_t size) {
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    _cleanup_(freep) char *line = NULL;
-    size_t line_size = 0;
-    int r = -ENOENT;
-    if (!file) return -errno;
-    while (r == -ENOENT && getline(&line, &line_size, file) > 0) {
-        char *words = strchr(line, ':'), *path = words ? strchr(words + 1, ':') : NULL;
-        if (!path) continue;
-        *path++ = '\0';
-        uint32_t controllers = cgroup_controllers_of(words + 1);
-        if (hierarchy->v2 ? !words[1] : (controllers & hierarchy->controllers) != 0)
-            r = copy_own(path, ret_path, size);
+// Read once a process: nobody moves us while we run.
+static int own_groups(const char **ret_text) {
+    static char text[16384];
+    if (!*text) {
+        _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/self/cgroup", O_RDONLY, 0);
+        ssize_t n = fd < 0 ? fd : fd_read_full(fd, text, sizeof text - 1);
+        if (n < 0) return (int)n;
+        text[n] = '\0';
     }
-    fclose(file);
-    return r;
+    *ret_text = text;
+    return 0;
+}
+
+// A line is "4:memory:/path", v2's "0::/path".
+int cgroup_own(const struct cgroup_hierarchy *hierarchy, char *ret_path, size_t size) {
+    const char *at;
+    int r = own_groups(&at);
+    if (r < 0) return r;
+    for (; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+        char words[256], path[4096];
+        if (sscanf(at, "%*u:%255[^:\n]:%4095[^\n]", words, path) == 2) {
+            if (cgroup_controllers_of(words) & hierarchy->controllers && !hierarchy->v2)
+                return copy_own(path, ret_path, size);
+        } else if (hierarchy->v2 && sscanf(at, "0::%4095[^\n]", path) == 1) {
+            return copy_own(path, ret_path, size);
+        }
+    }
+    return -ENOENT;
 }
 
 // A container's groups

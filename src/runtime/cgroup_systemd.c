@@ -3,6 +3,7 @@
 // ever: not all of them have a property, and systemd rounds some. It has to know those that it has a name
 // for, since it writes its own values whenever it reloads.
 #include "runtime/cgroup_systemd.h"
+#include "runtime/program.h"
 
 #include "base/fd.h"
 #include "kernel/cgroup.h"
@@ -214,26 +215,6 @@ int scope_annotations(struct arena *arena, const struct spec *spec, struct strin
     return 0;
 }
 
-// The program
-
-// Beside this one, where the build has it, or where it was installed to.
-static const char *program_find(struct arena *arena, struct err *err) {
-    static const char *const places[] = {"hoy-systemd", "../systemd/hoy-systemd",
-                                         "../libexec/hoy/hoy-systemd"};
-    char self[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", self, sizeof self - 1);
-    self[n < 0 ? 0 : n] = '\0';
-    char *slash = strrchr(self, '/');
-    for (size_t i = 0; slash && i < ARRAY_SIZE(places); i++) {
-        const char *path = arena_printf(arena, "%.*s/%s", (int)(slash - self), self, places[i]);
-        if (access(path, X_OK) == 0) return path;
-    }
-    if (access(HOY_LIBEXEC "/hoy-systemd", X_OK) == 0) return HOY_LIBEXEC "/hoy-systemd";
-    err_set(err, ERR_SYSTEM, 0, "hoy-systemd is neither beside this program nor in %s: install hoy again",
-            HOY_LIBEXEC);
-    return NULL;
-}
-
 static void begin(const struct runtime_scope *scope, struct arena *arena, const char *program,
                   const char *command, struct strings *words) {
     strings_add(arena, words, program);
@@ -250,7 +231,7 @@ static bool is_v2(void) {
 int runtime_scope_plan(const struct runtime_scope *scope, struct spec *spec, struct arena *arena,
                        struct plan *plan, struct err *err) {
     struct strings start = {0}, stop = {0};
-    const char *program = program_find(arena, err);
+    const char *program = runtime_program_find("hoy-systemd", "systemd", arena, err);
     if (!program) return -1;
     begin(scope, arena, program, "start", &start);
     strings_add(arena, &start, scope->slice);
@@ -296,7 +277,7 @@ int runtime_scope_update(const struct runtime_scope *scope, const struct spec_re
                          struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings words = {0};
-    const char *program = program_find(&arena, err);
+    const char *program = runtime_program_find("hoy-systemd", "systemd", &arena, err);
     if (!program) return -1;
     begin(scope, &arena, program, "set", &words);
     size_t before = words.count;

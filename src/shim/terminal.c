@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 
 static int set_raw(int fd, const struct termios *before) {
