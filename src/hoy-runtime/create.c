@@ -92,6 +92,7 @@ static int compile(struct invocation *invocation, struct bundle *bundle, bool wa
     plan->head.bundle = plan_string(plan, bundle->path);
     plan->head.config = plan_bytes(plan, str_get(&bundle->text), bundle->text.len);
     plan->head.keep = options->keep;
+    plan->head.no_subreaper = options->no_subreaper;
     return 0;
 }
 

@@ -16,6 +16,7 @@ int mount(const char *source, const char *target, const char *type, unsigned lon
 int umount2(const char *target, int flags);
 #define MS_REMOUNT  32
 #define MS_BIND     4096
+#define MS_MOVE     8192
 #define MNT_DETACH  2
 #define STRING_MAX  255 // the kernel cuts fsconfig's strings at this
 #define OLD_FLAG(x) ((uint64_t)(x))
@@ -159,5 +160,11 @@ int mount_pivot(int root) {
     if (fchdir(root)) return -errno;
     if (syscall(SYS_pivot_root, ".", ".")) return -errno;
     if (umount2(".", MNT_DETACH)) return -errno;
+    return chdir("/") ? -errno : 0;
+}
+
+// Everything of the host's that is mounted elsewhere stays mounted, out of reach below the new root.
+int mount_move_to_root(int root) {
+    if (fchdir(root) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".")) return -errno;
     return chdir("/") ? -errno : 0;
 }

@@ -37,3 +37,6 @@ int mount_attach(int mount, int target);
 
 // Makes root the root of this mount namespace, drops the old one, and stands in it.
 int mount_pivot(int root);
+
+// The same where pivot_root does not work, as on a ramdisk: the mount is moved over the old root.
+int mount_move_to_root(int root);

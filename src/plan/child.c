@@ -95,8 +95,7 @@ int plan_do_root_readonly(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_pivot_root(struct plan_run *run, struct plan_op *op) {
-    (void)op;
-    return mount_pivot(run->root);
+    return op->none ? mount_move_to_root(run->root) : mount_pivot(run->root);
 }
 
 // Mounts inside the root

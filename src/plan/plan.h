@@ -250,7 +250,7 @@ struct plan_op {
             struct plan_list argv, env;
             uint32_t timeout_s; // 0: none
         } hook;
-        uint32_t none;
+        uint32_t none; // PIVOT_ROOT: 1, not by pivot_root
     };
 };
 
@@ -271,6 +271,7 @@ struct plan_block {
     uint8_t keep_stdin;                 // -i: else the container reads /dev/null
     uint8_t is_exec;                    // into a container that runs: its end kills nothing else
     uint8_t leaves;                     // the shim goes when the command runs, or is ready to
+    uint8_t no_subreaper;               // orphans are not the shim's
     uint8_t keep;                       // the container is not removed at its end
     uint8_t log_json;                   // SHIM_FD_ERRORS wants JSON
     uint8_t preserve;                   // so many descriptors from 3 on go to the command

@@ -544,7 +544,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     if (spec->root_readonly && spec->process.make_cwd)
         add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
     if (spec->root_readonly) add(c, PLAN_ROOT_READONLY, "root.readonly");
-    add(c, PLAN_PIVOT_ROOT, "root.path");
+    add(c, PLAN_PIVOT_ROOT, "root.path")->none = c->options->no_pivot;
     if (plan_process(c, &spec->process)) return -1;
     plan_hooks(c, &spec->hooks.poststart, "poststart", PLAN_STARTED, "running");
     plan_hooks(c, &spec->hooks.poststop, "poststop", PLAN_STOPPED, "stopped");

@@ -249,7 +249,7 @@ static int shim_main(void) {
     if (!shim.forward_signals) setsid();
     if (shim.listen >= 0) fcntl(shim.listen, F_SETFL, O_RDWR | O_NONBLOCK);
     prctl(PR_SET_NAME, "hoy-shim");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (!plan->no_subreaper) prctl(PR_SET_CHILD_SUBREAPER, 1);
     block_signals();
     if (start(plan, &err) < 0) return fail(plan, client, &err);
     if (plan->leaves) return 0;
