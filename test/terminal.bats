@@ -3,24 +3,10 @@
 # A real terminal (tmux): what a person at a keyboard sees.
 
 load lib
+load tmux
 
-test_setup() {
-  export TMUX_TMPDIR=$BATS_TEST_TMPDIR
-  tm new-session -d -x 80 -y 24 'PS1="host\$ " HISTFILE= bash --norc'
-  shows 'host\$ ?$'
-}
-
-test_teardown() {
-  tm kill-server 2>/dev/null || true
-}
-
-tm() { tmux -f /dev/null -L test "$@" 3>&-; }
-# keys KEY...: as tmux names them. text WORDS: and Enter.
-keys() { tm send-keys "$@"; }
-text() { tm send-keys -l "$1" && tm send-keys Enter; }
-# shows REGEX [SECONDS]: until the visible screen matches.
-visible() { tm capture-pane -p | grep -Eq -- "$1"; }
-shows() { eventually "${2:-60}" visible "$1" || { tm capture-pane -p; return 1; }; }
+test_setup() { terminal_start; }
+test_teardown() { terminal_stop; }
 
 start_shell() {
   text "$HOY run -it --rm --name shell base"

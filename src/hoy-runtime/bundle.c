@@ -14,16 +14,17 @@ void bundle_finish(struct bundle *bundle) {
     str_finish(&bundle->text);
 }
 
-static int read_config(struct invocation *invocation, int dir, struct bundle *bundle, struct err *err) {
+static int read_config(struct invocation *invocation, int dir, const char *config, struct bundle *bundle,
+                       struct err *err) {
     _cleanup_(json_freep) struct json *json = NULL;
-    int r = file_read_at(dir, "config.json", CONFIG_MAX, &bundle->text);
+    int r = file_read_at(config ? AT_FDCWD : dir, config ? config : "config.json", CONFIG_MAX, &bundle->text);
+    if (!config) config = arena_printf(&invocation->arena, "%s/config.json", bundle->path);
     if (r)
-        return err_set(err, r == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -r, "cannot read %s/config.json%s",
-                       bundle->path, r == -ENOENT ? ": it is not there" : "");
+        return err_set(err, r == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -r, "cannot read %s%s", config,
+                       r == -ENOENT ? ": it is not there" : "");
     if (json_parse(str_get(&bundle->text), bundle->text.len, &json))
-        return err_set(err, ERR_INVALID, 0, "%s/config.json is no JSON", bundle->path);
-    if (spec_parse(&invocation->arena, json, &bundle->spec, err))
-        return err_wrap(err, "%s/config.json", bundle->path);
+        return err_set(err, ERR_INVALID, 0, "%s is no JSON", config);
+    if (spec_parse(&invocation->arena, json, &bundle->spec, err)) return err_wrap(err, "%s", config);
     for (size_t i = 0; i < bundle->spec.warnings.count; i++)
         say_warning(invocation, bundle->spec.warnings.items[i]);
     return 0;
@@ -59,13 +60,19 @@ static void resolve_mounts(struct invocation *invocation, struct bundle *bundle)
     }
 }
 
-int bundle_read(struct invocation *invocation, const char *path, struct bundle *ret_bundle, struct err *err) {
+int bundle_read_with(struct invocation *invocation, const char *path, const char *config,
+                     struct bundle *ret_bundle, struct err *err) {
     char resolved[PATH_MAX];
     if (!realpath(path, resolved)) return err_set(err, ERR_SYSTEM, errno, "cannot open the bundle %s", path);
     *ret_bundle = (struct bundle){.path = arena_strdup(&invocation->arena, resolved)};
     _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, resolved, O_RDONLY | O_DIRECTORY, 0);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open the bundle %s", resolved);
-    if (read_config(invocation, dir, ret_bundle, err) || check_root(invocation, ret_bundle, err)) return -1;
+    if (read_config(invocation, dir, config, ret_bundle, err) || check_root(invocation, ret_bundle, err))
+        return -1;
     resolve_mounts(invocation, ret_bundle);
     return 0;
+}
+
+int bundle_read(struct invocation *invocation, const char *path, struct bundle *ret_bundle, struct err *err) {
+    return bundle_read_with(invocation, path, NULL, ret_bundle, err);
 }

@@ -44,6 +44,15 @@ int container_signal_all(const struct container *container, int number, struct e
     return runtime_cgroup_signal(&groups, number, err);
 }
 
+void container_thaw(const struct container *container) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct cgroup_groups groups;
+    struct err none;
+    if (!container_is_paused(container) || container_groups(container, &arena, &groups, &none)) return;
+    const struct cgroup_group *group = cgroup_groups_freezer(&groups);
+    if (group) (void)cgroup_thaw(group->path);
+}
+
 bool container_is_paused(const struct container *container) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct cgroup_groups groups;

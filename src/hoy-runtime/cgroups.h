@@ -17,4 +17,7 @@ bool container_shares_pids(const struct container *container);
 int container_pids(const struct container *container, pid_t **ret_pids, size_t *ret_count, struct err *err);
 int container_signal_all(const struct container *container, int number, struct err *err);
 
+// A killed process ends when it is not frozen (v1).
+void container_thaw(const struct container *container);
+
 bool container_is_paused(const struct container *container);

@@ -34,6 +34,7 @@ struct invocation {
     struct globals globals;
     struct arena arena;
     void *options;
+    bool understood;          // the whole line: what fails now is the command
     struct strings arguments; // [0] is the container's id, where there is one
 };
 

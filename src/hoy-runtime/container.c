@@ -19,18 +19,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define ID_MAX 255 // it is the name of a directory
+
 void container_close(struct container *container) {
     plan_unmap(container->plan);
     container->plan = NULL;
     fd_closep(&container->dir);
 }
 
-static int check_id(const char *id, struct err *err) {
+int container_check_id(const char *id, struct err *err) {
     size_t n = strlen(id);
-    if (!n || n > 1024 || str_eq(id, ".") || str_eq(id, "..") ||
+    if (!n) return err_set(err, ERR_INVALID, 0, "container id cannot be empty");
+    if (n > ID_MAX || str_eq(id, ".") || str_eq(id, "..") ||
         id[strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")])
         return err_set(err, ERR_INVALID, 0,
-                       "invalid container ID format: \"%.100s\": letters, digits, _ + - . only", id);
+                       "invalid container ID format: \"%.100s\": letters, digits, _ + - . only, %d at most",
+                       id, ID_MAX);
     return 0;
 }
 
@@ -47,18 +51,25 @@ static const char *absolute(struct arena *arena, const char *path) {
     return arena_printf(arena, "%s/%s", cwd ? cwd : "", path);
 }
 
+const char *container_folder(struct invocation *invocation, const char *id) {
+    return arena_printf(&invocation->arena, "%s/%s", absolute(&invocation->arena, invocation->globals.root),
+                        id);
+}
+
+static int lock(int fd, int how) {
+    int r;
+    do r = flock(fd, how) ? -errno : 0;
+    while (r == -EINTR);
+    return r;
+}
+
 static void fill(struct invocation *invocation, const char *id, int dir, struct container *ret_container) {
-    *ret_container = (struct container){
-        .id = id,
-        .folder = arena_printf(&invocation->arena, "%s/%s",
-                               absolute(&invocation->arena, invocation->globals.root), id),
-        .dir = dir,
-    };
+    *ret_container = (struct container){.id = id, .folder = container_folder(invocation, id), .dir = dir};
 }
 
 int container_claim(struct invocation *invocation, const char *id, struct container *ret_container,
                     struct err *err) {
-    if (check_id(id, err)) return -1;
+    if (container_check_id(id, err)) return -1;
     int r = dir_make_all_at(AT_FDCWD, invocation->globals.root, 0711);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make %s", invocation->globals.root);
     _cleanup_(fd_closep) int root = open_root(invocation, err);
@@ -68,9 +79,16 @@ int container_claim(struct invocation *invocation, const char *id, struct contai
             return err_set(err, ERR_CONFLICT, 0, "container with given ID already exists: %s", id);
         return err_set(err, ERR_SYSTEM, errno, "cannot make %s/%s", invocation->globals.root, id);
     }
-    int dir = fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s/%s", invocation->globals.root, id);
-    fill(invocation, id, dir, ret_container);
+    struct stat st;
+    _cleanup_(fd_closep) int dir = fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (dir >= 0) r = lock(dir, LOCK_EX);
+    if (dir < 0 || r)
+        return err_set(err, ERR_SYSTEM, dir < 0 ? -dir : -r, "cannot open %s/%s", invocation->globals.root,
+                       id);
+    if (fstat(dir, &st) || !st.st_nlink)
+        return err_set(err, ERR_CONFLICT, 0, "container %s was deleted before it was made", id);
+    fill(invocation, id, take_fd(&dir), ret_container);
+    ret_container->locked = true;
     return 0;
 }
 
@@ -78,22 +96,34 @@ static int not_there(const char *id, struct err *err) {
     return err_set(err, ERR_NOT_FOUND, 0, "container does not exist: %s", id);
 }
 
-int container_open(struct invocation *invocation, const char *id, bool lock, struct container *ret_container,
-                   struct err *err) {
+// Somebody makes the container, or has it: a lock of theirs says so. -EWOULDBLOCK is that, how having
+// LOCK_NB.
+static int lock_plan(int dir, int how) {
+    _cleanup_(fd_closep) int plan = fd_open_at(dir, "plan", O_RDONLY | O_NOFOLLOW, 0);
+    return plan == -ENOENT ? 0 : plan < 0 ? plan : lock(plan, how);
+}
+
+static int take_locks(int dir) {
+    int r = lock(dir, LOCK_EX);
+    return r ? r : lock_plan(dir, LOCK_SH);
+}
+
+int container_open(struct invocation *invocation, const char *id, bool locked,
+                   struct container *ret_container, struct err *err) {
     struct err ignored;
     struct stat st;
-    if (check_id(id, err)) return -1;
+    if (container_check_id(id, err)) return -1;
     _cleanup_(fd_closep) int root = open_root(invocation, &ignored);
     _cleanup_(fd_closep) int dir =
         root < 0 ? -ENOENT : fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (dir == -ENOENT || dir == -ENOTDIR) return not_there(id, err);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s/%s", invocation->globals.root, id);
-    while (lock && flock(dir, LOCK_EX))
-        if (errno != EINTR)
-            return err_set(err, ERR_SYSTEM, errno, "cannot lock %s/%s", invocation->globals.root, id);
+    int r = locked ? take_locks(dir) : 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot lock %s/%s", invocation->globals.root, id);
     if (fstat(dir, &st) || !st.st_nlink) return not_there(id, err); // removed while we waited
     fill(invocation, id, take_fd(&dir), ret_container);
-    int r = plan_map_at(ret_container->dir, "plan", &ret_container->plan);
+    ret_container->locked = locked;
+    r = plan_map_at(ret_container->dir, "plan", &ret_container->plan);
     if (!r || r == -ENOENT || r == -ENODATA) return 0;
     err_set(err, ERR_SYSTEM, -r, "cannot read %s/plan", ret_container->folder);
     return container_close(ret_container), -1;
@@ -104,7 +134,7 @@ int container_open(struct invocation *invocation, const char *id, bool lock, str
 static bool is_alive(const struct plan_block *plan) {
     struct process_stat stat;
     return plan && plan->pid > 0 && !process_stat(plan->pid, &stat) && stat.state != 'Z' &&
-           stat.state != 'X' && (!plan->start_time || stat.start_time == plan->start_time);
+           stat.state != 'X' && stat.start_time == plan->start_time;
 }
 
 static bool has_passed(struct plan_block *plan, enum plan_op_type type) {
@@ -120,8 +150,18 @@ static bool waits(struct plan_block *plan) {
     return false;
 }
 
+// Its first process may not be there yet, and until the plan is written nothing is but the directory.
+static bool is_being_made(const struct container *container) {
+    if (container->locked) return false; // we would have waited
+    if (container->plan) return lock_plan(container->dir, LOCK_SH | LOCK_NB) == -EWOULDBLOCK;
+    int r = lock(container->dir, LOCK_SH | LOCK_NB);
+    if (!r) (void)lock(container->dir, LOCK_UN);
+    return r == -EWOULDBLOCK;
+}
+
 enum container_status container_status(const struct container *container) {
     struct plan_block *plan = container->plan;
+    if (is_being_made(container)) return CONTAINER_CREATING;
     if (!is_alive(plan)) return CONTAINER_STOPPED;
     if (container_is_paused(container)) return CONTAINER_PAUSED;
     if (waits(plan)) return CONTAINER_CREATED;
@@ -152,6 +192,11 @@ int container_spec(const struct container *container, struct arena *arena, struc
     return spec_parse(arena, json, ret_spec, err);
 }
 
+static const char *root_path(struct arena *arena, const struct plan_block *plan, const struct spec *spec) {
+    if (!plan || !spec->root_path || *spec->root_path == '/') return spec->root_path ? spec->root_path : "";
+    return arena_printf(arena, "%s/%s", plan_text(plan, plan->bundle), spec->root_path);
+}
+
 // runc's JSON, which has more in it than the specification's.
 int container_write_state(const struct container *container, struct json_writer *writer, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -166,7 +211,7 @@ int container_write_state(const struct container *container, struct json_writer 
     json_put_i64(writer, "pid", status == CONTAINER_STOPPED || !plan ? 0 : plan->pid);
     json_put_string(writer, "status", container_status_word(status));
     json_put_string(writer, "bundle", plan ? plan_text(plan, plan->bundle) : "");
-    json_put_string(writer, "rootfs", spec.root_path ? spec.root_path : "");
+    json_put_string(writer, "rootfs", root_path(&arena, plan, &spec));
     json_put_string(writer, "created", clock_rfc3339(plan ? plan->created_ns : 0, created));
     if (spec.annotations.count) {
         json_begin_object(writer, "annotations");
@@ -174,7 +219,7 @@ int container_write_state(const struct container *container, struct json_writer 
             json_put_string(writer, spec.annotations.items[i].key, spec.annotations.items[i].value);
         json_end_object(writer);
     }
-    json_put_string(writer, "owner", "");
+    json_put_string(writer, "owner", "root");
     json_end_object(writer);
     return 0;
 }
@@ -211,7 +256,7 @@ int container_list(struct invocation *invocation, struct strings *ret_ids, struc
     if (!stream)
         return fd_closep(&root), err_set(err, ERR_SYSTEM, errno, "cannot read %s", invocation->globals.root);
     for (struct dirent *entry; (entry = readdir(stream));)
-        if (entry->d_name[0] != '.' && !check_id(entry->d_name, &ignored))
+        if (entry->d_name[0] != '.' && !container_check_id(entry->d_name, &ignored))
             strings_add(&invocation->arena, &ids, arena_strdup(&invocation->arena, entry->d_name));
     closedir(stream);
     if (ids.count) qsort(ids.items, ids.count, sizeof *ids.items, by_name);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // A container as hoy-runtime keeps it: a directory <root>/<id> with its plan, which says all else, and while
 // it has not been started the fifo that it waits at.
+//
+// Two locks, held by processes and so gone when those are: the directory's, of whoever changes something; and
+// the plan's, of whoever makes the container. That one goes from hoy-runtime to the shim.
 #pragma once
 
 #include "hoy-runtime/commands.h"
@@ -19,15 +22,22 @@ enum container_status {
 struct container {
     const char *id, *folder; // absolute
     int dir;                 // the folder; locked by those who change something
+    bool locked;             // by us
     struct plan_block *plan; // NULL: its maker was killed before there was one
 };
 
 void container_close(struct container *container);
 
-// Takes the id: makes the directory. ERR_CONFLICT when it is there.
+// ERR_INVALID: it is no id.
+int container_check_id(const char *id, struct err *err);
+
+// Where it is, or will be.
+const char *container_folder(struct invocation *invocation, const char *id);
+
+// Takes the id: makes the directory, and locks it. ERR_CONFLICT when it is there.
 int container_claim(struct invocation *invocation, const char *id, struct container *ret_container,
                     struct err *err);
-// ERR_NOT_FOUND: "container does not exist". With lock, others who ask for it wait.
+// ERR_NOT_FOUND: "container does not exist". With lock, others who ask for it wait; and we, until it is made.
 int container_open(struct invocation *invocation, const char *id, bool lock, struct container *ret_container,
                    struct err *err);
 

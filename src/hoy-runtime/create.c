@@ -4,6 +4,7 @@
 #include "hoy-runtime/bundle.h"
 #include "hoy-runtime/container.h"
 #include "hoy-runtime/launch.h"
+#include "hoy-runtime/notify.h"
 #include "plan/execute.h"
 #include "runtime/cgroup_systemd.h"
 
@@ -11,13 +12,16 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct create_options {
     struct launch_options launch; // first: its rows count from here
-    const char *bundle;
+    const char *bundle, *config;
     bool no_pivot, no_new_keyring, no_subreaper, keep;
 };
 
@@ -25,6 +29,7 @@ struct create_options {
 #define CREATE_ROWS                                                                                         \
     LAUNCH_ROWS,                                                                                            \
         {"bundle", 'b', "dir", "The bundle (default: the current directory)", store_string, AT(bundle)},    \
+        {"config", 'f', "file", "The bundle's config.json is here", store_string, AT(config)},              \
         {"no-new-keyring", 0, NULL, "Keep the caller's session keyring", store_flag, AT(no_new_keyring)}, { \
         "no-pivot", 0, NULL, "Change the root without pivot_root, for a root in a ramdisk", store_flag,     \
             AT(no_pivot)                                                                                    \
@@ -84,6 +89,7 @@ static int compile(struct invocation *invocation, struct bundle *bundle, bool wa
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &bundle->spec.process.env,
                                err))
         return -1;
+    notify_add(invocation, container_folder(invocation, id), &bundle->spec);
     if (plan_scope(invocation, &bundle->spec, plan, err) ||
         runtime_compile(&bundle->spec, &runtime, NULL, plan, err))
         return -1;
@@ -107,7 +113,42 @@ static int save(struct plan *plan, const struct container *container, int *ret_f
     int r = plan_save(plan, container->dir, "plan", ret_fd, &block);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot write %s/plan", container->folder);
     plan_unmap(block);
+    // From here on the plan's lock says that the container is being made: the shim gives it up.
+    while (flock(*ret_fd, LOCK_EX))
+        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot lock %s/plan", container->folder);
+    (void)flock(container->dir, LOCK_UN);
     return 0;
+}
+
+// The shim goes when the command runs; this process stays until it is ready.
+static int launch_and_wait(struct invocation *invocation, const struct container *container, int notify,
+                           int plan_fd, const struct plan *plan, struct err *err) {
+    const struct create_options *options = invocation->options;
+    _cleanup_(container_close) struct container running = {.dir = -1};
+    int status = 0;
+    pid_t pid = fork();
+    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "cannot make a process");
+    if (pid == 0) return launch(invocation, &options->launch, plan_fd, -1, plan, err);
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    if (status) return WIFEXITED(status) ? WEXITSTATUS(status) : 1; // it has said why
+    if (container_open(invocation, container->id, false, &running, err)) return -1;
+    _cleanup_(fd_closep) int pidfd = container_pidfd(&running);
+    struct err why;
+    if (pidfd >= 0 && notify_forward(notify, running.plan->pid, pidfd, &why))
+        say_warning(invocation, why.text);
+    return 0;
+}
+
+static int launch_run(struct invocation *invocation, const struct container *container, int plan_fd,
+                      const struct plan *plan, struct err *err) {
+    const struct create_options *options = invocation->options;
+    _cleanup_(fd_closep) int notify = notify_bind(container, err);
+    if (notify == -2) return -1;
+    if (notify >= 0 && options->launch.detach)
+        return launch_and_wait(invocation, container, notify, plan_fd, plan, err);
+    if (notify >= 0 && notify_forward_aside(notify, err)) return -1;
+    fd_closep(&notify);
+    return launch(invocation, &options->launch, plan_fd, -1, plan, err);
 }
 
 static int make(struct invocation *invocation, bool waits, struct err *err) {
@@ -117,14 +158,18 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
     _cleanup_(container_close) struct container container = {.dir = -1};
     _cleanup_(fd_closep) int plan_fd = -1;
     plan_init(&plan);
-    if (bundle_read(invocation, str_empty(options->bundle) ? "." : options->bundle, &bundle, err) ||
+    if (container_check_id(invocation->arguments.items[0], err) ||
+        bundle_read_with(invocation, str_empty(options->bundle) ? "." : options->bundle, options->config,
+                         &bundle, err) ||
         compile(invocation, &bundle, waits, &plan, err) ||
         container_claim(invocation, invocation->arguments.items[0], &container, err))
         return -1;
     _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;
-    int r = (waits && start < 0) || save(&plan, &container, &plan_fd, err)
-                ? -1
-                : launch(invocation, &options->launch, plan_fd, start, &plan, err);
+    int r =
+        (waits && start < 0) || notify_make_folder(&container, err) || save(&plan, &container, &plan_fd, err)
+            ? -1
+        : waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
+                : launch_run(invocation, &container, plan_fd, &plan, err);
     struct err ignored;
     if (r < 0) container_forget(invocation, &container, &ignored);
     return r;
@@ -162,6 +207,17 @@ static void kill_container(const struct container *container) {
     while (poll(&wait, 1, 10000) < 0 && errno == EINTR) {}
 }
 
+// That nobody was told is no reason to have a container that runs fail.
+static int wait_until_ready(struct invocation *invocation, const struct container *container, int notify) {
+    struct err why;
+    if (notify < 0) return 0;
+    (void)flock(container->dir, LOCK_UN); // others may end it meanwhile
+    _cleanup_(fd_closep) int pidfd = container_pidfd(container);
+    if (pidfd >= 0 && notify_forward(notify, container->plan->pid, pidfd, &why))
+        say_warning(invocation, why.text);
+    return 0;
+}
+
 // runtime.md, "Lifecycle": where a hook fails the container goes, as if it had been deleted.
 int run_start(struct invocation *invocation, struct err *err) {
     _cleanup_(container_close) struct container container = {.dir = -1};
@@ -171,9 +227,11 @@ int run_start(struct invocation *invocation, struct err *err) {
     case CONTAINER_STOPPED: return err_set(err, ERR_CONFLICT, 0, "cannot start a container that has stopped");
     default: return err_set(err, ERR_CONFLICT, 0, "cannot start an already running container");
     }
-    if (give_start(&container, err)) return -1;
+    _cleanup_(fd_closep) int notify = notify_bind(&container, err);
+    if (notify == -2 || give_start(&container, err)) return -1;
     (void)unlinkat(container.dir, "start", 0);
-    if (!plan_run_hooks(container.plan, PLAN_STARTED, err)) return 0;
+    if (!plan_run_hooks(container.plan, PLAN_STARTED, err))
+        return wait_until_ready(invocation, &container, notify);
     struct err ignored;
     kill_container(&container);
     (void)container_remove(invocation, &container, &ignored);

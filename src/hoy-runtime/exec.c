@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define PROCESS_MAX (4u << 20)
 
@@ -74,18 +75,23 @@ static int set_gids(struct invocation *invocation, const struct strings *words, 
     return 0;
 }
 
-static int add_caps(const struct strings *names, struct spec_process *process, struct err *err) {
+// As in a config.json one that is unknown is passed over.
+static void add_caps(struct invocation *invocation, const struct strings *names,
+                     struct spec_process *process) {
     for (size_t i = 0; i < names->count; i++) {
         int number = cap_number(names->items[i]);
-        if (number < 0)
-            return err_set(err, ERR_INVALID, 0, "--cap: unknown capability \"%.60s\"", names->items[i]);
+        if (number < 0) {
+            say_warning(invocation,
+                        arena_printf(&invocation->arena, "--cap: unknown capability \"%.60s\" is ignored",
+                                     names->items[i]));
+            continue;
+        }
         cap_mask bit = (cap_mask)1 << number;
         process->caps.bounding |= bit;
         process->caps.permitted |= bit;
         process->caps.effective |= bit;
         if (process->caps.inheritable & bit) process->caps.ambient |= bit;
     }
-    return 0;
 }
 
 // The container's own process, with what the flags say.
@@ -105,10 +111,8 @@ static int make_process(struct invocation *invocation, struct spec_process *proc
     for (size_t i = 0; i < options->env.count; i++)
         strings_add(&invocation->arena, &process->env, options->env.items[i]);
     if (!str_empty(options->user) && set_user(options->user, process, err)) return -1;
-    return set_gids(invocation, &options->additional_gids, process, err) ||
-                   add_caps(&options->caps, process, err)
-               ? -1
-               : 0;
+    add_caps(invocation, &options->caps, process);
+    return set_gids(invocation, &options->additional_gids, process, err);
 }
 
 static int check_status(const struct container *container, bool ignore_paused, struct err *err) {
@@ -124,6 +128,66 @@ static int check_status(const struct container *container, bool ignore_paused, s
     }
 }
 
+// --cgroup
+
+// Whether a v1 hierarchy is one of those that are named: "cpu,memory" and /sys/fs/cgroup/cpu,cpuacct.
+static bool has_controller(const char *mount, size_t length, const char *names, size_t names_length) {
+    for (const char *name = names; name < names + names_length; name += strcspn(name, ",:") + 1) {
+        size_t n = strcspn(name, ",:");
+        for (const char *at = mount; at < mount + length; at += strcspn(at, ",/") + 1)
+            if (strcspn(at, ",/") == n && !strncmp(at, name, n)) return true;
+    }
+    return false;
+}
+
+// A group below the container's, with the file that is written (v1) or without (v2, where a process is born).
+// NULL: it is not there.
+static const char *group_below(struct arena *arena, const char *path, const char *below) {
+    static const char tasks[] = "/tasks";
+    size_t n = strlen(path), end = sizeof tasks - 1;
+    bool file = n > end && str_eq(path + n - end, tasks);
+    const char *joined =
+        arena_printf(arena, "%.*s/%s%s", (int)(file ? n - end : n), path, below, file ? tasks : "");
+    return access(joined, F_OK) ? NULL : joined;
+}
+
+static int move_one(struct invocation *invocation, const char *word, struct plan *plan, struct err *err) {
+    static const char root[] = "/sys/fs/cgroup/";
+    const char *colon = strchr(word, ':'), *below = colon ? colon + 1 : word;
+    bool found = false;
+    below += strspn(below, "/");
+    if (!*below || str_eq(below, ".")) return 0; // the container's own
+    for (const char *part = below; *part; part += strcspn(part, "/"), part += *part == '/')
+        if (strcspn(part, "/") == 2 && !strncmp(part, "..", 2))
+            return err_set(err, ERR_INVALID, 0, "--cgroup: \"%.100s\" leads out of the container's cgroup",
+                           word);
+    for (size_t i = 0; i < plan->count; i++) {
+        struct plan_op *op = &plan->ops[i];
+        plan_str *at = op->type == PLAN_CGROUP_JOIN ? &op->path
+                       : op->type == PLAN_CLONE     ? &op->clone.cgroup
+                                                    : NULL;
+        if (!at || !*at) continue;
+        const char *path = plan_string_at(plan, *at), *mount = path;
+        if (!strncmp(path, root, sizeof root - 1)) mount += sizeof root - 1;
+        if (colon && !has_controller(mount, strcspn(mount, "/"), word, (size_t)(colon - word))) continue;
+        const char *group = group_below(&invocation->arena, path, below);
+        if (!group) continue;
+        plan_str text = plan_string(plan, group);
+        op = &plan->ops[i];
+        *(op->type == PLAN_CLONE ? &op->clone.cgroup : &op->path) = text;
+        found = true;
+    }
+    return found ? 0
+                 : err_set(err, ERR_NOT_FOUND, 0, "--cgroup: the container has no cgroup \"%.100s\"", word);
+}
+
+static int move_below(struct invocation *invocation, const struct strings *words, struct plan *plan,
+                      struct err *err) {
+    for (size_t i = 0; i < words->count; i++)
+        if (move_one(invocation, words->items[i], plan, err)) return -1;
+    return 0;
+}
+
 static int compile(struct invocation *invocation, const struct container *container, struct plan *plan,
                    struct err *err) {
     const struct exec_options *options = invocation->options;
@@ -136,7 +200,9 @@ static int compile(struct invocation *invocation, const struct container *contai
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err) || refuse_unsupported_process(&process, err)) return -1;
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
-    if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err)) return -1;
+    if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err) ||
+        (options->cgroups.count && move_below(invocation, &options->cgroups, plan, err)))
+        return -1;
     return launch_prepare(invocation, &options->launch, &process, plan, err);
 }
 

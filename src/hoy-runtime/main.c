@@ -199,17 +199,26 @@ static int dispatch(struct invocation *invocation, const char *const *argv, stru
     if (options_read(&invocation->arena, &reader, argv, err) < 0) return -1;
     if (invocation->globals.version) return print_version(), 0;
     argv += reader.taken;
-    if (reader.help || !argv[0] || str_eq(argv[0], "help"))
-        return print_help(), reader.help || argv[0] ? 0 : 1;
+    if (reader.help || !argv[0] || str_eq(argv[0], "help")) return print_help(), 0;
     if (open_log(&invocation->globals, err)) return -1;
     set_root(invocation);
     invocation->command = find(argv[0]);
-    if (!invocation->command)
+    if (!invocation->command) {
+        invocation->understood = true;
         return err_set(err, ERR_INVALID, 0, "\"%s\" is no command of hoy-runtime: see hoy-runtime --help",
                        argv[0]);
+    }
     if (parse_command(invocation, argv + 1, &help, err) < 0) return -1;
     if (help) return print_command_help(invocation->command), 0;
+    invocation->understood = true;
     return invocation->command->run(invocation, err);
+}
+
+// As runc: 3 when there is no such command, 1 when its line is wrong.
+static int failure(const struct invocation *invocation) {
+    if (!invocation->understood) return 1;
+    if (!invocation->command) return 3;
+    return invocation->command->failure ? invocation->command->failure : 1;
 }
 
 int main(int argc, char **argv) {
@@ -220,7 +229,7 @@ int main(int argc, char **argv) {
     if (code < 0) {
         fprintf(stderr, "hoy-runtime: %s\n", err.text);
         error_log(invocation.globals.log_fd, invocation.globals.log_json, "error", err.text);
-        code = invocation.command && invocation.command->failure ? invocation.command->failure : 1;
+        code = failure(&invocation);
     }
     if (fflush(stdout) && !code) code = 1;
     arena_finish(&invocation.arena);

@@ -12,7 +12,8 @@ static const struct field device_rule_fields[] = {
     {"type", FIELD_WORD, AT(spec_device_rule, type), .words = words_device_types},
     NUMBER(spec_device_rule, "major", major, .min = -1, .max = UINT32_MAX),
     NUMBER(spec_device_rule, "minor", minor, .min = -1, .max = UINT32_MAX),
-    STRING(spec_device_rule, "access", access),
+    // Written always: runc does not take a rule without it.
+    {"access", FIELD_STRING, AT(spec_device_rule, access), .always = true},
     END,
 };
 

@@ -72,6 +72,7 @@ static _Noreturn void child_main(struct plan_run *run) {
     sigprocmask(SIG_SETMASK, &none, NULL);
     umask(0);
     setsid();
+    if (run->streams->record > 0) close(run->streams->record);
     for (int i = 0; i < 3; i++)
         if (run->streams->child[i] >= 0 && dup2(run->streams->child[i], i) < 0) _exit(125);
     // A process in the same pid namespace must not look into this one before it is what it will be.
@@ -103,7 +104,10 @@ static bool move_to_target(const struct plan_run *run, int *cgroup) {
 int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return -errno;
-    struct clone_args args = {.flags = op->clone.flags, .exit_signal = SIGCHLD};
+    // The kernel writes the pid into the record before there is anybody who has it.
+    struct clone_args args = {.flags = op->clone.flags | CLONE_PARENT_SETTID,
+                              .exit_signal = SIGCHLD,
+                              .parent_tid = (uint64_t)(uintptr_t)&run->block->pid};
     _cleanup_(fd_closep) int cgroup = -1;
     if (op->clone.cgroup) {
         cgroup = fd_open_at(AT_FDCWD, TEXT(op->clone.cgroup), O_PATH | O_DIRECTORY, 0);
@@ -126,7 +130,9 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     run->socket = ends[pid == 0];
     close(ends[pid != 0]);
     if (pid == 0) child_main(run);
-    run->block->pid = (int32_t)pid;
+    // Whoever looks later knows the process by this. Until GO it ends when its parent does.
+    struct process_stat stat;
+    if (!process_stat((pid_t)pid, &stat)) run->block->start_time = stat.start_time;
     return 0;
 }
 
@@ -255,7 +261,8 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
     struct plan_op *ops = plan_ops(block);
     int result = 0;
     for (uint32_t i = 0; i < block->count; i++) {
-        if (ops[i].side != side) continue;
+        // One that a killed command did already is not done again.
+        if (ops[i].side != side || ops[i].state == PLAN_DONE || ops[i].state == PLAN_FAILED) continue;
         int r = run_operation(&run, &ops[i]);
         if (!r) continue;
         if (!result && run.err.kind) *err = run.err;
@@ -282,8 +289,6 @@ static int run_parent(struct plan_run *run, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "the plan makes no process: it has no CLONE operation");
     if (plan_run_side(run, PLAN_PARENT, PLAN_PARENT)) kill(block->pid, SIGKILL);
     bool created;
-    struct process_stat stat = {0};
-    if (!process_stat(block->pid, &stat)) block->start_time = stat.start_time;
     int r = wait_for_exec(run, &created);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot hear from the container's process");
     return created ? 0 : plan_check_executed(block, err);

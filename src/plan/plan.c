@@ -90,7 +90,10 @@ static int write_block(const struct plan *plan, int fd, struct plan_block **ret_
     size_t ops = plan->count * sizeof *plan->ops, head = sizeof(struct plan_block);
     size_t size = head + ops + plan->strings_len + 1;
     if (size > PLAN_BYTES_MAX) return -E2BIG;
-    if (ftruncate(fd, (off_t)size)) return -errno;
+    // The pages are taken here: on a full disk to write them later would be SIGBUS.
+    int r = posix_fallocate(fd, 0, (off_t)size);
+    if (r == EOPNOTSUPP && !ftruncate(fd, (off_t)size)) r = 0;
+    if (r) return -r;
     struct plan_block *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (block == MAP_FAILED) return -errno;
     *block = plan->head;

@@ -12,6 +12,9 @@
 int runtime_seccomp(const struct spec_seccomp *seccomp, const char *cache_dir, struct plan *plan,
                     struct plan_blob *ret_program, struct err *err);
 
+// The library's: "2.5.4". In a buffer of its own.
+const char *runtime_seccomp_version(void);
+
 // Compiles it, without a cache. The caller frees.
 struct seccomp_program;
 int seccomp_compile(const struct spec_seccomp *seccomp, struct seccomp_program **ret_program,

@@ -15,6 +15,7 @@
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -338,4 +339,11 @@ int seccomp_compile(const struct spec_seccomp *seccomp, struct seccomp_program *
         compile(seccomp, &second, ret_program, &ignored) < 0)
         *ret_program = take_ptr(first); // longer, and as right
     return 0;
+}
+
+const char *runtime_seccomp_version(void) {
+    static char text[40];
+    const struct scmp_version *version = seccomp_version();
+    snprintf(text, sizeof text, "%u.%u.%u", version->major, version->minor, version->micro);
+    return text;
 }

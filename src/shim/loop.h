@@ -17,7 +17,7 @@ struct shim {
     int listen;           // -1: no more clients
     int output[2], input; // pipes, or the terminal's master for output[0] and input; -1 when ended
     bool terminal;        // one terminal instead of pipes
-    bool forward_signals; // all that we get, not only SIGTERM
+    bool forward_signals; // all that we get, not only SIGTERM; without a terminal
     bool input_ending;    // the first client said that there is no more input
     bool ended;
     size_t drain_left; // what is still read after the end

@@ -21,10 +21,12 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -36,7 +38,7 @@ static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
 
 // What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
-static struct { int start, console, pidfd, errors; } given;
+static struct { int plan, start, console, pidfd, errors; } given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -117,12 +119,20 @@ static bool waits_for_start(struct plan_block *plan) {
     return false;
 }
 
+// An OCI container's plan is locked by those who make the container: until then others wait, or see that it
+// is being made.
+static void container_is_made(void) {
+    (void)flock(given.plan, LOCK_UN);
+    fd_closep(&given.plan);
+}
+
 // What an OCI runtime owes its caller once the process is there.
 static int hand_over(struct plan_block *plan, struct plan_streams *streams, struct err *err) {
     if (send_all(plan->pid, streams, err)) return -1;
     int r = write_pid_file(plan, plan->pid);
     if (r)
         return err_set(err, ERR_SYSTEM, -r, "cannot write the pid file %s", plan_text(plan, plan->pid_file));
+    container_is_made();
     return waits_for_start(plan) ? 0 : plan_run_hooks(plan, PLAN_STARTED, err);
 }
 
@@ -133,7 +143,8 @@ static void take_away(struct plan_block *plan, pid_t pid) {
 }
 
 static pid_t start(struct plan_block *plan, struct err *err) {
-    struct plan_streams streams = {.child = {-1, -1, -1}, .terminal = -1, .start = given.start};
+    struct plan_streams streams = {
+        .child = {-1, -1, -1}, .terminal = -1, .start = given.start, .record = given.plan};
     int r = open_streams(plan, streams.child);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make the container's standard streams");
     pid_t pid = plan_execute(plan, &streams, err);
@@ -147,19 +158,34 @@ static pid_t start(struct plan_block *plan, struct err *err) {
     return pid;
 }
 
-// An OCI container's own directory, and what is to run when the container is gone.
+// What is to run when the container is gone, and an OCI container's own directory.
 static void finish_folder(struct plan_block *plan) {
-    char path[PATH_MAX];
     struct err err = {0};
     const char *folder = plan_text(plan, plan->folder);
     if (plan_run_hooks(plan, PLAN_STOPPED, &err))
         error_log(given.errors, plan->log_json, "warning", err.text);
-    if (!*folder) return;
-    for (const char *const *name = (const char *const[]){"start", "plan", NULL}; *name; name++) {
-        snprintf(path, sizeof path, "%s/%s", folder, *name);
-        (void)unlink(path);
-    }
-    (void)rmdir(folder);
+    if (*folder) (void)dir_remove_all_at(AT_FDCWD, folder);
+}
+
+// One of us removes an OCI container: the shim, or a `delete` that killed the process. False: the other did.
+static bool take_folder(const struct plan_block *plan, int *ret_dir) {
+    struct stat st;
+    const char *folder = plan_text(plan, plan->folder);
+    if (!*folder) return true;
+    _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
+    if (dir < 0) return false;
+    while (flock(dir, LOCK_EX))
+        if (errno != EINTR) return false;
+    if (fstat(dir, &st) || !st.st_nlink) return false;
+    *ret_dir = take_fd(&dir);
+    return true;
+}
+
+static void finish(struct plan_block *plan) {
+    _cleanup_(fd_closep) int dir = -1;
+    if (plan->keep || !take_folder(plan, &dir)) return;
+    (void)plan_undo(plan);
+    finish_folder(plan);
 }
 
 static bool is_runtime(const struct plan_block *plan) {
@@ -178,7 +204,8 @@ static int fail(struct plan_block *plan, int client, const struct err *err) {
         struct shim_frame head;
         struct err err;
     } frame = {{SHIM_FAILED, sizeof *err}, *err};
-    if (plan) finish_folder(plan);
+    _cleanup_(fd_closep) int dir = -1;
+    if (plan && (given.plan >= 0 || take_folder(plan, &dir))) finish_folder(plan);
     if (client >= 0) (void)fd_write_all(client, &frame, sizeof frame);
     if (plan && client < 0 && is_runtime(plan)) return say(plan, err), plan->is_exec ? 255 : 1;
     return err->kind < ARRAY_SIZE(codes) && codes[err->kind] ? codes[err->kind] : 125;
@@ -215,17 +242,19 @@ static int watch(struct plan_block *plan, int client, int state) {
     shim.exit.oom = had_oom(plan);
     if (!plan->is_exec) record_exit(state);
     shim_say_exited_first(&shim);
-    if (!plan->keep) {
-        (void)plan_undo(plan);
-        finish_folder(plan);
-    }
+    finish(plan);
     if (!shim_say_exited(&shim)) run_on_exit(plan);
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;
 }
 
+// In a runtime's place every signal is the container's that a process can catch, but for those that tell of
+// a fault of its own.
 static void block_signals(void) {
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     sigset_t set;
     shim_signals(&set);
+    if (shim.forward_signals) sigfillset(&set);
+    for (size_t i = 0; i < ARRAY_SIZE(own); i++) sigdelset(&set, own[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     shim.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
@@ -242,7 +271,8 @@ static int shim_main(void) {
     given.pidfd = given_fd(SHIM_FD_PIDFD);
     given.errors = given_fd(SHIM_FD_ERRORS);
     given_fd(SHIM_FD_SELF);
-    int r = plan_map(given_fd(SHIM_FD_PLAN), &plan);
+    given.plan = given_fd(SHIM_FD_PLAN);
+    int r = plan_map(given.plan, &plan);
     if (r) return err_set(&err, ERR_SYSTEM, -r, "the shim cannot read its plan"), fail(NULL, client, &err);
     shim.forward_signals = plan->stdio == PLAN_STDIO_INHERIT;
     // Keys that a person types at hoy's terminal are hoy's business.
