@@ -115,3 +115,7 @@ int runtime_seccomp(const struct spec_seccomp *seccomp, const char *cache_dir, s
     *ret_program = plan_bytes(plan, program, seccomp_program_size(program->count));
     return 0;
 }
+
+const char *runtime_seccomp_version(void) {
+    return SECCOMP_LIBRARY;
+}

@@ -340,10 +340,3 @@ int seccomp_compile(const struct spec_seccomp *seccomp, struct seccomp_program *
         *ret_program = take_ptr(first); // longer, and as right
     return 0;
 }
-
-const char *runtime_seccomp_version(void) {
-    static char text[40];
-    const struct scmp_version *version = seccomp_version();
-    snprintf(text, sizeof text, "%u.%u.%u", version->major, version->minor, version->micro);
-    return text;
-}
