@@ -207,7 +207,7 @@ static void child(const char *directory, char **command) {
     must(link_up("lo"), "lo");
     _cleanup_(fd_closep) int root = root_make(directory);
     kernel_views(root);
-    must(mount_pivot(root), "pivot_root");
+    must(mount_pivot(root, 0), "pivot_root");
     powers_drop();
     filter_load();
     must_call(close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));

@@ -13,7 +13,9 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
+#include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -102,6 +104,140 @@ int link_delete(const char *name) {
     if (!name_valid(name)) return -ENODEV;
     link_begin(&batch, RTM_DELLINK, 0, name, 0);
     return route_call(&batch, NULL, NULL);
+}
+
+// Moving
+
+#define ADDRESSES_MAX 32
+
+struct addresses {
+    int link; // its index
+    size_t count;
+    struct {
+        struct ifaddrmsg info;
+        uint8_t local[16], peer[16], broadcast[4];
+        bool has_broadcast;
+        uint32_t metric; // of the route that comes with it
+        uint32_t flags;
+    } items[ADDRESSES_MAX];
+};
+
+// Addresses that an agent leases out to the link end with the lease, and those of the link's scope the kernel
+// makes again by itself.
+static int address_read(uint16_t type, const void *payload, size_t size, void *data) {
+    struct addresses *all = data;
+    const struct ifaddrmsg *info = payload;
+    const struct nlattr *table[IFA_MAX + 1] = {0};
+    if (type != RTM_NEWADDR) return 0;
+    if (size < sizeof *info) return -EBADMSG;
+    if ((int)info->ifa_index != all->link || info->ifa_scope >= RT_SCOPE_LINK) return 0;
+    if (info->ifa_family != AF_INET && info->ifa_family != AF_INET6) return 0;
+    int r = netlink_parse(info + 1, size - sizeof *info, table, ARRAY_SIZE(table));
+    if (r) return r;
+    size_t bytes = info->ifa_family == AF_INET ? 4 : 16;
+    uint32_t flags = info->ifa_flags;
+    netlink_get(table[IFA_FLAGS], &flags, sizeof flags);
+    if (!(flags & IFA_F_PERMANENT)) return 0;
+    if (all->count == ADDRESSES_MAX) return -E2BIG;
+    typeof(all->items[0]) *item = &all->items[all->count];
+    *item = (typeof(*item)){.info = *info, .flags = flags & (IFA_F_NOPREFIXROUTE | IFA_F_MCAUTOJOIN)};
+    if (netlink_get(table[IFA_ADDRESS], item->peer, bytes)) return 0;
+    if (netlink_get(table[IFA_LOCAL], item->local, bytes)) memcpy(item->local, item->peer, bytes);
+    item->has_broadcast = !netlink_get(table[IFA_BROADCAST], item->broadcast, 4);
+    netlink_get(table[IFA_RT_PRIORITY], &item->metric, sizeof item->metric);
+    all->count++;
+    return 0;
+}
+
+static int addresses_read(int link, struct addresses *ret_all) {
+    struct netlink_batch batch = {0};
+    *ret_all = (struct addresses){.link = link};
+    netlink_begin(&batch, RTM_GETADDR, NLM_F_DUMP, &(struct ifaddrmsg){0}, sizeof(struct ifaddrmsg));
+    return route_call(&batch, address_read, ret_all);
+}
+
+static int addresses_add(int socket, int link, const struct addresses *all) {
+    for (size_t i = 0; i < all->count; i++) {
+        const typeof(all->items[0]) *item = &all->items[i];
+        struct netlink_batch batch = {0};
+        size_t bytes = item->info.ifa_family == AF_INET ? 4 : 16;
+        struct ifaddrmsg info = {.ifa_family = item->info.ifa_family,
+                                 .ifa_prefixlen = item->info.ifa_prefixlen,
+                                 .ifa_scope = item->info.ifa_scope,
+                                 .ifa_index = (uint32_t)link};
+        netlink_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &info, sizeof info);
+        netlink_put(&batch, IFA_LOCAL, item->local, bytes);
+        netlink_put(&batch, IFA_ADDRESS, item->peer, bytes);
+        if (item->has_broadcast) netlink_put(&batch, IFA_BROADCAST, item->broadcast, 4);
+        if (item->metric) netlink_put_u32(&batch, IFA_RT_PRIORITY, item->metric);
+        if (item->flags) netlink_put_u32(&batch, IFA_FLAGS, item->flags);
+        int r = netlink_call(socket, &batch, NULL, NULL);
+        if (r) return r;
+    }
+    return 0;
+}
+
+// A socket belongs to the namespace that its maker was in. This process comes back before anything else.
+static int open_socket_in(int netns) {
+    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+    if (own < 0) return own;
+    if (setns(netns, CLONE_NEWNET)) return -errno;
+    int socket = netlink_open(NETLINK_ROUTE);
+    if (setns(own, CLONE_NEWNET)) abort(); // in somebody else's namespace nothing is right any more
+    return socket;
+}
+
+// Its new index, which is the old one where that is free.
+static int index_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct ifinfomsg *info = payload;
+    if (type != RTM_NEWLINK) return 0;
+    if (size < sizeof *info) return -EBADMSG;
+    *(int *)data = info->ifi_index;
+    return 0;
+}
+
+static int index_in(int socket, const char *name, int *ret_index) {
+    struct netlink_batch get = {0};
+    link_begin(&get, RTM_GETLINK, 0, name, 0);
+    return netlink_call(socket, &get, index_read, ret_index);
+}
+
+static int bring_up_in(int socket, const char *name, int *ret_index) {
+    struct netlink_batch up = {0};
+    link_begin(&up, RTM_NEWLINK, 0, name, IFF_UP);
+    int r = netlink_call(socket, &up, NULL, NULL);
+    return r ? r : index_in(socket, name, ret_index);
+}
+
+int link_move(const char *name, int netns, const char *new_name) {
+    struct addresses addresses;
+    struct netlink_batch down = {0}, move = {0};
+    if (!name_valid(name)) return -ENODEV;
+    if (!name_valid(new_name)) return -EINVAL;
+    struct link link;
+    int r = link_get(name, &link);
+    if (!r) r = addresses_read(link.index, &addresses);
+    if (r) return r;
+    _cleanup_(fd_closep) int socket = open_socket_in(netns);
+    if (socket < 0) return socket;
+    // The kernel would find that out when the link is there already.
+    int other;
+    r = index_in(socket, new_name, &other);
+    if (r != -ENODEV) return r ? r : -EEXIST;
+    // By index from here on: the name may be a new one already. Before Linux 6.2 only what is down is
+    // renamed.
+    struct ifinfomsg info = {.ifi_index = link.index, .ifi_change = IFF_UP};
+    netlink_begin(&down, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
+    r = route_call(&down, NULL, NULL);
+    if (r) return r;
+    info.ifi_change = 0;
+    netlink_begin(&move, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
+    netlink_put_u32(&move, IFLA_NET_NS_FD, (uint32_t)netns);
+    netlink_put_string(&move, IFLA_IFNAME, new_name);
+    r = route_call(&move, NULL, NULL);
+    if (r && link.up) (void)link_up(name); // it stays, as it was
+    if (!r) r = bring_up_in(socket, new_name, &link.index);
+    return r ? r : addresses_add(socket, link.index, &addresses);
 }
 
 struct port_count {

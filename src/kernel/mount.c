@@ -46,11 +46,11 @@ static uint64_t to_attributes(uint64_t flags) {
     return result;
 }
 
-// The rest of the flags belong to the file system itself.
+// What is for the file system itself; the first is for the mount, too.
 static const struct {
     uint64_t old;
     const char *word;
-} words[] = {{16, "sync"}, {64, "mand"}, {128, "dirsync"}, {1 << 25, "lazytime"}};
+} words[] = {{1, "ro"}, {16, "sync"}, {64, "mand"}, {128, "dirsync"}, {1 << 25, "lazytime"}};
 
 static int context_command(int context, unsigned command, const char *key, const void *value) {
     return syscall(SYS_fsconfig, context, command, key, value, 0) < 0 ? -errno : 0;
@@ -61,16 +61,30 @@ int mount_context_set(int context, const char *key, const char *value) {
     return context_command(context, value ? FSCONFIG_SET_STRING : FSCONFIG_SET_FLAG, key, value);
 }
 
+// An option ends at a comma that is not in quotes: the labels of SELinux have commas of their own.
+static size_t option_length(const char *data) {
+    size_t n = 0;
+    for (int quoted = 0; data[n] && (quoted || data[n] != ','); n++) quoted ^= data[n] == '"';
+    return n;
+}
+
+static char *unquote(char *value) {
+    size_t n = value ? strlen(value) : 0;
+    if (n < 2 || value[0] != '"' || value[n - 1] != '"') return value;
+    value[n - 1] = 0;
+    return value + 1;
+}
+
 static int set_data(int context, const char *data) {
     char option[4096];
     for (size_t n; data && *data; data += n + (data[n] == ',')) {
-        n = strcspn(data, ",");
+        n = option_length(data);
         if (n >= sizeof option) return -ENAMETOOLONG;
         memcpy(option, data, n);
         option[n] = 0;
         char *equals = strchr(option, '=');
         if (equals) *equals++ = 0;
-        int r = n ? mount_context_set(context, option, equals) : 0;
+        int r = n ? mount_context_set(context, option, unquote(equals)) : 0;
         if (r) return r;
     }
     return 0;
@@ -98,11 +112,18 @@ int mount_new(const char *type, const char *source, uint64_t flags, const char *
     return r ? r : mount_context_create(context, flags);
 }
 
-int mount_clone(int dir, const char *path, int recursive) {
+static int open_tree_clone(int dir, const char *path, unsigned flags) {
     int fd = (int)syscall(SYS_open_tree, dir, path,
-                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_NO_AUTOMOUNT |
-                              (recursive ? AT_RECURSIVE : 0));
+                          OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_NO_AUTOMOUNT | flags);
     return fd < 0 ? -errno : fd;
+}
+
+int mount_clone(int dir, const char *path, int recursive) {
+    return open_tree_clone(dir, path, recursive ? AT_RECURSIVE : 0);
+}
+
+int mount_clone_nofollow(int dir, const char *path, int recursive) {
+    return open_tree_clone(dir, path, AT_SYMLINK_NOFOLLOW | (recursive ? AT_RECURSIVE : 0));
 }
 
 static int set_attributes(int mount, struct mount_attr *attr, int recursive) {
@@ -139,6 +160,30 @@ int mount_set_all(int mount_fd, uint64_t set, uint64_t clear) {
     return set_attributes(mount_fd, &attr, 1);
 }
 
+int mount_clear_flags(int mount_fd, uint64_t flags) {
+    struct mount_attr attr = {.attr_clr = to_attributes(flags & ~ATIME_FLAGS)};
+    if (flags & ATIME_FLAGS) attr.attr_clr |= MOUNT_ATTR__ATIME; // what is left is relatime
+    return attr.attr_clr ? set_attributes(mount_fd, &attr, 0) : 0;
+}
+
+int mount_idmap(int mount_fd, int userns, int recursive) {
+    struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns};
+    return set_attributes(mount_fd, &attr, recursive);
+}
+
+// A context of a file system that is there begins with nothing set: what is not said stays as it is, but for
+// read-only, which a remount has always said anew.
+int mount_reconfigure(int mount_fd, uint64_t flags, const char *data) {
+    int fd = (int)syscall(SYS_fspick, mount_fd, "", FSPICK_CLOEXEC | FSPICK_EMPTY_PATH);
+    _cleanup_(fd_closep) int context = fd < 0 ? -errno : fd;
+    if (context < 0) return context;
+    int r = flags & 1 ? 0 : mount_context_set(context, "rw", NULL);
+    for (size_t i = 0; !r && i < ARRAY_SIZE(words); i++)
+        if (flags & words[i].old) r = mount_context_set(context, words[i].word, NULL);
+    if (!r) r = set_data(context, data);
+    return r ? r : context_command(context, FSCONFIG_CMD_RECONFIGURE, NULL, NULL);
+}
+
 int mount_set_propagation(int mount_fd, uint64_t propagation) {
     const uint64_t recursive = 16384; // MS_REC
     struct mount_attr attr = {.propagation = propagation & ~recursive};
@@ -155,10 +200,20 @@ int mount_attach(int mount_fd, int target) {
     return r < 0 ? -errno : 0;
 }
 
+// The old root's mounts, where they are the host's peers, must not take its own along as they go.
+static int enslave(int old) {
+    const unsigned long slave = 1UL << 19 | 1UL << 14; // MS_SLAVE | MS_REC
+    return fchdir(old) || mount(NULL, ".", NULL, slave, NULL) ? -errno : 0;
+}
+
 // pivot_root(".", ".") stacks the old root on the new one's mount point, where one unmount takes it away.
-int mount_pivot(int root) {
+int mount_pivot(int root, int shared) {
+    _cleanup_(fd_closep) int old = shared ? fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0) : -1;
+    if (shared && old < 0) return old;
     if (fchdir(root)) return -errno;
     if (syscall(SYS_pivot_root, ".", ".")) return -errno;
+    int r = shared ? enslave(old) : 0;
+    if (r) return r;
     if (umount2(".", MNT_DETACH)) return -errno;
     return chdir("/") ? -errno : 0;
 }

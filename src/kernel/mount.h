@@ -19,6 +19,9 @@ int mount_context_create(int context, uint64_t flags);
 // below.
 int mount_clone(int dir, const char *path, int recursive);
 
+// The same, but a symbolic link at the end of path is not followed: it is mounted itself.
+int mount_clone_nofollow(int dir, const char *path, int recursive);
+
 // Sets attributes (MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOSYMFOLLOW, access times) on a mount given
 // by a descriptor, and clears the access time ones that contradict them. Before Linux 5.12: not recursive
 // (-ENOSYS), and only a mount that is attached (-EINVAL).
@@ -29,14 +32,26 @@ int mount_can_recurse(void);
 // Sets and clears attributes (MOUNT_ATTR_*) on a mount and on all below it. -ENOSYS before Linux 5.12.
 int mount_set_all(int mount, uint64_t set, uint64_t clear);
 
+// Takes the same flags off a mount, for itself alone. -EPERM where a user namespace's parent has locked them,
+// -ENOSYS before Linux 5.12.
+int mount_clear_flags(int mount, uint64_t flags);
+
+// Lets the files of a detached mount (and with recursive of those below it) change owner by the map of a user
+// namespace. -EINVAL: this file system can't; -ENOSYS before Linux 5.12; -EPERM: not in a user namespace.
+int mount_idmap(int mount, int userns, int recursive);
+
+// Options of the file system that is mounted at a descriptor: data as in mount_new, and those of flags.
+int mount_reconfigure(int mount, uint64_t flags, const char *data);
+
 // MS_PRIVATE, MS_SHARED, MS_SLAVE or MS_UNBINDABLE, with MS_REC.
 int mount_set_propagation(int mount, uint64_t propagation);
 
 // Attaches a detached mount on top of the target descriptor.
 int mount_attach(int mount, int target);
 
-// Makes root the root of this mount namespace, drops the old one, and stands in it.
-int mount_pivot(int root);
+// Makes root the root of this mount namespace, drops the old one, and stands in it. shared: some of the old
+// one's mounts are the host's peers.
+int mount_pivot(int root, int shared);
 
 // The same where pivot_root does not work, as on a ramdisk: the mount is moved over the old root.
 int mount_move_to_root(int root);

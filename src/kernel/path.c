@@ -58,8 +58,8 @@ int path_parent_in(int root, const char *path, const char **ret_name) {
     return dir;
 }
 
-int path_make_in(int root, const char *path, int file) {
-    int fd = path_open_in(root, path, 0);
+static int make_in(int root, const char *path, int file, int flags) {
+    int fd = path_open_in(root, path, O_PATH | flags);
     if (fd != -ENOENT) return fd;
     if (!file) return open_directory(root, path, strlen(path));
     const char *name;
@@ -68,4 +68,19 @@ int path_make_in(int root, const char *path, int file) {
     _cleanup_(fd_closep) int made = fd_open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
     if (made < 0 && made != -EEXIST) return made;
     return open_in(parent, name, O_PATH | O_NOFOLLOW, 0);
+}
+
+int path_make_in(int root, const char *path, int file) {
+    return make_in(root, path, file, 0);
+}
+
+int path_make_in_nofollow(int root, const char *path, int file) {
+    return make_in(root, path, file, O_NOFOLLOW);
+}
+
+int path_open_below(int dir, const char *path, int flags) {
+    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
+    long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
+    return fd < 0 ? -errno : (int)fd;
 }

@@ -12,6 +12,12 @@ int path_open_in(int root, const char *path, int flags);
 // The same, and makes what is missing: directories (0755) on the way, and at the end a directory, or, when
 // file is set, an empty file. Nothing is ever made through a link that leads nowhere.
 int path_make_in(int root, const char *path, int file);
+// The same, but a link at the end of the path is not followed.
+int path_make_in_nofollow(int root, const char *path, int file);
+
+// Opens a path below dir with flags, on the very file system that dir is on: no way out, no mount on the way,
+// no magic link. For procfs, where a mount over a file would take what is written to it.
+int path_open_below(int dir, const char *path, int flags);
 
 // The directory that path's last component is in, made when missing, and that component's name (which is
 // "." for the root itself). The name points into path.

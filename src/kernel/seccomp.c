@@ -15,9 +15,11 @@ int seccomp_program_load(const void *bytes, size_t size) {
         .len = (unsigned short)program->count,
         .filter = (struct sock_filter *)(uintptr_t)program->instructions,
     };
-    unsigned flags = program->flags;
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter) >= 0) return 0;
-    if (errno != EINVAL || !flags) return -errno;
-    // LOG came with 4.14, SPEC_ALLOW with 4.17; neither makes a filter any stricter.
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) < 0 ? -errno : 0;
+    unsigned flags = program->flags, listener = flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    long r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &filter);
+    // LOG came with 4.14, SPEC_ALLOW with 4.17, WAIT_KILLABLE_RECV with 5.19; none makes a filter any
+    // stricter.
+    if (r < 0 && errno == EINVAL && flags != listener)
+        r = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, listener, &filter);
+    return r < 0 ? -errno : (int)r;
 }

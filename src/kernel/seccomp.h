@@ -19,5 +19,7 @@ static inline size_t seccomp_program_size(size_t count) {
 }
 
 // Puts this thread under the filter. Needs no_new_privs or CAP_SYS_ADMIN in its user namespace. A flag that
-// an old kernel lacks is left out. -EINVAL when size and count do not fit; else what the kernel says.
+// an old kernel lacks is left out. 0, or with SECCOMP_FILTER_FLAG_NEW_LISTENER the listener: a descriptor,
+// above 0 for whoever has a standard input. -EINVAL when size and count do not fit; else what the kernel
+// says.
 int seccomp_program_load(const void *program, size_t size);

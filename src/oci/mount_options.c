@@ -118,6 +118,8 @@ static const struct option *option_find(const char *word) {
 
 static void option_apply(const struct option *option, struct mount_options *m) {
     m->flags = (m->flags & ~option->clear) | option->set;
+    m->unset &= ~option->set;
+    if (!option->set) m->unset |= option->clear;
     m->attr_set = (m->attr_set & ~option->attr_clear) | option->attr_set;
     m->attr_clear = (m->attr_clear & ~option->attr_set) | option->attr_clear;
     m->plan_options |= option->plan_options;

@@ -340,6 +340,7 @@ void spec_set_why(struct arena *arena, struct spec *spec, const char *field, con
 // to data, comma separated.
 struct mount_options {
     uint64_t flags;                // MS_*, without propagation
+    uint64_t unset;                // MS_* that a word took away, and no later one gave back
     uint64_t propagation;          // MS_PRIVATE …, with MS_REC; 0
     uint32_t plan_options;         // MOUNT_OPTION_*
     uint64_t attr_set, attr_clear; // MOUNT_ATTR_* for this mount and all below it: rro, rnosuid …

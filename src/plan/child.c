@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <sched.h>
 #include <stdio.h>
@@ -63,14 +64,33 @@ int plan_do_domainname(struct plan_run *run, struct plan_op *op) {
     return setdomainname(TEXT(op->text), strlen(TEXT(op->text))) ? -errno : 0;
 }
 
+// Before the root is there: what mounts of the host's look like from in here. INSIDE: what mounts of the
+// container's own do. The kernel can't copy what is unbindable, so that is only ever said inside.
 int plan_do_propagation(struct plan_run *run, struct plan_op *op) {
-    (void)run;
-    return mount(NULL, "/", NULL, op->propagation.flags, NULL) ? -errno : 0;
+    uint64_t flags = op->propagation.flags;
+    run->shared = flags != (MS_PRIVATE | MS_REC) && flags != (MS_SLAVE | MS_REC);
+    return mount(NULL, "/", NULL, flags, NULL) ? -errno : 0;
 }
 
 // Root file systems. The descriptor of the mount itself is the root from here on.
 
+// What is attached to a shared mount appears at all of its peers, which are the host's. The mount that a path
+// is on begins at the first directory upwards of which the kernel takes that it is one.
+int plan_make_private(struct plan_run *run, const char *where) {
+    char path[PATH_MAX];
+    if (!run->shared) return 0;
+    if (snprintf(path, sizeof path, "%s", where) >= PATH_MAX) return -ENAMETOOLONG;
+    while (mount(NULL, path, NULL, MS_PRIVATE, NULL)) {
+        char *slash = strrchr(path, '/');
+        if (errno != EINVAL || !slash || !slash[1]) return -errno;
+        slash[slash == path] = 0;
+    }
+    return 0;
+}
+
 int plan_attach_root(struct plan_run *run, const char *where) {
+    int r = plan_make_private(run, where);
+    if (r) return r;
     _cleanup_(fd_closep) int target = fd_open_at(AT_FDCWD, where, O_PATH | O_DIRECTORY, 0);
     return target < 0 ? target : mount_attach(run->root, target);
 }
@@ -85,6 +105,7 @@ int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
     struct stat st;
     if (fstat(tree, &st)) return -errno;
     if (!S_ISDIR(st.st_mode)) return -ENOTDIR;
+    if (run->shared && mount_set_propagation(tree, MS_PRIVATE)) return -EINVAL; // else no pivot_root
     run->root = take_fd(&tree);
     return plan_attach_root(run, TEXT(op->root.attach));
 }
@@ -95,7 +116,7 @@ int plan_do_root_readonly(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_pivot_root(struct plan_run *run, struct plan_op *op) {
-    return op->none ? mount_move_to_root(run->root) : mount_pivot(run->root);
+    return op->none ? mount_move_to_root(run->root) : mount_pivot(run->root, run->shared);
 }
 
 // Mounts inside the root
@@ -107,19 +128,36 @@ static int is_directory(int fd) {
 
 static int open_target(struct plan_run *run, struct plan_op *op, int file) {
     const char *path = TEXT(op->mount.target);
-    if (op->mount.options & PLAN_MOUNT_NO_CREATE) return path_open_in(run->root, path, 0);
-    return path_make_in(run->root, path, file);
+    bool nofollow = op->mount.options & PLAN_MOUNT_TARGET_NOFOLLOW;
+    if (op->mount.options & PLAN_MOUNT_NO_CREATE)
+        return path_open_in(run->root, path, O_PATH | (nofollow ? O_NOFOLLOW : 0));
+    return nofollow ? path_make_in_nofollow(run->root, path, file) : path_make_in(run->root, path, file);
 }
 
 static int bind_source(struct plan_run *run, struct plan_op *op) {
-    return mount_clone(AT_FDCWD, TEXT(op->mount.source), !!(op->mount.flags & MS_REC));
+    int recursive = !!(op->mount.flags & MS_REC);
+    if (op->mount.options & PLAN_MOUNT_IDMAP) return plan_take_tree(run);
+    if (op->mount.options & PLAN_MOUNT_SOURCE_NOFOLLOW)
+        return mount_clone_nofollow(AT_FDCWD, TEXT(op->mount.source), recursive);
+    return mount_clone(AT_FDCWD, TEXT(op->mount.source), recursive);
+}
+
+// A read-only tmpfs is so from when it has what it begins with.
+static bool is_written_first(struct plan_run *run, struct plan_op *op) {
+    return op->mount.flags & MS_RDONLY && !strcmp(TEXT(op->mount.type), "tmpfs");
 }
 
 static int new_source(struct plan_run *run, struct plan_op *op) {
-    int tree = mount_new(TEXT(op->mount.type), TEXT(op->mount.source), op->mount.flags, TEXT(op->mount.data));
-    if (tree != -EBUSY || strcmp(TEXT(op->mount.type), "sysfs")) return tree;
-    // Without a network namespace of its own, a container may not make a sysfs; it gets the host's.
-    return mount_clone(AT_FDCWD, "/sys", 1);
+    const char *type = TEXT(op->mount.type);
+    uint64_t flags = op->mount.flags;
+    if (is_written_first(run, op)) flags &= ~(uint64_t)MS_RDONLY;
+    int tree = mount_new(type, TEXT(op->mount.source), flags, TEXT(op->mount.data));
+    // Without a network namespace of its own, a container may not make a sysfs; it gets the host's. The same
+    // with the v2 cgroups, of which there is one file system for all.
+    if ((tree == -EBUSY || tree == -EPERM) && !strcmp(type, "sysfs")) return mount_clone(AT_FDCWD, "/sys", 1);
+    if ((tree == -EBUSY || tree == -EPERM) && !strcmp(type, "cgroup2"))
+        return mount_clone(AT_FDCWD, "/sys/fs/cgroup", 1);
+    return tree;
 }
 
 // Before Linux 5.12 a mount takes flags only where it is attached, and for itself alone.
@@ -130,11 +168,53 @@ static int attach_with(int tree, int target, uint64_t flags, int recursive) {
     return r ? r : mount_set_flags(tree, flags, 0);
 }
 
+// A link as the source is made again, to the same target, where it is not there. 1, or 0 when the source is
+// no link.
+static int copy_symlink(struct plan_run *run, struct plan_op *op) {
+    char link[PATH_MAX], there[PATH_MAX];
+    const char *name;
+    ssize_t size = readlinkat(AT_FDCWD, TEXT(op->mount.source), link, sizeof link - 1);
+    if (size < 0) return errno == EINVAL ? 0 : -errno;
+    link[size] = 0;
+    _cleanup_(fd_closep) int dir = path_parent_in(run->root, TEXT(op->mount.target), &name);
+    if (dir < 0) return dir;
+    if (!symlinkat(link, dir, name)) return 1;
+    if (errno != EEXIST) return -errno;
+    size = readlinkat(dir, name, there, sizeof there - 1);
+    if (size >= 0 && (size_t)size == strlen(link) && !memcmp(there, link, (size_t)size)) return 1;
+    err_set(&run->err, ERR_CONFLICT, 0, "%s is there already, and no link to %s", TEXT(op->mount.target),
+            link);
+    return -EEXIST;
+}
+
+static int apply_options(struct plan_op *op, int tree) {
+    int r = op->mount.unset ? mount_clear_flags(tree, op->mount.unset) : 0;
+    if (r == -ENOSYS) r = 0; // nor could it in those days
+    if (!r && (op->mount.set || op->mount.clear)) r = mount_set_all(tree, op->mount.set, op->mount.clear);
+    if (!r && op->mount.propagation) r = mount_set_propagation(tree, op->mount.propagation);
+    return r;
+}
+
+// A tmpfs for which nobody says a mode has the one of the directory that it covers.
+static int keep_mode(struct plan_run *run, struct plan_op *op, int tree) {
+    struct stat st;
+    if (strcmp(TEXT(op->mount.type), "tmpfs") || strstr(TEXT(op->mount.data), "mode=")) return 0;
+    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->mount.target), 0);
+    if (target < 0 || fstat(target, &st)) return 0; // it is about to be made, and has none
+    return fchmodat(tree, ".", st.st_mode & 07777, 0) ? -errno : 0;
+}
+
 int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     int bind = !!(op->mount.flags & MS_BIND);
+    int r = op->mount.options & PLAN_MOUNT_COPY_SYMLINK ? copy_symlink(run, op) : 0;
+    if (r) return r < 0 ? r : 0;
     _cleanup_(fd_closep) int tree = bind ? bind_source(run, op) : new_source(run, op);
     if (tree == -ENODEV && op->mount.options & PLAN_MOUNT_OPTIONAL) return 0;
+    if (tree == -ENODEV && !bind)
+        err_set(&run->err, ERR_INVALID, 0, "cannot mount %s at %s: the kernel has no file system \"%s\"",
+                TEXT(op->mount.source), TEXT(op->mount.target), TEXT(op->mount.type));
     if (tree < 0) return tree;
+    if (!bind && (r = keep_mode(run, op, tree))) return r;
     _cleanup_(fd_closep) int target = open_target(run, op, bind && !is_directory(tree));
     if (target < 0) return target;
     if (is_directory(tree) != is_directory(target))
@@ -143,17 +223,19 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
                        TEXT(op->mount.source), TEXT(op->mount.target)),
                -ENOTDIR;
 
-    int r = 0;
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = plan_copy_up(target, tree);
-    if (!r && (op->mount.set || op->mount.clear)) r = mount_set_all(tree, op->mount.set, op->mount.clear);
-    if (!r && op->mount.propagation) r = mount_set_propagation(tree, op->mount.propagation);
-    return r ? r : attach_with(tree, target, bind ? op->mount.flags : 0, 0);
+    if (!r) r = apply_options(op, tree);
+    uint64_t flags = bind ? op->mount.flags : is_written_first(run, op) ? MS_RDONLY : 0;
+    return r ? r : attach_with(tree, target, flags, 0);
 }
 
-// A mount that is in place gets further flags: it had to be written into first.
+// A mount that is in place gets other flags, and without MS_BIND its file system other options, too.
 int plan_do_remount(struct plan_run *run, struct plan_op *op) {
     _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->mount.target), 0);
-    return target < 0 ? target : mount_set_flags(target, op->mount.flags, 0);
+    int r = target < 0 ? target : apply_options(op, target);
+    if (!r && op->mount.flags & MS_REMOUNT && !(op->mount.flags & MS_BIND))
+        r = mount_reconfigure(target, op->mount.flags, TEXT(op->mount.data));
+    return r ? r : mount_set_flags(target, op->mount.flags, 0);
 }
 
 // Before the root becomes read-only.
@@ -200,24 +282,55 @@ int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
 
 // Devices
 
-static int bind_device(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep) int node = fd_open_at(AT_FDCWD, TEXT(op->device.path), O_PATH | O_NOFOLLOW, 0);
+static bool is_device(int fd, const struct plan_op *op) {
     struct stat st;
+    return !fstat(fd, &st) && (st.st_mode & S_IFMT) == (op->device.mode & S_IFMT) &&
+           (S_ISFIFO(st.st_mode) || st.st_rdev == makedev(op->device.major, op->device.minor));
+}
+
+// The host's node of the same name, or where udev keeps them by number.
+static int open_host_device(struct plan_run *run, const struct plan_op *op) {
+    char path[48];
+    _cleanup_(fd_closep) int node = fd_open_at(AT_FDCWD, TEXT(op->device.path), O_PATH | O_NOFOLLOW, 0);
+    if (node >= 0 && is_device(node, op)) return take_fd(&node);
+    snprintf(path, sizeof path, "/dev/%s/%u:%u", S_ISBLK(op->device.mode) ? "block" : "char",
+             op->device.major, op->device.minor);
+    _cleanup_(fd_closep) int other = fd_open_at(AT_FDCWD, path, O_PATH, 0);
+    if (other >= 0 && is_device(other, op)) return take_fd(&other);
+    err_set(&run->err, ERR_NOT_FOUND, 0,
+            "linux.devices: the host has no device %u:%u at %s, and in a user namespace none can be made",
+            op->device.major, op->device.minor, TEXT(op->device.path));
+    return -ENOENT;
+}
+
+static int bind_device(struct plan_run *run, struct plan_op *op) {
+    _cleanup_(fd_closep) int node = open_host_device(run, op);
     if (node < 0) return node;
-    if (fstat(node, &st)) return -errno;
-    if (st.st_rdev != makedev(op->device.major, op->device.minor)) return -ENXIO;
     _cleanup_(fd_closep) int tree = mount_clone(node, "", 0);
     if (tree < 0) return tree;
     _cleanup_(fd_closep) int target = path_make_in(run->root, TEXT(op->device.path), 1);
     return target < 0 ? target : mount_attach(tree, target);
 }
 
+// A root that keeps its /dev from one run to the next has the node already.
+static int check_present(struct plan_run *run, const struct plan_op *op, int dir, const char *name) {
+    _cleanup_(fd_closep) int node = fd_open_at(dir, name, O_PATH | O_NOFOLLOW, 0);
+    if (node < 0) return node;
+    if (is_device(node, op)) return 0;
+    err_set(&run->err, ERR_CONFLICT, 0, "%s is there already, and another file than the device",
+            TEXT(op->device.path));
+    return -EEXIST;
+}
+
 int plan_do_device(struct plan_run *run, struct plan_op *op) {
-    if (op->device.bind) return bind_device(run, op);
+    if (op->device.bind && !S_ISFIFO(op->device.mode)) return bind_device(run, op);
     const char *name;
     _cleanup_(fd_closep) int dir = path_parent_in(run->root, TEXT(op->device.path), &name);
     if (dir < 0) return dir;
-    if (mknodat(dir, name, op->device.mode, makedev(op->device.major, op->device.minor))) return -errno;
+    if (mknodat(dir, name, op->device.mode, makedev(op->device.major, op->device.minor)))
+        return errno == EEXIST  ? check_present(run, op, dir, name)
+               : errno == EPERM ? bind_device(run, op)
+                                : -errno;
     if (!op->device.uid && !op->device.gid) return 0;
     return fchownat(dir, name, op->device.uid, op->device.gid, AT_SYMLINK_NOFOLLOW) ? -errno : 0;
 }
@@ -272,13 +385,15 @@ int plan_do_console(struct plan_run *run, struct plan_op *op) {
 
 // Kernel settings go through a procfs of our own, which nothing in the image can have covered.
 int plan_do_sysctl(struct plan_run *run, struct plan_op *op) {
-    if (run->procfs < 0) run->procfs = mount_new("proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-    if (run->procfs < 0) return run->procfs;
-    _cleanup_(fd_closep) int sys = fd_open_at(run->procfs, "sys", O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-    return sys < 0 ? sys : file_write_at(sys, TEXT(op->write.file), TEXT(op->write.value));
+    char path[PATH_MAX];
+    if (snprintf(path, sizeof path, "sys/%s", TEXT(op->write.file)) >= PATH_MAX) return -ENAMETOOLONG;
+    return plan_write_proc(run, path, TEXT(op->write.value));
 }
 
 // The host's /proc: nothing of the container is mounted there.
 int plan_do_oom_score_adj(struct plan_run *run, struct plan_op *op) {
-    return file_write_at(AT_FDCWD, "/proc/self/oom_score_adj", TEXT(op->text));
+    char path[48];
+    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", run->block->pid);
+    return file_write_at(AT_FDCWD, op->side == PLAN_PARENT ? path : "/proc/self/oom_score_adj",
+                         TEXT(op->text));
 }

@@ -6,6 +6,7 @@
 // has died; the shared block tells which).
 #include "plan/execute.h"
 
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "kernel/process.h"
@@ -101,6 +102,57 @@ static bool move_to_target(const struct plan_run *run, int *cgroup) {
     return false;
 }
 
+// Namespaces to join before there is the child: some may belong to the host, and can't be joined from inside
+// of a user namespace. What cannot be joined at first can when that one is.
+static int join_before(const struct plan_run *run) {
+    bool joined[ARRAY_SIZE(run->joins)] = {0};
+    int r = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        r = 0;
+        for (int i = 0; i < run->join_count; i++) {
+            if (joined[i]) continue;
+            joined[i] = !setns(run->joins[i], 0);
+            if (!joined[i]) r = -errno;
+        }
+    }
+    return r;
+}
+
+// The child is born from a process that has joined them, and is this one's own child nevertheless.
+static long clone_from_helper(struct plan_run *run, struct clone_args *args) {
+    int status;
+    pid_t helper = fork();
+    if (helper < 0) return -errno;
+    if (helper == 0) {
+        int r = join_before(run);
+        args->flags |= CLONE_PARENT;
+        args->exit_signal = 0; // the helper's own
+        long pid = r ? r : syscall(SYS_clone3, args, sizeof *args);
+        if (pid == 0 && !r) return 0;
+        if (pid < 0) run->block->pid = r ? r : -errno;
+        _exit(0);
+    }
+    while (waitpid(helper, &status, 0) < 0 && errno == EINTR) {}
+    // Also when it was born into a pid namespace by path: its number is that of the helper's own.
+    long pid = run->block->pid;
+    if (pid < 0) run->block->pid = 0;
+    return pid ? pid : -ECHILD;
+}
+
+static long start_child(struct plan_run *run, struct clone_args *args) {
+    if (run->join_count) return clone_from_helper(run, args);
+    long pid = syscall(SYS_clone3, args, sizeof *args);
+    return pid < 0 ? -errno : pid;
+}
+
+// Whatever else this process starts has the host's clocks.
+static int leave_time_namespace(struct plan_run *run) {
+    if (run->time < 0) return 0;
+    int r = setns(run->time, CLONE_NEWTIME) ? -errno : 0;
+    fd_closep(&run->time);
+    return r;
+}
+
 int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return -errno;
@@ -115,17 +167,16 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
         args.flags |= CLONE_INTO_CGROUP;
         args.cgroup = (uint64_t)cgroup;
     }
-    long pid = syscall(SYS_clone3, &args, sizeof args);
+    long pid = start_child(run, &args);
     // v2 has no processes in a group that hands controllers down: the container has done that, and moved.
-    if (pid < 0 && errno == EBUSY && run->block->is_exec && move_to_target(run, &cgroup)) {
+    if (pid == -EBUSY && run->block->is_exec && move_to_target(run, &cgroup)) {
         args.cgroup = (uint64_t)cgroup;
-        pid = syscall(SYS_clone3, &args, sizeof args);
+        pid = start_child(run, &args);
     }
     if (pid < 0) {
-        int r = -errno;
         close(ends[0]);
         close(ends[1]);
-        return r;
+        return (int)pid;
     }
     run->socket = ends[pid == 0];
     close(ends[pid != 0]);
@@ -133,7 +184,7 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     // Whoever looks later knows the process by this. Until GO it ends when its parent does.
     struct process_stat stat;
     if (!process_stat((pid_t)pid, &stat)) run->block->start_time = stat.start_time;
-    return 0;
+    return leave_time_namespace(run);
 }
 
 union descriptor_space {
@@ -201,13 +252,34 @@ int plan_do_go(struct plan_run *run, struct plan_op *op) {
     return r == -EPIPE || r == -ECONNRESET ? 0 : r; // it has died, and has said why
 }
 
+// The child's next message; mounts that come before it are kept for who takes them.
+static int receive_in_child(struct plan_run *run, char wanted) {
+    for (;;) {
+        char byte;
+        int fd = -1, r = receive(run->socket, &byte, &fd);
+        if (r) return r;
+        if (!byte) _exit(125); // the parent failed and has said why
+        if (byte == PLAN_BYTE_TREE) {
+            run->trees = xrealloc(run->trees, (run->tree_count + 1) * sizeof *run->trees);
+            run->trees[run->tree_count++] = fd;
+        } else if (fd >= 0) {
+            run->root = fd;
+        }
+        if (byte == wanted) return 0;
+    }
+}
+
 int plan_do_wait(struct plan_run *run, struct plan_op *op) {
     (void)op;
-    char byte;
-    int r = receive(run->socket, &byte, &run->root);
+    return receive_in_child(run, PLAN_BYTE_GO);
+}
+
+int plan_take_tree(struct plan_run *run) {
+    int r = run->tree_count ? 0 : receive_in_child(run, PLAN_BYTE_TREE);
     if (r) return r;
-    if (byte) return 0;
-    _exit(125); // the parent failed and has said why
+    int tree = run->trees[0];
+    memmove(run->trees, run->trees + 1, --run->tree_count * sizeof *run->trees);
+    return tree;
 }
 
 int plan_do_ready(struct plan_run *run, struct plan_op *op) {
@@ -215,15 +287,19 @@ int plan_do_ready(struct plan_run *run, struct plan_op *op) {
     return plan_send(run, PLAN_BYTE_READY, -1);
 }
 
-int plan_do_await(struct plan_run *run, struct plan_op *op) {
-    (void)op;
+int plan_await_byte(struct plan_run *run, char wanted) {
     char byte;
     int r;
     do r = receive(run->socket, &byte, &run->streams->terminal);
-    while (!r && byte && byte != PLAN_BYTE_READY);
+    while (!r && byte && byte != wanted);
     if (r || byte) return r;
     was_killed(run->block, &run->err); // or it has failed, and has said why before we can
     return -ECHILD;
+}
+
+int plan_do_await(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    return plan_await_byte(run, PLAN_BYTE_READY);
 }
 
 static pid_t reap(pid_t pid, int *ret_status) {
@@ -256,8 +332,14 @@ int plan_do_start(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *err) {
-    struct plan_run run = {
-        .block = block, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, .empty = -1};
+    struct plan_run run = {.block = block,
+                           .socket = -1,
+                           .root = -1,
+                           .procfs = -1,
+                           .target = -1,
+                           .self = -1,
+                           .empty = -1,
+                           .time = -1};
     struct plan_op *ops = plan_ops(block);
     int result = 0;
     for (uint32_t i = 0; i < block->count; i++) {
@@ -303,7 +385,8 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
                            .procfs = -1,
                            .target = -1,
                            .self = -1,
-                           .empty = -1};
+                           .empty = -1,
+                           .time = -1};
     _cleanup_(fd_closep) int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
     run.target_pid = find_target(block);
     _cleanup_(fd_closep) int target = run.target_pid ? (int)syscall(SYS_pidfd_open, run.target_pid, 0) : -1;

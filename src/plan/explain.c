@@ -116,6 +116,81 @@ static void say_veth_add(struct str *t, const struct plan_block *block, const st
     if (op->veth.bridge) str_printf(t, " on the bridge %s", TEXT(op->veth.bridge));
 }
 
+static void say_net_device(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "move the host's interface %s into the container", TEXT(op->net_device.name));
+    if (!str_eq(TEXT(op->net_device.name), TEXT(op->net_device.new_name)))
+        str_printf(t, ", as %s", TEXT(op->net_device.new_name));
+}
+
+static void say_resctrl(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "join the resctrl group %s", TEXT(op->resctrl.group));
+    if (op->resctrl.monitor) str_printf(t, ", counted in %s", TEXT(op->resctrl.monitor));
+    const char *before = " with ";
+    for (const char *s = TEXT(op->resctrl.schemata); *s;
+         s += strcspn(s, "\n"), s += *s == '\n', before = ", ")
+        str_printf(t, "%s%.*s", before, (int)strcspn(s, "\n"), s);
+}
+
+static void say_idmap_tree(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "let the files of %s have other owners", TEXT(op->idmap_tree.source));
+    if (!op->idmap_tree.uid) {
+        str_add(t, ", as the container's ids are mapped");
+        return;
+    }
+    str_add(t, ": ");
+    add_map(t, "users", TEXT(op->idmap_tree.uid));
+    add_map(t, "; groups", TEXT(op->idmap_tree.gid));
+}
+
+static void say_listener(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "send the filter's listener to %s", TEXT(op->listener.path));
+}
+
+static void say_cpu_affinity(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "run on the CPUs %s", TEXT(op->numbers.list));
+}
+
+static void say_keyring(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "have a session keyring of its own, %s", TEXT(op->keyring.name));
+}
+
+static void say_apparmor(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "run under the AppArmor profile %s", TEXT(op->text));
+}
+
+static void say_selinux(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "run with the SELinux label %s", TEXT(op->text));
+}
+
+static void say_scheduler(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_printf(t, "be scheduled as %s", words_policy(op->scheduler.policy));
+    if (op->scheduler.nice) str_printf(t, ", nice %d", op->scheduler.nice);
+    if (op->scheduler.priority) str_printf(t, ", priority %u", op->scheduler.priority);
+    if (op->scheduler.runtime)
+        str_printf(t, ", %" PRIu64 " of every %" PRIu64 " ns", op->scheduler.runtime, op->scheduler.period);
+}
+
+static void say_io_priority(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    static const char *const classes[] = {"no", "real time", "best effort", "idle"};
+    (void)block;
+    str_printf(t, "have I/O priority %u of the class %s", op->io_priority.priority,
+               op->io_priority.io_class < ARRAY_SIZE(classes) ? classes[op->io_priority.io_class] : "?");
+}
+
+static void say_memory_policy(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    static const char *const modes[] = {"default",        "preferred",          "bind", "interleave", "local",
+                                        "preferred many", "weighted interleave"};
+    uint32_t mode = op->numbers.mode & 0xff;
+    str_printf(t, "take memory by the policy \"%s\"", mode < ARRAY_SIZE(modes) ? modes[mode] : "?");
+    if (op->numbers.list) str_printf(t, " of the nodes %s", TEXT(op->numbers.list));
+}
+
+static void say_personality(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block;
+    str_add(t, op->mode.mode == 8 ? "see a machine of 32 bits" : "see the machine as it is");
+}
+
 static void say_cgroup_join(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     const char *path = TEXT(op->path), *file = strrchr(path, '/');
     str_printf(t, "enter the cgroup %.*s", file ? (int)(file - path) : 0, path);
@@ -188,6 +263,11 @@ static void say_domainname(struct str *t, const struct plan_block *block, const 
 
 static void say_propagation(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     (void)block;
+    if (op->side == PLAN_INSIDE) {
+        str_add(t, "have the root's mounts ");
+        words_add(t, op->propagation.flags, words_propagation, ",");
+        return;
+    }
     str_add(t, "keep mounts made from here on off the host (");
     words_add(t, op->propagation.flags, words_propagation, ",");
     str_add(t, ")");
@@ -250,8 +330,11 @@ static void say_sysctl(struct str *t, const struct plan_block *block, const stru
 }
 
 static void say_remount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    uint64_t flags = op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC | MS_REMOUNT);
     str_printf(t, "make the mount at %s ", TEXT(op->mount.target));
-    words_add(t, op->mount.flags, words_mount_flags, ",");
+    words_add(t, flags, words_mount_flags, ",");
+    if (!flags) str_add(t, op->mount.unset & MS_RDONLY ? "rw" : "as by default");
+    if (op->mount.data) str_printf(t, ",%s", TEXT(op->mount.data));
 }
 
 static void say_directory(struct str *t, const struct plan_block *block, const struct plan_op *op) {
@@ -290,6 +373,11 @@ static void add_limit(struct str *t, uint64_t limit) {
 static void say_rlimit(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     (void)block;
     const char *name = words_rlimit(op->rlimit.resource);
+    if (op->side == PLAN_PARENT) {
+        str_printf(t, "let it have a limit of %s up to ", name ? name : "an unknown resource");
+        add_limit(t, op->rlimit.hard);
+        return;
+    }
     str_printf(t, "limit %s to ", name ? name : "an unknown resource");
     add_limit(t, op->rlimit.soft);
     if (op->rlimit.hard == op->rlimit.soft) return;

@@ -10,11 +10,13 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -90,12 +92,23 @@ int plan_do_cgroup_devices(struct plan_run *run, struct plan_op *op) {
                              op->bpf.program.size);
 }
 
+// setns(2) would take a namespace of another type by its type: what it is must be what was asked for, so that
+// a path that says "net" does not bring somebody's user namespace.
+static int check_namespace(struct plan_run *run, struct plan_op *op, int fd) {
+    int type = ioctl(fd, NS_GET_NSTYPE);
+    if (type < 0 || (uint64_t)type == op->join.flags) return type < 0 ? -errno : 0;
+    err_set(&run->err, ERR_INVALID, 0, "%s is a namespace of another type than linux.namespaces says",
+            TEXT(op->join.path));
+    return -EINVAL;
+}
+
 // A process is named by the host's number, which means nothing in the child's pid namespace: the descriptor
 // was opened before the clone.
 static int join(struct plan_run *run, struct plan_op *op) {
     if (!op->join.path) return setns(run->target, (int)op->join.flags) ? -errno : 0;
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY, 0);
-    if (fd < 0) return fd;
+    int r = fd < 0 ? fd : check_namespace(run, op, fd);
+    if (r) return r;
     return setns(fd, (int)op->join.flags) ? -errno : 0;
 }
 
@@ -104,7 +117,17 @@ int plan_do_join_pid(struct plan_run *run, struct plan_op *op) {
     return join(run, op);
 }
 
+// Before the clone only opened: a helper joins them (execute.c).
+static int open_for_helper(struct plan_run *run, struct plan_op *op) {
+    if (run->join_count == (int)ARRAY_SIZE(run->joins)) return -E2BIG;
+    int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY, 0);
+    if (fd < 0) return fd;
+    run->joins[run->join_count++] = fd;
+    return check_namespace(run, op, fd);
+}
+
 int plan_do_join(struct plan_run *run, struct plan_op *op) {
+    if (op->side == PLAN_HOST) return open_for_helper(run, op);
     int r = join(run, op);
     if (r || !(op->join.flags & CLONE_NEWNS)) return r;
     run->root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
@@ -113,21 +136,10 @@ int plan_do_join(struct plan_run *run, struct plan_op *op) {
 
 // Offsets can be set only while nobody is in the namespace; the clone puts the child in.
 int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
+    run->time = fd_open_at(AT_FDCWD, "/proc/self/ns/time", O_RDONLY, 0);
+    if (run->time < 0) return run->time;
     if (unshare(CLONE_NEWTIME)) return -errno;
     return file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
-}
-
-static int write_proc(int32_t pid, const char *name, const char *text) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
-    return file_write_at(AT_FDCWD, path, text);
-}
-
-int plan_do_id_map(struct plan_run *run, struct plan_op *op) {
-    int32_t pid = run->block->pid;
-    int r = write_proc(pid, "uid_map", TEXT(op->id_map.uid));
-    if (!r && op->id_map.deny_setgroups) r = write_proc(pid, "setgroups", "deny");
-    return r ? r : write_proc(pid, "gid_map", TEXT(op->id_map.gid));
 }
 
 // A container that starts again within milliseconds meets the interface of its own last namespace, which the
@@ -145,4 +157,23 @@ int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
     if (r != -EEXIST) return r;
     r = link_delete(veth.host);
     return r && r != -ENODEV ? r : veth_create(&veth);
+}
+
+// Its own namespace of the child's, or one by path that the child has joined.
+int plan_do_net_device(struct plan_run *run, struct plan_op *op) {
+    char path[40];
+    const char *name = TEXT(op->net_device.name), *new_name = TEXT(op->net_device.new_name);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", run->block->pid);
+    _cleanup_(fd_closep) int netns =
+        fd_open_at(AT_FDCWD, op->net_device.netns ? TEXT(op->net_device.netns) : path, O_RDONLY, 0);
+    if (netns < 0) return netns;
+    int r = link_move(name, netns, new_name);
+    if (r == -ENODEV)
+        err_set(&run->err, ERR_NOT_FOUND, 0, "linux.netDevices.%s: there is no such interface", name);
+    if (r == -EEXIST)
+        err_set(&run->err, ERR_CONFLICT, 0, "linux.netDevices.%s: the container has an interface %s already",
+                name, new_name);
+    if (r == -EINVAL || r == -EOPNOTSUPP)
+        err_set(&run->err, ERR_INVALID, 0, "linux.netDevices.%s: this interface cannot be moved", name);
+    return r;
 }

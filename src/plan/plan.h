@@ -65,14 +65,21 @@ struct plan_blob {
     X(CLONE, clone, PLAN_HOST, clone)                     \
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
+    X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
+    X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
+    X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
     X(GO, go, PLAN_PARENT, none)                          \
     X(AWAIT, await, PLAN_PARENT, none)                    \
     X(READY, ready, PLAN_CHILD, none)                     \
     X(WAIT, wait, PLAN_CHILD, none)                       \
     X(HOOK, hook, PLAN_PARENT, hook)                      \
     X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)         \
+    X(CPU_AFFINITY, cpu_affinity, PLAN_CHILD, numbers)    \
     X(JOIN, join, PLAN_CHILD, join)                       \
     X(BECOME_ROOT, become_root, PLAN_CHILD, none)         \
+    X(KEYRING, keyring, PLAN_CHILD, keyring)              \
+    X(APPARMOR, apparmor, PLAN_CHILD, text)               \
+    X(SELINUX, selinux, PLAN_CHILD, text)                 \
     X(UNSHARE, unshare, PLAN_CHILD, unshare)              \
     X(LINK_UP, link_up, PLAN_CHILD, link)                 \
     X(ADDRESS_ADD, address_add, PLAN_CHILD, address)      \
@@ -96,6 +103,10 @@ struct plan_blob {
     X(PIVOT_ROOT, pivot_root, PLAN_CHILD, none)           \
     X(OOM_SCORE_ADJ, oom_score_adj, PLAN_CHILD, text)     \
     X(RLIMIT, rlimit, PLAN_INSIDE, rlimit)                \
+    X(SCHEDULER, scheduler, PLAN_INSIDE, scheduler)       \
+    X(IO_PRIORITY, io_priority, PLAN_INSIDE, io_priority) \
+    X(MEMORY_POLICY, memory_policy, PLAN_INSIDE, numbers) \
+    X(PERSONALITY, personality, PLAN_INSIDE, mode)        \
     X(UMASK, umask, PLAN_INSIDE, mode)                    \
     X(BOUNDING_CAPS, bounding_caps, PLAN_INSIDE, caps)    \
     X(USER, user, PLAN_INSIDE, user)                      \
@@ -103,6 +114,7 @@ struct plan_blob {
     X(CAPS, caps, PLAN_INSIDE, caps)                      \
     X(NO_NEW_PRIVS, no_new_privs, PLAN_INSIDE, none)      \
     X(SECCOMP, seccomp, PLAN_INSIDE, bpf)                 \
+    X(LISTENER, listener, PLAN_PARENT, listener)          \
     X(INIT, init, PLAN_INSIDE, none)                      \
     X(START, start, PLAN_INSIDE, none)                    \
     X(EXEC, exec, PLAN_INSIDE, exec)
@@ -124,6 +136,10 @@ enum plan_op_type {
 #define PLAN_MOUNT_COPY_SYMLINK       0x40  // a symbolic link as the source is made anew at the target
 #define PLAN_MOUNT_IDMAP              0x80  // files change owner by a map
 #define PLAN_MOUNT_IDMAP_RECURSIVE    0x100 // those of the mounts below, too
+
+// What RESCTRL made, in plan_op.resctrl.made.
+#define PLAN_RESCTRL_GROUP   0x1
+#define PLAN_RESCTRL_MONITOR 0x2
 
 struct plan_op {
     uint16_t type;
@@ -159,7 +175,8 @@ struct plan_op {
             plan_str path; // CGROUP_DEVICES: the v2 cgroup
             struct plan_blob program;
         } bpf;
-        struct { // CLONE_NEW* of namespaces to join: of a process (pid), or one by path
+        struct { // CLONE_NEW* of namespaces to join: of a process (pid), or one by path. On side HOST: by a
+                 // helper from which the child is born, as some of them belong to the host
             plan_str path;
             int32_t pid;
             uint64_t flags;
@@ -181,6 +198,44 @@ struct plan_op {
         struct {
             plan_str name;
         } link;
+        struct { // an interface of the host's; netns: the namespace by path, or "" for the child's
+            plan_str name, new_name, netns;
+        } net_device;
+        struct { // a group of resctrl, and one in it that counts for this container alone
+            plan_str group, monitor, schemata;
+            uint32_t must_exist;
+            uint32_t made; // written by the executor, for the undo: PLAN_RESCTRL_*
+        } resctrl;
+        struct { // a mount that the parent makes and hands to the child's next MOUNT with PLAN_MOUNT_IDMAP
+            plan_str source;
+            plan_str uid, gid;    // as in id_map; "": those of the container's user namespace
+            uint64_t flags;       // MS_REC: with what is mounted below
+            uint64_t propagation; // what the host's mounts have in the container's namespace
+            uint32_t options;     // PLAN_MOUNT_*
+        } idmap_tree;
+        struct {                   // CPUs, or memory nodes with a MPOL_* and its flags
+            plan_str list;         // as it was written
+            struct plan_blob bits; // uint64_t
+            uint32_t mode;
+        } numbers;
+        struct {
+            plan_str name, label; // label: SELinux's, or ""
+        } keyring;
+        struct { // as sched_setattr(2) has it
+            uint32_t policy;
+            int32_t nice;
+            uint32_t priority;
+            uint64_t flags, runtime, deadline, period; // nanoseconds
+        } scheduler;
+        struct {
+            uint32_t io_class, priority; // IOPRIO_CLASS_*
+        } io_priority;
+        struct {
+            plan_str path;   // a unix socket that gets the filter's listener
+            plan_str before; // the message is: before, the child's pid, ",\"state\":", the state, "}"
+            plan_str status; // in the state: "creating" …
+            int32_t pid;     // in the state; 0: the child's
+        } listener;
         struct { // ROUTE_ADD: a default route through address
             plan_str link;
             uint8_t family; // AF_INET, AF_INET6
@@ -207,6 +262,7 @@ struct plan_op {
             plan_str source, target, type; // target inside the root; type "bind" for a bind mount
             uint64_t flags;                // MS_*
             uint64_t propagation;          // MS_PRIVATE … or 0
+            uint64_t unset;                // MS_* that a copy loses
             plan_str data;
             uint32_t options;    // PLAN_MOUNT_*
             uint64_t set, clear; // MOUNT_ATTR_* for this mount and all below it: rro, rnosuid, rdev …
@@ -228,7 +284,7 @@ struct plan_op {
             uint64_t soft, hard;
         } rlimit;
         struct {
-            uint32_t mode;
+            uint32_t mode; // PERSONALITY: PER_*
         } mode;
         struct { // bit n: capability n. BOUNDING_CAPS uses bounding only.
             uint64_t bounding, effective, permitted, inheritable, ambient;
@@ -286,6 +342,7 @@ struct plan_block {
     // Written by the executor:
     int32_t pid;         // the child, in the host's numbers; 0 before the clone
     uint64_t start_time; // its, in clock ticks since the boot
+    int32_t listener;    // the number that the seccomp filter's listener has in the child
     int32_t failed;      // index of the operation that failed, or -1
     struct err error;    // its sentence
 };

@@ -22,10 +22,20 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+// In a user namespace of its own the child may not raise a limit. The parent makes room for it, and no more:
+// the child has work to do that the limit may be too tight for.
+static int raise_limit(pid_t pid, int resource, uint64_t hard) {
+    struct rlimit64 limit;
+    if (prlimit64(pid, resource, NULL, &limit)) return -errno;
+    if (limit.rlim_max >= hard) return 0;
+    limit.rlim_max = hard;
+    return prlimit64(pid, resource, &limit, NULL) ? -errno : 0;
+}
+
 int plan_do_rlimit(struct plan_run *run, struct plan_op *op) {
-    (void)run;
     struct rlimit64 limit = {.rlim_cur = op->rlimit.soft, .rlim_max = op->rlimit.hard};
-    return setrlimit64((unsigned)op->rlimit.resource, &limit) ? -errno : 0;
+    if (op->side == PLAN_PARENT) return raise_limit(run->block->pid, op->rlimit.resource, op->rlimit.hard);
+    return prlimit64(0, op->rlimit.resource, &limit, NULL) ? -errno : 0;
 }
 
 int plan_do_umask(struct plan_run *run, struct plan_op *op) {
@@ -94,8 +104,24 @@ int plan_do_no_new_privs(struct plan_run *run, struct plan_op *op) {
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
+// As with START, the filter is in force already.
+static int hand_over(struct plan_run *run, int listener) {
+    char byte = PLAN_BYTE_LISTENER;
+    run->block->listener = listener;
+    ssize_t n = write(run->socket, &byte, 1);
+    if (n == 1) n = read(run->socket, &byte, 1);
+    if (n > 0) return 0;
+    if (n == 0) _exit(125); // the parent failed and has said why
+    int error = errno;
+    err_set(
+        &run->err, ERR_INVALID, error,
+        "the listener of linux.seccomp cannot be handed over: its filter must let read and write through");
+    return -error;
+}
+
 int plan_do_seccomp(struct plan_run *run, struct plan_op *op) {
-    return seccomp_program_load(plan_data(run->block, op->bpf.program), op->bpf.program.size);
+    int listener = seccomp_program_load(plan_data(run->block, op->bpf.program), op->bpf.program.size);
+    return listener > 0 ? hand_over(run, listener) : listener;
 }
 
 int plan_do_init(struct plan_run *run, struct plan_op *op) {

@@ -17,6 +17,12 @@ struct plan_run {
     int self;     // the program that runs this, for INIT
     int empty;    // an empty read-only directory that covers masked ones (child)
     int init;     // INIT was seen
+    int time;     // the host's own time namespace, while there is another one for children
+    int shared;   // the mounts around are the host's peers: what is done to them must not get there (child)
+    int joins[8]; // namespaces to join before the clone
+    int join_count;
+    int *trees; // mounts that the parent has sent and no operation has taken yet (child)
+    size_t tree_count;
     int home_set; // a USER operation found a home directory:
     char home[4096];
     struct err err; // an operation that has better words than its errno puts them here
@@ -44,15 +50,36 @@ int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side las
 #define PLAN_BYTE_READY    'r'
 #define PLAN_BYTE_TERMINAL 't'
 #define PLAN_BYTE_CREATED  'c'
+#define PLAN_BYTE_TREE     'm'
+#define PLAN_BYTE_LISTENER 'l'
 
 // Sends one byte, and a descriptor unless it is -1. 0 or -errno.
 int plan_send(struct plan_run *run, char byte, int fd);
+
+// The next mount that the parent has made for the child: a descriptor, or -errno.
+int plan_take_tree(struct plan_run *run);
+// The parent's: waits for one of the child's bytes. 0, -errno, or -ECHILD when it has died, with a sentence.
+int plan_await_byte(struct plan_run *run, char byte);
+
+// Opens a file of /proc for writing that no mount can be in front of; path: below /proc.
+int plan_open_proc(struct plan_run *run, const char *path);
+// The same, and writes one string.
+int plan_write_proc(struct plan_run *run, const char *path, const char *text);
+
+// Writes the id maps of a process's new user namespace, by newuidmap and newgidmap where this process may
+// not.
+int plan_write_id_maps(struct plan_run *run, int32_t pid, const char *uid, const char *gid,
+                       bool deny_setgroups);
+
+// Makes the mount that where is on private, when the mounts around are shared.
+int plan_make_private(struct plan_run *run, const char *where);
 
 // Attaches run->root at a directory of the host's, in the container's own mount namespace.
 int plan_attach_root(struct plan_run *run, const char *where);
 
 // Host side things that the undo takes back.
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
+int plan_undo_resctrl(struct plan_block *block, struct plan_op *op);
 
 // Copies the content of a directory (where the image has one) into an empty one. 0 when there is none to
 // copy.

@@ -87,6 +87,14 @@ static const char *const headings[PLAN_OP_COUNT] = {
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
     [PLAN_VETH_ADD] =
         "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
+    [PLAN_NET_DEVICE] = "The host's interfaces that it gets (hoy gives them their addresses again).",
+    [PLAN_RESCTRL] = "Its share of the cache and of the memory's bandwidth.",
+    [PLAN_CPU_AFFINITY] = "The CPUs that it may use.",
+    [PLAN_KEYRING] = "A session keyring of its own: hoy makes one, here it is left out.",
+    [PLAN_APPARMOR] = "Its AppArmor profile.",
+    [PLAN_SELINUX] = "Its SELinux label.",
+    [PLAN_SCHEDULER] = "How it is scheduled.",
+    [PLAN_IO_PRIORITY] = "Its place among those that wait for disks.",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
     [PLAN_ADDRESS_ADD] = "Its address: not reserved, hoy may give it to a container of its own.",
@@ -127,6 +135,35 @@ static void print_write(struct shell *shell, const char *value, const char *file
 }
 
 // The host's side
+
+// The child is this script's first shell, whose pid is not known here: what takes it says so.
+static void do_net_device(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *name = quote(shell, TEXT(op->net_device.name)),
+                          *new_name = quote(shell, TEXT(op->net_device.new_name));
+    fprintf(shell->out, "# ip link set %s down && ip link set %s netns PID name %s\n", name, name, new_name);
+}
+
+static void do_resctrl(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *group = quote(shell, TEXT(op->resctrl.group));
+    if (!op->resctrl.must_exist) fprintf(shell->out, "mkdir -p %s\n", group);
+    if (op->resctrl.schemata) {
+        _cleanup_(str_finish) struct str file = {0};
+        str_printf(&file, "%s/schemata", TEXT(op->resctrl.group));
+        print_write(shell, TEXT(op->resctrl.schemata), str_get(&file));
+    }
+    fprintf(shell->out, "echo $$ > %s/tasks\n", group);
+}
+
+// This shell is what becomes the container.
+static void do_cpu_affinity(struct shell *shell, const struct plan_op *op) {
+    fprintf(shell->out, "taskset -pc %s $$ > /dev/null\n", TEXT(op->numbers.list));
+}
+
+static void do_label(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(str_finish) struct str value = {0};
+    str_printf(&value, "%s%s", op->type == PLAN_APPARMOR ? "exec " : "", TEXT(op->text));
+    print_write(shell, str_get(&value), "/proc/thread-self/attr/exec");
+}
 
 static void do_image_mount(struct shell *shell, const struct plan_op *op) {
     if (!op->image_mount.index) return;
@@ -367,7 +404,12 @@ static void do_sysctl(struct shell *shell, const struct plan_op *op) {
 
 static void do_remount(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *target = quote_inside(shell, TEXT(op->mount.target));
-    fprintf(shell->out, "mount -o remount,bind,ro %s\n", target);
+    bool whole = op->mount.flags & MS_REMOUNT && !(op->mount.flags & MS_BIND);
+    fputs("mount", shell->out);
+    struct plan_op other = *op;
+    other.mount.flags &= ~(uint64_t)MS_REMOUNT;
+    print_options(shell, &other, whole ? "remount" : "remount,bind", TEXT(op->mount.data));
+    fprintf(shell->out, " %s\n", target);
 }
 
 static void do_directory(struct shell *shell, const struct plan_op *op) {
@@ -402,6 +444,12 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_CGROUP_OWNER] = do_cgroup_owner,
     [PLAN_CGROUP_DEVICES] = do_nothing, // its heading says why
     [PLAN_VETH_ADD] = do_veth_add,
+    [PLAN_NET_DEVICE] = do_net_device,
+    [PLAN_RESCTRL] = do_resctrl,
+    [PLAN_CPU_AFFINITY] = do_cpu_affinity,
+    [PLAN_KEYRING] = do_nothing,
+    [PLAN_APPARMOR] = do_label,
+    [PLAN_SELINUX] = do_label,
     [PLAN_CGROUP_JOIN] = do_cgroup_join,
     [PLAN_LINK_UP] = do_link_up,
     [PLAN_ADDRESS_ADD] = do_address_add,
@@ -700,6 +748,27 @@ static void print_exec(struct shell *shell) {
     fputc('\n', shell->out);
 }
 
+// Of the shell, which is to be the command.
+static void print_tuning(struct shell *shell) {
+    const struct plan_op *op = find_op(shell, PLAN_SCHEDULER);
+    if (op) {
+        print_heading(shell, op);
+        fprintf(shell->out, "chrt --%s -p %u $$\nrenice -n %d -p $$ > /dev/null\n",
+                words_policy(op->scheduler.policy), op->scheduler.priority, op->scheduler.nice);
+    }
+    op = find_op(shell, PLAN_IO_PRIORITY);
+    if (op) {
+        print_heading(shell, op);
+        fprintf(shell->out, "ionice -c %u -n %u -p $$\n", op->io_priority.io_class, op->io_priority.priority);
+    }
+    op = find_op(shell, PLAN_MEMORY_POLICY);
+    if (op) fputs("\n# (Its memory policy is left out: numactl is a program's own.)\n", shell->out);
+    op = find_op(shell, PLAN_PERSONALITY);
+    if (op) fputs("\n# (Its personality is left out: setarch is a program's own.)\n", shell->out);
+    op = find_op(shell, PLAN_LISTENER);
+    if (op) fputs("\n# (No tool sends a filter's listener: it is left out.)\n", shell->out);
+}
+
 static void print_end(struct shell *shell) {
     const struct plan_op *workdir = find_op(shell, PLAN_WORKDIR), *umask = find_op(shell, PLAN_UMASK);
     print_user(shell, find_op(shell, PLAN_USER));
@@ -710,6 +779,7 @@ static void print_end(struct shell *shell) {
         fprintf(shell->out, "mkdir -p %s\n", path);
     }
     print_rlimits(shell);
+    print_tuning(shell);
     fputs("\n# The new root; the host's, now on top of it, is let go. What is left of the host is the "
           "directory\n"
           "# that this shell stands in, until env's --chdir.\n"

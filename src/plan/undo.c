@@ -24,6 +24,7 @@ static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_o
     [PLAN_IMAGE_MOUNT] = plan_undo_image_mount,
     [PLAN_SCOPE_START] = plan_undo_scope_start,
     [PLAN_CGROUP_CREATE] = undo_cgroup_create,
+    [PLAN_RESCTRL] = plan_undo_resctrl,
 };
 
 int plan_undo(struct plan_block *block) {

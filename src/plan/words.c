@@ -152,6 +152,11 @@ const char *words_rlimit(int resource) {
     return resource >= 0 && (size_t)resource < ARRAY_SIZE(names) ? names[resource] : NULL;
 }
 
+const char *words_policy(uint32_t policy) {
+    static const char *const names[] = {"other", "fifo", "rr", "batch", "iso", "idle", "deadline"};
+    return policy < ARRAY_SIZE(names) ? names[policy] : "?";
+}
+
 void words_add_quoted(struct str *text, const char *word) {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,@%";
     if (*word && !word[strspn(word, plain)]) {

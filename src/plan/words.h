@@ -24,5 +24,7 @@ void words_add_recursive(struct str *text, uint64_t set, uint64_t clear);
 void words_add_caps(struct str *text, uint64_t mask, const char *prefix, const char *separator);
 // "nofile", or NULL.
 const char *words_rlimit(int resource);
+// "batch", as chrt(1) has it; "?".
+const char *words_policy(uint32_t policy);
 // Text as one word of a POSIX shell: bare when nothing in it is special, else in single quotes.
 void words_add_quoted(struct str *text, const char *word);

@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: Apache-2.0
+// Maps of user and group ids: of the container's user namespace, and of mounts whose files change owner. The
+// latter take a user namespace, too, which is made for its map and has no process in it for long.
+#include "base/arena.h"
+#include "base/fd.h"
+#include "kernel/mount.h"
+#include "plan/run.h"
+
+#include <errno.h>
+#include <linux/sched.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static int write_map(int32_t pid, const char *name, const char *text) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
+    return file_write_at(AT_FDCWD, path, text);
+}
+
+// The words of "0 100000 65536\n…" behind the program and the pid.
+static const char **helper_arguments(const char *program, const char *pid, char *map) {
+    size_t count = 2;
+    const char **argv = xmalloc((strlen(map) + 4) * sizeof *argv);
+    argv[0] = program;
+    argv[1] = pid;
+    for (char *word; (word = strsep(&map, " \n"));)
+        if (*word) argv[count++] = word;
+    argv[count] = NULL;
+    return argv;
+}
+
+// newuidmap and newgidmap may write what /etc/subuid and /etc/subgid grant to the user.
+static int run_helper(int32_t pid, const char *name, const char *map) {
+    static const char *const folders[] = {"/usr/bin", "/bin", "/usr/local/bin"};
+    char path[48] = "", number[16];
+    for (size_t i = 0; i < ARRAY_SIZE(folders) && !*path; i++) {
+        snprintf(path, sizeof path, "%s/%s", folders[i], name);
+        if (access(path, X_OK)) *path = 0;
+    }
+    if (!*path) return -ENOENT;
+    snprintf(number, sizeof number, "%d", pid);
+    _cleanup_(freep) char *copy = xstrdup(map);
+    _cleanup_(freep) const char **argv = helper_arguments(name, number, copy);
+    pid_t helper = fork();
+    if (helper < 0) return -errno;
+    if (helper == 0) {
+        const char *env[] = {NULL};
+        execve(path, (char *const *)argv, (char *const *)env);
+        _exit(126);
+    }
+    int status;
+    while (waitpid(helper, &status, 0) < 0 && errno == EINTR) {}
+    return status ? -EPERM : 0;
+}
+
+// Everybody may map the one id that is their own; that is all there is without the helpers.
+static int write_single(struct plan_run *run, int32_t pid, const char *uid, const char *gid) {
+    char text[32];
+    (void)run;
+    snprintf(text, sizeof text, "%.*s %u 1\n", (int)strcspn(uid, " "), uid, geteuid());
+    int r = write_map(pid, "uid_map", text);
+    if (!r) r = write_map(pid, "setgroups", "deny");
+    snprintf(text, sizeof text, "%.*s %u 1\n", (int)strcspn(gid, " "), gid, getegid());
+    return r ? r : write_map(pid, "gid_map", text);
+}
+
+static int write_unprivileged(struct plan_run *run, int32_t pid, const char *uid, const char *gid) {
+    int r = run_helper(pid, "newuidmap", uid);
+    if (!r) r = run_helper(pid, "newgidmap", gid);
+    if (r == -ENOENT) return write_single(run, pid, uid, gid);
+    if (r == -EPERM)
+        err_set(
+            &run->err, ERR_INVALID, 0,
+            "linux.uidMappings: newuidmap or newgidmap refused them: do /etc/subuid and /etc/subgid grant "
+            "these ids to the user?");
+    return r;
+}
+
+int plan_write_id_maps(struct plan_run *run, int32_t pid, const char *uid, const char *gid,
+                       bool deny_setgroups) {
+    int r = write_map(pid, "uid_map", uid);
+    if (r == -EPERM && geteuid()) return write_unprivileged(run, pid, uid, gid);
+    if (!r && deny_setgroups) r = write_map(pid, "setgroups", "deny");
+    return r ? r : write_map(pid, "gid_map", gid);
+}
+
+int plan_do_id_map(struct plan_run *run, struct plan_op *op) {
+    return plan_write_id_maps(run, run->block->pid, TEXT(op->id_map.uid), TEXT(op->id_map.gid),
+                              op->id_map.deny_setgroups);
+}
+
+// Mounts
+
+static int open_userns(int32_t pid) {
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d/ns/user", pid);
+    return fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+}
+
+// A process holds the namespace until there is a descriptor of it.
+static int make_userns(struct plan_run *run, const char *uid, const char *gid) {
+    struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+    long pid = syscall(SYS_clone3, &args, sizeof args);
+    if (pid < 0) return -errno;
+    if (pid == 0)
+        for (;;) pause();
+    int r = plan_write_id_maps(run, (int32_t)pid, uid, gid, false);
+    int fd = r ? r : open_userns((int32_t)pid);
+    kill((pid_t)pid, SIGKILL);
+    while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR) {}
+    return fd;
+}
+
+static int refused(struct plan_run *run, struct plan_op *op, int r) {
+    const char *source = TEXT(op->idmap_tree.source);
+    if (r == -EINVAL)
+        err_set(&run->err, ERR_INVALID, 0,
+                "%s cannot be mounted with mapped ids: its file system%s cannot do that on this kernel",
+                source,
+                op->idmap_tree.options & PLAN_MOUNT_IDMAP_RECURSIVE ? ", or that of a mount below it," : "");
+    else if (r == -ENOSYS)
+        err_set(&run->err, ERR_INVALID, 0, "%s cannot be mounted with mapped ids before Linux 5.12", source);
+    else if (r == -EPERM)
+        err_set(&run->err, ERR_INVALID, 0,
+                "%s cannot be mounted with mapped ids: it is already, or that takes more privileges", source);
+    return r;
+}
+
+int plan_do_idmap_tree(struct plan_run *run, struct plan_op *op) {
+    const char *source = TEXT(op->idmap_tree.source);
+    bool recursive = op->idmap_tree.flags & MS_REC, own = !op->idmap_tree.uid;
+    bool nofollow = op->idmap_tree.options & PLAN_MOUNT_SOURCE_NOFOLLOW;
+    _cleanup_(fd_closep) int tree = nofollow ? mount_clone_nofollow(AT_FDCWD, source, recursive)
+                                             : mount_clone(AT_FDCWD, source, recursive);
+    if (tree < 0) return tree;
+    _cleanup_(fd_closep) int userns =
+        own ? open_userns(run->block->pid)
+            : make_userns(run, TEXT(op->idmap_tree.uid), TEXT(op->idmap_tree.gid));
+    if (userns < 0) return userns;
+    int r = mount_idmap(tree, userns, !!(op->idmap_tree.options & PLAN_MOUNT_IDMAP_RECURSIVE));
+    if (r) return refused(run, op, r);
+    // It comes from the host's own mounts, not from the child's copies, which had that done to them.
+    r = op->idmap_tree.propagation ? mount_set_propagation(tree, op->idmap_tree.propagation) : 0;
+    r = r ? r : plan_send(run, PLAN_BYTE_TREE, tree);
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r; // it has died, and has said why
+}

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The listener of a seccomp filter: where the kernel asks what to do about a system call of the container's.
+// The child is under the filter from the moment when there is a listener, and can't hand over a descriptor by
+// itself: sending one may be what the filter asks about. So it writes the number into the plan and a byte to
+// its socket, and the parent takes the descriptor out of the child and sends it, with what runtime-spec calls
+// the container process state (config-linux.md, "The Container Process State").
+#include "base/fd.h"
+#include "base/str.h"
+#include "plan/run.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int connect_to(struct plan_run *run, const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0) return -errno;
+    if (strlen(path) >= sizeof address.sun_path)
+        return err_set(&run->err, ERR_INVALID, 0,
+                       "linux.seccomp.listenerPath is longer than a socket's may be"),
+               -ENAMETOOLONG;
+    strcpy(address.sun_path, path);
+    if (connect(fd, (struct sockaddr *)&address, sizeof address)) {
+        int error = errno;
+        err_set(&run->err, ERR_SYSTEM, error, "cannot connect to linux.seccomp.listenerPath %s", path);
+        return -error;
+    }
+    return take_fd(&fd);
+}
+
+static int take_listener(const struct plan_block *block) {
+    _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, block->pid, 0);
+    if (pidfd < 0) return -errno;
+    int fd = (int)syscall(SYS_pidfd_getfd, pidfd, block->listener, 0);
+    return fd < 0 ? -errno : fd;
+}
+
+static int send_all(int socket, const char *text, size_t size, int fd) {
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof(int))];
+    } control = {
+        .head = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)}};
+    struct iovec iov = {(void *)(uintptr_t)text, size};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
+    ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
+    if (n < 0) return -errno;
+    return (size_t)n == size ? 0 : fd_write_all(socket, text + n, size - (size_t)n);
+}
+
+int plan_do_listener(struct plan_run *run, struct plan_op *op) {
+    const struct plan_block *block = run->block;
+    _cleanup_(fd_closep) int socket = connect_to(run, TEXT(op->listener.path));
+    if (socket < 0) return socket;
+    int r = plan_await_byte(run, PLAN_BYTE_LISTENER);
+    if (r) return r;
+    _cleanup_(fd_closep) int listener = take_listener(block);
+    if (listener < 0) return listener;
+    _cleanup_(str_finish) struct str text = {0};
+    int32_t pid = op->listener.pid ? op->listener.pid : block->pid;
+    str_printf(&text, "%s%d,\"state\":%s\"status\":\"%s\",\"pid\":%d%s}", TEXT(op->listener.before),
+               block->pid, block->state_before ? TEXT(block->state_before) : "{", TEXT(op->listener.status),
+               pid, block->state_after ? TEXT(block->state_after) : "}");
+    r = send_all(socket, str_get(&text), text.len, listener);
+    return r ? r : plan_send(run, PLAN_BYTE_GO, -1);
+}
