@@ -85,6 +85,7 @@ static int compile(struct invocation *invocation, struct bundle *bundle, bool wa
         .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
         .waits = waits,
         .no_pivot = options->no_pivot,
+        .no_new_keyring = options->no_new_keyring,
     };
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &bundle->spec.process.env,
                                err))

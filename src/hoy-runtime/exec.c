@@ -3,7 +3,6 @@
 #include "base/fd.h"
 #include "hoy-runtime/container.h"
 #include "hoy-runtime/launch.h"
-#include "runtime/unsupported.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -198,11 +197,13 @@ static int compile(struct invocation *invocation, const struct container *contai
     };
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
-    if (make_process(invocation, &process, err) || refuse_unsupported_process(&process, err)) return -1;
+    if (make_process(invocation, &process, err)) return -1;
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
     if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err) ||
         (options->cgroups.count && move_below(invocation, &options->cgroups, plan, err)))
         return -1;
+    plan->head.state_before = plan_string(plan, plan_text(container->plan, container->plan->state_before));
+    plan->head.state_after = plan_string(plan, plan_text(container->plan, container->plan->state_after));
     return launch_prepare(invocation, &options->launch, &process, plan, err);
 }
 

@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // features: what this runtime does, in the form of the runtime specification (features.md,
-// features-linux.md). The lists are the tables that config.json is read by; what the compiler may refuse is
-// asked of it.
+// features-linux.md). The lists are the tables that config.json is read by.
 #include "hoy-runtime/commands.h"
 #include "oci/spec.h"
 #include "oci/words.h"
 #include "runtime/seccomp.h"
-#include "runtime/unsupported.h"
 
 #include <stdio.h>
 
@@ -22,9 +20,9 @@ static void put_words(struct json_writer *w, const char *key, const struct field
     json_end_array(w);
 }
 
-static void put_enabled(struct json_writer *w, const char *key, bool enabled) {
+static void put_enabled(struct json_writer *w, const char *key) {
     json_begin_object(w, key);
-    json_put_bool(w, "enabled", enabled);
+    json_put_bool(w, "enabled", true);
     json_end_object(w);
 }
 
@@ -49,62 +47,35 @@ static void put_seccomp(struct json_writer *w) {
     json_end_object(w);
 }
 
-static bool takes(const struct spec *spec) {
-    struct err ignored;
-    return !refuse_unsupported(spec, &ignored);
-}
-
-static bool takes_process(struct spec_process process) {
-    return takes(&(struct spec){.process = process});
-}
-
-static bool takes_idmap(struct arena *arena) {
-    struct spec spec = {0};
-    struct spec_mount *mount = arena_push(arena, &spec.mounts);
-    *mount = (struct spec_mount){.destination = "/x", .type = "bind", .source = "/x"};
-    strings_add(arena, &mount->options, "idmap");
-    return takes(&spec);
-}
-
-static bool takes_net_devices(struct arena *arena) {
-    struct spec spec = {0};
-    *arena_push(arena, &spec.net_devices) = (struct spec_net_device){.host_name = "eth0"};
-    return takes(&spec);
-}
-
 static void put_rdt(struct json_writer *w) {
-    struct spec_intel_rdt rdt = {.clos_id = "x"};
-    bool enabled = takes(&(struct spec){.intel_rdt = &rdt});
     json_begin_object(w, "intelRdt");
-    json_put_bool(w, "enabled", enabled);
-    json_put_bool(w, "schemata", enabled);
-    json_put_bool(w, "monitoring", enabled);
+    json_put_bool(w, "enabled", true);
+    json_put_bool(w, "schemata", true);
+    json_put_bool(w, "monitoring", true);
     json_end_object(w);
 }
 
 static void put_memory_policy(struct json_writer *w) {
-    struct spec_memory_policy policy = {.mode = 1};
-    if (!takes(&(struct spec){.memory_policy = &policy})) return;
     json_begin_object(w, "memoryPolicy");
     put_words(w, "modes", words_memory_modes);
     put_words(w, "flags", words_memory_flags);
     json_end_object(w);
 }
 
-static void put_linux(struct invocation *invocation, struct json_writer *w) {
+static void put_linux(struct json_writer *w) {
     json_begin_object(w, "linux");
     put_words(w, "namespaces", words_namespace_types);
     put_words(w, "capabilities", words_capabilities);
     put_cgroup(w);
     put_seccomp(w);
-    put_enabled(w, "apparmor", takes_process((struct spec_process){.apparmor_profile = "x"}));
-    put_enabled(w, "selinux", takes_process((struct spec_process){.selinux_label = "x"}));
+    put_enabled(w, "apparmor");
+    put_enabled(w, "selinux");
     put_rdt(w);
     put_memory_policy(w);
     json_begin_object(w, "mountExtensions");
-    put_enabled(w, "idmap", takes_idmap(&invocation->arena));
+    put_enabled(w, "idmap");
     json_end_object(w);
-    put_enabled(w, "netDevices", takes_net_devices(&invocation->arena));
+    put_enabled(w, "netDevices");
     json_end_object(w);
 }
 
@@ -117,7 +88,7 @@ static void put_annotations(struct json_writer *w) {
 
 int run_features(struct invocation *invocation, struct err *err) {
     _cleanup_(json_writer_finish) struct json_writer w = {.indent = 2};
-    (void)err;
+    (void)invocation, (void)err;
     json_begin_object(&w, NULL);
     json_put_string(&w, "ociVersionMin", "1.0.0");
     json_put_string(&w, "ociVersionMax", "1.3.0");
@@ -125,7 +96,7 @@ int run_features(struct invocation *invocation, struct err *err) {
              (const char *const[]){"prestart", "createRuntime", "createContainer", "startContainer",
                                    "poststart", "poststop", NULL});
     put_list(&w, "mountOptions", mount_option_words);
-    put_linux(invocation, &w);
+    put_linux(&w);
     put_annotations(&w);
     json_end_object(&w);
     puts(str_get(&w.text));

@@ -14,6 +14,7 @@ struct runtime_options {
     bool init;                 // --init: the shim's own init as pid 1
     bool waits;                // the command is not run before somebody says so: START
     bool no_pivot;             // MS_MOVE and chroot instead of pivot_root
+    bool no_new_keyring;       // the container keeps the caller's session keyring
     int preserve;              // so many descriptors from 3 on go to the command
 };
 

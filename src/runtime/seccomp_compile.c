@@ -20,6 +20,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
+
 #define ARCHES_MAX 16
 #define NEWER_MAX  64
 #define X32_BIT    0x40000000u
@@ -48,6 +52,7 @@ static const struct {
 } flag_words[] = {
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
     {"SECCOMP_FILTER_FLAG_TSYNC", 0}, // the filter is loaded by a process of one thread
 };
 
@@ -90,6 +95,7 @@ static int action_of(struct compiler *c, const char *word, int errno_ret, uint32
         {"SCMP_ACT_TRACE", SCMP_ACT_TRACE(number)},
         {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
         {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+        {"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY},
     };
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++) {
         if (!str_eq(actions[i].word, word)) continue;
@@ -98,6 +104,12 @@ static int action_of(struct compiler *c, const char *word, int errno_ret, uint32
     }
     return err_set(c->err, ERR_INVALID, 0, "linux.seccomp: the action \"%s\" is not supported",
                    word ? word : "");
+}
+
+static bool notifies(const struct spec_seccomp *seccomp) {
+    for (size_t i = 0; i < seccomp->syscalls.count; i++)
+        if (str_eq(seccomp->syscalls.items[i].action, "SCMP_ACT_NOTIFY")) return true;
+    return false;
 }
 
 static int flags_of(struct compiler *c, uint32_t *ret_flags) {
@@ -110,6 +122,11 @@ static int flags_of(struct compiler *c, uint32_t *ret_flags) {
                            c->seccomp->flags.items[i]);
         flags |= flag_words[j].flag;
     }
+    // Waiting for an answer is for those that ask.
+    if (notifies(c->seccomp))
+        flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    else
+        flags &= ~(uint32_t)SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
     *ret_flags = flags;
     return 0;
 }

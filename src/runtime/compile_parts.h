@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// The inside of the compiler: what its files share. Private to src/runtime.
+#pragma once
+
+#include "runtime/runtime.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct compiler {
+    const struct spec *spec;
+    const struct runtime_options *options;
+    struct plan *plan;
+    struct arena arena;
+    uint64_t new_ns; // CLONE_NEW* of namespaces to make
+    uint64_t all_ns; // and of those to join
+    int exec_pid;    // the container's first process, when this is another one
+    bool own_net;    // the child makes its network namespace itself
+    struct err *err;
+};
+
+// Whether the child has a user namespace that is not the host's, and so lacks privileges over the host.
+bool compile_has_userns(const struct compiler *c);
+
+// Adds an operation that a field of the config.json is the reason for, or one with a text or a path.
+struct plan_op *compile_add(struct compiler *c, enum plan_op_type type, const char *field);
+void compile_add_text(struct compiler *c, enum plan_op_type type, const char *text, const char *field);
+void compile_add_path(struct compiler *c, enum plan_op_type type, const char *path, const char *field);
+
+// The text for uid_map.
+const char *compile_map_text(struct compiler *c, const struct spec_id_map *maps, size_t count);
+
+// compile_namespaces.c: what the namespaces may be, and the operations that make and join them.
+int compile_check_namespaces(struct compiler *c);
+void compile_joins_before(struct compiler *c);
+void compile_joins(struct compiler *c);
+void compile_time_offsets(struct compiler *c);
+void compile_clone(struct compiler *c, const char *cgroup);
+void compile_id_map(struct compiler *c);
+void compile_become_root(struct compiler *c);
+int compile_sysctls(struct compiler *c);
+
+// compile_mounts.c: how mounts travel between host and container, mounts, devices.
+void compile_propagation(struct compiler *c);
+void compile_root_propagation(struct compiler *c);
+int compile_mounts(struct compiler *c);
+void compile_devices(struct compiler *c);
+
+// compile_tuning.c: limits and what the kernel thinks of the process; labels and its keyring; what it shares
+// of the host's hardware. compile_outside: what the parent has to do to a child without privileges over the
+// host, and whether there is any.
+bool compile_outside(struct compiler *c, const struct spec_process *process);
+void compile_oom_score(struct compiler *c, const struct spec_process *process);
+void compile_affinity(struct compiler *c, const char *list, const char *field);
+int compile_labels(struct compiler *c, const struct spec_process *process);
+void compile_keyring(struct compiler *c, const struct spec_process *process);
+int compile_tuning(struct compiler *c, const struct spec_process *process);
+int compile_listener(struct compiler *c);
+int compile_resctrl(struct compiler *c);
+void compile_net_devices(struct compiler *c);
+
+// Whether a filter asks somebody.
+bool seccomp_notifies(const struct spec_seccomp *seccomp);
