@@ -280,6 +280,25 @@ load lib
   expect 0 hoy run --rm --read-only --tmpfs /tmp base touch /tmp/file
 }
 
+@test "-v with rshared and rslave: who sees whose mounts" {
+  local source=$BATS_TEST_TMPDIR/source
+  mkdir -p "$source"
+  mount -t tmpfs source "$source"
+  mount --make-shared "$source"
+  mkdir "$source/in" "$source/out"
+  hoy run --rm --cap-add SYS_ADMIN --security-opt seccomp=unconfined -v "$source:/v:rshared" base mount -t tmpfs t /v/in
+  grep -q " $source/in " /proc/self/mounts
+  umount "$source/in"
+  hoy run --rm --cap-add SYS_ADMIN --security-opt seccomp=unconfined -v "$source:/v" base mount -t tmpfs t /v/in
+  run ! grep -q " $source/in " /proc/self/mounts
+  hoy run -d --name slave -v "$source:/v:rslave" base sleep 600 >/dev/null
+  mount -t tmpfs t "$source/out"
+  expect 0 hoy exec slave grep -c ' /v/out ' /proc/self/mounts
+  is "$output" 1
+  hoy rm -f slave >/dev/null
+  umount -R "$source"
+}
+
 @test "--ulimit, --sysctl, -h in its own namespaces" {
   is "$(hoy run --rm --ulimit nofile=100:200 base sh -c 'ulimit -n; ulimit -Hn')" $'100\n200'
   is "$(hoy run --rm --sysctl net.ipv4.ip_unprivileged_port_start=99 base cat /proc/sys/net/ipv4/ip_unprivileged_port_start)" 99

@@ -180,7 +180,7 @@ static void build_names(struct spec_builder *b) {
 
 int container_spec(struct arena *arena, const struct container_spec_input *input, struct spec *ret_spec,
                    struct err *err) {
-    struct spec spec = {.oci_version = "1.2.0", .rootfs_propagation = "rprivate"};
+    struct spec spec = {.oci_version = "1.2.0"};
     struct spec_builder b = {
         .arena = arena,
         .config = input->config,

@@ -90,6 +90,9 @@ static void add_bind(struct spec_builder *b, const struct container_mount *given
     mount->source = source;
     strings_add(b->arena, &mount->options, given->non_recursive ? "bind" : "rbind");
     strings_add(b->arena, &mount->options, given->propagation ? given->propagation : "rprivate");
+    // To be a peer of the host's it must not have become a slave on the way, as all else does.
+    if (str_eq(given->propagation, "shared") || str_eq(given->propagation, "rshared"))
+        b->spec->rootfs_propagation = "shared";
     bool all = !given->non_recursive && mount_can_recurse(); // as far as the kernel can
     if (given->readonly) strings_add(b->arena, &mount->options, all ? "rro" : "ro");
 }
