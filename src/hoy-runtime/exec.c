@@ -195,7 +195,6 @@ static int compile(struct invocation *invocation, const struct container *contai
     struct runtime_options runtime = {
         .id = container->id,
         .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
-        .start_time = container->plan->start_time,
     };
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
