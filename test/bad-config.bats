@@ -18,6 +18,8 @@ VECTORS=$BATS_TEST_DIRNAME/../src/oci/vectors
 # tries BUNDLE: it runs and says what it has to say, or is refused in one sentence that says what of.
 tries() {
   run timeout -s KILL 10 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$1" c </dev/null
+  # Of a build with sanitizers.
+  lacks "$output" Sanitizer && lacks "$output" 'runtime error' || return 1
   case $status in
     0) return 0 ;;
     1) matches "${lines[-1]}" '^hoy-runtime: .{10,}' ;;
