@@ -49,6 +49,14 @@ static int check_root(struct invocation *invocation, struct bundle *bundle, stru
     return 0;
 }
 
+// config.md has the process required for the start only; a container without one can't be made here.
+static int check_process(const struct bundle *bundle, struct err *err) {
+    const struct spec_process *process = &bundle->spec.process;
+    if (!process->args.count || str_empty(process->args.items[0]))
+        return err_set(err, ERR_INVALID, 0, "%s/config.json: process.args has no command", bundle->path);
+    return 0;
+}
+
 static void resolve_mounts(struct invocation *invocation, struct bundle *bundle) {
     for (size_t i = 0; i < bundle->spec.mounts.count; i++) {
         struct spec_mount *mount = &bundle->spec.mounts.items[i];
@@ -67,7 +75,8 @@ int bundle_read_with(struct invocation *invocation, const char *path, const char
     *ret_bundle = (struct bundle){.path = arena_strdup(&invocation->arena, resolved)};
     _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, resolved, O_RDONLY | O_DIRECTORY, 0);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open the bundle %s", resolved);
-    if (read_config(invocation, dir, config, ret_bundle, err) || check_root(invocation, ret_bundle, err))
+    if (read_config(invocation, dir, config, ret_bundle, err) || check_process(ret_bundle, err) ||
+        check_root(invocation, ret_bundle, err))
         return -1;
     resolve_mounts(invocation, ret_bundle);
     return 0;

@@ -56,7 +56,8 @@ static int set_user(const char *text, struct spec_process *process, struct err *
     const char *colon = strchr(text, ':');
     char uid[24];
     if ((size_t)snprintf(uid, sizeof uid, "%.*s", (int)strcspn(text, ":"), text) >= sizeof uid ||
-        parse_u32(uid, &process->uid) || (colon && parse_u32(colon + 1, &process->gid)))
+        parse_u32(uid, &process->uid) || (colon && parse_u32(colon + 1, &process->gid)) ||
+        process->uid == UINT32_MAX || process->gid == UINT32_MAX) // to the kernel: as it is
         return err_set(err, ERR_INVALID, 0, "--user: \"%.60s\" is not uid[:gid]", text);
     if (!colon) process->gid = 0;
     return 0;
@@ -66,7 +67,7 @@ static int set_gids(struct invocation *invocation, const struct strings *words, 
                     struct err *err) {
     for (size_t i = 0; i < words->count; i++) {
         uint32_t gid;
-        if (parse_u32(words->items[i], &gid))
+        if (parse_u32(words->items[i], &gid) || gid == UINT32_MAX)
             return err_set(err, ERR_INVALID, 0, "--additional-gids: \"%.60s\" is no group id",
                            words->items[i]);
         *arena_push(&invocation->arena, &process->additional_gids) = gid;

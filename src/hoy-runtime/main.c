@@ -221,12 +221,19 @@ static int failure(const struct invocation *invocation) {
     return invocation->command->failure ? invocation->command->failure : 1;
 }
 
+// What an argument or a document says is repeated in sentences; it makes no lines of its own in a log.
+static void keep_to_one_line(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 127) *text = '?';
+}
+
 int main(int argc, char **argv) {
     struct invocation invocation = {.arena = ARENA_INIT, .globals.log_fd = -1};
     struct err err = {0};
     fd_ensure_standard();
     int code = argc > 0 ? dispatch(&invocation, (const char *const *)argv + 1, &err) : 1;
     if (code < 0) {
+        keep_to_one_line(err.text);
         fprintf(stderr, "hoy-runtime: %s\n", err.text);
         error_log(invocation.globals.log_fd, invocation.globals.log_json, "error", err.text);
         code = failure(&invocation);

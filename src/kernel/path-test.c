@@ -54,6 +54,10 @@ static void test_makes_inside(void **state) {
     assert_int_equal(stat("root/etc/deep/er/file", &st), 0);
     make("/", 0);
     make("../../up", 0); // .. at the root stays there
+    char deep[4000];
+    for (size_t i = 0; i < sizeof deep; i++) deep[i] = i % 2 ? '/' : 'd';
+    deep[sizeof deep - 1] = 0;
+    make(deep, 0);
     assert_int_equal(stat("root/up", &st), 0);
 }
 

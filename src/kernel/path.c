@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,21 +32,36 @@ int path_open_in(int root, const char *path, int flags) {
     return open_in(root, path, (uint64_t)(flags ? flags : O_PATH), 0);
 }
 
-// The directory at the first size bytes of path: as a rule it is there, and one call opens it. Else the one
-// above is opened (or made), and this one made in it.
+// Component by component, from the root on. What is below a directory made here is reached from that one, and
+// is no link of anybody's.
+static int make_directories(int root, char *path) {
+    int dir = open_in(root, ".", O_PATH | O_DIRECTORY, 0);
+    bool made = false;
+    for (char *name = path + strspn(path, "/"); dir >= 0 && *name; name += strspn(name, "/")) {
+        _cleanup_(fd_closep) int parent = dir;
+        char *end = name + strcspn(name, "/"), after = *end;
+        *end = 0;
+        dir = made ? -ENOENT : open_in(root, path, O_PATH | O_DIRECTORY, 0);
+        if (dir == -ENOENT) {
+            made = true;
+            if (mkdirat(parent, name, 0755) && errno != EEXIST) return -errno;
+            dir = open_in(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+        }
+        *end = after;
+        name = end;
+    }
+    return dir;
+}
+
+// The directory at the first size bytes of path: as a rule it is there, and one call opens it.
 static int open_directory(int root, const char *path, size_t size) {
-    char prefix[PATH_MAX];
+    char copy[PATH_MAX];
     while (size && path[size - 1] == '/') size--;
-    if (size >= sizeof prefix) return -ENAMETOOLONG;
-    memcpy(prefix, path, size);
-    prefix[size] = 0;
-    int dir = open_in(root, size ? prefix : ".", O_PATH | O_DIRECTORY, 0);
-    if (dir != -ENOENT || !size) return dir;
-    const char *slash = strrchr(prefix, '/'), *name = slash ? slash + 1 : prefix;
-    _cleanup_(fd_closep) int parent = open_directory(root, prefix, (size_t)(name - prefix));
-    if (parent < 0) return parent;
-    if (mkdirat(parent, name, 0755) && errno != EEXIST) return -errno;
-    return open_in(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (size >= sizeof copy) return -ENAMETOOLONG;
+    memcpy(copy, path, size);
+    copy[size] = 0;
+    int dir = open_in(root, size ? copy : ".", O_PATH | O_DIRECTORY, 0);
+    return dir == -ENOENT ? make_directories(root, copy) : dir;
 }
 
 int path_parent_in(int root, const char *path, const char **ret_name) {

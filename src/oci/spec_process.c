@@ -17,9 +17,12 @@ static const struct field console_fields[] = {
     END,
 };
 
+// The last number means "as it is" to the kernel: whoever asks for it would stay root.
+#define ID_MAX (UINT32_MAX - 1)
+
 static const struct field user_fields[] = {
-    NUMBER(spec_process, "uid", uid, .always = true),
-    NUMBER(spec_process, "gid", gid, .always = true),
+    NUMBER(spec_process, "uid", uid, .always = true, .max = ID_MAX),
+    NUMBER(spec_process, "gid", gid, .always = true, .max = ID_MAX),
     {"umask", FIELD_MAYBE, AT(spec_process, umask), .max = 0777},
     {"additionalGids", FIELD_NUMBERS, AT(spec_process, additional_gids)},
     END,
@@ -129,6 +132,10 @@ static int check_affinity(const char *list, const char *name, struct err *err) {
 int spec_process_check(const struct spec_process *process, struct err *err) {
     if (process->cwd && !is_absolute(process->cwd))
         return invalid(err, "process.cwd must be an absolute path");
+    for (size_t i = 0; i < process->additional_gids.count; i++)
+        if (process->additional_gids.items[i] > ID_MAX)
+            return invalid(err, "process.user.additionalGids[%zu] must be an integer from 0 to %u", i,
+                           ID_MAX);
     if (check_rlimits(process, err) < 0 || check_scheduler(process->scheduler, err) < 0 ||
         check_affinity(process->cpu_affinity_initial, "initial", err) < 0)
         return -1;

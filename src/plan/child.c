@@ -6,7 +6,6 @@
 #include "base/fd.h"
 #include "kernel/link.h"
 #include "kernel/mount.h"
-#include "kernel/path.h"
 #include "plan/run.h"
 
 #include <errno.h>
@@ -130,8 +129,8 @@ static int open_target(struct plan_run *run, struct plan_op *op, int file) {
     const char *path = TEXT(op->mount.target);
     bool nofollow = op->mount.options & PLAN_MOUNT_TARGET_NOFOLLOW;
     if (op->mount.options & PLAN_MOUNT_NO_CREATE)
-        return path_open_in(run->root, path, O_PATH | (nofollow ? O_NOFOLLOW : 0));
-    return nofollow ? path_make_in_nofollow(run->root, path, file) : path_make_in(run->root, path, file);
+        return plan_open_in(run, path, O_PATH | (nofollow ? O_NOFOLLOW : 0));
+    return nofollow ? plan_make_in_nofollow(run, path, file) : plan_make_in(run, path, file);
 }
 
 static int bind_source(struct plan_run *run, struct plan_op *op) {
@@ -176,7 +175,7 @@ static int copy_symlink(struct plan_run *run, struct plan_op *op) {
     ssize_t size = readlinkat(AT_FDCWD, TEXT(op->mount.source), link, sizeof link - 1);
     if (size < 0) return errno == EINVAL ? 0 : -errno;
     link[size] = 0;
-    _cleanup_(fd_closep) int dir = path_parent_in(run->root, TEXT(op->mount.target), &name);
+    _cleanup_(fd_closep) int dir = plan_parent_in(run, TEXT(op->mount.target), &name);
     if (dir < 0) return dir;
     if (!symlinkat(link, dir, name)) return 1;
     if (errno != EEXIST) return -errno;
@@ -199,9 +198,15 @@ static int apply_options(struct plan_op *op, int tree) {
 static int keep_mode(struct plan_run *run, struct plan_op *op, int tree) {
     struct stat st;
     if (strcmp(TEXT(op->mount.type), "tmpfs") || strstr(TEXT(op->mount.data), "mode=")) return 0;
-    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->mount.target), 0);
+    _cleanup_(fd_closep) int target = plan_open_in(run, TEXT(op->mount.target), 0);
     if (target < 0 || fstat(target, &st)) return 0; // it is about to be made, and has none
     return fchmodat(tree, ".", st.st_mode & 07777, 0) ? -errno : 0;
+}
+
+// Of the kinds of file systems that begin empty, those in which further operations make something.
+static bool is_new(struct plan_run *run, struct plan_op *op) {
+    const char *type = TEXT(op->mount.type);
+    return (!strcmp(type, "tmpfs") || !strcmp(type, "devpts")) && !(op->mount.options & PLAN_MOUNT_COPY_UP);
 }
 
 int plan_do_mount(struct plan_run *run, struct plan_op *op) {
@@ -226,12 +231,14 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = plan_copy_up(target, tree);
     if (!r) r = apply_options(op, tree);
     uint64_t flags = bind ? op->mount.flags : is_written_first(run, op) ? MS_RDONLY : 0;
-    return r ? r : attach_with(tree, target, flags, 0);
+    if (!r) r = attach_with(tree, target, flags, 0);
+    if (!r) plan_place_add(run, TEXT(op->mount.target), tree, is_new(run, op));
+    return r;
 }
 
 // A mount that is in place gets other flags, and without MS_BIND its file system other options, too.
 int plan_do_remount(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->mount.target), 0);
+    _cleanup_(fd_closep) int target = plan_open_in(run, TEXT(op->mount.target), 0);
     int r = target < 0 ? target : apply_options(op, target);
     if (!r && op->mount.flags & MS_REMOUNT && !(op->mount.flags & MS_BIND))
         r = mount_reconfigure(target, op->mount.flags, TEXT(op->mount.data));
@@ -240,7 +247,7 @@ int plan_do_remount(struct plan_run *run, struct plan_op *op) {
 
 // Before the root becomes read-only.
 int plan_do_directory(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep) int fd = path_make_in(run->root, TEXT(op->path), 0);
+    _cleanup_(fd_closep) int fd = plan_make_in(run, TEXT(op->path), 0);
     return fd < 0 ? fd : 0;
 }
 
@@ -264,7 +271,7 @@ static int clone_empty(struct plan_run *run) {
 }
 
 int plan_do_mask_path(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->path), 0);
+    _cleanup_(fd_closep) int target = plan_open_in(run, TEXT(op->path), 0);
     if (target == -ENOENT || target == -ENOTDIR) return 0;
     if (target < 0) return target;
     _cleanup_(fd_closep) int cover = is_directory(target) ? clone_empty(run) : clone_null();
@@ -272,7 +279,7 @@ int plan_do_mask_path(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep) int target = path_open_in(run->root, TEXT(op->path), 0);
+    _cleanup_(fd_closep) int target = plan_open_in(run, TEXT(op->path), 0);
     if (target == -ENOENT || target == -ENOTDIR) return 0;
     if (target < 0) return target;
     _cleanup_(fd_closep) int tree = mount_clone(target, "", 1);
@@ -308,7 +315,7 @@ static int bind_device(struct plan_run *run, struct plan_op *op) {
     if (node < 0) return node;
     _cleanup_(fd_closep) int tree = mount_clone(node, "", 0);
     if (tree < 0) return tree;
-    _cleanup_(fd_closep) int target = path_make_in(run->root, TEXT(op->device.path), 1);
+    _cleanup_(fd_closep) int target = plan_make_in(run, TEXT(op->device.path), 1);
     return target < 0 ? target : mount_attach(tree, target);
 }
 
@@ -325,7 +332,7 @@ static int check_present(struct plan_run *run, const struct plan_op *op, int dir
 int plan_do_device(struct plan_run *run, struct plan_op *op) {
     if (op->device.bind && !S_ISFIFO(op->device.mode)) return bind_device(run, op);
     const char *name;
-    _cleanup_(fd_closep) int dir = path_parent_in(run->root, TEXT(op->device.path), &name);
+    _cleanup_(fd_closep) int dir = plan_parent_in(run, TEXT(op->device.path), &name);
     if (dir < 0) return dir;
     if (mknodat(dir, name, op->device.mode, makedev(op->device.major, op->device.minor)))
         return errno == EEXIST  ? check_present(run, op, dir, name)
@@ -337,7 +344,7 @@ int plan_do_device(struct plan_run *run, struct plan_op *op) {
 
 int plan_do_symlink(struct plan_run *run, struct plan_op *op) {
     const char *name;
-    _cleanup_(fd_closep) int dir = path_parent_in(run->root, TEXT(op->link_to.path), &name);
+    _cleanup_(fd_closep) int dir = plan_parent_in(run, TEXT(op->link_to.path), &name);
     if (dir < 0) return dir;
     return symlinkat(TEXT(op->link_to.target), dir, name) && errno != EEXIST ? -errno : 0;
 }
@@ -345,7 +352,7 @@ int plan_do_symlink(struct plan_run *run, struct plan_op *op) {
 // The terminal
 
 static int open_ptmx(struct plan_run *run) {
-    _cleanup_(fd_closep) int fd = path_open_in(run->root, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
+    _cleanup_(fd_closep) int fd = plan_open_in(run, "dev/pts/ptmx", O_RDWR | O_NOCTTY);
     struct statfs fs;
     struct stat st;
     if (fd < 0) return fd;
@@ -362,7 +369,7 @@ static int open_ptmx(struct plan_run *run) {
 static int bind_console(struct plan_run *run, int terminal) {
     _cleanup_(fd_closep) int tree = mount_clone(terminal, "", 0);
     if (tree < 0) return tree;
-    _cleanup_(fd_closep) int target = path_make_in(run->root, "dev/console", 1);
+    _cleanup_(fd_closep) int target = plan_make_in(run, "dev/console", 1);
     return target < 0 ? target : mount_attach(tree, target);
 }
 

@@ -76,8 +76,6 @@ static _Noreturn void child_main(struct plan_run *run) {
     if (run->streams->record > 0) close(run->streams->record);
     for (int i = 0; i < 3; i++)
         if (run->streams->child[i] >= 0 && dup2(run->streams->child[i], i) < 0) _exit(125);
-    // A process in the same pid namespace must not look into this one before it is what it will be.
-    if (run->block->is_exec) prctl(PR_SET_DUMPABLE, 0);
     plan_run_side(run, PLAN_CHILD, PLAN_INSIDE);
     _exit(125);
 }
@@ -355,12 +353,53 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
     return result;
 }
 
+// Whoever is in a pid namespace that the child is born into must not look into it before it is what it will
+// be: not for a moment (CVE-2016-9962). With a user namespace to be made it can't be hidden, or its maps
+// could not be written without privileges; that namespace hides it then.
+static void hide(struct plan_block *block) {
+    bool joins = false, maps = false;
+    for (uint32_t i = 0; i < block->count; i++) {
+        joins |= plan_ops(block)[i].type == PLAN_JOIN_PID;
+        maps |= plan_ops(block)[i].type == PLAN_ID_MAP;
+    }
+    if (block->is_exec || (joins && !maps)) prctl(PR_SET_DUMPABLE, 0);
+}
+
+// A process that has ended leaves its number to others, of the host's perhaps: its namespaces are not to be
+// joined.
+static int open_process(int32_t pid, uint64_t start_time) {
+    struct process_stat stat;
+    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0) return -errno;
+    if (start_time && (process_stat(pid, &stat) || stat.start_time != start_time)) return -ESRCH;
+    return take_fd(&fd);
+}
+
 // The process that an exec joins, if any.
-static int32_t find_target(struct plan_block *block) {
+static const struct plan_op *find_target(struct plan_block *block) {
     for (uint32_t i = 0; i < block->count; i++) {
         const struct plan_op *op = &plan_ops(block)[i];
-        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0) return op->join.pid;
+        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0) return op;
     }
+    return NULL;
+}
+
+// The one that went in is another process than the first, and has told its number: it has to be our own
+// child's.
+static int settle(struct plan_run *run, pid_t first, struct err *err) {
+    struct plan_block *block = run->block;
+    siginfo_t info;
+    int status;
+    int r = plan_use_copy(block, run->copy);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot keep the plan");
+    if (block->pid == first) return 0;
+    if (waitid(P_PID, (id_t)block->pid, &info, WEXITED | WNOHANG | WNOWAIT)) {
+        block->pid = first;
+        return err_set(err, ERR_SYSTEM, errno, "the process in the container is lost");
+    }
+    reap(first, &status);
+    struct process_stat stat = {0};
+    block->start_time = process_stat(block->pid, &stat) ? 0 : stat.start_time;
     return 0;
 }
 
@@ -371,7 +410,9 @@ static int run_parent(struct plan_run *run, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "the plan makes no process: it has no CLONE operation");
     if (plan_run_side(run, PLAN_PARENT, PLAN_PARENT)) kill(block->pid, SIGKILL);
     bool created;
+    pid_t first = block->pid;
     int r = wait_for_exec(run, &created);
+    if (run->copy && settle(run, first, err)) return -1;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot hear from the container's process");
     return created ? 0 : plan_check_executed(block, err);
 }
@@ -388,13 +429,17 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
                            .empty = -1,
                            .time = -1};
     _cleanup_(fd_closep) int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
-    run.target_pid = find_target(block);
-    _cleanup_(fd_closep) int target = run.target_pid ? (int)syscall(SYS_pidfd_open, run.target_pid, 0) : -1;
+    const struct plan_op *join = find_target(block);
+    run.target_pid = join ? join->join.pid : 0;
+    _cleanup_(fd_closep) int target = join ? open_process(join->join.pid, join->join.start_time) : -ESRCH;
     run.target = target;
     run.self = self; // INIT executes it from inside, where no path leads to it
     streams->terminal = -1;
     block->failed = -1;
     block->pid = 0;
+    _cleanup_(freep) struct plan_block *copy = plan_keep_copy(block);
+    run.copy = copy;
+    hide(block);
     int r = run_parent(&run, err);
     fd_closep(&run.socket);
     plan_scope_release();

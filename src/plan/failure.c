@@ -91,4 +91,6 @@ void plan_failure(const struct plan_block *block, const struct plan_op *op, int 
     err_set(ret_err, error == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, error, "cannot %s%s%s%s%s%s%s",
             phrases[op->type].words, *first ? " " : "", first, *second ? phrases[op->type].between : "",
             second, error == ENOENT ? ": " : "", error == ENOENT ? strerror(error) : "");
+    for (char *p = ret_err->text; *p; p++) // what is written to a file may have several lines
+        if (*p == '\n') *p = ' ';
 }

@@ -105,8 +105,9 @@ static int check_namespace(struct plan_run *run, struct plan_op *op, int fd) {
 // A process is named by the host's number, which means nothing in the child's pid namespace: the descriptor
 // was opened before the clone.
 static int join(struct plan_run *run, struct plan_op *op) {
+    if (!op->join.path && run->target < 0) return run->target;
     if (!op->join.path) return setns(run->target, (int)op->join.flags) ? -errno : 0;
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY | O_NONBLOCK, 0);
     int r = fd < 0 ? fd : check_namespace(run, op, fd);
     if (r) return r;
     return setns(fd, (int)op->join.flags) ? -errno : 0;
@@ -120,7 +121,7 @@ int plan_do_join_pid(struct plan_run *run, struct plan_op *op) {
 // Before the clone only opened: a helper joins them (execute.c).
 static int open_for_helper(struct plan_run *run, struct plan_op *op) {
     if (run->join_count == (int)ARRAY_SIZE(run->joins)) return -E2BIG;
-    int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY, 0);
+    int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0) return fd;
     run->joins[run->join_count++] = fd;
     return check_namespace(run, op, fd);
@@ -129,6 +130,7 @@ static int open_for_helper(struct plan_run *run, struct plan_op *op) {
 int plan_do_join(struct plan_run *run, struct plan_op *op) {
     if (op->side == PLAN_HOST) return open_for_helper(run, op);
     int r = join(run, op);
+    if (!r && op->join.pid && op->join.flags & CLONE_NEWPID) r = plan_enter(run);
     if (r || !(op->join.flags & CLONE_NEWNS)) return r;
     run->root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     return run->root < 0 ? run->root : 0;

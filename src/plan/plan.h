@@ -180,6 +180,8 @@ struct plan_op {
             plan_str path;
             int32_t pid;
             uint64_t flags;
+            uint64_t
+                start_time; // of pid, as process_stat has it: another process may have its number; 0: any
         } join;
         struct {
             uint64_t flags;  // CLONE_NEW*

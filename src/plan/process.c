@@ -70,6 +70,7 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     _cleanup_(freep) const char **groups = plan_list_items(run->block, op->user.groups);
     int r = user_resolve(TEXT(op->user.name), groups, &user, &run->err);
     if (r) return r;
+    if (user.uid == (uid_t)-1 || user.gid == (gid_t)-1) return -EINVAL; // "as it is": root
     snprintf(run->home, sizeof run->home, "%s", user.home);
     run->home_set = 1;
     give_streams(user.uid);

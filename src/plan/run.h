@@ -4,6 +4,12 @@
 
 #include "plan/execute.h"
 
+// A mount in the container's root.
+struct plan_place {
+    const char *target;
+    int mount; // -1: its content is somebody else's
+};
+
 // One run of a plan. After the clone parent and child each have a copy; the block is shared memory.
 struct plan_run {
     struct plan_block *block;
@@ -23,9 +29,12 @@ struct plan_run {
     int join_count;
     int *trees; // mounts that the parent has sent and no operation has taken yet (child)
     size_t tree_count;
+    struct plan_place *places; // of the mounts so far, in their order (child)
+    size_t place_count;
     int home_set; // a USER operation found a home directory:
     char home[4096];
-    struct err err; // an operation that has better words than its errno puts them here
+    struct plan_block *copy; // of the block, as it was before (parent)
+    struct err err;          // an operation that has better words than its errno puts them here
 };
 
 // An operation's function: 0, or -errno; run->err.kind is set when it has a sentence of its own.
@@ -44,6 +53,14 @@ int plan_undo_scope_start(struct plan_block *block, struct plan_op *op);
 
 // Does the operations of one side from *index on, in the array's order. Stops at the first that fails.
 int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last);
+
+// enter.c. The child's, when it has joined a container: goes on as a process of the container's pid
+// namespace. 0 or -errno.
+int plan_enter(struct plan_run *run);
+// The parent's: a copy of the plan before anybody inside has it, for an exec (else NULL), which the caller
+// frees; and going on with that, when nobody inside has to say anything any more.
+struct plan_block *plan_keep_copy(const struct plan_block *block);
+int plan_use_copy(struct plan_block *block, struct plan_block *copy);
 
 // What the bytes between parent and child say.
 #define PLAN_BYTE_GO       'g'
@@ -80,6 +97,15 @@ int plan_attach_root(struct plan_run *run, const char *where);
 // Host side things that the undo takes back.
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_resctrl(struct plan_block *block, struct plan_op *op);
+
+// place.c. As in kernel/path.h, but a path that leads into a mount of the plan's own making is resolved from
+// that mount. What is at the path by now, when somebody renames directories meanwhile, is then of no account.
+int plan_open_in(struct plan_run *run, const char *path, int flags);
+int plan_make_in(struct plan_run *run, const char *path, int file);
+int plan_make_in_nofollow(struct plan_run *run, const char *path, int file);
+int plan_parent_in(struct plan_run *run, const char *path, const char **ret_name);
+// Remembers a mount that was attached at target. fresh: its content is new.
+void plan_place_add(struct plan_run *run, const char *target, int mount, bool fresh);
 
 // Copies the content of a directory (where the image has one) into an empty one. 0 when there is none to
 // copy.

@@ -330,11 +330,6 @@ static int compile_exec(struct compiler *c, const struct spec_process *process,
     uint64_t flags = namespaces_of(c->spec);
     set_head(c, process, 1);
     if (check_process(process, c->err)) return -1;
-    if (flags & CLONE_NEWPID) {
-        struct plan_op *op = plan_add(c->plan, PLAN_JOIN_PID, "exec");
-        op->join.pid = container->pid;
-        op->join.flags = CLONE_NEWPID;
-    }
     c->all_ns = flags;
     c->exec_pid = container->pid;
     plan_same_cgroups(c, process, container);
@@ -346,7 +341,8 @@ static int compile_exec(struct compiler *c, const struct spec_process *process,
     if (compile_labels(c, process)) return -1;
     struct plan_op *op = plan_add(c->plan, PLAN_JOIN, "exec");
     op->join.pid = container->pid;
-    op->join.flags = flags & ~(uint64_t)CLONE_NEWPID;
+    op->join.start_time = container->start_time;
+    op->join.flags = flags;
     compile_become_root(c);
     compile_keyring(c, process);
     plan_console(c, process, 1);
