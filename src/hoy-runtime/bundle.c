@@ -52,6 +52,10 @@ static int check_root(struct invocation *invocation, struct bundle *bundle, stru
 // config.md has the process required for the start only; a container without one can't be made here.
 static int check_process(const struct bundle *bundle, struct err *err) {
     const struct spec_process *process = &bundle->spec.process;
+    if (!bundle->spec.process.cwd && !bundle->spec.process.args.count)
+        return err_set(err, ERR_INVALID, 0,
+                       "%s/config.json: process is missing: there is nothing to run in the container",
+                       bundle->path);
     if (!process->args.count || str_empty(process->args.items[0]))
         return err_set(err, ERR_INVALID, 0, "%s/config.json: process.args has no command", bundle->path);
     return 0;

@@ -43,6 +43,13 @@ int plan_do_unshare(struct plan_run *run, struct plan_op *op) {
     return unshare((int)op->unshare.flags) ? -errno : 0;
 }
 
+int plan_do_enter_netns(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    int r = setns(run->netns, CLONE_NEWNET) ? -errno : 0;
+    fd_closep(&run->netns);
+    return r;
+}
+
 int plan_do_link_up(struct plan_run *run, struct plan_op *op) {
     return link_up(TEXT(op->link.name));
 }

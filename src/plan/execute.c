@@ -261,14 +261,16 @@ static int receive_in_child(struct plan_run *run, char wanted) {
             run->trees = xrealloc(run->trees, (run->tree_count + 1) * sizeof *run->trees);
             run->trees[run->tree_count++] = fd;
         } else if (fd >= 0) {
-            run->root = fd;
+            *(byte == PLAN_BYTE_NETNS ? &run->netns : &run->root) = fd;
         }
         if (byte == wanted) return 0;
+        run->goes += byte == PLAN_BYTE_GO;
     }
 }
 
 int plan_do_wait(struct plan_run *run, struct plan_op *op) {
     (void)op;
+    if (run->goes) return run->goes--, 0;
     return receive_in_child(run, PLAN_BYTE_GO);
 }
 
@@ -337,7 +339,8 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
                            .target = -1,
                            .self = -1,
                            .empty = -1,
-                           .time = -1};
+                           .time = -1,
+                           .netns = -1};
     struct plan_op *ops = plan_ops(block);
     int result = 0;
     for (uint32_t i = 0; i < block->count; i++) {
@@ -427,7 +430,8 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
                            .target = -1,
                            .self = -1,
                            .empty = -1,
-                           .time = -1};
+                           .time = -1,
+                           .netns = -1};
     _cleanup_(fd_closep) int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
     const struct plan_op *join = find_target(block);
     run.target_pid = join ? join->join.pid : 0;

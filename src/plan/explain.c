@@ -196,6 +196,16 @@ static void say_cgroup_join(struct str *t, const struct plan_block *block, const
     str_printf(t, "enter the cgroup %.*s", file ? (int)(file - path) : 0, path);
 }
 
+static void say_netns(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "make a network namespace for the child");
+}
+
+static void say_enter_netns(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "enter the network namespace");
+}
+
 static void say_go(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     (void)block, (void)op;
     str_add(t, "let the child go on");

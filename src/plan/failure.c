@@ -32,6 +32,8 @@ static const struct {
     [PLAN_HOOK] = {"run the hook", AT(hook.path), "", 0},
     [PLAN_CGROUP_JOIN] = {"join the cgroup through", AT(path), "", 0},
     [PLAN_CPU_AFFINITY] = {"use the CPUs", AT(numbers.list), "", 0},
+    [PLAN_NETNS] = {"make a network namespace", 0, "", 0},
+    [PLAN_ENTER_NETNS] = {"enter the network namespace", 0, "", 0},
     [PLAN_GO] = {"tell the container's process to go on", 0, "", 0},
     [PLAN_AWAIT] = {"wait for the container's process", 0, "", 0},
     [PLAN_READY] = {"tell the host's side to go on", 0, "", 0},

@@ -179,3 +179,16 @@ int plan_do_net_device(struct plan_run *run, struct plan_op *op) {
         err_set(&run->err, ERR_INVALID, 0, "linux.netDevices.%s: this interface cannot be moved", name);
     return r;
 }
+
+// Makes one for the child, and comes back.
+int plan_do_netns(struct plan_run *run, struct plan_op *op) {
+    (void)op;
+    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+    if (own < 0) return own;
+    if (unshare(CLONE_NEWNET)) return -errno;
+    _cleanup_(fd_closep) int made = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+    if (setns(own, CLONE_NEWNET)) return -errno;
+    if (made < 0) return made;
+    int r = plan_send(run, PLAN_BYTE_NETNS, made);
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r; // it has died, and has said why
+}

@@ -68,10 +68,12 @@ struct plan_blob {
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
+    X(NETNS, netns, PLAN_PARENT, none)                    \
     X(GO, go, PLAN_PARENT, none)                          \
     X(AWAIT, await, PLAN_PARENT, none)                    \
     X(READY, ready, PLAN_CHILD, none)                     \
     X(WAIT, wait, PLAN_CHILD, none)                       \
+    X(ENTER_NETNS, enter_netns, PLAN_CHILD, none)         \
     X(HOOK, hook, PLAN_PARENT, hook)                      \
     X(CGROUP_JOIN, cgroup_join, PLAN_CHILD, path)         \
     X(CPU_AFFINITY, cpu_affinity, PLAN_CHILD, numbers)    \

@@ -27,6 +27,8 @@ struct plan_run {
     int shared;   // the mounts around are the host's peers: what is done to them must not get there (child)
     int joins[8]; // namespaces to join before the clone
     int join_count;
+    int netns;  // a network namespace that the parent has sent (child)
+    int goes;   // words to go on that came before they were waited for (child)
     int *trees; // mounts that the parent has sent and no operation has taken yet (child)
     size_t tree_count;
     struct plan_place *places; // of the mounts so far, in their order (child)
@@ -68,6 +70,7 @@ int plan_use_copy(struct plan_block *block, struct plan_block *copy);
 #define PLAN_BYTE_TERMINAL 't'
 #define PLAN_BYTE_CREATED  'c'
 #define PLAN_BYTE_TREE     'm'
+#define PLAN_BYTE_NETNS    'n'
 #define PLAN_BYTE_LISTENER 'l'
 
 // Sends one byte, and a descriptor unless it is -1. 0 or -errno.

@@ -535,8 +535,10 @@ static void print_cleanup(struct shell *shell) {
 static uint64_t unshare_flags(const struct shell *shell) {
     const struct plan_op *ops = plan_ops(shell->block);
     uint64_t flags = 0;
-    for (uint32_t i = 0; i < shell->block->count; i++)
+    for (uint32_t i = 0; i < shell->block->count; i++) {
         if (ops[i].type == PLAN_UNSHARE) flags |= ops[i].unshare.flags;
+        if (ops[i].type == PLAN_NETNS) flags |= CLONE_NEWNET;
+    }
     return flags;
 }
 

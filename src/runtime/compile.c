@@ -194,17 +194,36 @@ static bool waits_for_network(const struct compiler *c, const struct runtime_con
     return contributions->network || c->spec->net_devices.count;
 }
 
-// A network namespace is what takes the kernel longest to make. So the child makes it by itself, while the
-// parent makes cgroups and the overlay. Not where there is a user namespace, which is to own it.
+// A network namespace is what takes the kernel longest to make. Where the parent makes an overlay, the child
+// makes the network namespace meanwhile; where it does not, the parent does, and the child mounts meanwhile.
+// Not where there is a user namespace, which is to own it.
 static void plan_beginning(struct compiler *c, const struct runtime_contributions *contributions) {
-    if (c->own_net) {
+    if (c->late && c->own_net) add(c, PLAN_NETNS, "linux.namespaces.network");
+    if (!c->late && c->own_net) {
         add(c, PLAN_UNSHARE, "linux.namespaces.network")->unshare.flags = CLONE_NEWNET;
         if (waits_for_network(c, contributions)) add(c, PLAN_READY, "linux.namespaces.network");
         plan_loopback(c);
     }
     if (!compile_has_userns(c)) add(c, PLAN_GO, "linux.namespaces");
+}
+
+// Here the child must have what the parent has made: the root if that is the parent's, id maps, cgroups.
+int compile_wait(struct compiler *c) {
+    if (c->waited) return 0;
+    c->waited = true;
     add(c, PLAN_WAIT, "linux.namespaces");
-    if (c->own_net && waits_for_network(c, contributions)) add(c, PLAN_AWAIT, "linux.namespaces.network");
+    if (!c->late && c->own_net && waits_for_network(c, c->contributions))
+        add(c, PLAN_AWAIT, "linux.namespaces.network");
+    if (c->late && c->own_net) {
+        add(c, PLAN_ENTER_NETNS, "linux.namespaces.network");
+        plan_loopback(c);
+    }
+    if (runtime_cgroup_plan_child(c->spec, c->options->cgroup, c->plan, c->err)) return -1;
+    compile_oom_score(c, &c->spec->process);
+    compile_become_root(c);
+    if (c->new_ns & CLONE_NEWCGROUP)
+        add(c, PLAN_UNSHARE, "linux.namespaces.cgroup")->unshare.flags = CLONE_NEWCGROUP;
+    return runtime_cgroup_plan_delegate(c->spec, c->options->cgroup, c->plan, c->err);
 }
 
 // The host's side puts interfaces in while the child mounts. What the kernel is to do with them (no IPv6) is
@@ -247,6 +266,7 @@ static int check_process(const struct spec_process *process, struct err *err) {
 static int compile(struct compiler *c, const struct runtime_contributions *contributions) {
     const struct spec *spec = c->spec;
     const char *cgroup = NULL;
+    c->contributions = contributions;
     set_head(c, &spec->process, 0);
     if (check_process(&spec->process, c->err) || compile_check_namespaces(c)) return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
@@ -257,19 +277,17 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     compile_id_map(c);
     if (compile_resctrl(c)) return -1;
     compile_outside(c, &spec->process);
+    // A plain container's first mounts need nothing of the parent's.
+    c->late = !contributions->root && c->new_ns == c->all_ns && !compile_has_userns(c) &&
+              !waits_for_network(c, contributions);
     plan_beginning(c, contributions);
-    if (runtime_cgroup_plan_child(spec, c->options->cgroup, c->plan, c->err)) return -1;
-    compile_oom_score(c, &spec->process);
-    compile_become_root(c);
-    if (c->new_ns & CLONE_NEWCGROUP)
-        add(c, PLAN_UNSHARE, "linux.namespaces.cgroup")->unshare.flags = CLONE_NEWCGROUP;
-    if (runtime_cgroup_plan_delegate(spec, c->options->cgroup, c->plan, c->err)) return -1;
+    if (!c->late && compile_wait(c)) return -1;
     compile_joins(c);
     compile_keyring(c, &spec->process);
     if (compile_labels(c, &spec->process)) return -1;
     if (spec->hostname) compile_add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
     if (spec->domainname) compile_add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");
-    if (plan_root(c, contributions) || compile_mounts(c)) return -1;
+    if (plan_root(c, contributions) || compile_mounts(c) || compile_wait(c)) return -1;
     compile_devices(c);
     plan_console(c, &spec->process, 0);
     if (plan_network(c, contributions)) return -1;

@@ -10,12 +10,15 @@
 struct compiler {
     const struct spec *spec;
     const struct runtime_options *options;
+    const struct runtime_contributions *contributions;
     struct plan *plan;
     struct arena arena;
     uint64_t new_ns; // CLONE_NEW* of namespaces to make
     uint64_t all_ns; // and of those to join
     int exec_pid;    // the container's first process, when this is another one
-    bool own_net;    // the child makes its network namespace itself
+    bool own_net;    // its network namespace is not the clone's
+    bool late;       // the child waits for the parent as late as it can
+    bool waited;
     struct err *err;
 };
 
@@ -29,6 +32,10 @@ void compile_add_path(struct compiler *c, enum plan_op_type type, const char *pa
 
 // The text for uid_map.
 const char *compile_map_text(struct compiler *c, const struct spec_id_map *maps, size_t count);
+
+// Adds the child's waiting for the parent, and what can be done only then, once. contributions NULL where
+// late.
+int compile_wait(struct compiler *c);
 
 // compile_namespaces.c: what the namespaces may be, and the operations that make and join them.
 int compile_check_namespaces(struct compiler *c);
