@@ -106,6 +106,12 @@ load oci/lib
   run runtime run --bundle "$bundle" "$id"
   is "$status" 0
   contains "$output" CAP_OF_THE_FUTURE
+  # One that nobody can give any more is left out, and said.
+  config '.process.capabilities |= map_values(. + ["CAP_SYSLOG"])' 'grep ^CapBnd /proc/self/status'
+  run capsh --drop=cap_syslog -- -c 'exec "$0" --root "$1" run --bundle "$2" "$3" </dev/null' "$HOY_RUNTIME" "$state" "$bundle" "$id"
+  is "$status" 0
+  contains "$output" CAP_SYSLOG
+  is "$(($((0x${output##*[[:space:]]})) >> 34 & 1))" 0
   shown process.capabilities.{bounding,effective,inheritable,permitted,ambient}
 }
 
@@ -962,7 +968,7 @@ ROWS
 
 @test "linux.seccomp: defaultAction and defaultErrnoRet" {
   look '.linux.seccomp = {defaultAction: "SCMP_ACT_ERRNO", defaultErrnoRet: 55, syscalls: [{action: "SCMP_ACT_ALLOW", names:
-      ["execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "readlink", "readlinkat", "getrandom", "stat", "lstat", "faccessat",
+      ["execve", "brk", "arch_prctl", "set_tid_address", "set_robust_list", "rseq", "prlimit64", "readlink", "readlinkat", "getrandom",
        "mprotect", "newfstatat", "fstat", "ioctl", "write", "read", "exit_group", "clone", "fork", "vfork", "wait4", "uname", "close", "mmap",
        "munmap", "futex", "rt_sigaction", "rt_sigprocmask", "exit", "prctl", "close_range", "setuid", "sched_yield", "access", "openat"]}]}
       | .process.noNewPrivileges = true | .process.args = ["probe", "call:'"$getpriority"',0,0"]'
@@ -1031,6 +1037,26 @@ ROWS
       "seccompFd|some \"words\"|$id|creating|b|$bundle|"
     is "$(jq -r '.pid == .state.pid' "$message")" true
   done
+  # Another process in it has a filter, and a listener, of its own.
+  rm -f "$socket" "$message"
+  mkfifo "$BATS_TEST_TMPDIR/hold"
+  config "$(rule "{listenerPath: \"$socket\", syscalls: [{names: [\"getpriority\"], action: \"SCMP_ACT_NOTIFY\"}]}")" cat
+  "$OCI/agent.py" "$socket" "$message" 3>&- &
+  agent=$!
+  eventually 10 test -S "$socket"
+  runtime run --bundle "$bundle" "$id" <"$BATS_TEST_TMPDIR/hold" >/dev/null 2>&1 3>&- &
+  holder=$!
+  exec 9>"$BATS_TEST_TMPDIR/hold"
+  eventually 10 running
+  rm -f "$socket"
+  "$OCI/agent.py" "$socket" "$message.exec" 3>&- &
+  eventually 10 test -S "$socket"
+  expect 0 runtime exec "$id" probe "call:$getpriority,0,0"
+  is "$output" 'errno 42'
+  is "$(jq -r .state.status,.state.id "$message.exec" | tr '\n' ' ')" "running $id "
+  is "$(jq -r .state.pid "$message.exec")" "$(jq -r .pid "$message")"
+  let_go
+  wait "$agent"
   refuses listenerPath "$(rule "{listenerPath: \"$socket.none\", syscalls: [{names: [\"getpriority\"], action: \"SCMP_ACT_NOTIFY\"}]}")"
   refuses listenerPath "$(rule '{syscalls: [{names: ["getpriority"], action: "SCMP_ACT_NOTIFY"}]}')"
   refuses defaultAction '.linux.seccomp = {defaultAction: "SCMP_ACT_NOTIFY", listenerPath: "/x"}'

@@ -2,6 +2,7 @@
 #include "hoy-runtime/bundle.h"
 
 #include "base/fd.h"
+#include "kernel/caps.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -12,6 +13,17 @@
 
 void bundle_finish(struct bundle *bundle) {
     str_finish(&bundle->text);
+}
+
+// What this process does not have it can't give. The specification wants that said, and the container made.
+static void warn_of_capabilities(struct invocation *invocation, const struct spec_process *process) {
+    cap_mask missing = (process->caps.bounding | process->caps.permitted) & ~caps_all();
+    for (unsigned n = 0; n < CAP_COUNT; n++) {
+        if (!(missing >> n & 1)) continue;
+        say_warning(invocation,
+                    arena_printf(&invocation->arena,
+                                 "process.capabilities: %s is not among our own, and left out", cap_name(n)));
+    }
 }
 
 static int read_config(struct invocation *invocation, int dir, const char *config, struct bundle *bundle,
@@ -27,6 +39,7 @@ static int read_config(struct invocation *invocation, int dir, const char *confi
     if (spec_parse(&invocation->arena, json, &bundle->spec, err)) return err_wrap(err, "%s", config);
     for (size_t i = 0; i < bundle->spec.warnings.count; i++)
         say_warning(invocation, bundle->spec.warnings.items[i]);
+    warn_of_capabilities(invocation, &bundle->spec.process);
     return 0;
 }
 

@@ -105,26 +105,6 @@ int plan_do_no_new_privs(struct plan_run *run, struct plan_op *op) {
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
-// As with START, the filter is in force already.
-static int hand_over(struct plan_run *run, int listener) {
-    char byte = PLAN_BYTE_LISTENER;
-    run->block->listener = listener;
-    ssize_t n = write(run->socket, &byte, 1);
-    if (n == 1) n = read(run->socket, &byte, 1);
-    if (n > 0) return 0;
-    if (n == 0) _exit(125); // the parent failed and has said why
-    int error = errno;
-    err_set(
-        &run->err, ERR_INVALID, error,
-        "the listener of linux.seccomp cannot be handed over: its filter must let read and write through");
-    return -error;
-}
-
-int plan_do_seccomp(struct plan_run *run, struct plan_op *op) {
-    int listener = seccomp_program_load(plan_data(run->block, op->bpf.program), op->bpf.program.size);
-    return listener > 0 ? hand_over(run, listener) : listener;
-}
-
 int plan_do_init(struct plan_run *run, struct plan_op *op) {
     (void)op;
     run->init = 1;
@@ -175,6 +155,46 @@ static int find_command(struct plan_run *run, const char *command, const char *p
     return not_executable(run, command, error);
 }
 
+// As with START, the filter is in force already.
+static int hand_over(struct plan_run *run, int listener) {
+    char byte = PLAN_BYTE_LISTENER;
+    run->block->listener = listener;
+    ssize_t n = write(run->socket, &byte, 1);
+    if (n == 1) n = read(run->socket, &byte, 1);
+    if (n > 0) return 0;
+    if (n == 0) _exit(125); // the parent failed and has said why
+    int error = errno;
+    err_set(
+        &run->err, ERR_INVALID, error,
+        "the listener of linux.seccomp cannot be handed over: its filter must let read and write through");
+    return -error;
+}
+
+// A filter need not allow what it takes to look for the command: that comes first, where the process is
+// already the user who has to be able to run it.
+static int find_early(struct plan_run *run) {
+    const struct plan_op *exec = NULL;
+    bool ready = false;
+    for (uint32_t i = 0; i < run->block->count; i++) {
+        const struct plan_op *op = &plan_ops(run->block)[i];
+        if (op->type == PLAN_EXEC) exec = op;
+        if (op->type == PLAN_USER) ready = op->state == PLAN_DONE;
+    }
+    if (!ready || !exec || !exec->exec.argv.count || run->init) return 0;
+    _cleanup_(freep) const char **env = plan_list_items(run->block, exec->exec.env);
+    char file[PATH_MAX];
+    int r = find_command(run, TEXT(exec->exec.argv.at), environment(env, "PATH"), file);
+    if (!r) run->command = xstrdup(file);
+    return r;
+}
+
+int plan_do_seccomp(struct plan_run *run, struct plan_op *op) {
+    int r = find_early(run);
+    if (r) return r;
+    int listener = seccomp_program_load(plan_data(run->block, op->bpf.program), op->bpf.program.size);
+    return listener > 0 ? hand_over(run, listener) : listener;
+}
+
 static const char **add_home(struct plan_run *run, const char **env, size_t count,
                              char entry[static PATH_MAX + 8]) {
     const char *home = environment(env, "HOME");
@@ -204,7 +224,11 @@ int plan_do_exec(struct plan_run *run, struct plan_op *op) {
     const char **env = plan_list_items(run->block, op->exec.env);
     env = add_home(run, env, op->exec.env.count, home);
     if (!argv[0]) return err_set(&run->err, ERR_INVALID, 0, "no command specified"), -EINVAL;
-    int r = find_command(run, argv[0], environment(env, "PATH"), file);
+    int r = 0;
+    if (run->command)
+        snprintf(file, sizeof file, "%s", run->command);
+    else
+        r = find_command(run, argv[0], environment(env, "PATH"), file);
     if (!r) {
         syscall(SYS_close_range, 3U + run->block->preserve, ~0U, CLOSE_RANGE_CLOEXEC);
         if (run->init)

@@ -33,7 +33,8 @@ struct plan_run {
     size_t tree_count;
     struct plan_place *places; // of the mounts so far, in their order (child)
     size_t place_count;
-    int home_set; // a USER operation found a home directory:
+    char *command; // the file to execute, when it was looked for early
+    int home_set;  // a USER operation found a home directory:
     char home[4096];
     struct plan_block *copy; // of the block, as it was before (parent)
     struct err err;          // an operation that has better words than its errno puts them here

@@ -313,13 +313,6 @@ int runtime_compile(const struct spec *spec, const struct runtime_options *optio
     return r;
 }
 
-// Every namespace that the container's first process has; setns passes over those that are the same anyway.
-static uint64_t namespaces_of(const struct spec *spec) {
-    uint64_t flags = 0;
-    for (size_t i = 0; i < spec->namespaces.count; i++) flags |= spec->namespaces.items[i].flag;
-    return flags;
-}
-
 // Into the same cgroups: where they are, only the container's own plan knows. CPUs of its own take effect
 // before the process gets to those of the cgroup: it is not born there then.
 static void plan_same_cgroups(struct compiler *c, const struct spec_process *process,
@@ -343,9 +336,15 @@ static void plan_same_cgroups(struct compiler *c, const struct spec_process *pro
         compile_affinity(c, process->cpu_affinity_final, "process.execCPUAffinity.final");
 }
 
+static bool has_op(struct plan_block *block, enum plan_op_type type) {
+    for (uint32_t i = 0; i < block->count; i++)
+        if (plan_ops(block)[i].type == type) return true;
+    return false;
+}
+
 static int compile_exec(struct compiler *c, const struct spec_process *process,
                         struct plan_block *container) {
-    uint64_t flags = namespaces_of(c->spec);
+    uint64_t flags = compile_namespaces_of(c->spec);
     set_head(c, process, 1);
     if (check_process(process, c->err)) return -1;
     c->all_ns = flags;
@@ -362,7 +361,7 @@ static int compile_exec(struct compiler *c, const struct spec_process *process,
     op->join.start_time = container->start_time;
     op->join.flags = flags;
     compile_become_root(c);
-    compile_keyring(c, process);
+    if (has_op(container, PLAN_KEYRING)) compile_keyring(c, process);
     plan_console(c, process, 1);
     return plan_process(c, process);
 }

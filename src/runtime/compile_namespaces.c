@@ -96,6 +96,16 @@ int compile_check_namespaces(struct compiler *c) {
     return check_id_maps(c);
 }
 
+// A user namespace can't be joined by who is in it; setns passes over others that are the same anyway.
+uint64_t compile_namespaces_of(const struct spec *spec) {
+    uint64_t flags = 0;
+    for (size_t i = 0; i < spec->namespaces.count; i++)
+        if (spec->namespaces.items[i].flag != CLONE_NEWUSER ||
+            !is_own(spec->namespaces.items[i].path, "user"))
+            flags |= spec->namespaces.items[i].flag;
+    return flags;
+}
+
 // Joining
 
 static void join(struct compiler *c, const struct spec_namespace *ns, enum plan_op_type type,

@@ -39,6 +39,8 @@ int compile_wait(struct compiler *c);
 
 // compile_namespaces.c: what the namespaces may be, and the operations that make and join them.
 int compile_check_namespaces(struct compiler *c);
+// Every namespace that the container's first process has, but for a user namespace that is our own.
+uint64_t compile_namespaces_of(const struct spec *spec);
 void compile_joins_before(struct compiler *c);
 void compile_joins(struct compiler *c);
 void compile_time_offsets(struct compiler *c);
