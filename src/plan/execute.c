@@ -362,7 +362,8 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
 static void hide(struct plan_block *block) {
     bool joins = false, maps = false;
     for (uint32_t i = 0; i < block->count; i++) {
-        joins |= plan_ops(block)[i].type == PLAN_JOIN_PID;
+        const struct plan_op *op = &plan_ops(block)[i];
+        joins |= op->type == PLAN_JOIN_PID || (op->type == PLAN_JOIN && op->join.flags & CLONE_NEWPID);
         maps |= plan_ops(block)[i].type == PLAN_ID_MAP;
     }
     if (block->is_exec || (joins && !maps)) prctl(PR_SET_DUMPABLE, 0);

@@ -10,10 +10,12 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int connect_to(struct plan_run *run, const char *path) {
@@ -33,11 +35,18 @@ static int connect_to(struct plan_run *run, const char *path) {
     return take_fd(&fd);
 }
 
+// Number and process come from memory that the child writes: it has to be our own child's, and a listener.
 static int take_listener(const struct plan_block *block) {
+    char path[32], kind[32] = "";
+    siginfo_t info;
+    if (waitid(P_PID, (id_t)block->pid, &info, WEXITED | WNOHANG | WNOWAIT)) return -errno;
     _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, block->pid, 0);
     if (pidfd < 0) return -errno;
-    int fd = (int)syscall(SYS_pidfd_getfd, pidfd, block->listener, 0);
-    return fd < 0 ? -errno : fd;
+    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_getfd, pidfd, block->listener, 0);
+    if (fd < 0) return -errno;
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    if (readlink(path, kind, sizeof kind - 1) < 0) return -errno;
+    return strcmp(kind, "anon_inode:seccomp notify") ? -ENXIO : take_fd(&fd);
 }
 
 static int send_all(int socket, const char *text, size_t size, int fd) {
