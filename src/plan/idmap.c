@@ -60,35 +60,47 @@ static int run_helper(int32_t pid, const char *name, const char *map) {
     return status ? -EPERM : 0;
 }
 
-// Everybody may map the one id that is their own; that is all there is without the helpers.
-static int write_single(struct plan_run *run, int32_t pid, const char *uid, const char *gid) {
-    char text[32];
-    (void)run;
-    snprintf(text, sizeof text, "%.*s %u 1\n", (int)strcspn(uid, " "), uid, geteuid());
-    int r = write_map(pid, "uid_map", text);
-    if (!r) r = write_map(pid, "setgroups", "deny");
-    snprintf(text, sizeof text, "%.*s %u 1\n", (int)strcspn(gid, " "), gid, getegid());
-    return r ? r : write_map(pid, "gid_map", text);
+static int by_helper(struct plan_run *run, int32_t pid, const char *name, const char *map) {
+    int r = run_helper(pid, name, map);
+    if (r == -EPERM)
+        err_set(&run->err, ERR_INVALID, 0,
+                "%s refused linux.uidMappings or gidMappings: do /etc/subuid and /etc/subgid grant these ids "
+                "to the "
+                "user?",
+                name);
+    return r;
 }
 
-static int write_unprivileged(struct plan_run *run, int32_t pid, const char *uid, const char *gid) {
-    int r = run_helper(pid, "newuidmap", uid);
-    if (!r) r = run_helper(pid, "newgidmap", gid);
-    if (r == -ENOENT) return write_single(run, pid, uid, gid);
-    if (r == -EPERM)
-        err_set(
-            &run->err, ERR_INVALID, 0,
-            "linux.uidMappings: newuidmap or newgidmap refused them: do /etc/subuid and /etc/subgid grant "
-            "these ids to the user?");
-    return r;
+// Everybody may map the one id that is their own; that is all there is without the helpers.
+static void single_map(const char *map, unsigned id, char ret_text[static 32]) {
+    snprintf(ret_text, 32, "%.*s %u 1\n", (int)strcspn(map, " "), map, id);
+}
+
+static int write_own_uid_map(struct plan_run *run, int32_t pid, const char *map) {
+    char own[32];
+    single_map(map, geteuid(), own);
+    int r = strcmp(map, own) ? by_helper(run, pid, "newuidmap", map) : -ENOENT;
+    return r == -ENOENT ? write_map(pid, "uid_map", own) : r;
+}
+
+// Groups may keep somebody out of a file: who maps only the own one may not leave any.
+static int write_own_gid_map(struct plan_run *run, int32_t pid, const char *map) {
+    char own[32];
+    single_map(map, getegid(), own);
+    int r = strcmp(map, own) ? by_helper(run, pid, "newgidmap", map) : -ENOENT;
+    if (r != -ENOENT) return r;
+    r = write_map(pid, "setgroups", "deny");
+    return r ? r : write_map(pid, "gid_map", own);
 }
 
 int plan_write_id_maps(struct plan_run *run, int32_t pid, const char *uid, const char *gid,
                        bool deny_setgroups) {
     int r = write_map(pid, "uid_map", uid);
-    if (r == -EPERM && geteuid()) return write_unprivileged(run, pid, uid, gid);
+    if (r == -EPERM && geteuid()) r = write_own_uid_map(run, pid, uid);
     if (!r && deny_setgroups) r = write_map(pid, "setgroups", "deny");
-    return r ? r : write_map(pid, "gid_map", gid);
+    if (r) return r;
+    r = write_map(pid, "gid_map", gid);
+    return r == -EPERM && geteuid() ? write_own_gid_map(run, pid, gid) : r;
 }
 
 int plan_do_id_map(struct plan_run *run, struct plan_op *op) {
