@@ -719,6 +719,52 @@ ROWS
   shown linux.uidMappings.{containerID,hostID,size} linux.gidMappings.{containerID,hostID,size}
 }
 
+# A user who was given a cgroup of v2's and begins in it, and has nothing else. Those of v1 are for root alone.
+as_user() {
+  reachable
+  mkdir -p "$state-user"
+  chown 65534 "$state-user"
+  cp "$HOY_RUNTIME" "$BATS_TEST_TMPDIR/hoy-runtime"
+  run unshare --mount sh -c 'for directory in $(awk "/ - cgroup / { print \$5 }" /proc/self/mountinfo); do umount "$directory"; done
+    for group in /sys/fs/cgroup/unified/oci-user /sys/fs/cgroup/oci-user; do
+      [ -e "${group%/*}/cgroup.procs" ] || continue
+      mkdir -p "$group/own"
+      chown -R 65534 "$group"
+      echo 0 >"$group/own/cgroup.procs"
+      break
+    done
+    exec setpriv --reuid 65534 --regid 65534 --clear-groups "$@"' sh \
+    "$BATS_TEST_TMPDIR/hoy-runtime" --root "$state-user" run --bundle "$bundle" "$id" </dev/null
+  find /sys/fs/cgroup -depth -type d -path '*oci-user*' -exec rmdir {} + 2>/dev/null || true
+}
+
+@test "linux.uidMappings of a user without privileges: the one id that is its own, or what newuidmap grants" {
+  local own='.linux.cgroupsPath = "/oci-user/one" | .linux.namespaces += [{type: "user"}]
+      | .linux.uidMappings = [{containerID: 0, hostID: 65534, size: 1}] | .linux.gidMappings = .linux.uidMappings'
+  config "$own" 'id -u; tr -s " " </proc/self/uid_map; cat /proc/self/setgroups'
+  as_user
+  is "$output" $'0\n 0 65534 1\ndeny'
+  if [[ ! -x /usr/bin/newuidmap ]]; then
+    # More is asked for than there is without it: root alone.
+    config "$own | .linux.uidMappings += [{containerID: 1, hostID: 100000, size: 100}]" 'tr -s " " </proc/self/uid_map'
+    as_user
+    is "$output" ' 0 65534 1'
+    return
+  fi
+  echo 'nobody:100000:1000' | tee /etc/subuid.oci >/etc/subgid.oci
+  mount --bind /etc/subuid.oci /etc/subuid
+  mount --bind /etc/subgid.oci /etc/subgid
+  rm /etc/subuid.oci /etc/subgid.oci
+  config "$own | .linux.uidMappings += [{containerID: 1, hostID: 100000, size: 100}]
+      | .linux.gidMappings = .linux.uidMappings" 'tr -s " " </proc/self/uid_map'
+  as_user
+  is "$output" $' 0 65534 1\n 1 100000 100'
+  config "$own | .linux.uidMappings += [{containerID: 1, hostID: 5, size: 100}]" true
+  as_user
+  umount /etc/subuid /etc/subgid
+  contains "$output" /etc/subuid
+}
+
 @test "linux.timeOffsets" {
   local before after
   before=$("$OCI_BASE/bin/probe" clocks)
