@@ -745,10 +745,10 @@ as_user() {
   as_user
   is "$output" $'0\n 0 65534 1\ndeny'
   if [[ ! -x /usr/bin/newuidmap ]]; then
-    # More is asked for than there is without it: root alone.
+    # More is asked for than there is without it.
     config "$own | .linux.uidMappings += [{containerID: 1, hostID: 100000, size: 100}]" 'tr -s " " </proc/self/uid_map'
     as_user
-    is "$output" ' 0 65534 1'
+    contains "$output" 'not installed'
     return
   fi
   echo 'nobody:100000:1000' | tee /etc/subuid.oci >/etc/subgid.oci

@@ -18,11 +18,21 @@ file_setup() {
   for test in cgroup cgroup_freezer bpf_device runtime_update; do
     [[ ! -e $BUILD/src/$test-test ]] || PROGRAMS+=" $BUILD/src/$test-test"
   done
+  make_profile
   for kernel in $KERNELS; do
     why_not "$kernel" >/dev/null && continue
     vm/machine "$kernel" vm/checks >"$BATS_FILE_TMPDIR/$kernel" 2>&1 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/$kernel.pid"
   done
+}
+
+# An AppArmor profile as the kernel reads it, where the program that makes it is there.
+make_profile() {
+  local profile=$BATS_FILE_TMPDIR/hoy-test.profile features=/usr/share/apparmor-features/features
+  command -v apparmor_parser >/dev/null && [[ -e $features ]] || return 0
+  printf '%s\n' 'profile hoy-test flags=(attach_disconnected) {' '  file,' '  capability,' '  network,' '  signal,' '  ptrace,' \
+    '  deny /forbidden/** rwklx,' '}' |
+    apparmor_parser -QKS -M "$features" >"$profile" && PROGRAMS+=" $profile"
 }
 
 # The reason, if there is one, for which a kernel can't be tried here.

@@ -20,6 +20,13 @@ int container_groups(const struct container *container, struct arena *arena, str
     return ret_groups->count ? 0 : err_set(err, ERR_CONFLICT, 0, "container %s has no cgroup", container->id);
 }
 
+bool container_has_groups(const struct container *container) {
+    struct plan_block *plan = container->plan;
+    for (uint32_t i = 0; plan && i < plan->count; i++)
+        if (plan_ops(plan)[i].type == PLAN_CGROUP_CREATE) return true;
+    return false;
+}
+
 bool container_shares_pids(const struct container *container) {
     struct plan_block *plan = container->plan;
     for (uint32_t i = 0; plan && i < plan->count; i++)

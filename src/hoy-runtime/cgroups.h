@@ -11,6 +11,9 @@
 int container_groups(const struct container *container, struct arena *arena, struct cgroup_groups *ret_groups,
                      struct err *err);
 
+// Whether it was made with any.
+bool container_has_groups(const struct container *container);
+
 // Without a pid namespace of its own the end of its first process is not that of the others.
 bool container_shares_pids(const struct container *container);
 

@@ -232,8 +232,9 @@ int container_remove(struct invocation *invocation, struct container *container,
     int r = container->plan ? plan_undo(container->plan) : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot clean up after container %s", container->id);
     // An update may have made groups that no operation knows of.
-    if (container->plan && (runtime_cgroup_places(container->plan, &invocation->arena, &places, err) ||
-                            runtime_cgroup_remove(&places, err)))
+    if (container_has_groups(container) &&
+        (runtime_cgroup_places(container->plan, &invocation->arena, &places, err) ||
+         runtime_cgroup_remove(&places, err)))
         return -1;
     if (container->plan && plan_run_hooks(container->plan, PLAN_STOPPED, &hook))
         say_warning(invocation, hook.text);

@@ -34,7 +34,8 @@ static int kill_one(struct invocation *invocation, const char *id, int number, s
     const struct kill_options *options = invocation->options;
     _cleanup_(container_close) struct container container = {.dir = -1};
     if (container_open(invocation, id, false, &container, err)) return -1;
-    if (options->all || container_shares_pids(&container))
+    // Without a group there is nobody to be found but the first.
+    if ((options->all || container_shares_pids(&container)) && container_has_groups(&container))
         return container_signal_all(&container, number, err);
     _cleanup_(fd_closep) int pidfd = container_pidfd(&container);
     int r = pidfd < 0 ? pidfd : send_signal(pidfd, number);

@@ -153,6 +153,12 @@ static bool is_written_first(struct plan_run *run, struct plan_op *op) {
     return op->mount.flags & MS_RDONLY && !strcmp(TEXT(op->mount.type), "tmpfs");
 }
 
+static int clone_hosts(const char *path, uint64_t flags) {
+    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, path, 1);
+    int r = tree < 0 ? tree : mount_set_flags(tree, flags, mount_can_recurse());
+    return r ? r : take_fd(&tree);
+}
+
 static int new_source(struct plan_run *run, struct plan_op *op) {
     const char *type = TEXT(op->mount.type);
     uint64_t flags = op->mount.flags;
@@ -160,9 +166,15 @@ static int new_source(struct plan_run *run, struct plan_op *op) {
     int tree = mount_new(type, TEXT(op->mount.source), flags, TEXT(op->mount.data));
     // Without a network namespace of its own, a container may not make a sysfs; it gets the host's. The same
     // with the v2 cgroups, of which there is one file system for all.
-    if ((tree == -EBUSY || tree == -EPERM) && !strcmp(type, "sysfs")) return mount_clone(AT_FDCWD, "/sys", 1);
+    if ((tree == -EBUSY || tree == -EPERM) && !strcmp(type, "sysfs")) return clone_hosts("/sys", flags);
     if ((tree == -EBUSY || tree == -EPERM) && !strcmp(type, "cgroup2"))
-        return mount_clone(AT_FDCWD, "/sys/fs/cgroup", 1);
+        return clone_hosts("/sys/fs/cgroup", flags);
+    if (tree == -EPERM && !strcmp(type, "proc"))
+        err_set(&run->err, ERR_INVALID, EPERM,
+                "mounts: cannot mount proc at %s: in a user namespace that takes a pid namespace of its own, "
+                "and a "
+                "/proc outside of which nothing is masked, as it is in a container; bind /proc instead",
+                TEXT(op->mount.target));
     return tree;
 }
 

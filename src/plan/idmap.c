@@ -60,47 +60,41 @@ static int run_helper(int32_t pid, const char *name, const char *map) {
     return status ? -EPERM : 0;
 }
 
-static int by_helper(struct plan_run *run, int32_t pid, const char *name, const char *map) {
-    int r = run_helper(pid, name, map);
+// A map of one id to the caller's own, which everybody may write: of a group when nobody inside may drop
+// groups.
+static bool is_own(const char *map, uint32_t own) {
+    unsigned inside, outside, count;
+    int size = 0;
+    return sscanf(map, "%u %u %u %n", &inside, &outside, &count, &size) == 3 && !map[size] &&
+           outside == own && count == 1;
+}
+
+static int ask_helper(struct plan_run *run, int32_t pid, const char *helper, const char *field,
+                      const char *map) {
+    int r = run_helper(pid, helper, map);
+    if (r == -ENOENT)
+        err_set(
+            &run->err, ERR_INVALID, 0,
+            "%s: without root only one's own id can be mapped, or more through %s, which is not installed",
+            field, helper);
     if (r == -EPERM)
-        err_set(&run->err, ERR_INVALID, 0,
-                "%s refused linux.uidMappings or gidMappings: do /etc/subuid and /etc/subgid grant these ids "
-                "to the "
-                "user?",
-                name);
+        err_set(&run->err, ERR_INVALID, 0, "%s: %s refused them: does %s grant these ids to the user?", field,
+                helper, helper[3] == 'u' ? "/etc/subuid" : "/etc/subgid");
     return r;
 }
 
-// Everybody may map the one id that is their own; that is all there is without the helpers.
-static void single_map(const char *map, unsigned id, char ret_text[static 32]) {
-    snprintf(ret_text, 32, "%.*s %u 1\n", (int)strcspn(map, " "), map, id);
-}
-
-static int write_own_uid_map(struct plan_run *run, int32_t pid, const char *map) {
-    char own[32];
-    single_map(map, geteuid(), own);
-    int r = strcmp(map, own) ? by_helper(run, pid, "newuidmap", map) : -ENOENT;
-    return r == -ENOENT ? write_map(pid, "uid_map", own) : r;
-}
-
-// Groups may keep somebody out of a file: who maps only the own one may not leave any.
-static int write_own_gid_map(struct plan_run *run, int32_t pid, const char *map) {
-    char own[32];
-    single_map(map, getegid(), own);
-    int r = strcmp(map, own) ? by_helper(run, pid, "newgidmap", map) : -ENOENT;
-    if (r != -ENOENT) return r;
-    r = write_map(pid, "setgroups", "deny");
-    return r ? r : write_map(pid, "gid_map", own);
+static int write_gids(struct plan_run *run, int32_t pid, const char *map, bool deny_setgroups) {
+    bool root = !geteuid();
+    int r = deny_setgroups || (!root && is_own(map, getegid())) ? write_map(pid, "setgroups", "deny") : 0;
+    if (!r) r = write_map(pid, "gid_map", map);
+    return r == -EPERM && !root ? ask_helper(run, pid, "newgidmap", "linux.gidMappings", map) : r;
 }
 
 int plan_write_id_maps(struct plan_run *run, int32_t pid, const char *uid, const char *gid,
                        bool deny_setgroups) {
     int r = write_map(pid, "uid_map", uid);
-    if (r == -EPERM && geteuid()) r = write_own_uid_map(run, pid, uid);
-    if (!r && deny_setgroups) r = write_map(pid, "setgroups", "deny");
-    if (r) return r;
-    r = write_map(pid, "gid_map", gid);
-    return r == -EPERM && geteuid() ? write_own_gid_map(run, pid, gid) : r;
+    if (r == -EPERM && geteuid()) r = ask_helper(run, pid, "newuidmap", "linux.uidMappings", uid);
+    return r ? r : write_gids(run, pid, gid, deny_setgroups);
 }
 
 int plan_do_id_map(struct plan_run *run, struct plan_op *op) {

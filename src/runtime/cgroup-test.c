@@ -497,6 +497,22 @@ static void test_paths(void **state) {
     }
 }
 
+// A host of which nothing may be used.
+static void test_none_to_use(void **state) {
+    struct fixture *f = *state;
+    const struct cgroup_layout none = {.count = 0};
+    struct cgroup_plan c = {&f->spec, &none, "/hoy/1", &f->plan, &f->arena, &f->err};
+    c.whole = &v1;
+    f->spec.resources.pids_limit = (struct spec_i64){true, -1};
+    assert_int_equal(cgroup_plan_host(&c, &f->v2), 0);
+    assert_int_equal(f->plan.count, 0);
+    assert_null(f->v2);
+    f->spec.resources.memory_limit = (struct spec_i64){true, 64 << 20};
+    assert_int_equal(cgroup_plan_host(&c, &f->v2), -1);
+    assert_string_equal(f->err.text, "linux.resources: cannot set memory limit: "
+                                     "container could not join or create cgroup");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void) {
@@ -523,6 +539,7 @@ int main(void) {
         TEST(test_inhabited_root),
         TEST(test_enabled_already),
         TEST(test_paths),
+        TEST(test_none_to_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -346,14 +346,26 @@ static void add_links(const struct cgroup_plan *c, const char *name, struct runt
     }
 }
 
+// Where it has no group of its own a container is in its caller's.
+static const char *seen_folder(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
+    char own[1024];
+    for (size_t i = 0; i < c->layout->count; i++)
+        if (str_eq(c->layout->items[i].mount, h->mount)) return cgroup_folder(c, h);
+    if (cgroup_own(h, own, sizeof own) < 0) return NULL;
+    const char *folder = arena_printf(c->arena, "%s%s", h->mount, str_eq(own, "/") ? "" : own);
+    return access(folder, F_OK) ? NULL : folder;
+}
+
 int cgroup_plan_mounts(const struct cgroup_plan *c, struct runtime_cgroup_mounts *ret_mounts) {
-    struct runtime_cgroup_mounts mounts = {.unified = c->layout->count == 1 && c->layout->items[0].v2};
-    for (size_t i = 0; i < c->layout->count; i++) {
-        const struct cgroup_hierarchy *h = &c->layout->items[i];
-        if (!cgroup_is_used(c, h)) continue;
+    const struct cgroup_layout *layout = c->whole ? c->whole : c->layout;
+    struct runtime_cgroup_mounts mounts = {.unified = layout->count == 1 && layout->items[0].v2};
+    for (size_t i = 0; i < layout->count; i++) {
+        const struct cgroup_hierarchy *h = &layout->items[i];
+        const char *folder = cgroup_is_used(c, h) ? seen_folder(c, h) : NULL;
+        if (!folder) continue;
         const char *name = arena_strdup(c->arena, strrchr(h->mount, '/') + 1);
         mounts.items[mounts.count].name = name;
-        mounts.items[mounts.count++].source = cgroup_folder(c, h);
+        mounts.items[mounts.count++].source = folder;
         if (!h->v2) add_links(c, name, &mounts);
     }
     *ret_mounts = mounts;
@@ -370,9 +382,35 @@ static int find_layout(const struct cgroup_layout **ret_layout, struct err *err)
     return 0;
 }
 
+static enum runtime_cgroup_use in_use = RUNTIME_CGROUP_ALL;
+
+void runtime_cgroup_set_use(enum runtime_cgroup_use use) {
+    in_use = use;
+}
+
+// The one that is there already, or that could be made below those that are.
+static bool is_makeable(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
+    char *folder = arena_strdup(c->arena, cgroup_folder(c, h));
+    while (strlen(folder) > strlen(h->mount) && access(folder, F_OK)) *strrchr(folder, '/') = 0;
+    return !faccessat(AT_FDCWD, folder, W_OK, AT_EACCESS);
+}
+
+static void restrict_layout(struct cgroup_plan *c) {
+    static struct cgroup_layout left, none;
+    const struct cgroup_layout *whole = c->layout ? c->layout : &none;
+    left.count = 0;
+    for (size_t i = 0; in_use == RUNTIME_CGROUP_WRITABLE && i < whole->count; i++)
+        if (is_makeable(c, &whole->items[i])) left.items[left.count++] = whole->items[i];
+    c->whole = whole;
+    c->layout = &left;
+}
+
 static int prepare(struct cgroup_plan *c, const char *path) {
     c->path = str_empty(c->spec->cgroups_path) ? path : c->spec->cgroups_path;
-    return check_path(c->path, c->err) < 0 ? -1 : find_layout(&c->layout, c->err);
+    if (check_path(c->path, c->err) < 0) return -1;
+    if (find_layout(&c->layout, c->err) < 0 && in_use == RUNTIME_CGROUP_ALL) return -1;
+    if (in_use != RUNTIME_CGROUP_ALL) restrict_layout(c);
+    return 0;
 }
 
 int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct arena *arena,

@@ -14,6 +14,12 @@
 // ret_v2 (allocated in arena): the v2 cgroup for the clone, NULL where there is none.
 int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct arena *arena,
                              struct plan *plan, const char **ret_v2, struct err *err);
+// Which of the host's hierarchies containers of this process get groups in: all; those where one can be made
+// (somebody who is not root may have been given a part of one, or nothing); none. Without a group the
+// container stays in its caller's, and a limit is an error.
+enum runtime_cgroup_use { RUNTIME_CGROUP_ALL, RUNTIME_CGROUP_WRITABLE, RUNTIME_CGROUP_NONE };
+void runtime_cgroup_set_use(enum runtime_cgroup_use use);
+
 // The child joins v1's hierarchies itself.
 int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct plan *plan, struct err *err);
 // After the child's own cgroup namespace is made: it moves to the group of the annotation

@@ -102,6 +102,8 @@ static void plan_v2(const struct cgroup_plan *c, const struct cgroup_hierarchy *
 
 int cgroup_plan_devices(const struct cgroup_plan *c) {
     struct rules rules = {.allow = false};
+    // Who is not root can't be given a device that he may not open anyway.
+    if (c->whole) return 0;
     const char *why = spec_why(c->spec, "linux.resources.devices",
                                c->spec->resources.devices.count ? "linux.resources.devices" : "default");
     collect(c, &rules);

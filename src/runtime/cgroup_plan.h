@@ -13,7 +13,8 @@ struct cgroup_plan {
     struct arena *arena;
     struct err *err;
     const struct cgroup_groups
-        *groups; // of a container that is there, whose limits change; then without path
+        *groups;                       // of a container that is there, whose limits change; then without path
+    const struct cgroup_layout *whole; // the host's, when layout is only what may be used of it; else NULL
 };
 
 int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is mounted in the container's root, how mounts travel between it and the host, and its devices.
+#include "kernel/mount.h"
 #include "runtime/cgroup.h"
 #include "runtime/compile_parts.h"
 
@@ -177,6 +178,10 @@ static int plan_bind(struct compiler *c, size_t i, const struct spec_mount *moun
     if (str_empty(mount->source))
         return err_set(c->err, ERR_INVALID, 0, "mounts[%zu].source is missing: a bind mount needs it", i);
     if (!(options->flags & MS_BIND)) options->flags |= MS_BIND | MS_REC;
+    // A read-only /sys brings the host's cgroups with it, of which some may be the user's (CVE-2023-25809).
+    if (c->new_ns & CLONE_NEWUSER && options->flags & MS_RDONLY && str_eq(mount->source, "/sys") &&
+        mount_can_recurse())
+        options->attr_set |= 1; // MOUNT_ATTR_RDONLY
     if (options->plan_options & MOUNT_OPTION_IDMAP) plan_idmap_tree(c, mount, options);
     plan_mount(c, mount, "bind", mount->source, mount->destination, options);
     return 0;
