@@ -13,6 +13,13 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
+    {"checkpoint",
+     "CONTAINER-ID",
+     "Write a running container to files, by CRIU",
+     {&checkpoint_options_table},
+     1,
+     1,
+     .run = run_checkpoint},
     {"create",
      "CONTAINER-ID",
      "Make a container, ready to be started",
@@ -67,6 +74,13 @@ static const struct command commands[] = {
      -1,
      .stops = true,
      .run = run_ps},
+    {"restore",
+     "CONTAINER-ID",
+     "Have a container go on that was written to files",
+     {&restore_options_table},
+     1,
+     1,
+     .run = run_restore},
     {"resume", "CONTAINER-ID", "Have them go on", {NULL}, 1, 1, .run = run_resume},
     {"run", "CONTAINER-ID", "Make a container and start it", {&run_options_table}, 1, 1, .run = run_run},
     {"spec", "", "Write a config.json to begin with", {&spec_options_table}, 0, 0, .run = run_spec},
