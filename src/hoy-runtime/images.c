@@ -173,17 +173,19 @@ const char *images_namespace_key(uint64_t flag) {
 
 // The log
 
-// "(00.012345) Error (criu/mount.c:1067): mnt: …": without the time. The first says most, and the last what
-// it came to; but for the very last, which only says that it failed.
+// "(00.012345) Error (criu/mount.c:1067): mnt: …": without the time. The last two before the line that only
+// says that it all failed: as a rule the cause, and what it came to. Earlier ones may be of something that
+// CRIU tried, and does without.
 struct log_errors {
-    char first[200], last[200];
+    char cause[200], last[200];
 };
 
 static void find_errors(char *text, struct log_errors *errors) {
     for (char *rest = text, *line; (line = strsep(&rest, "\n"));) {
         char *error = strstr(line, "Error (");
-        if (!error || str_has_suffix(line, "FAILED.") || strstr(line, ": exited, status")) continue;
-        if (!*errors->first) snprintf(errors->first, sizeof errors->first, "%s", error);
+        if (error && str_has_suffix(line, "FAILED.")) return;
+        if (!error || strstr(line, ": exited, status")) continue;
+        memcpy(errors->cause, errors->last, sizeof errors->cause);
         snprintf(errors->last, sizeof errors->last, "%s", error);
     }
 }
@@ -203,12 +205,11 @@ int images_fail(const struct images *images, const char *log, const struct criu_
     struct log_errors errors = {0};
     if (err->kind) return err_wrap(err, "cannot %s container %s", verb, id);
     read_errors(images, log, &errors);
-    bool two = !str_eq(errors.first, errors.last);
-    const char *message = *errors.first        ? errors.first
+    const char *message = *errors.last         ? errors.last
                           : *answer->message   ? answer->message
                           : !answer->arrived   ? "it ended without an answer"
                           : answer->error != 0 ? strerror(answer->error)
                                                : "it does not say why";
     return err_set(err, ERR_SYSTEM, 0, "cannot %s container %s: criu failed (%s/%s): %s%s%s", verb, id,
-                   images->work_path, log, message, two ? "; " : "", two ? errors.last : "");
+                   images->work_path, log, errors.cause, *errors.cause ? "; " : "", message);
 }

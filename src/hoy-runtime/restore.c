@@ -4,6 +4,7 @@
 // so the shim can take this program's place afterwards, as if it had made the container itself.
 #include "base/fd.h"
 #include "criu/message.h"
+#include "criu/pages.h"
 #include "hoy-runtime/bundle.h"
 #include "hoy-runtime/create.h"
 #include "hoy-runtime/images.h"
@@ -362,16 +363,19 @@ static void finish(struct restore *c) {
     for (size_t i = 0; i < c->namespace_count; i++) fd_closep(&c->namespaces[i]);
 }
 
-static int check_images(const struct images *images, struct err *err) {
+static int check_images(const struct images *images, bool lazy, struct err *err) {
     struct stat st;
-    if (!fstatat(images->dir, "inventory.img", &st, AT_SYMLINK_NOFOLLOW)) return 0;
+    // Lazy pages are elsewhere.
+    if (!fstatat(images->dir, "inventory.img", &st, AT_SYMLINK_NOFOLLOW))
+        return lazy || !criu_check_pages(images->dir, err) ? 0 : err_wrap(err, "%s", images->path);
     return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
                    "there is no checkpoint in %s: inventory.img", images->path);
 }
 
 int run_restore(struct invocation *invocation, struct err *err) {
     const struct restore_options *options = invocation->options;
-    const struct create_settings settings = {.launch = &options->launch, .no_subreaper = options->no_subreaper};
+    const struct create_settings settings = {.launch = &options->launch,
+                                             .no_subreaper = options->no_subreaper};
     _cleanup_(bundle_finish) struct bundle bundle = {0};
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(finish) struct restore c = {.invocation = invocation,
@@ -385,7 +389,8 @@ int run_restore(struct invocation *invocation, struct err *err) {
     c.program.data = &c;
     plan_init(&plan);
     if (bundle_read(invocation, str_empty(options->bundle) ? "." : options->bundle, &bundle, err) ||
-        images_open(invocation, &options->images, false, &c.images, err) || check_images(&c.images, err) ||
+        images_open(invocation, &options->images, false, &c.images, err) ||
+        check_images(&c.images, options->images.lazy_pages, err) ||
         create_compile(invocation, &bundle, &settings, &plan, err) ||
         container_claim(invocation, invocation->arguments.items[0], &c.container, err))
         return -1;

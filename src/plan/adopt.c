@@ -8,8 +8,10 @@
 #include "plan/undo.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -101,6 +103,14 @@ int plan_adopt_namespaces(struct plan_block *block, pid_t pid, struct err *err) 
     return links_up(block, pid, err) ? -1 : run_those(block, is_hook_of_host, err);
 }
 
+// CRIU puts a process into a time namespace, so that its clocks go on where they were.
+static bool has_own_time(pid_t pid) {
+    char path[64];
+    struct stat ours, theirs;
+    snprintf(path, sizeof path, "/proc/%d/ns/time", pid);
+    return !stat("/proc/self/ns/time", &ours) && !stat(path, &theirs) && ours.st_ino != theirs.st_ino;
+}
+
 void plan_adopt(struct plan_block *block, pid_t pid) {
     struct process_stat stat;
     block->pid = pid;
@@ -108,6 +118,7 @@ void plan_adopt(struct plan_block *block, pid_t pid) {
     block->created_ns = clock_wall_ns();
     for (uint32_t i = 0; i < block->count; i++) {
         struct plan_op *op = &plan_ops(block)[i];
+        if (op->type == PLAN_CLONE && has_own_time(pid)) op->clone.flags |= CLONE_NEWTIME;
         if (op->side <= PLAN_INSIDE && op->type != PLAN_HOOK) op->state = PLAN_DONE;
     }
 }
