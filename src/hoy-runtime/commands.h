@@ -55,6 +55,7 @@ int run_exec(struct invocation *invocation, struct err *err);
 int run_features(struct invocation *invocation, struct err *err);
 int run_kill(struct invocation *invocation, struct err *err);
 int run_list(struct invocation *invocation, struct err *err);
+int run_mounts(struct invocation *invocation, struct err *err);
 int run_pause(struct invocation *invocation, struct err *err);
 int run_ps(struct invocation *invocation, struct err *err);
 int run_restore(struct invocation *invocation, struct err *err);

@@ -59,6 +59,13 @@ static const struct command commands[] = {
      2,
      .run = run_kill},
     {"list", "", "List containers", {&list_options_table}, 0, 0, .run = run_list},
+    {"mounts",
+     "add|remove CONTAINER-ID FILE",
+     "Mount something in a container that runs, or take it away: FILE has OCI mounts as JSON",
+     {NULL},
+     3,
+     3,
+     .run = run_mounts},
     {"pause",
      "CONTAINER-ID",
      "Have all processes of a container stand still",
@@ -201,7 +208,8 @@ static int parse_command(struct invocation *invocation, const char *const *argv,
     if (reader.help || (count >= command->min && (command->max < 0 || count <= command->max))) return 0;
     return err_set(err, ERR_INVALID, 0, "\"hoy-runtime %s\" requires %s: see hoy-runtime %s --help",
                    command->name,
-                   command->max == 0              ? "no arguments"
+                   command->max == 0   ? "no arguments"
+                   : command->max == 3 ? "exactly 3 arguments: add or remove, the container's id, a file"
                    : command->min == command->max ? "exactly 1 argument, the container's id"
                                                   : "the container's id",
                    command->name);
