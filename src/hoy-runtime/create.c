@@ -152,11 +152,11 @@ static int launch_run(struct invocation *invocation, const struct container *con
 static int make(struct invocation *invocation, bool waits, struct err *err) {
     const struct create_options *options = invocation->options;
     const struct create_settings settings = {.launch = &options->launch,
-                                            .waits = waits,
-                                            .no_pivot = options->no_pivot,
-                                            .no_new_keyring = options->no_new_keyring,
-                                            .keep = options->keep,
-                                            .no_subreaper = options->no_subreaper};
+                                             .waits = waits,
+                                             .no_pivot = options->no_pivot,
+                                             .no_new_keyring = options->no_new_keyring,
+                                             .keep = options->keep,
+                                             .no_subreaper = options->no_subreaper};
     _cleanup_(plan_unmapp) struct plan_block *block = NULL;
     _cleanup_(bundle_finish) struct bundle bundle = {0};
     _cleanup_(plan_finish) struct plan plan;
@@ -170,11 +170,11 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
         container_claim(invocation, invocation->arguments.items[0], &container, err))
         return -1;
     _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;
-    int r =
-        (waits && start < 0) || notify_make_folder(&container, err) || create_save(&plan, &container, &plan_fd, &block, err)
-            ? -1
-        : waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
-                : launch_run(invocation, &container, plan_fd, &plan, err);
+    int r = (waits && start < 0) || notify_make_folder(&container, err) ||
+                    create_save(&plan, &container, &plan_fd, &block, err)
+                ? -1
+            : waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
+                    : launch_run(invocation, &container, plan_fd, &plan, err);
     struct err ignored;
     if (r < 0) container_forget(invocation, &container, &ignored);
     return r;

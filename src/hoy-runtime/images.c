@@ -26,8 +26,8 @@ static int open_folder(const char *path, const char *flag, bool make, int *ret_f
     if (r) return err_set(err, ERR_SYSTEM, -r, "--%s: cannot make %s", flag, path);
     int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
-        return err_set(err, fd == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -fd, "--%s: cannot open %s", flag,
-                       path);
+        return err_set(err, fd == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -fd, "--%s: cannot open %s%s", flag,
+                       path, fd == -ENOENT ? ": it is not there" : "");
     *ret_fd = fd;
     return 0;
 }

@@ -9,6 +9,7 @@
 #include "hoy-runtime/create.h"
 #include "hoy-runtime/images.h"
 #include "hoy-runtime/launch.h"
+#include "hoy-runtime/notify.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "plan/adopt.h"
@@ -69,6 +70,7 @@ struct restore {
     struct str message; // CRIU's options
     const char *root;   // where the container's root is mounted for CRIU, in its own mount namespace
     int console;        // what gets the terminal, or -1
+    bool restored;      // CRIU has said so
     int terminal;       // its master
     int namespaces[2];  // those from outside that go along
     size_t namespace_count;
@@ -164,7 +166,8 @@ static int put_streams(struct restore *c, struct err *err) {
     int r = file_read_at(c->images.dir, "descriptors.json", DESCRIPTORS_MAX, &text);
     if (r)
         return err_set(err, r == -ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, -r,
-                       "there is no checkpoint in %s: cannot read descriptors.json", c->images.path);
+                       "there is no checkpoint in %s: cannot read descriptors.json%s", c->images.path,
+                       r == -ENOENT ? ": it is not there" : "");
     if (json_parse(str_get(&text), text.len, &json) || !(json_is_array(json) || json_is_null(json)) ||
         json_length(json) > 3)
         return err_set(err, ERR_INVALID, 0, "%s/descriptors.json is damaged: it is no list of three names",
@@ -235,7 +238,8 @@ static int listen_to(void *data, struct criu_notice *notice, struct err *err) {
     if (str_eq(notice->script, "setup-namespaces")) return plan_adopt_namespaces(c->plan, notice->pid, err);
     if (str_eq(notice->script, "orphan-pts-master")) return take_terminal(c, notice, err);
     // Nothing runs yet, and from here on everybody can find it.
-    if (str_eq(notice->script, "post-restore")) plan_adopt(c->plan, notice->pid);
+    if (str_eq(notice->script, "post-restore") && notice->pid > 0)
+        plan_adopt(c->plan, notice->pid), c->restored = true;
     return 0;
 }
 
@@ -258,7 +262,7 @@ static int ask(struct restore *c, struct criu_session *session, struct err *err)
     images_put_folders(&c->images, &c->message);
     if (!r) r = criu_request(session, CRIU_RESTORE, &c->message, listen_to, c, &answer, err);
     criu_finish(session);
-    if (!r && answer.success && c->plan->pid > 0) return 0;
+    if (!r && answer.success && c->restored) return 0;
     return images_fail(&c->images, LOG, &answer, "restore", c->container.id, err);
 }
 
@@ -347,7 +351,8 @@ static int make(struct restore *c, struct plan *plan, struct err *err) {
     _cleanup_(fd_closep) int plan_fd = -1;
     c->console = launch_connect(launch->console_socket, "console-socket", err);
     if (c->console == -2) return -1;
-    if (create_save(plan, &c->container, &plan_fd, &c->plan, err)) return -1;
+    if (notify_make_folder(&c->container, err) || create_save(plan, &c->container, &plan_fd, &c->plan, err))
+        return -1;
     c->root = arena_printf(&c->invocation->arena, "%s/%s", c->container.folder, ROOT);
     bool follows = plan->head.stdio == PLAN_STDIO_TERMINAL && !launch->detach;
     return follows ? restore_and_follow(c, plan_fd, plan, err) : restore_here(c, plan_fd, -1, err);
@@ -368,8 +373,10 @@ static int check_images(const struct images *images, bool lazy, struct err *err)
     // Lazy pages are elsewhere.
     if (!fstatat(images->dir, "inventory.img", &st, AT_SYMLINK_NOFOLLOW))
         return lazy || !criu_check_pages(images->dir, err) ? 0 : err_wrap(err, "%s", images->path);
-    return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno,
-                   "there is no checkpoint in %s: inventory.img", images->path);
+    if (errno == ENOENT)
+        return err_set(err, ERR_NOT_FOUND, 0, "there is no checkpoint in %s: it has no inventory.img",
+                       images->path);
+    return err_set(err, ERR_SYSTEM, errno, "cannot look at %s/inventory.img", images->path);
 }
 
 int run_restore(struct invocation *invocation, struct err *err) {
@@ -388,7 +395,8 @@ int run_restore(struct invocation *invocation, struct err *err) {
     c.program.prepare = prepare;
     c.program.data = &c;
     plan_init(&plan);
-    if (bundle_read(invocation, str_empty(options->bundle) ? "." : options->bundle, &bundle, err) ||
+    if (container_check_id(invocation->arguments.items[0], err) ||
+        bundle_read(invocation, str_empty(options->bundle) ? "." : options->bundle, &bundle, err) ||
         images_open(invocation, &options->images, false, &c.images, err) ||
         check_images(&c.images, options->images.lazy_pages, err) ||
         create_compile(invocation, &bundle, &settings, &plan, err) ||

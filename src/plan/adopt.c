@@ -21,9 +21,13 @@ static bool is_of_host(const struct plan_op *op) {
     case PLAN_SCOPE_START:
     case PLAN_CGROUP_CREATE:
     case PLAN_CGROUP_WRITE:
+    case PLAN_CGROUP_OWNER:
     case PLAN_CGROUP_DEVICES: return true;
     default: return false;
     }
+}
+static bool is_of_process(const struct plan_op *op) {
+    return op->type == PLAN_RESCTRL || op->type == PLAN_NET_DEVICE;
 }
 static bool is_hook_of_host(const struct plan_op *op) {
     return op->type == PLAN_HOOK && op->side == PLAN_PARENT;
@@ -36,8 +40,14 @@ static bool is_link(const struct plan_op *op) {
 }
 
 static int run_those(struct plan_block *block, bool (*wanted)(const struct plan_op *op), struct err *err) {
-    struct plan_run run = {
-        .block = block, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, .empty = -1};
+    struct plan_run run = {.block = block,
+                           .socket = -1,
+                           .root = -1,
+                           .procfs = -1,
+                           .target = -1,
+                           .self = -1,
+                           .empty = -1,
+                           .time = -1};
     struct plan_op *ops = plan_ops(block);
     for (uint32_t i = 0; i < block->count; i++) {
         int r = wanted(&ops[i]) ? plan_run_operation(&run, &ops[i]) : 0;
@@ -100,7 +110,10 @@ static int links_up(struct plan_block *block, pid_t pid, struct err *err) {
 
 int plan_adopt_namespaces(struct plan_block *block, pid_t pid, struct err *err) {
     block->pid = pid; // which is what the hooks are told
-    return links_up(block, pid, err) ? -1 : run_those(block, is_hook_of_host, err);
+    return links_up(block, pid, err) || run_those(block, is_of_process, err) ||
+                   run_those(block, is_hook_of_host, err)
+               ? -1
+               : 0;
 }
 
 // CRIU puts a process into a time namespace, so that its clocks go on where they were.

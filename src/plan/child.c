@@ -132,7 +132,7 @@ static int reopen_null(struct plan_run *run) {
     for (int fd = 0; fd < 3; fd++) {
         int flags = is_null(fd) ? fcntl(fd, F_GETFL) : -1;
         if (flags < 0) continue;
-        _cleanup_(fd_closep) int node = path_open_in(run->root, "dev/null", 0);
+        _cleanup_(fd_closep) int node = plan_open_in(run, "dev/null", 0);
         if (node < 0 || !is_null(node)) return 0;
         char path[32];
         snprintf(path, sizeof path, "/proc/self/fd/%d", node);

@@ -136,7 +136,7 @@ static void keep(const struct plan_block *plan, pid_t pid, int terminal) {
 }
 
 static pid_t start(struct plan_block *plan, struct err *err) {
-    if (plan->pid > 0) return keep(plan, plan->pid, given.terminal), plan->pid;
+    if (plan->pid > 0) return container_is_made(), keep(plan, plan->pid, given.terminal), plan->pid;
     struct plan_streams streams = {
         .child = {-1, -1, -1}, .terminal = -1, .start = given.start, .record = given.plan};
     int r = open_streams(plan, streams.child);
