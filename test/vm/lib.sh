@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=dash disable=SC2034
+# shellcheck shell=dash disable=SC2034,SC2010
 # What the scripts that run in the machine stand on, by busybox's shell: `ok N name` or `not ok N name`, with the
 # reason in lines after it. After each check an audit compares what is there with what was there before.
 
