@@ -26,6 +26,9 @@ void fd_ensure_standard(void);
 int fd_write_all(int fd, const void *bytes, size_t size);
 ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only at the end of the file
 
+// A descriptor through a unix socket, with a text that says what it is.
+int fd_send(int socket, const char *text, int fd);
+
 // open(2) with O_CLOEXEC, and errno in the return value.
 int fd_open_at(int dir, const char *path, int flags, mode_t mode);
 

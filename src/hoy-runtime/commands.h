@@ -41,10 +41,11 @@ struct invocation {
 // A line on standard error, and in the log.
 void say_warning(const struct invocation *invocation, const char *text);
 
-extern const struct option_table create_options_table, run_options_table, delete_options_table,
-    events_options_table, exec_options_table, kill_options_table, list_options_table, ps_options_table,
-    spec_options_table, update_options_table;
+extern const struct option_table checkpoint_options_table, create_options_table, run_options_table,
+    delete_options_table, events_options_table, exec_options_table, kill_options_table, list_options_table,
+    ps_options_table, restore_options_table, spec_options_table, update_options_table;
 
+int run_checkpoint(struct invocation *invocation, struct err *err);
 int run_create(struct invocation *invocation, struct err *err);
 int run_run(struct invocation *invocation, struct err *err);
 int run_start(struct invocation *invocation, struct err *err);
@@ -54,8 +55,10 @@ int run_exec(struct invocation *invocation, struct err *err);
 int run_features(struct invocation *invocation, struct err *err);
 int run_kill(struct invocation *invocation, struct err *err);
 int run_list(struct invocation *invocation, struct err *err);
+int run_mounts(struct invocation *invocation, struct err *err);
 int run_pause(struct invocation *invocation, struct err *err);
 int run_ps(struct invocation *invocation, struct err *err);
+int run_restore(struct invocation *invocation, struct err *err);
 int run_resume(struct invocation *invocation, struct err *err);
 int run_spec(struct invocation *invocation, struct err *err);
 int run_state(struct invocation *invocation, struct err *err);

@@ -11,6 +11,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,13 +184,26 @@ int container_pidfd(const struct container *container) {
     return is_alive(container->plan) ? take_fd(&fd) : -ESRCH;
 }
 
+// A restored process may be in a time namespace that its config.json does not ask for; what is run beside it
+// belongs there, too.
+static void add_time_namespace(struct plan_block *plan, struct arena *arena, struct spec *spec) {
+    bool own = false;
+    for (uint32_t i = 0; i < plan->count; i++)
+        own = own || (plan_ops(plan)[i].type == PLAN_CLONE && plan_ops(plan)[i].clone.flags & CLONE_NEWTIME);
+    for (size_t i = 0; i < spec->namespaces.count; i++)
+        own = own && spec->namespaces.items[i].flag != CLONE_NEWTIME;
+    if (own) *arena_push(arena, &spec->namespaces) = (struct spec_namespace){.flag = CLONE_NEWTIME};
+}
+
 int container_spec(const struct container *container, struct arena *arena, struct spec *ret_spec,
                    struct err *err) {
     _cleanup_(json_freep) struct json *json = NULL;
     const struct plan_block *plan = container->plan;
     if (!plan || json_parse(plan_data(plan, plan->config), plan->config.size, &json))
         return err_set(err, ERR_INVALID, 0, "container %s was not made whole: delete it", container->id);
-    return spec_parse(arena, json, ret_spec, err);
+    if (spec_parse(arena, json, ret_spec, err)) return -1;
+    add_time_namespace(container->plan, arena, ret_spec);
+    return 0;
 }
 
 static const char *root_path(struct arena *arena, const struct plan_block *plan, const struct spec *spec) {

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // create, run and start: what begins a container's life.
+#include "hoy-runtime/create.h"
+
 #include "base/fd.h"
-#include "hoy-runtime/bundle.h"
-#include "hoy-runtime/container.h"
-#include "hoy-runtime/launch.h"
 #include "hoy-runtime/notify.h"
 #include "plan/execute.h"
 #include "runtime/cgroup.h"
@@ -94,19 +93,18 @@ static int plan_scope(struct invocation *invocation, struct spec *spec, struct p
                : 0;
 }
 
-static int compile(struct invocation *invocation, struct bundle *bundle, bool waits, struct plan *plan,
-                   struct err *err) {
-    const struct create_options *options = invocation->options;
+int create_compile(struct invocation *invocation, struct bundle *bundle,
+                   const struct create_settings *settings, struct plan *plan, struct err *err) {
     const char *id = invocation->arguments.items[0];
     struct runtime_options runtime = {
         .id = id,
         .cgroup = id,
         .seccomp_cache = arena_printf(&invocation->arena, "%s/.seccomp", invocation->globals.root),
-        .waits = waits,
-        .no_pivot = options->no_pivot,
-        .no_new_keyring = options->no_new_keyring,
+        .waits = settings->waits,
+        .no_pivot = settings->no_pivot,
+        .no_new_keyring = settings->no_new_keyring,
     };
-    if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &bundle->spec.process.env,
+    if (launch_count_preserved(invocation, settings->launch, &runtime.preserve, &bundle->spec.process.env,
                                err))
         return -1;
     runtime_cgroup_set_use(cgroup_use(&invocation->globals));
@@ -114,12 +112,12 @@ static int compile(struct invocation *invocation, struct bundle *bundle, bool wa
     if (plan_scope(invocation, &bundle->spec, plan, err) ||
         runtime_compile(&bundle->spec, &runtime, NULL, plan, err))
         return -1;
-    if (launch_prepare(invocation, &options->launch, &bundle->spec.process, plan, err)) return -1;
+    if (launch_prepare(invocation, settings->launch, &bundle->spec.process, plan, err)) return -1;
     plan_state(invocation, bundle, plan);
     plan->head.bundle = plan_string(plan, bundle->path);
     plan->head.config = plan_bytes(plan, str_get(&bundle->text), bundle->text.len);
-    plan->head.keep = options->keep;
-    plan->head.no_subreaper = options->no_subreaper;
+    plan->head.keep = settings->keep;
+    plan->head.no_subreaper = settings->no_subreaper;
     return 0;
 }
 
@@ -128,12 +126,11 @@ static int make_start(int dir, const char *folder, struct err *err) {
     return fd < 0 ? err_set(err, ERR_SYSTEM, -fd, "cannot make %s/start", folder) : fd;
 }
 
-static int save(struct plan *plan, const struct container *container, int *ret_fd, struct err *err) {
-    struct plan_block *block;
+int create_save(struct plan *plan, const struct container *container, int *ret_fd,
+                struct plan_block **ret_block, struct err *err) {
     plan->head.folder = plan_string(plan, container->folder);
-    int r = plan_save(plan, container->dir, "plan", ret_fd, &block);
+    int r = plan_save(plan, container->dir, "plan", ret_fd, ret_block);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot write %s/plan", container->folder);
-    plan_unmap(block);
     // From here on the plan's lock says that the container is being made: the shim gives it up.
     while (flock(*ret_fd, LOCK_EX))
         if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot lock %s/plan", container->folder);
@@ -174,6 +171,13 @@ static int launch_run(struct invocation *invocation, const struct container *con
 
 static int make(struct invocation *invocation, bool waits, struct err *err) {
     const struct create_options *options = invocation->options;
+    const struct create_settings settings = {.launch = &options->launch,
+                                             .waits = waits,
+                                             .no_pivot = options->no_pivot,
+                                             .no_new_keyring = options->no_new_keyring,
+                                             .keep = options->keep,
+                                             .no_subreaper = options->no_subreaper};
+    _cleanup_(plan_unmapp) struct plan_block *block = NULL;
     _cleanup_(bundle_finish) struct bundle bundle = {0};
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(container_close) struct container container = {.dir = -1};
@@ -182,15 +186,15 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
     if (container_check_id(invocation->arguments.items[0], err) ||
         bundle_read_with(invocation, str_empty(options->bundle) ? "." : options->bundle, options->config,
                          &bundle, err) ||
-        compile(invocation, &bundle, waits, &plan, err) ||
+        create_compile(invocation, &bundle, &settings, &plan, err) ||
         container_claim(invocation, invocation->arguments.items[0], &container, err))
         return -1;
     _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;
-    int r =
-        (waits && start < 0) || notify_make_folder(&container, err) || save(&plan, &container, &plan_fd, err)
-            ? -1
-        : waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
-                : launch_run(invocation, &container, plan_fd, &plan, err);
+    int r = (waits && start < 0) || notify_make_folder(&container, err) ||
+                    create_save(&plan, &container, &plan_fd, &block, err)
+                ? -1
+            : waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
+                    : launch_run(invocation, &container, plan_fd, &plan, err);
     struct err ignored;
     if (r < 0) container_forget(invocation, &container, &ignored);
     return r;

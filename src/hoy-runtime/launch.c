@@ -47,6 +47,19 @@ static const char *absolute(struct arena *arena, const char *path) {
     return arena_printf(arena, "%s/%s", cwd ? cwd : "", path);
 }
 
+// As /proc names them; those of pipes are how a checkpoint tells what is outside of the container.
+static void name_streams(struct plan *plan) {
+    char names[3][64] = {"", "", ""}, path[32];
+    const char *items[3];
+    for (int fd = 0; fd < 3; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(path, names[fd], sizeof names[fd] - 1);
+        names[fd][n > 0 ? n : 0] = 0;
+        items[fd] = names[fd];
+    }
+    plan->head.streams = plan_strings(plan, items, 3);
+}
+
 int launch_prepare(struct invocation *invocation, const struct launch_options *options,
                    const struct spec_process *process, struct plan *plan, struct err *err) {
     if (process->terminal && options->detach && str_empty(options->console_socket))
@@ -59,11 +72,12 @@ int launch_prepare(struct invocation *invocation, const struct launch_options *o
     plan->head.leaves = options->detach;
     plan->head.log_json = invocation->globals.log_json;
     plan->head.keep_stdin = true;
+    if (!process->terminal) name_streams(plan);
     plan->head.pid_file = plan_string(plan, absolute(&invocation->arena, options->pid_file));
     return 0;
 }
 
-static int connect_to(const char *path, const char *flag, struct err *err) {
+int launch_connect(const char *path, const char *flag, struct err *err) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     if (str_empty(path)) return -1;
     _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -76,34 +90,37 @@ static int connect_to(const char *path, const char *flag, struct err *err) {
     return err_set(err, ERR_SYSTEM, errno, "--%s: cannot connect to %s", flag, path), -2;
 }
 
-// At a terminal of our own: the shim has the container's, and we copy.
-static int follow(const struct plan *plan, struct runtime_shim *shim, struct err *err) {
-    int ends[2];
+int launch_follow(int socket, pid_t shim, const struct plan *plan, struct err *err) {
     int32_t pid;
     struct shim_exit exit = {0};
     const struct client_options options = {.terminal = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO),
                                            .send_stdin = true,
                                            .proxy_signals = true,
                                            .detach_keys = ""};
+    int end = client_wait_started(socket, &pid, err) ? -1 : client_run(socket, &options, &exit, err);
+    while (waitpid(shim, NULL, 0) < 0 && errno == EINTR) {}
+    if (end == CLIENT_LOST)
+        return err_set(err, ERR_SYSTEM, 0, "the shim of %s is gone", plan_string_at(plan, plan->head.id));
+    return end < 0 ? -1 : exit.status;
+}
+
+// At a terminal of our own: the shim has the container's, and we copy.
+static int follow(const struct plan *plan, struct runtime_shim *shim, struct err *err) {
+    int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "cannot make a socket");
     _cleanup_(fd_closep) int socket = ends[0];
     shim->client = ends[1];
     pid_t child = runtime_spawn_shim(shim, err);
     close(ends[1]);
-    if (child < 0) return -1;
-    int end = client_wait_started(socket, &pid, err) ? -1 : client_run(socket, &options, &exit, err);
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR) {}
-    if (end == CLIENT_LOST)
-        return err_set(err, ERR_SYSTEM, 0, "the shim of %s is gone", plan_string_at(plan, plan->head.id));
-    return end < 0 ? -1 : exit.status;
+    return child < 0 ? -1 : launch_follow(socket, child, plan, err);
 }
 
 int launch(struct invocation *invocation, const struct launch_options *options, int plan_fd, int start,
            const struct plan *plan, struct err *err) {
-    _cleanup_(fd_closep) int console = connect_to(options->console_socket, "console-socket", err);
+    _cleanup_(fd_closep) int console = launch_connect(options->console_socket, "console-socket", err);
     _cleanup_(fd_closep) int pidfd =
-        console == -2 ? -1 : connect_to(options->pidfd_socket, "pidfd-socket", err);
+        console == -2 ? -1 : launch_connect(options->pidfd_socket, "pidfd-socket", err);
     if (console == -2 || pidfd == -2) return -1;
     struct runtime_shim shim = RUNTIME_SHIM_NONE;
     shim.plan = plan_fd;

@@ -42,3 +42,10 @@ int launch_prepare(struct invocation *invocation, const struct launch_options *o
 // the fifo of START, or -1. Returns the exit code of the process, or -1.
 int launch(struct invocation *invocation, const struct launch_options *options, int plan_fd, int start,
            const struct plan *plan, struct err *err);
+
+// The socket of a flag: a descriptor, -1 without a path, or -2 with *err filled in.
+int launch_connect(const char *path, const char *flag, struct err *err);
+
+// The client of a shim that is our child, at its other end of socket. Returns the exit code of the process,
+// or -1.
+int launch_follow(int socket, pid_t shim, const struct plan *plan, struct err *err);

@@ -13,6 +13,13 @@
 #include <unistd.h>
 
 static const struct command commands[] = {
+    {"checkpoint",
+     "CONTAINER-ID",
+     "Write a running container to files, by CRIU",
+     {&checkpoint_options_table},
+     1,
+     1,
+     .run = run_checkpoint},
     {"create",
      "CONTAINER-ID",
      "Make a container, ready to be started",
@@ -52,6 +59,13 @@ static const struct command commands[] = {
      2,
      .run = run_kill},
     {"list", "", "List containers", {&list_options_table}, 0, 0, .run = run_list},
+    {"mounts",
+     "add|remove CONTAINER-ID FILE",
+     "Mount something in a container that runs, or take it away: FILE has OCI mounts as JSON",
+     {NULL},
+     3,
+     3,
+     .run = run_mounts},
     {"pause",
      "CONTAINER-ID",
      "Have all processes of a container stand still",
@@ -67,6 +81,13 @@ static const struct command commands[] = {
      -1,
      .stops = true,
      .run = run_ps},
+    {"restore",
+     "CONTAINER-ID",
+     "Have a container go on that was written to files",
+     {&restore_options_table},
+     1,
+     1,
+     .run = run_restore},
     {"resume", "CONTAINER-ID", "Have them go on", {NULL}, 1, 1, .run = run_resume},
     {"run", "CONTAINER-ID", "Make a container and start it", {&run_options_table}, 1, 1, .run = run_run},
     {"spec", "", "Write a config.json to begin with", {&spec_options_table}, 0, 0, .run = run_spec},
@@ -187,7 +208,8 @@ static int parse_command(struct invocation *invocation, const char *const *argv,
     if (reader.help || (count >= command->min && (command->max < 0 || count <= command->max))) return 0;
     return err_set(err, ERR_INVALID, 0, "\"hoy-runtime %s\" requires %s: see hoy-runtime %s --help",
                    command->name,
-                   command->max == 0              ? "no arguments"
+                   command->max == 0   ? "no arguments"
+                   : command->max == 3 ? "exactly 3 arguments: add or remove, the container's id, a file"
                    : command->min == command->max ? "exactly 1 argument, the container's id"
                                                   : "the container's id",
                    command->name);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <linux/mount.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -222,4 +223,20 @@ int mount_pivot(int root, int shared) {
 int mount_move_to_root(int root) {
     if (fchdir(root) || mount(".", "/", NULL, MS_MOVE, NULL) || chroot(".")) return -errno;
     return chdir("/") ? -errno : 0;
+}
+
+int mount_identify(int fd, uint64_t *ret_id, int *ret_is_root) {
+    struct statx st = {0};
+    if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0) return -errno;
+    if (!(st.stx_mask & STATX_MNT_ID) || !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)) return -ENOSYS;
+    *ret_id = st.stx_mnt_id;
+    *ret_is_root = !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+    return 0;
+}
+
+int mount_detach(int mount_fd, int proc) {
+    char path[32];
+    snprintf(path, sizeof path, "self/fd/%d", mount_fd);
+    if (fchdir(proc)) return -errno;
+    return umount2(path, MNT_DETACH) ? -errno : 0;
 }

@@ -55,3 +55,10 @@ int mount_pivot(int root, int shared);
 
 // The same where pivot_root does not work, as on a ramdisk: the mount is moved over the old root.
 int mount_move_to_root(int root);
+
+// Which mount the descriptor is on, and whether it is that mount's root. Linux 5.8.
+int mount_identify(int fd, uint64_t *ret_id, int *ret_is_root);
+
+// Takes a mount away, and what is below it, as soon as nobody uses it. By a descriptor of its root; proc is
+// one of a /proc in which the caller finds itself, from before it joined another mount namespace.
+int mount_detach(int mount, int proc);

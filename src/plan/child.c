@@ -121,8 +121,30 @@ int plan_do_root_readonly(struct plan_run *run, struct plan_op *op) {
     return mount_set_flags(run->root, MS_RDONLY, 0);
 }
 
+static int is_null(int fd) {
+    struct stat st;
+    return !fstat(fd, &st) && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
+// A standard stream that is the host's /dev/null becomes the container's: a file of a mount that the
+// container does not have could not be checkpointed.
+static int reopen_null(struct plan_run *run) {
+    for (int fd = 0; fd < 3; fd++) {
+        int flags = is_null(fd) ? fcntl(fd, F_GETFL) : -1;
+        if (flags < 0) continue;
+        _cleanup_(fd_closep) int node = plan_open_in(run, "dev/null", 0);
+        if (node < 0 || !is_null(node)) return 0;
+        char path[32];
+        snprintf(path, sizeof path, "/proc/self/fd/%d", node);
+        _cleanup_(fd_closep) int null = fd_open_at(AT_FDCWD, path, flags & O_ACCMODE, 0);
+        if (null >= 0 && dup2(null, fd) < 0) return -errno;
+    }
+    return 0;
+}
+
 int plan_do_pivot_root(struct plan_run *run, struct plan_op *op) {
-    return op->none ? mount_move_to_root(run->root) : mount_pivot(run->root, run->shared);
+    int r = reopen_null(run);
+    return r ? r : op->none ? mount_move_to_root(run->root) : mount_pivot(run->root, run->shared);
 }
 
 // Mounts inside the root

@@ -32,7 +32,7 @@ static const plan_function functions[] = {
 #undef X
 };
 
-static int run_operation(struct plan_run *run, struct plan_op *op) {
+int plan_run_operation(struct plan_run *run, struct plan_op *op) {
     uint64_t start = clock_monotonic_ns();
     op->state = PLAN_BEGUN;
     int r = functions[op->type](run, op);
@@ -59,7 +59,7 @@ int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side las
     struct plan_op *ops = plan_ops(run->block);
     for (uint32_t i = 0; i < run->block->count; i++) {
         if (ops[i].side < first || ops[i].side > last) continue;
-        int r = run_operation(run, &ops[i]);
+        int r = plan_run_operation(run, &ops[i]);
         if (r) return report(run, &ops[i], r), r;
     }
     return 0;
@@ -346,7 +346,7 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
     for (uint32_t i = 0; i < block->count; i++) {
         // One that a killed command did already is not done again.
         if (ops[i].side != side || ops[i].state == PLAN_DONE || ops[i].state == PLAN_FAILED) continue;
-        int r = run_operation(&run, &ops[i]);
+        int r = plan_run_operation(&run, &ops[i]);
         if (!r) continue;
         if (!result && run.err.kind) *err = run.err;
         if (!result && !run.err.kind) plan_failure(block, &ops[i], -r, err);

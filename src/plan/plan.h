@@ -327,6 +327,7 @@ struct plan_block {
     uint32_t strings;                   // offset of the strings from the head
     plan_str id;                        // the container's (or exec's)
     struct plan_list on_exit;           // argv of what the shim executes at its end when nobody listened
+    struct plan_list streams;           // what its 0, 1 and 2 are by /proc's words, if they are the caller's
     uint8_t stdio;                      // enum plan_stdio
     uint8_t keep_stdin;                 // -i: else the container reads /dev/null
     uint8_t is_exec;                    // into a container that runs: its end kills nothing else

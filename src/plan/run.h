@@ -54,6 +54,9 @@ bool plan_scope_is_held(void);
 void plan_scope_release(void);
 int plan_undo_scope_start(struct plan_block *block, struct plan_op *op);
 
+// Does one, and writes into it what came of it. 0 or -errno.
+int plan_run_operation(struct plan_run *run, struct plan_op *op);
+
 // Does the operations of one side from *index on, in the array's order. Stops at the first that fails.
 int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last);
 

@@ -7,7 +7,8 @@
 //
 // As a part of hoy-runtime it stands in that program's place, with its standard streams: it goes as soon as
 // the container is made (create, run -d, exec -d), whose process is then whoever's who called it, or stays
-// until the command's end and has its exit code.
+// until the command's end and has its exit code. After a restore, the process is there already: a child of
+// the program in whose place the shim stands.
 #include "base/clock.h"
 #include "base/fd.h"
 #include "kernel/cgroup.h"
@@ -38,7 +39,7 @@ static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
 
 // What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
-static struct { int plan, start, console, pidfd, errors; } given;
+static struct { int plan, start, console, pidfd, errors, terminal; } given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -78,30 +79,16 @@ static void take_terminal(const struct plan_block *plan, int master) {
     shim.input = plan->keep_stdin ? master : -1;
 }
 
-static int send_descriptor(int socket, const char *name, int fd) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec iov = {(char *)name, strlen(name)};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    control.head =
-        (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
-    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-    return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 // The terminal is somebody else's from now on.
 static int send_all(pid_t pid, struct plan_streams *streams, struct err *err) {
     int r = given.console >= 0 && streams->terminal >= 0
-                ? send_descriptor(given.console, "/dev/ptmx", streams->terminal)
+                ? fd_send(given.console, "/dev/ptmx", streams->terminal)
                 : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot send the terminal to the console socket");
     if (given.console >= 0) fd_closep(&streams->terminal);
     if (given.pidfd < 0) return 0;
     _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    r = pidfd < 0 ? -errno : send_descriptor(given.pidfd, "pidfd", pidfd);
+    r = pidfd < 0 ? -errno : fd_send(given.pidfd, "pidfd", pidfd);
     return r ? err_set(err, ERR_SYSTEM, -r, "cannot send the pidfd to its socket") : 0;
 }
 
@@ -142,7 +129,14 @@ static void take_away(struct plan_block *plan, pid_t pid) {
     (void)plan_undo(plan);
 }
 
+static void keep(const struct plan_block *plan, pid_t pid, int terminal) {
+    shim.pid = pid;
+    shim.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    take_terminal(plan, terminal);
+}
+
 static pid_t start(struct plan_block *plan, struct err *err) {
+    if (plan->pid > 0) return container_is_made(), keep(plan, plan->pid, given.terminal), plan->pid;
     struct plan_streams streams = {
         .child = {-1, -1, -1}, .terminal = -1, .start = given.start, .record = given.plan};
     int r = open_streams(plan, streams.child);
@@ -152,9 +146,7 @@ static pid_t start(struct plan_block *plan, struct err *err) {
     fd_closep(&given.start);
     if (pid < 0) return -1;
     if (hand_over(plan, &streams, err)) return take_away(plan, pid), -1;
-    shim.pid = pid;
-    shim.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    take_terminal(plan, streams.terminal);
+    keep(plan, pid, streams.terminal);
     return pid;
 }
 
@@ -270,6 +262,7 @@ static int shim_main(void) {
     given.console = given_fd(SHIM_FD_CONSOLE);
     given.pidfd = given_fd(SHIM_FD_PIDFD);
     given.errors = given_fd(SHIM_FD_ERRORS);
+    given.terminal = given_fd(SHIM_FD_TERMINAL);
     given_fd(SHIM_FD_SELF);
     given.plan = given_fd(SHIM_FD_PLAN);
     int r = plan_map(given.plan, &plan);

@@ -68,5 +68,6 @@ enum shim_fd {
     SHIM_FD_CONSOLE,  // a socket that gets the terminal's master
     SHIM_FD_PIDFD,    // a socket that gets a pidfd of the process
     SHIM_FD_ERRORS,   // an OCI runtime's log
+    SHIM_FD_TERMINAL, // of a process that is there already: its terminal's master
     SHIM_FD_COUNT,
 };
