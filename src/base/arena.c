@@ -99,6 +99,12 @@ char *arena_printf(struct arena *arena, const char *format, ...) {
 }
 
 // The capacity is always the next power of two, so it need not be kept.
+size_t arena_room(size_t count) {
+    size_t room = 1;
+    while (room < count) room *= 2;
+    return room;
+}
+
 void *arena_grow_(struct arena *arena, void *items, size_t count, size_t size) {
     if (count & (count - 1)) return items;
     void *grown = arena_alloc(arena, (count ? count * 2 : 1) * size);

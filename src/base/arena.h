@@ -46,6 +46,8 @@ void freep(void *p); // for _cleanup_(freep)
         (list)->items = arena_grow_(arena, (list)->items, (list)->count, sizeof *(list)->items); \
         &(list)->items[(list)->count++];                                                         \
     })
+// How many items of a list that is allocated at once need room, so that more can be pushed later.
+size_t arena_room(size_t count);
 void *arena_grow_(struct arena *arena, void *items, size_t count, size_t size);
 
 struct strings {

@@ -147,7 +147,7 @@ static int read_strings(struct reader *r, const struct field *field, const struc
                         const struct place *place) {
     ssize_t count = array_length(r, json, place);
     if (count < 0) return -1;
-    struct strings list = {arena_array(r->arena, const char *, (size_t)count), (size_t)count};
+    struct strings list = {arena_array(r->arena, const char *, arena_room((size_t)count)), (size_t)count};
     for (size_t i = 0; i < list.count; i++) {
         struct place item = {place, NULL, i};
         if (read_text(r, field, json_at(json, i), &item, &list.items[i]) < 0) return -1;
@@ -160,7 +160,7 @@ static int read_numbers(struct reader *r, const struct field *field, const struc
                         const struct place *place) {
     ssize_t count = array_length(r, json, place);
     if (count < 0) return -1;
-    uint32_t *items = arena_array(r->arena, uint32_t, (size_t)count);
+    uint32_t *items = arena_array(r->arena, uint32_t, arena_room((size_t)count));
     uint64_t number = 0;
     for (size_t i = 0; i < (size_t)count; i++) {
         struct place item = {place, NULL, i};
@@ -183,7 +183,7 @@ static int read_list(struct reader *r, const struct field *field, const struct j
                      const struct place *place) {
     ssize_t count = array_length(r, json, place);
     if (count < 0) return -1;
-    char *items = arena_alloc(r->arena, (size_t)count * field->size);
+    char *items = arena_alloc(r->arena, arena_room((size_t)count) * field->size);
     for (size_t i = 0; i < (size_t)count; i++) {
         struct place item = {place, NULL, i};
         void *object = item_init(field, items + i * field->size);
