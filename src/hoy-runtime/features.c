@@ -36,14 +36,48 @@ static void put_cgroup(struct json_writer *w) {
     json_end_object(w);
 }
 
+static bool compiles(const struct spec_seccomp *seccomp) {
+    _cleanup_(freep) void *program = NULL;
+    struct err ignored;
+    return !seccomp_compile(seccomp, (struct seccomp_program **)&program, &ignored);
+}
+
+static bool takes_action(const char *word) {
+    struct spec_syscall_rule rule = {
+        .names = {(const char *[]){"reboot"}, 1}, .action = word, .errno_ret = -1};
+    // A rule that says what is done anyway is none.
+    const char *otherwise = str_eq(word, "SCMP_ACT_ALLOW") ? "SCMP_ACT_ERRNO" : "SCMP_ACT_ALLOW";
+    return compiles(
+        &(struct spec_seccomp){.default_action = otherwise, .default_errno_ret = -1, .syscalls = {&rule, 1}});
+}
+
+static bool takes_architecture(const char *word) {
+    return compiles(&(struct spec_seccomp){
+        .default_action = "SCMP_ACT_ALLOW", .default_errno_ret = -1, .architectures = {&word, 1}});
+}
+
+static bool takes_flag(const char *word) {
+    return compiles(&(struct spec_seccomp){
+        .default_action = "SCMP_ACT_ALLOW", .default_errno_ret = -1, .flags = {&word, 1}});
+}
+
+static void put_taken(struct json_writer *w, const char *key, const struct field_word *words,
+                      bool (*taken)(const char *word)) {
+    json_begin_array(w, key);
+    for (; words->word; words++)
+        if (taken(words->word)) json_put_string(w, NULL, words->word);
+    json_end_array(w);
+}
+
+// libseccomp may be older than the specification.
 static void put_seccomp(struct json_writer *w) {
     json_begin_object(w, "seccomp");
     json_put_bool(w, "enabled", true);
-    put_words(w, "actions", words_seccomp_actions);
+    put_taken(w, "actions", words_seccomp_actions, takes_action);
     put_words(w, "operators", words_seccomp_operators);
-    put_words(w, "archs", words_seccomp_architectures);
+    put_taken(w, "archs", words_seccomp_architectures, takes_architecture);
     put_words(w, "knownFlags", words_seccomp_flags);
-    put_words(w, "supportedFlags", words_seccomp_flags);
+    put_taken(w, "supportedFlags", words_seccomp_flags, takes_flag);
     json_end_object(w);
 }
 

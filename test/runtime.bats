@@ -1,0 +1,798 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# hoy-runtime by itself, as engines call it: runc's command line and, where it has more, crun's.
+
+load lib
+load tmux
+load runtime
+
+file_setup() {
+  export ROOTFS=$BATS_FILE_TMPDIR/rootfs
+  rootfs_make "$ROOTFS"
+}
+
+test_setup() {
+  STATE=$BATS_TEST_TMPDIR/state
+  B=$BATS_TEST_TMPDIR/b
+  cd "$BATS_TEST_TMPDIR"
+}
+
+test_teardown() {
+  local job
+  for job in $(jobs -p); do
+    # A shell is bats' own watch.
+    [[ $(cat "/proc/$job/comm") == bash ]] || kill -9 "$job"
+  done 2>/dev/null
+  terminal_stop
+  containers_remove
+}
+
+# In the background: the shell gives way, so that its job is the program.
+receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
+
+# Lifecycles
+
+@test "create, start, kill, delete, and what state says of each" {
+  bundle b
+  made create -b b x
+  status_is x created
+  run rt state x
+  is "$(jq -c 'del(.pid, .created)' <<<"$output")" "$(jq -nc --arg b "$B" --arg r "$ROOTFS" \
+    '{ociVersion: "1.3.0", id: "x", status: "created", bundle: $b, rootfs: $r, owner: "root"}')"
+  matches "$(jq -r .created <<<"$output")" '^20[0-9-]+T[0-9:]+\.[0-9]+Z$'
+  is "$(cat "/proc/$(pid_of x)/comm")" hoy-shim
+  rt start x
+  status_is x running
+  wait_line stdout up
+  rt kill x
+  eventually 10 has_status x stopped
+  is "$(pid_of x)" 0
+  rt delete x
+  expect 1 rt state x
+}
+
+@test "a created container is deleted without --force, a running one with it" {
+  bundle b
+  made create -b b x
+  local pid
+  pid=$(pid_of x)
+  rt delete x
+  [[ ! -e /proc/$pid ]]
+  made run -d -b b x
+  expect 1 rt delete x
+  contains "$output" "cannot delete container x that is not stopped: running"
+  rt delete --force x
+  rt delete --force x
+}
+
+@test "run: the exit code, the streams, and nothing is left" {
+  bundle b "$(command_is sh -c 'cat; echo err >&2; exit 7')"
+  expect 7 rt run -b b x <<<"from outside"
+  contains "$output" "from outside"
+  contains "$output" err
+  expect 1 rt state x
+  bundle d "$(command_is nosuch)"
+  expect 1 rt run -b d x
+  contains "$output" 'exec: "nosuch": executable file not found in $PATH'
+  bundle e "$(command_is /etc)"
+  expect 1 rt run -b e x
+}
+
+@test "run --keep keeps it, stopped" {
+  bundle b "$(command_is sh -c 'exit 3')"
+  expect 3 rt run --keep -b b x
+  status_is x stopped
+  expect 1 rt run -b b x
+  contains "$output" "container with given ID already exists"
+  rt delete x
+}
+
+@test "run forwards every signal that can be caught" {
+  bundle b "$(command_is sh -c 'for s in HUP INT QUIT USR1 USR2 TERM WINCH CONT ALRM PROF VTALRM IO PWR; do
+    trap "echo got $s" $s; done; trap "exit 9" 40; echo up; while :; do sleep 0.02; done')"
+  "$HOY_RUNTIME" --root "$STATE" run -b b x >out 2>&1 </dev/null 3>&- &
+  local runtime=$! s
+  wait_line out up
+  for s in HUP INT QUIT USR1 USR2 TERM WINCH ALRM PROF VTALRM IO PWR; do
+    kill -s $s $runtime
+    wait_line out "got $s"
+  done
+  kill -s 40 $runtime
+  ends_with 9 $runtime
+}
+
+@test "the orphans of a container do not outlive it" {
+  bundle b "$(command_is sh -c '(setsid sleep 1000 &); (setsid sleep 1001 &); echo up; sleep 1002')"
+  made run -d -b b x
+  wait_line stdout up
+  local pids
+  three() { pids=$(rt ps -f json x) && [[ $(jq length <<<"$pids") == 3 ]]; }
+  eventually 10 three
+  rt kill x KILL
+  eventually 10 has_status x stopped
+  for pid in $(jq '.[]' <<<"$pids"); do eventually 10 [ ! -e "/proc/$pid" ]; done
+  rt delete x
+}
+
+@test "a container in the host's pid namespace: kill reaches all, delete leaves none" {
+  bundle b "del(.linux.namespaces[] | select(.type == \"pid\")) |
+    $(command_is sh -c '(setsid sleep 1000 &); echo up; exec sleep 1001')"
+  made run -d -b b x
+  wait_line stdout up
+  local pids
+  pids=$(rt ps -f json x | jq -r '.[]')
+  is "$(wc -w <<<"$pids")" 2
+  rt kill x KILL
+  for pid in $pids; do eventually 10 [ ! -e "/proc/$pid" ]; done
+  rt delete x
+  made run -d -b b x
+  wait_line stdout up
+  pids=$(rt ps -f json x | jq -r '.[]')
+  # Its first process alone: the other is there still, and delete ends it.
+  kill -9 "$(pid_of x)"
+  eventually 10 has_status x stopped
+  rt delete x
+  for pid in $pids; do eventually 10 [ ! -e "/proc/$pid" ]; done
+}
+
+@test "kill --all, also when the first process has ended" {
+  bundle b "$(command_is sh -c 'trap "" TERM; sleep 1000 & echo up; wait; sleep 1001')"
+  made run -d -b b x
+  wait_line stdout up
+  rt kill --all x TERM
+  eventually 10 grep -q 1001 <(rt ps x)
+  rt kill --all x KILL
+  eventually 10 has_status x stopped
+  rt kill --all x KILL
+}
+
+@test "pause, resume, and what a paused container refuses" {
+  bundle b
+  made run -d -b b x
+  expect 1 rt resume x
+  contains "$output" "container not paused"
+  rt pause x
+  status_is x paused
+  expect 1 rt pause x
+  expect 255 rt exec x true
+  contains "$output" "cannot exec in a paused container (use --ignore-paused to override)"
+  expect 1 rt delete x
+  rt exec --ignore-paused x echo through >out 2>&1 </dev/null &
+  eventually 10 [ "$(rt ps -f json x | jq length)" -gt 2 ]
+  rt resume x
+  ends_with 0 $!
+  is "$(cat out)" through
+  rt pause x
+  # Frozen processes take no signal but this one.
+  rt kill x KILL
+  eventually 10 has_status x stopped
+  rt delete x
+  made run -d -b b x
+  rt pause x
+  rt delete -f x
+}
+
+@test "update, events, ps, list" {
+  bundle b
+  made run -d -b b x
+  wait_line stdout up
+  rt update --memory 64m --pids-limit 33 x
+  run rt events --stats x
+  is "$(jq -c '[.type, .id, .data.memory.usage.limit, .data.pids.limit]' <<<"$output")" '["stats","x",67108864,33]'
+  rt update -r - x <<<'{"pids": {"limit": 44}}'
+  is "$(rt events --stats x | jq .data.pids.limit)" 44
+  is "$(rt exec x grep -c . /proc/self/cgroup)" "$(grep -c . /proc/self/cgroup)"
+  run rt ps x -o pid,comm
+  is "$(sed -n 1p <<<"$output" | tr -d ' ')" PIDCOMMAND
+  contains "$output" "$(pid_of x) sh"
+  run rt list
+  matches "$output" '^ID +PID +STATUS +BUNDLE +CREATED +OWNER'
+  matches "${lines[1]}" "^x +$(pid_of x) +running +$B +20[^ ]+Z +root"
+  is "$(rt list -q)" x
+  is "$(rt list -f json | jq -c '[.[] | [.id, .status]]')" '[["x","running"]]'
+  rt events --interval 50ms x >events &
+  wait_line events '"type":"stats"'
+  rt kill x KILL
+  ends_with 0 $!
+}
+
+@test "--regex and --config, as crun has them" {
+  bundle b "$(command_is sleep 1000)"
+  mkdir elsewhere
+  jq "$(command_is sleep 2000)" b/config.json >elsewhere/other.json
+  made run -d -b b web-1
+  made run -d -b b --config elsewhere/other.json web-2 || true
+  contains "$(cat stderr)" "/hoy/b"
+  jq '.linux.cgroupsPath = "/hoy/other"' elsewhere/other.json >other.json
+  made run -d -b b --config other.json web-2
+  contains "$(rt ps web-2)" "sleep 2000"
+  expect 1 rt kill --regex '[' KILL
+  rt kill --regex '^web-' KILL
+  eventually 10 has_status web-1 stopped
+  eventually 10 has_status web-2 stopped
+  rt delete --regex '^db-'
+  is "$(rt list -q | tr '\n' ' ')" "web-1 web-2 "
+  rt delete --regex 'web'
+  is "$(rt list -q)" ""
+}
+
+# exec
+
+@test "exec: exit codes, user, groups, directory, environment, capabilities" {
+  bundle b
+  made run -d -b b x
+  expect 7 rt exec x sh -c 'exit 7'
+  expect 137 rt exec x sh -c 'kill -9 $$'
+  is "$(rt exec -u 7:8 -g 9 --additional-gids 10 x id)" "uid=7 gid=8 groups=9,10"
+  is "$(rt exec --cwd /tmp -e A=b --env C=d x sh -c 'echo $PWD $A $C')" "/tmp b d"
+  is "$(rt exec x grep NoNewPrivs /proc/self/status | tr -d '\t')" NoNewPrivs:1
+  is "$(rt exec -u 7 --cap CAP_SYS_TIME x awk '/CapBnd/ {print $2}' /proc/self/status)" 0000000022000420
+  expect 0 rt exec --cap CAP_NOSUCH x true
+  contains "$output" CAP_NOSUCH
+  is "$(echo in | rt exec x cat)" in
+  bundle c '.process.noNewPrivileges = false | .linux.cgroupsPath = "/hoy/c"'
+  made run -d -b c y
+  is "$(rt exec y grep NoNewPrivs /proc/self/status | tr -d '\t')" NoNewPrivs:0
+  is "$(rt exec --no-new-privs y grep NoNewPrivs /proc/self/status | tr -d '\t')" NoNewPrivs:1
+}
+
+@test "exec --process, -d, --pid-file" {
+  bundle b
+  made run -d -b b x
+  jq '.process | .args = ["sh", "-c", "echo $A; pwd"] | .env += ["A=b"] | .cwd = "/tmp"' b/config.json >process.json
+  expect 0 rt exec -p process.json x
+  is "$output" "b
+/tmp"
+  expect 0 rt exec --process process.json x ignored
+  made exec -d --pid-file pid x sleep 1000
+  is "$(tr '\0' ' ' <"/proc/$(cat pid)/cmdline")" "sleep 1000 "
+  contains "$(rt ps x)" "sleep 1000"
+  expect 255 rt exec -d -t x sh
+  contains "$output" "cannot allocate tty"
+}
+
+@test "exec --cgroup: a group below the container's" {
+  grep -q ' - cgroup ' /proc/self/mountinfo || skip "this machine has no v1 hierarchy"
+  bundle b '.linux.namespaces |= map(select(.type != "cgroup"))'
+  made run -d -b b x
+  mkdir /sys/fs/cgroup/{memory,pids}/hoy/b/below
+  expect 0 rt exec --cgroup memory:below x cat /proc/self/cgroup
+  matches "$output" ':memory:[^:]*/hoy/b/below'
+  lacks "$(grep :pids: <<<"$output")" below
+  expect 0 rt exec --cgroup /below x cat /proc/self/cgroup
+  matches "$output" ':pids:[^:]*/hoy/b/below'
+  expect 255 rt exec --cgroup nosuch x true
+  contains "$output" 'no cgroup "nosuch"'
+  expect 255 rt exec --cgroup ../above x true
+  contains "$output" "leads out of"
+}
+
+# Descriptors and sockets
+
+@test "--preserve-fds and LISTEN_FDS" {
+  bundle b "$(command_is sh -c 'echo $LISTEN_FDS $LISTEN_PID; cat <&3; cat <&4; ls /proc/self/fd | tr "\n" " "')"
+  echo three >3
+  echo four >4
+  run env LISTEN_FDS=1 "$HOY_RUNTIME" --root "$STATE" run --preserve-fds 1 -b b x 3<3 4<4 5<4
+  is "${lines[0]}" "1 1"
+  is "${lines[1]} ${lines[2]}" "three four"
+  # 5 is ls's own.
+  is "${lines[3]}" "0 1 2 3 4 5 "
+  bundle c
+  made run -d -b c y
+  run "$HOY_RUNTIME" --root "$STATE" exec --preserve-fds 1 y sh -c 'cat <&3' 3<3
+  is "$output" three
+  run "$HOY_RUNTIME" --root "$STATE" run --preserve-fds 90 -b b x 3>&-
+  contains "$output" "is not open"
+}
+
+@test "--pid-file and --pidfd-socket" {
+  bundle b
+  receive pidfd pidfd.sock >pidfd.out &
+  eventually 10 [ -S pidfd.sock ]
+  made create --pid-file pid --pidfd-socket pidfd.sock -b b x
+  is "$(cat pid)" "$(pid_of x)"
+  wait_line pidfd.out "^$(cat pid)$"
+  rt delete -f x
+  wait_line pidfd.out ended
+  expect 1 rt create --pid-file nosuch/pid -b b x
+  expect 1 rt state x
+}
+
+@test "--console-socket: run -d, create, exec -d" {
+  bundle b ".process.terminal = true | $(command_is sh -c 'stty size; tty; read line; echo "it said $line"')
+    | .process.consoleSize = {height: 31, width: 71}"
+  local before command
+  for command in "run -d" create; do
+    rm -f console.sock
+    receive console console.sock 'hello\n' >console.out &
+    eventually 10 [ -S console.sock ]
+    # shellcheck disable=SC2086
+    made $command --console-socket console.sock -b b x
+    [[ $command != create ]] || rt start x
+    wait_line console.out 'it said hello'
+    contains "$(cat console.out)" "31 71"
+    contains "$(cat console.out)" /dev/
+    wait $!
+    rt delete -f x
+  done
+  bundle c
+  made run -d -b c y
+  rm -f console.sock
+  receive console console.sock >console.out &
+  eventually 10 [ -S console.sock ]
+  made exec -d -t --console-socket console.sock y sh -c 'tty; echo done'
+  wait_line console.out '^done'
+  wait $!
+  expect 1 rt create --console-socket nosuch -b b x
+  contains "$output" nosuch
+  expect 1 rt create -b b x
+  contains "$output" "cannot allocate tty"
+  expect 1 rt create --console-socket console.sock -b c x
+  contains "$output" "cannot use console socket"
+}
+
+@test "NOTIFY_SOCKET: what is ready inside is told outside" {
+  # Busybox has no datagrams on unix sockets: python does, and the host's is good enough.
+  local say='import os, socket; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(os.environ["NOTIFY_SOCKET"]); s.send(b"STATUS=half\n"); s.send(b"X=1\nREADY=1\n")
+open("/proc/self/comm").read(); import time; time.sleep(1000)'
+  local python='.mounts += [("/usr", "/lib", "/lib64", "/etc/alternatives") | select(. as $d | $dirs | index($d))
+    | {destination: ., type: "bind", source: ., options: ["rbind", "ro"]}]'
+  python=${python/'$dirs'/"$(for d in /usr /lib /lib64 /etc/alternatives; do [[ ! -d $d ]] || echo "$d"; done | jq -Rnc '[inputs]')"}
+  ROOTFS=$BATS_TEST_TMPDIR/pythonfs
+  mkdir "$ROOTFS"
+  bundle b "$python | $(command_is /usr/bin/python3 -c "$say")"
+  local received=received command
+  receive notify host.sock >$received &
+  local receiver=$!
+  eventually 10 [ -S host.sock ]
+  export NOTIFY_SOCKET=$BATS_TEST_TMPDIR/host.sock
+  made create -b b x
+  [[ ! -s $received ]]
+  rt start x
+  is "$(sed -n 1p $received)" "READY=1 MAINPID=$(pid_of x) "
+  is "$(sed -n 2p $received)" "BARRIER=1"
+  status_is x running
+  rt delete -f x
+  : >$received
+  made run -d -b b x
+  eventually 10 grep -q "READY=1 MAINPID=$(pid_of x) " $received
+  rt delete -f x
+  : >$received
+  "$HOY_RUNTIME" --root "$STATE" run -b b x >/dev/null 2>&1 </dev/null 3>&- &
+  eventually 10 grep -q "READY=1 MAINPID=$! " $received
+  rt kill x KILL
+  ends_with 137 $!
+  # One that ends before it is ready is not waited for.
+  bundle c "$(command_is false) | .root.path = \"$BATS_FILE_TMPDIR/rootfs\""
+  made run -d -b c y
+  eventually 10 has_status y stopped
+  kill $receiver
+  # Nobody listens: the container runs.
+  rt delete y
+  made run -d -b b x
+  contains "$(cat stderr)" "cannot notify"
+  status_is x running
+  unset NOTIFY_SOCKET
+}
+
+# Terminals
+
+@test "run -t at a terminal: size, resize, ctrl-C, and the terminal as it was" {
+  bundle b ".process.terminal = true | $(command_is sh)"
+  terminal_start
+  text "stty -a >before"
+  text "$HOY_RUNTIME --root $STATE run -b $B x"
+  shows '/ # ?$'
+  text 'stty size; tty'
+  shows '^24 80'
+  tm resize-window -x 70 -y 20
+  resized() { text 'stty size' && sleep 0.2 && visible '^20 70'; }
+  eventually 20 resized
+  text 'sleep 1000'
+  keys C-c
+  text 'echo interrupted $?'
+  shows '^interrupted 130'
+  text 'exit 6'
+  shows 'host\$ ?$'
+  text 'echo status $?; stty -a >after; echo written'
+  shows '^status 6'
+  shows '^written'
+  diff <(grep -v rows before) <(grep -v rows after)
+}
+
+@test "exec -t at a terminal" {
+  bundle b
+  made run -d -b b x
+  terminal_start
+  text "$HOY_RUNTIME --root $STATE exec -t x sh"
+  shows '/ # ?$'
+  text 'test -t 0 -a -t 1 -a -t 2 && echo terminal; tty'
+  shows '^terminal'
+  shows '^/dev/'
+  text 'exit 4'
+  shows 'host\$ ?$'
+  text 'echo status $?'
+  shows '^status 4'
+}
+
+# Hooks
+
+# hooks KIND...: each writes its kind and the state that it reads to a file.
+hooks() {
+  local kind filter='.hooks = {}'
+  for kind in "$@"; do
+    filter+=" | .hooks.$kind = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"{ echo $kind \$A; cat; echo; } >>$B.hooks\"],
+      env: [\"A=b\", \"PATH=/usr/bin:/bin\"]}]"
+  done
+  echo "$filter"
+}
+
+@test "hooks of all kinds, when they are due, with the state" {
+  # The container's own are run in it: it sees the file at the same path.
+  mkdir -p "$ROOTFS$BATS_TEST_TMPDIR"
+  bundle b "$(hooks prestart createRuntime createContainer startContainer poststart poststop)
+    | .mounts += [{destination: \"$BATS_TEST_TMPDIR\", type: \"bind\", source: \"$BATS_TEST_TMPDIR\", options: [\"bind\"]}]
+    | .annotations = {k: \"v\"}"
+  made create -b b x
+  is "$(grep b$ b.hooks | tr '\n' ' ')" "prestart b createRuntime b createContainer b "
+  is "$(sed -n 2p b.hooks | jq -c 'del(.pid)')" \
+    "$(jq -nc --arg b "$B" '{ociVersion: "1.3.0", id: "x", status: "creating", bundle: $b, annotations: {k: "v"}}')"
+  is "$(sed -n 2p b.hooks | jq .pid)" "$(pid_of x)"
+  rt start x
+  is "$(grep b$ b.hooks | tail -n 2 | tr '\n' ' ')" "startContainer b poststart b "
+  is "$(sed -n 8p b.hooks | jq -r .status)" created
+  is "$(sed -n 10p b.hooks | jq -c '[.status, .pid]')" "[\"running\",$(pid_of x)]"
+  rt kill x KILL
+  eventually 10 has_status x stopped
+  lacks "$(cat b.hooks)" poststop
+  rt delete x
+  is "$(grep -c poststop b.hooks)" 1
+  is "$(tail -n 1 b.hooks | jq -r .status)" stopped
+  : >b.hooks
+  jq "$(command_is true)" b/config.json >other.json
+  rt run -b b -f other.json x
+  is "$(grep b$ b.hooks | tr '\n' ' ')" \
+    "prestart b createRuntime b createContainer b startContainer b poststart b poststop b "
+}
+
+@test "a hook that fails or takes too long: nothing stays behind" {
+  local kind
+  for kind in prestart createRuntime createContainer startContainer; do
+    bundle b-$kind ".hooks.$kind = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo sorry; exit 3\"]}]"
+    expect 1 rt run -b b-$kind x
+    contains "$output" "error running $kind hook /bin/sh: exit status 3: sorry"
+    expect 1 rt state x
+    bundle t-$kind ".hooks.$kind = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"exec sleep 1000\"], timeout: 1}]"
+  done
+  expect 1 rt run -b t-createRuntime x
+  contains "$output" "did not end within 1 s"
+  expect 1 rt state x
+  expect 1 pgrep -f 'sleep 1000'
+  bundle b ".hooks.createRuntime = [{path: \"/nosuch\"}]"
+  expect 1 rt create -b b x
+  contains "$output" /nosuch
+  expect 1 rt state x
+}
+
+@test "a poststart hook that fails fails start and run, and the container goes" {
+  bundle b '.hooks.poststart = [{path: "/bin/false"}]'
+  made create -b b x
+  local pid
+  pid=$(pid_of x)
+  expect 1 rt start x
+  contains "$output" "poststart hook"
+  expect 1 rt state x
+  eventually 10 [ ! -e "/proc/$pid" ]
+  expect 1 rt run -b b x
+  expect 1 rt state x
+  # poststop has a say no more.
+  bundle c '.hooks.poststop = [{path: "/bin/false"}]'
+  made run -d -b c x
+  expect 0 rt delete -f x
+  contains "$output" "poststop hook"
+}
+
+# The log
+
+@test "--log as text and as JSON, the way shims read it" {
+  bundle b
+  expect 1 rt --log log.txt start x
+  matches "$(cat log.txt)" '^time="20[0-9T:-]+Z" level=error msg="container does not exist: x"$'
+  expect 1 rt --log log.json --log-format json start x
+  expect 1 rt --log log.json --log-format json create -b "no\"such" x
+  is "$(jq -c '[.level, .msg]' log.json)" '["error","container does not exist: x"]
+["error","cannot open the bundle no\"such: No such file or directory"]'
+  matches "$(jq -r .time log.json | head -n 1)" '^20[0-9T:-]+Z$'
+  # The shim writes to it, too; and the file is not cut.
+  bundle c "$(command_is nosuch)"
+  expect 1 rt --log log.json --log-format json run -b c x
+  contains "$(jq -r .msg log.json | tail -n 1)" 'exec: "nosuch": executable file not found'
+  is "$(wc -l <log.json)" 3
+  expect 1 rt --log nosuch/log list
+  expect 1 rt --log-format xml list
+}
+
+@test "--root: state stays apart, relative or not" {
+  bundle b
+  made run -d -b b x
+  is "$("$HOY_RUNTIME" --root "$STATE-2" list -q)" ""
+  is "$(cd /tmp && "$HOY_RUNTIME" --root "../$STATE" list -q)" x
+  expect 1 "$HOY_RUNTIME" --root "$STATE-2" state x
+}
+
+# Beside runc
+
+# same COMMAND... [-- SENTENCE]: both runtimes end alike; callers look for the sentence.
+same() {
+  local words=() sentence='' ours=0 theirs=0
+  while (($#)) && [[ $1 != -- ]]; do words+=("$1"); shift; done
+  [[ ${1:-} != -- ]] || sentence=$2
+  cd "$BATS_TEST_TMPDIR/ours"
+  timeout 10 "$HOY_RUNTIME" --root "$STATE" "${words[@]}" <"$INPUT" >../ours.out 2>&1 3>&- || ours=$?
+  cd "$BATS_TEST_TMPDIR/theirs"
+  timeout 10 runc --root "$STATE-runc" "${words[@]}" <"$INPUT" >../theirs.out 2>&1 3>&- || theirs=$?
+  cd ..
+  if ((ours != theirs)); then
+    echo "'${words[*]}': hoy-runtime ends with $ours: $(head -n 3 ours.out)"
+    echo "runc ends with $theirs: $(head -n 3 theirs.out)"
+    DIFFERENT+=1
+  elif [[ -n $sentence ]] && ! grep -q -- "$sentence" ours.out; then
+    echo "'${words[*]}' does not say '$sentence' but: $(cat ours.out)"
+    DIFFERENT+=1
+  elif [[ -n $sentence ]] && ! sed 's/\\"/"/g' theirs.out | grep -q -- "$sentence"; then
+    echo "'${words[*]}': runc does not say '$sentence' but: $(cat theirs.out)"
+    DIFFERENT+=1
+  fi
+}
+
+@test "exit codes and sentences are runc's" {
+  command -v runc >/dev/null || skip "runc is not installed"
+  local none="container does not exist" who
+  INPUT=/dev/null DIFFERENT=
+  # An older runc takes no 1.3.0; each has a cgroup of its own.
+  for who in ours theirs; do
+    bundle $who/b ".ociVersion = \"1.0.2\" | .linux.cgroupsPath = \"/hoy/$who\""
+    jq '.process | .args = ["echo", "from a file"]' $who/b/config.json >$who/process.json
+    jq '.process.args = ["sh", "-c", "exit 7"]' $who/b/config.json >$who/c.json
+    mkdir -p $who/c $who/d $who/e
+    mv $who/c.json $who/c/config.json
+    jq '.process.args = ["nosuch"]' $who/c/config.json >$who/d/config.json
+    jq '.process.terminal = true' $who/b/config.json >$who/e/config.json
+  done
+
+  same state x -- "$none"
+  same start x -- "$none"
+  same exec x true -- "$none"
+  same kill x -- "$none"
+  same kill x KILL -- "$none"
+  same kill --all x KILL -- "$none"
+  same delete x -- "$none"
+  same delete --force x
+  same pause x -- "$none"
+  same resume x -- "$none"
+  same ps x -- "$none"
+  same events --stats x -- "$none"
+  same update --memory 10m x -- "$none"
+
+  same create -b b x
+  same create -b b x -- "container with given ID already exists"
+  same run -b b x -- "container with given ID already exists"
+  same state x
+  same kill x 0
+  same kill x FOO -- 'unknown signal "FOO"'
+  same exec x true
+  same ps x
+  same pause x
+  same resume x
+  same resume x -- "container not paused"
+  same delete x
+  same create -b b x
+  same start x
+  same start x -- "cannot start an already running container"
+  same delete x -- "cannot delete container x that is not stopped: running"
+
+  same exec x
+  same exec
+  same exec x true
+  same exec x sh -c 'exit 7'
+  same exec x sh -c 'kill -9 $$'
+  same exec x sh -c 'kill -TERM $$'
+  same exec x nosuch -- 'exec: "nosuch": executable file not found in $PATH'
+  same exec x /etc
+  same exec -p nosuch x
+  same exec -p process.json x -- "from a file"
+  same exec --user foo x true
+  same exec --user 1:2 x id -- "uid=1 gid=2"
+  same exec --cwd /nosuch x pwd
+  same exec --cwd /tmp x pwd -- "/tmp"
+  same exec -e A=b x sh -c 'echo $A' -- b
+  same exec -t -d x true -- "cannot allocate tty if"
+  same exec --console-socket /nosuch x true -- "cannot use console socket if"
+  same exec --cap foo x true
+  same exec --cap CAP_SYS_ADMIN x true
+  same exec --pid-file /nosuch/x x true
+  same exec -g 5 x id -- groups=5
+  same exec --foo x true
+  same pause x
+  same pause x -- "container not running"
+  same exec x true -- "cannot exec in a paused container (use --ignore-paused to override)"
+  same delete x -- "cannot delete container x that is not stopped: paused"
+  same resume x
+  same ps -f json x
+  same ps x -o pid,comm
+  same list
+  same list -q -- x
+  same list -f json
+  same list -f foo
+  same events --stats x
+  same events --interval 0s x
+  same update --memory 50m x
+  same update --pids-limit 20 x
+  same update x
+  same update -r /nosuch x
+  INPUT=$BATS_TEST_TMPDIR/resources
+  echo '{"pids": {"limit": 30}}' >"$INPUT"
+  same update -r - x
+  INPUT=/dev/null
+  same update --foo x
+
+  same kill x
+  eventually 10 has_status x stopped
+  eventually 10 [ "$(runc --root "$STATE-runc" state x | jq -r .status)" = stopped ]
+  same kill x -- "container not running"
+  same kill --all x
+  same exec x true -- "cannot exec in a stopped container"
+  same start x -- "cannot start a container that has stopped"
+  same pause x -- "container not running"
+  same resume x -- "container not paused"
+  same ps x
+  same update --pids-limit 10 x -- "container not running"
+  same events --stats x -- "not running"
+  same state x
+  same delete x
+  same delete x -- "$none"
+
+  same run -b c x
+  same run --keep -b c x
+  same delete x
+  same run -b d x -- 'executable file not found in $PATH'
+  same create -b e x -- "cannot allocate tty if"
+  same create -b b --console-socket /nosuch x -- "cannot use console socket if"
+  same run -b /nosuch x
+  same run -b b
+  same run -b b x y
+  same create -b b ../x -- "invalid container ID format"
+  same create -b b ''  -- "container id cannot be empty"
+  same create -b b 'a b' -- "invalid container ID format"
+  same state ..
+  same create -b b --pid-file /nosuch/x x
+  same create -b b --foo x
+  same spec -b b
+  same spec -b /nosuch
+  same start
+  same start x y
+  same state
+  same list x
+  same kill
+  same foo
+  same
+  same help
+  same --foo list
+  same --log-format foo list
+  same --log /nosuch/x list
+  same --version
+  same --help
+  same run --help
+  same features
+  is "$DIFFERENT" ""
+  is "$(ls -A "$STATE-runc")" ""
+}
+
+# What it says of itself
+
+@test "every flag of runc and crun is there, or refused by name" {
+  local command flag missing=''
+  while read -r command flag; do
+    [[ $command == global ]] && run rt --help || run rt "$command" --help
+    [[ $output == *"--$flag"* ]] || missing+=" $command:--$flag"
+  done < <(awk '{ for (i = 2; i <= NF; i++) print $1, $i }' <<'FLAGS'
+global debug log log-format root systemd-cgroup rootless cgroup-manager
+create bundle console-socket pid-file pidfd-socket no-pivot no-new-keyring preserve-fds config
+run bundle console-socket pid-file pidfd-socket no-pivot no-new-keyring preserve-fds detach no-subreaper keep config
+kill all regex
+delete force regex
+exec console-socket pidfd-socket cwd env tty user additional-gids process detach pid-file process-label apparmor
+exec no-new-privs cap preserve-fds ignore-paused cgroup
+list format quiet
+ps format
+events interval stats
+spec bundle rootless
+update resources blkio-weight cpu-period cpu-quota cpu-burst cpu-rt-period cpu-rt-runtime cpu-share cpu-idle
+update cpuset-cpus cpuset-mems memory memory-reservation memory-swap pids-limit l3-cache-schema mem-bw-schema
+update kernel-memory kernel-memory-tcp
+FLAGS
+)
+  is "$missing" ""
+}
+
+@test "spec: what it writes runs, here and with runc" {
+  mkdir b
+  "$HOY_RUNTIME" spec -b b
+  expect 1 "$HOY_RUNTIME" spec -b b
+  jq ".process.terminal = false | .process.args = [\"true\"] | .root.path = \"$ROOTFS\"" b/config.json >c.json
+  expect 0 rt run -b b -f c.json x
+  if command -v runc >/dev/null; then
+    jq '.ociVersion = "1.0.2"' c.json >b/config.json
+    (cd b && runc --root "$STATE-runc" run x)
+  fi
+}
+
+# The schema's shapes, and its words.
+@test "features: a valid document that promises what create takes" {
+  rt features >features.json
+  python3 - features.json <<'PYTHON'
+import json
+import re
+import sys
+
+f = json.load(open(sys.argv[1]))
+words = lambda v: isinstance(v, list) and all(isinstance(w, str) for w in v) and len(v) == len(set(v))
+for key in ("ociVersionMin", "ociVersionMax"):
+    assert re.fullmatch(r"\d+\.\d+\.\d+", f[key]), key
+assert f["hooks"] == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
+assert words(f["mountOptions"]) and len(f["mountOptions"]) >= 60
+assert all(isinstance(v, str) for v in f["annotations"].values()), "annotations"
+linux = f["linux"]
+assert set(linux["namespaces"]) == {"mount", "pid", "network", "uts", "ipc", "user", "cgroup", "time"}
+assert words(linux["capabilities"]) and all(re.fullmatch("CAP_[A-Z_]+", c) for c in linux["capabilities"])
+assert set(linux["cgroup"]) == {"v1", "v2", "systemd", "systemdUser", "rdma"}
+assert all(isinstance(v, bool) for v in linux["cgroup"].values())
+seccomp = linux["seccomp"]
+assert seccomp["enabled"] is True
+for key, start in (("actions", "SCMP_ACT_"), ("operators", "SCMP_CMP_"), ("archs", "SCMP_ARCH_"),
+                   ("knownFlags", "SECCOMP_FILTER_FLAG_"), ("supportedFlags", "SECCOMP_FILTER_FLAG_")):
+    assert words(seccomp[key]) and all(w.startswith(start) for w in seccomp[key]), key
+assert set(seccomp["supportedFlags"]) <= set(seccomp["knownFlags"])
+for key in ("apparmor", "selinux", "netDevices"):
+    assert isinstance(linux[key]["enabled"], bool), key
+assert all(isinstance(v, bool) for v in linux["intelRdt"].values())
+assert isinstance(linux["mountExtensions"]["idmap"]["enabled"], bool)
+if "memoryPolicy" in linux:
+    assert words(linux["memoryPolicy"]["modes"]) and words(linux["memoryPolicy"]["flags"])
+PYTHON
+  # refused KEY FILTER: create says so if and only if features does.
+  refused() {
+    local promised
+    promised=$(jq "$1 // false" features.json)
+    rm -rf b
+    bundle b "$2"
+    run rt run -b b x </dev/null
+    case $promised in
+      false) contains "$output" "is not supported by this version" ;;
+      *) lacks "$output" "is not supported by this version" ;;
+    esac
+  }
+  local true_
+  true_=$(command_is true)
+  refused .linux.apparmor.enabled "$true_ | .process.apparmorProfile = \"nosuch\""
+  refused .linux.selinux.enabled "$true_ | .process.selinuxLabel = \"nosuch\""
+  refused .linux.intelRdt.enabled "$true_ | .linux.intelRdt = {closID: \"x\"}"
+  refused .linux.netDevices.enabled "$true_ | .linux.netDevices = {nosuch0: {}}"
+  refused .linux.memoryPolicy.modes "$true_ | .linux.memoryPolicy = {mode: \"MPOL_LOCAL\"}"
+  refused .linux.mountExtensions.idmap.enabled \
+    "$true_ | .mounts += [{destination: \"/tmp\", type: \"bind\", source: \"/tmp\", options: [\"bind\", \"idmap\"],
+      uidMappings: [{containerID: 0, hostID: 1000, size: 10}], gidMappings: [{containerID: 0, hostID: 1000, size: 10}]}]"
+  # Every namespace, all at once, and every rule's word.
+  bundle n "$true_ | .linux.namespaces = $(jq -c '[.linux.namespaces[] | {type: .}]' features.json)
+    | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}]
+    | .linux.gidMappings = [{containerID: 0, hostID: 0, size: 65536}]"
+  expect 0 rt run -b n x
+  bundle s "$true_ | .linux.seccomp = {defaultAction: \"SCMP_ACT_ALLOW\",
+      architectures: $(jq -c .linux.seccomp.archs features.json), flags: $(jq -c .linux.seccomp.supportedFlags features.json),
+      syscalls: [$(jq -c '.linux.seccomp.actions[] | select(. != "SCMP_ACT_NOTIFY" and . != "SCMP_ACT_ALLOW")' features.json |
+        awk '{printf "%s{names: [\"reboot\"], action: %s, args: [{index: 0, value: %d, op: \"SCMP_CMP_EQ\"}]}", n++ ? "," : "", $0, n}')]}"
+  run rt run -b s x
+  is "$output" ""
+}
