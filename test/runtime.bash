@@ -10,6 +10,7 @@ rootfs_make() {
 # bundle DIRECTORY [JQ-FILTER]: a config.json on $ROOTFS. The command is a shell that ends with SIGTERM.
 bundle() {
   mkdir -p "$1"
+  rm -f "$1/config.json"
   "$HOY_RUNTIME" spec -b "$1"
   jq ".process.terminal = false | .root = {path: \"$ROOTFS\"} | .linux.cgroupsPath = \"/hoy/${1##*/}\"
     | .process.args = [\"sh\", \"-c\", \"trap 'exit 5' TERM; echo up; while :; do sleep 0.02; done\"]

@@ -72,10 +72,18 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   contains "$output" err
   expect 1 rt state x
   bundle d "$(command_is nosuch)"
+  expect 1 rt create -b d x
+  contains "$output" 'exec: "nosuch": executable file not found in $PATH'
   expect 1 rt run -b d x
   contains "$output" 'exec: "nosuch": executable file not found in $PATH'
-  bundle e "$(command_is /etc)"
-  expect 1 rt run -b e x
+  local bad
+  for bad in /etc /nosuch /etc/passwd; do
+    bundle e "$(command_is $bad)"
+    expect 1 rt run -b e x
+    contains "$output" "exec: \"$bad\": "
+    expect 1 rt create -b e x
+    contains "$output" "exec: \"$bad\": "
+  done
 }
 
 @test "run --keep keeps it, stopped" {
@@ -158,7 +166,8 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   contains "$output" "cannot exec in a paused container (use --ignore-paused to override)"
   expect 1 rt delete x
   rt exec --ignore-paused x echo through >out 2>&1 </dev/null &
-  eventually 10 [ "$(rt ps -f json x | jq length)" -gt 2 ]
+  joined() { [[ $(rt ps -f json x | jq length) -gt 2 ]]; }
+  eventually 10 joined
   rt resume x
   ends_with 0 $!
   is "$(cat out)" through

@@ -320,9 +320,12 @@ int plan_check_executed(struct plan_block *block, struct err *err) {
     return was_killed(block, err);
 }
 
-// With write and read, as the filter that is in force already must let the command do those.
+// With write and read, as the filter that is in force already must let the command do those. A command that
+// is not there fails who creates the container: some callers read no sentence of who starts it.
 int plan_do_start(struct plan_run *run, struct plan_op *op) {
     (void)op;
+    int r = plan_check_command(run);
+    if (r) return r;
     char byte = PLAN_BYTE_CREATED;
     if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
     ssize_t n;

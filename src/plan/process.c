@@ -130,6 +130,7 @@ static int not_executable(struct plan_run *run, const char *command, int error) 
         err_set(&run->err, ERR_COMMAND_NOT_EXECUTABLE, 0, "exec: \"%s\": %s", command,
                 error == ENOEXEC  ? "exec format error: no program of this machine's architecture"
                 : error == EISDIR ? "is a directory"
+                : error == EACCES ? "permission denied" // callers of runc look for it as it is written there
                                   : strerror(error));
     }
     return -error;
@@ -216,6 +217,21 @@ static int execute_init(struct plan_run *run, const char **argv, size_t count, c
     int r = -errno;
     free(all);
     return r;
+}
+
+int plan_check_command(struct plan_run *run) {
+    struct plan_op *op = plan_ops(run->block) + run->block->count - 1;
+    while (op->type != PLAN_EXEC)
+        if (op-- == plan_ops(run->block)) return 0;
+    char file[PATH_MAX];
+    struct stat st;
+    _cleanup_(freep) const char **argv = plan_list_items(run->block, op->exec.argv);
+    _cleanup_(freep) const char **env = plan_list_items(run->block, op->exec.env);
+    if (!argv[0]) return 0; // EXEC has the words for that
+    int r = find_command(run, argv[0], environment(env, "PATH"), file);
+    if (r) return r;
+    if (stat(file, &st) || access(file, X_OK)) return not_executable(run, argv[0], errno);
+    return S_ISREG(st.st_mode) ? 0 : not_executable(run, argv[0], EACCES);
 }
 
 int plan_do_exec(struct plan_run *run, struct plan_op *op) {

@@ -77,6 +77,9 @@ int plan_use_copy(struct plan_block *block, struct plan_block *copy);
 #define PLAN_BYTE_NETNS    'n'
 #define PLAN_BYTE_LISTENER 'l'
 
+// Whether the plan's command is there and may be executed: 0, or what EXEC would say.
+int plan_check_command(struct plan_run *run);
+
 // Sends one byte, and a descriptor unless it is -1. 0 or -errno.
 int plan_send(struct plan_run *run, char byte, int fd);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 _Static_assert(MOUNT_OPTION_RECURSIVE_READONLY == PLAN_MOUNT_RECURSIVE_READONLY &&
                    MOUNT_OPTION_COPY_UP == PLAN_MOUNT_COPY_UP &&
@@ -276,6 +277,8 @@ void compile_devices(struct compiler *c) {
         plan_device(c, &c->spec->devices.items[i],
                     c->spec->devices.items[i].why ? c->spec->devices.items[i].why : "linux.devices");
     for (size_t i = 0; i < ARRAY_SIZE(default_links); i++) {
+        // Not every kernel has this one.
+        if (str_eq(default_links[i].key, "/dev/core") && access("/proc/kcore", F_OK)) continue;
         plan_str target = plan_string(c->plan, default_links[i].value),
                  path = plan_string(c->plan, default_links[i].key);
         struct plan_op *op = plan_add(c->plan, PLAN_SYMLINK, "default");
