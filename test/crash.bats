@@ -146,7 +146,7 @@ killed() { "$BATS_TEST_DIRNAME/kill-at-random" "$STATE" "$PWD/b" "$WORD" "$@" 3>
   mkdir small
   mount -t tmpfs -o size=64k,nr_inodes=20 none small
   STATE=$BATS_TEST_TMPDIR/small/state
-  local n left
+  local n
   # As full as it gets, and then a page more free each time.
   for n in 0 1 2 3 4 6 8 10 12; do
     rm -rf small/state small/fill

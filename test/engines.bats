@@ -79,7 +79,7 @@ each() { ends_alike 0 "$@"; }
 docker_is_there() {
   RUNTIMES=(hoy runc)
   with() { shift; d "$@"; }
-  [[ -x /usr/bin/docker ]] && command -v dockerd >/dev/null || skip "docker.io is not installed"
+  [[ -x /usr/bin/docker && -n $(command -v dockerd) ]] || skip "docker.io is not installed"
   [[ ! -e $E/dockerd.process ]] || return 0
   daemon_start dockerd -H "unix://$E/docker.sock" --data-root "$E/docker" --exec-root "$E/docker-run" \
     --pidfile "$E/docker.pid" --iptables=false --bridge=none --add-runtime "hoy=$HOY_RUNTIME"
@@ -229,7 +229,7 @@ containerd_is_there() {
     [[ ${words[0]} != run ]] || words=(run --runtime io.containerd.runc.v2 --runc-binary "$binary" --runc-root "$E/ctr-$runtime" "${words[@]:1}")
     c "${words[@]}"
   }
-  command -v containerd >/dev/null && command -v ctr >/dev/null || skip "containerd is not installed"
+  [[ -n $(command -v containerd) && -n $(command -v ctr) ]] || skip "containerd is not installed"
   [[ ! -e $E/containerd.process ]] || return 0
   printf 'version = 2\nroot = "%s"\nstate = "%s"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n[grpc]\naddress = "%s"\n' \
     "$E/containerd" "$E/containerd-run" "$E/containerd.sock" >"$E/containerd.toml"
@@ -284,7 +284,7 @@ podman_is_there() {
     case $1 in run | create) set -- "$1" --ulimit nofile=1024:4096 --ulimit nproc=1000:1000 "${@:2}" ;; esac
     p "$runtime" "$@"
   }
-  command -v podman >/dev/null && command -v crun >/dev/null || skip "podman is not installed"
+  [[ -n $(command -v podman) && -n $(command -v crun) ]] || skip "podman is not installed"
   [[ ! -d $E/podman-hoy ]] || return 0
   echo '{"default":[{"type":"insecureAcceptAnything"}]}' >"$E/policy.json"
   for runtime in "${RUNTIMES[@]}"; do

@@ -14,7 +14,7 @@ file_setup() {
 test_setup() {
   STATE=$BATS_TEST_TMPDIR/state
   B=$BATS_TEST_TMPDIR/b
-  cd "$BATS_TEST_TMPDIR"
+  cd "$BATS_TEST_TMPDIR" || return
 }
 
 test_teardown() {
@@ -199,8 +199,8 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   matches "${lines[1]}" "^x +$(pid_of x) +running +$B +20[^ ]+Z +root"
   is "$(rt list -q)" x
   is "$(rt list -f json | jq -c '[.[] | [.id, .status]]')" '[["x","running"]]'
-  rt events --interval 50ms x >events &
-  wait_line events '"type":"stats"'
+  rt events --interval 50ms x >numbers &
+  wait_line numbers '"type":"stats"'
   rt kill x KILL
   ends_with 0 $!
 }
@@ -280,16 +280,16 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
 
 @test "--preserve-fds and LISTEN_FDS" {
   bundle b "$(command_is sh -c 'echo $LISTEN_FDS $LISTEN_PID; cat <&3; cat <&4; ls /proc/self/fd | tr "\n" " "')"
-  echo three >3
-  echo four >4
-  run env LISTEN_FDS=1 "$HOY_RUNTIME" --root "$STATE" run --preserve-fds 1 -b b x 3<3 4<4 5<4
+  echo three >t3
+  echo four >t4
+  run env LISTEN_FDS=1 "$HOY_RUNTIME" --root "$STATE" run --preserve-fds 1 -b b x 3<t3 4<t4 5<t4
   is "${lines[0]}" "1 1"
   is "${lines[1]} ${lines[2]}" "three four"
   # 5 is ls's own.
   is "${lines[3]}" "0 1 2 3 4 5 "
   bundle c
   made run -d -b c y
-  run "$HOY_RUNTIME" --root "$STATE" exec --preserve-fds 1 y sh -c 'cat <&3' 3<3
+  run "$HOY_RUNTIME" --root "$STATE" exec --preserve-fds 1 y sh -c 'cat <&3' 3<t3
   is "$output" three
   run "$HOY_RUNTIME" --root "$STATE" run --preserve-fds 90 -b b x 3>&-
   contains "$output" "is not open"
@@ -311,7 +311,7 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
 @test "--console-socket: run -d, create, exec -d" {
   bundle b ".process.terminal = true | $(command_is sh -c 'stty size; tty; read line; echo "it said $line"')
     | .process.consoleSize = {height: 31, width: 71}"
-  local before command
+  local command
   for command in "run -d" create; do
     rm -f console.sock
     receive console console.sock 'hello\n' >console.out &
@@ -538,11 +538,11 @@ same() {
   local words=() sentence='' ours=0 theirs=0
   while (($#)) && [[ $1 != -- ]]; do words+=("$1"); shift; done
   [[ ${1:-} != -- ]] || sentence=$2
-  cd "$BATS_TEST_TMPDIR/ours"
+  pushd "$BATS_TEST_TMPDIR/ours" >/dev/null || return
   timeout 10 "$HOY_RUNTIME" --root "$STATE" "${words[@]}" <"$INPUT" >../ours.out 2>&1 3>&- || ours=$?
-  cd "$BATS_TEST_TMPDIR/theirs"
+  cd ../theirs || return
   timeout 10 runc --root "$STATE-runc" "${words[@]}" <"$INPUT" >../theirs.out 2>&1 3>&- || theirs=$?
-  cd ..
+  popd >/dev/null || return
   if ((ours != theirs)); then
     echo "'${words[*]}': hoy-runtime ends with $ours: $(head -n 3 ours.out)"
     echo "runc ends with $theirs: $(head -n 3 theirs.out)"
