@@ -133,8 +133,7 @@ killed() { "$BATS_TEST_DIRNAME/kill-at-random" "$STATE" "$PWD/b" "$WORD" "$@" 3>
   bundle b "$(command_is sleep 0.05) | .hooks.poststop = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo stop >>$PWD/hooks\"]}]"
   for n in {1..10}; do
     "$HOY_RUNTIME" --root "$STATE" run -b b x </dev/null >out 2>&1 3>&- &
-    eventually 5 rt state x >/dev/null 2>&1
-    sleep 0.0$((RANDOM % 5))
+    sleep 0.0$((RANDOM % 9))
     rt delete -f x
     wait $! || true
     expect_nothing_left "a delete beside the end"

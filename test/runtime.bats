@@ -721,6 +721,10 @@ spec bundle rootless
 update resources blkio-weight cpu-period cpu-quota cpu-burst cpu-rt-period cpu-rt-runtime cpu-share cpu-idle
 update cpuset-cpus cpuset-mems memory memory-reservation memory-swap pids-limit l3-cache-schema mem-bw-schema
 update kernel-memory kernel-memory-tcp
+checkpoint image-path work-path parent-path leave-running tcp-established tcp-skip-in-flight link-remap ext-unix-sk
+checkpoint shell-job lazy-pages status-fd page-server file-locks pre-dump manage-cgroups-mode empty-ns auto-dedup
+restore console-socket image-path work-path tcp-established ext-unix-sk shell-job file-locks manage-cgroups-mode bundle
+restore detach pid-file no-subreaper no-pivot empty-ns auto-dedup lazy-pages lsm-profile lsm-mount-context
 FLAGS
 )
   is "$missing" ""
