@@ -16,6 +16,7 @@ file_teardown() {
   daemon_stop containerd
   # What engines keep mounted while they have containers or images.
   awk -v e="$E/" 'index($5, e) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r umount -l
+  [[ ! -s $E/remapped ]] || rm -rf --one-file-system "$(cat "$E/remapped")"
 }
 
 test_setup() { cd "$BATS_TEST_TMPDIR" || return; }
@@ -217,6 +218,37 @@ R=(run --rm --network none --runtime RT)
   text 'echo status $?'
   shows '^status 9'
   d rm -f term
+}
+
+@test "docker with --userns-remap" {
+  docker_is_there
+  daemon_stop dockerd
+  # The machine's own files stay: this is our mount namespace.
+  local file root
+  # A folder that the mapped user may pass through.
+  root=$(mktemp -d /var/tmp/hoy-engines.XXXXXX)
+  chmod 711 "$root"
+  echo "$root" >"$E/remapped"
+  for file in subuid subgid; do
+    printf '%s:100000:65536\n' nobody nogroup >$file
+    [[ -e /etc/$file ]] || skip "this machine has no /etc/$file"
+    mount --bind $file /etc/$file
+  done
+  daemon_start dockerd -H "unix://$E/docker.sock" --data-root "$root/data" --exec-root "$root/run" \
+    --pidfile "$E/docker.pid" --iptables=false --bridge=none --add-runtime "hoy=$HOY_RUNTIME" --userns-remap nobody:nogroup
+  eventually 30 d version >/dev/null 2>&1 || { tail -n 5 "$LOG-dockerd"; return 1; }
+  d load -q -i "$E/tiny.tar"
+  audit_take "$BATS_TEST_TMPDIR/.audit"
+  alike "${R[@]}" tiny:1 sh -c 'id -u; cat /proc/self/uid_map; touch /x && ls -ln /x | cut -c 1-30; hostname me && echo named'
+  matches "$output" '0 +100000 +65536'
+  alike "${R[@]}" --userns host tiny:1 cat /proc/self/uid_map
+  each run -d --name mapped-RT --network none --runtime RT tiny:1 sleep 1000
+  alike exec mapped-RT sh -c 'id -u; cat /proc/self/uid_map'
+  each rm -f mapped-RT
+  # The next test wants the plain one.
+  daemon_stop dockerd
+  umount /etc/subuid /etc/subgid
+  audit_take "$BATS_TEST_TMPDIR/.audit"
 }
 
 # containerd
