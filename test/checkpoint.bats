@@ -228,6 +228,29 @@ LINES
   is "$(find /sys/fs/cgroup -name one)" ''
 }
 
+@test "restore: the terminal's master goes to the console socket" {
+  make_images
+  jq '.process.terminal = true' "$bundle/config.json" >"$bundle/new" && mv "$bundle/new" "$bundle/config.json"
+  fails 'without setting console socket' runtime restore -d --bundle "$bundle" --image-path "$images" one
+  cat >"$BATS_TEST_TMPDIR/receive" <<'PYTHON'
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1])
+listener.listen()
+_, descriptors, _, _ = socket.recv_fds(listener.accept()[0], 4096, 4)
+print(os.readlink(f"/proc/self/fd/{descriptors[0]}"), len(descriptors))
+PYTHON
+  python3 "$BATS_TEST_TMPDIR/receive" "$BATS_TEST_TMPDIR/console" >"$BATS_TEST_TMPDIR/received" 3>&- &
+  local receiver=$!
+  eventually 10 test -S "$BATS_TEST_TMPDIR/console"
+  fails 'cannot restore container one: criu failed' \
+    lying terminal runtime restore -d --console-socket "$BATS_TEST_TMPDIR/console" --bundle "$bundle" --image-path "$images" one
+  wait "$receiver"
+  matches "$(<"$BATS_TEST_TMPDIR/received")" '/dev/(pts/)?ptmx 1'
+  fails 'cannot connect to' lying terminal runtime restore -d --console-socket "$BATS_TEST_TMPDIR/none" --bundle "$bundle" --image-path "$images" one
+  is "$(runtime list -q)" ''
+}
+
 @test "checkpoint: bad input" {
   start
   fails '--manage-cgroups-mode: it is soft, full, strict or ignore' runtime checkpoint --manage-cgroups-mode hard --image-path "$images" one

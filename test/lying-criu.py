@@ -6,6 +6,7 @@ $CRIU_REQUEST, and answers as $CRIU_LIE says:
 silence   ends without a word           garbage   what is no message
 refuse    no success, with a sentence   hook      tells of namespaces of a process, then success
 long      more than an answer can be    nobody    success, but no process
+terminal  hands over a terminal, and then refuses
 """
 import os
 import socket
@@ -22,12 +23,12 @@ lie = os.environ["CRIU_LIE"]
 answer = rpc.criu_resp(type=request.type, success=True)
 
 
-def notify(script, pid):
+def notify(script, pid=1, descriptors=()):
     """Says so, and hears whether it may go on."""
     notice = rpc.criu_resp(type=rpc.NOTIFY, success=True)
     notice.notify.script = script
     notice.notify.pid = pid
-    connection.send(notice.SerializeToString())
+    socket.send_fds(connection, [notice.SerializeToString()], descriptors)
     reply = rpc.criu_req()
     reply.ParseFromString(connection.recv(1 << 20))
     return reply.notify_success
@@ -41,6 +42,8 @@ elif lie == "refuse":
     answer.success = False
     answer.cr_errno = 16
     answer.cr_errmsg = "Error (criu/lies.c:1): no"
+elif lie == "terminal":
+    answer.success = notify("orphan-pts-master", descriptors=os.openpty()[:1]) and False
 elif lie == "hook":
     answer.success = notify("setup-namespaces", os.getpid())
 if lie not in ("garbage", "long", "silence"):
