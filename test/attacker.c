@@ -8,6 +8,7 @@
 //   those in /proc/self/mountinfo
 // - hunt SECONDS: looks for processes that are about to become something else: traces them, writes into their
 //   program, opens their directories and descriptors; prints what it got of the host's
+// - trace PID: whether it can be traced
 // - map BYTES: waits on that much memory
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -181,6 +182,12 @@ static int hunt(int seconds) {
     return got != 0;
 }
 
+static int trace_one(pid_t pid) {
+    int r = ptrace(PTRACE_SEIZE, pid, 0, 0) ? errno : 0;
+    puts(r ? strerror(r) : "traced");
+    return r != 0;
+}
+
 static _Noreturn void map(size_t bytes) {
     volatile char *memory = malloc(bytes);
     for (size_t i = 0; memory && i < bytes; i += 4096) memory[i] = 1;
@@ -194,6 +201,7 @@ int main(int argc, char **argv) {
     if (!strcmp(verb, "flip") && argc == 4) return flip(argv[2], argv[3]);
     if (!strcmp(verb, "fds")) return fds(argc > 2 ? atoi(argv[2]) : 3);
     if (!strcmp(verb, "hunt") && argc == 3) return hunt(atoi(argv[2]));
+    if (!strcmp(verb, "trace") && argc == 3) return trace_one(atoi(argv[2]));
     if (!strcmp(verb, "map") && argc == 3) map(strtoul(argv[2], NULL, 10));
-    return fprintf(stderr, "attacker: swap, flip, fds, hunt or map\n"), 2;
+    return fprintf(stderr, "attacker: swap, flip, fds, hunt, trace or map\n"), 2;
 }

@@ -368,6 +368,18 @@ stopped() { [[ $(rt state "$1" | jq -r .status) == stopped ]]; }
 }
 all_caps() { capsh --print | sed -n 's/^Bounding set =//p' | tr '[:lower:]' '[:upper:]' | jq -Rc 'split(",")'; }
 
+# It has the plan in its memory, with the hooks that whoever deletes the container will run.
+@test "CVE-2016-9962: a container that waits for its start is not traced by who comes in before" {
+  bundle a
+  command_is sleep 600
+  rt create -b "$bundle" c </dev/null >/dev/null 2>&1
+  expect 1 rt exec c attacker trace 1
+  is "$output" 'Operation not permitted'
+  rt start c
+  expect 0 rt exec c attacker trace 1
+  rt delete -f c
+}
+
 @test "CVE-2019-5736: the program behind /proc/self/exe is nobody's file" {
   bundle a
   printf '#!/proc/self/exe\n' >"$bundle/rootfs/bin/loop"

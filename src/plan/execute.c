@@ -320,12 +320,23 @@ int plan_check_executed(struct plan_block *block, struct err *err) {
     return was_killed(block, err);
 }
 
+static bool has_user_namespace(struct plan_block *block) {
+    for (uint32_t i = 0; i < block->count; i++)
+        if (plan_ops(block)[i].type == PLAN_ID_MAP) return true;
+    return false;
+}
+
 // With write and read, as the filter that is in force already must let the command do those. A command that
 // is not there fails who creates the container: some callers read no sentence of who starts it.
+//
+// Whoever comes into the container meanwhile must not reach the plan through this process's memory: its hooks
+// are run outside. In a user namespace it can't be hidden, or its maker could not join it any more without
+// root.
 int plan_do_start(struct plan_run *run, struct plan_op *op) {
     (void)op;
     int r = plan_check_command(run);
     if (r) return r;
+    if (!has_user_namespace(run->block)) (void)prctl(PR_SET_DUMPABLE, 0);
     char byte = PLAN_BYTE_CREATED;
     if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
     ssize_t n;
