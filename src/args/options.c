@@ -126,6 +126,25 @@ int store_string(struct parse *parse, const char *text, void *field, struct err 
     return 0;
 }
 
+int store_choice(struct parse *parse, const char *text, void *field, struct err *err) {
+    const char *choices = parse->option->choices;
+    size_t length = strlen(text);
+    for (const char *at = choices; *at; at += strcspn(at, "|"), at += *at == '|') {
+        if (strcspn(at, "|") != length || strncmp(at, text, length) != 0) continue;
+        *(const char **)field = text;
+        return 0;
+    }
+    char *words = arena_strdup(parse->arena, choices), *last = strrchr(words, '|');
+    _cleanup_(str_finish) struct str list = {0};
+    for (char *at = words; *at; at++) {
+        if (*at != '|')
+            str_add_char(&list, *at);
+        else
+            str_add(&list, at == last ? " or " : ", ");
+    }
+    return err_set(err, ERR_INVALID, 0, "it is %s", str_get(&list));
+}
+
 int store_list(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)err;
     strings_add(parse->arena, field, text);

@@ -68,6 +68,7 @@ const struct option *option_find_letter(option_tables tables, char letter);
 option_store store_flag;   // bool
 option_store store_off;    // bool: true when the flag is given as =false
 option_store store_string; // const char *
+option_store store_choice; // const char *: one of the row's choices
 option_store store_list;   // struct strings; repeated options add up
 option_store store_i64;    // struct spec_i64 (oci/spec.h)
 option_store store_u64;    // struct spec_u64

@@ -103,13 +103,6 @@ static const struct command commands[] = {
 };
 
 #define AT(member) offsetof(struct globals, member)
-static int store_log_format(struct parse *parse, const char *text, void *field, struct err *err) {
-    (void)parse;
-    if (!str_eq(text, "text") && !str_eq(text, "json"))
-        return err_set(err, ERR_INVALID, 0, "it is text or json");
-    *(const char **)field = text;
-    return 0;
-}
 static int store_rootless(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
     bool on;
@@ -118,20 +111,12 @@ static int store_rootless(struct parse *parse, const char *text, void *field, st
     *(const char **)field = text;
     return 0;
 }
-static int store_manager(struct parse *parse, const char *text, void *field, struct err *err) {
-    (void)parse;
-    if (!str_eq(text, "cgroupfs") && !str_eq(text, "systemd") && !str_eq(text, "disabled"))
-        return err_set(err, ERR_INVALID, 0, "it is cgroupfs, systemd or disabled");
-    *(const char **)field = text;
-    return 0;
-}
-
 static const struct option global_rows[] = {
-    {"cgroup-manager", 0, "string", "Who makes cgroups: cgroupfs, systemd or disabled", store_manager,
+    {"cgroup-manager", 0, "string", "Who makes cgroups: cgroupfs, systemd or disabled", store_choice,
      AT(cgroup_manager), "cgroupfs|systemd|disabled"},
     {"debug", 0, NULL, "Log more", store_flag, AT(debug)},
     {"log", 0, "file", "Log to this file", store_string, AT(log)},
-    {"log-format", 0, "string", "The form of the log: text or json", store_log_format, AT(log_format),
+    {"log-format", 0, "string", "The form of the log: text or json", store_choice, AT(log_format),
      "text|json"},
     {"root", 0, "dir", "Where the states of containers are kept (default /run/hoy-runtime)", store_string,
      AT(root)},

@@ -14,16 +14,8 @@ struct ps_options {
     const char *format;
 };
 
-static int store_format(struct parse *parse, const char *text, void *field, struct err *err) {
-    (void)parse;
-    if (!str_eq(text, "table") && !str_eq(text, "json"))
-        return err_set(err, ERR_INVALID, 0, "it is table or json");
-    *(const char **)field = text;
-    return 0;
-}
-
 static const struct option ps_rows[] = {
-    {"format", 'f', "string", "table or json", store_format, offsetof(struct ps_options, format),
+    {"format", 'f', "string", "table or json", store_choice, offsetof(struct ps_options, format),
      "table|json"},
 };
 const struct option_table ps_options_table = OPTIONS(ps_rows, struct ps_options);

@@ -21,16 +21,8 @@ struct list_options {
     bool quiet;
 };
 
-static int store_format(struct parse *parse, const char *text, void *field, struct err *err) {
-    (void)parse;
-    if (!str_eq(text, "table") && !str_eq(text, "json"))
-        return err_set(err, ERR_INVALID, 0, "it is table or json");
-    *(const char **)field = text;
-    return 0;
-}
-
 static const struct option list_rows[] = {
-    {"format", 'f', "string", "table or json", store_format, offsetof(struct list_options, format),
+    {"format", 'f', "string", "table or json", store_choice, offsetof(struct list_options, format),
      "table|json"},
     {"quiet", 'q', NULL, "Print ids only", store_flag, offsetof(struct list_options, quiet)},
 };

@@ -40,14 +40,7 @@ static bool is_link(const struct plan_op *op) {
 }
 
 static int run_those(struct plan_block *block, bool (*wanted)(const struct plan_op *op), struct err *err) {
-    struct plan_run run = {.block = block,
-                           .socket = -1,
-                           .root = -1,
-                           .procfs = -1,
-                           .target = -1,
-                           .self = -1,
-                           .empty = -1,
-                           .time = -1};
+    struct plan_run run = PLAN_RUN_INIT(block);
     struct plan_op *ops = plan_ops(block);
     for (uint32_t i = 0; i < block->count; i++) {
         int r = wanted(&ops[i]) ? plan_run_operation(&run, &ops[i]) : 0;

@@ -346,15 +346,7 @@ int plan_do_start(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *err) {
-    struct plan_run run = {.block = block,
-                           .socket = -1,
-                           .root = -1,
-                           .procfs = -1,
-                           .target = -1,
-                           .self = -1,
-                           .empty = -1,
-                           .time = -1,
-                           .netns = -1};
+    struct plan_run run = PLAN_RUN_INIT(block);
     struct plan_op *ops = plan_ops(block);
     int result = 0;
     for (uint32_t i = 0; i < block->count; i++) {
@@ -436,17 +428,9 @@ static int run_parent(struct plan_run *run, struct err *err) {
 }
 
 pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struct err *err) {
-    struct plan_run run = {.block = block,
-                           .streams = streams,
-                           .start = streams->start,
-                           .socket = -1,
-                           .root = -1,
-                           .procfs = -1,
-                           .target = -1,
-                           .self = -1,
-                           .empty = -1,
-                           .time = -1,
-                           .netns = -1};
+    struct plan_run run = PLAN_RUN_INIT(block);
+    run.streams = streams;
+    run.start = streams->start;
     _cleanup_(fd_closep) int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
     const struct plan_op *join = find_target(block);
     run.target_pid = join ? join->join.pid : 0;

@@ -40,6 +40,13 @@ struct plan_run {
     struct err err;          // an operation that has better words than its errno puts them here
 };
 
+// With no descriptor yet.
+#define PLAN_RUN_INIT(block_)                                                                             \
+    {                                                                                                     \
+        .block = (block_), .start = -1, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, \
+        .empty = -1, .time = -1, .netns = -1                                                              \
+    }
+
 // An operation's function: 0, or -errno; run->err.kind is set when it has a sentence of its own.
 typedef int (*plan_function)(struct plan_run *run, struct plan_op *op);
 
