@@ -291,13 +291,16 @@ stopped() { [[ $(runtime state "$1" | jq -r .status) == stopped ]]; }
   fails 'cannot open the bundle' runtime restore --bundle "$bundle/missing" --image-path "$images" one
   fails 'invalid container ID format' runtime restore --bundle "$bundle" --image-path "$images" ../one
   # Whose memory is cut short.
+  printf '\x19\x43\x56\x54\x30\x30\x27\x50\x04\0\0\0\x08\x01\x10\x00' >"$images/pstree.img"
   printf '\x19\x43\x56\x54\x25\x40\x08\x56\x02\0\0\0\x08\x01\x06\0\0\0\x08\x00\x10\x05\x20\x04' >"$images/pagemap-1.img"
   head -c 4096 /dev/zero >"$images/pages-1.img"
   fails "$images: the checkpoint is damaged: pages-1.img has 4096 bytes where pagemap-1.img wants 20480" \
     runtime restore --bundle "$bundle" --image-path "$images" one
   is "$(runtime list -q)" ''
+  # A table of no process of this checkpoint is left from another one.
+  mv "$images/pagemap-1.img" "$images/pagemap-2.img"
+  fails 'Error (criu/lies.c:1): no' lying refuse runtime restore --bundle "$bundle" --image-path "$images" one
   start
-  rm "$images/pagemap-1.img"
   fails 'container with given ID already exists: one' runtime restore --bundle "$bundle" --image-path "$images" one
   is "$(runtime state one | jq -r .status)" running
 }

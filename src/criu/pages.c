@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// pagemap-*.img: two magic numbers, and messages that have their size in front, as 32 bits. The first message
-// says which pages-N.img (1: N); each further one is a run of pages (2, or 5 in later versions: how many; 3:
-// they are in the parent's images; 4: flags).
+// An image is two magic numbers, and messages that have their size in front, as 32 bits. In pstree.img there
+// is one for each process (1: its pid). In its pagemap-PID.img the first says which pages-N.img (1: N); each
+// further one is a run of pages (2, or 5 in later versions: how many; 3: they are in the parent's images; 4:
+// flags). Tables of other processes may be left from an earlier checkpoint into the same folder.
 #include "criu/pages.h"
 
 #include "base/fd.h"
 #include "criu/message.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -15,6 +15,7 @@
 
 #define MAGIC_COMMON  0x54564319u
 #define MAGIC_PAGEMAP 0x56084025u
+#define MAGIC_PSTREE  0x50273030u
 #define FLAG_PRESENT  4
 #define TABLE_MAX     (64u << 20)
 
@@ -48,14 +49,18 @@ static bool read_numbers(struct message_reader message, uint64_t values[static 8
     return r == 0;
 }
 
-static bool read_table(const struct str *text, struct table *ret_table) {
-    struct message_reader reader = {str_get(text), text->len}, message;
-    struct table table = {0};
+static bool open_image(const struct str *text, uint32_t kind, struct message_reader *ret_reader) {
     uint32_t common, magic;
+    *ret_reader = (struct message_reader){str_get(text), text->len};
+    return take_u32(ret_reader, &common) && take_u32(ret_reader, &magic) && common == MAGIC_COMMON &&
+           magic == kind;
+}
+
+static bool read_table(const struct str *text, struct table *ret_table) {
+    struct message_reader reader, message;
+    struct table table = {0};
     bool first = true;
-    if (!take_u32(&reader, &common) || !take_u32(&reader, &magic) || common != MAGIC_COMMON ||
-        magic != MAGIC_PAGEMAP)
-        return false;
+    if (!open_image(text, MAGIC_PAGEMAP, &reader)) return false;
     while (reader.left) {
         uint64_t values[8] = {0};
         bool given[8] = {0};
@@ -86,11 +91,17 @@ static int check_table(int dir, const char *name, struct err *err) {
 }
 
 int criu_check_pages(int dir, struct err *err) {
-    int result = 0, fd = fd_open_at(dir, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    if (!stream) return fd_closep(&fd), 0;
-    for (struct dirent *entry; !result && (entry = readdir(stream));)
-        if (str_has_prefix(entry->d_name, "pagemap-")) result = check_table(dir, entry->d_name, err);
-    closedir(stream);
-    return result;
+    _cleanup_(str_finish) struct str text = {0};
+    struct message_reader reader, message;
+    if (file_read_at(dir, "pstree.img", TABLE_MAX, &text) || !open_image(&text, MAGIC_PSTREE, &reader))
+        return 0;
+    while (take_message(&reader, &message)) {
+        uint64_t values[8] = {0};
+        bool given[8] = {0};
+        char name[48];
+        if (!read_numbers(message, values, given) || !given[1]) return 0;
+        snprintf(name, sizeof name, "pagemap-%llu.img", (unsigned long long)values[1]);
+        if (check_table(dir, name, err)) return -1;
+    }
+    return 0;
 }
