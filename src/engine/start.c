@@ -35,6 +35,7 @@ struct start {
     struct plan plan;
     struct plan_op root; // the overlay, until its place in the plan comes
     int plan_fd, client, shim_client, listen, log;
+    bool wants_block; // the caller does
     struct plan_block *block;
 };
 
@@ -227,7 +228,7 @@ static int make_plan(struct start *s, struct err *err) {
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
     plan_on_exit(s);
-    int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, &s->block);
+    int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
@@ -309,6 +310,7 @@ int container_start(struct engine *engine, const struct container *container,
     _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
     // The exit record of an earlier run goes before the row says that there is a new one.
+    s.wants_block = ret_block;
     if (start_lock(&s, err) || open_folder(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
     if (prepare(&s, err) || spawn(&s, err)) {
         start_take_back(&s, err);
@@ -325,6 +327,7 @@ int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err) {
     _cleanup_(start_finish) struct start s;
     start_init(&s, engine, container, options);
+    s.wants_block = true;
     if (start_lock(&s, err) || open_folder(&s, err) || prepare(&s, err)) return -1;
     *ret_block = take_ptr(s.block);
     return 0;

@@ -177,7 +177,6 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
                                              .no_new_keyring = options->no_new_keyring,
                                              .keep = options->keep,
                                              .no_subreaper = options->no_subreaper};
-    _cleanup_(plan_unmapp) struct plan_block *block = NULL;
     _cleanup_(bundle_finish) struct bundle bundle = {0};
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(container_close) struct container container = {.dir = -1};
@@ -191,7 +190,7 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
         return -1;
     _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;
     int r = (waits && start < 0) || notify_make_folder(&container, err) ||
-                    create_save(&plan, &container, &plan_fd, &block, err)
+                    create_save(&plan, &container, &plan_fd, NULL, err)
                 ? -1
             : waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
                     : launch_run(invocation, &container, plan_fd, &plan, err);

@@ -222,14 +222,14 @@ int cgroup_own(const struct cgroup_hierarchy *hierarchy, char *ret_path, size_t 
     const char *at;
     int r = own_groups(&at);
     if (r < 0) return r;
-    for (; *at; at += strcspn(at, "\n"), at += *at == '\n') {
-        char words[256], path[4096];
-        if (sscanf(at, "%*u:%255[^:\n]:%4095[^\n]", words, path) == 2) {
-            if (cgroup_controllers_of(words) & hierarchy->controllers && !hierarchy->v2)
-                return copy_own(path, ret_path, size);
-        } else if (hierarchy->v2 && sscanf(at, "0::%4095[^\n]", path) == 1) {
-            return copy_own(path, ret_path, size);
-        }
+    for (size_t length; *at; at += length + (at[length] == '\n')) {
+        length = strcspn(at, "\n");
+        const char *words = memchr(at, ':', length), *path = words ? strchr(words + 1, ':') : NULL;
+        if (!path || path >= at + length) continue;
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)(path - words - 1), words + 1);
+        if (hierarchy->v2 ? *name : !(cgroup_controllers_of(name) & hierarchy->controllers)) continue;
+        return copy_own(path + 1, ret_path, size);
     }
     return -ENOENT;
 }

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #define PLAN_BYTES_MAX (64u << 20)
@@ -86,39 +87,35 @@ struct plan_list plan_strings(struct plan *plan, const char *const *items, size_
                               .count = (uint32_t)count};
 }
 
-static int write_block(const struct plan *plan, int fd, struct plan_block **ret_block) {
-    size_t ops = plan->count * sizeof *plan->ops, head = sizeof(struct plan_block);
-    size_t size = head + ops + plan->strings_len + 1;
+// Written, not mapped and filled: the kernel takes the pages as it copies, and says when the disk is full.
+static int write_block(const struct plan *plan, int fd) {
+    size_t ops = plan->count * sizeof *plan->ops,
+           size = sizeof(struct plan_block) + ops + plan->strings_len + 1;
     if (size > PLAN_BYTES_MAX) return -E2BIG;
-    // The pages are taken here: on a full disk to write them later would be SIGBUS.
-    int r = posix_fallocate(fd, 0, (off_t)size);
-    if (r == EOPNOTSUPP && !ftruncate(fd, (off_t)size)) r = 0;
-    if (r) return -r;
-    struct plan_block *block = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (block == MAP_FAILED) return -errno;
-    *block = plan->head;
-    block->count = (uint32_t)plan->count;
-    block->strings = (uint32_t)(head + ops);
-    memcpy(plan_ops(block), plan->ops, ops);
-    memcpy((char *)block + block->strings, plan->strings, plan->strings_len);
-    block->size = (uint32_t)size; // last: a file that was not written whole does not map
-    *ret_block = block;
-    return 0;
+    struct plan_block head = plan->head;
+    head.count = (uint32_t)plan->count;
+    head.strings = (uint32_t)(sizeof head + ops);
+    head.size = (uint32_t)size; // a file that was not written whole is shorter, and does not map
+    const struct iovec parts[] = {
+        {&head, sizeof head}, {plan->ops, ops}, {plan->strings, plan->strings_len}, {(char *)"", 1}};
+    ssize_t n;
+    do n = pwritev(fd, parts, ARRAY_SIZE(parts), 0);
+    while (n < 0 && errno == EINTR);
+    return n < 0 ? -errno : (size_t)n == size ? 0 : -ENOSPC;
 }
 
 int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd,
               struct plan_block **ret_block) {
     _cleanup_(fd_closep) int fd = fd_open_at(dir, name, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
-    int r = fd < 0 ? fd : write_block(plan, fd, ret_block);
+    int r = fd < 0 ? fd : write_block(plan, fd);
+    if (!r && ret_block) r = plan_map(fd, ret_block);
     if (!r) *ret_fd = take_fd(&fd);
     return r;
 }
 
 int plan_memfd(const struct plan *plan, struct err *err) {
-    struct plan_block *block = NULL;
     _cleanup_(fd_closep) int fd = memfd_create("plan", MFD_CLOEXEC);
-    int r = fd < 0 ? -errno : write_block(plan, fd, &block);
-    plan_unmap(block);
+    int r = fd < 0 ? -errno : write_block(plan, fd);
     return r ? err_set(err, ERR_SYSTEM, -r, "write a plan") : take_fd(&fd);
 }
 

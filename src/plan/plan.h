@@ -378,8 +378,8 @@ static inline const char *plan_string_at(const struct plan *plan, plan_str s) {
     return plan->strings + s;
 }
 
-// Writes the plan to a new file and maps it, shared. The caller unmaps with plan_unmap and closes the
-// descriptor. Returns 0 or -errno.
+// Writes the plan to a new file, and maps it, shared, unless ret_block is NULL. The caller unmaps with
+// plan_unmap and closes the descriptor. Returns 0 or -errno.
 int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd, struct plan_block **ret_block);
 
 // The same in memory, for one that needs no record. A descriptor, or -1 with *err filled in.
