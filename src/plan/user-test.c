@@ -113,10 +113,13 @@ static void test_hostile_files(void **state) {
     assert_int_equal(user_resolve("root", none, &user, &err), -EFBIG);
 }
 
+static char dir[] = "/tmp/user-test.XXXXXX";
+static int outside = -1;
+
 static int enter(void **state) {
     (void)state;
-    char dir[] = "/tmp/user-test.XXXXXX";
-    if (geteuid() || !mkdtemp(dir) || chdir(dir)) return -1;
+    outside = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (geteuid() || outside < 0 || !mkdtemp(dir) || chdir(dir)) return -1;
     (void)!mkdir("etc", 0755);
     if (file_replace_at(AT_FDCWD, "etc/passwd", passwd, sizeof passwd - 1, 0644, false)) return -1;
     if (file_replace_at(AT_FDCWD, "etc/group", group, sizeof group - 1, 0644, false)) return -1;
@@ -127,7 +130,9 @@ static int leave(void **state) {
     (void)state;
     unlink("/etc/passwd");
     unlink("/etc/group");
-    return rmdir("/etc"); // the directory itself is out of reach from in here
+    if (rmdir("/etc") || fchdir(outside) || chroot(".")) return -1;
+    close(outside);
+    return rmdir(dir);
 }
 
 int main(void) {
