@@ -37,8 +37,7 @@ static int read_config(struct invocation *invocation, int dir, const char *confi
     if (json_parse(str_get(&bundle->text), bundle->text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s is no JSON", config);
     if (spec_parse(&invocation->arena, json, &bundle->spec, err)) return err_wrap(err, "%s", config);
-    for (size_t i = 0; i < bundle->spec.warnings.count; i++)
-        say_warning(invocation, bundle->spec.warnings.items[i]);
+    say_warnings(invocation, &bundle->spec.warnings);
     warn_of_capabilities(invocation, &bundle->spec.process);
     return 0;
 }

@@ -22,16 +22,13 @@ int container_groups(const struct container *container, struct arena *arena, str
 
 bool container_has_groups(const struct container *container) {
     struct plan_block *plan = container->plan;
-    for (uint32_t i = 0; plan && i < plan->count; i++)
-        if (plan_ops(plan)[i].type == PLAN_CGROUP_CREATE) return true;
-    return false;
+    return plan && plan_find(plan, PLAN_CGROUP_CREATE);
 }
 
 bool container_shares_pids(const struct container *container) {
     struct plan_block *plan = container->plan;
-    for (uint32_t i = 0; plan && i < plan->count; i++)
-        if (plan_ops(plan)[i].type == PLAN_CLONE) return !(plan_ops(plan)[i].clone.flags & CLONE_NEWPID);
-    return false;
+    const struct plan_op *clone = plan ? plan_find(plan, PLAN_CLONE) : NULL;
+    return clone && !(clone->clone.flags & CLONE_NEWPID);
 }
 
 int container_pids(const struct container *container, pid_t **ret_pids, size_t *ret_count, struct err *err) {

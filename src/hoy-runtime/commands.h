@@ -40,6 +40,7 @@ struct invocation {
 
 // A line on standard error, and in the log.
 void say_warning(const struct invocation *invocation, const char *text);
+void say_warnings(const struct invocation *invocation, const struct strings *texts);
 
 extern const struct option_table checkpoint_options_table, create_options_table, run_options_table,
     delete_options_table, events_options_table, exec_options_table, kill_options_table, list_options_table,

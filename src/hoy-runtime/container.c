@@ -146,9 +146,8 @@ static bool has_passed(struct plan_block *plan, enum plan_op_type type) {
 }
 
 static bool waits(struct plan_block *plan) {
-    for (uint32_t i = 0; i < plan->count; i++)
-        if (plan_ops(plan)[i].type == PLAN_START) return plan_ops(plan)[i].state == PLAN_BEGUN;
-    return false;
+    const struct plan_op *start = plan_find(plan, PLAN_START);
+    return start && start->state == PLAN_BEGUN;
 }
 
 // Its first process may not be there yet, and until the plan is written nothing is but the directory.

@@ -47,8 +47,7 @@ static int read_process(struct invocation *invocation, const char *path, struct 
     if (json_parse(str_get(&text), text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s is no JSON", path);
     if (spec_process_parse(&invocation->arena, json, ret_process, err)) return err_wrap(err, "%s", path);
-    for (size_t i = 0; i < ret_process->warnings.count; i++)
-        say_warning(invocation, ret_process->warnings.items[i]);
+    say_warnings(invocation, &ret_process->warnings);
     return 0;
 }
 

@@ -160,6 +160,10 @@ void say_warning(const struct invocation *invocation, const char *text) {
     error_log(invocation->globals.log_fd, invocation->globals.log_json, "warning", text);
 }
 
+void say_warnings(const struct invocation *invocation, const struct strings *texts) {
+    for (size_t i = 0; i < texts->count; i++) say_warning(invocation, texts->items[i]);
+}
+
 static int open_log(struct globals *globals, struct err *err) {
     globals->log_json = str_eq(globals->log_format, "json");
     if (str_empty(globals->log)) return 0;

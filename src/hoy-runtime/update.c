@@ -75,8 +75,7 @@ static int read_resources(struct invocation *invocation, const char *path, struc
     if (json_parse(str_get(&text), text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s is no JSON", path);
     if (spec_resources_parse(&invocation->arena, json, resources, err)) return -1;
-    for (size_t i = 0; i < resources->warnings.count; i++)
-        say_warning(invocation, resources->warnings.items[i]);
+    say_warnings(invocation, &resources->warnings);
     return 0;
 }
 
@@ -105,10 +104,7 @@ static int update_scope(struct invocation *invocation, const struct container *c
                         const struct spec_resources *resources, struct err *err) {
     struct spec spec;
     struct runtime_scope scope;
-    bool has_scope = false;
-    for (uint32_t i = 0; i < container->plan->count; i++)
-        has_scope = has_scope || plan_ops(container->plan)[i].type == PLAN_SCOPE_START;
-    if (!has_scope) return 0;
+    if (!plan_find(container->plan, PLAN_SCOPE_START)) return 0;
     return container_spec(container, &invocation->arena, &spec, err) ||
                    runtime_scope_find(&spec, container->id, geteuid(), &invocation->arena, &scope, err) ||
                    runtime_scope_update(&scope, resources, err)

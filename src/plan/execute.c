@@ -224,11 +224,17 @@ static int receive(int socket, char *ret_byte, int *fd) {
     }
 }
 
+// The parent's next message of this kind, or 0 in *ret_byte at the end; a terminal that comes is kept.
+static int receive_until(struct plan_run *run, char wanted, char *ret_byte) {
+    int r;
+    do r = receive(run->socket, ret_byte, &run->streams->terminal);
+    while (!r && *ret_byte && *ret_byte != wanted);
+    return r;
+}
+
 static int wait_for_exec(struct plan_run *run, bool *ret_created) {
     char byte;
-    int r;
-    do r = receive(run->socket, &byte, &run->streams->terminal);
-    while (!r && byte && byte != PLAN_BYTE_CREATED);
+    int r = receive_until(run, PLAN_BYTE_CREATED, &byte);
     *ret_created = byte == PLAN_BYTE_CREATED;
     return r;
 }
@@ -289,9 +295,7 @@ int plan_do_ready(struct plan_run *run, struct plan_op *op) {
 
 int plan_await_byte(struct plan_run *run, char wanted) {
     char byte;
-    int r;
-    do r = receive(run->socket, &byte, &run->streams->terminal);
-    while (!r && byte && byte != wanted);
+    int r = receive_until(run, wanted, &byte);
     if (r || byte) return r;
     was_killed(run->block, &run->err); // or it has failed, and has said why before we can
     return -ECHILD;
@@ -312,18 +316,10 @@ static pid_t reap(pid_t pid, int *ret_status) {
 // The child closed its end without having failed: it runs the command, or something killed it before.
 int plan_check_executed(struct plan_block *block, struct err *err) {
     if (block->failed >= 0) return *err = block->error, -1;
-    for (uint32_t i = 0; i < block->count; i++)
-        if (plan_ops(block)[i].type == PLAN_EXEC && plan_ops(block)[i].state == PLAN_BEGUN) {
-            plan_ops(block)[i].state = PLAN_DONE;
-            return 0;
-        }
-    return was_killed(block, err);
-}
-
-static bool has_user_namespace(struct plan_block *block) {
-    for (uint32_t i = 0; i < block->count; i++)
-        if (plan_ops(block)[i].type == PLAN_ID_MAP) return true;
-    return false;
+    struct plan_op *exec = plan_find(block, PLAN_EXEC);
+    if (!exec || exec->state != PLAN_BEGUN) return was_killed(block, err);
+    exec->state = PLAN_DONE;
+    return 0;
 }
 
 // With write and read, as the filter that is in force already must let the command do those. A command that
@@ -336,7 +332,7 @@ int plan_do_start(struct plan_run *run, struct plan_op *op) {
     (void)op;
     int r = plan_check_command(run);
     if (r) return r;
-    if (!has_user_namespace(run->block)) (void)prctl(PR_SET_DUMPABLE, 0);
+    if (!plan_find(run->block, PLAN_ID_MAP)) (void)prctl(PR_SET_DUMPABLE, 0);
     char byte = PLAN_BYTE_CREATED;
     if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
     ssize_t n;
@@ -366,13 +362,12 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
 // be: not for a moment (CVE-2016-9962). With a user namespace to be made it can't be hidden, or its maps
 // could not be written without privileges; that namespace hides it then.
 static void hide(struct plan_block *block) {
-    bool joins = false, maps = false;
+    bool joins = false;
     for (uint32_t i = 0; i < block->count; i++) {
         const struct plan_op *op = &plan_ops(block)[i];
         joins |= op->type == PLAN_JOIN_PID || (op->type == PLAN_JOIN && op->join.flags & CLONE_NEWPID);
-        maps |= plan_ops(block)[i].type == PLAN_ID_MAP;
     }
-    if (block->is_exec || (joins && !maps)) prctl(PR_SET_DUMPABLE, 0);
+    if (block->is_exec || (joins && !plan_find(block, PLAN_ID_MAP))) prctl(PR_SET_DUMPABLE, 0);
 }
 
 // A process that has ended leaves its number to others, of the host's perhaps: its namespaces are not to be

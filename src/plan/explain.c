@@ -419,16 +419,9 @@ static void say_workdir(struct str *t, const struct plan_block *block, const str
     str_printf(t, "go to %s", TEXT(op->workdir.path));
 }
 
-static const struct plan_op *find_op(const struct plan_block *block, enum plan_op_type type) {
-    const struct plan_op *ops = (const struct plan_op *)(block + 1);
-    for (uint32_t i = 0; i < block->count; i++)
-        if (ops[i].type == type) return &ops[i];
-    return NULL;
-}
-
 // As a rule the sets are those that the bounding set was cut to: no need to list them again.
 static void say_caps(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    const struct plan_op *bounding = find_op(block, PLAN_BOUNDING_CAPS);
+    const struct plan_op *bounding = plan_find(block, PLAN_BOUNDING_CAPS);
     uint64_t permitted = op->caps.permitted;
     if (!permitted) {
         str_add(t, "keep no capability");

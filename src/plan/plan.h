@@ -399,6 +399,13 @@ static inline void plan_unmapp(struct plan_block **block) {
 static inline struct plan_op *plan_ops(struct plan_block *block) {
     return (struct plan_op *)(block + 1);
 }
+// The first operation of a type, or NULL.
+static inline struct plan_op *plan_find(const struct plan_block *block, enum plan_op_type type) {
+    struct plan_op *ops = plan_ops((struct plan_block *)block);
+    for (uint32_t i = 0; i < block->count; i++)
+        if (ops[i].type == type) return &ops[i];
+    return NULL;
+}
 static inline const char *plan_text(const struct plan_block *block, plan_str s) {
     return (const char *)block + block->strings + s;
 }

@@ -174,14 +174,9 @@ static int hand_over(struct plan_run *run, int listener) {
 // A filter need not allow what it takes to look for the command: that comes first, where the process is
 // already the user who has to be able to run it.
 static int find_early(struct plan_run *run) {
-    const struct plan_op *exec = NULL;
-    bool ready = false;
-    for (uint32_t i = 0; i < run->block->count; i++) {
-        const struct plan_op *op = &plan_ops(run->block)[i];
-        if (op->type == PLAN_EXEC) exec = op;
-        if (op->type == PLAN_USER) ready = op->state == PLAN_DONE;
-    }
-    if (!ready || !exec || !exec->exec.argv.count || run->init) return 0;
+    const struct plan_op *exec = plan_find(run->block, PLAN_EXEC);
+    const struct plan_op *user = plan_find(run->block, PLAN_USER);
+    if (!user || user->state != PLAN_DONE || !exec || !exec->exec.argv.count || run->init) return 0;
     _cleanup_(freep) const char **env = plan_list_items(run->block, exec->exec.env);
     char file[PATH_MAX];
     int r = find_command(run, TEXT(exec->exec.argv.at), environment(env, "PATH"), file);

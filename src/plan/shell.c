@@ -40,13 +40,6 @@ struct shell {
 
 #define TEXT(s) plan_text(shell->block, s)
 
-static const struct plan_op *find_op(const struct shell *shell, enum plan_op_type type) {
-    const struct plan_op *ops = plan_ops(shell->block);
-    for (uint32_t i = 0; i < shell->block->count; i++)
-        if (ops[i].type == type) return &ops[i];
-    return NULL;
-}
-
 // Words for the shell, freed by the caller's cleanup. The container's id, which is 64 digits long, is written
 // as the variable that holds it.
 static char *quote(const struct shell *shell, const char *word) {
@@ -293,7 +286,7 @@ static void do_root_overlay(struct shell *shell, const struct plan_op *op) {
 
 // Made and attached in one step.
 static void do_root_attach(struct shell *shell, const struct plan_op *op) {
-    const struct plan_op *overlay = find_op(shell, PLAN_ROOT_OVERLAY);
+    const struct plan_op *overlay = plan_find(shell->block, PLAN_ROOT_OVERLAY);
     (void)op;
     if (overlay) do_root_overlay(shell, overlay);
 }
@@ -546,8 +539,8 @@ static uint64_t unshare_flags(const struct shell *shell) {
 // its cgroup; the others that the child takes by itself come at once.
 static void print_unshare(struct shell *shell, const struct plan_op *clone) {
     uint64_t flags = clone->clone.flags | (unshare_flags(shell) & ~(uint64_t)CLONE_NEWCGROUP);
-    const struct plan_op *offsets = find_op(shell, PLAN_TIME_OFFSETS);
-    bool named_netns = find_op(shell, PLAN_VETH_ADD);
+    const struct plan_op *offsets = plan_find(shell->block, PLAN_TIME_OFFSETS);
+    bool named_netns = plan_find(shell->block, PLAN_VETH_ADD);
     fputs("\n# The container's first process, in namespaces of its own.\nstatus=0\n", shell->out);
     if (named_netns) {
         fputs("nsenter --net=\"$dir\"/net ", shell->out);
@@ -702,7 +695,7 @@ static void print_base64(struct shell *shell, const uint8_t *bytes, size_t size)
 
 // A kernel's filter as bytes, for the setpriv that can load one.
 static void print_seccomp(struct shell *shell) {
-    const struct plan_op *op = find_op(shell, PLAN_SECCOMP);
+    const struct plan_op *op = plan_find(shell->block, PLAN_SECCOMP);
     fputs("filter=\n", shell->out);
     if (!op) return;
     fprintf(
@@ -718,7 +711,8 @@ static void print_seccomp(struct shell *shell) {
 }
 
 static void print_caps(struct shell *shell) {
-    const struct plan_op *bounding = find_op(shell, PLAN_BOUNDING_CAPS), *caps = find_op(shell, PLAN_CAPS);
+    const struct plan_op *bounding = plan_find(shell->block, PLAN_BOUNDING_CAPS),
+                         *caps = plan_find(shell->block, PLAN_CAPS);
     _cleanup_(str_finish) struct str all = {0}, inheritable = {0}, ambient = {0};
     if (bounding) words_add_caps(&all, bounding->caps.bounding, ",+", "");
     if (caps) words_add_caps(&inheritable, caps->caps.inheritable, ",+", "");
@@ -729,7 +723,8 @@ static void print_caps(struct shell *shell) {
 }
 
 static void print_exec(struct shell *shell) {
-    const struct plan_op *exec = find_op(shell, PLAN_EXEC), *workdir = find_op(shell, PLAN_WORKDIR);
+    const struct plan_op *exec = plan_find(shell->block, PLAN_EXEC),
+                         *workdir = plan_find(shell->block, PLAN_WORKDIR);
     _cleanup_(freep) char *cwd = quote(shell, workdir ? TEXT(workdir->workdir.path) : "/");
     fprintf(shell->out, "    $run ./env -i --chdir=%s", cwd);
     if (!exec) return;
@@ -752,28 +747,29 @@ static void print_exec(struct shell *shell) {
 
 // Of the shell, which is to be the command.
 static void print_tuning(struct shell *shell) {
-    const struct plan_op *op = find_op(shell, PLAN_SCHEDULER);
+    const struct plan_op *op = plan_find(shell->block, PLAN_SCHEDULER);
     if (op) {
         print_heading(shell, op);
         fprintf(shell->out, "chrt --%s -p %u $$\nrenice -n %d -p $$ > /dev/null\n",
                 words_policy(op->scheduler.policy), op->scheduler.priority, op->scheduler.nice);
     }
-    op = find_op(shell, PLAN_IO_PRIORITY);
+    op = plan_find(shell->block, PLAN_IO_PRIORITY);
     if (op) {
         print_heading(shell, op);
         fprintf(shell->out, "ionice -c %u -n %u -p $$\n", op->io_priority.io_class, op->io_priority.priority);
     }
-    op = find_op(shell, PLAN_MEMORY_POLICY);
+    op = plan_find(shell->block, PLAN_MEMORY_POLICY);
     if (op) fputs("\n# (Its memory policy is left out: numactl is a program's own.)\n", shell->out);
-    op = find_op(shell, PLAN_PERSONALITY);
+    op = plan_find(shell->block, PLAN_PERSONALITY);
     if (op) fputs("\n# (Its personality is left out: setarch is a program's own.)\n", shell->out);
-    op = find_op(shell, PLAN_LISTENER);
+    op = plan_find(shell->block, PLAN_LISTENER);
     if (op) fputs("\n# (No tool sends a filter's listener: it is left out.)\n", shell->out);
 }
 
 static void print_end(struct shell *shell) {
-    const struct plan_op *workdir = find_op(shell, PLAN_WORKDIR), *umask = find_op(shell, PLAN_UMASK);
-    print_user(shell, find_op(shell, PLAN_USER));
+    const struct plan_op *workdir = plan_find(shell->block, PLAN_WORKDIR),
+                         *umask = plan_find(shell->block, PLAN_UMASK);
+    print_user(shell, plan_find(shell->block, PLAN_USER));
     print_tools(shell);
     print_seccomp(shell);
     if (workdir && workdir->workdir.create) {
@@ -793,20 +789,20 @@ static void print_end(struct shell *shell) {
           shell->out);
     fprintf(shell->out, "\n# Privileges go last, and then it is the command.\numask %04o\n",
             umask ? umask->mode.mode : 022);
-    if (find_op(shell, PLAN_INIT))
+    if (plan_find(shell->block, PLAN_INIT))
         fputs("# (hoy's own init is left out: the command is process 1 itself.)\n", shell->out);
     fputs("# shellcheck disable=SC2086\nexec $run ./setpriv $filter \\\n", shell->out);
     print_caps(shell);
     fprintf(shell->out, "    --reuid \"$user\" --regid \"$group\" --groups \"$groups\"%s \\\n",
-            find_op(shell, PLAN_NO_NEW_PRIVS) ? " --no-new-privs" : "");
+            plan_find(shell->block, PLAN_NO_NEW_PRIVS) ? " --no-new-privs" : "");
     print_exec(shell);
 }
 
 void plan_print_shell(struct plan_block *block, FILE *out) {
     struct shell shell = {.block = block, .out = out, .heading = -1};
-    const struct plan_op *clone = find_op(&shell, PLAN_CLONE), *image = find_op(&shell, PLAN_IMAGE_MOUNT);
+    const struct plan_op *clone = plan_find(block, PLAN_CLONE), *image = plan_find(block, PLAN_IMAGE_MOUNT);
     if (image && image->image_mount.index) shell.image = plan_text(block, image->image_mount.target);
-    if (!clone || find_op(&shell, PLAN_ID_MAP)) {
+    if (!clone || plan_find(block, PLAN_ID_MAP)) {
         fputs("#!/bin/sh\n# unshare of Debian 12 maps only what newuidmap allows it to: no user namespace "
               "here.\n"
               "echo 'this container cannot be made by a script: it has a user namespace' >&2\nexit 1\n",

@@ -100,12 +100,6 @@ static int write_pid_file(const struct plan_block *plan, pid_t pid) {
     return file_replace_at(AT_FDCWD, path, text, (size_t)n, 0644, false);
 }
 
-static bool waits_for_start(struct plan_block *plan) {
-    for (uint32_t i = 0; i < plan->count; i++)
-        if (plan_ops(plan)[i].type == PLAN_START) return true;
-    return false;
-}
-
 // An OCI container's plan is locked by those who make the container: until then others wait, or see that it
 // is being made.
 static void container_is_made(void) {
@@ -120,7 +114,7 @@ static int hand_over(struct plan_block *plan, struct plan_streams *streams, stru
     if (r)
         return err_set(err, ERR_SYSTEM, -r, "cannot write the pid file %s", plan_text(plan, plan->pid_file));
     container_is_made();
-    return waits_for_start(plan) ? 0 : plan_run_hooks(plan, PLAN_STARTED, err);
+    return plan_find(plan, PLAN_START) ? 0 : plan_run_hooks(plan, PLAN_STARTED, err);
 }
 
 static void take_away(struct plan_block *plan, pid_t pid) {

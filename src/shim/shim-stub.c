@@ -35,9 +35,7 @@ static void run_child(struct plan_block *block, struct plan_op *exec, struct pla
 }
 
 pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struct err *err) {
-    struct plan_op *exec = NULL;
-    for (uint32_t i = 0; i < block->count; i++)
-        if (plan_ops(block)[i].type == PLAN_EXEC) exec = &plan_ops(block)[i];
+    struct plan_op *exec = plan_find(block, PLAN_EXEC);
     int report[2], error;
     if (!exec || pipe2(report, O_CLOEXEC)) return err_set(err, ERR_INVALID, 0, "no plan");
     if (block->stdio == PLAN_STDIO_TERMINAL) {
