@@ -138,6 +138,17 @@ int create_save(struct plan *plan, const struct container *container, int *ret_f
     return 0;
 }
 
+// That nobody was told is no reason to have a container that runs fail.
+static int wait_until_ready(struct invocation *invocation, const struct container *container, int notify) {
+    struct err why;
+    if (notify < 0) return 0;
+    (void)flock(container->dir, LOCK_UN); // others may end it meanwhile
+    _cleanup_(fd_closep) int pidfd = container_pidfd(container);
+    if (pidfd >= 0 && notify_forward(notify, container->plan->pid, pidfd, &why))
+        say_warning(invocation, why.text);
+    return 0;
+}
+
 // The shim goes when the command runs; this process stays until it is ready.
 static int launch_and_wait(struct invocation *invocation, const struct container *container, int notify,
                            int plan_fd, const struct plan *plan, struct err *err) {
@@ -150,11 +161,7 @@ static int launch_and_wait(struct invocation *invocation, const struct container
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (status) return WIFEXITED(status) ? WEXITSTATUS(status) : 1; // it has said why
     if (container_open(invocation, container->id, false, &running, err)) return -1;
-    _cleanup_(fd_closep) int pidfd = container_pidfd(&running);
-    struct err why;
-    if (pidfd >= 0 && notify_forward(notify, running.plan->pid, pidfd, &why))
-        say_warning(invocation, why.text);
-    return 0;
+    return wait_until_ready(invocation, &running, notify);
 }
 
 static int launch_run(struct invocation *invocation, const struct container *container, int plan_fd,
@@ -229,17 +236,6 @@ static void kill_container(const struct container *container) {
     struct pollfd wait = {.fd = pidfd, .events = POLLIN};
     if (pidfd < 0 || syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0)) return;
     while (poll(&wait, 1, 10000) < 0 && errno == EINTR) {}
-}
-
-// That nobody was told is no reason to have a container that runs fail.
-static int wait_until_ready(struct invocation *invocation, const struct container *container, int notify) {
-    struct err why;
-    if (notify < 0) return 0;
-    (void)flock(container->dir, LOCK_UN); // others may end it meanwhile
-    _cleanup_(fd_closep) int pidfd = container_pidfd(container);
-    if (pidfd >= 0 && notify_forward(notify, container->plan->pid, pidfd, &why))
-        say_warning(invocation, why.text);
-    return 0;
 }
 
 // runtime.md, "Lifecycle": where a hook fails the container goes, as if it had been deleted.
