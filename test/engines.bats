@@ -200,9 +200,7 @@ R=(run --rm --network none --runtime RT)
   shows '/ # ?$'
   text 'stty size; test -t 0 && echo terminal'
   shows '^terminal'
-  tm resize-window -x 70 -y 20
-  resized() { text 'stty size' && sleep 0.2 && visible '^20 70'; }
-  eventually 20 resized
+  resizes
   text 'echo ready; sleep 1000'
   shows '^ready'
   keys C-c

@@ -396,9 +396,7 @@ open("/proc/self/comm").read(); import time; time.sleep(1000)'
   shows '/ # ?$'
   text 'stty size; tty'
   shows '^24 80'
-  tm resize-window -x 70 -y 20
-  resized() { text 'stty size' && sleep 0.2 && visible '^20 70'; }
-  eventually 20 resized
+  resizes
   text 'sleep 1000'
   keys C-c
   text 'echo interrupted $?'

@@ -19,3 +19,6 @@ text() { tm send-keys -l "$1" && tm send-keys Enter; }
 # shows REGEX [SECONDS]: until the visible screen matches.
 visible() { tm capture-pane -p | grep -Eq -- "$1"; }
 shows() { eventually "${2:-60}" visible "$1" || { tm capture-pane -p; return 1; }; }
+# resizes: what runs in the terminal learns that it is smaller. It has to be a shell.
+shows_size() { text 'stty size' && sleep 0.2 && visible '^20 70'; }
+resizes() { tm resize-window -x 70 -y 20 && eventually 20 shows_size; }

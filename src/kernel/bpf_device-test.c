@@ -112,14 +112,19 @@ static int opens(const char *group) {
     return WEXITSTATUS(status);
 }
 
+// A v2 group for the test; without v2 the test is skipped.
+static void make_group(char ret_path[static 256]) {
+    struct cgroup_layout layout;
+    if (geteuid() != 0 || cgroup_layout_read(&layout) < 0 || !layout.items[layout.count - 1].v2) skip();
+    snprintf(ret_path, 256, "%s/hoy-test-%d", layout.items[layout.count - 1].mount, getpid());
+    if (cgroup_create(ret_path) < 0) skip();
+}
+
 // One program's rules after the other's, and never both.
 static void test_replace(void **state) {
     (void)state;
-    struct cgroup_layout layout;
-    if (geteuid() != 0 || cgroup_layout_read(&layout) < 0 || !layout.items[layout.count - 1].v2) skip();
     char group[256];
-    snprintf(group, sizeof group, "%s/hoy-test-%d", layout.items[layout.count - 1].mount, getpid());
-    if (cgroup_create(group) < 0) skip();
+    make_group(group);
     struct bpf_insn code[BPF_DEVICE_INSTRUCTIONS(1)];
     int results[3], seen[3];
     for (int i = 0; i < 3; i++) { // null alone, everything, nothing
@@ -137,11 +142,8 @@ static void test_replace(void **state) {
 
 static void test_kernel(void **state) {
     (void)state;
-    struct cgroup_layout layout;
-    if (geteuid() != 0 || cgroup_layout_read(&layout) < 0 || !layout.items[layout.count - 1].v2) skip();
     char group[256];
-    snprintf(group, sizeof group, "%s/hoy-test-%d", layout.items[layout.count - 1].mount, getpid());
-    if (cgroup_create(group) < 0) skip();
+    make_group(group);
     struct bpf_insn code[BPF_DEVICE_INSTRUCTIONS(ARRAY_SIZE(rules))];
     size_t count = bpf_device_compile(rules, 1, false, code);
     int before = opens(group);

@@ -25,6 +25,11 @@ static int parse_text(struct arena *arena, const char *text, size_t size, struct
     return spec_parse(arena, json, spec, err);
 }
 
+static void parse_good(struct arena *arena, const char *text, struct spec *spec) {
+    struct err err = {0};
+    if (parse_text(arena, text, strlen(text), spec, &err) < 0) fail_msg("%s", err.text);
+}
+
 static void read_vector(const char *name, struct str *ret_text) {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", VECTORS, name);
@@ -399,11 +404,7 @@ static void test_values(void **state) {
         "\"op\":\"SCMP_CMP_MASKED_EQ\"}]}]}}}";
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct spec s = {0};
-    struct err err = {0};
-    if (parse_text(&arena, text, strlen(text), &s, &err) < 0) {
-        fail_msg("%s", err.text);
-        return;
-    }
+    parse_good(&arena, text, &s);
     assert_int_equal(s.process.rows, 24);
     assert_int_equal(s.process.gid, 2);
     assert_true(s.process.umask.set && s.process.umask.value == 022);
@@ -447,11 +448,7 @@ static void test_warnings(void **state) {
     };
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct spec spec = {0};
-    struct err err = {0};
-    if (parse_text(&arena, text, strlen(text), &spec, &err) < 0) {
-        fail_msg("%s", err.text);
-        return;
-    }
+    parse_good(&arena, text, &spec);
     assert_true(spec.process.caps.bounding == UINT64_C(1) << 5);
     assert_int_equal(spec.warnings.count, ARRAY_SIZE(sentences));
     for (size_t i = 0; i < ARRAY_SIZE(sentences); i++)
@@ -511,11 +508,7 @@ static void test_id_mapped_mounts(void **state) {
                                         MOUNT_OPTION_IDMAP | MOUNT_OPTION_IDMAP_RECURSIVE};
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct spec spec = {0};
-    struct err err = {0};
-    if (parse_text(&arena, text, strlen(text), &spec, &err) < 0) {
-        fail_msg("%s", err.text);
-        return;
-    }
+    parse_good(&arena, text, &spec);
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
         struct mount_options options = {0};
         mount_options_parse(&arena, &spec.mounts.items[i].options, &options);
