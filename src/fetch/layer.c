@@ -11,6 +11,7 @@
 #include "fetch/ring.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@
 #include <unistd.h>
 
 #define DOWNLOAD_BLOCK   (256u << 10)
-#define TAR_BLOCK        (1u << 20)
+#define TAR_BLOCK        (256u << 10)
 #define WRITEBACK_BYTES  (8u << 20)
 #define DISK_CHECK_BYTES (32u << 20)
 #define DISK_RESERVE     (64u << 20)
@@ -39,12 +40,14 @@ struct stream {
     uint64_t received, progress_ns;
     // decode
     struct decoder *decoder;
-    int out;
-    uint64_t consumed, written, flushed, checked;
+    atomic_uint_least64_t consumed;
     struct err decode_err;
-    // hash
+    // store
+    int out;
+    uint64_t written, flushed, checked;
     char diff_id[DIGEST_SIZE];
     struct hash *tar_hash;
+    struct err store_err;
     // tree
     int in;
     pthread_mutex_t lock;
@@ -112,59 +115,19 @@ static int download(struct stream *s, struct registry *registry, struct http *ht
 
 // Decode
 
-// Ends the worker before a layer that grows without end has eaten the disk.
-static int check_growth(struct stream *s) {
-    struct worker *worker = s->worker;
-    struct statvfs disk;
-    if (s->written > worker->layer_limit)
-        return err_set(&s->decode_err, ERR_INVALID, 0,
-                       "it unpacks to more than %llu bytes, the limit for a layer",
-                       (unsigned long long)worker->layer_limit);
-    if (!worker->any_ratio && s->written > BOMB_SIZE && s->written / BOMB_RATIO > s->layer->blob->size &&
-        s->written / BOMB_RATIO_NOW > s->consumed)
-        return err_set(&s->decode_err, ERR_INVALID, 0,
-                       "it unpacks to more than a gigabyte and %d times its size: a decompression bomb? "
-                       "(HOY_LAYER_LIMIT=bytes takes it all the same)",
-                       BOMB_RATIO);
-    if (s->written - s->checked < DISK_CHECK_BYTES) return 0;
-    s->checked = s->written;
-    if (!fstatvfs(s->out, &disk) && disk.f_bavail * disk.f_frsize < DISK_RESERVE)
-        return err_set(&s->decode_err, ERR_SYSTEM, ENOSPC, "can't write the layer");
-    return 0;
-}
-
-static void tell_available(struct stream *s, bool complete) {
-    pthread_mutex_lock(&s->lock);
-    s->available = s->written;
-    s->complete = complete;
-    pthread_cond_signal(&s->grown);
-    pthread_mutex_unlock(&s->lock);
-}
-
-static int write_block(struct stream *s, const struct ring_block *block) {
-    int r = fd_write_all(s->out, block->bytes, block->size);
-    if (r) return err_set(&s->decode_err, ERR_SYSTEM, -r, "can't write the layer");
-    s->written += block->size;
-    tell_available(s, false);
-    if (s->written - s->flushed >= WRITEBACK_BYTES) { // the disk may begin: it is flushed at the end
-        sync_file_range(s->out, (off_t)s->flushed, (off_t)(s->written - s->flushed), SYNC_FILE_RANGE_WRITE);
-        s->flushed = s->written;
-    }
-    return check_growth(s);
-}
-
 static int decode_block(struct stream *s, const struct ring_block *input) {
     s->consumed += input->size;
     const unsigned char *in = input->bytes;
     size_t in_size = input->size;
     for (;;) {
         struct ring_block *block = ring_empty(&s->tar);
+        if (!block) return -1; // it could not be stored, which says why
         unsigned char *out = block->bytes;
         size_t room = TAR_BLOCK;
         int r = decoder_run(s->decoder, &in, &in_size, &out, &room, &s->decode_err);
         block->size = TAR_BLOCK - room;
-        if (r || (block->size && write_block(s, block))) return -1;
         if (block->size) ring_push(&s->tar);
+        if (r) return -1;
         if (room && !in_size) return 0;
     }
 }
@@ -177,24 +140,73 @@ static int decode_all(struct stream *s) {
 
 static void *decode_main(void *data) {
     struct stream *s = data;
-    if (decode_all(s)) {
-        if (s->decode_err.kind == ERR_SYSTEM) worker_fail(s->worker, &s->decode_err);
-        ring_drain(&s->blob);
-    }
+    if (decode_all(s)) ring_drain(&s->blob);
     ring_close(&s->tar);
-    tell_available(s, true);
     return NULL;
 }
 
-// Hash and tree
+// Store
 
-static void *hash_main(void *data) {
-    struct stream *s = data;
+// Ends the worker before a layer that grows without end has eaten the disk.
+static int check_growth(struct stream *s) {
+    struct worker *worker = s->worker;
+    struct statvfs disk;
+    if (s->written > worker->layer_limit)
+        return err_set(&s->store_err, ERR_INVALID, 0,
+                       "it unpacks to more than %llu bytes, the limit for a layer",
+                       (unsigned long long)worker->layer_limit);
+    if (!worker->any_ratio && s->written > BOMB_SIZE && s->written / BOMB_RATIO > s->layer->blob->size &&
+        s->written / BOMB_RATIO_NOW > s->consumed)
+        return err_set(&s->store_err, ERR_INVALID, 0,
+                       "it unpacks to more than a gigabyte and %d times its size: a decompression bomb? "
+                       "(HOY_LAYER_LIMIT=bytes takes it all the same)",
+                       BOMB_RATIO);
+    if (s->written - s->checked < DISK_CHECK_BYTES) return 0;
+    s->checked = s->written;
+    if (!fstatvfs(s->out, &disk) && disk.f_bavail * disk.f_frsize < DISK_RESERVE)
+        return err_set(&s->store_err, ERR_SYSTEM, ENOSPC, "can't write the layer");
+    return 0;
+}
+
+static void tell_available(struct stream *s, bool complete) {
+    pthread_mutex_lock(&s->lock);
+    s->available = s->written;
+    s->complete = complete;
+    pthread_cond_signal(&s->grown);
+    pthread_mutex_unlock(&s->lock);
+}
+
+static int store_block(struct stream *s, const struct ring_block *block) {
+    int r = fd_write_all(s->out, block->bytes, block->size);
+    if (r) return err_set(&s->store_err, ERR_SYSTEM, -r, "can't write the layer");
+    s->written += block->size;
+    tell_available(s, false);
+    hash_add(s->tar_hash, block->bytes, block->size);
+    if (s->written - s->flushed >= WRITEBACK_BYTES) { // the disk may begin: it is flushed at the end
+        sync_file_range(s->out, (off_t)s->flushed, (off_t)(s->written - s->flushed), SYNC_FILE_RANGE_WRITE);
+        s->flushed = s->written;
+    }
+    return check_growth(s);
+}
+
+static int store_all(struct stream *s) {
     for (struct ring_block *block; (block = ring_next(&s->tar)); ring_pop(&s->tar))
-        hash_add(s->tar_hash, block->bytes, block->size);
+        if (store_block(s, block)) return -1;
+    return 0;
+}
+
+static void *store_main(void *data) {
+    struct stream *s = data;
+    if (store_all(s)) {
+        if (s->store_err.kind == ERR_SYSTEM) worker_fail(s->worker, &s->store_err);
+        ring_drain(&s->tar);
+    }
+    tell_available(s, true);
     hash_end(s->tar_hash, s->diff_id);
     return NULL;
 }
+
+// Tree
 
 static uint64_t wait_available(void *data, uint64_t upto) {
     struct stream *s = data;
@@ -248,6 +260,7 @@ static void stream_finish(struct stream *s) {
 static int stream_judge(const struct stream *s, int downloaded, struct err *err) {
     if (downloaded) return -1;
     if (s->decode_err.kind) return *err = s->decode_err, -1;
+    if (s->store_err.kind) return *err = s->store_err, -1;
     if (!str_eq(s->diff_id, s->layer->diff_id))
         return err_set(err, ERR_INVALID, 0, "its diff id is %s, the image's config says %s", s->diff_id,
                        s->layer->diff_id);
@@ -264,7 +277,7 @@ int layer_fetch(struct worker *worker, struct registry *registry, struct http *h
                                                 .in = -1,
                                                 .lock = PTHREAD_MUTEX_INITIALIZER,
                                                 .grown = PTHREAD_COND_INITIALIZER};
-    void *(*const stages[])(void *) = {decode_main, hash_main, tree_main};
+    void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
     if (stream_open(&s, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // One layer on its way from the registry to a verified tar and its tree, streaming through four threads:
 //
-//   download, SHA-256 of the blob -> decompress, write the tar -> SHA-256 of the tar (the diff id)
-//                                                   `-> tree of the tar's headers, out of the growing file
+//   download, SHA-256 of the blob -> decompress -> write the tar, its SHA-256 (the diff id)
+//                                                     `-> tree of the tar's headers, out of the growing file
 #pragma once
 
 #include "fetch/worker.h"

@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define RING_BLOCKS 4
+#define RING_BLOCKS 8
 
 struct ring_block {
     unsigned char *bytes;
