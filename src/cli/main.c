@@ -2,7 +2,11 @@
 #include "base/fd.h"
 #include "cli/cli.h"
 
+#include <limits.h>
+#include <malloc.h>
+
 int main(int argc, char **argv) {
     fd_ensure_standard();
+    mallopt(M_TRIM_THRESHOLD, INT_MAX); // the end, which is near, gives memory back
     return cli_main(argc, argv);
 }

@@ -93,13 +93,14 @@ static int busy_wait(void *data, int count) {
     return 1;
 }
 
-// One process, one thread: no mutexes and no statistics of memory.
+// One process, one thread: no mutexes, no statistics of memory, and no pages before they are wanted.
 static void sqlite_setup(void) {
     static bool done;
     if (done) return;
     done = true;
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
 static int db_exec(struct db *db, const char *sql, struct err *err, const char *doing) {
