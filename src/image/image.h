@@ -39,6 +39,24 @@ struct images {
 };
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err);
 
+// How it was made, the first step first (config.md, "history"). The sizes are those of the layers; a layer
+// that the config's history does not tell of is a step without words.
+struct image_step {
+    const char *created_by, *comment; // "" when not said
+    int64_t created;                  // 0 when not said
+    uint64_t size;
+    bool empty; // it made no layer
+};
+struct image_history {
+    struct image_step *items;
+    size_t count;
+};
+int image_history(struct store *store, struct arena *arena, const struct image *image,
+                  struct image_history *ret_history, struct err *err);
+
+// Gives an image one more name, which it takes away from another image that has it.
+int image_tag(struct store *store, const char *name, const char *target, struct err *err);
+
 // Adds the host-side mount and the overlay (or, read-only, the overlay without an upper directory) of a
 // container's root filesystem to the plan. upper and work are absolute paths of directories that exist.
 int image_plan_rootfs(struct store *store, const struct image *image, const char *upper, const char *work,
