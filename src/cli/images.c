@@ -228,17 +228,14 @@ static void write_tree(struct listing *listing, const struct image *image, const
                    used);
 }
 
-#define FILTERS                                                                           \
-    (1u << IMAGE_FILTER_DANGLING | 1u << IMAGE_FILTER_LABEL | 1u << IMAGE_FILTER_BEFORE | \
-     1u << IMAGE_FILTER_SINCE | 1u << IMAGE_FILTER_UNTIL | 1u << IMAGE_FILTER_REFERENCE)
-
 // Those that the filters let through.
 static int list(struct invocation *invocation, struct engine *engine, struct images *ret_images,
                 struct err *err) {
     const struct images_flags *flags = invocation->options;
     struct image_filters filters;
     struct images images;
-    if (image_filters_read(&engine->store, &invocation->arena, &flags->filters, FILTERS, &filters, err) ||
+    if (image_filters_read(&engine->store, &invocation->arena, &flags->filters, IMAGE_LIST_FILTERS, &filters,
+                           err) ||
         image_list(&engine->store, &invocation->arena, &images, err))
         return -1;
     size_t kept = 0;

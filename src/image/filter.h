@@ -16,6 +16,12 @@ enum image_filter_key {
     IMAGE_FILTER_KEYS
 };
 
+#define IMAGE_LIST_FILTERS                                                                \
+    (1u << IMAGE_FILTER_DANGLING | 1u << IMAGE_FILTER_LABEL | 1u << IMAGE_FILTER_BEFORE | \
+     1u << IMAGE_FILTER_SINCE | 1u << IMAGE_FILTER_UNTIL | 1u << IMAGE_FILTER_REFERENCE)
+#define IMAGE_PRUNE_FILTERS \
+    (1u << IMAGE_FILTER_LABEL | 1u << IMAGE_FILTER_NOT_LABEL | 1u << IMAGE_FILTER_UNTIL)
+
 struct image_filter {
     enum image_filter_key key;
     const char *value;

@@ -68,6 +68,20 @@ int image_plan_rootfs(struct store *store, const struct image *image, const char
 int image_remove(struct store *store, const char *name, bool force,
                  void (*removed)(const char *line, void *data), void *data, struct err *err);
 
+// Removes the images that no container has: those without a tag, or all. What was said of each, as
+// image_remove() says it, and what their files took on the disk. With plan nothing is removed: it is what a
+// removal at this moment would do.
+struct image_prune_options {
+    bool all, plan;
+    struct strings filters; // "until=24h", "label=x", "label!=x" (image/filter.h)
+};
+struct image_pruned {
+    struct strings lines;
+    uint64_t bytes;
+};
+int image_prune(struct store *store, struct arena *arena, const struct image_prune_options *options,
+                struct image_pruned *ret_pruned, struct err *err);
+
 // Finishes the removals that were killed half way. Cheap when there is none.
 //
 // Files and rows stay together by one rule. What makes a layer or an index renames its file into place inside
