@@ -19,12 +19,6 @@ static const struct {
     {"reference=", IMAGE_FILTER_REFERENCE},
 };
 
-int64_t image_created(const struct image *image) {
-    int64_t created = image->pulled;
-    if (image->config.created) clock_parse_rfc3339(image->config.created, &created);
-    return created;
-}
-
 static int unknown_filter(const char *text, struct err *err) {
     size_t length = strcspn(text, "=");
     if (!text[length])

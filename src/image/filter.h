@@ -38,6 +38,3 @@ struct image_filters {
 int image_filters_read(struct store *store, struct arena *arena, const struct strings *texts,
                        unsigned allowed, struct image_filters *ret_filters, struct err *err);
 bool image_filters_match(const struct image_filters *filters, struct arena *arena, const struct image *image);
-
-// When it was made, as its config says; pulled, where that does not.
-int64_t image_created(const struct image *image);

@@ -32,6 +32,8 @@ struct image {
 // ERR_NOT_FOUND: "No such image: NAME".
 int image_find(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
                struct err *err);
+// When it was made, as its config says; pulled, where that does not.
+int64_t image_created(const struct image *image);
 // All images, newest first.
 struct images {
     struct image *items;
