@@ -161,3 +161,43 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   done
   ((round == 60))
 }
+
+@test "image mount: the files without a container, in the way of rmi" {
+  hoy pull -q "$REGISTRY/layers:1" >/dev/null
+  local at
+  expect 0 hoy image mount "$REGISTRY/layers:1"
+  at=$output
+  is "$(hoy image mount)" "$(hoy images -q)  $at"
+  is "$(hoy image mount "$REGISTRY/layers:1")" "$at"
+  is "$(cat "$at/opaque/upper")" "$(hoy run --rm --entrypoint cat "$REGISTRY/layers:1" /opaque/upper)"
+  [[ ! -e $at/opaque/lower ]]
+  expect 1 touch "$at/new"
+  contains "$output" 'Read-only file system'
+  expect 1 hoy rmi "$REGISTRY/layers:1"
+  contains "$output" "image is mounted at $at"
+  contains "$(hoy image prune -a --plan)" '0B (0 bytes)'
+  (cd "$at" && run ! hoy image unmount "$REGISTRY/layers:1")
+  expect 0 hoy image unmount "$REGISTRY/layers:1"
+  [[ ! -e $at ]]
+  expect 1 hoy image unmount "$REGISTRY/layers:1"
+  contains "$output" 'is not mounted'
+  hoy image mount "$REGISTRY/layers:1" >/dev/null
+  expect 0 hoy rmi -f "$REGISTRY/layers:1"
+  is "$(grep -c "$HOY_RUNROOT/mounts" /proc/self/mounts)" 0
+}
+
+@test "image diff: added, deleted, changed, and nothing" {
+  hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+  hoy pull -q "$REGISTRY/layers:1" >/dev/null
+  is "$(hoy image diff "$REGISTRY/layers:1" "$REGISTRY/layers:1")" ''
+  local there back
+  there=$(hoy image diff "$REGISTRY/tiny:1" "$REGISTRY/layers:1")
+  back=$(hoy image diff "$REGISTRY/layers:1" "$REGISTRY/tiny:1")
+  contains "$there" $'\nA /opaque/upper\n'
+  contains "$there" $'\nA /data/añejo ünïcode\n'
+  is "$(tr AD DA <<<"$back")" "$there"
+  # The same files as those that are there.
+  is "$(grep -c '^A' <<<"$there")" "$(($(hoy run --rm --entrypoint sh "$REGISTRY/layers:1" -c 'find / -xdev | wc -l') - \
+    $(hoy run --rm "$REGISTRY/tiny:1" sh -c 'find / -xdev | wc -l')))"
+  expect 1 hoy image diff "$REGISTRY/tiny:1" nothing
+}

@@ -29,6 +29,7 @@ command_run run_stop, run_kill, run_rm, run_wait, run_logs, run_rm_exited; // co
 command_run run_ps;                                                        // ps.c
 command_run run_pull, run_images, run_tag, run_rmi;                        // images.c
 command_run run_image_prune;                                               // prune.c
+command_run run_image_mount, run_image_unmount, run_image_diff;            // image_files.c
 command_run run_system_df;                                                 // usage.c
 command_run run_history;                                                   // history.c
 command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c

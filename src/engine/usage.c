@@ -220,7 +220,7 @@ static int count_top(struct count *c, const char *name) {
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         if (str_eq(name, folders[i].folder)) return each_in(c, name, folders[i].each);
     bool database = str_has_prefix(name, "hoy.db"), filters = str_eq(name, "seccomp");
-    if (!database && !filters) return add_other(c, name, !str_eq(name, "driver"));
+    if (!database && !filters) return add_other(c, name, !str_eq(name, "driver") && !str_eq(name, "empty"));
     if (add(c, name, &bytes)) return -1;
     *(database ? &c->database : &c->filters) += bytes;
     return 0;

@@ -64,6 +64,24 @@ int image_tag(struct store *store, const char *name, const char *target, struct 
 int image_plan_rootfs(struct store *store, const struct image *image, const char *upper, const char *work,
                       bool throw_away, struct plan *plan, struct err *err);
 
+// The image's files as a read-only mount that is attached nowhere: its descriptor.
+int image_tree(struct store *store, const struct image *image, struct err *err);
+
+// Mounts the image's files, read-only, at <runroot>/mounts/<id>, until image_unmount(); mounted once is
+// enough. An image that is mounted is in use: it is not removed.
+int image_mount(struct store *store, struct arena *arena, const struct image *image, const char **ret_path,
+                struct err *err);
+// ERR_NOT_FOUND when it is not mounted.
+int image_unmount(struct store *store, const struct image *image, struct err *err);
+// Where it is mounted, or NULL.
+const char *image_mount_path(struct store *store, struct arena *arena, const struct image *image);
+
+// Tells of every file in which the second image differs from the first, in the order of their paths: 'A'
+// (added), 'D' (deleted), 'C' (changed: content, owner, mode, target, device or extended attributes; of a
+// file also its time).
+int image_diff(struct store *store, const struct image *first, const struct image *second,
+               void (*tell)(char kind, const char *path, void *data), void *data, struct err *err);
+
 // Removes a name; and with the last name the image, its index and every layer that no other image has.
 // Calls removed("Untagged: …" or "Deleted: …") for what went. A container that uses the image is a conflict;
 // with force the name goes, and the image stays for the container.

@@ -4,7 +4,9 @@
 
 #include "image/filter.h"
 
-static int is_in_use(struct store *store, const struct image *image, struct err *err) {
+static int is_in_use(struct removal *removal, const struct image *image, struct err *err) {
+    struct store *store = removal->store;
+    if (image_mount_path(store, &removal->arena, image)) return 1;
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(store->db, &rows, err, "SELECT 1 FROM container WHERE image_id = ? LIMIT 1", "s", image->id))
         return -1;
@@ -23,7 +25,7 @@ static int remove_unused(struct removal *removal, const struct image_prune_optio
         struct image *image = &images.items[i];
         if (image->names.count && !options->all) continue;
         if (!image_filters_match(&filters, &removal->arena, image)) continue;
-        int used = is_in_use(removal->store, image, err);
+        int used = is_in_use(removal, image, err);
         if (used < 0) return -1;
         if (used) continue;
         if (removal_untag_all(removal, image, err) || removal_delete(removal, image, err)) return -1;

@@ -105,6 +105,16 @@ static int untag_all(struct rmi *rmi, bool force, struct err *err) {
     return !rmi->container;
 }
 
+// Somebody looks at the files of one that is mounted.
+static int leave_mount(struct rmi *rmi, bool force, struct err *err) {
+    const char *path = image_mount_path(rmi->removal.store, &rmi->removal.arena, &rmi->image);
+    if (path && force) return image_unmount(rmi->removal.store, &rmi->image, err);
+    return path ? err_set(err, ERR_CONFLICT, 0,
+                          "conflict: unable to delete %.*s (must be forced) - image is mounted at %s",
+                          SHORT_ID, digest_hex(rmi->image.id), path)
+                : 0;
+}
+
 // One transaction. 1 when the image's files are to go.
 static int remove_rows(struct rmi *rmi, const char *name, bool force, struct err *err) {
     struct strings *list;
@@ -114,6 +124,7 @@ static int remove_rows(struct rmi *rmi, const char *name, bool force, struct err
     int r = find_name(rmi, name, &list, &index) ? untag(rmi, name, list, index, force, err)
                                                 : untag_all(rmi, force, err);
     if (r <= 0) return r;
+    if (leave_mount(rmi, force, err)) return -1;
     return removal_delete(&rmi->removal, &rmi->image, err) || removal_write(&rmi->removal, err) ? -1 : 1;
 }
 

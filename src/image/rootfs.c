@@ -3,11 +3,16 @@
 // driver) a directory each.
 #include "base/fd.h"
 #include "image/image.h"
+#include "kernel/erofs.h"
+#include "kernel/mount.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+
+#define TREE_FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 #define OVERLAY_LOWER_MAX 256 // of one string of fsconfig, with what ends it
 
@@ -44,18 +49,25 @@ static int find_kind(struct store *store, const struct image *image, mode_t *ret
     return 0;
 }
 
+// An index's devices, in its order.
+static void list_tars(struct store *store, const struct image *image, struct arena *arena,
+                      struct strings *tars) {
+    const struct strings *diff_ids = &image->config.diff_ids;
+    for (size_t i = 0; i < diff_ids->count; i++)
+        strings_add(arena, tars,
+                    arena_printf(arena, "%s/layers/%s", store->root, digest_hex(diff_ids->items[i])));
+}
+
 static void plan_erofs(struct store *store, const struct image *image, const char *why, struct plan *plan,
                        const char **ret_lower, struct arena *arena) {
-    const struct strings *diff_ids = &image->config.diff_ids;
     const char *chain = digest_hex(image->chain_id);
-    const char **layers = arena_array(arena, const char *, diff_ids->count);
-    for (size_t i = 0; i < diff_ids->count; i++)
-        layers[i] = arena_printf(arena, "%s/layers/%s", store->root, digest_hex(diff_ids->items[i]));
+    struct strings layers = {0};
+    list_tars(store, image, arena, &layers);
     *ret_lower = arena_printf(arena, "%s/images/%s", store->runroot, chain);
 
     struct plan_op *op = plan_add(plan, PLAN_IMAGE_MOUNT, why);
     op->image_mount.index = plan_printf(plan, "%s/images/%s", store->root, chain);
-    op->image_mount.layers = plan_strings(plan, layers, diff_ids->count);
+    op->image_mount.layers = plan_strings(plan, layers.items, layers.count);
     op->image_mount.target = plan_string(plan, *ret_lower);
     op->image_mount.lock = plan_printf(plan, "%s.lock", *ret_lower);
 }
@@ -121,4 +133,40 @@ int image_plan_rootfs(struct store *store, const struct image *image, const char
     op->overlay.attach = plan_printf(plan, "%s/rootfs", store->runroot);
     choose_sides(plan, &lower);
     return 0;
+}
+
+// The tree by itself
+
+static int tree_of_index(struct store *store, const struct image *image, struct arena *arena) {
+    struct strings tars = {0};
+    list_tars(store, image, arena, &tars);
+    return erofs_tree(arena_printf(arena, "%s/images/%s", store->root, digest_hex(image->chain_id)),
+                      tars.items, tars.count);
+}
+
+static int tree_of_directories(struct store *store, const struct image *image, struct arena *arena) {
+    struct strings lower = {0};
+    _cleanup_(str_finish) struct str joined = {0};
+    list_directories(store, image, arena, &lower);
+    if (lower.count == 1) {
+        _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, lower.items[0], 0);
+        int r = tree < 0 ? tree : mount_set_flags(tree, TREE_FLAGS, 0);
+        return r ? r : take_fd(&tree);
+    }
+    for (size_t i = 0; i < lower.count; i++) str_printf(&joined, "%s%s", i ? ":" : "", lower.items[i]);
+    _cleanup_(fd_closep) int context = mount_context("overlay");
+    int r = context < 0 ? context : mount_context_set(context, "lowerdir", str_get(&joined));
+    return r ? r : mount_context_create(context, TREE_FLAGS);
+}
+
+int image_tree(struct store *store, const struct image *image, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    mode_t kind;
+    if (find_kind(store, image, &kind, err)) return -1;
+    if (!kind)
+        return err_set(err, ERR_INVALID, 0, "image %.19s has no layers: there is nothing to mount",
+                       image->id);
+    int tree =
+        S_ISDIR(kind) ? tree_of_directories(store, image, &arena) : tree_of_index(store, image, &arena);
+    return tree < 0 ? err_set(err, ERR_SYSTEM, -tree, "mount image %.19s", image->id) : tree;
 }
