@@ -201,3 +201,24 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
     $(hoy run --rm "$REGISTRY/tiny:1" sh -c 'find / -xdev | wc -l')))"
   expect 1 hoy image diff "$REGISTRY/tiny:1" nothing
 }
+
+@test "image verify: sound, a byte changed, a layer gone" {
+  hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+  hoy pull -q "$REGISTRY/layers:1" >/dev/null
+  expect 0 hoy image verify
+  is "$(grep -c ': OK$' <<<"$output")" 2
+  local layer
+  layer=$(hoy image inspect -f '{{index .RootFS.Layers 3}}' "$REGISTRY/layers:1")
+  chmod 600 "$HOY_ROOT/layers/${layer#*:}"
+  printf x | dd of="$HOY_ROOT/layers/${layer#*:}" bs=1 seek=600 conv=notrunc status=none
+  expect 0 hoy image verify "$REGISTRY/tiny:1"
+  expect 1 hoy image verify "$REGISTRY/layers:1"
+  matches "$output" "layer $layer: its digest is sha256:[0-9a-f]{64}"
+  contains "$output" "image $REGISTRY/layers:1 is damaged"
+  expect 1 hoy image verify
+  contains "$output" '1 of 2 images are damaged'
+  contains "$output" "$REGISTRY/tiny:1: OK"
+  rm "$HOY_ROOT/layers/${layer#*:}"
+  expect 1 hoy image verify "$REGISTRY/layers:1"
+  contains "$output" 'it is not in the store'
+}

@@ -30,6 +30,7 @@ command_run run_ps;                                                        // ps
 command_run run_pull, run_images, run_tag, run_rmi;                        // images.c
 command_run run_image_prune;                                               // prune.c
 command_run run_image_mount, run_image_unmount, run_image_diff;            // image_files.c
+command_run run_image_verify;                                              // image_files.c
 command_run run_system_df;                                                 // usage.c
 command_run run_history;                                                   // history.c
 command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c
@@ -38,8 +39,9 @@ command_run run_explain;                                                   // ex
 command_run run_help, run_completion, run_complete, run_manual;            // cli.c, completion.c
 
 // The options of each, beside the code that uses them.
-extern const struct option_table settings_options, run_options_table, create_options_table,
-    explain_options_table, start_options_table, attach_options_table, exec_options_table, stop_options_table,
-    kill_options_table, rm_options_table, logs_options_table, ps_options_table, pull_options_table,
-    usage_options_table, images_options_table, image_prune_options_table, history_options_table,
-    rmi_options_table, inspect_options_table, size_options_table, format_options_table;
+extern const struct option_table settings_options, verify_options_table, run_options_table,
+    create_options_table, explain_options_table, start_options_table, attach_options_table,
+    exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,
+    ps_options_table, pull_options_table, usage_options_table, images_options_table,
+    image_prune_options_table, history_options_table, rmi_options_table, inspect_options_table,
+    size_options_table, format_options_table;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// image mount, unmount and diff: the files of images, without a container.
+// image mount, unmount, diff and verify: the files of images, without a container.
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/words.h"
 
 #include <stdio.h>
 
@@ -69,4 +70,53 @@ static int diff(struct invocation *invocation, struct engine *engine, struct err
 
 int run_image_diff(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, diff, err);
+}
+
+// verify
+
+static const struct option verify_rows[] = {OPTION_LATER("repair", 0)};
+struct verify_flags {
+    bool repair;
+};
+const struct option_table verify_options_table = OPTIONS(verify_rows, struct verify_flags);
+
+static const char *name_of(struct arena *arena, const struct image *image) {
+    return image->names.count ? words_image(arena, image->names.items[0]) : image->id;
+}
+
+// How many of its parts are not as they should be.
+static size_t verify(struct invocation *invocation, struct engine *engine, const struct image *image) {
+    struct image_faults faults;
+    const char *name = name_of(&invocation->arena, image);
+    image_verify(&engine->store, &invocation->arena, image, &faults);
+    for (size_t i = 0; i < faults.count; i++)
+        printf("%s: %s: %s\n", name, faults.items[i].part, faults.items[i].what);
+    if (!faults.count)
+        printf("%s: %s\n", name,
+               faults.unchecked ? "its layers are directories (storage driver dir), which can't be checked"
+                                : "OK");
+    return faults.count;
+}
+
+static int verify_one(struct invocation *invocation, struct engine *engine, const char *name,
+                      struct err *err) {
+    struct image image;
+    if (image_find(&engine->store, &invocation->arena, name, &image, err)) return -1;
+    if (!verify(invocation, engine, &image)) return 0;
+    return err_set(err, ERR_INVALID, 0, "image %s is damaged: remove it and pull it again", name);
+}
+
+static int verify_all(struct invocation *invocation, struct engine *engine, struct err *err) {
+    struct images images;
+    size_t bad = 0;
+    if (image_list(&engine->store, &invocation->arena, &images, err)) return -1;
+    for (size_t i = 0; i < images.count; i++) bad += verify(invocation, engine, &images.items[i]) > 0;
+    return bad ? err_set(err, ERR_INVALID, 0,
+                         "%zu of %zu images are damaged: remove them and pull them again", bad, images.count)
+               : 0;
+}
+
+int run_image_verify(struct invocation *invocation, struct err *err) {
+    return invocation->arguments.count ? cli_for_each(invocation, verify_one, err)
+                                       : cli_with_engine(invocation, verify_all, err);
 }

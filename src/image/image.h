@@ -82,6 +82,20 @@ const char *image_mount_path(struct store *store, struct arena *arena, const str
 int image_diff(struct store *store, const struct image *first, const struct image *second,
                void (*tell)(char kind, const char *path, void *data), void *data, struct err *err);
 
+// What is wrong with an image in the store: each of its parts against its digest.
+struct image_fault {
+    const char *part;    // "layer sha256:…"
+    const char *diff_id; // of a layer, or NULL
+    const char *what;    // "its digest is sha256:…"
+};
+struct image_faults {
+    struct image_fault *items;
+    size_t count;
+    bool unchecked; // its layers are directories, which have no digest
+};
+void image_verify(struct store *store, struct arena *arena, const struct image *image,
+                  struct image_faults *ret_faults);
+
 // Removes a name; and with the last name the image, its index and every layer that no other image has.
 // Calls removed("Untagged: …" or "Deleted: …") for what went. A container that uses the image is a conflict;
 // with force the name goes, and the image stays for the container.
