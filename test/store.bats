@@ -222,3 +222,24 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   expect 1 hoy image verify "$REGISTRY/layers:1"
   contains "$output" 'it is not in the store'
 }
+
+@test "system check: sound, a file without a row, a row without a file, a damaged database" {
+  hoy pull -q "$REGISTRY/layers:1" >/dev/null
+  hoy create base true >/dev/null
+  is "$(hoy system check)" 'No problems'
+  echo 'what is this' >"$HOY_ROOT/stray"
+  expect 1 hoy system check
+  contains "$output" "$HOY_ROOT/stray belongs to nothing"
+  contains "$output" 'hoy: 1 problem in '
+  rm "$HOY_ROOT/stray"
+  local layer
+  layer=$(hoy image inspect -f '{{index .RootFS.Layers 3}}' "$REGISTRY/layers:1")
+  mv "$HOY_ROOT/layers/${layer#*:}" "$BATS_TEST_TMPDIR/layer"
+  expect 1 hoy system check
+  contains "$output" "layers/${layer#*:} is missing"
+  head -c 700 "$BATS_TEST_TMPDIR/layer" >"$HOY_ROOT/layers/${layer#*:}"
+  expect 1 hoy system check
+  matches "$output" 'has 700 bytes instead of [0-9]+'
+  mv -f "$BATS_TEST_TMPDIR/layer" "$HOY_ROOT/layers/${layer#*:}"
+  is "$(hoy system check)" 'No problems'
+}

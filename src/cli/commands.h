@@ -31,7 +31,7 @@ command_run run_pull, run_images, run_tag, run_rmi;                        // im
 command_run run_image_prune;                                               // prune.c
 command_run run_image_mount, run_image_unmount, run_image_diff;            // image_files.c
 command_run run_image_verify;                                              // image_files.c
-command_run run_system_df;                                                 // usage.c
+command_run run_system_df, run_system_check;                               // usage.c
 command_run run_history;                                                   // history.c
 command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c
 command_run run_version, run_info;                                         // info.c

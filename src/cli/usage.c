@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// system df: what takes the disk. The sizes are what the file system gave, so that they add up.
+// system df and system check: what takes the disk, and whether it is sound. The sizes are what the file
+// system gave, so that they add up.
 #include "engine/usage.h"
 
 #include "base/str.h"
@@ -210,4 +211,19 @@ static int system_df(struct invocation *invocation, struct engine *engine, struc
 
 int run_system_df(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, system_df, err);
+}
+
+static int system_check(struct invocation *invocation, struct engine *engine, struct err *err) {
+    struct strings problems;
+    if (engine_check(engine, &invocation->arena, &problems, err)) return -1;
+    for (size_t i = 0; i < problems.count; i++) puts(problems.items[i]);
+    if (problems.count)
+        return err_set(err, ERR_INVALID, 0, "%zu problem%s in %s", problems.count,
+                       problems.count > 1 ? "s" : "", engine->store.root);
+    puts("No problems");
+    return 0;
+}
+
+int run_system_check(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, system_check, err);
 }

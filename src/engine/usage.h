@@ -51,3 +51,7 @@ struct disk_usage {
 };
 int engine_disk_usage(struct engine *engine, struct arena *arena, struct disk_usage *ret_usage,
                       struct err *err);
+
+// What is wrong with the store, a sentence each: rows without files, files without rows, a damaged database.
+// What a crash left is put right before. Bytes are not read: that is image_verify()'s.
+int engine_check(struct engine *engine, struct arena *arena, struct strings *ret_problems, struct err *err);
