@@ -9,8 +9,8 @@
 #include "image/fetcher.h"
 #include "image/progress.h"
 #include "image/staging.h"
-#include "registry/auth.h"
 #include "registry/channel.h"
+#include "registry/endpoint.h"
 #include "registry/reference.h"
 
 #include <errno.h>
@@ -62,14 +62,6 @@ static int put_limits(struct json_writer *w, struct err *err) {
     return 0;
 }
 
-static void put_credentials(struct json_writer *w, const struct credentials *c) {
-    json_begin_object(w, "credentials");
-    if (c->username) json_put_string(w, "username", c->username);
-    if (c->password) json_put_string(w, "password", c->password);
-    if (c->identity_token) json_put_string(w, "identity_token", c->identity_token);
-    json_end_object(w);
-}
-
 static void put_platform(struct json_writer *w, const struct platform *p) {
     json_begin_object(w, "platform");
     json_put_string(w, "os", p->os);
@@ -86,19 +78,17 @@ static void writer_wipe(struct json_writer *w) {
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
     _cleanup_(writer_wipe) struct json_writer w = {0};
-    struct credentials credentials;
+    struct endpoint endpoint = {.host = reference_host(r), .repository = r->path};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
         return -1;
-    if (credentials_load(pull->arena, r->domain, &credentials, err)) return -1;
+    if (credentials_load(pull->arena, r->domain, &endpoint.credentials, err)) return -1;
     json_begin_object(&w, NULL);
-    json_put_string(&w, "host", reference_host(r));
-    json_put_string(&w, "repository", r->path);
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
     json_put_string(&w, "driver", pull->store->driver);
-    put_credentials(&w, &credentials);
+    endpoint_put(&w, "endpoint", &endpoint);
     put_platform(&w, &platform);
     if (put_limits(&w, err)) return -1;
     json_end_object(&w);

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "oci/image_spec.h"
+#include "registry/base64.h"
 #include "registry/reference.h"
 
 #include <errno.h>
@@ -67,48 +68,51 @@ static int document_add(const void *bytes, size_t size, void *data, struct err *
 // Authorization
 
 static const char *basic_value(struct arena *arena, const struct credentials *c) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const char *text = arena_printf(arena, "%s:%s", c->username, c->password ? c->password : "");
-    size_t size = strlen(text), n = 0;
-    char *out = arena_alloc(arena, 4 * (size / 3 + 1) + 1);
-    for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
-        unsigned bits = (unsigned)(unsigned char)text[i] << 16;
-        if (left > 1) bits |= (unsigned)(unsigned char)text[i + 1] << 8;
-        if (left > 2) bits |= (unsigned char)text[i + 2];
-        out[n++] = letters[bits >> 18 & 63];
-        out[n++] = letters[bits >> 12 & 63];
-        out[n++] = left > 1 ? letters[bits >> 6 & 63] : '=';
-        out[n++] = left > 2 ? letters[bits & 63] : '=';
-    }
-    return arena_printf(arena, "Basic %s", out);
+    return arena_printf(arena, "Basic %s", base64_encode(arena, text, strlen(text)));
 }
 
 static int denied(const struct registry *registry, const struct http_response *response, struct err *err) {
     bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    if (!registry->repository)
+        return err_set(err, ERR_UNAUTHORIZED, 0, "unauthorized: %s",
+                       response->message ? response->message : "authentication required");
     return err_set(err, ERR_UNAUTHORIZED, 0, "pull access denied for %s: %s%s%s", registry->name,
                    anonymous ? "it does not exist, or it needs credentials in ~/.docker/config.json"
                              : "the registry does not accept the credentials of ~/.docker/config.json for it",
                    response->message ? ": " : "", response->message ? response->message : "");
 }
 
-// What to ask a token server: GET with a query and may be basic credentials, or, with an identity token,
-// OAuth2's POST (distribution specification, "token" and "oauth").
+// What to ask a token server: a GET with a query and may be basic credentials, or OAuth2's POST (distribution
+// specification, "token" and "oauth"), which an identity token needs and some servers have alone.
 static void token_request(struct registry *registry, struct arena *arena, const struct challenge *c,
-                          bool trusted, struct http_request *ret) {
+                          bool trusted, bool oauth, struct http_request *ret) {
     const struct credentials *credentials = &registry->credentials;
-    const char *scope = c->scope ? c->scope : arena_printf(arena, "repository:%s:pull", registry->repository);
-    const char *service = url_escape(arena, c->service ? c->service : "");
-    if (trusted && credentials->identity_token) {
+    const char *scope = c->scope ? c->scope
+                        : registry->repository
+                            ? arena_printf(arena, "repository:%s:pull", registry->repository)
+                            : NULL;
+    const char *what = arena_printf(arena, "service=%s%s%s", url_escape(arena, c->service ? c->service : ""),
+                                    scope ? "&scope=" : "", scope ? url_escape(arena, scope) : "");
+    if (oauth) {
+        const char *user = url_escape(arena, credentials->username ? credentials->username : "");
+        const char *secret = url_escape(arena, credentials->identity_token ? credentials->identity_token
+                                               : credentials->password     ? credentials->password
+                                                                           : "");
+        const char *how = credentials->identity_token
+                              ? arena_printf(arena, "refresh_token&refresh_token=%s", secret)
+                              : arena_printf(arena, "password&username=%s&password=%s", user, secret);
         ret->url = c->realm;
-        ret->form =
-            arena_printf(arena, "grant_type=refresh_token&client_id=hoy&service=%s&scope=%s&refresh_token=%s",
-                         service, url_escape(arena, scope), url_escape(arena, credentials->identity_token));
+        ret->authorization = NULL;
+        ret->form = arena_printf(arena, "client_id=hoy&%s%s&grant_type=%s", what,
+                                 registry->login ? "&access_type=offline" : "", how);
         return;
     }
-    ret->url = arena_printf(arena, "%s%cservice=%s&scope=%s", c->realm, strchr(c->realm, '?') ? '&' : '?',
-                            service, url_escape(arena, scope));
-    if (trusted && credentials->username) ret->authorization = basic_value(arena, credentials);
+    ret->url = arena_printf(arena, "%s%c%s%s", c->realm, strchr(c->realm, '?') ? '&' : '?', what,
+                            registry->login ? "&client_id=hoy&offline_token=true" : "");
+    if (!trusted || !credentials->username) return;
+    ret->url = arena_printf(arena, "%s&account=%s", ret->url, url_escape(arena, credentials->username));
+    ret->authorization = basic_value(arena, credentials);
 }
 
 static int realm_refused(const struct registry *registry, const struct challenge *c, struct err *err) {
@@ -117,14 +121,29 @@ static int realm_refused(const struct registry *registry, const struct challenge
                    registry->host, c->realm);
 }
 
-static int token_parse(struct arena *arena, const struct str *text, const char **ret_token) {
+static int token_parse(struct registry *registry, struct arena *arena, const struct str *text,
+                       const char **ret_token) {
     _cleanup_(json_freep) struct json *json = NULL;
     if (!text->len || json_parse(text->data, text->len, &json)) return -EINVAL;
     const char *token = json_get_string(json, "token");
     if (str_empty(token)) token = json_get_string(json, "access_token");
     if (str_empty(token) || strpbrk(token, "\r\n")) return -EINVAL;
     *ret_token = arena_strdup(arena, token);
+    const char *refresh = json_get_string(json, "refresh_token");
+    if (registry->login && !str_empty(refresh))
+        registry->identity_token = arena_strdup(&registry->arena, refresh);
     return 0;
+}
+
+// May the token server be asked at all, and (*ret_trusted) with credentials?
+static bool realm_allowed(const struct registry *registry, struct arena *arena, const struct challenge *c,
+                          bool *ret_trusted) {
+    const char *host = url_host(arena, c->realm);
+    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    *ret_trusted = realm_trusted(registry->host, c->realm);
+    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host))) return false;
+    if (host_is_loopback(host) && !host_is_loopback(registry->host)) return false;
+    return *ret_trusted || anonymous;
 }
 
 static int token_fetch(struct registry *registry, struct http *http, struct arena *arena,
@@ -134,22 +153,25 @@ static int token_fetch(struct registry *registry, struct http *http, struct aren
     struct http_request request = {
         .accept = "application/json", .timeout_s = DOCUMENT_SECONDS, .body = document_add, .data = &document};
     struct http_response response;
-    const char *host = url_host(arena, c->realm);
-    bool trusted = realm_trusted(registry->host, c->realm);
-    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    const struct credentials *credentials = &registry->credentials;
+    bool trusted, oauth;
     int tries;
-    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host)) ||
-        (host_is_loopback(host) && !host_is_loopback(registry->host)) || (!trusted && !anonymous))
-        return realm_refused(registry, c, err);
-    token_request(registry, arena, c, trusted, &request);
+    if (!realm_allowed(registry, arena, c, &trusted)) return realm_refused(registry, c, err);
+    oauth = trusted && credentials->identity_token;
+    token_request(registry, arena, c, trusted, oauth, &request);
     if (http_exchange(http, arena, &request, &response, &tries, err)) return -1;
+    if ((response.status == 404 || response.status == 405) && trusted && !oauth && credentials->username) {
+        token_request(registry, arena, c, trusted, true, &request);
+        if (http_exchange(http, arena, &request, &response, &tries, err)) return -1;
+    }
     if (response.status == 400 || response.status == 401 || response.status == 403)
         return denied(registry, &response, err);
     if (response.status != 200)
-        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s answers with status %d", host,
-                       response.status);
-    if (token_parse(arena, &text, ret_token))
-        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s does not answer with a token", host);
+        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s answers with status %d",
+                       url_host(arena, c->realm), response.status);
+    if (token_parse(registry, arena, &text, ret_token))
+        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s does not answer with a token",
+                       url_host(arena, c->realm));
     return 0;
 }
 
@@ -185,8 +207,9 @@ static void ask_address(struct registry *registry, struct arena *arena, struct a
                         unsigned *ret_generation, bool *ret_plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    ask->request.url = arena_printf(arena, "http%s://%s/v2/%s/%s", registry->plain ? "" : "s", registry->host,
-                                    registry->repository, ask->path);
+    ask->request.url = arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s",
+                                    registry->host, registry->repository ? registry->repository : "",
+                                    registry->repository ? "/" : "", ask->path);
     ask->request.authorization = arena_strdup(arena, registry->authorization);
     *ret_generation = registry->generation;
     *ret_plain = registry->plain;
@@ -276,6 +299,21 @@ static int ask_and_judge(struct registry *registry, struct http *http, struct ar
     if (try >= tries || try >= TRIES_MAX) return -1;
     wait_before(try, ret->retry_after_s);
     return 1;
+}
+
+int registry_login(struct registry *registry, struct http *http, struct arena *arena,
+                   const char **ret_identity_token, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    struct document document = {&text, IMAGE_DOCUMENT_MAX, registry->host};
+    struct ask ask = {.path = "",
+                      .request = {.timeout_s = DOCUMENT_SECONDS, .body = document_add, .data = &document}};
+    struct http_response response;
+    int r, try = 1;
+    registry->login = true;
+    do text.len = 0;
+    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
+    *ret_identity_token = registry->identity_token;
+    return r;
 }
 
 int registry_manifest(struct registry *registry, struct http *http, struct arena *arena,

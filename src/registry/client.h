@@ -15,16 +15,23 @@ struct registry {
     const char *name;              // as the user knows the image, for messages: "debian:12"
     struct credentials credentials;
     pthread_mutex_t lock;
-    struct arena arena;        // of what follows
-    bool plain;                // HTTP without TLS: a loopback registry
-    const char *authorization; // the header's value that works at the moment
-    unsigned generation;       // counts its changes
+    struct arena arena;         // of what follows
+    bool plain;                 // HTTP without TLS: a loopback registry
+    const char *authorization;  // the header's value that works at the moment
+    unsigned generation;        // counts its changes
+    bool login;                 // ask token servers for an identity token as well
+    const char *identity_token; // that one gave
 };
 
 // Borrows the strings.
 void registry_init(struct registry *registry, const char *host, const char *repository, const char *name,
                    const struct credentials *credentials);
 void registry_finish(struct registry *registry);
+
+// Does the registry take the credentials? ERR_UNAUTHORIZED when not. For a registry without a repository.
+// ret_identity_token: one to keep in the password's place, or NULL. Borrowed from the registry.
+int registry_login(struct registry *registry, struct http *http, struct arena *arena,
+                   const char **ret_identity_token, struct err *err);
 
 // A manifest by tag or digest, at most IMAGE_DOCUMENT_MAX bytes. Everything is in the arena. With a digest it
 // is verified. ret_digest: of the bytes.
