@@ -1,7 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Registries that want credentials, TLS or patience: login and logout, helpers, retries and resumed downloads,
-# mirrors and the files that say so.
+# Registries that want credentials or TLS: login and logout, helpers; mirrors, and the files that say so.
 
 load lib
 load registry

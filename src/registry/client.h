@@ -19,6 +19,7 @@ struct registry {
     bool plain;                 // HTTP without TLS: a loopback registry
     const char *authorization;  // the header's value that works at the moment
     unsigned generation;        // counts its changes
+    atomic_bool answered;       // once at least
     bool login;                 // ask token servers for an identity token as well
     const char *identity_token; // that one gave
 };
@@ -39,11 +40,12 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
                       const char *tag_or_digest, struct str *ret_text, const char **ret_type,
                       const char **ret_digest, struct err *err);
 
-// A blob's bytes, in order, each once, however often the connection broke. Exactly `size` of them, or an
+// A blob's bytes, in order, each once, however often the connection broke: from `have` on to `size`, or an
 // error; the caller hashes them. body as in http.h.
 struct registry_sink {
     int (*body)(const void *bytes, size_t size, void *data, struct err *err);
     void *data;
+    uint64_t have; // bytes of it that are there already
 };
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err);
