@@ -1,30 +1,15 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# Pulls that do not give up: a registry behind rough-proxy.py, and pulls that were killed.
+# Pulls that do not give up: a registry that is busy, breaks off, stalls.
 
 load lib
+load rough
 
-file_setup() {
-  cd "$BATS_FILE_TMPDIR" || return
-  ROUGH_LOG=$PWD/rough.log ROUGH_RULES=$PWD/rough.rules
-  "$BATS_TEST_DIRNAME/rough-proxy.py" "$REGISTRY" "$ROUGH_LOG" "$ROUGH_RULES" >rough.port 3>&- 4>&- &
-  ROUGH_PID=$!
-  wait_line rough.port '[0-9]'
-  ROUGH=127.0.0.1:$(<rough.port)
-  export ROUGH ROUGH_PID ROUGH_LOG ROUGH_RULES
-}
-
-file_teardown() { kill "$ROUGH_PID"; }
-
+file_setup() { rough_start; }
+file_teardown() { rough_stop; }
 test_setup() { rough; }
 
 test_teardown() { hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null; }
-
-# rough RULES...: how the rough proxy is from now on; its log begins anew.
-rough() {
-  echo "$*" >"$ROUGH_RULES"
-  : >"$ROUGH_LOG"
-}
 
 # rough_pull RULES...: through the proxy it is the same image as without.
 rough_pull() {

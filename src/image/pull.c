@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "image/commit.h"
 #include "image/fetcher.h"
+#include "image/partial.h"
 #include "image/progress.h"
 #include "image/staging.h"
 #include "registry/channel.h"
@@ -226,6 +227,7 @@ static int layers_offer(struct pull *pull, struct err *err) {
         int r = layer_find(pull, ids->items[i], &fd, err);
         if (r < 0 || (r > 0 && answer(pull, "have", ids->items[i], false, fd, err))) return -1;
         pull->have[i] = r;
+        if (!r) partial_give(&pull->staging, pull->manifest.layers.items[i].digest);
     }
     return 0;
 }
