@@ -8,6 +8,7 @@
 #include "base/fd.h"
 #include "fetch/decode.h"
 #include "fetch/hash.h"
+#include "fetch/partial.h"
 #include "fetch/ring.h"
 
 #include <errno.h>
@@ -37,6 +38,8 @@ struct stream {
     // download
     struct hash *blob_hash;
     struct ring_block *filling;
+    struct partial partial;
+    bool resumed; // some of it came from there
     uint64_t received, progress_ns;
     // decode
     struct decoder *decoder;
@@ -77,9 +80,7 @@ static void report_progress(struct stream *s) {
     worker_send(s->worker, &w);
 }
 
-static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
-    struct stream *s = data;
-    (void)err;
+static void download_add(struct stream *s, const void *bytes, size_t size) {
     hash_add(s->blob_hash, bytes, size);
     s->received += size;
     for (const char *p = bytes; size;) {
@@ -95,13 +96,35 @@ static int download_body(const void *bytes, size_t size, void *data, struct err 
         }
     }
     report_progress(s);
+}
+
+static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
+    struct stream *s = data;
+    (void)err;
+    partial_add(&s->partial, bytes, size);
+    download_add(s, bytes, size);
     return 0;
+}
+
+// What an earlier pull had of it goes first, as if it came now.
+static void download_resume(struct stream *s) {
+    _cleanup_(freep) unsigned char *block = xmalloc(DOWNLOAD_BLOCK);
+    while (s->received < s->partial.size) {
+        uint64_t left = s->partial.size - s->received;
+        ssize_t n = pread(s->partial.fd, block, left < DOWNLOAD_BLOCK ? (size_t)left : DOWNLOAD_BLOCK,
+                          (off_t)s->received);
+        if (n <= 0) break;
+        download_add(s, block, (size_t)n);
+        s->resumed = true;
+    }
+    s->partial.size = s->received;
 }
 
 static int download(struct stream *s, struct registry *registry, struct http *http, struct err *err) {
     const struct descriptor *blob = s->layer->blob;
-    const struct registry_sink sink = {download_body, s};
     char digest[DIGEST_SIZE];
+    download_resume(s);
+    const struct registry_sink sink = {download_body, s, .have = s->received};
     int r = registry_blob(registry, http, blob->digest, blob->size, &sink, err);
     if (s->filling) ring_push(&s->blob);
     ring_close(&s->blob);
@@ -236,7 +259,7 @@ static int stream_open(struct stream *s, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "the manifest gives it %llu bytes, the limit for a layer is %llu",
                        (unsigned long long)s->layer->blob->size, (unsigned long long)s->worker->layer_limit);
     if (decoder_new(compression, &s->decoder, err)) return -1;
-    s->out = fd_open_at(s->worker->staging, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    s->out = fd_open_at(s->worker->staging, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     s->in = fd_open_at(s->worker->staging, name, O_RDONLY | O_NOFOLLOW, 0);
     if (s->out < 0 || s->in < 0)
         return err_set(err, ERR_SYSTEM, s->out < 0 ? -s->out : -s->in, "can't make %s", name);
@@ -251,6 +274,7 @@ static void stream_finish(struct stream *s) {
     decoder_freep(&s->decoder);
     fd_closep(&s->out);
     fd_closep(&s->in);
+    partial_close(&s->partial);
     if (s->blob.block_size) ring_finish(&s->blob);
     if (s->tar.block_size) ring_finish(&s->tar);
     hash_free(s->blob_hash);
@@ -269,25 +293,44 @@ static int stream_judge(const struct stream *s, int downloaded, struct err *err)
     return 0;
 }
 
-int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
-                struct err *err) {
+// Once. *ret_resumed: it failed, and not all of it came from the registry.
+static int layer_stream(struct worker *worker, struct registry *registry, struct http *http,
+                        struct layer *layer, bool *ret_resumed, struct err *err) {
     _cleanup_(stream_finish) struct stream s = {.worker = worker,
                                                 .layer = layer,
                                                 .out = -1,
                                                 .in = -1,
+                                                .partial = {.fd = -1},
                                                 .lock = PTHREAD_MUTEX_INITIALIZER,
                                                 .grown = PTHREAD_COND_INITIALIZER};
     void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
-    if (stream_open(&s, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
+    if (stream_open(&s, err)) return -1;
+    partial_open(&s.partial, worker, layer->blob->digest, layer->blob->size);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
         int r = pthread_create(&threads[i], NULL, stages[i], &s);
         if (r) worker_fail(worker, (err_set(err, ERR_SYSTEM, r, "can't start a thread"), err));
     }
     int downloaded = download(&s, registry, http, err);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) pthread_join(threads[i], NULL);
-    if (stream_judge(&s, downloaded, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
-    return 0;
+    int r = stream_judge(&s, downloaded, err);
+    // With all its bytes there is nothing left to go on with: it is good, or has to come anew.
+    bool whole = s.received == layer->blob->size;
+    if (whole) partial_drop(&s.partial);
+    *ret_resumed = r && whole && s.resumed;
+    return r;
+}
+
+int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
+                struct err *err) {
+    bool resumed = false;
+    int r = layer_stream(worker, registry, http, layer, &resumed, err);
+    if (r && resumed) {
+        tree_free(&layer->tree);
+        layer->tree = (struct tree){0};
+        r = layer_stream(worker, registry, http, layer, &resumed, err);
+    }
+    return r ? err_wrap(err, "layer %.19s", layer->blob->digest) : 0;
 }
 
 int layer_read(struct layer *layer, int tar_fd, struct err *err) {

@@ -4,10 +4,12 @@
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch import    indexes a tar, which comes with the first message
+//   hoy-fetch login     asks a registry whether it takes credentials; without a directory
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
+#include "fetch/login.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
 
@@ -54,6 +56,17 @@ static int run_pull(struct worker *worker) {
     return 0;
 }
 
+static int run_login(struct worker *worker) {
+    worker->staging = -1;
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (login_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
 static int run_import(struct worker *worker) {
     begin(worker, false);
     struct err err = {0};
@@ -77,6 +90,7 @@ static const struct mode {
     int last_fd;
 } modes[] = {
     {"pull", run_pull, WORKER_STAGING_FD},
+    {"login", run_login, WORKER_CHANNEL_FD},
     {"import", run_import, WORKER_STAGING_FD},
     {"extract", run_extract, WORKER_TAR_FD},
 };
@@ -90,7 +104,8 @@ int main(int argc, char **argv) {
     const struct mode *mode = NULL;
     for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(modes); i++)
         if (str_eq(argv[1], modes[i].name)) mode = &modes[i];
-    if (!mode || !is_a(WORKER_CHANNEL_FD, S_IFSOCK) || !is_a(WORKER_STAGING_FD, S_IFDIR)) {
+    if (!mode || !is_a(WORKER_CHANNEL_FD, S_IFSOCK) ||
+        (mode->last_fd >= WORKER_STAGING_FD && !is_a(WORKER_STAGING_FD, S_IFDIR))) {
         fprintf(stderr, "hoy-fetch is run by hoy, not by hand\n");
         return 2;
     }

@@ -6,6 +6,7 @@
 #include "fetch/image.h"
 #include "fetch/worker.h"
 #include "registry/client.h"
+#include "registry/endpoint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,24 +33,19 @@ struct pull {
 // The request
 
 static int request_read(struct pull *pull, const struct json *request, struct err *err) {
-    const struct json *c = json_get(request, "credentials"), *p = json_get(request, "platform");
+    const struct json *p = json_get(request, "platform");
     struct arena *arena = &pull->arena;
-    struct credentials credentials = {
-        .username = arena_strdup(arena, json_get_string(c, "username")),
-        .password = arena_strdup(arena, json_get_string(c, "password")),
-        .identity_token = arena_strdup(arena, json_get_string(c, "identity_token")),
-    };
-    const char *host = arena_strdup(arena, json_get_string(request, "host"));
-    const char *repository = arena_strdup(arena, json_get_string(request, "repository"));
+    struct endpoint endpoint;
+    endpoint_read(arena, json_get(request, "endpoint"), &endpoint);
     const char *name = arena_strdup(arena, json_get_string(request, "name"));
     pull->wanted = arena_strdup(arena, json_get_string(request, "wanted"));
     pull->platform =
         (struct platform){.os = arena_strdup(arena, json_get_string(p, "os")),
                           .architecture = arena_strdup(arena, json_get_string(p, "architecture")),
                           .variant = arena_strdup(arena, json_get_string(p, "variant"))};
-    if (!host || !repository || !name || !pull->wanted)
+    if (!endpoint.host || !endpoint.repository || !name || !pull->wanted)
         return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-    registry_init(&pull->registry, host, repository, name, &credentials);
+    registry_init(&pull->registry, endpoint.host, endpoint.repository, name, &endpoint.credentials);
     return 0;
 }
 

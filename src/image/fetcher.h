@@ -18,8 +18,8 @@ struct fetcher {
 #define FETCHER_INIT \
     { .channel = -1, .signals = -1 }
 
-// Runs hoy-fetch MODE with the directory as descriptor 4, and `tar` as 5 unless it is -1. Until
-// fetcher_finish() the signals that end a program only end the waiting.
+// Runs hoy-fetch MODE with the directory as descriptor 4 (unless it is -1), and `tar` as 5 unless it is -1.
+// Until fetcher_finish() the signals that end a program only end the waiting.
 int fetcher_start(struct fetcher *fetcher, const char *mode, int directory, int tar, struct err *err);
 int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int fd, struct err *err);
 // The next event; the caller frees. The worker's "error" event is returned as an error. ERR_UNAVAILABLE with

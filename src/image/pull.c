@@ -7,10 +7,11 @@
 #include "base/fd.h"
 #include "image/commit.h"
 #include "image/fetcher.h"
+#include "image/partial.h"
 #include "image/progress.h"
 #include "image/staging.h"
-#include "registry/auth.h"
 #include "registry/channel.h"
+#include "registry/endpoint.h"
 #include "registry/reference.h"
 
 #include <errno.h>
@@ -62,14 +63,6 @@ static int put_limits(struct json_writer *w, struct err *err) {
     return 0;
 }
 
-static void put_credentials(struct json_writer *w, const struct credentials *c) {
-    json_begin_object(w, "credentials");
-    if (c->username) json_put_string(w, "username", c->username);
-    if (c->password) json_put_string(w, "password", c->password);
-    if (c->identity_token) json_put_string(w, "identity_token", c->identity_token);
-    json_end_object(w);
-}
-
 static void put_platform(struct json_writer *w, const struct platform *p) {
     json_begin_object(w, "platform");
     json_put_string(w, "os", p->os);
@@ -86,19 +79,17 @@ static void writer_wipe(struct json_writer *w) {
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
     _cleanup_(writer_wipe) struct json_writer w = {0};
-    struct credentials credentials;
+    struct endpoint endpoint = {.host = reference_host(r), .repository = r->path};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
         return -1;
-    if (credentials_load(pull->arena, r->domain, &credentials, err)) return -1;
+    if (credentials_load(pull->arena, r->domain, &endpoint.credentials, err)) return -1;
     json_begin_object(&w, NULL);
-    json_put_string(&w, "host", reference_host(r));
-    json_put_string(&w, "repository", r->path);
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
     json_put_string(&w, "driver", pull->store->driver);
-    put_credentials(&w, &credentials);
+    endpoint_put(&w, "endpoint", &endpoint);
     put_platform(&w, &platform);
     if (put_limits(&w, err)) return -1;
     json_end_object(&w);
@@ -236,6 +227,7 @@ static int layers_offer(struct pull *pull, struct err *err) {
         int r = layer_find(pull, ids->items[i], &fd, err);
         if (r < 0 || (r > 0 && answer(pull, "have", ids->items[i], false, fd, err))) return -1;
         pull->have[i] = r;
+        if (!r) partial_give(&pull->staging, pull->manifest.layers.items[i].digest);
     }
     return 0;
 }
