@@ -103,6 +103,26 @@ test_teardown() {
 }
 stopped() { [[ $(rootless state "$1" | jq -r .status) == stopped ]]; }
 
+# Whoever can come in could have its memory, and with that its hooks, which are run outside.
+@test "before the start nobody but root comes in" {
+  rootless_bundle a
+  command_is sleep 600
+  rootless create -b "$bundle" c </dev/null >/dev/null 2>&1
+  expect 255 rootless exec c true
+  one_line "$output"
+  contains "$output" 'before its start'
+  rootless start c
+  expect 1 rootless exec c attacker reach 1
+  contains "$output" traced
+  rootless delete -f c
+  # Root of the user namespace around is one: so it is with engines.
+  config '.linux.uidMappings[0].hostID = 0 | .linux.gidMappings[0].hostID = 0'
+  expect 0 as_user unshare --user --map-root-user sh -c 'hoy="$1 --root $2"
+    $hoy create -b "$3" c </dev/null >/dev/null 2>&1 && $hoy exec c attacker reach 1 && $hoy start c && $hoy exec c echo in
+    $hoy delete -f c' sh "$BATS_FILE_TMPDIR/hoy-runtime" "$XDG_RUNTIME_DIR/hoy-runtime" "$bundle"
+  is "$output" $'nothing\nin'
+}
+
 @test "delete -f, and kill --all where there is no cgroup" {
   rootless_bundle a
   command_is sleep 600

@@ -142,9 +142,18 @@ static int check_namespace(struct plan_run *run, struct plan_op *op, int fd) {
 
 // A process is named by the host's number, which means nothing in the child's pid namespace: the descriptor
 // was opened before the clone.
+static int join_process(struct plan_run *run, struct plan_op *op) {
+    if (run->target < 0) return run->target;
+    if (!setns(run->target, (int)op->join.flags)) return 0;
+    int error = errno;
+    if (error == EPERM && geteuid())
+        err_set(&run->err, ERR_CONFLICT, 0,
+                "cannot join the container's namespaces: before its start only root can");
+    return -error;
+}
+
 static int join(struct plan_run *run, struct plan_op *op) {
-    if (!op->join.path && run->target < 0) return run->target;
-    if (!op->join.path) return setns(run->target, (int)op->join.flags) ? -errno : 0;
+    if (!op->join.path) return join_process(run, op);
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY | O_NONBLOCK, 0);
     int r = fd < 0 ? fd : check_namespace(run, op, fd);
     if (r) return r;
