@@ -108,7 +108,8 @@ static int landlock_confine(int staging, bool network, struct err *err) {
     _cleanup_(fd_closep) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
     if (ruleset < 0) return err_set(err, ERR_SYSTEM, errno, "can't make a Landlock ruleset");
     uint64_t staged = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                      LANDLOCK_ACCESS_FS_MAKE_REG | (abi >= 3 ? FS_TRUNCATE : 0);
+                      LANDLOCK_ACCESS_FS_MAKE_REG | (network ? 0 : LANDLOCK_ACCESS_FS_REMOVE_FILE) |
+                      (abi >= 3 ? FS_TRUNCATE : 0);
     if (staging >= 0 && landlock_allow(ruleset, staging, staged))
         return err_set(err, ERR_SYSTEM, errno, "can't allow the staging directory");
     for (size_t i = 0; network && i < ARRAY_SIZE(readable); i++) landlock_allow_path(ruleset, readable[i]);
@@ -244,6 +245,8 @@ static const int calls[] = {
 
 static const int network_calls[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
 
+static const int local_calls[] = {SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlinkat)};
+
 static const int families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
 
 static void filter_releasep(scmp_filter_ctx *filter) {
@@ -255,6 +258,13 @@ static int allow_threads(scmp_filter_ctx filter) {
     int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
                              SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD | CLONE_VM, CLONE_THREAD | CLONE_VM));
     return r ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+static int allow_local(scmp_filter_ctx filter) {
+    int r = 0;
+    for (size_t i = 0; !r && i < ARRAY_SIZE(local_calls); i++)
+        if (local_calls[i] >= 0) r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, local_calls[i], 0);
+    return r;
 }
 
 static int allow_network(scmp_filter_ctx filter) {
@@ -294,7 +304,7 @@ static int seccomp_confine(bool network, struct err *err) {
             r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0); // < 0: not on this machine
     if (!r) r = allow_threads(filter);
     if (!r) r = allow_with_arguments(filter);
-    if (!r && network) r = allow_network(filter);
+    if (!r) r = network ? allow_network(filter) : allow_local(filter);
     if (!r) r = seccomp_load(filter);
     return r ? err_set(err, ERR_SYSTEM, -r, "can't enter seccomp") : 0;
 }

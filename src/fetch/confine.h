@@ -9,5 +9,5 @@
 #include <stdbool.h>
 
 // Single-threaded still. The staging directory (-1: none) becomes the worker's own. With network false there
-// are no sockets.
+// are no sockets, and files in that directory can be renamed and removed.
 int confine(int staging, bool network, struct err *err);
