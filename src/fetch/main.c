@@ -3,6 +3,7 @@
 // with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
+//   hoy-fetch verify    checks a signature; without a directory and a network
 //   hoy-fetch load      takes an archive of images apart, which comes with the first message
 //   hoy-fetch import    indexes a tar, which comes with the first message
 //   hoy-fetch login     asks a registry whether it takes credentials; without a directory
@@ -11,6 +12,7 @@
 #include "base/str.h"
 #include "fetch/confine.h"
 #include "fetch/login.h"
+#include "fetch/signature.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
 
@@ -68,6 +70,16 @@ static int run_login(struct worker *worker) {
     return 0;
 }
 
+static int run_verify(struct worker *worker) {
+    worker->staging = -1;
+    begin(worker, false);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    if (verify_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
 static int run_load(struct worker *worker) {
     begin(worker, false);
     struct err err = {0};
@@ -100,9 +112,9 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},   {"login", run_login, WORKER_CHANNEL_FD},
-    {"load", run_load, WORKER_STAGING_FD},   {"import", run_import, WORKER_STAGING_FD},
-    {"extract", run_extract, WORKER_TAR_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},     {"login", run_login, WORKER_CHANNEL_FD},
+    {"verify", run_verify, WORKER_CHANNEL_FD}, {"load", run_load, WORKER_STAGING_FD},
+    {"import", run_import, WORKER_STAGING_FD}, {"extract", run_extract, WORKER_TAR_FD},
 };
 
 static bool is_a(int fd, mode_t type) {

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/image.h"
+#include "fetch/signature.h"
 #include "fetch/worker.h"
 #include "registry/client.h"
 #include "registry/endpoint.h"
@@ -22,6 +23,7 @@ struct pull {
     struct http *http;
     struct platform platform;
     const char *wanted; // a tag or a digest
+    bool signatures;    // hoy wants to see them
     const char *digest, *manifest_digest;
     struct manifest manifest;
     struct image_config config;
@@ -39,6 +41,7 @@ static int request_read(struct pull *pull, const struct json *request, struct er
     endpoint_read(arena, json_get(request, "endpoint"), &endpoint);
     const char *name = arena_strdup(arena, json_get_string(request, "name"));
     pull->wanted = arena_strdup(arena, json_get_string(request, "wanted"));
+    pull->signatures = json_boolean(json_get(request, "signatures"));
     pull->platform =
         (struct platform){.os = arena_strdup(arena, json_get_string(p, "os")),
                           .architecture = arena_strdup(arena, json_get_string(p, "architecture")),
@@ -184,6 +187,8 @@ int pull_run(struct worker *worker, const struct json *request, struct err *err)
     const struct http_options options = {.stall_s = worker->stall_s};
     if (request_read(&pull, request, err) || http_new(&options, &pull.http, err)) return -1;
     if (manifest_resolve(&pull, err)) return -1;
+    if (pull.signatures && signatures_fetch(worker, &pull.registry, pull.http, pull.manifest_digest, err))
+        return -1;
     const struct image_claim claim = {
         .digest = pull.digest, .manifest_digest = pull.manifest_digest, .id = pull.manifest.config.digest};
     if (image_tell_resolved(worker, &claim)) {

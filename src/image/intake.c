@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYER_LIMIT (64ull << 30)
+#define LAYER_LIMIT    (64ull << 30)
+#define SIGNATURES_MAX 64
 // Of all the documents of one intake: their size is a stranger's.
 #define DOCUMENTS_MAX (64u << 20)
 
@@ -149,10 +150,21 @@ static void names_read(struct intake *intake, struct intake_image *image, const 
                         arena_strdup(intake->arena, json_string(json_at(names, i))));
 }
 
+static int on_signature(struct intake *intake, struct intake_image *image, const struct json *event,
+                        struct err *err) {
+    const char *payload = json_get_string(event, "payload"), *signature = json_get_string(event, "signature");
+    if (image->resolved || !payload || !signature || image->signatures.count == SIGNATURES_MAX)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a signature that is none");
+    *arena_push(intake->arena, &image->signatures) = (struct intake_signature){
+        arena_strdup(intake->arena, payload), arena_strdup(intake->arena, signature)};
+    return 0;
+}
+
 static int on_resolved(struct intake *intake, struct intake_image *image, const struct json *event,
                        struct err *err) {
     if (image->resolved || manifest_check(intake, image, event, err)) return -1;
     image->resolved = true;
+    if (intake->allow && intake->allow(image, intake->data, err)) return -1;
     names_read(intake, image, json_get(event, "names"));
     int known = is_known(intake, image->commit.id, err);
     if (known < 0) return -1;
@@ -236,10 +248,8 @@ static const struct {
     int (*handle)(struct intake *intake, struct intake_image *image, const struct json *event,
                   struct err *err);
 } events[] = {
-    {"resolved", on_resolved},
-    {"layers", on_layers},
-    {"progress", on_progress},
-    {"complete", on_complete},
+    {"signature", on_signature}, {"resolved", on_resolved}, {"layers", on_layers},
+    {"progress", on_progress},   {"complete", on_complete},
 };
 
 static int image_end(struct intake *intake, struct intake_image *image, struct err *err) {

@@ -10,6 +10,8 @@
 #include "image/progress.h"
 #include "image/staging.h"
 
+struct intake_image;
+
 struct intake {
     struct store *store;
     struct arena *arena;
@@ -18,12 +20,20 @@ struct intake {
     struct fetcher fetcher;
     struct progress progress;
     size_t images, document_bytes; // so far
+    // Asked when an image's manifest is known, and nothing more of it; NULL: everything is let in.
+    int (*allow)(struct intake_image *image, void *data, struct err *err);
+    void *data;
 };
 #define INTAKE_INIT(store_, arena_, out_)                                                      \
     {                                                                                          \
         .store = (store_), .arena = (arena_), .out = (out_), .staging = {.tmp = -1, .fd = -1}, \
         .fetcher = FETCHER_INIT                                                                \
     }
+
+// One that the registry has for an image: what was signed, and the signature in base64.
+struct intake_signature {
+    const char *payload, *signature;
+};
 
 // An image that came. The caller adds to commit what it is called.
 struct intake_image {
@@ -32,6 +42,10 @@ struct intake_image {
     struct image_config config;
     const char *digest;   // of what the reference names: an index or a manifest
     struct strings names; // that the worker claims for it; unchecked
+    struct {
+        struct intake_signature *items;
+        size_t count;
+    } signatures; // unchecked
     bool *have;
     bool resolved, configured; // not configured: the store has the image
 };

@@ -4,10 +4,12 @@
 #include "base/fd.h"
 #include "base/id.h"
 #include "base/json.h"
+#include "registry/base64.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FILE_MAX     (1u << 20)
 #define PAYLOAD_TYPE "cosign container image signature"
@@ -85,36 +87,11 @@ static int read_identity(struct reader *r, const struct json *json, struct polic
     return known && whole ? 0 : fail(r, "signedIdentity lacks a member, or has one that is unknown");
 }
 
-static int value_of(char c) {
-    if (c >= 'A' && c <= 'Z') return c - 'A';
-    if (c >= 'a' && c <= 'z') return c - 'a' + 26;
-    if (c >= '0' && c <= '9') return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-// base64 as text; NULL when it is none, or has a NUL in it.
-static const char *decode(struct arena *arena, const char *text) {
-    char *out = arena_alloc(arena, strlen(text) / 4 * 3 + 4), *end = out;
-    unsigned bits = 0, held = 0;
-    for (; *text && *text != '='; text++) {
-        int value = value_of(*text);
-        if (value < 0) return NULL;
-        held = held << 6 | (unsigned)value;
-        bits += 6;
-        if (bits < 8) continue;
-        bits -= 8;
-        *end = (char)(held >> bits);
-        if (!*end++) return NULL;
-        held &= (1u << bits) - 1;
-    }
-    return text[strspn(text, "=")] ? NULL : out;
-}
-
 static int read_key(struct reader *r, const struct json *json, struct policy_requirement *requirement) {
     const char *path = json_get_string(json, "keyPath"), *data = json_get_string(json, "keyData");
     if (!path == !data) return fail(r, "sigstoreSigned wants either keyPath or keyData");
     if (data) {
-        requirement->key = decode(r->arena, data);
+        requirement->key = base64_decode(r->arena, data, NULL);
         return requirement->key ? 0 : fail(r, "keyData is no base64 of a key");
     }
     _cleanup_(str_finish) struct str text = {0};
@@ -182,6 +159,12 @@ static const struct json *of_scope(struct reader *r, const struct json *scopes,
     if (!found) found = of_domain(r, scopes, reference->domain);
     if (!found) r->scope = "docker", found = json_get(scopes, "");
     return found;
+}
+
+const char *policy_file(struct arena *arena) {
+    const char *home = getenv("HOME");
+    const char *own = arena_printf(arena, "%s/.config/containers/policy.json", home ? home : "");
+    return home && !access(own, F_OK) ? own : "/etc/containers/policy.json";
 }
 
 static int read_policy(struct reader *r, const struct json *json, const struct reference *reference,

@@ -7,7 +7,8 @@
 #include "base/err.h"
 #include "registry/reference.h"
 
-#define POLICY_FILE "/etc/containers/policy.json"
+// The one that counts: $HOME/.config/containers/policy.json if it is there, else /etc/containers/policy.json.
+const char *policy_file(struct arena *arena);
 
 enum policy_kind { POLICY_ACCEPT, POLICY_REJECT, POLICY_SIGSTORE };
 

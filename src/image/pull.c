@@ -3,6 +3,8 @@
 #include "image/pull.h"
 
 #include "image/intake.h"
+#include "image/policy.h"
+#include "image/signature.h"
 #include "registry/endpoint.h"
 #include "registry/reference.h"
 
@@ -15,6 +17,8 @@ struct pull {
     struct reference reference;
     struct intake intake;
     const char *digest, *id; // of what came
+    const char *policy;      // the file
+    struct policy_requirements requirements;
     bool up_to_date;
 };
 
@@ -27,6 +31,47 @@ static FILE *words(const struct pull *pull) {
 static void writer_wipe(struct json_writer *w) {
     if (w->text.data) explicit_bzero(w->text.data, w->text.len);
     json_writer_finish(w);
+}
+
+// What the administrator lets in (image/policy.h)
+
+static bool wants_signatures(const struct pull *pull) {
+    for (size_t i = 0; i < pull->requirements.count; i++)
+        if (pull->requirements.items[i].kind == POLICY_SIGSTORE) return true;
+    return false;
+}
+
+static int policy_begin(struct pull *pull, struct err *err) {
+    pull->policy = policy_file(pull->arena);
+    if (policy_read(pull->arena, pull->policy, &pull->reference, &pull->requirements, err)) return -1;
+    for (size_t i = 0; i < pull->requirements.count; i++)
+        if (pull->requirements.items[i].kind == POLICY_REJECT)
+            return err_set(err, ERR_UNAUTHORIZED, 0, "%s rejects it (%s)", pull->policy,
+                           pull->requirements.scope);
+    return 0;
+}
+
+// One of the signatures has to be good; else what was wrong with the last is said.
+static int find_signature(struct pull *pull, const struct policy_requirement *requirement,
+                          const struct intake_image *image, struct err *err) {
+    err_set(err, ERR_UNAUTHORIZED, 0, "it has no signature");
+    for (size_t i = 0; i < image->signatures.count; i++) {
+        const struct intake_signature *s = &image->signatures.items[i];
+        if (signature_verify(requirement->key, s->payload, s->signature, err)) continue;
+        if (!policy_check_payload(requirement, &pull->reference, image->commit.manifest_digest, s->payload,
+                                  strlen(s->payload), err))
+            return 0;
+    }
+    return err_wrap(err, "%s wants it signed (%s)", pull->policy, pull->requirements.scope);
+}
+
+static int allow(struct intake_image *image, void *data, struct err *err) {
+    struct pull *pull = data;
+    for (size_t i = 0; i < pull->requirements.count; i++) {
+        const struct policy_requirement *requirement = &pull->requirements.items[i];
+        if (requirement->kind == POLICY_SIGSTORE && find_signature(pull, requirement, image, err)) return -1;
+    }
+    return 0;
 }
 
 static int request_send(struct pull *pull, struct err *err) {
@@ -42,6 +87,7 @@ static int request_send(struct pull *pull, struct err *err) {
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
     endpoint_put(&w, "endpoint", &endpoint);
+    json_put_bool(&w, "signatures", wants_signatures(pull));
     intake_put_platform(&w, &platform);
     if (intake_put_settings(&pull->intake, &w, err)) return -1;
     json_end_object(&w);
@@ -96,7 +142,8 @@ static int pull_commit(struct pull *pull, struct intake_image *image, struct err
 
 static int pull_run(struct pull *pull, struct err *err) {
     struct intake_image *image, *none;
-    if (intake_start(&pull->intake, "pull", err) || request_send(pull, err)) return -1;
+    if (policy_begin(pull, err) || intake_start(&pull->intake, "pull", err) || request_send(pull, err))
+        return -1;
     int r = intake_next(&pull->intake, &image, err);
     if (r < 0) return -1;
     int more = r ? intake_next(&pull->intake, &none, err) : 0;
@@ -120,6 +167,8 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
         .intake = INTAKE_INIT(store, arena, options->quiet ? NULL : options->out),
     };
     if (reference_parse(arena, options->reference, &pull.reference, err)) return -1;
+    pull.intake.allow = allow;
+    pull.intake.data = &pull;
     const char *slash = strrchr(options->reference, '/');
     print_begin(&pull, !strpbrk(slash ? slash : options->reference, ":@"));
     int r = pull_run(&pull, err);

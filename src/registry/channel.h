@@ -3,6 +3,7 @@
 // not at all, may be with a descriptor. The first is hoy's request. Then come the worker's events:
 //   {"event":"resolved","digest":D,"manifest":D,"image":D,"names":[N]}  the manifest is in the staging
 //   directory; answered. names: what an archive calls the image
+//   {"event":"signature","payload":T,"signature":S}         before "resolved", when the request wants them
 //   {"event":"layers"}                                      the config is there too; answered, layer by layer
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
