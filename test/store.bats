@@ -202,15 +202,22 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   expect 1 hoy image diff "$REGISTRY/tiny:1" nothing
 }
 
-@test "image verify: sound, a byte changed, a layer gone" {
+# damage IMAGE N: a byte of its layer N.
+damage() {
+  local layer
+  layer=$(hoy image inspect -f "{{index .RootFS.Layers $2}}" "$1")
+  chmod 600 "$HOY_ROOT/layers/${layer#*:}"
+  printf x | dd of="$HOY_ROOT/layers/${layer#*:}" bs=1 seek=600 conv=notrunc status=none
+  echo "$layer"
+}
+
+@test "image verify: sound, a byte changed, a layer gone, repaired" {
   hoy pull -q "$REGISTRY/tiny:1" >/dev/null
   hoy pull -q "$REGISTRY/layers:1" >/dev/null
   expect 0 hoy image verify
   is "$(grep -c ': OK$' <<<"$output")" 2
   local layer
-  layer=$(hoy image inspect -f '{{index .RootFS.Layers 3}}' "$REGISTRY/layers:1")
-  chmod 600 "$HOY_ROOT/layers/${layer#*:}"
-  printf x | dd of="$HOY_ROOT/layers/${layer#*:}" bs=1 seek=600 conv=notrunc status=none
+  layer=$(damage "$REGISTRY/layers:1" 3)
   expect 0 hoy image verify "$REGISTRY/tiny:1"
   expect 1 hoy image verify "$REGISTRY/layers:1"
   matches "$output" "layer $layer: its digest is sha256:[0-9a-f]{64}"
@@ -221,6 +228,29 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   rm "$HOY_ROOT/layers/${layer#*:}"
   expect 1 hoy image verify "$REGISTRY/layers:1"
   contains "$output" 'it is not in the store'
+  # Both the layer that is gone and the one that both images have.
+  damage "$REGISTRY/layers:1" 0 >/dev/null
+  hoy create --name user "$REGISTRY/layers:1" >/dev/null
+  expect 0 hoy image verify --repair "$REGISTRY/layers:1"
+  contains "$output" 'repaired'
+  expect 0 hoy image verify
+  is "$(grep -c ': OK$' <<<"$output")" 2
+  is "$(hoy run --rm --entrypoint cat "$REGISTRY/layers:1" /opaque/upper)" 'upper'
+  is "$(hoy system check)" 'No problems'
+  is "$(hoy start -a user)" 'from image'
+  # An index that the kernel does not take.
+  : >"$BATS_TEST_TMPDIR/empty"
+  cp "$BATS_TEST_TMPDIR/empty" "$(ls "$HOY_ROOT"/images/* | head -n 1)"
+  expect 1 hoy image verify
+  contains "$output" 'index: '
+  expect 0 hoy image verify --repair
+  expect 0 hoy image verify
+  # What came from nowhere.
+  hoy rm user >/dev/null
+  hoy pull -q base >/dev/null
+  damage base 0 >/dev/null
+  expect 1 hoy image verify --repair base
+  contains "$output" 'did not come from a registry'
 }
 
 @test "system check: sound, a file without a row, a row without a file, a damaged database" {

@@ -74,9 +74,13 @@ int run_image_diff(struct invocation *invocation, struct err *err) {
 
 // verify
 
-static const struct option verify_rows[] = {OPTION_LATER("repair", 0)};
 struct verify_flags {
     bool repair;
+};
+
+static const struct option verify_rows[] = {
+    {"repair", 0, NULL, "Fetch what is damaged again, from the registry that it came from", store_flag,
+     offsetof(struct verify_flags, repair)},
 };
 const struct option_table verify_options_table = OPTIONS(verify_rows, struct verify_flags);
 
@@ -84,36 +88,48 @@ static const char *name_of(struct arena *arena, const struct image *image) {
     return image->names.count ? words_image(arena, image->names.items[0]) : image->id;
 }
 
-// How many of its parts are not as they should be.
-static size_t verify(struct invocation *invocation, struct engine *engine, const struct image *image) {
+// 0: it is sound, or was made so. 1: it is damaged. -1.
+static int verify(struct invocation *invocation, struct engine *engine, const struct image *image,
+                  struct err *err) {
+    const struct verify_flags *flags = invocation->options;
     struct image_faults faults;
     const char *name = name_of(&invocation->arena, image);
     image_verify(&engine->store, &invocation->arena, image, &faults);
     for (size_t i = 0; i < faults.count; i++)
         printf("%s: %s: %s\n", name, faults.items[i].part, faults.items[i].what);
-    if (!faults.count)
+    if (!faults.count) {
         printf("%s: %s\n", name,
                faults.unchecked ? "its layers are directories (storage driver dir), which can't be checked"
                                 : "OK");
-    return faults.count;
+        return 0;
+    }
+    if (!flags->repair) return 1;
+    if (image_repair(&engine->store, &invocation->arena, image, &faults, err)) return -1;
+    printf("%s: repaired\n", name);
+    return 0;
 }
 
 static int verify_one(struct invocation *invocation, struct engine *engine, const char *name,
                       struct err *err) {
     struct image image;
     if (image_find(&engine->store, &invocation->arena, name, &image, err)) return -1;
-    if (!verify(invocation, engine, &image)) return 0;
-    return err_set(err, ERR_INVALID, 0, "image %s is damaged: remove it and pull it again", name);
+    int r = verify(invocation, engine, &image, err);
+    if (r > 0)
+        return err_set(err, ERR_INVALID, 0, "image %s is damaged: hoy image verify --repair fetches it again",
+                       name);
+    return r;
 }
 
 static int verify_all(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct images images;
     size_t bad = 0;
     if (image_list(&engine->store, &invocation->arena, &images, err)) return -1;
-    for (size_t i = 0; i < images.count; i++) bad += verify(invocation, engine, &images.items[i]) > 0;
-    return bad ? err_set(err, ERR_INVALID, 0,
-                         "%zu of %zu images are damaged: remove them and pull them again", bad, images.count)
-               : 0;
+    for (size_t i = 0; i < images.count; i++) {
+        int r = verify(invocation, engine, &images.items[i], err);
+        if (r < 0) cli_print_error(invocation, err);
+        bad += r != 0;
+    }
+    return bad ? err_set(err, ERR_INVALID, 0, "%zu of %zu images are damaged", bad, images.count) : 0;
 }
 
 int run_image_verify(struct invocation *invocation, struct err *err) {

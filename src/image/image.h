@@ -95,6 +95,10 @@ struct image_faults {
 };
 void image_verify(struct store *store, struct arena *arena, const struct image *image,
                   struct image_faults *ret_faults);
+// Fetches what is damaged again, from the registry that the image came from. What runs of it goes on with the
+// old files.
+int image_repair(struct store *store, struct arena *arena, const struct image *image,
+                 const struct image_faults *faults, struct err *err);
 
 // Removes a name; and with the last name the image, its index and every layer that no other image has.
 // Calls removed("Untagged: …" or "Deleted: …") for what went. A container that uses the image is a conflict;
@@ -131,6 +135,8 @@ struct pull_options {
     const char *platform;  // or NULL
     bool quiet;
     FILE *out;
+    const struct strings
+        *broken; // of an image that is there: layers to be fetched again; the index is made anew
 };
 int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
                struct image *ret_image, struct err *err);

@@ -166,7 +166,7 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     image->resolved = true;
     if (intake->allow && intake->allow(image, intake->data, err)) return -1;
     names_read(intake, image, json_get(event, "names"));
-    int known = is_known(intake, image->commit.id, err);
+    int known = intake->again ? 0 : is_known(intake, image->commit.id, err);
     if (known < 0) return -1;
     return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
 }
@@ -191,12 +191,18 @@ static int layer_find(struct intake *intake, const char *diff_id, int *ret_fd, s
     return 1;
 }
 
+static bool is_broken(const struct intake *intake, const char *diff_id) {
+    for (size_t i = 0; intake->broken && i < intake->broken->count; i++)
+        if (str_eq(intake->broken->items[i], diff_id)) return true;
+    return false;
+}
+
 static int layers_offer(struct intake *intake, struct intake_image *image, struct err *err) {
     const struct strings *ids = &image->config.diff_ids;
     for (size_t i = 0; i < ids->count; i++) {
         const struct answer have = {.word = "have", .diff_id = ids->items[i]};
         _cleanup_(fd_closep) int fd = -1;
-        int r = layer_find(intake, ids->items[i], &fd, err);
+        int r = is_broken(intake, ids->items[i]) ? 0 : layer_find(intake, ids->items[i], &fd, err);
         if (r < 0 || (r > 0 && answer(intake, &have, fd, err))) return -1;
         image->have[i] = r;
         if (!r) partial_give(&intake->staging, image->manifest.layers.items[i].digest);
@@ -216,8 +222,9 @@ static int on_layers(struct intake *intake, struct intake_image *image, const st
     progress_begin(&intake->progress, intake->arena, intake->out, &image->manifest.layers, image->have);
     chain_id(ids, ids->count, chain);
     if (str_eq(intake->store->driver, "erofs") &&
-        faccessat(intake->store->root_fd, arena_printf(intake->arena, "images/%s", digest_hex(chain)), F_OK,
-                  AT_SYMLINK_NOFOLLOW))
+        (intake->again ||
+         faccessat(intake->store->root_fd, arena_printf(intake->arena, "images/%s", digest_hex(chain)), F_OK,
+                   AT_SYMLINK_NOFOLLOW)))
         image->commit.index = arena_printf(intake->arena, "index-%zu.erofs", intake->images);
     return answer(intake, &(struct answer){.word = "go", .index = image->commit.index}, -1, err);
 }

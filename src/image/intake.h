@@ -20,6 +20,9 @@ struct intake {
     struct fetcher fetcher;
     struct progress progress;
     size_t images, document_bytes; // so far
+    // For an image that the store has already: it comes again, all of it but the layers that are not broken.
+    bool again;
+    const struct strings *broken; // diff ids
     // Asked when an image's manifest is known, and nothing more of it; NULL: everything is let in.
     int (*allow)(struct intake_image *image, void *data, struct err *err);
     void *data;

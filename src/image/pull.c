@@ -167,6 +167,8 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
         .intake = INTAKE_INIT(store, arena, options->quiet ? NULL : options->out),
     };
     if (reference_parse(arena, options->reference, &pull.reference, err)) return -1;
+    pull.intake.again = options->broken;
+    pull.intake.broken = options->broken;
     pull.intake.allow = allow;
     pull.intake.data = &pull;
     const char *slash = strrchr(options->reference, '/');

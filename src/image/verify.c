@@ -65,3 +65,25 @@ void image_verify(struct store *store, struct arena *arena, const struct image *
     }
     *ret_faults = faults;
 }
+
+int image_repair(struct store *store, struct arena *arena, const struct image *image,
+                 const struct image_faults *faults, struct err *err) {
+    const struct image_config *config = &image->config;
+    struct strings broken = {0};
+    struct image repaired;
+    for (size_t i = 0; i < faults->count; i++)
+        if (faults->items[i].diff_id) strings_add(arena, &broken, faults->items[i].diff_id);
+    if (!image->digests.count)
+        return err_set(err, ERR_INVALID, 0,
+                       "image %.19s did not come from a registry: remove it, and load it again", image->id);
+    const struct pull_options options = {
+        .reference = image->digests.items[0],
+        .platform = config->os && config->architecture
+                        ? arena_printf(arena, "%s/%s%s%s", config->os, config->architecture,
+                                       config->variant ? "/" : "", config->variant ? config->variant : "")
+                        : NULL,
+        .quiet = true,
+        .broken = &broken,
+    };
+    return image_pull(store, arena, &options, &repaired, err);
+}
