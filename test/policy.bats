@@ -140,3 +140,15 @@ verdict() {
   done
   is "$(hoy images -q)" ''
 }
+
+@test "an archive has a scope of its own" {
+  hoy pull -q base >/dev/null
+  hoy save -o "$BATS_TEST_TMPDIR/base.tar" base
+  policy '{"type":"insecureAcceptAnything"}'
+  expect 1 hoy load -i "$BATS_TEST_TMPDIR/base.tar"
+  one_sentence "$output"
+  contains "$output" 'rejects it (the default)'
+  echo '{"default":[{"type":"reject"}],"transports":{"docker-archive":{"":[{"type":"insecureAcceptAnything"}]}}}' \
+    >"$HOME/.config/containers/policy.json"
+  expect 0 hoy load -i "$BATS_TEST_TMPDIR/base.tar"
+}

@@ -3,6 +3,7 @@
 #include "base/fd.h"
 #include "image/archive.h"
 #include "image/intake.h"
+#include "image/policy.h"
 #include "registry/reference.h"
 
 #include <string.h>
@@ -92,6 +93,7 @@ static int take(struct load *load, struct intake_image *image, struct err *err) 
 static int load_run(struct load *load, struct err *err) {
     struct intake_image *image;
     int r;
+    if (policy_check_local("docker-archive", err)) return -1;
     if (intake_start(&load->intake, "load", err) || request_send(load, err)) return -1;
     while ((r = intake_next(&load->intake, &image, err)) > 0) {
         if (names_check(load, image, err)) return -1;

@@ -167,20 +167,25 @@ const char *policy_file(struct arena *arena) {
     return home && !access(own, F_OK) ? own : "/etc/containers/policy.json";
 }
 
-static int read_policy(struct reader *r, const struct json *json, const struct reference *reference,
-                       struct policy_requirements *result) {
+// reference NULL: the transport has no scopes but the empty one.
+static int read_policy(struct reader *r, const struct json *json, const char *transport,
+                       const struct reference *reference, struct policy_requirements *result) {
     if (!HAS_ONLY(json, "default", "transports"))
         return fail(r, "it is no JSON object with \"default\" and \"transports\"");
-    const struct json *transports = json_get(json, "transports"), *scopes = json_get(transports, "docker");
+    const struct json *transports = json_get(json, "transports"), *scopes = json_get(transports, transport);
     if ((transports && !json_is_object(transports)) || (scopes && !json_is_object(scopes)))
         return fail(r, "\"transports\" is no object of objects");
-    const struct json *found = scopes ? of_scope(r, scopes, reference) : NULL;
+    const struct json *found = !scopes     ? NULL
+                               : reference ? of_scope(r, scopes, reference)
+                                           : json_get(scopes, "");
+    if (found && !reference) r->scope = transport;
     if (!found) r->scope = "the default", found = json_get(json, "default");
     return read_requirements(r, found, result);
 }
 
-int policy_read(struct arena *arena, const char *file, const struct reference *reference,
-                struct policy_requirements *ret_requirements, struct err *err) {
+static int read_file(struct arena *arena, const char *file, const char *transport,
+                     const struct reference *reference, struct policy_requirements *ret_requirements,
+                     struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
     struct policy_requirements result = {0};
@@ -193,8 +198,27 @@ int policy_read(struct arena *arena, const char *file, const struct reference *r
     }
     if (r) return err_set(err, ERR_SYSTEM, -r, "read %s", file);
     if (json_parse(text.data, text.len, &json)) return fail(&reader, "it is no JSON");
-    if (read_policy(&reader, json, reference, &result)) return -1;
+    if (read_policy(&reader, json, transport, reference, &result)) return -1;
     *ret_requirements = result;
+    return 0;
+}
+
+int policy_read(struct arena *arena, const char *file, const struct reference *reference,
+                struct policy_requirements *ret_requirements, struct err *err) {
+    return read_file(arena, file, "docker", reference, ret_requirements, err);
+}
+
+int policy_check_local(const char *transport, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct policy_requirements requirements;
+    const char *file = policy_file(&arena);
+    if (read_file(&arena, file, transport, NULL, &requirements, err)) return -1;
+    for (size_t i = 0; i < requirements.count; i++)
+        if (requirements.items[i].kind != POLICY_ACCEPT)
+            return err_set(err, ERR_UNAUTHORIZED, 0, "%s %s (%s)", file,
+                           requirements.items[i].kind == POLICY_REJECT ? "rejects it"
+                                                                       : "wants it signed, which it can't be",
+                           requirements.scope);
     return 0;
 }
 

@@ -40,6 +40,10 @@ struct policy_requirements {
 int policy_read(struct arena *arena, const char *file, const struct reference *reference,
                 struct policy_requirements *ret_requirements, struct err *err);
 
+// The same for what does not come from a registry: "docker-archive" (load), "tarball" (import). Nothing there
+// is signed. ERR_UNAUTHORIZED says what the policy has against it.
+int policy_check_local(const char *transport, struct err *err);
+
 // Whether what a signature says (the JSON that was signed) makes it one of this image: its manifest's digest,
 // and a name that the requirement takes. The signature itself was verified before. ERR_INVALID says what is
 // wrong.
