@@ -115,6 +115,13 @@ struct exec_options {
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err);
 
+// The root file system as the container sees it, without what is mounted in it, whether it runs or not: a tar
+// of it, or what is different from the image, sorted: "A/new", "C/changed", "D/gone". ERR_SYSTEM with EPIPE
+// when nobody reads the tar any more.
+int container_export(struct engine *engine, const struct container *container, int out, struct err *err);
+int container_changes(struct engine *engine, const struct container *container, struct arena *arena,
+                      struct strings *ret_changes, struct err *err);
+
 // What a crash left, made clean: a few of the containers between two states, which every create and run does
 // by itself; with everything all of them, run directories without a container, and what killed pulls left:
 // for commands that list or remove. Cheap when there is nothing.

@@ -3,9 +3,12 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "kernel/caps.h"
+#include "unpack/enclose.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -138,12 +141,7 @@ static void user_find(uid_t *uid, gid_t *gid) {
     }
 }
 
-static int drop_root(int staging, struct err *err) {
-    uid_t uid = FETCH_UID;
-    gid_t gid = FETCH_UID;
-    user_find(&uid, &gid);
-    if (fchown(staging, uid, gid))
-        return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
+static int drop_root(uid_t uid, gid_t gid, struct err *err) {
     for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
             return err_set(err, ERR_SYSTEM, errno, "can't drop capabilities");
@@ -243,6 +241,9 @@ static const int calls[] = {
 
 static const int network_calls[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
 
+// Never open_by_handle_at(): with CAP_DAC_READ_SEARCH it opens any file of a file system.
+static const int view_calls[] = {SCMP_SYS(openat2), SCMP_SYS(flistxattr), SCMP_SYS(fgetxattr)};
+
 static const int families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
 
 static void filter_releasep(scmp_filter_ctx *filter) {
@@ -285,12 +286,14 @@ static int allow_with_arguments(scmp_filter_ctx filter) {
     return r;
 }
 
-static int seccomp_confine(bool network, struct err *err) {
+static int seccomp_confine(bool network, bool view, struct err *err) {
     _cleanup_(filter_releasep) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     int r = filter ? 0 : -ENOMEM;
     for (size_t i = 0; !r && i < ARRAY_SIZE(calls); i++)
         if (calls[i] >= 0)
             r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0); // < 0: not on this machine
+    for (size_t i = 0; !r && view && i < ARRAY_SIZE(view_calls); i++)
+        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, view_calls[i], 0);
     if (!r) r = allow_threads(filter);
     if (!r) r = allow_with_arguments(filter);
     if (!r && network) r = allow_network(filter);
@@ -299,10 +302,29 @@ static int seccomp_confine(bool network, struct err *err) {
 }
 
 int confine(int staging, bool network, struct err *err) {
+    uid_t uid = FETCH_UID;
+    gid_t gid = FETCH_UID;
     umask(077);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
-    if (set_limits(err) || drop_root(staging, err)) return -1;
+    user_find(&uid, &gid);
+    if (fchown(staging, uid, gid))
+        return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
+    if (set_limits(err) || drop_root(uid, gid, err)) return -1;
     if (landlock_confine(staging, network, err)) return -1;
-    return seccomp_confine(network, err);
+    return seccomp_confine(network, false, err);
+}
+
+int confine_to_view(int view, struct err *err) {
+    const uint64_t reads_all = UINT64_C(1) << CAP_DAC_READ_SEARCH;
+    uid_t uid = FETCH_UID;
+    gid_t gid = FETCH_UID;
+    user_find(&uid, &gid);
+    int r = enclose(view);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't see the root file system alone");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
+    if (set_limits(err) || drop_root(uid, gid, err)) return -1;
+    r = caps_set(reads_all, reads_all, 0);
+    return r ? err_set(err, ERR_SYSTEM, -r, "can't drop capabilities") : seccomp_confine(false, true, err);
 }

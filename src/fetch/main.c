@@ -5,9 +5,11 @@
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch import    indexes a tar, which comes with the first message
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
+//   hoy-fetch export | layer | changes   of the root file system 4 (image/view.h), written to 5
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
+#include "fetch/pack.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
 
@@ -76,9 +78,9 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},
-    {"import", run_import, WORKER_STAGING_FD},
-    {"extract", run_extract, WORKER_TAR_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},    {"import", run_import, WORKER_STAGING_FD},
+    {"extract", run_extract, WORKER_TAR_FD},  {"export", pack_run_export, WORKER_TAR_FD},
+    {"layer", pack_run_layer, WORKER_TAR_FD}, {"changes", pack_run_changes, WORKER_TAR_FD},
 };
 
 static bool is_a(int fd, mode_t type) {

@@ -11,7 +11,7 @@
 
 #define WORKER_CHANNEL_FD 3
 #define WORKER_STAGING_FD 4
-#define WORKER_TAR_FD     5 // extract only
+#define WORKER_TAR_FD     5 // to extract; or to write to, where the other is a root file system
 
 struct worker {
     int channel, staging;

@@ -41,8 +41,6 @@ static int file_take(const struct commit *c, const char *name, struct err *err) 
 // The `dir` driver: a tar becomes a directory, in a process that is confined to it.
 static int layer_extract(const struct commit *c, const char *tar_name, const char *directory,
                          struct err *err) {
-    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
-    _cleanup_(json_freep) struct json *event = NULL;
     if (mkdirat(c->staging->fd, directory, 0755))
         return err_set(err, ERR_SYSTEM, errno, "can't make %s", directory);
     _cleanup_(fd_closep) int tar = fd_open_at(c->staging->fd, tar_name, O_RDONLY | O_NOFOLLOW, 0);
@@ -50,11 +48,7 @@ static int layer_extract(const struct commit *c, const char *tar_name, const cha
         fd_open_at(c->staging->fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (tar < 0 || target < 0)
         return err_set(err, ERR_SYSTEM, tar < 0 ? -tar : -target, "can't open %s", tar_name);
-    if (fetcher_start(&fetcher, "extract", target, tar, err)) return -1;
-    if (fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err)) {
-        if (fetcher.signal) raise(fetcher.signal); // blocked still: it waits for the end of the pull
-        return -1;
-    }
+    if (fetcher_run("extract", target, tar, NULL, err)) return -1;
     if (syncfs(target)) return err_set(err, ERR_SYSTEM, errno, "can't write %s to the disk", directory);
     return 0;
 }

@@ -6,7 +6,8 @@
 //   {"event":"layers"}                                      the config is there too; answered, layer by layer
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
-//   {"event":"done"}                                        everything is in the staging directory
+//   {"event":"done"}                                        everything is in the staging directory; with
+//   {"digest":D,"size":B,"any":bool}                        of a layer, what was written and if there is any
 //   {"event":"error","kind":K,"code":E,"text":T}            the last one
 // Answers: {"answer":"have","diff_id":D} with a descriptor of that layer, any number of them; then
 // {"answer":"go","index":bool} (false: the merged index is in the store), or {"answer":"stop"}.
