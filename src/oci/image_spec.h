@@ -51,6 +51,8 @@ struct image_config {
     const char *user, *working_dir, *stop_signal;
     struct strings env, entrypoint, cmd, shell;
     bool has_entrypoint, has_cmd;
+    struct strings on_build;
+    const char *healthcheck; // a JSON object
     struct strings volumes, exposed_ports; // keys
     struct {
         struct spec_key_value *items;
@@ -60,6 +62,9 @@ struct image_config {
 };
 int image_config_parse(struct arena *arena, const char *text, size_t size, struct image_config *ret_config,
                        struct err *err);
+
+// The object "config" of an image's config.
+void image_config_write(const struct image_config *config, struct json_writer *writer);
 
 // The host's platform, and the choice of an index's manifest for one: exact variant first, then none, then
 // the nearest lower. NULL when there is none.
