@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // export and diff.
 #include "cli/cli.h"
-#include "cli/output.h"
-#include "image/fetcher.h"
+#include "cli/output_file.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -19,16 +18,22 @@ static const struct option export_rows[] = {
 };
 const struct option_table export_options_table = OPTIONS(export_rows, struct export_flags);
 
-static int export_to(struct engine *engine, const struct container *container, const char *path,
-                     struct err *err) {
-    _cleanup_(signals_release) sigset_t signals = signals_hold();
-    _cleanup_(output_finish) struct output output = OUTPUT_INIT;
-    if (output_open(path, &output, err)) return -1;
-    if (container_export(engine, container, output.fd, err)) {
-        if (!path && err->code == EPIPE) raise(SIGPIPE); // as if we had written it ourselves
-        return -1;
-    }
-    return output_name(&output, err);
+static int export_to_stdout(struct engine *engine, const struct container *container, struct err *err) {
+    if (isatty(STDOUT_FILENO))
+        return err_set(err, ERR_INVALID, 0,
+                       "cowardly refusing to save to a terminal. Use the -o flag or redirect");
+    if (!container_export(engine, container, STDOUT_FILENO, err)) return 0;
+    if (err->code == EPIPE) raise(SIGPIPE); // as if we had written it ourselves
+    return -1;
+}
+
+static int export_to_file(struct engine *engine, const struct container *container, const char *path,
+                          struct err *err) {
+    _cleanup_(output_file_finish) struct output_file file = OUTPUT_FILE_INIT;
+    return output_file_open(&file, path, err) || container_export(engine, container, file.fd, err) ||
+                   output_file_keep(&file, err)
+               ? -1
+               : 0;
 }
 
 static int export(struct invocation *invocation, struct engine *engine, struct err *err) {
@@ -36,7 +41,8 @@ static int export(struct invocation *invocation, struct engine *engine, struct e
     struct container container;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err))
         return -1;
-    return export_to(engine, &container, flags->output, err);
+    return flags->output ? export_to_file(engine, &container, flags->output, err)
+                         : export_to_stdout(engine, &container, err);
 }
 
 int run_export(struct invocation *invocation, struct err *err) {

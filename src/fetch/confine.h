@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 // Single-threaded still. The staging directory becomes the worker's own. With network false there are no
-// sockets.
+// sockets, and files in that directory can be renamed and removed.
 int confine(int staging, bool network, struct err *err);
 
 // For a look at a root file system (a detached tree of mounts): it becomes all that there is, without a

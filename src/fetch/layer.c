@@ -16,19 +16,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define DOWNLOAD_BLOCK   (256u << 10)
-#define TAR_BLOCK        (256u << 10)
-#define WRITEBACK_BYTES  (8u << 20)
-#define DISK_CHECK_BYTES (32u << 20)
-#define DISK_RESERVE     (64u << 20)
-// A layer is taken for a bomb when it is large, many times its blob, and so far came out of next to nothing.
-#define BOMB_SIZE      (1ull << 30)
-#define BOMB_RATIO     20
-#define BOMB_RATIO_NOW 100
-#define PROGRESS_NS    100000000
+#define DOWNLOAD_BLOCK  (256u << 10)
+#define TAR_BLOCK       (256u << 10)
+#define WRITEBACK_BYTES (8u << 20)
+#define PROGRESS_NS     100000000
 
 struct stream {
     struct worker *worker;
@@ -98,17 +91,17 @@ static int download_body(const void *bytes, size_t size, void *data, struct err 
     return 0;
 }
 
-static int download(struct stream *s, struct registry *registry, struct http *http, struct err *err) {
+static int download(struct stream *s, const struct layer_source *source, struct err *err) {
     const struct descriptor *blob = s->layer->blob;
     const struct registry_sink sink = {download_body, s};
     char digest[DIGEST_SIZE];
-    int r = registry_blob(registry, http, blob->digest, blob->size, &sink, err);
+    int r = source->read(source->data, blob, &sink, err);
     if (s->filling) ring_push(&s->blob);
     ring_close(&s->blob);
     hash_end(s->blob_hash, digest);
     if (r) return -1;
     if (!str_eq(digest, blob->digest))
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent wrong bytes: their digest is %s", registry->host,
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent wrong bytes: their digest is %s", source->name,
                        digest);
     return 0;
 }
@@ -150,7 +143,6 @@ static void *decode_main(void *data) {
 // Ends the worker before a layer that grows without end has eaten the disk.
 static int check_growth(struct stream *s) {
     struct worker *worker = s->worker;
-    struct statvfs disk;
     if (s->written > worker->layer_limit)
         return err_set(&s->store_err, ERR_INVALID, 0,
                        "it unpacks to more than %llu bytes, the limit for a layer",
@@ -163,9 +155,7 @@ static int check_growth(struct stream *s) {
                        BOMB_RATIO);
     if (s->written - s->checked < DISK_CHECK_BYTES) return 0;
     s->checked = s->written;
-    if (!fstatvfs(s->out, &disk) && disk.f_bavail * disk.f_frsize < DISK_RESERVE)
-        return err_set(&s->store_err, ERR_SYSTEM, ENOSPC, "can't write the layer");
-    return 0;
+    return worker_check_disk(worker, "the layer", &s->store_err);
 }
 
 static void tell_available(struct stream *s, bool complete) {
@@ -269,7 +259,7 @@ static int stream_judge(const struct stream *s, int downloaded, struct err *err)
     return 0;
 }
 
-int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
+int layer_fetch(struct worker *worker, const struct layer_source *source, struct layer *layer,
                 struct err *err) {
     _cleanup_(stream_finish) struct stream s = {.worker = worker,
                                                 .layer = layer,
@@ -284,7 +274,7 @@ int layer_fetch(struct worker *worker, struct registry *registry, struct http *h
         int r = pthread_create(&threads[i], NULL, stages[i], &s);
         if (r) worker_fail(worker, (err_set(err, ERR_SYSTEM, r, "can't start a thread"), err));
     }
-    int downloaded = download(&s, registry, http, err);
+    int downloaded = download(&s, source, err);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) pthread_join(threads[i], NULL);
     if (stream_judge(&s, downloaded, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
     return 0;

@@ -3,6 +3,7 @@
 // with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
+//   hoy-fetch load      takes an archive of images apart, which comes with the first message
 //   hoy-fetch import    indexes a tar, which comes with the first message
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
 //   hoy-fetch export | layer | changes   of the root file system 4 (image/view.h), written to 5
@@ -56,6 +57,16 @@ static int run_pull(struct worker *worker) {
     return 0;
 }
 
+static int run_load(struct worker *worker) {
+    begin(worker, false);
+    struct err err = {0};
+    _cleanup_(fd_closep) int archive = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &archive);
+    settings_read(worker, request);
+    if (load_run(worker, request, archive, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
 static int run_import(struct worker *worker) {
     begin(worker, false);
     struct err err = {0};
@@ -78,9 +89,10 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},    {"import", run_import, WORKER_STAGING_FD},
-    {"extract", run_extract, WORKER_TAR_FD},  {"export", pack_run_export, WORKER_TAR_FD},
-    {"layer", pack_run_layer, WORKER_TAR_FD}, {"changes", pack_run_changes, WORKER_TAR_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},        {"load", run_load, WORKER_STAGING_FD},
+    {"import", run_import, WORKER_STAGING_FD},    {"extract", run_extract, WORKER_TAR_FD},
+    {"export", pack_run_export, WORKER_TAR_FD},   {"layer", pack_run_layer, WORKER_TAR_FD},
+    {"changes", pack_run_changes, WORKER_TAR_FD},
 };
 
 static bool is_a(int fd, mode_t type) {

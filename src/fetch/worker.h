@@ -33,6 +33,17 @@ void worker_event(struct worker *worker, const char *event); // without more to 
 // Makes a file in the staging directory.
 int worker_write(struct worker *worker, const char *name, const void *bytes, size_t size, struct err *err);
 
-// The two things that it is run for. They end in "done" or worker_fail().
+// What unpacks to much is asked every so many bytes whether the disk has room still: a reserve is left alone.
+// "can't write WHAT: No space left on device".
+#define DISK_CHECK_BYTES (32u << 20)
+int worker_check_disk(struct worker *worker, const char *what, struct err *err);
+// Something is taken for a bomb when it is large, many times what it came from, and so far came out of next
+// to nothing.
+#define BOMB_SIZE      (1ull << 30)
+#define BOMB_RATIO     20
+#define BOMB_RATIO_NOW 100
+
+// The things that it is run for. They end in "done" or worker_fail().
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
+int load_run(struct worker *worker, const struct json *request, int archive_fd, struct err *err);
 int import_run(struct worker *worker, int tar_fd, struct err *err);

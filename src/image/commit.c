@@ -5,7 +5,6 @@
 #include "base/fd.h"
 #include "image/fetcher.h"
 #include "image/pull.h"
-#include "registry/channel.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -101,7 +100,7 @@ static int move_all(const struct commit *c, struct err *err) {
             return -1;
     }
     chain_id(ids, ids->count, chain);
-    if (c->index && move(c, STAGED_EROFS, "images", digest_hex(chain), err)) return -1;
+    if (c->index && move(c, c->index, "images", digest_hex(chain), err)) return -1;
     return directory_sync(c, "layers", err) || directory_sync(c, "images", err) ? -1 : 0;
 }
 
@@ -157,13 +156,20 @@ static int image_row(const struct commit *c, int64_t size, struct err *err) {
     return added < 0 ? -1 : 0;
 }
 
+static int name_row(const struct commit *c, const char *name, struct err *err) {
+    return db_run(c->store->db, err,
+                  "INSERT INTO image_name (name, image_id) VALUES (?, ?) "
+                  "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
+                  "ss", name, c->id) < 0
+               ? -1
+               : 0;
+}
+
 static int name_rows(const struct commit *c, struct err *err) {
     struct db *db = c->store->db;
-    if (c->name && db_run(db, err,
-                          "INSERT INTO image_name (name, image_id) VALUES (?, ?) "
-                          "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
-                          "ss", c->name, c->id) < 0)
-        return -1;
+    if (c->name && name_row(c, c->name, err)) return -1;
+    for (size_t i = 0; i < c->more_names.count; i++)
+        if (name_row(c, c->more_names.items[i], err)) return -1;
     if (c->digest && db_run(db, err,
                             "INSERT INTO image_digest (repository, digest, image_id) VALUES (?, ?, ?) "
                             "ON CONFLICT (repository, digest) DO UPDATE SET image_id = excluded.image_id",
@@ -238,7 +244,7 @@ int commit_image(const struct commit *c, struct err *err) {
     if (sizes_read(c, sizes, err)) return -1;
     for (size_t i = 0; i < c->config->diff_ids.count; i++)
         if (is_staged(c, i) && layer_take(c, c->config->diff_ids.items[i], err)) return -1;
-    if (c->index && file_take(c, STAGED_EROFS, err)) return -1;
+    if (c->index && file_take(c, c->index, err)) return -1;
     if (publish(c, sizes, err) == 0) return 0;
     struct err ignored;
     store_sweep(c->store, &ignored);

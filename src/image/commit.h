@@ -12,9 +12,10 @@ struct commit {
     const char *id, *manifest_digest, *manifest_text, *config_text; // checked
     const struct manifest *manifest;
     const struct image_config *config;
-    const bool *have;                // layer by layer: it was in the store, and is not staged
-    bool index;                      // the merged index is staged
-    const char *name;                // "docker.io/library/debian:12", or NULL
+    const bool *have;  // layer by layer: it was in the store, and is not staged
+    const char *index; // the staged merged index, or NULL
+    const char *name;  // "docker.io/library/debian:12", or NULL
+    struct strings more_names;
     const char *repository, *digest; // what it was pulled by, or NULL
 };
 int commit_image(const struct commit *commit, struct err *err);

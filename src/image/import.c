@@ -7,6 +7,7 @@
 #include "image/commit.h"
 #include "image/fetcher.h"
 #include "image/staging.h"
+#include "oci/image_write.h"
 #include "registry/channel.h"
 
 #include <errno.h>
@@ -15,10 +16,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define CONFIG_TYPE   "application/vnd.oci.image.config.v1+json"
-#define LAYER_TYPE    "application/vnd.oci.image.layer.v1.tar"
-#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
 
 struct import {
     struct store *store;
@@ -77,28 +74,15 @@ static int config_make(struct import *import, const char *template, struct err *
     return image_config_parse(&import->arena, import->commit.config_text, w.text.len, &import->config, err);
 }
 
-static void put_descriptor(struct json_writer *w, const char *key, const char *type, const char *digest,
-                           uint64_t size) {
-    json_begin_object(w, key);
-    json_put_string(w, "mediaType", type);
-    json_put_string(w, "digest", digest);
-    json_put_u64(w, "size", size);
-    json_end_object(w);
-}
-
 static int manifest_make(struct import *import, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_u64(&w, "schemaVersion", 2);
-    json_put_string(&w, "mediaType", MANIFEST_TYPE);
-    put_descriptor(&w, "config", CONFIG_TYPE, import->config_digest, strlen(import->commit.config_text));
-    json_begin_array(&w, "layers");
-    put_descriptor(&w, NULL, LAYER_TYPE, import->diff_id, import->size);
-    json_end_array(&w);
-    json_end_object(&w);
-    import->commit.manifest_text = arena_strdup(&import->arena, str_get(&w.text));
-    digest_of(w.text.data, w.text.len, import->manifest_digest);
-    return manifest_parse(&import->arena, w.text.data, w.text.len, MANIFEST_TYPE, &import->manifest, err);
+    const char *text = import->commit.config_text;
+    struct descriptor layer = {.media_type = OCI_LAYER_TYPE, .digest = import->diff_id, .size = import->size};
+    const struct descriptor config = {
+        .media_type = OCI_CONFIG_TYPE, .digest = import->config_digest, .size = strlen(text)};
+    text = manifest_write(&import->arena, &config, &(struct descriptors){&layer, 1});
+    import->commit.manifest_text = text;
+    digest_of(text, strlen(text), import->manifest_digest);
+    return manifest_parse(&import->arena, text, strlen(text), OCI_MANIFEST_TYPE, &import->manifest, err);
 }
 
 static int index_make(struct import *import, int tar_fd, struct err *err) {
@@ -139,7 +123,7 @@ int image_import_tar(struct store *store, int tar_fd, const char *config_templat
     int known = wait_for_others(&import, err);
     if (known) return known == 1 ? commit_names(c, err) : known < 0 ? -1 : 0;
     if (manifest_make(&import, err)) return -1;
-    c->index = str_eq(store->driver, "erofs");
+    c->index = str_eq(store->driver, "erofs") ? STAGED_EROFS : NULL;
     if (c->index && index_make(&import, tar_fd, err)) return -1;
     c->staging = &import.staging;
     c->manifest_digest = import.manifest_digest;

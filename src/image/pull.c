@@ -1,47 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// hoy's side of a pull. The worker does everything with bytes from outside; here its claims are checked as
-// far as they can be without doing so: the manifest and the config are read once more from what it staged,
-// and their digests have to lead from the reference to the layers without a gap.
+// A pull of one reference: what is asked of the worker, what is shown, and what the image is called then.
 #include "image/pull.h"
 
-#include "base/fd.h"
-#include "image/commit.h"
-#include "image/fetcher.h"
-#include "image/progress.h"
-#include "image/staging.h"
+#include "image/intake.h"
 #include "registry/auth.h"
-#include "registry/channel.h"
 #include "registry/reference.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#define LAYER_LIMIT (64ull << 30)
 
 struct pull {
     struct store *store;
     struct arena *arena;
     const struct pull_options *options;
     struct reference reference;
-    struct staging staging;
-    struct fetcher fetcher;
-    struct progress progress;
-    struct commit commit;
-    struct manifest manifest;
-    struct image_config config;
-    const char *digest; // of what the reference names: an index or a manifest
-    bool *have;
-    bool resolved, configured, up_to_date;
+    struct intake intake;
+    const char *digest, *id; // of what came
+    bool up_to_date;
 };
-
-static void pull_finish(struct pull *pull) {
-    fetcher_kill(&pull->fetcher);
-    staging_remove(&pull->staging);
-    fetcher_finish(&pull->fetcher); // a signal that waited may end us now
-}
 
 static FILE *words(const struct pull *pull) {
     return pull->options->quiet ? NULL : pull->options->out;
@@ -49,32 +24,11 @@ static FILE *words(const struct pull *pull) {
 
 // The request
 
-static int put_limits(struct json_writer *w, struct err *err) {
-    const char *limit_text = getenv("HOY_LAYER_LIMIT"), *stall_text = getenv("HOY_STALL_TIMEOUT");
-    uint64_t limit = LAYER_LIMIT, stall = 0;
-    if (limit_text && parse_size(limit_text, &limit))
-        return err_set(err, ERR_INVALID, 0, "HOY_LAYER_LIMIT=%s is no size", limit_text);
-    if (stall_text && (parse_u64(stall_text, &stall) || stall < 1 || stall > 3600))
-        return err_set(err, ERR_INVALID, 0, "HOY_STALL_TIMEOUT=%s is no number of seconds", stall_text);
-    json_put_u64(w, "layer_limit", limit);
-    json_put_bool(w, "any_ratio", limit_text);
-    if (stall) json_put_u64(w, "stall_s", stall);
-    return 0;
-}
-
 static void put_credentials(struct json_writer *w, const struct credentials *c) {
     json_begin_object(w, "credentials");
     if (c->username) json_put_string(w, "username", c->username);
     if (c->password) json_put_string(w, "password", c->password);
     if (c->identity_token) json_put_string(w, "identity_token", c->identity_token);
-    json_end_object(w);
-}
-
-static void put_platform(struct json_writer *w, const struct platform *p) {
-    json_begin_object(w, "platform");
-    json_put_string(w, "os", p->os);
-    json_put_string(w, "architecture", p->architecture);
-    if (p->variant) json_put_string(w, "variant", p->variant);
     json_end_object(w);
 }
 
@@ -97,206 +51,11 @@ static int request_send(struct pull *pull, struct err *err) {
     json_put_string(&w, "repository", r->path);
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
-    json_put_string(&w, "driver", pull->store->driver);
     put_credentials(&w, &credentials);
-    put_platform(&w, &platform);
-    if (put_limits(&w, err)) return -1;
+    intake_put_platform(&w, &platform);
+    if (intake_put_settings(&pull->intake, &w, err)) return -1;
     json_end_object(&w);
-    return fetcher_send(&pull->fetcher, &w, -1, err);
-}
-
-// The documents, as they were staged
-
-static int document_read(struct pull *pull, const char *name, const char *digest, const char **ret_text,
-                         size_t *ret_size, struct err *err) {
-    _cleanup_(fd_closep) int fd = fd_open_at(pull->staging.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    struct stat st;
-    char actual[DIGEST_SIZE];
-    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > IMAGE_DOCUMENT_MAX)
-        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : 0, "can't read the staged %s", name);
-    char *text = arena_alloc(pull->arena, (size_t)st.st_size + 1);
-    ssize_t n = fd_read_full(fd, text, (size_t)st.st_size);
-    if (n < 0) return err_set(err, ERR_SYSTEM, (int)-n, "can't read the staged %s", name);
-    digest_of(text, (size_t)n, actual);
-    if (!str_eq(actual, digest))
-        return err_set(err, ERR_SYSTEM, 0, "the staged %s is %s, not %s", name, actual,
-                       digest ? digest : "(none)");
-    *ret_text = text;
-    *ret_size = (size_t)n;
-    return 0;
-}
-
-static bool index_lists(const struct manifest *index, const char *digest) {
-    for (size_t i = 0; i < index->manifests.count; i++)
-        if (str_eq(index->manifests.items[i].digest, digest)) return true;
-    return false;
-}
-
-// From the reference's digest through an index, if there is one, to the manifest and the config's digest.
-static int manifest_check(struct pull *pull, const struct json *event, struct err *err) {
-    const char *text, *manifest = arena_strdup(pull->arena, json_get_string(event, "manifest"));
-    size_t size;
-    pull->digest = arena_strdup(pull->arena, json_get_string(event, "digest"));
-    if (pull->reference.digest && !str_eq(pull->digest, pull->reference.digest))
-        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought another digest than was asked for");
-    if (!str_eq(manifest, pull->digest)) {
-        struct manifest index;
-        if (document_read(pull, STAGED_INDEX_DOCUMENT, pull->digest, &text, &size, err)) return -1;
-        if (manifest_parse(pull->arena, text, size, NULL, &index, err)) return -1;
-        if (!manifest || !index_lists(&index, manifest))
-            return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a manifest that the index does not list");
-    }
-    if (document_read(pull, STAGED_MANIFEST, manifest, &text, &size, err)) return -1;
-    if (manifest_parse(pull->arena, text, size, NULL, &pull->manifest, err)) return -1;
-    if (pull->manifest.is_index)
-        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought an index for a manifest");
-    pull->commit.manifest_digest = manifest;
-    pull->commit.manifest_text = text;
-    pull->commit.id = pull->manifest.config.digest;
-    return 0;
-}
-
-static int config_check(struct pull *pull, struct err *err) {
-    const char *text;
-    size_t size;
-    if (document_read(pull, STAGED_CONFIG, pull->commit.id, &text, &size, err)) return -1;
-    if (image_config_parse(pull->arena, text, size, &pull->config, err)) return -1;
-    if (pull->config.diff_ids.count != pull->manifest.layers.count)
-        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a config that is not the manifest's");
-    pull->commit.config_text = text;
-    return 0;
-}
-
-// Answers
-
-static int answer(struct pull *pull, const char *word, const char *diff_id, bool index, int fd,
-                  struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "answer", word);
-    if (diff_id) json_put_string(&w, "diff_id", diff_id);
-    json_put_bool(&w, "index", index);
-    json_end_object(&w);
-    return fetcher_send(&pull->fetcher, &w, fd, err);
-}
-
-static int has_row(struct pull *pull, const char *query, const char *key, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(pull->store->db, &rows, err, query, "s", key)) return -1;
-    return db_next(&rows, err);
-}
-
-// 1 when the name has led to this image before.
-static int name_is_current(struct pull *pull, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (!pull->commit.name) return 1;
-    if (db_query(pull->store->db, &rows, err, "SELECT image_id FROM image_name WHERE name = ?", "s",
-                 pull->commit.name))
-        return -1;
-    int r = db_next(&rows, err);
-    return r > 0 ? str_eq(db_text(&rows, 0), pull->commit.id) : r;
-}
-
-static int on_resolved(struct pull *pull, const struct json *event, struct err *err) {
-    if (pull->resolved || manifest_check(pull, event, err)) return -1;
-    pull->resolved = true;
-    int known = has_row(pull, "SELECT 1 FROM image WHERE id = ?", pull->commit.id, err);
-    if (known < 0) return -1;
-    if (known) {
-        int current = name_is_current(pull, err);
-        if (current < 0) return -1;
-        pull->up_to_date = current;
-    }
-    return answer(pull, known ? "stop" : "go", NULL, false, -1, err);
-}
-
-// A layer that the store has: its row, by the same driver, and its file. 1, with a descriptor of it.
-static int layer_find(struct pull *pull, const char *diff_id, int *ret_fd, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(pull->store->db, &rows, err, "SELECT driver FROM layer WHERE diff_id = ?", "s", diff_id))
-        return -1;
-    int r = db_next(&rows, err);
-    if (r <= 0) return r;
-    if (!str_eq(db_text(&rows, 0), pull->store->driver))
-        return err_set(err, ERR_CONFLICT, 0,
-                       "the store has layer %.19s for --storage-driver %s: remove its images first, or "
-                       "use that driver",
-                       diff_id, db_text(&rows, 0));
-    int fd = fd_open_at(pull->store->root_fd, arena_printf(pull->arena, "layers/%s", digest_hex(diff_id)),
-                        O_RDONLY | O_NOFOLLOW, 0);
-    if (fd < 0) return 0; // somebody removed it by hand: it comes again
-    *ret_fd = fd;
-    return 1;
-}
-
-static int layers_offer(struct pull *pull, struct err *err) {
-    const struct strings *ids = &pull->config.diff_ids;
-    for (size_t i = 0; i < ids->count; i++) {
-        _cleanup_(fd_closep) int fd = -1;
-        int r = layer_find(pull, ids->items[i], &fd, err);
-        if (r < 0 || (r > 0 && answer(pull, "have", ids->items[i], false, fd, err))) return -1;
-        pull->have[i] = r;
-    }
-    return 0;
-}
-
-static int on_layers(struct pull *pull, const struct json *event, struct err *err) {
-    const struct strings *ids = &pull->config.diff_ids;
-    char chain[DIGEST_SIZE];
-    (void)event;
-    if (!pull->resolved || pull->configured || config_check(pull, err)) return -1;
-    pull->configured = true;
-    pull->have = arena_array(pull->arena, bool, ids->count + 1);
-    if (layers_offer(pull, err)) return -1;
-    progress_begin(&pull->progress, pull->arena, words(pull), &pull->manifest.layers, pull->have);
-    chain_id(ids, ids->count, chain);
-    bool erofs = str_eq(pull->store->driver, "erofs");
-    pull->commit.index =
-        erofs && faccessat(pull->store->root_fd, arena_printf(pull->arena, "images/%s", digest_hex(chain)),
-                           F_OK, AT_SYMLINK_NOFOLLOW);
-    return answer(pull, "go", NULL, pull->commit.index, -1, err);
-}
-
-static int on_progress(struct pull *pull, const struct json *event, struct err *err) {
-    uint64_t layer, current;
-    (void)err;
-    if (json_u64(json_get(event, "layer"), &layer) || json_u64(json_get(event, "current"), &current))
-        return 0;
-    progress_bytes(&pull->progress, layer, current);
-    return 0;
-}
-
-static int on_complete(struct pull *pull, const struct json *event, struct err *err) {
-    uint64_t layer;
-    (void)err;
-    if (json_u64(json_get(event, "layer"), &layer)) return 0;
-    progress_complete(&pull->progress, layer);
-    return 0;
-}
-
-static const struct {
-    const char *event;
-    int (*handle)(struct pull *pull, const struct json *event, struct err *err);
-} events[] = {
-    {"resolved", on_resolved},
-    {"layers", on_layers},
-    {"progress", on_progress},
-    {"complete", on_complete},
-};
-
-// Until the worker is done.
-static int converse(struct pull *pull, struct err *err) {
-    for (;;) {
-        _cleanup_(json_freep) struct json *event = NULL;
-        if (fetcher_receive(&pull->fetcher, &event, err)) return -1;
-        const char *name = json_get_string(event, "event");
-        if (str_eq(name, "done")) break;
-        err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
-        for (size_t i = 0; i < ARRAY_SIZE(events); i++)
-            if (str_eq(name, events[i].event) && events[i].handle(pull, event, err)) return -1;
-    }
-    if (!pull->resolved) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch was done before it began");
-    return fetcher_wait(&pull->fetcher, err);
+    return fetcher_send(&pull->intake.fetcher, &w, -1, err);
 }
 
 // All of it
@@ -321,25 +80,39 @@ static void print_end(struct pull *pull) {
     }
 }
 
-static int pull_commit(struct pull *pull, struct err *err) {
-    struct commit *c = &pull->commit;
-    c->store = pull->store;
-    c->staging = &pull->staging;
-    c->manifest = &pull->manifest;
-    c->config = &pull->config;
-    c->have = pull->have;
-    c->repository = reference_repository(pull->arena, &pull->reference);
-    c->digest = pull->digest;
-    return pull->configured ? commit_image(c, err) : commit_names(c, err);
+// 1 when the name has led to this image before.
+static int name_is_current(struct pull *pull, const struct commit *c, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (!c->name) return 1;
+    if (db_query(pull->store->db, &rows, err, "SELECT image_id FROM image_name WHERE name = ?", "s", c->name))
+        return -1;
+    int r = db_next(&rows, err);
+    return r > 0 ? str_eq(db_text(&rows, 0), c->id) : r;
+}
+
+static int pull_commit(struct pull *pull, struct intake_image *image, struct err *err) {
+    const struct reference *r = &pull->reference;
+    struct commit *c = &image->commit;
+    if (r->digest && !str_eq(image->digest, r->digest))
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought another digest than was asked for");
+    if (!r->digest) c->name = reference_full(pull->arena, r);
+    c->repository = reference_repository(pull->arena, r);
+    c->digest = pull->digest = image->digest;
+    pull->id = c->id;
+    int current = image->configured ? 0 : name_is_current(pull, c, err);
+    pull->up_to_date = current;
+    return current < 0 ? -1 : intake_commit(image, err);
 }
 
 static int pull_run(struct pull *pull, struct err *err) {
-    if (image_clean_staging(pull->store, err) || staging_make(pull->store, &pull->staging, err)) return -1;
-    // Opened once more, so that the lock is ours alone.
-    _cleanup_(fd_closep) int directory = fd_open_at(pull->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
-    if (fetcher_start(&pull->fetcher, "pull", directory, -1, err) || request_send(pull, err)) return -1;
-    return converse(pull, err) || pull_commit(pull, err) ? -1 : 0;
+    struct intake_image *image, *none;
+    if (intake_start(&pull->intake, "pull", err) || request_send(pull, err)) return -1;
+    int r = intake_next(&pull->intake, &image, err);
+    if (r < 0) return -1;
+    int more = r ? intake_next(&pull->intake, &none, err) : 0;
+    if (more < 0) return -1;
+    if (!r || more) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch did not bring one image");
+    return pull_commit(pull, image, err);
 }
 
 // The sentence names the image, unless it does so already.
@@ -350,22 +123,18 @@ static int wrap(struct pull *pull, struct err *err) {
 
 int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
                struct image *ret_image, struct err *err) {
-    struct pull pull = {.store = store,
-                        .arena = arena,
-                        .options = options,
-                        .staging = {.tmp = -1, .fd = -1},
-                        .fetcher = FETCHER_INIT};
+    struct pull pull = {
+        .store = store,
+        .arena = arena,
+        .options = options,
+        .intake = INTAKE_INIT(store, arena, options->quiet ? NULL : options->out),
+    };
     if (reference_parse(arena, options->reference, &pull.reference, err)) return -1;
-    if (!pull.reference.digest) pull.commit.name = reference_full(arena, &pull.reference);
     const char *slash = strrchr(options->reference, '/');
     print_begin(&pull, !strpbrk(slash ? slash : options->reference, ":@"));
-    int r = pull_run(&pull, err), signal_number = pull.fetcher.signal;
-    pull_finish(&pull);
-    if (r && signal_number) { // now that nothing is left of it, what the signal asked for
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    }
+    int r = pull_run(&pull, err);
+    intake_finish(&pull.intake, r);
     if (r) return wrap(&pull, err);
     print_end(&pull);
-    return image_find(store, arena, pull.commit.id, ret_image, err);
+    return image_find(store, arena, pull.id, ret_image, err);
 }

@@ -2,6 +2,7 @@
 // What each instruction makes of a config, told as the JSON that is written of it.
 #include "oci/change.h"
 #include "oci/change_words.h"
+#include "oci/image_write.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -83,6 +83,7 @@ static void platform_read(struct arena *arena, const struct json *json, struct p
 
 static int descriptor_read(struct arena *arena, const struct json *json, struct descriptor *ret,
                            struct err *err) {
+    const struct json *annotations = json_get(json, "annotations");
     const char *digest = json_get_string(json, "digest");
     const char *type = json_get_string(json, "mediaType");
     uint64_t size;
@@ -98,8 +99,10 @@ static int descriptor_read(struct arena *arena, const struct json *json, struct 
         .digest = arena_strdup(arena, digest),
         .size = size,
         .artifact_type = arena_strdup(arena, json_get_string(json, "artifactType")),
-        .attestation = str_eq(json_get_string(json_get(json, "annotations"), "vnd.docker.reference.type"),
-                              "attestation-manifest"),
+        .image_name = arena_strdup(arena, json_get_string(annotations, ANNOTATION_IMAGE)),
+        .ref_name = arena_strdup(arena, json_get_string(annotations, ANNOTATION_REF_NAME)),
+        .attestation =
+            str_eq(json_get_string(annotations, "vnd.docker.reference.type"), "attestation-manifest"),
     };
     platform_read(arena, json_get(json, "platform"), &ret->platform);
     return 0;
@@ -393,6 +396,12 @@ static int platform_score(const struct platform *offered, const struct platform 
     if (has > wants) return 0;
     if (has == wants) return INT_MAX - 1;
     return str_empty(offered->variant) ? INT_MAX - 2 : has + 1;
+}
+
+bool platform_matches(const struct platform *wanted, const struct image_config *config) {
+    return (!wanted->os || str_eq(wanted->os, config->os)) &&
+           (!wanted->architecture || str_eq(wanted->architecture, config->architecture)) &&
+           (!wanted->variant || !config->variant || str_eq(wanted->variant, config->variant));
 }
 
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform) {

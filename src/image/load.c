@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// All images of an archive are staged, and the worker has gone, before the first is taken into the store.
+#include "base/fd.h"
+#include "image/archive.h"
+#include "image/intake.h"
+#include "registry/reference.h"
+
+#include <string.h>
+
+struct load {
+    struct store *store;
+    struct arena *arena;
+    const struct load_options *options;
+    struct intake intake;
+    struct {
+        struct intake_image **items;
+        size_t count;
+    } images;
+};
+
+static int request_send(struct load *load, struct err *err) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    const char *wanted = load->options->platform;
+    struct platform platform;
+    platform_host(&platform);
+    if (wanted && platform_parse(load->arena, wanted, &platform, err)) return -1;
+    json_begin_object(&w, NULL);
+    intake_put_platform(&w, &platform);
+    json_put_bool(&w, "platform_asked", wanted);
+    if (intake_put_settings(&load->intake, &w, err)) return -1;
+    json_end_object(&w);
+    return fetcher_send(&load->intake.fetcher, &w, load->options->archive, err);
+}
+
+// What an image was staged with that an image before it has taken into the store meanwhile.
+static void have_mark(const struct load *load, size_t index) {
+    struct intake_image *image = load->images.items[index];
+    for (size_t i = 0; image->configured && i < index; i++) {
+        const struct intake_image *before = load->images.items[i];
+        for (size_t j = 0; j < before->config.diff_ids.count; j++)
+            for (size_t k = 0; k < image->config.diff_ids.count; k++)
+                if (str_eq(before->config.diff_ids.items[j], image->config.diff_ids.items[k]))
+                    image->have[k] = true;
+    }
+}
+
+static int names_check(struct load *load, struct intake_image *image, struct err *err) {
+    for (size_t i = 0; i < image->names.count; i++) {
+        struct reference reference;
+        if (reference_parse(load->arena, image->names.items[i], &reference, err)) return -1;
+        if (reference.digest) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a digest for a name");
+        image->names.items[i] = reference_full(load->arena, &reference);
+    }
+    if (!image->names.count) return 0;
+    image->commit.name = image->names.items[0];
+    image->commit.more_names = (struct strings){image->names.items + 1, image->names.count - 1};
+    return 0;
+}
+
+// The lines that it gets when it is in the store.
+
+static int say_renamed(struct load *load, const struct intake_image *image, const char *full,
+                       const char *familiar, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(load->store->db, &rows, err,
+                 "SELECT image_id FROM image_name WHERE name = ? AND image_id != ?", "ss", full,
+                 image->commit.id))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r > 0)
+        fprintf(load->options->out,
+                "The image %s already exists, renaming the old one with ID %s to empty string\n", familiar,
+                db_text(&rows, 0));
+    return r < 0 ? -1 : 0;
+}
+
+static int take(struct load *load, struct intake_image *image, struct err *err) {
+    FILE *out = load->options->out;
+    struct strings familiar = {0};
+    for (size_t i = 0; i < image->names.count; i++) {
+        struct reference reference;
+        if (reference_parse(load->arena, image->names.items[i], &reference, err)) return -1;
+        strings_add(load->arena, &familiar, reference_familiar(load->arena, &reference));
+        if (say_renamed(load, image, image->names.items[i], familiar.items[i], err)) return -1;
+    }
+    if (intake_commit(image, err)) return -1;
+    for (size_t i = 0; i < familiar.count; i++) fprintf(out, "Loaded image: %s\n", familiar.items[i]);
+    if (!familiar.count) fprintf(out, "Loaded image ID: %s\n", image->commit.id);
+    return 0;
+}
+
+static int load_run(struct load *load, struct err *err) {
+    struct intake_image *image;
+    int r;
+    if (intake_start(&load->intake, "load", err) || request_send(load, err)) return -1;
+    while ((r = intake_next(&load->intake, &image, err)) > 0) {
+        if (names_check(load, image, err)) return -1;
+        *arena_push(load->arena, &load->images) = image;
+    }
+    for (size_t i = 0; !r && i < load->images.count; i++) {
+        have_mark(load, i);
+        r = take(load, load->images.items[i], err);
+    }
+    fflush(load->options->out);
+    return r;
+}
+
+int image_load(struct store *store, struct arena *arena, const struct load_options *options,
+               struct err *err) {
+    struct load load = {
+        .store = store, .arena = arena, .options = options, .intake = INTAKE_INIT(store, arena, NULL)};
+    int r = load_run(&load, err);
+    intake_finish(&load.intake, r);
+    return r;
+}
