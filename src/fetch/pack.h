@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A container's root file system, written down: all of it, what changed as a layer, or what changed as a list.
-// Each confines itself, and ends in "done" or worker_fail().
+// A container's root file system, written down: all of it, what changed as a layer, or what changed as a
+// list. Each confines itself, and ends in "done" or worker_fail().
 #pragma once
 
 #include "fetch/worker.h"

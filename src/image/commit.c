@@ -106,6 +106,25 @@ static int move_all(const struct commit *c, struct err *err) {
 
 // Rows
 
+int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, struct err *err) {
+    char path[16 + ID_SIZE];
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(store->db, &rows, err, "SELECT driver FROM layer WHERE diff_id = ?", "s", diff_id))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r <= 0) return r;
+    if (!str_eq(db_text(&rows, 0), store->driver))
+        return err_set(err, ERR_CONFLICT, 0,
+                       "the store has layer %.19s for --storage-driver %s: remove its images first, or "
+                       "use that driver",
+                       diff_id, db_text(&rows, 0));
+    snprintf(path, sizeof path, "layers/%s", digest_hex(diff_id));
+    int fd = fd_open_at(store->root_fd, path, O_RDONLY | O_NOFOLLOW, 0);
+    if (fd < 0) return 0; // somebody removed it by hand: it comes again
+    *ret_fd = fd;
+    return 1;
+}
+
 // What a layer has on the disk, uncompressed; of one that is not staged the row says it.
 static int layer_size(const struct commit *c, size_t i, int64_t *ret_size, struct err *err) {
     const char *diff_id = c->config->diff_ids.items[i];

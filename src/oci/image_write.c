@@ -73,3 +73,38 @@ void image_config_write(const struct image_config *config, struct json_writer *w
     put_list(w, "Shell", &config->shell);
     json_end_object(w);
 }
+
+static void put_history(struct json_writer *w, const struct image_document *d) {
+    const struct json *before = json_get(d->parent, "history");
+    json_begin_array(w, "history");
+    for (size_t i = 0; i < json_length(before); i++) json_put_value(w, NULL, json_at(before, i));
+    json_begin_object(w, NULL);
+    json_put_string(w, "created", d->created);
+    put_text(w, "created_by", d->created_by);
+    put_text(w, "author", d->config->author);
+    put_text(w, "comment", d->comment);
+    if (d->empty_layer) json_put_bool(w, "empty_layer", true);
+    json_end_object(w);
+    json_end_array(w);
+}
+
+const char *image_document_write(struct arena *arena, const struct image_document *d) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    const struct image_config *c = d->config;
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "created", d->created);
+    put_text(&w, "author", c->author);
+    json_put_string(&w, "architecture", c->architecture ? c->architecture : "");
+    put_text(&w, "variant", c->variant);
+    json_put_string(&w, "os", c->os ? c->os : "linux");
+    image_config_write(c, &w);
+    json_begin_object(&w, "rootfs");
+    json_put_string(&w, "type", "layers");
+    json_begin_array(&w, "diff_ids");
+    for (size_t i = 0; i < c->diff_ids.count; i++) json_put_string(&w, NULL, c->diff_ids.items[i]);
+    json_end_array(&w);
+    json_end_object(&w);
+    put_history(&w, d);
+    json_end_object(&w);
+    return arena_strdup(arena, str_get(&w.text));
+}

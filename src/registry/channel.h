@@ -23,6 +23,7 @@
 #define STAGED_MANIFEST       "manifest.json"
 #define STAGED_CONFIG         "config.json"
 #define STAGED_EROFS          "index.erofs" // of an import; else hoy says the name
+#define STAGED_TAR            "layer.tar"   // of a layer whose diff id was not known before
 
 #define CHANNEL_MESSAGE_MAX (128u << 10)
 
