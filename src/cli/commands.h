@@ -30,7 +30,7 @@ command_run run_ps;                                                        // ps
 command_run run_pull, run_images, run_rmi;                                 // images.c
 command_run run_export, run_diff;                                          // export.c
 command_run run_save, run_load;                                            // archive.c
-command_run run_import;                                                    // commit.c
+command_run run_commit, run_import;                                        // commit.c
 command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c
 command_run run_version, run_info;                                         // info.c
 command_run run_explain;                                                   // explain.c
@@ -41,4 +41,4 @@ extern const struct option_table settings_options, run_options_table, create_opt
     explain_options_table, start_options_table, attach_options_table, exec_options_table, stop_options_table,
     kill_options_table, rm_options_table, logs_options_table, ps_options_table, pull_options_table,
     images_options_table, rmi_options_table, inspect_options_table, size_options_table, format_options_table,
-    save_options_table, load_options_table, export_options_table, import_options_table;
+    save_options_table, load_options_table, export_options_table, import_options_table, commit_options_table;

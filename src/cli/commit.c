@@ -22,6 +22,46 @@ static int read_name(struct invocation *invocation, const char **ret_name, struc
     return 0;
 }
 
+// commit
+
+struct commit_flags {
+    struct strings changes;
+    const char *author, *message;
+    bool no_pause;
+};
+
+static const struct option commit_rows[] = {
+    {"author", 'a', "string", "Author (e.g., \"John Hannibal Smith <hannibal@a-team.com>\")", store_string,
+     offsetof(struct commit_flags, author)},
+    {"change", 'c', "list", "Apply Dockerfile instruction to the created image", store_list,
+     offsetof(struct commit_flags, changes)},
+    {"message", 'm', "string", "Commit message", store_string, offsetof(struct commit_flags, message)},
+    {"no-pause", 0, NULL, "Disable pausing container during commit", store_flag,
+     offsetof(struct commit_flags, no_pause)},
+    {"pause", 'p', NULL, NULL, store_off, offsetof(struct commit_flags, no_pause)}, // Docker's older way
+};
+const struct option_table commit_options_table = OPTIONS(commit_rows, struct commit_flags);
+
+static int commit(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct commit_flags *flags = invocation->options;
+    struct container container;
+    char id[DIGEST_SIZE];
+    struct commit_options options = {.author = flags->author,
+                                     .message = flags->message,
+                                     .changes = flags->changes,
+                                     .pause = !flags->no_pause};
+    if (read_name(invocation, &options.name, err) ||
+        container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) ||
+        container_commit(engine, &container, &options, id, err))
+        return -1;
+    puts(id);
+    return 0;
+}
+
+int run_commit(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, commit, err);
+}
+
 // import
 
 struct import_flags {

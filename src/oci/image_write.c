@@ -74,9 +74,19 @@ void image_config_write(const struct image_config *config, struct json_writer *w
     json_end_object(w);
 }
 
+// Layers of the parent that its history does not tell of: each wants an entry, or the new one would be taken
+// for theirs.
+static size_t count_untold(const struct image_document *d, const struct json *before) {
+    size_t layers = d->config->diff_ids.count - (d->empty_layer ? 0 : 1), told = 0;
+    for (size_t i = 0; i < json_length(before); i++)
+        told += !json_boolean(json_get(json_at(before, i), "empty_layer"));
+    return layers > told ? layers - told : 0;
+}
+
 static void put_history(struct json_writer *w, const struct image_document *d) {
     const struct json *before = json_get(d->parent, "history");
     json_begin_array(w, "history");
+    for (size_t i = count_untold(d, before); i > 0; i--) json_put_raw(w, NULL, "{}");
     for (size_t i = 0; i < json_length(before); i++) json_put_value(w, NULL, json_at(before, i));
     json_begin_object(w, NULL);
     json_put_string(w, "created", d->created);
