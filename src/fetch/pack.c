@@ -89,6 +89,7 @@ int pack_run_changes(struct worker *worker) {
     struct changes_input input = open_folders(worker);
     if (changes_find(&input, &changes, &err)) worker_fail(worker, &err);
     for (size_t i = 0; i < changes.count; i++) {
+        if (changes.items[i].quiet) continue;
         str_add_char(&text, changes.items[i].kind);
         str_add_char(&text, '/');
         str_add_n(&text, changes.items[i].path, strlen(changes.items[i].path) + 1);

@@ -16,6 +16,7 @@ struct search {
     const struct changes_input *in;
     struct changes found;
     size_t text; // bytes of paths so far
+    size_t loud; // changes that are not quiet
     struct err *err;
 };
 
@@ -24,15 +25,16 @@ static int fail(const struct search *s, const char *path, int error) {
     return err_set(s->err, ERR_SYSTEM, -error, "can't read %s", path_show(path, shown));
 }
 
-static struct change *add(struct search *s, const char *path, char kind) {
+static struct change *add(struct search *s, const char *path, char kind, bool quiet) {
     if (s->found.count >= TREE_NODES_MAX || s->text >= TREE_TEXT_MAX) {
         err_set(s->err, ERR_INVALID, 0, "there are more than %u changes, or their names are too long",
                 TREE_NODES_MAX);
         return NULL;
     }
     struct change *change = arena_push(&s->found.arena, &s->found);
-    *change = (struct change){.path = arena_strdup(&s->found.arena, path), .kind = kind};
+    *change = (struct change){.path = arena_strdup(&s->found.arena, path), .kind = kind, .quiet = quiet};
     s->text += strlen(path);
+    s->loud += !quiet;
     return change;
 }
 
@@ -71,7 +73,7 @@ static int find_added(struct search *s, const char *path) {
     }
     bool empty = S_ISDIR(st.st_mode) ? s->found.count == before : S_ISREG(st.st_mode) && !st.st_size;
     if (empty && is_mount_point(path)) return 0;
-    return add(s, path, 'A') ? 0 : -1;
+    return add(s, path, 'A', false) ? 0 : -1;
 }
 
 static bool xattrs_equal(const struct tree_xattr *a, const struct tree_xattr *b) {
@@ -81,20 +83,27 @@ static bool xattrs_equal(const struct tree_xattr *a, const struct tree_xattr *b)
     return !a && !b;
 }
 
-// A directory that both have: 1 when it is not what the image has. Its time says nothing when we have made
-// something in it ourselves.
-static int is_changed(struct search *s, const char *path, bool made_in) {
+// What both have, compared as docker diff does: LOUD, or QUIET when only a directory's time is another.
+enum difference { SAME, QUIET, LOUD };
+
+static enum difference compare_nodes(const struct tree_node *a, const struct tree_node *b) {
+    bool times = a->mtime_s != b->mtime_s || a->mtime_ns != b->mtime_ns;
+    if (a->mode != b->mode || a->uid != b->uid || a->gid != b->gid || a->rdev_major != b->rdev_major ||
+        a->rdev_minor != b->rdev_minor || a->size != b->size || !xattrs_equal(a->xattrs, b->xattrs))
+        return LOUD;
+    return !times ? SAME : S_ISDIR(a->mode) ? QUIET : LOUD;
+}
+
+static int compare(struct search *s, const char *path, enum difference *ret) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(fd_closep) int merged_fd = -1;
     _cleanup_(fd_closep) int lower_fd = -1;
     struct inode merged, lower;
     int r = inode_read(s->in->merged, path, &arena, &merged, &merged_fd);
     if (r > 0) r = inode_read(s->in->lower, path, &arena, &lower, &lower_fd);
-    if (r <= 0) return r ? fail(s, path, r) : 0;
-    const struct tree_node *a = &merged.node, *b = &lower.node;
-    bool times = a->mtime_s == b->mtime_s && a->mtime_ns == b->mtime_ns;
-    return a->mode != b->mode || a->uid != b->uid || a->gid != b->gid || (!times && !made_in) ||
-           !xattrs_equal(a->xattrs, b->xattrs);
+    if (r < 0) return fail(s, path, r);
+    *ret = r ? compare_nodes(&merged.node, &lower.node) : SAME;
+    return 0;
 }
 
 // A directory of the writable layer that the image has too.
@@ -111,11 +120,18 @@ static int find_deleted(struct search *s, struct pair *pair, const char *path) {
     int r = look(s, s->in->upper, path, &st);
     if (r < 0) return -1;
     bool hidden = *pair->path && (!r || !S_ISCHR(st.st_mode)); // nothing hides all of the root
-    struct change *change = add(s, path, 'D');
+    struct change *change = add(s, path, 'D', false);
     if (!change) return -1;
     change->hidden = hidden;
     pair->opaque |= hidden;
     return 0;
+}
+
+// A file that was copied up, may be for nothing.
+static int add_file(struct search *s, const char *path) {
+    enum difference difference;
+    if (compare(s, path, &difference)) return -1;
+    return add(s, path, 'C', difference != LOUD) ? 0 : -1;
 }
 
 static int find_changed(struct search *s, struct pair *pair, const char *path, bool in_image) {
@@ -132,7 +148,7 @@ static int find_changed(struct search *s, struct pair *pair, const char *path, b
     r = look(s, s->in->lower, path, &lower);
     if (r < 0) return -1;
     if (r && S_ISDIR(upper.st_mode) && S_ISDIR(lower.st_mode)) return compare_directory(s, path);
-    if (!S_ISDIR(upper.st_mode)) return add(s, path, 'C') ? 0 : -1;
+    if (!S_ISDIR(upper.st_mode)) return add_file(s, path);
     if (find_added(s, path)) return -1; // in place of a file; the directory itself is found last
     if (s->found.count > before) s->found.items[s->found.count - 1].kind = 'C';
     return 0;
@@ -157,15 +173,17 @@ static int compare_directory(struct search *s, const char *path) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings merged = {0}, lower = {0};
     struct pair pair = {.path = path};
-    size_t before = s->found.count;
+    size_t before = s->found.count, loud = s->loud;
+    enum difference difference;
     int r = directory_list(s->in->merged, path, &arena, &merged);
     if (r > 0) r = directory_list(s->in->lower, path, &arena, &lower);
     if (r <= 0) return r ? fail(s, path, r) : 0;
     if (compare_names(s, &pair, &merged, &lower, &arena)) return -1;
     if (!*path) return 0; // the root directory is every container's own
-    r = s->found.count != before ? 1 : is_changed(s, path, pair.made_in);
-    if (r <= 0) return r;
-    struct change *change = add(s, path, 'C');
+    if (compare(s, path, &difference)) return -1;
+    if (difference == QUIET && pair.made_in) difference = SAME; // its time tells of what we made there
+    if (difference == SAME && s->found.count == before) return 0;
+    struct change *change = add(s, path, 'C', difference != LOUD && s->loud == loud);
     if (change) change->opaque = pair.opaque;
     return change ? 0 : -1;
 }

@@ -15,6 +15,7 @@ struct changes_input {
 struct change {
     const char *path; // "etc/passwd"
     char kind;        // 'A'dded, 'C'hanged, 'D'eleted: what was below is not told of
+    bool quiet;       // to a layer it matters, to people not: a copy of the same file, a directory's new time
     bool opaque;      // a directory that hides all that the image has in it
     bool hidden;      // deleted by that, and not by a whiteout of its own
 };

@@ -74,13 +74,13 @@ static void pax_number(struct str *pax, const char *key, uint64_t value) {
     pax_text(pax, key, text);
 }
 
-// A time before 1970 is a negative number, and its fraction counts backwards.
+// Before 1970 whole seconds: what "-1.5" means is not the same to all who read it.
 static void pax_time(struct str *pax, int64_t s, uint32_t ns) {
     char text[48];
-    bool negative = s < 0;
-    uint64_t whole = negative ? -(uint64_t)s : (uint64_t)s;
-    if (negative && ns) whole--, ns = 1000000000 - ns;
-    snprintf(text, sizeof text, "%s%llu.%09u", negative ? "-" : "", (unsigned long long)whole, ns);
+    if (s < 0 || !ns)
+        snprintf(text, sizeof text, "%lld", (long long)s);
+    else
+        snprintf(text, sizeof text, "%lld.%09u", (long long)s, ns);
     pax_text(pax, "mtime", text);
 }
 
