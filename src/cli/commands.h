@@ -34,7 +34,9 @@ command_run run_image_verify;                                              // im
 command_run run_system_df, run_system_check;                               // usage.c
 command_run run_history;                                                   // history.c
 command_run run_login, run_logout;                                         // login.c
+command_run run_export, run_diff;                                          // export.c
 command_run run_save, run_load;                                            // archive.c
+command_run run_commit, run_import;                                        // commit.c
 command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c
 command_run run_version, run_info;                                         // info.c
 command_run run_explain;                                                   // explain.c
@@ -46,4 +48,5 @@ extern const struct option_table settings_options, verify_options_table, run_opt
     exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,
     ps_options_table, pull_options_table, usage_options_table, images_options_table,
     image_prune_options_table, history_options_table, rmi_options_table, inspect_options_table,
-    size_options_table, format_options_table, login_options_table, save_options_table, load_options_table;
+    size_options_table, format_options_table, login_options_table, save_options_table, load_options_table,
+    export_options_table, import_options_table, commit_options_table;

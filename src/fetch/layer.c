@@ -10,6 +10,7 @@
 #include "fetch/hash.h"
 #include "fetch/partial.h"
 #include "fetch/ring.h"
+#include "unpack/raw.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -34,8 +35,11 @@ struct stream {
     struct partial partial;
     bool resumed; // some of it came from there
     uint64_t received, progress_ns;
+    bool unknown;  // nothing is known of the blob: there may be no end to it
+    bool unwanted; // it was ended from here, for a reason that another stage tells
     // decode
     struct decoder *decoder;
+    bool raw_begun;
     atomic_uint_least64_t consumed;
     struct err decode_err;
     // store
@@ -54,7 +58,10 @@ struct stream {
 };
 
 const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]) {
-    snprintf(buffer, LAYER_NAME_SIZE, "%s.tar", digest_hex(diff_id));
+    if (diff_id)
+        snprintf(buffer, LAYER_NAME_SIZE, "%s.tar", digest_hex(diff_id));
+    else
+        snprintf(buffer, LAYER_NAME_SIZE, "%s", STAGED_TAR);
     return buffer;
 }
 
@@ -73,11 +80,16 @@ static void report_progress(struct stream *s) {
     worker_send(s->worker, &w);
 }
 
-static void download_add(struct stream *s, const void *bytes, size_t size) {
-    hash_add(s->blob_hash, bytes, size);
+// false: nobody wants more.
+static bool download_add(struct stream *s, const void *bytes, size_t size) {
+    if (!s->unknown) hash_add(s->blob_hash, bytes, size);
     s->received += size;
     for (const char *p = bytes; size;) {
         if (!s->filling) s->filling = ring_empty(&s->blob);
+        if (!s->filling && s->unknown) {
+            s->unwanted = true;
+            return false;
+        }
         if (!s->filling) break; // nobody wants them; the digest still matters
         size_t room = DOWNLOAD_BLOCK - s->filling->size, n = size < room ? size : room;
         memcpy(s->filling->bytes + s->filling->size, p, n);
@@ -89,14 +101,13 @@ static void download_add(struct stream *s, const void *bytes, size_t size) {
         }
     }
     report_progress(s);
+    return true;
 }
 
 static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
     struct stream *s = data;
-    (void)err;
     partial_add(&s->partial, bytes, size);
-    download_add(s, bytes, size);
-    return 0;
+    return download_add(s, bytes, size) ? 0 : err_set(err, ERR_INVALID, 0, "nobody wants the bytes");
 }
 
 // What an earlier pull had of it goes first, as if it came now.
@@ -123,7 +134,7 @@ static int download(struct stream *s, const struct layer_source *source, struct 
     ring_close(&s->blob);
     hash_end(s->blob_hash, digest);
     if (r) return -1;
-    if (!str_eq(digest, blob->digest))
+    if (!s->unknown && !str_eq(digest, blob->digest))
         return err_set(err, ERR_UNAVAILABLE, 0, "%s sent wrong bytes: their digest is %s", source->name,
                        digest);
     return 0;
@@ -148,8 +159,59 @@ static int decode_block(struct stream *s, const struct ring_block *input) {
     }
 }
 
+// What nobody told us: by the first bytes.
+static bool begins(const struct ring_block *block, const char *magic, size_t size) {
+    return block->size >= size && memcmp(block->bytes, magic, size) == 0;
+}
+
+static enum layer_compression compression_sniff(const struct ring_block *block) {
+    return begins(block, "\x1f\x8b", 2)           ? LAYER_GZIP
+           : begins(block, "\x28\xb5\x2f\xfd", 4) ? LAYER_ZSTD
+                                                  : LAYER_PLAIN;
+}
+
+static bool is_raw(const struct ring_block *block) {
+    return begins(block,
+                  "\xfd"
+                  "7zXZ",
+                  6) ||
+           begins(block, "BZh", 3);
+}
+
+static ssize_t raw_next(void *data, const void **ret_bytes) {
+    struct stream *s = data;
+    if (s->raw_begun) ring_pop(&s->blob);
+    s->raw_begun = true;
+    struct ring_block *block = ring_next(&s->blob);
+    if (!block) return 0;
+    s->consumed += block->size;
+    *ret_bytes = block->bytes;
+    return (ssize_t)block->size;
+}
+
+static int raw_put(void *data, const void *bytes, size_t size) {
+    struct stream *s = data;
+    for (const char *p = bytes; size;) {
+        struct ring_block *block = ring_empty(&s->tar);
+        if (!block) return -1;
+        block->size = size < TAR_BLOCK ? size : TAR_BLOCK;
+        memcpy(block->bytes, p, block->size);
+        p += block->size, size -= block->size;
+        ring_push(&s->tar);
+    }
+    return 0;
+}
+
 static int decode_all(struct stream *s) {
-    for (struct ring_block *block; (block = ring_next(&s->blob)); ring_pop(&s->blob))
+    struct ring_block *block = ring_next(&s->blob);
+    if (s->unknown && block && is_raw(block)) {
+        const struct raw_io io = {raw_next, raw_put, s};
+        return raw_decode(&io, &s->decode_err);
+    }
+    if (s->unknown &&
+        decoder_new(block ? compression_sniff(block) : LAYER_PLAIN, &s->decoder, &s->decode_err))
+        return -1;
+    for (; block; ring_pop(&s->blob), block = ring_next(&s->blob))
         if (decode_block(s, block)) return -1;
     return decoder_end(s->decoder, &s->decode_err);
 }
@@ -166,11 +228,12 @@ static void *decode_main(void *data) {
 // Ends the worker before a layer that grows without end has eaten the disk.
 static int check_growth(struct stream *s) {
     struct worker *worker = s->worker;
+    uint64_t blob_size = s->layer->blob->size ? s->layer->blob->size : s->consumed;
     if (s->written > worker->layer_limit)
         return err_set(&s->store_err, ERR_INVALID, 0,
                        "it unpacks to more than %llu bytes, the limit for a layer",
                        (unsigned long long)worker->layer_limit);
-    if (!worker->any_ratio && s->written > BOMB_SIZE && s->written / BOMB_RATIO > s->layer->blob->size &&
+    if (!worker->any_ratio && s->written > BOMB_SIZE && s->written / BOMB_RATIO > blob_size &&
         s->written / BOMB_RATIO_NOW > s->consumed)
         return err_set(&s->store_err, ERR_INVALID, 0,
                        "it unpacks to more than a gigabyte and %d times its size: a decompression bomb? "
@@ -233,7 +296,8 @@ static uint64_t wait_available(void *data, uint64_t upto) {
 static void *tree_main(void *data) {
     struct stream *s = data;
     const struct tree_source source = {s->in, wait_available, s};
-    if (s->worker->erofs) tree_from_tar(&source, &s->layer->tree, &s->tree_err);
+    if (!s->worker->erofs && !s->unknown) return NULL;
+    if (tree_from_tar(&source, &s->layer->tree, &s->tree_err) && s->unknown) ring_drain(&s->tar);
     return NULL;
 }
 
@@ -242,13 +306,14 @@ static void *tree_main(void *data) {
 static int stream_open(struct stream *s, struct err *err) {
     char name[LAYER_NAME_SIZE];
     enum layer_compression compression;
+    s->unknown = !s->layer->diff_id;
     layer_name(s->layer->diff_id, name);
-    if (layer_compression_of(s->layer->blob->media_type, &compression))
+    if (!s->unknown && layer_compression_of(s->layer->blob->media_type, &compression))
         return err_set(err, ERR_INVALID, 0, "\"%.100s\" is no type of a layer", s->layer->blob->media_type);
     if (s->layer->blob->size > s->worker->layer_limit)
         return err_set(err, ERR_INVALID, 0, "the manifest gives it %llu bytes, the limit for a layer is %llu",
                        (unsigned long long)s->layer->blob->size, (unsigned long long)s->worker->layer_limit);
-    if (decoder_new(compression, &s->decoder, err)) return -1;
+    if (!s->unknown && decoder_new(compression, &s->decoder, err)) return -1;
     s->out = fd_open_at(s->worker->staging, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     s->in = fd_open_at(s->worker->staging, name, O_RDONLY | O_NOFOLLOW, 0);
     if (s->out < 0 || s->in < 0)
@@ -272,14 +337,15 @@ static void stream_finish(struct stream *s) {
 }
 
 static int stream_judge(const struct stream *s, int downloaded, struct err *err) {
-    if (downloaded) return -1;
+    if (downloaded && !s->unwanted) return -1;
     if (s->decode_err.kind) return *err = s->decode_err, -1;
     if (s->store_err.kind) return *err = s->store_err, -1;
-    if (!str_eq(s->diff_id, s->layer->diff_id))
+    if (!s->unknown && !str_eq(s->diff_id, s->layer->diff_id))
         return err_set(err, ERR_INVALID, 0, "its diff id is %s, the image's config says %s", s->diff_id,
                        s->layer->diff_id);
     if (s->tree_err.kind) return *err = s->tree_err, -1;
     s->layer->size = s->written;
+    memcpy(s->layer->found, s->diff_id, sizeof s->diff_id);
     return 0;
 }
 
@@ -296,7 +362,7 @@ static int layer_stream(struct worker *worker, const struct layer_source *source
     void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
     if (stream_open(&s, err)) return -1;
-    partial_open(&s.partial, worker, layer->blob->digest, layer->blob->size);
+    if (!s.unknown) partial_open(&s.partial, worker, layer->blob->digest, layer->blob->size);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
         int r = pthread_create(&threads[i], NULL, stages[i], &s);
         if (r) worker_fail(worker, (err_set(err, ERR_SYSTEM, r, "can't start a thread"), err));
@@ -320,7 +386,7 @@ int layer_fetch(struct worker *worker, const struct layer_source *source, struct
         layer->tree = (struct tree){0};
         r = layer_stream(worker, source, layer, &resumed, err);
     }
-    return r ? err_wrap(err, "layer %.19s", layer->blob->digest) : 0;
+    return r && layer->diff_id ? err_wrap(err, "layer %.19s", layer->blob->digest) : r;
 }
 
 int layer_read(struct layer *layer, int tar_fd, struct err *err) {

@@ -12,20 +12,22 @@
 #include "unpack/tree.h"
 
 struct layer {
-    const struct descriptor *blob;
-    const char *diff_id;
-    size_t number; // in the image
-    uint64_t size; // of the tar
-    int have_fd;   // the tar, when the store has it; -1
-    bool repeated; // an earlier layer of this image is the same one
+    const struct descriptor *blob; // where nothing is known before: no type, no digest, size 0
+    const char *diff_id;           // NULL, too: staged as STAGED_TAR; layer_fetch() finds it out
+    size_t number;                 // in the image
+    uint64_t size;                 // of the tar
+    char found[DIGEST_SIZE];       // what layer_fetch() found its diff id to be
+    int have_fd;                   // the tar, when the store has it; -1
+    bool repeated;                 // an earlier layer of this image is the same one
     struct tree tree;
 };
 
-// "<hex>.tar"
+// "<hex>.tar", or STAGED_TAR for NULL
 #define LAYER_NAME_SIZE (ID_SIZE + 4)
 const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]);
 
-// Where a layer's blob comes from: read() gives the sink exactly blob->size bytes, in order, or fails.
+// Where a layer's blob comes from: read() gives the sink exactly blob->size bytes, in order, or fails. Of a
+// blob of which nothing is known it gives all bytes that there are.
 struct layer_source {
     int (*read)(void *data, const struct descriptor *blob, const struct registry_sink *sink, struct err *err);
     void *data;

@@ -5,13 +5,17 @@
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch verify    checks a signature; without a directory and a network
 //   hoy-fetch load      takes an archive of images apart, which comes with the first message
-//   hoy-fetch import    indexes a tar, which comes with the first message
-//   hoy-fetch login     asks a registry whether it takes credentials; without a directory
-//   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
+//   hoy-fetch import    indexes the tars of an image, which come with messages
+//   hoy-fetch tar       a tar, compressed or not, which comes with the first message, becomes an image's
+//   layer hoy-fetch download  the same from a URL hoy-fetch login     asks a registry whether it takes
+//   credentials; without a directory hoy-fetch extract   a layer's tar (5) into the directory 4; confines
+//   itself (unpack/extract.h) hoy-fetch export | layer | changes   of the root file system 4 (image/view.h),
+//   written to 5
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
 #include "fetch/login.h"
+#include "fetch/pack.h"
 #include "fetch/signature.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
@@ -93,11 +97,29 @@ static int run_load(struct worker *worker) {
 static int run_import(struct worker *worker) {
     begin(worker, false);
     struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (import_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int import_tar(struct worker *worker, bool network) {
+    begin(worker, network);
+    struct err err = {0};
     _cleanup_(fd_closep) int tar = -1;
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &tar);
     settings_read(worker, request);
-    if (import_run(worker, tar, &err)) worker_fail(worker, &err);
+    if (import_tar_run(worker, request, tar, &err)) worker_fail(worker, &err);
     return 0;
+}
+
+static int run_tar(struct worker *worker) {
+    return import_tar(worker, false);
+}
+
+static int run_download(struct worker *worker) {
+    return import_tar(worker, true);
 }
 
 static int run_extract(struct worker *worker) {
@@ -112,9 +134,12 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},     {"login", run_login, WORKER_CHANNEL_FD},
-    {"verify", run_verify, WORKER_CHANNEL_FD}, {"load", run_load, WORKER_STAGING_FD},
-    {"import", run_import, WORKER_STAGING_FD}, {"extract", run_extract, WORKER_TAR_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},         {"login", run_login, WORKER_CHANNEL_FD},
+    {"verify", run_verify, WORKER_CHANNEL_FD},     {"load", run_load, WORKER_STAGING_FD},
+    {"import", run_import, WORKER_STAGING_FD},     {"tar", run_tar, WORKER_STAGING_FD},
+    {"download", run_download, WORKER_STAGING_FD}, {"extract", run_extract, WORKER_TAR_FD},
+    {"export", pack_run_export, WORKER_TAR_FD},    {"layer", pack_run_layer, WORKER_TAR_FD},
+    {"changes", pack_run_changes, WORKER_TAR_FD},
 };
 
 static bool is_a(int fd, mode_t type) {

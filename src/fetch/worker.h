@@ -11,7 +11,7 @@
 
 #define WORKER_CHANNEL_FD 3
 #define WORKER_STAGING_FD 4
-#define WORKER_TAR_FD     5 // extract only
+#define WORKER_TAR_FD     5 // to extract; or to write to, where the other is a root file system
 
 struct worker {
     int channel, staging;
@@ -46,4 +46,6 @@ int worker_check_disk(struct worker *worker, const char *what, struct err *err);
 // The things that it is run for. They end in "done" or worker_fail().
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
 int load_run(struct worker *worker, const struct json *request, int archive_fd, struct err *err);
-int import_run(struct worker *worker, int tar_fd, struct err *err);
+int import_run(struct worker *worker, const struct json *request, struct err *err);
+// A tar of which nothing is known, from a descriptor or a URL.
+int import_tar_run(struct worker *worker, const struct json *request, int fd, struct err *err);

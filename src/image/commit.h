@@ -24,5 +24,8 @@ int commit_image(const struct commit *commit, struct err *err);
 // it has gone meanwhile.
 int commit_names(const struct commit *commit, struct err *err);
 
+// A layer that the store has: its row, by the same driver, and its file. 1, with a descriptor of it; 0.
+int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, struct err *err);
+
 // Removes layers and indexes that no row tells of.
 int store_sweep(struct store *store, struct err *err);

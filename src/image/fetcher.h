@@ -30,3 +30,12 @@ int fetcher_wait(struct fetcher *fetcher, struct err *err);
 // Ends it if it still runs; and does that and lets signals through again, for _cleanup_.
 void fetcher_kill(struct fetcher *fetcher);
 void fetcher_finish(struct fetcher *fetcher);
+
+// A whole conversation of one answer: runs it, and hands out what "done" says (ret_done may be NULL). A
+// signal that came meanwhile is raised again.
+int fetcher_run(const char *mode, int directory, int tar, struct json **ret_done, struct err *err);
+
+// For a caller that has something to take back: signals that end a program wait until the end of the scope.
+//   _cleanup_(signals_release) sigset_t signals = signals_hold();
+sigset_t signals_hold(void);
+void signals_release(sigset_t *before);

@@ -171,26 +171,6 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
 }
 
-// A layer that the store has: its row, by the same driver, and its file. 1, with a descriptor of it.
-static int layer_find(struct intake *intake, const char *diff_id, int *ret_fd, struct err *err) {
-    struct store *store = intake->store;
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT driver FROM layer WHERE diff_id = ?", "s", diff_id))
-        return -1;
-    int r = db_next(&rows, err);
-    if (r <= 0) return r;
-    if (!str_eq(db_text(&rows, 0), store->driver))
-        return err_set(err, ERR_CONFLICT, 0,
-                       "the store has layer %.19s for --storage-driver %s: remove its images first, or "
-                       "use that driver",
-                       diff_id, db_text(&rows, 0));
-    int fd = fd_open_at(store->root_fd, arena_printf(intake->arena, "layers/%s", digest_hex(diff_id)),
-                        O_RDONLY | O_NOFOLLOW, 0);
-    if (fd < 0) return 0; // somebody removed it by hand: it comes again
-    *ret_fd = fd;
-    return 1;
-}
-
 static bool is_broken(const struct intake *intake, const char *diff_id) {
     for (size_t i = 0; intake->broken && i < intake->broken->count; i++)
         if (str_eq(intake->broken->items[i], diff_id)) return true;
@@ -202,7 +182,8 @@ static int layers_offer(struct intake *intake, struct intake_image *image, struc
     for (size_t i = 0; i < ids->count; i++) {
         const struct answer have = {.word = "have", .diff_id = ids->items[i]};
         _cleanup_(fd_closep) int fd = -1;
-        int r = is_broken(intake, ids->items[i]) ? 0 : layer_find(intake, ids->items[i], &fd, err);
+        int r =
+            is_broken(intake, ids->items[i]) ? 0 : store_layer_open(intake->store, ids->items[i], &fd, err);
         if (r < 0 || (r > 0 && answer(intake, &have, fd, err))) return -1;
         image->have[i] = r;
         if (!r) partial_give(&intake->staging, image->manifest.layers.items[i].digest);

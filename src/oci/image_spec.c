@@ -280,7 +280,11 @@ static int read_config(struct config_reader *r, const struct json *json) {
     const struct {
         const char *field;
         struct strings *ret;
-    } lists[] = {{"Env", &c->env}, {"Entrypoint", &c->entrypoint}, {"Cmd", &c->cmd}, {"Shell", &c->shell}};
+    } lists[] = {{"Env", &c->env},
+                 {"Entrypoint", &c->entrypoint},
+                 {"Cmd", &c->cmd},
+                 {"Shell", &c->shell},
+                 {"OnBuild", &c->on_build}};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (read_string(r, texts[i].from, texts[i].field, texts[i].ret)) return -1;
@@ -289,6 +293,8 @@ static int read_config(struct config_reader *r, const struct json *json) {
         if (read_strings(r, part, lists[i].field, lists[i].ret)) return -1;
     c->has_entrypoint = !json_is_null(json_get(part, "Entrypoint"));
     c->has_cmd = !json_is_null(json_get(part, "Cmd"));
+    const struct json *healthcheck = json_get(part, "Healthcheck");
+    if (json_is_object(healthcheck)) c->healthcheck = arena_strdup(r->arena, json_text(healthcheck));
     if (read_keys(r, part, "Volumes", &c->volumes)) return -1;
     if (read_keys(r, part, "ExposedPorts", &c->exposed_ports)) return -1;
     if (read_labels(r, part)) return -1;

@@ -56,6 +56,8 @@ struct image_config {
     const char *user, *working_dir, *stop_signal;
     struct strings env, entrypoint, cmd, shell;
     bool has_entrypoint, has_cmd;
+    struct strings on_build;
+    const char *healthcheck; // a JSON object
     struct strings volumes, exposed_ports; // keys
     struct {
         struct spec_key_value *items;

@@ -9,7 +9,8 @@
 //   {"event":"complete","layer":N}                          verified and written
 //   {"event":"image"}                                       the image is complete. An archive may have
 //   another
-//   {"event":"done"}                                        everything is in the staging directory
+//   {"event":"done"}                                        everything is in the staging directory; with
+//   {"digest":D,"size":B,"any":bool}                        of a layer, what was written and if there is any
 //   {"event":"error","kind":K,"code":E,"text":T}            the last one
 // Answers: {"answer":"have","diff_id":D} with a descriptor of that layer, any number of them; then
 // {"answer":"go","index":NAME} (what the merged index is to be staged by; null: it is in the store), or
@@ -25,6 +26,7 @@
 #define STAGED_CONFIG         "config.json"
 #define STAGED_EROFS          "index.erofs" // of an import; else hoy says the name
 #define STAGED_PART           ".part"
+#define STAGED_TAR            "layer.tar" // of a layer whose diff id was not known before
 
 #define CHANNEL_MESSAGE_MAX (128u << 10)
 
