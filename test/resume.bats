@@ -50,6 +50,8 @@ works() {
   local kept=$HOY_ROOT/tmp/partial/${BLOB#sha256:}
   [[ -f $kept ]]
   is "$(find "$HOY_ROOT/tmp" -mindepth 1 -maxdepth 1)" "$HOY_ROOT/tmp/partial"
+  matches "$(hoy system df -v)" 'interrupted pulls +engine +[0-9.]+MB'
+  is "$(hoy system check)" 'No problems'
   printf X | dd of="$kept" bs=1 seek=1000000 conv=notrunc status=none
   rough
   expect 0 hoy pull -q "$ROUGH/debian:12"

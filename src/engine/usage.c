@@ -27,7 +27,7 @@ struct count {
         struct part *items;
         size_t count;
     } parts;
-    uint64_t database, folders, filters;
+    uint64_t database, folders, filters, partial;
     struct err *err;
 };
 
@@ -40,10 +40,15 @@ static int add(struct count *c, const char *name, uint64_t *ret_bytes) {
     return 0;
 }
 
-static int add_other(struct count *c, const char *name, bool orphan) {
+static void add_row(struct count *c, const char *name, uint64_t bytes, bool orphan) {
+    if (bytes || orphan)
+        *arena_push(c->arena, &c->result->others) = (struct other_usage){name, bytes, orphan};
+}
+
+static int add_other(struct count *c, const char *path, bool orphan) {
     uint64_t bytes;
-    if (add(c, name, &bytes)) return -1;
-    *arena_push(c->arena, &c->result->others) = (struct other_usage){name, bytes, orphan};
+    if (add(c, path, &bytes)) return -1;
+    add_row(c, path, bytes, orphan);
     return 0;
 }
 
@@ -203,6 +208,7 @@ static int count_volume(struct count *c, const char *path) {
 
 // What a transfer or a removal is at work on is locked; else a crash left it.
 static int count_temporary(struct count *c, const char *path) {
+    if (str_eq(path, "tmp/partial")) return add(c, path, &c->partial); // image/partial.h
     _cleanup_(fd_closep) int fd = fd_open_at(c->engine->store.root_fd, path, O_RDONLY | O_NOFOLLOW, 0);
     bool orphan = fd >= 0 && !flock(fd, LOCK_SH | LOCK_NB);
     return add_other(c, path, orphan);
@@ -226,10 +232,6 @@ static int count_top(struct count *c, const char *name) {
     return 0;
 }
 
-static void add_own(struct count *c, const char *name, uint64_t bytes) {
-    if (bytes) *arena_push(c->arena, &c->result->others) = (struct other_usage){name, bytes, false};
-}
-
 static int count_all(struct count *c) {
     const struct image_prune_options all = {.all = true, .plan = true};
     struct image_pruned pruned;
@@ -238,9 +240,10 @@ static int count_all(struct count *c) {
         return -1;
     sum_images(c);
     c->result->reclaimable = pruned.bytes;
-    add_own(c, "database", c->database);
-    add_own(c, "compiled filters", c->filters);
-    add_own(c, "folders", c->folders);
+    add_row(c, "database", c->database, false);
+    add_row(c, "compiled filters", c->filters, false);
+    add_row(c, "interrupted pulls", c->partial, false);
+    add_row(c, "folders", c->folders, false);
     c->result->total = c->disk.bytes;
     return 0;
 }
