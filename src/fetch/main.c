@@ -3,6 +3,7 @@
 // with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
+//   hoy-fetch search    asks a registry for repositories; without a directory
 //   hoy-fetch verify    checks a signature; without a directory and a network
 //   hoy-fetch load      takes an archive of images apart, which comes with the first message
 //   hoy-fetch import    indexes the tars of an image, which come with messages
@@ -16,6 +17,7 @@
 #include "fetch/confine.h"
 #include "fetch/login.h"
 #include "fetch/pack.h"
+#include "fetch/search.h"
 #include "fetch/signature.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
@@ -71,6 +73,17 @@ static int run_login(struct worker *worker) {
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
     settings_read(worker, request);
     if (login_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int run_search(struct worker *worker) {
+    worker->staging = -1;
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (search_run(worker, request, &err)) worker_fail(worker, &err);
     return 0;
 }
 
@@ -134,12 +147,12 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},         {"login", run_login, WORKER_CHANNEL_FD},
-    {"verify", run_verify, WORKER_CHANNEL_FD},     {"load", run_load, WORKER_STAGING_FD},
-    {"import", run_import, WORKER_STAGING_FD},     {"tar", run_tar, WORKER_STAGING_FD},
-    {"download", run_download, WORKER_STAGING_FD}, {"extract", run_extract, WORKER_TAR_FD},
-    {"export", pack_run_export, WORKER_TAR_FD},    {"layer", pack_run_layer, WORKER_TAR_FD},
-    {"changes", pack_run_changes, WORKER_TAR_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},     {"login", run_login, WORKER_CHANNEL_FD},
+    {"verify", run_verify, WORKER_CHANNEL_FD}, {"search", run_search, WORKER_CHANNEL_FD},
+    {"load", run_load, WORKER_STAGING_FD},     {"import", run_import, WORKER_STAGING_FD},
+    {"tar", run_tar, WORKER_STAGING_FD},       {"download", run_download, WORKER_STAGING_FD},
+    {"extract", run_extract, WORKER_TAR_FD},   {"export", pack_run_export, WORKER_TAR_FD},
+    {"layer", pack_run_layer, WORKER_TAR_FD},  {"changes", pack_run_changes, WORKER_TAR_FD},
 };
 
 static bool is_a(int fd, mode_t type) {
