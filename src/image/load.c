@@ -32,18 +32,6 @@ static int request_send(struct load *load, struct err *err) {
     return fetcher_send(&load->intake.fetcher, &w, load->options->archive, err);
 }
 
-// What an image was staged with that an image before it has taken into the store meanwhile.
-static void have_mark(const struct load *load, size_t index) {
-    struct intake_image *image = load->images.items[index];
-    for (size_t i = 0; image->configured && i < index; i++) {
-        const struct intake_image *before = load->images.items[i];
-        for (size_t j = 0; j < before->config.diff_ids.count; j++)
-            for (size_t k = 0; k < image->config.diff_ids.count; k++)
-                if (str_eq(before->config.diff_ids.items[j], image->config.diff_ids.items[k]))
-                    image->have[k] = true;
-    }
-}
-
 static int names_check(struct load *load, struct intake_image *image, struct err *err) {
     for (size_t i = 0; i < image->names.count; i++) {
         struct reference reference;
@@ -83,7 +71,7 @@ static int take(struct load *load, struct intake_image *image, struct err *err) 
         strings_add(load->arena, &familiar, reference_familiar(load->arena, &reference));
         if (say_renamed(load, image, image->names.items[i], familiar.items[i], err)) return -1;
     }
-    if (intake_commit(image, err)) return -1;
+    if (intake_commit(&load->intake, image, err)) return -1;
     for (size_t i = 0; i < familiar.count; i++) fprintf(out, "Loaded image: %s\n", familiar.items[i]);
     if (!familiar.count) fprintf(out, "Loaded image ID: %s\n", image->commit.id);
     return 0;
@@ -97,10 +85,7 @@ static int load_run(struct load *load, struct err *err) {
         if (names_check(load, image, err)) return -1;
         *arena_push(load->arena, &load->images) = image;
     }
-    for (size_t i = 0; !r && i < load->images.count; i++) {
-        have_mark(load, i);
-        r = take(load, load->images.items[i], err);
-    }
+    for (size_t i = 0; !r && i < load->images.count; i++) r = take(load, load->images.items[i], err);
     fflush(load->options->out);
     return r;
 }
