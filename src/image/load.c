@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // All images of an archive are staged, and the worker has gone, before the first is taken into the store.
-#include "base/fd.h"
 #include "image/archive.h"
 #include "image/intake.h"
 #include "registry/reference.h"
-
-#include <string.h>
 
 struct load {
     struct store *store;
@@ -45,35 +42,32 @@ static int names_check(struct load *load, struct intake_image *image, struct err
     return 0;
 }
 
-// The lines that it gets when it is in the store.
-
-static int say_renamed(struct load *load, const struct intake_image *image, const char *full,
-                       const char *familiar, struct err *err) {
+// What is printed when it is in the store under this name.
+static int say_name(struct load *load, const struct intake_image *image, const char *name, struct str *lines,
+                    struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct reference reference;
+    if (reference_parse(load->arena, name, &reference, err)) return -1;
+    const char *familiar = reference_familiar(load->arena, &reference);
     if (db_query(load->store->db, &rows, err,
-                 "SELECT image_id FROM image_name WHERE name = ? AND image_id != ?", "ss", full,
+                 "SELECT image_id FROM image_name WHERE name = ? AND image_id != ?", "ss", name,
                  image->commit.id))
         return -1;
     int r = db_next(&rows, err);
     if (r > 0)
-        fprintf(load->options->out,
-                "The image %s already exists, renaming the old one with ID %s to empty string\n", familiar,
-                db_text(&rows, 0));
+        str_printf(lines, "The image %s already exists, renaming the old one with ID %s to empty string\n",
+                   familiar, db_text(&rows, 0));
+    str_printf(lines, "Loaded image: %s\n", familiar);
     return r < 0 ? -1 : 0;
 }
 
 static int take(struct load *load, struct intake_image *image, struct err *err) {
-    FILE *out = load->options->out;
-    struct strings familiar = {0};
-    for (size_t i = 0; i < image->names.count; i++) {
-        struct reference reference;
-        if (reference_parse(load->arena, image->names.items[i], &reference, err)) return -1;
-        strings_add(load->arena, &familiar, reference_familiar(load->arena, &reference));
-        if (say_renamed(load, image, image->names.items[i], familiar.items[i], err)) return -1;
-    }
+    _cleanup_(str_finish) struct str lines = {0};
+    for (size_t i = 0; i < image->names.count; i++)
+        if (say_name(load, image, image->names.items[i], &lines, err)) return -1;
+    if (!image->names.count) str_printf(&lines, "Loaded image ID: %s\n", image->commit.id);
     if (intake_commit(&load->intake, image, err)) return -1;
-    for (size_t i = 0; i < familiar.count; i++) fprintf(out, "Loaded image: %s\n", familiar.items[i]);
-    if (!familiar.count) fprintf(out, "Loaded image ID: %s\n", image->commit.id);
+    fputs(str_get(&lines), load->options->out);
     return 0;
 }
 
