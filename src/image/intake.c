@@ -267,9 +267,11 @@ int intake_next(struct intake *intake, struct intake_image **ret_image, struct e
     }
 }
 
-// Of several images the ones before may have brought a layer into the store that this one was staged with
-// too.
-static int have_again(struct intake *intake, struct intake_image *image, struct err *err) {
+int intake_commit(const struct intake_image *image, struct err *err) {
+    return image->configured ? commit_image(&image->commit, err) : commit_names(&image->commit, err);
+}
+
+int intake_look_again(struct intake *intake, struct intake_image *image, struct err *err) {
     for (size_t i = 0; i < image->config.diff_ids.count; i++) {
         _cleanup_(fd_closep) int fd = -1;
         int r = image->have[i] ? 1 : layer_find(intake, image->config.diff_ids.items[i], &fd, err);
@@ -277,12 +279,6 @@ static int have_again(struct intake *intake, struct intake_image *image, struct 
         image->have[i] = r;
     }
     return 0;
-}
-
-int intake_commit(struct intake *intake, struct intake_image *image, struct err *err) {
-    if (!image->configured) return commit_names(&image->commit, err);
-    if (intake->images > 1 && have_again(intake, image, err)) return -1;
-    return commit_image(&image->commit, err);
 }
 
 void intake_finish(struct intake *intake, bool failed) {

@@ -66,7 +66,8 @@ static int take(struct load *load, struct intake_image *image, struct err *err) 
     for (size_t i = 0; i < image->names.count; i++)
         if (say_name(load, image, image->names.items[i], &lines, err)) return -1;
     if (!image->names.count) str_printf(&lines, "Loaded image ID: %s\n", image->commit.id);
-    if (intake_commit(&load->intake, image, err)) return -1;
+    if (image->configured && intake_look_again(&load->intake, image, err)) return -1;
+    if (intake_commit(image, err)) return -1;
     fputs(str_get(&lines), load->options->out);
     return 0;
 }

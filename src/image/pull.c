@@ -101,7 +101,7 @@ static int pull_commit(struct pull *pull, struct intake_image *image, struct err
     pull->id = c->id;
     int current = image->configured ? 0 : name_is_current(pull, c, err);
     pull->up_to_date = current;
-    return current < 0 ? -1 : intake_commit(&pull->intake, image, err);
+    return current < 0 ? -1 : intake_commit(image, err);
 }
 
 static int pull_run(struct pull *pull, struct err *err) {
