@@ -7,6 +7,7 @@
 #include "cli/output_file.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 // save
@@ -64,16 +65,22 @@ static const struct option load_rows[] = {
 };
 const struct option_table load_options_table = OPTIONS(load_rows, struct load_flags);
 
+static int load_from(struct invocation *invocation, struct engine *engine, int archive, struct err *err) {
+    const struct load_flags *flags = invocation->options;
+    struct stat st;
+    const struct load_options options = {.archive = archive, .platform = flags->platform, .out = stdout};
+    if (fstat(archive, &st) == 0 && S_ISDIR(st.st_mode))
+        return err_set(err, ERR_INVALID, 0, "it is a directory");
+    return image_load(&engine->store, &invocation->arena, &options, err);
+}
+
 static int load(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct load_flags *flags = invocation->options;
-    bool file = !str_empty(flags->input);
-    _cleanup_(fd_closep) int fd = file ? fd_open_at(AT_FDCWD, flags->input, O_RDONLY, 0) : -1;
-    if (file && fd < 0) return err_set(err, ERR_NOT_FOUND, -fd, "open %s: %s", flags->input, strerror(-fd));
-    const struct load_options options = {
-        .archive = file ? fd : STDIN_FILENO, .platform = flags->platform, .out = stdout};
-    if (image_load(&engine->store, &invocation->arena, &options, err))
-        return err_wrap(err, "load %s", file ? flags->input : "from stdin");
-    return 0;
+    if (str_empty(flags->input))
+        return load_from(invocation, engine, STDIN_FILENO, err) ? err_wrap(err, "load from stdin") : 0;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, flags->input, O_RDONLY, 0);
+    if (fd < 0) return err_set(err, ERR_NOT_FOUND, -fd, "open %s: %s", flags->input, strerror(-fd));
+    return load_from(invocation, engine, fd, err) ? err_wrap(err, "load %s", flags->input) : 0;
 }
 
 int run_load(struct invocation *invocation, struct err *err) {

@@ -40,8 +40,8 @@ static int path_check(const char *path, const char *directory, struct err *err) 
         return err_set(err, ERR_INVALID, 0, "invalid output path: directory \"%.200s\" does not exist",
                        directory);
     if (!stat(path, &st) && !S_ISREG(st.st_mode))
-        return err_set(err, ERR_INVALID, 0, "invalid output path: \"%.200s\" is %s, no regular file", path,
-                       S_ISDIR(st.st_mode) ? "a directory" : "a device or an irregular file");
+        return err_set(err, ERR_INVALID, 0, "invalid output path: \"%.200s\" is %s", path,
+                       S_ISDIR(st.st_mode) ? "a directory" : "no regular file");
     return 0;
 }
 

@@ -54,6 +54,13 @@ static int no_platform(const struct load *load, struct err *err) {
 
 // The list of images
 
+// What stays in memory.
+static int manifest_count(struct load *load, size_t size, struct err *err) {
+    load->manifest_bytes += size;
+    if (load->manifest_bytes <= MANIFESTS_MAX) return 0;
+    return err_set(err, ERR_INVALID, 0, "the archive has more than %u MiB of manifests", MANIFESTS_MAX >> 20);
+}
+
 // text is in the arena. The same manifest twice is one image.
 static int found_add(struct load *load, const char *text, size_t size, struct found_image **ret_image,
                      struct err *err) {
@@ -61,10 +68,8 @@ static int found_add(struct load *load, const char *text, size_t size, struct fo
     digest_of(text, size, digest);
     for (size_t i = 0; i < load->images.count; i++)
         if (str_eq(load->images.items[i].digest, digest)) return *ret_image = &load->images.items[i], 0;
-    load->manifest_bytes += size;
-    if (load->images.count == IMAGES_MAX || load->manifest_bytes > MANIFESTS_MAX)
-        return err_set(err, ERR_INVALID, 0, "the archive has more than %d images or %u MiB of manifests",
-                       IMAGES_MAX, MANIFESTS_MAX >> 20);
+    if (load->images.count == IMAGES_MAX)
+        return err_set(err, ERR_INVALID, 0, "the archive has more than %d images", IMAGES_MAX);
     struct found_image *image = *ret_image = arena_push(&load->arena, &load->images);
     *image = (struct found_image){.text = text, .size = size};
     memcpy(image->digest, digest, sizeof digest);
@@ -89,6 +94,7 @@ static int document_read(struct load *load, const struct descriptor *d, struct m
     size_t size;
     if (blob_read(load->worker, &load->arena, d->digest, "a manifest", ret_text, &size, err)) return -1;
     if (size != d->size) return invalid(err, "a manifest has another size than the index says");
+    if (manifest_count(load, size, err)) return -1;
     return manifest_parse(&load->arena, *ret_text, size, d->media_type, ret_manifest, err);
 }
 
@@ -164,9 +170,8 @@ static int list_oci(struct load *load, const struct archive_member *member, stru
     const char *text;
     size_t size;
     struct manifest index;
-    if (blob_read(load->worker, &load->arena, member->digest, "index.json", &text, &size, err) ||
-        manifest_parse(&load->arena, text, size, NULL, &index, err))
-        return -1;
+    if (blob_read(load->worker, &load->arena, member->digest, "index.json", &text, &size, err)) return -1;
+    if (manifest_parse(&load->arena, text, size, NULL, &index, err)) return err_wrap(err, "index.json");
     if (!index.is_index) return invalid(err, "index.json is no index");
     for (size_t i = 0; i < index.manifests.count; i++)
         if (!entry_is_passed_over(load, &index, i) && entry_add(load, &index.manifests.items[i], err))
@@ -229,7 +234,8 @@ static int docker_entry_add(struct load *load, const struct json *entry, struct 
     const struct descriptor d = {
         .media_type = OCI_CONFIG_TYPE, .digest = config->digest, .size = config->size};
     const char *text = manifest_write(&load->arena, &d, &layers);
-    if (found_add(load, text, strlen(text), &image, err)) return -1;
+    if (manifest_count(load, strlen(text), err) || found_add(load, text, strlen(text), &image, err))
+        return -1;
     return tags_read(load, json_get(entry, "RepoTags"), image, err);
 }
 

@@ -16,7 +16,8 @@ struct save_options {
 int image_save(struct store *store, struct arena *arena, const struct save_options *options, struct err *err);
 
 // Reads an archive (an OCI layout or docker save's form, in a tar that may be compressed) and puts its images
-// into the store: all of them, or none. Interruptible as a pull is.
+// into the store, each in a transaction of its own; none of them when one is not what it has to be.
+// Interruptible as a pull is.
 struct load_options {
     int archive;          // read from where it is to its end
     const char *platform; // or NULL: this machine's where there is a choice

@@ -63,5 +63,8 @@ void intake_put_platform(struct json_writer *w, const struct platform *platform)
 int intake_next(struct intake *intake, struct intake_image **ret_image, struct err *err);
 // Only after intake_next() returned 0.
 int intake_commit(const struct intake_image *image, struct err *err);
+// Before the commit of an image that is not the intake's first: those before it may have brought a layer into
+// the store that this one was staged with too.
+int intake_look_again(struct intake *intake, struct intake_image *image, struct err *err);
 // Ends the worker and removes what is staged. When a signal interrupted the intake it gets its way now.
 void intake_finish(struct intake *intake, bool failed);

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // All images of an archive are staged, and the worker has gone, before the first is taken into the store.
-#include "base/fd.h"
 #include "image/archive.h"
 #include "image/intake.h"
 #include "image/policy.h"
 #include "registry/reference.h"
-
-#include <string.h>
 
 struct load {
     struct store *store;
@@ -33,18 +30,6 @@ static int request_send(struct load *load, struct err *err) {
     return fetcher_send(&load->intake.fetcher, &w, load->options->archive, err);
 }
 
-// What an image was staged with that an image before it has taken into the store meanwhile.
-static void have_mark(const struct load *load, size_t index) {
-    struct intake_image *image = load->images.items[index];
-    for (size_t i = 0; image->configured && i < index; i++) {
-        const struct intake_image *before = load->images.items[i];
-        for (size_t j = 0; j < before->config.diff_ids.count; j++)
-            for (size_t k = 0; k < image->config.diff_ids.count; k++)
-                if (str_eq(before->config.diff_ids.items[j], image->config.diff_ids.items[k]))
-                    image->have[k] = true;
-    }
-}
-
 static int names_check(struct load *load, struct intake_image *image, struct err *err) {
     for (size_t i = 0; i < image->names.count; i++) {
         struct reference reference;
@@ -58,35 +43,33 @@ static int names_check(struct load *load, struct intake_image *image, struct err
     return 0;
 }
 
-// The lines that it gets when it is in the store.
-
-static int say_renamed(struct load *load, const struct intake_image *image, const char *full,
-                       const char *familiar, struct err *err) {
+// What is printed when it is in the store under this name.
+static int say_name(struct load *load, const struct intake_image *image, const char *name, struct str *lines,
+                    struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct reference reference;
+    if (reference_parse(load->arena, name, &reference, err)) return -1;
+    const char *familiar = reference_familiar(load->arena, &reference);
     if (db_query(load->store->db, &rows, err,
-                 "SELECT image_id FROM image_name WHERE name = ? AND image_id != ?", "ss", full,
+                 "SELECT image_id FROM image_name WHERE name = ? AND image_id != ?", "ss", name,
                  image->commit.id))
         return -1;
     int r = db_next(&rows, err);
     if (r > 0)
-        fprintf(load->options->out,
-                "The image %s already exists, renaming the old one with ID %s to empty string\n", familiar,
-                db_text(&rows, 0));
+        str_printf(lines, "The image %s already exists, renaming the old one with ID %s to empty string\n",
+                   familiar, db_text(&rows, 0));
+    str_printf(lines, "Loaded image: %s\n", familiar);
     return r < 0 ? -1 : 0;
 }
 
 static int take(struct load *load, struct intake_image *image, struct err *err) {
-    FILE *out = load->options->out;
-    struct strings familiar = {0};
-    for (size_t i = 0; i < image->names.count; i++) {
-        struct reference reference;
-        if (reference_parse(load->arena, image->names.items[i], &reference, err)) return -1;
-        strings_add(load->arena, &familiar, reference_familiar(load->arena, &reference));
-        if (say_renamed(load, image, image->names.items[i], familiar.items[i], err)) return -1;
-    }
+    _cleanup_(str_finish) struct str lines = {0};
+    for (size_t i = 0; i < image->names.count; i++)
+        if (say_name(load, image, image->names.items[i], &lines, err)) return -1;
+    if (!image->names.count) str_printf(&lines, "Loaded image ID: %s\n", image->commit.id);
+    if (image->configured && intake_look_again(&load->intake, image, err)) return -1;
     if (intake_commit(image, err)) return -1;
-    for (size_t i = 0; i < familiar.count; i++) fprintf(out, "Loaded image: %s\n", familiar.items[i]);
-    if (!familiar.count) fprintf(out, "Loaded image ID: %s\n", image->commit.id);
+    fputs(str_get(&lines), load->options->out);
     return 0;
 }
 
@@ -99,10 +82,7 @@ static int load_run(struct load *load, struct err *err) {
         if (names_check(load, image, err)) return -1;
         *arena_push(load->arena, &load->images) = image;
     }
-    for (size_t i = 0; !r && i < load->images.count; i++) {
-        have_mark(load, i);
-        r = take(load, load->images.items[i], err);
-    }
+    for (size_t i = 0; !r && i < load->images.count; i++) r = take(load, load->images.items[i], err);
     fflush(load->options->out);
     return r;
 }

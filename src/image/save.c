@@ -306,7 +306,9 @@ int image_save(struct store *store, struct arena *arena, const struct save_optio
         if (name_add(&save, name, err) || platform_check(options, name, &save, err)) return -1;
     }
     for (size_t i = 0; i < save.images.count; i++)
-        if (image_prepare(&save, &save.images.items[i], err))
-            return err_wrap(err, "save image %.19s", save.images.items[i].image.id);
+        if (image_prepare(&save, &save.images.items[i], err)) {
+            const struct saved_image *saved = &save.images.items[i];
+            return err_wrap(err, "save %s", saved->names.count ? saved->names.items[0] : saved->image.id);
+        }
     return archive_write(&save, err);
 }

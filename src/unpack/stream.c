@@ -84,6 +84,7 @@ static int member_read(struct tar_stream *stream, const char *name, struct strea
     m->size = m->type == S_IFREG ? (uint64_t)archive_entry_size(entry) : 0;
     if (m->type != S_IFREG && m->type != S_IFDIR && m->type != S_IFLNK)
         return refuse(name, "is neither a file nor a directory nor a link", err);
+    if (archive_entry_sparse_count(entry)) return refuse(name, "is a file with holes", err);
     return 0;
 }
 
@@ -104,7 +105,7 @@ int tar_stream_read(struct tar_stream *stream, const void **ret_bytes, size_t *r
     if (r == ARCHIVE_EOF) return 0;
     if (r != ARCHIVE_OK) return damaged(stream, err);
     if ((uint64_t)offset != stream->offset)
-        return refuse(archive_entry_pathname(stream->entry), "is a file with holes", err);
+        return refuse(archive_entry_pathname(stream->entry), "is not one run of bytes", err);
     stream->offset += *ret_size;
     return 1;
 }
