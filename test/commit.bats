@@ -320,6 +320,18 @@ $root/usr/local/bin:"
   is "$(hoy images -q | sort -u | wc -l)" 4
 }
 
+@test "commit: on top of an image from a registry, with several layers" {
+  hoy pull -q "$REGISTRY/layers:1"
+  hoy run --name c1 --entrypoint sh -u 0 "$REGISTRY/layers:1" -c 'rm /data/kept; rm -r /data/tree; echo x >/data/changed'
+  contains "$(hoy diff c1)" $'D /data/kept\nD /data/tree'
+  hoy commit -c 'ENTRYPOINT ["sh", "-c"]' c1 made:1
+  hoy rm c1
+  hoy rmi "$REGISTRY/layers:1"
+  is "$(hoy run --rm made:1 'cat /data/changed; cd /data; echo *; ls /opaque; echo $COLOUR; id -u; pwd')" \
+    $'x\nañejo ünïcode changed\nupper\nblue\n0\n/data'
+  is "$(hoy image inspect made:1 | jq '.[0].RootFS.Layers | length')" 5
+}
+
 @test "commit: nothing has changed" {
   hoy create --name c1 base
   hoy commit c1 same
