@@ -274,7 +274,8 @@ int intake_commit(const struct intake_image *image, struct err *err) {
 int intake_look_again(struct intake *intake, struct intake_image *image, struct err *err) {
     for (size_t i = 0; i < image->config.diff_ids.count; i++) {
         _cleanup_(fd_closep) int fd = -1;
-        int r = image->have[i] ? 1 : layer_find(intake, image->config.diff_ids.items[i], &fd, err);
+        int r =
+            image->have[i] ? 1 : store_layer_open(intake->store, image->config.diff_ids.items[i], &fd, err);
         if (r < 0) return -1;
         image->have[i] = r;
     }
