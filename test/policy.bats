@@ -151,4 +151,7 @@ verdict() {
   echo '{"default":[{"type":"reject"}],"transports":{"docker-archive":{"":[{"type":"insecureAcceptAnything"}]}}}' \
     >"$HOME/.config/containers/policy.json"
   expect 0 hoy load -i "$BATS_TEST_TMPDIR/base.tar"
+  tar -cf "$BATS_TEST_TMPDIR/some.tar" -C "$BATS_TEST_TMPDIR" base.tar
+  expect 1 hoy import "$BATS_TEST_TMPDIR/some.tar"
+  contains "$output" 'rejects it (the default)'
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // An image out of one tar. Its documents are written by hoy, so only the tar itself goes to the worker.
 #include "image/import.h"
+#include "image/policy.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -182,6 +183,8 @@ static int run(struct import *import, struct err *err) {
 
 int image_import(struct store *store, const struct import_options *options, char ret_id[static DIGEST_SIZE],
                  struct err *err) {
+    if (policy_check_local("tarball", err))
+        return err_wrap(err, "import %s", options->url ? options->url : options->source);
     struct import import = {.compose = COMPOSE_INIT(store), .options = options, .fetcher = FETCHER_INIT};
     import.compose.name = options->name;
     sigset_t signals = signals_hold();
