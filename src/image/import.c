@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // An image out of one tar. Its documents are written by hoy, so only the tar itself goes to the worker.
 #include "image/import.h"
-#include "image/policy.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "image/compose.h"
 #include "image/fetcher.h"
 #include "image/intake.h"
+#include "image/policy.h"
 #include "image/pull.h"
 #include "oci/change.h"
 #include "oci/image_write.h"
