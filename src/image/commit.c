@@ -8,9 +8,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <linux/fsverity.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define VERITY_BLOCK 4096
 
 static void dir_closep(DIR **dir) {
     if (*dir) closedir(*dir);
@@ -24,6 +28,14 @@ static void staged_name(const char *diff_id, char name[static NAME_SIZE]) {
     snprintf(name, NAME_SIZE, "%s.tar", digest_hex(diff_id));
 }
 
+// fs-verity, where the file system has it: from now on the kernel checks every block that is read of the file
+// against a hash, and nobody can write it. Where it has not, the file is what it was.
+static void seal(int fd) {
+    struct fsverity_enable_arg how = {
+        .version = 1, .hash_algorithm = FS_VERITY_HASH_ALG_SHA256, .block_size = VERITY_BLOCK};
+    (void)!ioctl(fd, FS_IOC_ENABLE_VERITY, &how);
+}
+
 // The worker made it, under its own user: now it is ours, and on the disk.
 static int file_take(const struct commit *c, const char *name, struct err *err) {
     struct stat st;
@@ -34,6 +46,7 @@ static int file_take(const struct commit *c, const char *name, struct err *err) 
     if (fchown(fd, 0, 0) || fchmod(fd, 0400))
         return err_set(err, ERR_SYSTEM, errno, "can't take %s over", name);
     if (fsync(fd)) return err_set(err, ERR_SYSTEM, errno, "can't write %s to the disk", name);
+    seal(fd);
     return 0;
 }
 
