@@ -305,6 +305,7 @@ static int layer_stream(struct worker *worker, struct registry *registry, struct
                                                 .grown = PTHREAD_COND_INITIALIZER};
     void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
+    *ret_resumed = false;
     if (stream_open(&s, err)) return -1;
     partial_open(&s.partial, worker, layer->blob->digest, layer->blob->size);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
@@ -321,16 +322,15 @@ static int layer_stream(struct worker *worker, struct registry *registry, struct
     return r;
 }
 
-int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
+int layer_fetch(struct worker *worker, const struct sources *sources, struct http *http, struct layer *layer,
                 struct err *err) {
-    bool resumed = false;
-    int r = layer_stream(worker, registry, http, layer, &resumed, err);
-    if (r && resumed) {
+    bool again = false; // what an earlier pull had was wrong: once more, without it
+    for (size_t i = 0; i < sources->count; i += !again) {
+        if (layer_stream(worker, &sources->items[i], http, layer, &again, err) == 0) return 0;
         tree_free(&layer->tree);
         layer->tree = (struct tree){0};
-        r = layer_stream(worker, registry, http, layer, &resumed, err);
     }
-    return r ? err_wrap(err, "layer %.19s", layer->blob->digest) : 0;
+    return err_wrap(err, "layer %.19s", layer->blob->digest);
 }
 
 int layer_read(struct layer *layer, int tar_fd, struct err *err) {

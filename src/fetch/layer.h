@@ -24,7 +24,12 @@ struct layer {
 #define LAYER_NAME_SIZE (ID_SIZE + 4)
 const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]);
 
-int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
+// Where it may come from: tried in order.
+struct sources {
+    struct registry *items;
+    size_t count;
+};
+int layer_fetch(struct worker *worker, const struct sources *sources, struct http *http, struct layer *layer,
                 struct err *err);
 // The tree of a tar that is complete; layer->size too.
 int layer_read(struct layer *layer, int tar_fd, struct err *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pull from the first request to the merged index: the manifest (through an index, by platform), the
-// config, then the layers that the store does not have, several at a time, then the index over all of them.
+// A pull from the first request to the merged index: the manifest (through an index, by platform) from the
+// first of the registry's mirrors that has it, or from itself; the config, then the layers that the store
+// does not have, several at a time, then the index over all of them.
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/image.h"
@@ -18,9 +19,11 @@
 struct pull {
     struct worker *worker;
     struct arena arena;
-    struct registry registry;
+    struct endpoints endpoints;
+    struct sources sources; // the first of them has the manifest
     struct http *http;
     struct platform platform;
+    const char *name;   // as the user knows it
     const char *wanted; // a tag or a digest
     const char *digest, *manifest_digest;
     struct manifest manifest;
@@ -32,21 +35,30 @@ struct pull {
 
 // The request
 
+static int sources_read(struct pull *pull, const struct json *list, struct err *err) {
+    size_t count = json_length(list);
+    pull->sources.items = arena_array(&pull->arena, struct registry, count + 1);
+    for (size_t i = 0; i < count; i++)
+        endpoint_read(&pull->arena, json_at(list, i), arena_push(&pull->arena, &pull->endpoints));
+    for (size_t i = 0; i < count; i++) {
+        const struct endpoint *e = &pull->endpoints.items[i];
+        if (!e->host || !e->repository) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
+        registry_init_endpoint(&pull->sources.items[pull->sources.count++], e, pull->name);
+    }
+    return count ? 0 : err_set(err, ERR_INVALID, 0, "the request is incomplete");
+}
+
 static int request_read(struct pull *pull, const struct json *request, struct err *err) {
     const struct json *p = json_get(request, "platform");
     struct arena *arena = &pull->arena;
-    struct endpoint endpoint;
-    endpoint_read(arena, json_get(request, "endpoint"), &endpoint);
-    const char *name = arena_strdup(arena, json_get_string(request, "name"));
     pull->wanted = arena_strdup(arena, json_get_string(request, "wanted"));
     pull->platform =
         (struct platform){.os = arena_strdup(arena, json_get_string(p, "os")),
                           .architecture = arena_strdup(arena, json_get_string(p, "architecture")),
                           .variant = arena_strdup(arena, json_get_string(p, "variant"))};
-    if (!endpoint.host || !endpoint.repository || !name || !pull->wanted)
-        return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-    registry_init(&pull->registry, endpoint.host, endpoint.repository, name, &endpoint.credentials);
-    return 0;
+    pull->name = arena_strdup(arena, json_get_string(request, "name"));
+    if (!pull->name || !pull->wanted) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
+    return sources_read(pull, json_get(request, "endpoints"), err);
 }
 
 static const char *platform_text(struct pull *pull) {
@@ -57,7 +69,7 @@ static const char *platform_text(struct pull *pull) {
 
 static int no_platform(struct pull *pull, struct err *err) {
     return err_set(err, ERR_NOT_FOUND, 0, "no matching manifest for %s in the manifest list entries of %s",
-                   platform_text(pull), pull->registry.name);
+                   platform_text(pull), pull->name);
 }
 
 // Documents
@@ -66,11 +78,12 @@ static int manifest_get(struct pull *pull, const char *wanted, uint64_t size, co
                         const char **ret_digest, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     const char *type;
-    if (registry_manifest(&pull->registry, pull->http, &pull->arena, wanted, &text, &type, ret_digest, err))
+    struct registry *registry = pull->sources.items;
+    if (registry_manifest(registry, pull->http, &pull->arena, wanted, &text, &type, ret_digest, err))
         return -1;
     if (size && size != text.len)
         return err_set(err, ERR_UNAVAILABLE, 0, "%s sent a manifest of %zu bytes, the index says %llu",
-                       pull->registry.host, text.len, (unsigned long long)size);
+                       registry->host, text.len, (unsigned long long)size);
     if (manifest_parse(&pull->arena, text.data, text.len, type, &pull->manifest, err)) return -1;
     if (!file) file = pull->manifest.is_index ? STAGED_INDEX_DOCUMENT : STAGED_MANIFEST;
     return worker_write(pull->worker, file, text.data, text.len, err);
@@ -89,6 +102,15 @@ static int manifest_resolve(struct pull *pull, struct err *err) {
     return 0;
 }
 
+// From a mirror on to the next, whatever it lacks; what is said in the end is the registry's own word.
+static int source_choose(struct pull *pull, struct err *err) {
+    for (;;) {
+        int r = manifest_resolve(pull, err);
+        if (r == 0 || pull->sources.count == 1) return r;
+        pull->sources.items++, pull->sources.count--;
+    }
+}
+
 static int add_to_text(const void *bytes, size_t size, void *data, struct err *err) {
     (void)err; // the blob's size is limited before
     str_add_n(data, bytes, size);
@@ -101,19 +123,27 @@ static bool platform_fits(const struct pull *pull) {
            (str_eq(c->os, pull->platform.os) && str_eq(c->architecture, pull->platform.architecture));
 }
 
-static int config_get(struct pull *pull, struct err *err) {
+static int config_fetch(struct pull *pull, struct registry *registry, struct str *text, struct err *err) {
     const struct descriptor *d = &pull->manifest.config;
-    _cleanup_(str_finish) struct str text = {0};
-    const struct registry_sink sink = {add_to_text, &text};
+    const struct registry_sink sink = {add_to_text, text};
     char digest[DIGEST_SIZE];
-    if (d->size > IMAGE_DOCUMENT_MAX)
-        return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
-    if (registry_blob(&pull->registry, pull->http, d->digest, d->size, &sink, err))
+    text->len = 0;
+    if (registry_blob(registry, pull->http, d->digest, d->size, &sink, err))
         return err_wrap(err, "the image's config");
-    digest_of(str_get(&text), text.len, digest);
-    if (!str_eq(digest, d->digest))
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
-                       pull->registry.host, pull->registry.name, digest, d->digest);
+    digest_of(str_get(text), text->len, digest);
+    if (str_eq(digest, d->digest)) return 0;
+    return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
+                   registry->host, pull->name, digest, d->digest);
+}
+
+static int config_get(struct pull *pull, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    int r = -1;
+    if (pull->manifest.config.size > IMAGE_DOCUMENT_MAX)
+        return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
+    for (size_t i = 0; r && i < pull->sources.count; i++)
+        r = config_fetch(pull, &pull->sources.items[i], &text, err);
+    if (r) return -1;
     if (image_config_parse(&pull->arena, str_get(&text), text.len, &pull->config, err)) return -1;
     if (pull->config.diff_ids.count != pull->manifest.layers.count)
         return err_set(err, ERR_INVALID, 0, "the image's manifest has %zu layers, its config %zu",
@@ -123,7 +153,7 @@ static int config_get(struct pull *pull, struct err *err) {
             err, ERR_NOT_FOUND, 0,
             "image with reference %s was found but does not match the specified platform: wanted %s, "
             "actual: %s/%s",
-            pull->registry.name, platform_text(pull), pull->config.os, pull->config.architecture);
+            pull->name, platform_text(pull), pull->config.os, pull->config.architecture);
     return worker_write(pull->worker, STAGED_CONFIG, text.data, text.len, err);
 }
 
@@ -201,11 +231,11 @@ static void tell_complete(struct worker *worker, const struct layer *layer) {
 static void *fetch_main(void *data) {
     struct pull *pull = data;
     _cleanup_(http_freep) struct http *http = NULL;
-    const struct http_options options = {.stall_s = pull->worker->stall_s};
+    const struct http_options options = {.stall_s = pull->worker->stall_s, .known = &pull->endpoints};
     struct err err = {0};
     if (http_new(&options, &http, &err)) worker_fail(pull->worker, &err);
     for (struct layer *layer; (layer = layer_next(pull));) {
-        if (layer_fetch(pull->worker, &pull->registry, http, layer, &err)) worker_fail(pull->worker, &err);
+        if (layer_fetch(pull->worker, &pull->sources, http, layer, &err)) worker_fail(pull->worker, &err);
         tell_complete(pull->worker, layer);
     }
     return NULL;
@@ -226,9 +256,9 @@ static int layers_fetch(struct pull *pull, struct err *err) {
 
 int pull_run(struct worker *worker, const struct json *request, struct err *err) {
     struct pull pull = {.worker = worker, .lock = PTHREAD_MUTEX_INITIALIZER};
-    const struct http_options options = {.stall_s = worker->stall_s};
+    const struct http_options options = {.stall_s = worker->stall_s, .known = &pull.endpoints};
     if (request_read(&pull, request, err) || http_new(&options, &pull.http, err)) return -1;
-    if (manifest_resolve(&pull, err)) return -1;
+    if (source_choose(&pull, err)) return -1;
     if (tell_resolved(&pull)) {
         if (config_get(&pull, err)) return -1;
         layers_prepare(&pull);

@@ -2,8 +2,7 @@
 #include "image/login.h"
 
 #include "image/fetcher.h"
-#include "registry/endpoint.h"
-#include "registry/reference.h"
+#include "registry/settings.h"
 
 #include <signal.h>
 #include <string.h>
@@ -28,8 +27,11 @@ int image_login(struct arena *arena, const char *domain, const struct credential
     struct fetcher fetcher = FETCHER_INIT;
     _cleanup_(json_freep) struct json *event = NULL;
     const struct reference reference = {.domain = domain};
-    const struct endpoint endpoint = {.host = reference_host(&reference), .credentials = *credentials};
-    int r = ask(&fetcher, &endpoint, &event, err), signal_number = fetcher.signal;
+    struct endpoints endpoints;
+    if (settings_endpoints(arena, "/etc", &reference, &endpoints, err)) return -1;
+    struct endpoint *endpoint = &endpoints.items[endpoints.count - 1]; // itself, no mirror
+    endpoint->credentials = *credentials;
+    int r = ask(&fetcher, endpoint, &event, err), signal_number = fetcher.signal;
     fetcher_finish(&fetcher);
     if (r && signal_number) {
         signal(signal_number, SIG_DFL);

@@ -11,8 +11,8 @@
 #include "image/progress.h"
 #include "image/staging.h"
 #include "registry/channel.h"
-#include "registry/endpoint.h"
 #include "registry/reference.h"
+#include "registry/settings.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,6 +71,19 @@ static void put_platform(struct json_writer *w, const struct platform *p) {
     json_end_object(w);
 }
 
+static int put_endpoints(struct pull *pull, struct json_writer *w, struct err *err) {
+    struct endpoints endpoints;
+    if (settings_endpoints(pull->arena, "/etc", &pull->reference, &endpoints, err)) return -1;
+    json_begin_array(w, "endpoints");
+    for (size_t i = 0; i < endpoints.count; i++) {
+        struct endpoint *e = &endpoints.items[i];
+        if (credentials_load(pull->arena, e->domain, &e->credentials, err)) return -1;
+        endpoint_put(w, NULL, e);
+    }
+    json_end_array(w);
+    return 0;
+}
+
 static void writer_wipe(struct json_writer *w) {
     if (w->text.data) explicit_bzero(w->text.data, w->text.len);
     json_writer_finish(w);
@@ -79,17 +92,15 @@ static void writer_wipe(struct json_writer *w) {
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
     _cleanup_(writer_wipe) struct json_writer w = {0};
-    struct endpoint endpoint = {.host = reference_host(r), .repository = r->path};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
         return -1;
-    if (credentials_load(pull->arena, r->domain, &endpoint.credentials, err)) return -1;
     json_begin_object(&w, NULL);
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
     json_put_string(&w, "driver", pull->store->driver);
-    endpoint_put(&w, "endpoint", &endpoint);
+    if (put_endpoints(pull, &w, err)) return -1;
     put_platform(&w, &platform);
     if (put_limits(&w, err)) return -1;
     json_end_object(&w);

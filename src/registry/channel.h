@@ -14,8 +14,8 @@
 
 #include "base/str.h"
 
-// Names in the staging directory. A layer is <diff id hex>.tar; what there is of a large blob, as long as it is
-// not complete, <digest hex>.part.
+// Names in the staging directory. A layer is <diff id hex>.tar; what there is of a large blob, as long as it
+// is not complete, <digest hex>.part.
 #define STAGED_INDEX_DOCUMENT "index.json" // what the reference led to, when that is an index
 #define STAGED_MANIFEST       "manifest.json"
 #define STAGED_CONFIG         "config.json"

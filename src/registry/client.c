@@ -39,6 +39,12 @@ void registry_init(struct registry *registry, const char *host, const char *repo
     pthread_mutex_init(&registry->lock, NULL);
 }
 
+void registry_init_endpoint(struct registry *registry, const struct endpoint *endpoint, const char *name) {
+    registry_init(registry, endpoint->host, endpoint->repository, name, &endpoint->credentials);
+    registry->insecure = endpoint->insecure;
+    registry->mirror = endpoint->mirror;
+}
+
 void registry_finish(struct registry *registry) {
     pthread_mutex_destroy(&registry->lock);
     arena_finish(&registry->arena);
@@ -140,8 +146,10 @@ static bool realm_allowed(const struct registry *registry, struct arena *arena, 
                           bool *ret_trusted) {
     const char *host = url_host(arena, c->realm);
     bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
-    *ret_trusted = realm_trusted(registry->host, c->realm);
-    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host))) return false;
+    bool insecure = host && registry->insecure && host_same_name(host, registry->host);
+    *ret_trusted = insecure || realm_trusted(registry->host, c->realm);
+    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host) && !insecure))
+        return false;
     if (host_is_loopback(host) && !host_is_loopback(registry->host)) return false;
     return *ret_trusted || anonymous;
 }
@@ -223,37 +231,47 @@ static void ask_address(struct registry *registry, struct arena *arena, struct a
     *ret_plain = registry->plain;
 }
 
-// A loopback registry that speaks TLS tells so by a 400 or by closing the connection.
-static bool switch_to_tls(struct registry *registry, bool was_plain, bool failed, int status) {
+static bool switch_scheme(struct registry *registry, bool plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    if (!was_plain || registry->generation || !(failed || status == 400)) return false;
-    registry->plain = false;
+    if (registry->generation) return false;
+    registry->plain = plain;
     return true;
+}
+
+// The other scheme may be what it speaks: a loopback registry that wants TLS answers with 400, an insecure
+// one that has none does not get as far as an answer.
+static bool other_scheme(const struct registry *registry, bool plain, int r, int status,
+                         const struct err *err) {
+    if (plain) return r == 0 && status == 400;
+    return r && registry->insecure && (err->code == EPROTO || err->code == ECONNREFUSED);
+}
+
+static int ask_scheme(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+                      unsigned *ret_generation, struct http_response *ret, bool *ret_again, struct err *err) {
+    bool plain, again;
+    struct http_response other;
+    struct err other_err;
+    ask_address(registry, arena, ask, ret_generation, &plain);
+    int r = http_exchange(http, arena, &ask->request, ret, ret_again, err);
+    if (!other_scheme(registry, plain, r, ret->status, err) || !switch_scheme(registry, !plain)) return r;
+    ask_address(registry, arena, ask, ret_generation, &plain);
+    if (http_exchange(http, arena, &ask->request, &other, &again, &other_err) == 0) return *ret = other, 0;
+    if (other_err.code == EKEYREJECTED) return *err = other_err, -1; // TLS it is, only not to be trusted
+    switch_scheme(registry, !plain);
+    return r;
 }
 
 static int ask_once(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
                     struct http_response *ret, bool *ret_again, struct err *err) {
     unsigned generation;
-    bool plain, authorized = false;
-    for (;;) {
-        ask_address(registry, arena, ask, &generation, &plain);
-        int r = http_exchange(http, arena, &ask->request, ret, ret_again, err);
-        if (r == 0 && ret->status == 400 && switch_to_tls(registry, plain, false, 400)) {
-            struct http_response first = *ret;
-            struct err other;
-            ask_address(registry, arena, ask, &generation, &plain);
-            if (http_exchange(http, arena, &ask->request, ret, ret_again, &other)) {
-                if (other.code == EKEYREJECTED) return *err = other, -1; // TLS it is, only not to be trusted
-                *ret = first;
-            }
-        }
+    for (bool authorized = false;; authorized = true) {
+        int r = ask_scheme(registry, http, arena, ask, &generation, ret, ret_again, err);
         if (r == 0) atomic_store(&registry->answered, true);
         if (r || ret->status != 401) return r;
         *ret_again = false;
         if (authorized) return denied(registry, ret, err);
         if (authorize(registry, http, arena, ret, generation, ret_again, err)) return -1;
-        authorized = true;
     }
 }
 
@@ -301,7 +319,7 @@ static int give_up(struct err *err, int try, unsigned retry_after_s) {
 
 // The try failed, as did all since the first: 1 after a wait, when another may help; -1 with their number.
 static int failed(struct registry *registry, int try, bool again, unsigned retry_after_s, struct err *err) {
-    int limit = atomic_load(&registry->answered) ? TRIES_MAX : TRIES_UNKNOWN;
+    int limit = atomic_load(&registry->answered) ? TRIES_MAX : registry->mirror ? 1 : TRIES_UNKNOWN;
     // What a registry wants to wait for longer than a minute nobody waits for.
     if (!again || try >= limit || retry_after_s > RETRY_AFTER_MAX) return give_up(err, try, retry_after_s);
     wait_before(try, retry_after_s);

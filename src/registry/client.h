@@ -14,6 +14,7 @@ struct registry {
     const char *host, *repository; // "registry-1.docker.io", "library/debian"
     const char *name;              // as the user knows the image, for messages: "debian:12"
     struct credentials credentials;
+    bool insecure, mirror; // struct endpoint
     pthread_mutex_t lock;
     struct arena arena;         // of what follows
     bool plain;                 // HTTP without TLS: a loopback registry
@@ -27,6 +28,7 @@ struct registry {
 // Borrows the strings.
 void registry_init(struct registry *registry, const char *host, const char *repository, const char *name,
                    const struct credentials *credentials);
+void registry_init_endpoint(struct registry *registry, const struct endpoint *endpoint, const char *name);
 void registry_finish(struct registry *registry);
 
 // Does the registry take the credentials? ERR_UNAUTHORIZED when not. For a registry without a repository.
