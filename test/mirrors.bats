@@ -50,6 +50,7 @@ file_setup() {
     start FAR_TLS "$TEST_IMAGES/registry" $tls REGISTRY_ADDRESS=10.99.0.1
     start FAR "$TEST_IMAGES/registry" REGISTRY_ADDRESS=10.99.0.1
     start OWN "$PWD/own"
+    start SIX "$TEST_IMAGES/registry" REGISTRY_ADDRESS=[::1]
   }
   skopeo copy -q --src-tls-verify=false --dest-tls-verify=false \
     "docker://$REGISTRY/tiny:1" "docker://$OWN/library/tiny:1" || return
@@ -185,4 +186,76 @@ END
   expect 1 hoy pull tiny:1
   contains "$output" 'registry-mirrors is not https://HOST[:PORT]'
   expect 0 hoy pull -q "$REGISTRY/tiny:1"
+}
+
+@test "an IPv6 registry" {
+  pulls "$SIX/tiny:1"
+  expect 0 hoy pull -q "$SIX/tiny:1"
+  contains "$(hoy images)" "$SIX/tiny"
+  contains "$(hoy image inspect "$SIX/tiny:1")" "$SIX/tiny@sha256:"
+  expect 0 hoy login -u any -p thing "$SIX"
+  hoy rmi "$SIX/tiny:1"
+  expect 1 hoy pull '[::1/x'
+  expect 1 hoy pull '[::1]:99999/x'
+}
+
+@test "proxies: HTTP_PROXY, HTTPS_PROXY, NO_PROXY" {
+  echo '{"insecure-registries": ["10.99.0.1", "'"$FAR"'", "'"$FAR_TLS"'"]}' >"$DAEMON"
+  rough
+  export HTTPS_PROXY=http://$ROUGH HTTP_PROXY=http://$ROUGH
+  pulls "$FAR_TLS/tiny:1"
+  contains "$(<"$ROUGH_LOG")" "CONNECT $FAR_TLS"
+  pulls "$FAR/tiny:1"
+  contains "$(<"$ROUGH_LOG")" "GET http://$FAR/v2/"
+  rough
+  NO_PROXY=example.com,10.99.0.0/16 pulls "$FAR_TLS/tiny:1"
+  is "$(<"$ROUGH_LOG")" ''
+  pulls "$REGISTRY/tiny:1" # loopback never goes through a proxy
+  is "$(<"$ROUGH_LOG")" ''
+  unset HTTP_PROXY
+  export HTTPS_PROXY=http://127.0.0.1:1
+  expect 1 hoy pull "$FAR_TLS/tiny:1"
+  one_sentence "${lines[-1]}"
+}
+
+# put REFERENCE TYPE: a manifest from stdin, into OWN's repository `made`.
+put() {
+  curl -sf -o /dev/null -X PUT -H "Content-Type: $2" --data-binary @- "http://$OWN/v2/made/manifests/$1"
+}
+
+@test "indexes in indexes; attestations and artifacts are passed by" {
+  local index=application/vnd.oci.image.index.v1+json entry unknown
+  skopeo copy -q --all --src-tls-verify=false --dest-tls-verify=false "docker://$REGISTRY/multi:1" "docker://$OWN/made:multi"
+  entry() { # TAG [MORE]: a descriptor
+    local text
+    text=$(skopeo inspect --raw --tls-verify=false "docker://$OWN/made:$1"; echo x)
+    printf %s "${text%x}" | jq -Rs --arg type "$index" --arg digest "sha256:$(printf %s "${text%x}" | sha256sum | cut -d' ' -f1)" \
+      '{mediaType: $type, digest: $digest, size: (. | utf8bytelength)}'
+  }
+  entry=$(entry multi)
+  # BuildKit's: an attestation for a platform that nobody has, first in the list.
+  unknown=$(skopeo inspect --raw --tls-verify=false "docker://$OWN/made:multi" |
+    jq '.manifests[0] + {platform: {os: "unknown", architecture: "unknown"}, annotations: {"vnd.docker.reference.type": "attestation-manifest"}}')
+  jq -n --argjson entry "$entry" --argjson unknown "$unknown" --arg type "$index" \
+    '{schemaVersion: 2, mediaType: $type, manifests: [$unknown, $entry]}' | put nested "$index"
+  jq -n --argjson entry "$(entry nested)" --arg type "$index" \
+    '{schemaVersion: 2, mediaType: $type, manifests: [$entry]}' | put nested2 "$index"
+  local previous=nested2 n
+  for n in 3 4 5 6 7; do
+    jq -n --argjson entry "$(entry $previous)" --arg type "$index" \
+      '{schemaVersion: 2, mediaType: $type, manifests: [$entry]}' | put nested$n "$index"
+    previous=nested$n
+  done
+  local tag
+  for tag in nested nested2; do
+    expect 0 hoy pull -q "$OWN/made:$tag"
+    matches "$(hoy run --rm "$OWN/made:$tag" cat /text)" "I am $(dpkg --print-architecture)"
+    hoy rmi "$OWN/made:$tag"
+  done
+  expect 0 hoy pull -q --platform linux/arm64 "$OWN/made:nested2"
+  hoy rmi "$OWN/made:nested2"
+  expect 1 hoy pull --platform linux/s390x "$OWN/made:nested2"
+  contains "$output" 's390x'
+  expect 1 hoy pull "$OWN/made:nested7"
+  contains "$output" 'too many other indexes'
 }

@@ -18,7 +18,7 @@ registry_start() {
 version: 0.1
 log: {level: warn, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: $storage}, delete: {enabled: true}}
-http: {addr: $REGISTRY, host: "http://$REGISTRY", relativeurls: true}
+http: {addr: "$REGISTRY", host: "http://$REGISTRY", relativeurls: true}
 ${2:-}
 END
   # Nothing of ours stays open in it: bats would wait for its own descriptors.

@@ -126,6 +126,10 @@ static int download(struct stream *s, struct registry *registry, struct http *ht
     download_resume(s);
     const struct registry_sink sink = {download_body, s, .have = s->received};
     int r = registry_blob(registry, http, blob->digest, blob->size, &sink, err);
+    // A foreign layer: the registry may have it all the same; if not, the manifest says who has.
+    bool elsewhere = r && err->kind == ERR_NOT_FOUND;
+    for (size_t i = 0; elsewhere && r && s->received == sink.have && i < blob->urls.count; i++)
+        r = registry_foreign_blob(registry, http, blob->urls.items[i], blob->size, &sink, err);
     if (s->filling) ring_push(&s->blob);
     ring_close(&s->blob);
     hash_end(s->blob_hash, digest);

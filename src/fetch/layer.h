@@ -5,9 +5,9 @@
 //                                                     `-> tree of the tar's headers, out of the growing file
 #pragma once
 
+#include "fetch/source.h"
 #include "fetch/worker.h"
 #include "oci/image_spec.h"
-#include "registry/client.h"
 #include "unpack/tree.h"
 
 struct layer {
@@ -24,11 +24,6 @@ struct layer {
 #define LAYER_NAME_SIZE (ID_SIZE + 4)
 const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]);
 
-// Where it may come from: tried in order.
-struct sources {
-    struct registry *items;
-    size_t count;
-};
 int layer_fetch(struct worker *worker, const struct sources *sources, struct http *http, struct layer *layer,
                 struct err *err);
 // The tree of a tar that is complete; layer->size too.

@@ -4,12 +4,14 @@
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch import    indexes a tar, which comes with the first message
-//   hoy-fetch login     asks a registry whether it takes credentials; without a directory
+//   hoy-fetch tags      the names of a repository's tags; without a directory, as login
+//   hoy-fetch login     asks a registry whether it takes credentials
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
 #include "fetch/login.h"
+#include "fetch/tags.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
 
@@ -56,15 +58,25 @@ static int run_pull(struct worker *worker) {
     return 0;
 }
 
-static int run_login(struct worker *worker) {
+// Without a directory.
+static int run_asking(struct worker *worker,
+                      int (*ask)(struct worker *worker, const struct json *request, struct err *err)) {
     worker->staging = -1;
     begin(worker, true);
     struct err err = {0};
     _cleanup_(fd_closep) int none = -1;
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
     settings_read(worker, request);
-    if (login_run(worker, request, &err)) worker_fail(worker, &err);
+    if (ask(worker, request, &err)) worker_fail(worker, &err);
     return 0;
+}
+
+static int run_login(struct worker *worker) {
+    return run_asking(worker, login_run);
+}
+
+static int run_tags(struct worker *worker) {
+    return run_asking(worker, tags_run);
 }
 
 static int run_import(struct worker *worker) {
@@ -89,9 +101,8 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},
-    {"login", run_login, WORKER_CHANNEL_FD},
-    {"import", run_import, WORKER_STAGING_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},   {"login", run_login, WORKER_CHANNEL_FD},
+    {"tags", run_tags, WORKER_CHANNEL_FD},   {"import", run_import, WORKER_STAGING_FD},
     {"extract", run_extract, WORKER_TAR_FD},
 };
 

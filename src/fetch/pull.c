@@ -5,9 +5,9 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/image.h"
+#include "fetch/source.h"
 #include "fetch/worker.h"
 #include "registry/client.h"
-#include "registry/endpoint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define LAYERS_AT_ONCE 3
+#define DOCUMENTS_MAX  16 // manifests on the way from an index to the image
 
 struct pull {
     struct worker *worker;
@@ -26,6 +27,8 @@ struct pull {
     const char *name;   // as the user knows it
     const char *wanted; // a tag or a digest
     const char *digest, *manifest_digest;
+    struct strings indexes;  // that the first one led through
+    unsigned documents_left; // how many manifests may still be looked at
     struct manifest manifest;
     struct image_config config;
     struct layers layers;
@@ -34,19 +37,6 @@ struct pull {
 };
 
 // The request
-
-static int sources_read(struct pull *pull, const struct json *list, struct err *err) {
-    size_t count = json_length(list);
-    pull->sources.items = arena_array(&pull->arena, struct registry, count + 1);
-    for (size_t i = 0; i < count; i++)
-        endpoint_read(&pull->arena, json_at(list, i), arena_push(&pull->arena, &pull->endpoints));
-    for (size_t i = 0; i < count; i++) {
-        const struct endpoint *e = &pull->endpoints.items[i];
-        if (!e->host || !e->repository) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-        registry_init_endpoint(&pull->sources.items[pull->sources.count++], e, pull->name);
-    }
-    return count ? 0 : err_set(err, ERR_INVALID, 0, "the request is incomplete");
-}
 
 static int request_read(struct pull *pull, const struct json *request, struct err *err) {
     const struct json *p = json_get(request, "platform");
@@ -58,7 +48,7 @@ static int request_read(struct pull *pull, const struct json *request, struct er
                           .variant = arena_strdup(arena, json_get_string(p, "variant"))};
     pull->name = arena_strdup(arena, json_get_string(request, "name"));
     if (!pull->name || !pull->wanted) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-    return sources_read(pull, json_get(request, "endpoints"), err);
+    return sources_read(arena, request, pull->name, &pull->endpoints, &pull->sources, err);
 }
 
 static const char *platform_text(struct pull *pull) {
@@ -74,32 +64,59 @@ static int no_platform(struct pull *pull, struct err *err) {
 
 // Documents
 
-static int manifest_get(struct pull *pull, const char *wanted, uint64_t size, const char *file,
-                        const char **ret_digest, struct err *err) {
+// Into pull->manifest, and into the staging directory.
+static int manifest_get(struct pull *pull, const char *wanted, uint64_t size, const char **ret_digest,
+                        struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
-    const char *type;
+    const char *type, *file = STAGED_MANIFEST;
     struct registry *registry = pull->sources.items;
+    bool first = !pull->digest;
     if (registry_manifest(registry, pull->http, &pull->arena, wanted, &text, &type, ret_digest, err))
         return -1;
     if (size && size != text.len)
         return err_set(err, ERR_UNAVAILABLE, 0, "%s sent a manifest of %zu bytes, the index says %llu",
                        registry->host, text.len, (unsigned long long)size);
     if (manifest_parse(&pull->arena, text.data, text.len, type, &pull->manifest, err)) return -1;
-    if (!file) file = pull->manifest.is_index ? STAGED_INDEX_DOCUMENT : STAGED_MANIFEST;
+    if (pull->manifest.is_index)
+        file = first ? STAGED_INDEX_DOCUMENT
+                     : arena_printf(&pull->arena, STAGED_INDEX_FORMAT, pull->indexes.count + 1);
     return worker_write(pull->worker, file, text.data, text.len, err);
 }
 
+static int index_resolve(struct pull *pull, struct err *err);
+
+static int index_enter(struct pull *pull, const struct descriptor *chosen, struct err *err) {
+    const char *digest;
+    if (!pull->documents_left-- || pull->indexes.count == INDEX_DEPTH_MAX)
+        return err_set(err, ERR_INVALID, 0, "the index leads to too many other indexes");
+    if (manifest_get(pull, chosen->digest, chosen->size, &digest, err)) return -1;
+    if (!pull->manifest.is_index) return pull->manifest_digest = digest, 0;
+    strings_add(&pull->arena, &pull->indexes, digest);
+    if (index_resolve(pull, err) == 0) return 0;
+    pull->indexes.count--;
+    return -1;
+}
+
+// The manifest for the platform, or the first index with one.
+static int index_resolve(struct pull *pull, struct err *err) {
+    const struct manifest index = pull->manifest;
+    const struct descriptor *chosen = index_choose(&index, &pull->platform);
+    if (chosen) return index_enter(pull, chosen, err);
+    for (size_t i = 0; i < index.manifests.count; i++) {
+        if (!descriptor_is_any_index(&index.manifests.items[i])) continue;
+        int r = index_enter(pull, &index.manifests.items[i], err);
+        if (r == 0 || err->kind != ERR_NOT_FOUND) return r;
+    }
+    return no_platform(pull, err);
+}
+
 static int manifest_resolve(struct pull *pull, struct err *err) {
-    if (manifest_get(pull, pull->wanted, 0, NULL, &pull->digest, err)) return -1;
+    pull->digest = NULL;
+    pull->indexes.count = 0;
+    pull->documents_left = DOCUMENTS_MAX;
+    if (manifest_get(pull, pull->wanted, 0, &pull->digest, err)) return -1;
     pull->manifest_digest = pull->digest;
-    if (!pull->manifest.is_index) return 0;
-    const struct descriptor *chosen = index_choose(&pull->manifest, &pull->platform);
-    if (!chosen) return no_platform(pull, err);
-    if (manifest_get(pull, chosen->digest, chosen->size, STAGED_MANIFEST, &pull->manifest_digest, err))
-        return -1;
-    if (pull->manifest.is_index)
-        return err_set(err, ERR_INVALID, 0, "the index leads to another index, which hoy does not follow");
-    return 0;
+    return pull->manifest.is_index ? index_resolve(pull, err) : 0;
 }
 
 // From a mirror on to the next, whatever it lacks; what is said in the end is the registry's own word.
@@ -167,6 +184,9 @@ static bool tell_resolved(struct pull *pull) {
     json_put_string(&w, "digest", pull->digest);
     json_put_string(&w, "manifest", pull->manifest_digest);
     json_put_string(&w, "image", pull->manifest.config.digest);
+    json_begin_array(&w, "indexes");
+    for (size_t i = 0; i < pull->indexes.count; i++) json_put_string(&w, NULL, pull->indexes.items[i]);
+    json_end_array(&w);
     json_end_object(&w);
     worker_send(pull->worker, &w);
     int fd = -1;

@@ -20,9 +20,9 @@
 #define FIRST_FD 3 // in the worker: the channel, the directory, the tar
 
 // Of the caller's environment the worker gets the way to the network and to trust.
-static const char *const passed_on[] = {"http_proxy", "https_proxy",   "HTTPS_PROXY",
-                                        "all_proxy",  "ALL_PROXY",     "no_proxy",
-                                        "NO_PROXY",   "SSL_CERT_FILE", "SSL_CERT_DIR"};
+static const char *const passed_on[] = {"http_proxy",    "HTTP_PROXY",  "https_proxy", "HTTPS_PROXY",
+                                        "all_proxy",     "ALL_PROXY",   "no_proxy",    "NO_PROXY",
+                                        "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
 extern char **environ;
 

@@ -65,9 +65,14 @@ struct pull_options {
     const char *platform;  // or NULL
     bool quiet;
     FILE *out;
+    bool *downloaded; // NULL, or one of several pulls: becomes true when it brought something, and the last
+                      // lines are the caller's
 };
 int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
                struct image *ret_image, struct err *err);
+
+// The line at the end.
+void image_pull_status(FILE *out, const char *name, bool downloaded);
 
 // The image that hoy carries inside itself, "base". Puts it into the store when name means it and the store
 // does not have it: returns 1 when it did, 0 when name is not it.

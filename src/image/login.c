@@ -2,19 +2,15 @@
 #include "image/login.h"
 
 #include "image/fetcher.h"
+#include "image/request.h"
 #include "registry/settings.h"
 
 #include <signal.h>
 #include <string.h>
 
-static void writer_wipe(struct json_writer *w) {
-    if (w->text.data) explicit_bzero(w->text.data, w->text.len);
-    json_writer_finish(w);
-}
-
 static int ask(struct fetcher *fetcher, const struct endpoint *endpoint, struct json **ret_event,
                struct err *err) {
-    _cleanup_(writer_wipe) struct json_writer w = {0};
+    _cleanup_(request_wipe) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     endpoint_put(&w, "endpoint", endpoint);
     json_end_object(&w);

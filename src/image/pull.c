@@ -9,10 +9,10 @@
 #include "image/fetcher.h"
 #include "image/partial.h"
 #include "image/progress.h"
+#include "image/request.h"
 #include "image/staging.h"
 #include "registry/channel.h"
 #include "registry/reference.h"
-#include "registry/settings.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -71,27 +71,9 @@ static void put_platform(struct json_writer *w, const struct platform *p) {
     json_end_object(w);
 }
 
-static int put_endpoints(struct pull *pull, struct json_writer *w, struct err *err) {
-    struct endpoints endpoints;
-    if (settings_endpoints(pull->arena, "/etc", &pull->reference, &endpoints, err)) return -1;
-    json_begin_array(w, "endpoints");
-    for (size_t i = 0; i < endpoints.count; i++) {
-        struct endpoint *e = &endpoints.items[i];
-        if (credentials_load(pull->arena, e->domain, &e->credentials, err)) return -1;
-        endpoint_put(w, NULL, e);
-    }
-    json_end_array(w);
-    return 0;
-}
-
-static void writer_wipe(struct json_writer *w) {
-    if (w->text.data) explicit_bzero(w->text.data, w->text.len);
-    json_writer_finish(w);
-}
-
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
-    _cleanup_(writer_wipe) struct json_writer w = {0};
+    _cleanup_(request_wipe) struct json_writer w = {0};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
@@ -100,7 +82,7 @@ static int request_send(struct pull *pull, struct err *err) {
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
     json_put_string(&w, "driver", pull->store->driver);
-    if (put_endpoints(pull, &w, err)) return -1;
+    if (request_put_endpoints(&w, pull->arena, r, err)) return -1;
     put_platform(&w, &platform);
     if (put_limits(&w, err)) return -1;
     json_end_object(&w);
@@ -134,20 +116,44 @@ static bool index_lists(const struct manifest *index, const char *digest) {
     return false;
 }
 
-// From the reference's digest through an index, if there is one, to the manifest and the config's digest.
+// An index that leads on to `next`.
+static int index_check(struct pull *pull, const char *file, const char *digest, const char *next,
+                       struct err *err) {
+    const char *text;
+    size_t size;
+    struct manifest index;
+    if (document_read(pull, file, digest, &text, &size, err) ||
+        manifest_parse(pull->arena, text, size, NULL, &index, err))
+        return -1;
+    if (index_lists(&index, next)) return 0;
+    return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a manifest that the index does not list");
+}
+
+// From the reference's digest, through the indexes on the way, to the manifest.
+static int indexes_check(struct pull *pull, const struct json *between, const char *manifest,
+                         struct err *err) {
+    const char *digest = pull->digest, *file = STAGED_INDEX_DOCUMENT;
+    if (json_length(between) > INDEX_DEPTH_MAX)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought too many indexes");
+    if (str_eq(manifest, digest)) return 0;
+    for (size_t i = 0; i <= json_length(between); i++) {
+        const char *next = i < json_length(between) ? json_string(json_at(between, i)) : manifest;
+        if (!next || index_check(pull, file, digest, next, err))
+            return next ? -1 : err_set(err, ERR_SYSTEM, 0, "hoy-fetch names no index");
+        digest = next;
+        file = arena_printf(pull->arena, STAGED_INDEX_FORMAT, i + 1);
+    }
+    return 0;
+}
+
+// … and the config's digest.
 static int manifest_check(struct pull *pull, const struct json *event, struct err *err) {
     const char *text, *manifest = arena_strdup(pull->arena, json_get_string(event, "manifest"));
     size_t size;
     pull->digest = arena_strdup(pull->arena, json_get_string(event, "digest"));
-    if (pull->reference.digest && !str_eq(pull->digest, pull->reference.digest))
+    if (!manifest || (pull->reference.digest && !str_eq(pull->digest, pull->reference.digest)))
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought another digest than was asked for");
-    if (!str_eq(manifest, pull->digest)) {
-        struct manifest index;
-        if (document_read(pull, STAGED_INDEX_DOCUMENT, pull->digest, &text, &size, err)) return -1;
-        if (manifest_parse(pull->arena, text, size, NULL, &index, err)) return -1;
-        if (!manifest || !index_lists(&index, manifest))
-            return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a manifest that the index does not list");
-    }
+    if (indexes_check(pull, json_get(event, "indexes"), manifest, err)) return -1;
     if (document_read(pull, STAGED_MANIFEST, manifest, &text, &size, err)) return -1;
     if (manifest_parse(pull->arena, text, size, NULL, &pull->manifest, err)) return -1;
     if (pull->manifest.is_index)
@@ -313,11 +319,18 @@ static void print_begin(struct pull *pull, bool default_tag) {
     fflush(words(pull));
 }
 
+void image_pull_status(FILE *out, const char *name, bool downloaded) {
+    fprintf(out, "Status: %s for %s\n", downloaded ? "Downloaded newer image" : "Image is up to date", name);
+}
+
 static void print_end(struct pull *pull) {
-    if (words(pull))
-        fprintf(words(pull), "Digest: %s\nStatus: %s for %s\n", pull->digest,
-                pull->up_to_date ? "Image is up to date" : "Downloaded newer image",
-                reference_familiar(pull->arena, &pull->reference));
+    const char *name = reference_familiar(pull->arena, &pull->reference);
+    if (words(pull)) fprintf(words(pull), "Digest: %s\n", pull->digest);
+    if (pull->options->downloaded) {
+        *pull->options->downloaded |= !pull->up_to_date;
+        return;
+    }
+    if (words(pull)) image_pull_status(words(pull), name, !pull->up_to_date);
     if (pull->options->out) {
         fprintf(pull->options->out, "%s\n", reference_full(pull->arena, &pull->reference));
         fflush(pull->options->out);

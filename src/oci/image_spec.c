@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 
 #define INDEX_MAX   4096 // manifests in an index
+#define URLS_MAX    8
 #define STRINGS_MAX 4096 // environment variables, labels, … of a config
 
 #define TYPE_OCI    "application/vnd.oci.image."
@@ -81,6 +82,12 @@ static void platform_read(struct arena *arena, const struct json *json, struct p
     };
 }
 
+static void urls_read(struct arena *arena, const struct json *array, struct strings *ret) {
+    for (size_t i = 0; i < json_length(array) && i < URLS_MAX; i++)
+        if (json_string(json_at(array, i)))
+            strings_add(arena, ret, arena_strdup(arena, json_string(json_at(array, i))));
+}
+
 static int descriptor_read(struct arena *arena, const struct json *json, struct descriptor *ret,
                            struct err *err) {
     const char *digest = json_get_string(json, "digest");
@@ -102,6 +109,7 @@ static int descriptor_read(struct arena *arena, const struct json *json, struct 
                               "attestation-manifest"),
     };
     platform_read(arena, json_get(json, "platform"), &ret->platform);
+    urls_read(arena, json_get(json, "urls"), &ret->urls);
     return 0;
 }
 
@@ -387,6 +395,11 @@ static int platform_score(const struct platform *offered, const struct platform 
     if (has > wants) return 0;
     if (has == wants) return INT_MAX - 1;
     return str_empty(offered->variant) ? INT_MAX - 2 : has + 1;
+}
+
+bool descriptor_is_any_index(const struct descriptor *d) {
+    int type = manifest_type_index(d->media_type);
+    return type >= 0 && manifest_types[type].is_index && !d->platform.os && !d->attestation;
 }
 
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform) {

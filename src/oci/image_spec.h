@@ -21,7 +21,8 @@ struct descriptor {
     uint64_t size;
     struct platform platform;
     const char *artifact_type;
-    bool attestation; // annotation vnd.docker.reference.type = attestation-manifest
+    struct strings urls; // where a foreign layer is, other than in the registry
+    bool attestation;    // annotation vnd.docker.reference.type = attestation-manifest
 };
 
 struct descriptors {
@@ -67,6 +68,8 @@ void platform_host(struct platform *ret_platform);
 // "linux/arm64/v8", "arm64"; missing parts from the host.
 int platform_parse(struct arena *arena, const char *text, struct platform *ret_platform, struct err *err);
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform);
+// An index in an index, that does not say for which platforms it is.
+bool descriptor_is_any_index(const struct descriptor *descriptor);
 
 // Chain ids (config.md, "Layer ChainID") of the first count diff ids.
 void chain_id(const struct strings *diff_ids, size_t count, char ret_digest[static DIGEST_SIZE]);

@@ -215,7 +215,7 @@ static int authorize(struct registry *registry, struct http *http, struct arena 
 // One try
 
 struct ask {
-    const char *path; // "manifests/12"
+    const char *path; // "manifests/12"; NULL: request.url is somebody else's
     struct http_request request;
 };
 
@@ -223,10 +223,12 @@ static void ask_address(struct registry *registry, struct arena *arena, struct a
                         unsigned *ret_generation, bool *ret_plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    ask->request.url = arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s",
-                                    registry->host, registry->repository ? registry->repository : "",
-                                    registry->repository ? "/" : "", ask->path);
-    ask->request.authorization = arena_strdup(arena, registry->authorization);
+    if (ask->path) {
+        ask->request.url = arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s",
+                                        registry->host, registry->repository ? registry->repository : "",
+                                        registry->repository ? "/" : "", ask->path);
+        ask->request.authorization = arena_strdup(arena, registry->authorization);
+    }
     *ret_generation = registry->generation;
     *ret_plain = registry->plain;
 }
@@ -268,7 +270,7 @@ static int ask_once(struct registry *registry, struct http *http, struct arena *
     for (bool authorized = false;; authorized = true) {
         int r = ask_scheme(registry, http, arena, ask, &generation, ret, ret_again, err);
         if (r == 0) atomic_store(&registry->answered, true);
-        if (r || ret->status != 401) return r;
+        if (r || ret->status != 401 || !ask->path) return r;
         *ret_again = false;
         if (authorized) return denied(registry, ret, err);
         if (authorize(registry, http, arena, ret, generation, ret_again, err)) return -1;
@@ -281,11 +283,14 @@ static int refuse_status(const struct registry *registry, const struct ask *ask,
     switch (r->status) {
     case 403: return denied(registry, r, err);
     case 404:
-        if (str_has_prefix(ask->path, "manifests/"))
+        if (ask->path && !str_has_prefix(ask->path, "blobs/") && !str_has_prefix(ask->path, "manifests/"))
+            return err_set(err, ERR_NOT_FOUND, 0, "repository %s not found%s%s", registry->name, colon,
+                           message);
+        if (ask->path && str_has_prefix(ask->path, "manifests/"))
             return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s%s", registry->name, colon,
                            message);
         return err_set(err, ERR_NOT_FOUND, 0, "%s does not have it: %s is not found (404)%s%s",
-                       registry->host, ask->path, colon, message);
+                       registry->host, ask->path ? ask->path : ask->request.url, colon, message);
     case 429:
         return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s%s",
                        registry->host, colon, message);
@@ -435,13 +440,72 @@ static int blob_try(struct download *d, struct http *http, struct arena *arena, 
     return failed(d->registry, *try, again, response.retry_after_s, err);
 }
 
+static int blob_all(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+                    uint64_t size, const struct registry_sink *sink, struct err *err) {
+    struct download d = {registry, sink, .received = sink->have, .size = size};
+    ask->request.body = download_add;
+    ask->request.data = &d;
+    ask->request.size = size;
+    int r = d.received < size || !size;
+    for (int try = 1; r > 0; try++) r = blob_try(&d, http, arena, ask, &try, err);
+    return r;
+}
+
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct download d = {registry, sink, .received = sink->have, .size = size};
-    struct ask ask = {.path = arena_printf(&arena, "blobs/%s", digest),
-                      .request = {.body = download_add, .data = &d, .size = size}};
-    int r = d.received < size || !size;
-    for (int try = 1; r > 0; try++) r = blob_try(&d, http, &arena, &ask, &try, err);
-    return r;
+    struct ask ask = {.path = arena_printf(&arena, "blobs/%s", digest)};
+    return blob_all(registry, http, &arena, &ask, size, sink, err);
+}
+
+int registry_foreign_blob(struct registry *registry, struct http *http, const char *url, uint64_t size,
+                          const struct registry_sink *sink, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct ask ask = {.request = {.url = url}};
+    const char *host = url_host(&arena, url);
+    if (!host || (host_is_loopback(host) && !host_is_loopback(registry->host)))
+        return err_set(err, ERR_NOT_FOUND, 0, "the manifest sends us to %.200s for it: refused", url);
+    return blob_all(registry, http, &arena, &ask, size, sink, err);
+}
+
+// Tags
+
+#define TAGS_PATH "tags/list"
+#define TAG_MAX   128
+
+// `</v2/NAME/tags/list?n=…>; rel="next"`: the part from "tags/list" on; NULL when there is no such thing.
+static const char *next_page(const struct registry *registry, struct arena *arena, const char *link) {
+    const char *start = link ? strchr(link, '<') : NULL, *end = start ? strchr(start, '>') : NULL;
+    if (!end || !strstr(end, "next")) return NULL;
+    char *url = arena_strndup(arena, start + 1, (size_t)(end - start - 1));
+    const char *path = strstr(url, arena_printf(arena, "/v2/%s/" TAGS_PATH "?", registry->repository));
+    return path ? path + strlen("/v2//") + strlen(registry->repository) : NULL;
+}
+
+int registry_tags(struct registry *registry, struct http *http, struct arena *arena, const char **next,
+                  struct strings *ret_tags, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    struct document document = {&text, IMAGE_DOCUMENT_MAX, registry->host};
+    struct ask ask = {.path = *next ? *next : TAGS_PATH "?n=1000",
+                      .request = {.accept = "application/json",
+                                  .timeout_s = DOCUMENT_SECONDS,
+                                  .body = document_add,
+                                  .data = &document}};
+    struct http_response response;
+    int r, try = 1;
+    do text.len = 0;
+    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
+    if (r) return -1;
+    if (!text.len || json_parse(text.data, text.len, &json) || !json_is_object(json))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s does not answer with a list of tags", registry->host);
+    const struct json *tags = json_get(json, "tags");
+    for (size_t i = 0; i < json_length(tags); i++) {
+        const char *tag = json_string(json_at(tags, i));
+        if (!tag || strlen(tag) > TAG_MAX)
+            return err_set(err, ERR_UNAVAILABLE, 0, "%s lists what is no tag", registry->host);
+        strings_add(arena, ret_tags, arena_strdup(arena, tag));
+    }
+    *next = next_page(registry, arena, response.link);
+    return 0;
 }

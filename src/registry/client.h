@@ -51,3 +51,12 @@ struct registry_sink {
 };
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err);
+// The same from a URL that a manifest names. Nobody's credentials go there, and a registry of the network
+// can't lead into this machine.
+int registry_foreign_blob(struct registry *registry, struct http *http, const char *url, uint64_t size,
+                          const struct registry_sink *sink, struct err *err);
+
+// A page of the repository's tags. *next is what the page before said, NULL at first; it becomes NULL after
+// the last.
+int registry_tags(struct registry *registry, struct http *http, struct arena *arena, const char **next,
+                  struct strings *ret_tags, struct err *err);

@@ -111,6 +111,7 @@ static void header_read(struct hop *hop, const char *line, size_t size) {
     const char *value;
     if (is_header("content-type", line, size, hop->arena, &value)) r->content_type = value;
     if (is_header("docker-content-digest", line, size, hop->arena, &value)) r->digest = value;
+    if (is_header("link", line, size, hop->arena, &value)) r->link = value;
     if (is_header("www-authenticate", line, size, hop->arena, &value))
         challenge_parse(hop->arena, value, &r->challenge);
     if (is_header("retry-after", line, size, hop->arena, &value)) r->retry_after_s = retry_after(value);
@@ -334,6 +335,9 @@ static void hop_options(struct hop *hop) {
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, hop);
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
     if (host_is_loopback(hop->host)) curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    // libcurl leaves this one out, since in a CGI program a client could set it. Docker takes it.
+    if (str_has_prefix(hop->url, "http://") && !getenv("http_proxy") && getenv("HTTP_PROXY"))
+        curl_easy_setopt(c, CURLOPT_PROXY, getenv("HTTP_PROXY"));
     hop_trust(hop);
 }
 

@@ -40,6 +40,7 @@ struct http_request {
 struct http_response {
     int status;
     const char *content_type, *digest; // Content-Type, Docker-Content-Digest; NULL where absent
+    const char *link;                  // Link
     const char *message;               // the first error's message of a registry's JSON answer, or NULL
     unsigned retry_after_s;            // Retry-After, also when it was a date
     struct challenge challenge;
