@@ -50,7 +50,7 @@ file_setup() {
     start FAR_TLS "$TEST_IMAGES/registry" $tls REGISTRY_ADDRESS=10.99.0.1
     start FAR "$TEST_IMAGES/registry" REGISTRY_ADDRESS=10.99.0.1
     start OWN "$PWD/own"
-    start SIX "$TEST_IMAGES/registry" REGISTRY_ADDRESS=[::1]
+    start SIX "$TEST_IMAGES/registry" "REGISTRY_ADDRESS=[::1]"
   }
   skopeo copy -q --src-tls-verify=false --dest-tls-verify=false \
     "docker://$REGISTRY/tiny:1" "docker://$OWN/library/tiny:1" || return
