@@ -48,35 +48,30 @@ static int begin(struct worker *worker, bool network) {
     return 0;
 }
 
-static int run_pull(struct worker *worker) {
+// The modes that speak to registries: a request, and what is done with it.
+static int run_request(struct worker *worker,
+                       int (*run)(struct worker *worker, const struct json *request, struct err *err)) {
     begin(worker, true);
     struct err err = {0};
     _cleanup_(fd_closep) int none = -1;
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
     settings_read(worker, request);
-    if (pull_run(worker, request, &err)) worker_fail(worker, &err);
+    if (run(worker, request, &err)) worker_fail(worker, &err);
     return 0;
 }
 
-// Without a directory.
-static int run_asking(struct worker *worker,
-                      int (*ask)(struct worker *worker, const struct json *request, struct err *err)) {
-    worker->staging = -1;
-    begin(worker, true);
-    struct err err = {0};
-    _cleanup_(fd_closep) int none = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
-    settings_read(worker, request);
-    if (ask(worker, request, &err)) worker_fail(worker, &err);
-    return 0;
+static int run_pull(struct worker *worker) {
+    return run_request(worker, pull_run);
 }
 
 static int run_login(struct worker *worker) {
-    return run_asking(worker, login_run);
+    worker->staging = -1;
+    return run_request(worker, login_run);
 }
 
 static int run_tags(struct worker *worker) {
-    return run_asking(worker, tags_run);
+    worker->staging = -1;
+    return run_request(worker, tags_run);
 }
 
 static int run_import(struct worker *worker) {

@@ -5,12 +5,11 @@
 #include "image/request.h"
 #include "registry/settings.h"
 
-#include <signal.h>
 #include <string.h>
 
 static int ask(struct fetcher *fetcher, const struct endpoint *endpoint, struct json **ret_event,
                struct err *err) {
-    _cleanup_(request_wipe) struct json_writer w = {0};
+    _cleanup_(request_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     endpoint_put(&w, "endpoint", endpoint);
     json_end_object(&w);
@@ -29,10 +28,7 @@ int image_login(struct arena *arena, const char *domain, const struct credential
     endpoint->credentials = *credentials;
     int r = ask(&fetcher, endpoint, &event, err), signal_number = fetcher.signal;
     fetcher_finish(&fetcher);
-    if (r && signal_number) {
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    }
+    if (r && signal_number) fetcher_raise(signal_number);
     if (r) return err_wrap(err, "login to %s", domain);
     struct credentials kept = *credentials;
     const char *token = json_get_string(event, "identity_token");

@@ -20,8 +20,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYER_LIMIT (64ull << 30)
-
 struct pull {
     struct store *store;
     struct arena *arena;
@@ -50,19 +48,6 @@ static FILE *words(const struct pull *pull) {
 
 // The request
 
-static int put_limits(struct json_writer *w, struct err *err) {
-    const char *limit_text = getenv("HOY_LAYER_LIMIT"), *stall_text = getenv("HOY_STALL_TIMEOUT");
-    uint64_t limit = LAYER_LIMIT, stall = 0;
-    if (limit_text && parse_size(limit_text, &limit))
-        return err_set(err, ERR_INVALID, 0, "HOY_LAYER_LIMIT=%s is no size", limit_text);
-    if (stall_text && (parse_u64(stall_text, &stall) || stall < 1 || stall > 3600))
-        return err_set(err, ERR_INVALID, 0, "HOY_STALL_TIMEOUT=%s is no number of seconds", stall_text);
-    json_put_u64(w, "layer_limit", limit);
-    json_put_bool(w, "any_ratio", limit_text);
-    if (stall) json_put_u64(w, "stall_s", stall);
-    return 0;
-}
-
 static void put_platform(struct json_writer *w, const struct platform *p) {
     json_begin_object(w, "platform");
     json_put_string(w, "os", p->os);
@@ -73,7 +58,7 @@ static void put_platform(struct json_writer *w, const struct platform *p) {
 
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
-    _cleanup_(request_wipe) struct json_writer w = {0};
+    _cleanup_(request_finish) struct json_writer w = {0};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
@@ -84,7 +69,7 @@ static int request_send(struct pull *pull, struct err *err) {
     json_put_string(&w, "driver", pull->store->driver);
     if (request_put_endpoints(&w, pull->arena, r, err)) return -1;
     put_platform(&w, &platform);
-    if (put_limits(&w, err)) return -1;
+    if (request_put_limits(&w, err)) return -1;
     json_end_object(&w);
     return fetcher_send(&pull->fetcher, &w, -1, err);
 }
@@ -377,10 +362,7 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
     print_begin(&pull, !strpbrk(slash ? slash : options->reference, ":@"));
     int r = pull_run(&pull, err), signal_number = pull.fetcher.signal;
     pull_finish(&pull);
-    if (r && signal_number) { // now that nothing is left of it, what the signal asked for
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    }
+    if (r && signal_number) fetcher_raise(signal_number); // now that nothing is left of it
     if (r) return wrap(&pull, err);
     print_end(&pull);
     return image_find(store, arena, pull.commit.id, ret_image, err);

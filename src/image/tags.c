@@ -4,11 +4,9 @@
 #include "image/fetcher.h"
 #include "image/request.h"
 
-#include <signal.h>
-
 static int request_send(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
                         struct err *err) {
-    _cleanup_(request_wipe) struct json_writer w = {0};
+    _cleanup_(request_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "name", reference_familiar_repository(arena, reference));
     if (request_put_endpoints(&w, arena, reference, err)) return -1;
@@ -48,10 +46,7 @@ int image_tags(struct arena *arena, const struct reference *reference, struct st
     struct strings tags = {0};
     int r = converse(&fetcher, arena, reference, &tags, err), signal_number = fetcher.signal;
     fetcher_finish(&fetcher);
-    if (r && signal_number) {
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    }
+    if (r && signal_number) fetcher_raise(signal_number);
     if (r) return err_wrap(err, "pull %s", reference_familiar_repository(arena, reference));
     *ret_tags = tags;
     return 0;

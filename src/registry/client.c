@@ -277,30 +277,34 @@ static int ask_once(struct registry *registry, struct http *http, struct arena *
     }
 }
 
-static int refuse_status(const struct registry *registry, const struct ask *ask,
+static int not_found(const struct registry *registry, const struct ask *ask, const char *message,
+                     struct err *err) {
+    const char *path = ask->path ? ask->path : ask->request.url;
+    if (str_has_prefix(path, "manifests/"))
+        return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s", registry->name, message);
+    if (str_has_prefix(path, "tags/"))
+        return err_set(err, ERR_NOT_FOUND, 0, "repository %s not found%s", registry->name, message);
+    if (!*path) return err_set(err, ERR_UNAVAILABLE, 0, "%s is no registry (404)", registry->host);
+    return err_set(err, ERR_NOT_FOUND, 0, "%s does not have it: %s is not found (404)%s", registry->host,
+                   path, message);
+}
+
+static int refuse_status(struct arena *arena, const struct registry *registry, const struct ask *ask,
                          const struct http_response *r, struct err *err) {
-    const char *colon = r->message ? ": " : "", *message = r->message ? r->message : "";
+    const char *message = r->message ? arena_printf(arena, ": %s", r->message) : "";
     switch (r->status) {
     case 403: return denied(registry, r, err);
-    case 404:
-        if (ask->path && !str_has_prefix(ask->path, "blobs/") && !str_has_prefix(ask->path, "manifests/"))
-            return err_set(err, ERR_NOT_FOUND, 0, "repository %s not found%s%s", registry->name, colon,
-                           message);
-        if (ask->path && str_has_prefix(ask->path, "manifests/"))
-            return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s%s", registry->name, colon,
-                           message);
-        return err_set(err, ERR_NOT_FOUND, 0, "%s does not have it: %s is not found (404)%s%s",
-                       registry->host, ask->path ? ask->path : ask->request.url, colon, message);
+    case 404: return not_found(registry, ask, message, err);
     case 429:
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s%s",
-                       registry->host, colon, message);
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s",
+                       registry->host, message);
     default:
         if (r->html)
             return err_set(err, ERR_UNAVAILABLE, 0,
                            "%s answers with a web page (status %d): it is no registry", registry->host,
                            r->status);
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with status %d%s%s", registry->host, r->status,
-                       colon, message);
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with status %d%s", registry->host, r->status,
+                       message);
     }
 }
 
@@ -338,7 +342,7 @@ static int ask_and_judge(struct registry *registry, struct http *http, struct ar
     *ret = (struct http_response){0};
     if (ask_once(registry, http, arena, ask, ret, &again, err) == 0) {
         if (ret->status == 200 || ret->status == 206) return 0;
-        refuse_status(registry, ask, ret, err);
+        refuse_status(arena, registry, ask, ret, err);
         again = status_may_pass(ret->status);
     }
     return failed(registry, try, again, ret->retry_after_s, err);
@@ -429,7 +433,7 @@ static int blob_try(struct download *d, struct http *http, struct arena *arena, 
     if (d->final) return -1;
     if (r == 0 && response.status != 200 && response.status != 206) {
         if (before && response.status == 416) return blob_too_short(d, &response, err);
-        refuse_status(d->registry, ask, &response, err);
+        refuse_status(arena, d->registry, ask, &response, err);
         again = status_may_pass(response.status);
     } else if (r == 0) {
         if (d->received == d->size) return 0;
