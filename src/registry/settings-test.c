@@ -97,8 +97,7 @@ static void test_wrong(void **state) {
         "[[registry]]\nlocation = \"a.io/\"\n",
         "[[registry]]\nlocation = \"a.io\"\nblocked = \"yes\"\n",
         "[[registry]]\nlocation = \"a.io\"\n[[registry.mirror]]\ninsecure = true\n",
-        "[[registry]]\nlocation = \"a.io\"\n[[registry.mirror]]\nlocation = \"b\"\npull-from-mirror = "
-        "\"x\"\n",
+        "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = 'b'\npull-from-mirror = 'x'\n",
         "[registries.block]\nregistries = ['a.io']\n",
         "nonsense",
     };
