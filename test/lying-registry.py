@@ -53,7 +53,7 @@ class Image:
     """What one repository serves. A lie changes one of these."""
 
     def __init__(self, tar=None, layer=None, media_type=GZIP, diff_id=None, size=None, more_manifest=None,
-                 architecture=None, config_bytes=None):
+                 architecture=None, config_bytes=None, urls=None):
         tar = small_tar() if tar is None else tar
         self.layer = gzip.compress(tar, 1, mtime=0) if layer is None else layer
         machine = {"x86_64": "amd64", "aarch64": "arm64"}[subprocess.check_output(["uname", "-m"], text=True).strip()]
@@ -66,6 +66,8 @@ class Image:
                        "size": len(self.config)},
             "layers": [{"mediaType": media_type, "digest": digest(self.layer),
                         "size": len(self.layer) if size is None else size}]}
+        if urls:
+            manifest["layers"][0]["urls"] = [url.replace("DIGEST", digest(self.layer)) for url in urls]
         manifest.update(more_manifest or {})
         self.manifest = json.dumps(manifest).encode()
         self.blobs = {digest(self.config): self.config, digest(self.layer): self.layer}
@@ -142,6 +144,14 @@ def status(code, text=b"{}"):
     return answer
 
 
+def zstd_chunked():
+    """As Podman writes zstd:chunked: a frame a file, and the table of contents in a frame that decoders skip."""
+    tar, skipped = small_tar(), (0x184D2A50).to_bytes(4, "little") + (100).to_bytes(4, "little") + bytes(range(100))
+    frames = [subprocess.run(["zstd", "-c"], input=tar[at:at + 50000], capture_output=True, check=True).stdout
+              for at in range(0, len(tar), 50000)]
+    return frames[0] + skipped + b"".join(frames[1:]) + skipped + skipped
+
+
 def gzip_bomb():
     """64 GiB of zeros in 64 MiB: one member, many times."""
     compress = zlib.compressobj(9, zlib.DEFLATED, 31)
@@ -149,6 +159,24 @@ def gzip_bomb():
     info = tarfile.TarInfo("zeros")
     info.size = 64 << 30
     return gzip.compress(info.tobuf(tarfile.GNU_FORMAT)) + member * 256
+
+
+def elsewhere(how=""):
+    return f"http://127.0.0.1:{server.server_address[1]}/elsewhere{how}/DIGEST"
+
+
+def tags(handler, name):
+    """Two to a page."""
+    query = urllib.parse.parse_qs(urllib.parse.urlparse(handler.path).query)
+    page = int(query.get("page", ["0"])[0])
+    names = ["../../evil"] if name == "tagged-badly" else [f"t{page}a", f"t{page}b"]
+    body = json.dumps({"name": name, "tags": names}).encode()
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(body)))
+    if page < 2 or name == "tagged-endless":
+        handler.send_header("Link", f'</v2/{name}/tags/list?page={page + 1}>; rel="next"')
+    handler.end_headers()
+    handler.wfile.write(body)
 
 
 # A repository: its image, and who answers for manifests and for the layer.
@@ -159,6 +187,7 @@ def lie(image=Image, manifest=None, blob=None):
 LIES = {
     "good": lie(),
     "plain": lie(lambda: Image(layer=small_tar(), media_type=PLAIN)),
+    "chunked": lie(lambda: Image(layer=zstd_chunked(), media_type=PLAIN + "+zstd")),
     "basic": lie(),
     "bearer": lie(),
     "flipped": lie(blob=flipped),
@@ -189,6 +218,12 @@ LIES = {
     "tar-truncated": lie(lambda: Image(tar=hostile_tar("truncated"))),
     "tar-garbage": lie(lambda: Image(tar=hostile_tar("garbage"))),
     "gzip-bomb": lie(lambda: Image(tar=b"", layer=gzip_bomb())),
+    "foreign": lie(lambda: Image(urls=["https://127.0.0.1:1/no", elsewhere()]), blob=status(404)),
+    "foreign-flipped": lie(lambda: Image(urls=[elsewhere("-flipped")]), blob=status(404)),
+    "other-type": lie(manifest=lambda handler, data: plain(handler, data, MANIFEST.replace("manifest", "index"))),
+    "tagged": lie(),
+    "tagged-endless": lie(),
+    "tagged-badly": lie(),
     "other-machine": lie(lambda: Image(architecture="s390x")),
 }
 
@@ -231,7 +266,11 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return self.token()
         if self.path.rstrip("/") == "/v2":
             return plain(self, b"{}", "application/json")
-        parts = self.path.split("/")  # "", v2, NAME, manifests|blobs, REFERENCE
+        if self.path.startswith("/elsewhere"):
+            how = self.path.split("/")[1].partition("-")[2]
+            layer = self.image("foreign-flipped" if how else "foreign").layer
+            return (flipped if how else plain)(self, layer)
+        parts = self.path.split("/")  # "", v2, NAME, manifests|blobs|tags, REFERENCE
         if len(parts) != 5 or parts[2] not in LIES:
             return status(404)(self, None)
         name, what, reference = parts[2:]
@@ -245,6 +284,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def serve(self, name, what, reference):
         image, rules = self.image(name), LIES[name]
+        if what == "tags":
+            return tags(self, name)
         if what == "manifests":
             answer = rules["manifest"] or (lambda handler, data: plain(handler, data, MANIFEST))
             return answer(self, image.manifest)

@@ -197,10 +197,26 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 }
 
 @test "the lying registry's truth" {
-  for name in good plain; do
+  for name in good plain foreign chunked; do
     expect 0 hoy pull "$LIES/$name:1"
     hoy rmi "$LIES/$name:1"
   done
+  nothing_left
+}
+
+@test "pull --all-tags, page by page" {
+  expect 0 hoy pull --all-tags "$LIES/tagged"
+  contains "$output" 't2b: Pulling from tagged'
+  is "${lines[-2]}" "Status: Downloaded newer image for $LIES/tagged"
+  is "${lines[-1]}" "$LIES/tagged"
+  is "$(hoy images --format '{{.Tag}}' "$LIES/tagged" | sort | xargs)" 't0a t0b t1a t1b t2a t2b'
+  expect 0 hoy pull -a "$LIES/tagged"
+  is "${lines[-2]}" "Status: Image is up to date for $LIES/tagged"
+  expect 1 hoy pull -a "$LIES/tagged:t0a"
+  contains "$output" "tag can't be used with --all-tags/-a"
+  expect 1 hoy pull -a "$LIES/nowhere"
+  contains "${lines[-1]}" 'repository'
+  hoy rmi -f "$(hoy images -q)"
   nothing_left
 }
 
@@ -222,6 +238,16 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 @test "lies: 500" { lie broken '500'; }
 @test "lies: a manifest without an end" { lie endless-manifest '.'; }
 @test "lies: a manifest that is two things" { lie ambiguous '.'; }
+@test "lies: a manifest of another type than it says" { lie other-type 'calls itself'; }
+@test "lies: a foreign layer that is another" { lie foreign-flipped 'digest'; }
+@test "lies: tags without an end" {
+  expect 1 hoy pull -a "$LIES/tagged-endless"
+  contains "${lines[-1]}" 'more than 10000 tags'
+}
+@test "lies: tags that are none" {
+  expect 1 hoy pull -a "$LIES/tagged-badly"
+  contains "${lines[-1]}" 'is no tag'
+}
 @test "lies: half a JSON document" { lie no-json '.'; }
 @test "lies: a digest that is a path" { lie bad-digest '.'; }
 @test "lies: no diff ids" { lie no-diff-ids '.'; }

@@ -7,17 +7,18 @@ free_port() {
   python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 }
 
-# registry_start STORAGE [extra configuration]: sets REGISTRY to its host:port and REGISTRY_PID.
+# registry_start STORAGE [extra configuration]: sets REGISTRY to its host:port and REGISTRY_PID. On another address
+# with REGISTRY_ADDRESS.
 registry_start() {
   local storage=$1 config log
   config=$(mktemp)
   log=$(mktemp)
-  REGISTRY=127.0.0.1:$(free_port)
+  REGISTRY=${REGISTRY_ADDRESS:-127.0.0.1}:$(free_port)
   cat >"$config" <<END
 version: 0.1
 log: {level: warn, accesslog: {disabled: true}}
 storage: {filesystem: {rootdirectory: $storage}, delete: {enabled: true}}
-http: {addr: $REGISTRY, host: "http://$REGISTRY", relativeurls: true}
+http: {addr: "$REGISTRY", host: "http://$REGISTRY", relativeurls: true}
 ${2:-}
 END
   # Nothing of ours stays open in it: bats would wait for its own descriptors.

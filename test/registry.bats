@@ -18,6 +18,26 @@ file_setup() {
 
 file_teardown() { kill "$LOCKED_PID"; }
 
+# token_registry HOW: a docker-registry that wants tokens, of a server that speaks so (token-server.py). Until
+# token_registry_end.
+token_registry() {
+  cd "$BATS_TEST_TMPDIR" || return
+  openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=tokens -days 2 -keyout key.pem -out cert.pem 2>/dev/null
+  TOKEN_LOG=$PWD/tokens.log
+  "$BATS_TEST_DIRNAME/token-server.py" "$TOKEN_LOG" key.pem cert.pem >port 3>&- 4>&- &
+  TOKEN_PID=$!
+  wait_line port '[0-9]'
+  SUITE_REGISTRY=$REGISTRY SUITE_PID=$REGISTRY_PID
+  registry_start "$TEST_IMAGES/registry" \
+    "auth: {token: {realm: \"http://127.0.0.1:$(<port)/$1\", service: tests, issuer: tests, rootcertbundle: $PWD/cert.pem}}"
+  LOCKED_BY_TOKEN=$REGISTRY
+}
+token_registry_end() {
+  registry_stop
+  kill "$TOKEN_PID"
+  REGISTRY=$SUITE_REGISTRY REGISTRY_PID=$SUITE_PID
+}
+
 test_setup() {
   export DOCKER_CONFIG=$BATS_TEST_TMPDIR/docker
   CONFIG=$DOCKER_CONFIG/config.json
@@ -171,4 +191,62 @@ END
   printf '#!/bin/sh\nyes\n' >"$BATS_TEST_TMPDIR/bin/docker-credential-bad"
   expect 1 hoy pull "$LOCKED/tiny:1"
   one_sentence "${lines[-1]}"
+}
+
+@test "a token server: GET, and an identity token in the password's place" {
+  token_registry both
+  expect 1 hoy pull "$LOCKED_BY_TOKEN/tiny:1"
+  expect 1 hoy login -u user --password-stdin "$LOCKED_BY_TOKEN" <<<wrong
+  contains "$output" 'unauthorized: incorrect username or password'
+  expect 0 hoy login -u user --password-stdin "$LOCKED_BY_TOKEN" <<<secret
+  contains "$output" 'Login Succeeded'
+  is "$(jq -r ".auths[\"$LOCKED_BY_TOKEN\"].identitytoken" "$CONFIG")" refresh-of-user
+  lacks "$(jq -r ".auths[\"$LOCKED_BY_TOKEN\"].auth" "$CONFIG" | base64 -d)" secret
+  : >"$TOKEN_LOG"
+  expect 0 hoy pull -q "$LOCKED_BY_TOKEN/tiny:1"
+  is "$(<"$TOKEN_LOG")" 'POST /both refresh_token repository:tiny:pull'
+  # The same token out of a helper.
+  helper three
+  hoy logout "$LOCKED_BY_TOKEN"
+  jq '. + {credsStore: "three"}' "$CONFIG" >new && mv new "$CONFIG"
+  expect 0 hoy login -u user --password-stdin "$LOCKED_BY_TOKEN" <<<secret
+  is "$(jq -r '.Username + .Secret' kept/*)" '<token>refresh-of-user'
+  hoy rmi "$LOCKED_BY_TOKEN/tiny:1"
+  expect 0 hoy pull -q "$LOCKED_BY_TOKEN/tiny:1"
+  token_registry_end
+}
+
+@test "a token server that knows POST alone" {
+  token_registry post
+  mkdir -p "$DOCKER_CONFIG"
+  printf '{"auths":{"%s":{"auth":"%s"}}}' "$LOCKED_BY_TOKEN" "$(printf user:secret | base64)" >"$CONFIG"
+  expect 0 hoy pull -q "$LOCKED_BY_TOKEN/tiny:1"
+  is "$(<"$TOKEN_LOG")" 'POST /post password repository:tiny:pull'
+  token_registry_end
+}
+
+@test "ctrl-C while the password is asked for: the terminal is as it was" {
+  export HOY LOCKED
+  expect 0 timeout 20 python3 - <<'END'
+import os, pty, sys, termios, signal
+leader, follower = pty.openpty()
+before = termios.tcgetattr(follower)
+pid = os.fork()
+if pid == 0:
+    os.setsid()
+    import fcntl
+    fcntl.ioctl(follower, termios.TIOCSCTTY, 0)
+    for fd in range(3):
+        os.dup2(follower, fd)
+    os.execv(os.environ["HOY"], ["hoy", "login", "-u", "user", os.environ["LOCKED"]])
+shown = b""
+while b"Password: " not in shown:
+    shown += os.read(leader, 4096)
+while termios.tcgetattr(follower)[3] & termios.ECHO:
+    pass
+os.write(leader, b"\x03")
+status = os.waitpid(pid, 0)[1]
+sys.exit(not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT and termios.tcgetattr(follower) == before))
+END
+  is "$(ls "$DOCKER_CONFIG" 2>/dev/null)" ''
 }

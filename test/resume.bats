@@ -71,3 +71,15 @@ works() {
   hoy images >/dev/null
   is "$(find "$HOY_ROOT/tmp" -mindepth 1)" ''
 }
+
+@test "a full disk: one sentence, and nothing is left on it" {
+  local root=$BATS_TEST_TMPDIR/small
+  mkdir "$root"
+  mount -t tmpfs -o size=160M small "$root"
+  rough slow=30000000
+  HOY_ROOT=$root expect 1 hoy pull "$ROUGH/debian:12"
+  one_sentence "${lines[-1]}"
+  contains "${lines[-1]}" 'No space left'
+  is "$(find "$root/tmp" -mindepth 1)" ''
+  umount "$root"
+}

@@ -13,12 +13,16 @@ prints, and is as rough as the file CONTROL says at the time of a request (words
   badrange      a 206 that is another part
   stall=N       a blob's answer stops after N bytes, the connection stays
 
+It is a forward proxy as well: for URLs of UPSTREAM, and for CONNECT to wherever.
+
 Each answer is a line in LOG: method, path, Range, status, bytes of the body."""
 import collections
 import email.utils
 import http.client
 import http.server
 import pathlib
+import select
+import socket
 import sys
 import time
 
@@ -88,6 +92,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
         upstream.close()
 
     do_HEAD = do_GET
+
+    def do_CONNECT(self):
+        host, _, port = self.path.rpartition(":")
+        with socket.create_connection((host.strip("[]"), int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            self.note(200, 0)
+            pair = {self.connection: there, there: self.connection}
+            while True:
+                for end in select.select(list(pair), [], [])[0]:
+                    data = end.recv(65536)
+                    if not data:
+                        self.close_connection = True
+                        return
+                    pair[end].sendall(data)
 
     def pump(self, answer, rule):
         left = int(rule.get("drop") or rule.get("stall") or 1 << 60)

@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/words.h"
 #include "image/filter.h"
+#include "image/tags.h"
 #include "registry/reference.h"
 
 #include <stdio.h>
@@ -14,23 +15,51 @@
 // pull
 
 struct pull_flags {
-    bool quiet;
+    bool all_tags, quiet;
     const char *platform;
 };
 
 static const struct option pull_rows[] = {
+    {"all-tags", 'a', NULL, "Download all tagged images in the repository", store_flag,
+     offsetof(struct pull_flags, all_tags)},
     {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
      offsetof(struct pull_flags, platform)},
     {"quiet", 'q', NULL, "Suppress verbose output", store_flag, offsetof(struct pull_flags, quiet)},
-    OPTION_LATER("all-tags", 'a'),
     OPTION_LATER("disable-content-trust", 0),
 };
 const struct option_table pull_options_table = OPTIONS(pull_rows, struct pull_flags);
+
+static int pull_all(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+    const struct pull_flags *flags = invocation->options;
+    struct arena *arena = &invocation->arena;
+    struct reference reference;
+    struct strings tags;
+    struct image image;
+    bool downloaded = false;
+    if (reference_parse(arena, name, &reference, err)) return -1;
+    const char *repository = reference_repository(arena, &reference), *slash = strrchr(name, '/');
+    if (strpbrk(slash ? slash : name, ":@"))
+        return err_set(err, ERR_INVALID, 0, "tag can't be used with --all-tags/-a");
+    if (image_tags(arena, &reference, &tags, err)) return -1;
+    for (size_t i = 0; i < tags.count; i++) {
+        const struct pull_options options = {.reference =
+                                                 arena_printf(arena, "%s:%s", repository, tags.items[i]),
+                                             .platform = flags->platform,
+                                             .quiet = flags->quiet,
+                                             .out = stdout,
+                                             .downloaded = &downloaded};
+        if (image_pull(&engine->store, arena, &options, &image, err)) return -1;
+    }
+    if (!flags->quiet)
+        image_pull_status(stdout, reference_familiar_repository(arena, &reference), downloaded);
+    return puts(repository), 0;
+}
 
 static int pull(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct pull_flags *flags = invocation->options;
     const char *name = invocation->arguments.items[0];
     struct image image;
+    if (flags->all_tags) return pull_all(invocation, engine, name, err);
     int r = image_load_base(&engine->store, name, err);
     if (r < 0) return -1;
     if (r == 1) return puts(name), 0;

@@ -54,43 +54,38 @@ static int server_domain(struct invocation *invocation, const char **ret_domain,
 
 // Asking at the terminal
 
-// The next line, or -1: a signal came, and the terminal is as it was when it takes effect.
-static int line_wait(struct err *err) {
+// A question, and the line that answers it; -EINTR when a signal came before.
+static int line_ask(const char *words, bool echo, int signals, char *line, size_t size, ssize_t *ret_read) {
+    struct termios before, quiet;
+    struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}};
+    int r;
+    if (tcgetattr(STDIN_FILENO, &before)) return -errno;
+    quiet = before;
+    quiet.c_lflag &= ~(tcflag_t)ECHO;
+    if (!echo) tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet); // before anybody answers
+    fputs(words, stdout);
+    fflush(stdout);
+    do r = poll(fds, ARRAY_SIZE(fds), -1);
+    while (r < 0 && errno == EINTR);
+    *ret_read = fds[1].revents ? -1 : read(STDIN_FILENO, line, size);
+    if (!echo) tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
+    if (!echo) puts("");
+    fflush(stdout);
+    return fds[1].revents ? -EINTR : 0;
+}
+
+// Signals that end us wait meanwhile: the terminal is as it was when they do.
+static int prompt(struct arena *arena, const char *words, bool echo, const char **ret_line, struct err *err) {
+    char line[LINE_MAX_];
+    ssize_t n = 0;
     sigset_t ending, before;
     sigemptyset(&ending);
     sigaddset(&ending, SIGINT), sigaddset(&ending, SIGTERM), sigaddset(&ending, SIGHUP);
     sigprocmask(SIG_BLOCK, &ending, &before);
     _cleanup_(fd_closep) int signals = signalfd(-1, &ending, SFD_CLOEXEC);
-    struct pollfd fds[] = {{STDIN_FILENO, POLLIN, 0}, {signals, POLLIN, 0}};
-    int r;
-    do r = poll(fds, ARRAY_SIZE(fds), -1);
-    while (r < 0 && errno == EINTR);
-    return fds[1].revents || r < 0 ? err_set(err, ERR_UNAVAILABLE, EINTR, "interrupted")
-                                   : sigprocmask(SIG_SETMASK, &before, NULL);
-}
-
-static int prompt(struct arena *arena, const char *words, bool echo, const char **ret_line, struct err *err) {
-    char line[LINE_MAX_];
-    struct termios before, quiet;
-    fputs(words, stdout);
-    fflush(stdout);
-    if (tcgetattr(STDIN_FILENO, &before)) return err_set(err, ERR_SYSTEM, errno, "can't ask at the terminal");
-    quiet = before;
-    quiet.c_lflag &= ~(tcflag_t)ECHO;
-    if (!echo) tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-    int r = line_wait(err);
-    ssize_t n = r ? 0 : read(STDIN_FILENO, line, sizeof line - 1);
-    if (!echo) {
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &before);
-        puts("");
-        fflush(stdout);
-    }
-    if (r) {
-        sigset_t all; // what came while we waited ends us now
-        sigfillset(&all);
-        sigprocmask(SIG_UNBLOCK, &all, NULL);
-        return -1;
-    }
+    int r = line_ask(words, echo, signals, line, sizeof line - 1, &n);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't ask at the terminal");
     line[n < 0 ? 0 : n] = 0;
     line[strcspn(line, "\r\n")] = 0;
     *ret_line = arena_strdup(arena, line);

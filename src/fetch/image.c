@@ -27,6 +27,12 @@ void layers_list(struct arena *arena, const struct manifest *manifest, const str
 
 // What hoy says
 
+static void put_list(struct json_writer *w, const char *key, const struct strings *list) {
+    json_begin_array(w, key);
+    for (size_t i = 0; list && i < list->count; i++) json_put_string(w, NULL, list->items[i]);
+    json_end_array(w);
+}
+
 bool image_tell_resolved(struct worker *worker, const struct image_claim *claim) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
@@ -34,10 +40,8 @@ bool image_tell_resolved(struct worker *worker, const struct image_claim *claim)
     json_put_string(&w, "digest", claim->digest);
     json_put_string(&w, "manifest", claim->manifest_digest);
     json_put_string(&w, "image", claim->id);
-    json_begin_array(&w, "names");
-    for (size_t i = 0; claim->names && i < claim->names->count; i++)
-        json_put_string(&w, NULL, claim->names->items[i]);
-    json_end_array(&w);
+    put_list(&w, "names", claim->names);
+    put_list(&w, "indexes", claim->indexes);
     json_end_object(&w);
     worker_send(worker, &w);
     _cleanup_(fd_closep) int fd = -1;

@@ -13,11 +13,11 @@ struct layers {
 void layers_list(struct arena *arena, const struct manifest *manifest, const struct image_config *config,
                  struct layers *ret_layers);
 
-// The conversation about an image (registry/channel.h). digest is of what its name leads to; names may be
-// NULL. false: hoy has the image already.
+// The conversation about an image (registry/channel.h). digest is of what its name leads to; indexes are
+// those between that and the manifest; both lists may be NULL. false: hoy has the image already.
 struct image_claim {
     const char *digest, *manifest_digest, *id;
-    const struct strings *names;
+    const struct strings *names, *indexes;
 };
 bool image_tell_resolved(struct worker *worker, const struct image_claim *claim);
 // Which of the layers hoy has. The name that the merged index is to be staged by, or NULL when none is

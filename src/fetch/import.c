@@ -96,7 +96,7 @@ int import_tar_run(struct worker *worker, const struct json *request, int fd, st
     const struct descriptor nothing = {0};
     struct layer layer = {.blob = &nothing, .have_fd = -1};
     struct layers layers = {&layer, 1};
-    if (layer_fetch(worker, &source, &layer, err)) return -1;
+    if (layer_fetch(worker, &source, 1, &layer, err)) return -1;
     if (!layer.size) return err_set(err, ERR_INVALID, 0, "the tar is empty");
     uint64_t size = layer.size;
     if (worker->erofs && layers_index(worker, &layers, STAGED_EROFS, err)) return -1;

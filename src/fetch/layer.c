@@ -361,6 +361,7 @@ static int layer_stream(struct worker *worker, const struct layer_source *source
                                                 .grown = PTHREAD_COND_INITIALIZER};
     void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
+    *ret_resumed = false;
     if (stream_open(&s, err)) return -1;
     if (!s.unknown) partial_open(&s.partial, worker, layer->blob->digest, layer->blob->size);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
@@ -377,16 +378,15 @@ static int layer_stream(struct worker *worker, const struct layer_source *source
     return r;
 }
 
-int layer_fetch(struct worker *worker, const struct layer_source *source, struct layer *layer,
+int layer_fetch(struct worker *worker, const struct layer_source *sources, size_t count, struct layer *layer,
                 struct err *err) {
-    bool resumed = false;
-    int r = layer_stream(worker, source, layer, &resumed, err);
-    if (r && resumed) {
+    bool again = false; // what an earlier pull had was wrong: once more, without it
+    for (size_t i = 0; i < count; i += !again) {
+        if (layer_stream(worker, &sources[i], layer, &again, err) == 0) return 0;
         tree_free(&layer->tree);
         layer->tree = (struct tree){0};
-        r = layer_stream(worker, source, layer, &resumed, err);
     }
-    return r && layer->diff_id ? err_wrap(err, "layer %.19s", layer->blob->digest) : r;
+    return layer->diff_id ? err_wrap(err, "layer %.19s", layer->blob->digest) : -1;
 }
 
 int layer_read(struct layer *layer, int tar_fd, struct err *err) {

@@ -6,9 +6,9 @@
 //                                                     `-> tree of the tar's headers, out of the growing file
 #pragma once
 
+#include "fetch/source.h"
 #include "fetch/worker.h"
 #include "oci/image_spec.h"
-#include "registry/client.h"
 #include "unpack/tree.h"
 
 struct layer {
@@ -33,7 +33,8 @@ struct layer_source {
     void *data;
     const char *name; // who it is, for messages
 };
-int layer_fetch(struct worker *worker, const struct layer_source *source, struct layer *layer,
+// From the first source that has it.
+int layer_fetch(struct worker *worker, const struct layer_source *sources, size_t count, struct layer *layer,
                 struct err *err);
 // The tree of a tar that is complete; layer->size too.
 int layer_read(struct layer *layer, int tar_fd, struct err *err);

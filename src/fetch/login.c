@@ -20,13 +20,14 @@ static void tell_done(struct worker *worker, const char *identity_token) {
 int login_run(struct worker *worker, const struct json *request, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(http_freep) struct http *http = NULL;
-    const struct http_options options = {.stall_s = worker->stall_s};
     struct endpoint endpoint;
+    const struct endpoints known = {&endpoint, 1};
+    const struct http_options options = {.stall_s = worker->stall_s, .known = &known};
     const char *token = NULL;
     endpoint_read(&arena, json_get(request, "endpoint"), &endpoint);
     if (!endpoint.host) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
     _cleanup_(registryp) struct registry registry;
-    registry_init(&registry, endpoint.host, NULL, endpoint.host, &endpoint.credentials);
+    registry_init_endpoint(&registry, &endpoint, endpoint.host);
     if (http_new(&options, &http, err) || registry_login(&registry, http, &arena, &token, err)) return -1;
     tell_done(worker, token);
     return 0;

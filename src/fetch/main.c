@@ -3,15 +3,16 @@
 // with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
-//   hoy-fetch search    asks a registry for repositories; without a directory
-//   hoy-fetch verify    checks a signature; without a directory and a network
-//   hoy-fetch load      takes an archive of images apart, which comes with the first message
+//   hoy-fetch tags      the names of a repository's tags
+//   hoy-fetch login     asks a registry whether it takes credentials
+//   hoy-fetch search    asks a registry for repositories
+//   hoy-fetch verify    checks a signature, without a network
+//   hoy-fetch load      takes an archive of images apart, which comes with the request
 //   hoy-fetch import    indexes the tars of an image, which come with messages
-//   hoy-fetch tar       a tar, compressed or not, which comes with the first message, becomes an image's
-//   layer hoy-fetch download  the same from a URL hoy-fetch login     asks a registry whether it takes
-//   credentials; without a directory hoy-fetch extract   a layer's tar (5) into the directory 4; confines
-//   itself (unpack/extract.h) hoy-fetch export | layer | changes   of the root file system 4 (image/view.h),
-//   written to 5
+//   hoy-fetch tar       a tar, compressed or not, which comes with the request, becomes an image's layer
+//   hoy-fetch download  the same from a URL
+//   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
+//   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
@@ -19,6 +20,7 @@
 #include "fetch/pack.h"
 #include "fetch/search.h"
 #include "fetch/signature.h"
+#include "fetch/tags.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
 
@@ -55,86 +57,6 @@ static int begin(struct worker *worker, bool network) {
     return 0;
 }
 
-static int run_pull(struct worker *worker) {
-    begin(worker, true);
-    struct err err = {0};
-    _cleanup_(fd_closep) int none = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
-    settings_read(worker, request);
-    if (pull_run(worker, request, &err)) worker_fail(worker, &err);
-    return 0;
-}
-
-static int run_login(struct worker *worker) {
-    worker->staging = -1;
-    begin(worker, true);
-    struct err err = {0};
-    _cleanup_(fd_closep) int none = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
-    settings_read(worker, request);
-    if (login_run(worker, request, &err)) worker_fail(worker, &err);
-    return 0;
-}
-
-static int run_search(struct worker *worker) {
-    worker->staging = -1;
-    begin(worker, true);
-    struct err err = {0};
-    _cleanup_(fd_closep) int none = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
-    settings_read(worker, request);
-    if (search_run(worker, request, &err)) worker_fail(worker, &err);
-    return 0;
-}
-
-static int run_verify(struct worker *worker) {
-    worker->staging = -1;
-    begin(worker, false);
-    struct err err = {0};
-    _cleanup_(fd_closep) int none = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
-    if (verify_run(worker, request, &err)) worker_fail(worker, &err);
-    return 0;
-}
-
-static int run_load(struct worker *worker) {
-    begin(worker, false);
-    struct err err = {0};
-    _cleanup_(fd_closep) int archive = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &archive);
-    settings_read(worker, request);
-    if (load_run(worker, request, archive, &err)) worker_fail(worker, &err);
-    return 0;
-}
-
-static int run_import(struct worker *worker) {
-    begin(worker, false);
-    struct err err = {0};
-    _cleanup_(fd_closep) int none = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
-    settings_read(worker, request);
-    if (import_run(worker, request, &err)) worker_fail(worker, &err);
-    return 0;
-}
-
-static int import_tar(struct worker *worker, bool network) {
-    begin(worker, network);
-    struct err err = {0};
-    _cleanup_(fd_closep) int tar = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &tar);
-    settings_read(worker, request);
-    if (import_tar_run(worker, request, tar, &err)) worker_fail(worker, &err);
-    return 0;
-}
-
-static int run_tar(struct worker *worker) {
-    return import_tar(worker, false);
-}
-
-static int run_download(struct worker *worker) {
-    return import_tar(worker, true);
-}
-
 static int run_extract(struct worker *worker) {
     struct err err = {0};
     if (extract_tar(WORKER_TAR_FD, worker->staging, &err)) worker_fail(worker, &err);
@@ -142,18 +64,43 @@ static int run_extract(struct worker *worker) {
     return 0;
 }
 
+// Most begin with a request, and end in what is done with it; a descriptor may come along. The others see to
+// themselves.
 static const struct mode {
     const char *name;
-    int (*run)(struct worker *worker);
     int last_fd;
+    bool network;
+    int (*request)(struct worker *worker, const struct json *request, struct err *err);
+    int (*request_with)(struct worker *worker, const struct json *request, int fd, struct err *err);
+    int (*run)(struct worker *worker);
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},     {"login", run_login, WORKER_CHANNEL_FD},
-    {"verify", run_verify, WORKER_CHANNEL_FD}, {"search", run_search, WORKER_CHANNEL_FD},
-    {"load", run_load, WORKER_STAGING_FD},     {"import", run_import, WORKER_STAGING_FD},
-    {"tar", run_tar, WORKER_STAGING_FD},       {"download", run_download, WORKER_STAGING_FD},
-    {"extract", run_extract, WORKER_TAR_FD},   {"export", pack_run_export, WORKER_TAR_FD},
-    {"layer", pack_run_layer, WORKER_TAR_FD},  {"changes", pack_run_changes, WORKER_TAR_FD},
+    {"pull", WORKER_STAGING_FD, true, .request = pull_run},
+    {"login", WORKER_CHANNEL_FD, true, .request = login_run},
+    {"tags", WORKER_CHANNEL_FD, true, .request = tags_run},
+    {"search", WORKER_CHANNEL_FD, true, .request = search_run},
+    {"verify", WORKER_CHANNEL_FD, false, .request = verify_run},
+    {"load", WORKER_STAGING_FD, false, .request_with = load_run},
+    {"import", WORKER_STAGING_FD, false, .request = import_run},
+    {"tar", WORKER_STAGING_FD, false, .request_with = import_tar_run},
+    {"download", WORKER_STAGING_FD, true, .request_with = import_tar_run},
+    {"extract", WORKER_TAR_FD, .run = run_extract},
+    {"export", WORKER_TAR_FD, .run = pack_run_export},
+    {"layer", WORKER_TAR_FD, .run = pack_run_layer},
+    {"changes", WORKER_TAR_FD, .run = pack_run_changes},
 };
+
+static int run_mode(const struct mode *mode, struct worker *worker) {
+    if (mode->run) return mode->run(worker);
+    begin(worker, mode->network);
+    struct err err = {0};
+    _cleanup_(fd_closep) int fd = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &fd);
+    settings_read(worker, request);
+    int r =
+        mode->request ? mode->request(worker, request, &err) : mode->request_with(worker, request, fd, &err);
+    if (r) worker_fail(worker, &err);
+    return 0;
+}
 
 static bool is_a(int fd, mode_t type) {
     struct stat st;
@@ -176,7 +123,8 @@ int main(int argc, char **argv) {
     close_range((unsigned)mode->last_fd + 1, ~0u, 0);
     for (int fd = WORKER_CHANNEL_FD; fd <= mode->last_fd; fd++) fcntl(fd, F_SETFD, FD_CLOEXEC);
     srandom((unsigned)(getpid() ^ time(NULL)));
-    struct worker worker = {
-        .channel = WORKER_CHANNEL_FD, .staging = WORKER_STAGING_FD, .lock = PTHREAD_MUTEX_INITIALIZER};
-    return mode->run(&worker);
+    struct worker worker = {.channel = WORKER_CHANNEL_FD,
+                            .staging = mode->last_fd >= WORKER_STAGING_FD ? WORKER_STAGING_FD : -1,
+                            .lock = PTHREAD_MUTEX_INITIALIZER};
+    return run_mode(mode, &worker);
 }

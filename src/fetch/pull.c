@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pull from the first request to the merged index: the manifest (through an index, by platform), the
-// config, then the layers that the store does not have, several at a time, then the index over all of them.
+// A pull from the first request to the merged index: the manifest (through an index, by platform) from the
+// first of the registry's mirrors that has it, or from itself; the config, then the layers that the store
+// does not have, several at a time, then the index over all of them.
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/image.h"
 #include "fetch/signature.h"
+#include "fetch/source.h"
 #include "fetch/worker.h"
 #include "registry/client.h"
-#include "registry/endpoint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,16 +16,21 @@
 #include <unistd.h>
 
 #define LAYERS_AT_ONCE 3
+#define DOCUMENTS_MAX  16 // manifests on the way from an index to the image
 
 struct pull {
     struct worker *worker;
     struct arena arena;
-    struct registry registry;
+    struct endpoints endpoints;
+    struct sources sources; // the first of them has the manifest
     struct http *http;
     struct platform platform;
+    const char *name;   // as the user knows it
     const char *wanted; // a tag or a digest
     bool signatures;    // hoy wants to see them
     const char *digest, *manifest_digest;
+    struct strings indexes;  // that the first one led through
+    unsigned documents_left; // how many manifests may still be looked at
     struct manifest manifest;
     struct image_config config;
     struct layers layers;
@@ -37,19 +43,15 @@ struct pull {
 static int request_read(struct pull *pull, const struct json *request, struct err *err) {
     const struct json *p = json_get(request, "platform");
     struct arena *arena = &pull->arena;
-    struct endpoint endpoint;
-    endpoint_read(arena, json_get(request, "endpoint"), &endpoint);
-    const char *name = arena_strdup(arena, json_get_string(request, "name"));
     pull->wanted = arena_strdup(arena, json_get_string(request, "wanted"));
     pull->signatures = json_boolean(json_get(request, "signatures"));
     pull->platform =
         (struct platform){.os = arena_strdup(arena, json_get_string(p, "os")),
                           .architecture = arena_strdup(arena, json_get_string(p, "architecture")),
                           .variant = arena_strdup(arena, json_get_string(p, "variant"))};
-    if (!endpoint.host || !endpoint.repository || !name || !pull->wanted)
-        return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-    registry_init(&pull->registry, endpoint.host, endpoint.repository, name, &endpoint.credentials);
-    return 0;
+    pull->name = arena_strdup(arena, json_get_string(request, "name"));
+    if (!pull->name || !pull->wanted) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
+    return sources_read(arena, request, pull->name, &pull->endpoints, &pull->sources, err);
 }
 
 static const char *platform_text(struct pull *pull) {
@@ -60,36 +62,73 @@ static const char *platform_text(struct pull *pull) {
 
 static int no_platform(struct pull *pull, struct err *err) {
     return err_set(err, ERR_NOT_FOUND, 0, "no matching manifest for %s in the manifest list entries of %s",
-                   platform_text(pull), pull->registry.name);
+                   platform_text(pull), pull->name);
 }
 
 // Documents
 
-static int manifest_get(struct pull *pull, const char *wanted, uint64_t size, const char *file,
-                        const char **ret_digest, struct err *err) {
+// Into pull->manifest, and into the staging directory.
+static int manifest_get(struct pull *pull, const char *wanted, uint64_t size, const char **ret_digest,
+                        struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
-    const char *type;
-    if (registry_manifest(&pull->registry, pull->http, &pull->arena, wanted, &text, &type, ret_digest, err))
+    const char *type, *file = STAGED_MANIFEST;
+    struct registry *registry = pull->sources.items;
+    bool first = !pull->digest;
+    if (registry_manifest(registry, pull->http, &pull->arena, wanted, &text, &type, ret_digest, err))
         return -1;
     if (size && size != text.len)
         return err_set(err, ERR_UNAVAILABLE, 0, "%s sent a manifest of %zu bytes, the index says %llu",
-                       pull->registry.host, text.len, (unsigned long long)size);
+                       registry->host, text.len, (unsigned long long)size);
     if (manifest_parse(&pull->arena, text.data, text.len, type, &pull->manifest, err)) return -1;
-    if (!file) file = pull->manifest.is_index ? STAGED_INDEX_DOCUMENT : STAGED_MANIFEST;
+    if (pull->manifest.is_index)
+        file = first ? STAGED_INDEX_DOCUMENT
+                     : arena_printf(&pull->arena, STAGED_INDEX_FORMAT, pull->indexes.count + 1);
     return worker_write(pull->worker, file, text.data, text.len, err);
 }
 
+static int index_resolve(struct pull *pull, struct err *err);
+
+static int index_enter(struct pull *pull, const struct descriptor *chosen, struct err *err) {
+    const char *digest;
+    if (!pull->documents_left-- || pull->indexes.count == INDEX_DEPTH_MAX)
+        return err_set(err, ERR_INVALID, 0, "the index leads to too many other indexes");
+    if (manifest_get(pull, chosen->digest, chosen->size, &digest, err)) return -1;
+    if (!pull->manifest.is_index) return pull->manifest_digest = digest, 0;
+    strings_add(&pull->arena, &pull->indexes, digest);
+    if (index_resolve(pull, err) == 0) return 0;
+    pull->indexes.count--;
+    return -1;
+}
+
+// The manifest for the platform, or the first index with one.
+static int index_resolve(struct pull *pull, struct err *err) {
+    const struct manifest index = pull->manifest;
+    const struct descriptor *chosen = index_choose(&index, &pull->platform);
+    if (chosen) return index_enter(pull, chosen, err);
+    for (size_t i = 0; i < index.manifests.count; i++) {
+        if (!descriptor_is_any_index(&index.manifests.items[i])) continue;
+        int r = index_enter(pull, &index.manifests.items[i], err);
+        if (r == 0 || err->kind != ERR_NOT_FOUND) return r;
+    }
+    return no_platform(pull, err);
+}
+
 static int manifest_resolve(struct pull *pull, struct err *err) {
-    if (manifest_get(pull, pull->wanted, 0, NULL, &pull->digest, err)) return -1;
+    pull->digest = NULL;
+    pull->indexes.count = 0;
+    pull->documents_left = DOCUMENTS_MAX;
+    if (manifest_get(pull, pull->wanted, 0, &pull->digest, err)) return -1;
     pull->manifest_digest = pull->digest;
-    if (!pull->manifest.is_index) return 0;
-    const struct descriptor *chosen = index_choose(&pull->manifest, &pull->platform);
-    if (!chosen) return no_platform(pull, err);
-    if (manifest_get(pull, chosen->digest, chosen->size, STAGED_MANIFEST, &pull->manifest_digest, err))
-        return -1;
-    if (pull->manifest.is_index)
-        return err_set(err, ERR_INVALID, 0, "the index leads to another index, which hoy does not follow");
-    return 0;
+    return pull->manifest.is_index ? index_resolve(pull, err) : 0;
+}
+
+// From a mirror on to the next, whatever it lacks; what is said in the end is the registry's own word.
+static int source_choose(struct pull *pull, struct err *err) {
+    for (;;) {
+        int r = manifest_resolve(pull, err);
+        if (r == 0 || pull->sources.count == 1) return r;
+        pull->sources.items++, pull->sources.count--;
+    }
 }
 
 static int add_to_text(const void *bytes, size_t size, void *data, struct err *err) {
@@ -104,19 +143,27 @@ static bool platform_fits(const struct pull *pull) {
            (str_eq(c->os, pull->platform.os) && str_eq(c->architecture, pull->platform.architecture));
 }
 
-static int config_get(struct pull *pull, struct err *err) {
+static int config_fetch(struct pull *pull, struct registry *registry, struct str *text, struct err *err) {
     const struct descriptor *d = &pull->manifest.config;
-    _cleanup_(str_finish) struct str text = {0};
-    const struct registry_sink sink = {add_to_text, &text};
+    const struct registry_sink sink = {add_to_text, text};
     char digest[DIGEST_SIZE];
-    if (d->size > IMAGE_DOCUMENT_MAX)
-        return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
-    if (registry_blob(&pull->registry, pull->http, d->digest, d->size, &sink, err))
+    text->len = 0;
+    if (registry_blob(registry, pull->http, d->digest, d->size, &sink, err))
         return err_wrap(err, "the image's config");
-    digest_of(str_get(&text), text.len, digest);
-    if (!str_eq(digest, d->digest))
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
-                       pull->registry.host, pull->registry.name, digest, d->digest);
+    digest_of(str_get(text), text->len, digest);
+    if (str_eq(digest, d->digest)) return 0;
+    return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
+                   registry->host, pull->name, digest, d->digest);
+}
+
+static int config_get(struct pull *pull, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    int r = -1;
+    if (pull->manifest.config.size > IMAGE_DOCUMENT_MAX)
+        return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
+    for (size_t i = 0; r && i < pull->sources.count; i++)
+        r = config_fetch(pull, &pull->sources.items[i], &text, err);
+    if (r) return -1;
     if (image_config_parse(&pull->arena, str_get(&text), text.len, &pull->config, err)) return -1;
     if (pull->config.diff_ids.count != pull->manifest.layers.count)
         return err_set(err, ERR_INVALID, 0, "the image's manifest has %zu layers, its config %zu",
@@ -126,16 +173,11 @@ static int config_get(struct pull *pull, struct err *err) {
             err, ERR_NOT_FOUND, 0,
             "image with reference %s was found but does not match the specified platform: wanted %s, "
             "actual: %s/%s",
-            pull->registry.name, platform_text(pull), pull->config.os, pull->config.architecture);
+            pull->name, platform_text(pull), pull->config.os, pull->config.architecture);
     return worker_write(pull->worker, STAGED_CONFIG, text.data, text.len, err);
 }
 
 // Layers
-
-struct connection {
-    struct registry *registry;
-    struct http *http;
-};
 
 static struct layer *layer_next(struct pull *pull) {
     pthread_mutex_lock(&pull->lock);
@@ -148,22 +190,52 @@ static struct layer *layer_next(struct pull *pull) {
     return layer;
 }
 
+// Of one source of the image, for one thread.
+struct connection {
+    struct registry *registry;
+    struct http *http;
+};
+
+// Bytes on their way through, and whether there were any.
+struct passing {
+    const struct registry_sink *sink;
+    bool any;
+};
+
+static int pass(const void *bytes, size_t size, void *data, struct err *err) {
+    struct passing *passing = data;
+    passing->any = true;
+    return passing->sink->body(bytes, size, passing->sink->data, err);
+}
+
+// A foreign layer: the registry may have it all the same; if not, the manifest says who has.
 static int read_blob(void *data, const struct descriptor *blob, const struct registry_sink *sink,
                      struct err *err) {
-    struct connection *connection = data;
-    return registry_blob(connection->registry, connection->http, blob->digest, blob->size, sink, err);
+    struct connection *c = data;
+    struct passing passing = {.sink = sink};
+    const struct registry_sink through = {pass, &passing, .have = sink->have};
+    int r = registry_blob(c->registry, c->http, blob->digest, blob->size, &through, err);
+    bool elsewhere = r && err->kind == ERR_NOT_FOUND;
+    for (size_t i = 0; elsewhere && r && !passing.any && i < blob->urls.count; i++)
+        r = registry_foreign_blob(c->registry, c->http, blob->urls.items[i], blob->size, &through, err);
+    return r;
 }
 
 static void *fetch_main(void *data) {
     struct pull *pull = data;
     _cleanup_(http_freep) struct http *http = NULL;
-    const struct http_options options = {.stall_s = pull->worker->stall_s};
+    const struct http_options options = {.stall_s = pull->worker->stall_s, .known = &pull->endpoints};
     struct err err = {0};
     if (http_new(&options, &http, &err)) worker_fail(pull->worker, &err);
-    struct connection connection = {&pull->registry, http};
-    const struct layer_source source = {read_blob, &connection, pull->registry.host};
+    size_t count = pull->sources.count;
+    _cleanup_(freep) struct connection *connections = xmalloc(count * sizeof *connections);
+    _cleanup_(freep) struct layer_source *sources = xmalloc(count * sizeof *sources);
+    for (size_t i = 0; i < count; i++) {
+        connections[i] = (struct connection){&pull->sources.items[i], http};
+        sources[i] = (struct layer_source){read_blob, &connections[i], pull->sources.items[i].host};
+    }
     for (struct layer *layer; (layer = layer_next(pull));) {
-        if (layer_fetch(pull->worker, &source, layer, &err)) worker_fail(pull->worker, &err);
+        if (layer_fetch(pull->worker, sources, count, layer, &err)) worker_fail(pull->worker, &err);
         layer_tell_complete(pull->worker, layer);
     }
     return NULL;
@@ -184,13 +256,15 @@ static int layers_fetch(struct pull *pull, struct err *err) {
 
 int pull_run(struct worker *worker, const struct json *request, struct err *err) {
     struct pull pull = {.worker = worker, .lock = PTHREAD_MUTEX_INITIALIZER};
-    const struct http_options options = {.stall_s = worker->stall_s};
+    const struct http_options options = {.stall_s = worker->stall_s, .known = &pull.endpoints};
     if (request_read(&pull, request, err) || http_new(&options, &pull.http, err)) return -1;
-    if (manifest_resolve(&pull, err)) return -1;
-    if (pull.signatures && signatures_fetch(worker, &pull.registry, pull.http, pull.manifest_digest, err))
+    if (source_choose(&pull, err)) return -1;
+    if (pull.signatures && signatures_fetch(worker, pull.sources.items, pull.http, pull.manifest_digest, err))
         return -1;
-    const struct image_claim claim = {
-        .digest = pull.digest, .manifest_digest = pull.manifest_digest, .id = pull.manifest.config.digest};
+    const struct image_claim claim = {.digest = pull.digest,
+                                      .manifest_digest = pull.manifest_digest,
+                                      .id = pull.manifest.config.digest,
+                                      .indexes = &pull.indexes};
     if (image_tell_resolved(worker, &claim)) {
         if (config_get(&pull, err)) return -1;
         layers_list(&pull.arena, &pull.manifest, &pull.config, &pull.layers);

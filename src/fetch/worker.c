@@ -48,7 +48,7 @@ _Noreturn void worker_fail(struct worker *worker, const struct err *err) {
 
 int worker_write(struct worker *worker, const char *name, const void *bytes, size_t size, struct err *err) {
     _cleanup_(fd_closep) int fd =
-        fd_open_at(worker->staging, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+        fd_open_at(worker->staging, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     int r = fd < 0 ? fd : fd_write_all(fd, bytes, size);
     return r < 0 ? err_set(err, ERR_SYSTEM, -r, "can't write %s", name) : 0;
 }

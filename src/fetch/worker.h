@@ -30,7 +30,7 @@ struct json *worker_receive(struct worker *worker, int *ret_fd);
 _Noreturn void worker_fail(struct worker *worker, const struct err *err);
 void worker_event(struct worker *worker, const char *event); // without more to say
 
-// Makes a file in the staging directory.
+// Makes a file in the staging directory, over one that is there.
 int worker_write(struct worker *worker, const char *name, const void *bytes, size_t size, struct err *err);
 
 // What unpacks to much is asked every so many bytes whether the disk has room still: a reserve is left alone.

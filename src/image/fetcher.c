@@ -20,9 +20,9 @@
 #define FIRST_FD 3 // in the worker: the channel, the directory, the tar
 
 // Of the caller's environment the worker gets the way to the network and to trust.
-static const char *const passed_on[] = {"http_proxy", "https_proxy",   "HTTPS_PROXY",
-                                        "all_proxy",  "ALL_PROXY",     "no_proxy",
-                                        "NO_PROXY",   "SSL_CERT_FILE", "SSL_CERT_DIR"};
+static const char *const passed_on[] = {"http_proxy",    "HTTP_PROXY",  "https_proxy", "HTTPS_PROXY",
+                                        "all_proxy",     "ALL_PROXY",   "no_proxy",    "NO_PROXY",
+                                        "SSL_CERT_FILE", "SSL_CERT_DIR"};
 
 extern char **environ;
 
@@ -174,6 +174,11 @@ int fetcher_wait(struct fetcher *fetcher, struct err *err) {
     while (waitpid(fetcher->pid, &status, 0) < 0 && errno == EINTR) {}
     fetcher->pid = 0;
     return status ? err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %#x", (unsigned)status) : 0;
+}
+
+void fetcher_raise(int number) {
+    signal(number, SIG_DFL);
+    raise(number);
 }
 
 void fetcher_kill(struct fetcher *fetcher) {

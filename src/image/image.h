@@ -136,10 +136,15 @@ struct pull_options {
     bool quiet;
     FILE *out;
     const struct strings
-        *broken; // of an image that is there: layers to be fetched again; the index is made anew
+        *broken;      // of an image that is there: layers to be fetched again; the index is made anew
+    bool *downloaded; // NULL, or one of several pulls: becomes true when it brought something, and the last
+                      // lines are the caller's
 };
 int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
                struct image *ret_image, struct err *err);
+
+// The line at the end.
+void image_pull_status(FILE *out, const char *name, bool downloaded);
 
 // The image that hoy carries inside itself, "base". Puts it into the store when name means it and the store
 // does not have it: returns 1 when it did, 0 when name is not it.

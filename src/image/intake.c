@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "image/partial.h"
 #include "image/pull.h"
+#include "image/request.h"
 #include "registry/channel.h"
 
 #include <errno.h>
@@ -13,29 +14,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LAYER_LIMIT    (64ull << 30)
 #define SIGNATURES_MAX 64
 // Of all the documents of one intake: their size is a stranger's.
 #define DOCUMENTS_MAX (64u << 20)
 
 // The request
 
-static int put_limits(struct json_writer *w, struct err *err) {
-    const char *limit_text = getenv("HOY_LAYER_LIMIT"), *stall_text = getenv("HOY_STALL_TIMEOUT");
-    uint64_t limit = LAYER_LIMIT, stall = 0;
-    if (limit_text && parse_size(limit_text, &limit))
-        return err_set(err, ERR_INVALID, 0, "HOY_LAYER_LIMIT=%s is no size", limit_text);
-    if (stall_text && (parse_u64(stall_text, &stall) || stall < 1 || stall > 3600))
-        return err_set(err, ERR_INVALID, 0, "HOY_STALL_TIMEOUT=%s is no number of seconds", stall_text);
-    json_put_u64(w, "layer_limit", limit);
-    json_put_bool(w, "any_ratio", limit_text);
-    if (stall) json_put_u64(w, "stall_s", stall);
-    return 0;
-}
-
 int intake_put_settings(const struct intake *intake, struct json_writer *w, struct err *err) {
     json_put_string(w, "driver", intake->store->driver);
-    return put_limits(w, err);
+    return request_put_limits(w, err);
 }
 
 void intake_put_platform(struct json_writer *w, const struct platform *p) {
@@ -86,20 +73,44 @@ static bool index_lists(const struct manifest *index, const char *digest) {
     return false;
 }
 
-// From the digest of what was named through an index, if there is one, to the manifest and the config's
-// digest.
+// An index that leads on to `next`.
+static int index_check(struct intake *intake, const char *file, const char *digest, const char *next,
+                       struct err *err) {
+    const char *text;
+    size_t size;
+    struct manifest index;
+    if (document_read(intake, file, digest, &text, &size, err) ||
+        manifest_parse(intake->arena, text, size, NULL, &index, err))
+        return -1;
+    if (index_lists(&index, next)) return 0;
+    return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a manifest that the index does not list");
+}
+
+// From the digest of what was named, through the indexes on the way, to the manifest.
+static int indexes_check(struct intake *intake, const char *digest, const struct json *between,
+                         const char *manifest, struct err *err) {
+    const char *file = STAGED_INDEX_DOCUMENT;
+    if (json_length(between) > INDEX_DEPTH_MAX)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought too many indexes");
+    if (str_eq(manifest, digest)) return 0;
+    for (size_t i = 0; i <= json_length(between); i++) {
+        const char *next = i < json_length(between) ? json_string(json_at(between, i)) : manifest;
+        if (!next || index_check(intake, file, digest, next, err))
+            return next ? -1 : err_set(err, ERR_SYSTEM, 0, "hoy-fetch names no index");
+        digest = next;
+        file = arena_printf(intake->arena, STAGED_INDEX_FORMAT, i + 1);
+    }
+    return 0;
+}
+
+// … and the config's digest.
 static int manifest_check(struct intake *intake, struct intake_image *image, const struct json *event,
                           struct err *err) {
     const char *text, *manifest = arena_strdup(intake->arena, json_get_string(event, "manifest"));
     size_t size;
     image->digest = arena_strdup(intake->arena, json_get_string(event, "digest"));
-    if (!str_eq(manifest, image->digest)) {
-        struct manifest index;
-        if (document_read(intake, STAGED_INDEX_DOCUMENT, image->digest, &text, &size, err)) return -1;
-        if (manifest_parse(intake->arena, text, size, NULL, &index, err)) return -1;
-        if (!manifest || !index_lists(&index, manifest))
-            return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a manifest that the index does not list");
-    }
+    if (!manifest || !image->digest) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch names no digest");
+    if (indexes_check(intake, image->digest, json_get(event, "indexes"), manifest, err)) return -1;
     if (document_read(intake, STAGED_MANIFEST, manifest, &text, &size, err)) return -1;
     if (manifest_parse(intake->arena, text, size, NULL, &image->manifest, err)) return -1;
     if (image->manifest.is_index)

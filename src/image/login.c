@@ -2,20 +2,14 @@
 #include "image/login.h"
 
 #include "image/fetcher.h"
-#include "registry/endpoint.h"
-#include "registry/reference.h"
+#include "image/request.h"
+#include "registry/settings.h"
 
-#include <signal.h>
 #include <string.h>
-
-static void writer_wipe(struct json_writer *w) {
-    if (w->text.data) explicit_bzero(w->text.data, w->text.len);
-    json_writer_finish(w);
-}
 
 static int ask(struct fetcher *fetcher, const struct endpoint *endpoint, struct json **ret_event,
                struct err *err) {
-    _cleanup_(writer_wipe) struct json_writer w = {0};
+    _cleanup_(request_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     endpoint_put(&w, "endpoint", endpoint);
     json_end_object(&w);
@@ -28,13 +22,13 @@ int image_login(struct arena *arena, const char *domain, const struct credential
     struct fetcher fetcher = FETCHER_INIT;
     _cleanup_(json_freep) struct json *event = NULL;
     const struct reference reference = {.domain = domain};
-    const struct endpoint endpoint = {.host = reference_host(&reference), .credentials = *credentials};
-    int r = ask(&fetcher, &endpoint, &event, err), signal_number = fetcher.signal;
+    struct endpoints endpoints;
+    if (settings_endpoints(arena, "/etc", &reference, &endpoints, err)) return -1;
+    struct endpoint *endpoint = &endpoints.items[endpoints.count - 1]; // itself, no mirror
+    endpoint->credentials = *credentials;
+    int r = ask(&fetcher, endpoint, &event, err), signal_number = fetcher.signal;
     fetcher_finish(&fetcher);
-    if (r && signal_number) {
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    }
+    if (r && signal_number) fetcher_raise(signal_number);
     if (r) return err_wrap(err, "login to %s", domain);
     struct credentials kept = *credentials;
     const char *token = json_get_string(event, "identity_token");

@@ -10,10 +10,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define DIRECTORY  "partial"
 #define KEPT_MIN   (1 << 20) // less than that comes again in no time
+#define FREE_MIN   (256u << 20)
 #define AGE_MAX_S  (7 * 24 * 3600)
 #define TOTAL_MAX  ((int64_t)8 << 30)
 #define NAME_SIZE_ (ID_SIZE + sizeof STAGED_PART)
@@ -54,6 +56,9 @@ static void keep_one(int tmp, int staging, const char *name, const char *hex) {
 }
 
 void partial_keep(int tmp, int staging) {
+    struct statvfs disk;
+    // A pull that ended because the disk was full leaves nothing there.
+    if (fstatvfs(tmp, &disk) || (uint64_t)disk.f_bavail * disk.f_frsize < FREE_MIN) return;
     _cleanup_(dir_closep) DIR *dir = directory_open(staging, ".");
     char hex[ID_SIZE];
     for (struct dirent *entry; dir && (entry = readdir(dir));)

@@ -4,8 +4,8 @@
 
 #include "image/intake.h"
 #include "image/policy.h"
+#include "image/request.h"
 #include "image/signature.h"
-#include "registry/endpoint.h"
 #include "registry/reference.h"
 
 #include <string.h>
@@ -27,11 +27,6 @@ static FILE *words(const struct pull *pull) {
 }
 
 // The request
-
-static void writer_wipe(struct json_writer *w) {
-    if (w->text.data) explicit_bzero(w->text.data, w->text.len);
-    json_writer_finish(w);
-}
 
 // What the administrator lets in (image/policy.h)
 
@@ -76,17 +71,15 @@ static int allow(struct intake_image *image, void *data, struct err *err) {
 
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
-    _cleanup_(writer_wipe) struct json_writer w = {0};
-    struct endpoint endpoint = {.host = reference_host(r), .repository = r->path};
+    _cleanup_(request_finish) struct json_writer w = {0};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
         return -1;
-    if (credentials_load(pull->arena, r->domain, &endpoint.credentials, err)) return -1;
     json_begin_object(&w, NULL);
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
-    endpoint_put(&w, "endpoint", &endpoint);
+    if (request_put_endpoints(&w, pull->arena, r, err)) return -1;
     json_put_bool(&w, "signatures", wants_signatures(pull));
     intake_put_platform(&w, &platform);
     if (intake_put_settings(&pull->intake, &w, err)) return -1;
@@ -105,11 +98,18 @@ static void print_begin(struct pull *pull, bool default_tag) {
     fflush(words(pull));
 }
 
+void image_pull_status(FILE *out, const char *name, bool downloaded) {
+    fprintf(out, "Status: %s for %s\n", downloaded ? "Downloaded newer image" : "Image is up to date", name);
+}
+
 static void print_end(struct pull *pull) {
-    if (words(pull))
-        fprintf(words(pull), "Digest: %s\nStatus: %s for %s\n", pull->digest,
-                pull->up_to_date ? "Image is up to date" : "Downloaded newer image",
-                reference_familiar(pull->arena, &pull->reference));
+    const char *name = reference_familiar(pull->arena, &pull->reference);
+    if (words(pull)) fprintf(words(pull), "Digest: %s\n", pull->digest);
+    if (pull->options->downloaded) {
+        *pull->options->downloaded |= !pull->up_to_date;
+        return;
+    }
+    if (words(pull)) image_pull_status(words(pull), name, !pull->up_to_date);
     if (pull->options->out) {
         fprintf(pull->options->out, "%s\n", reference_full(pull->arena, &pull->reference));
         fflush(pull->options->out);

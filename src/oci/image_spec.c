@@ -13,6 +13,7 @@
 #include <sys/utsname.h>
 
 #define INDEX_MAX   4096 // manifests in an index
+#define URLS_MAX    8
 #define STRINGS_MAX 4096 // environment variables, labels, … of a config
 
 #define TYPE_OCI    "application/vnd.oci.image."
@@ -81,6 +82,12 @@ static void platform_read(struct arena *arena, const struct json *json, struct p
     };
 }
 
+static void urls_read(struct arena *arena, const struct json *array, struct strings *ret) {
+    for (size_t i = 0; i < json_length(array) && i < URLS_MAX; i++)
+        if (json_string(json_at(array, i)))
+            strings_add(arena, ret, arena_strdup(arena, json_string(json_at(array, i))));
+}
+
 static int descriptor_read(struct arena *arena, const struct json *json, struct descriptor *ret,
                            struct err *err) {
     const struct json *annotations = json_get(json, "annotations");
@@ -105,6 +112,7 @@ static int descriptor_read(struct arena *arena, const struct json *json, struct 
             str_eq(json_get_string(annotations, "vnd.docker.reference.type"), "attestation-manifest"),
     };
     platform_read(arena, json_get(json, "platform"), &ret->platform);
+    urls_read(arena, json_get(json, "urls"), &ret->urls);
     return 0;
 }
 
@@ -402,6 +410,11 @@ bool platform_matches(const struct platform *wanted, const struct image_config *
     return (!wanted->os || str_eq(wanted->os, config->os)) &&
            (!wanted->architecture || str_eq(wanted->architecture, config->architecture)) &&
            (!wanted->variant || !config->variant || str_eq(wanted->variant, config->variant));
+}
+
+bool descriptor_is_any_index(const struct descriptor *d) {
+    int type = manifest_type_index(d->media_type);
+    return type >= 0 && manifest_types[type].is_index && !d->platform.os && !d->attestation;
 }
 
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform) {

@@ -26,6 +26,7 @@ struct descriptor {
     struct platform platform;
     const char *artifact_type;
     const char *image_name, *ref_name; // ANNOTATION_IMAGE, ANNOTATION_REF_NAME
+    struct strings urls;               // where a foreign layer is, other than in the registry
     bool attestation;                  // annotation vnd.docker.reference.type = attestation-manifest
 };
 
@@ -57,7 +58,7 @@ struct image_config {
     struct strings env, entrypoint, cmd, shell;
     bool has_entrypoint, has_cmd;
     struct strings on_build;
-    const char *healthcheck; // a JSON object
+    const char *healthcheck;               // a JSON object
     struct strings volumes, exposed_ports; // keys
     struct {
         struct spec_key_value *items;
@@ -75,6 +76,8 @@ void platform_host(struct platform *ret_platform);
 int platform_parse(struct arena *arena, const char *text, struct platform *ret_platform, struct err *err);
 bool platform_matches(const struct platform *wanted, const struct image_config *config);
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform);
+// An index in an index, that does not say for which platforms it is.
+bool descriptor_is_any_index(const struct descriptor *descriptor);
 
 // Chain ids (config.md, "Layer ChainID") of the first count diff ids.
 void chain_id(const struct strings *diff_ids, size_t count, char ret_digest[static DIGEST_SIZE]);

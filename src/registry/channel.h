@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hoy and its fetch worker say to each other: JSON messages on a SOCK_SEQPACKET socket, each whole or
 // not at all, may be with a descriptor. The first is hoy's request. Then come the worker's events:
-//   {"event":"resolved","digest":D,"manifest":D,"image":D,"names":[N]}  the manifest is in the staging
-//   directory; answered. names: what an archive calls the image
+//   {"event":"resolved","digest":D,"manifest":D,"image":D,"names":[N],"indexes":[D]}  the manifest is in the
+//   staging directory; answered. names: what an archive calls the image. indexes: those between, when the
+//   digest's index leads to another
 //   {"event":"signature","payload":T,"signature":S}         before "resolved", when the request wants them
 //   {"event":"layers"}                                      the config is there too; answered, layer by layer
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
 //   {"event":"image"}                                       the image is complete. An archive may have
 //   another
+//   {"event":"tags","tags":[T…]}                            some of a repository's tags (mode "tags")
 //   {"event":"done"}                                        everything is in the staging directory; with
 //   {"digest":D,"size":B,"any":bool}                        of a layer, what was written and if there is any
 //   {"event":"error","kind":K,"code":E,"text":T}            the last one
@@ -21,7 +23,9 @@
 
 // Names in the staging directory. A layer is <diff id hex>.tar; what there is of a large blob, as long as it
 // is not complete, <digest hex>.part.
-#define STAGED_INDEX_DOCUMENT "index.json" // what the reference led to, when that is an index
+#define STAGED_INDEX_DOCUMENT "index.json"     // what the reference led to, when that is an index
+#define STAGED_INDEX_FORMAT   "index.%zu.json" // and the indexes that it led to, from 1 on
+#define INDEX_DEPTH_MAX       4
 #define STAGED_MANIFEST       "manifest.json"
 #define STAGED_CONFIG         "config.json"
 #define STAGED_EROFS          "index.erofs" // of an import; else hoy says the name

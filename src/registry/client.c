@@ -39,6 +39,12 @@ void registry_init(struct registry *registry, const char *host, const char *repo
     pthread_mutex_init(&registry->lock, NULL);
 }
 
+void registry_init_endpoint(struct registry *registry, const struct endpoint *endpoint, const char *name) {
+    registry_init(registry, endpoint->host, endpoint->repository, name, &endpoint->credentials);
+    registry->insecure = endpoint->insecure;
+    registry->mirror = endpoint->mirror;
+}
+
 void registry_finish(struct registry *registry) {
     pthread_mutex_destroy(&registry->lock);
     arena_finish(&registry->arena);
@@ -140,8 +146,10 @@ static bool realm_allowed(const struct registry *registry, struct arena *arena, 
                           bool *ret_trusted) {
     const char *host = url_host(arena, c->realm);
     bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
-    *ret_trusted = realm_trusted(registry->host, c->realm);
-    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host))) return false;
+    bool insecure = host && registry->insecure && host_same_name(host, registry->host);
+    *ret_trusted = insecure || realm_trusted(registry->host, c->realm);
+    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host) && !insecure))
+        return false;
     if (host_is_loopback(host) && !host_is_loopback(registry->host)) return false;
     return *ret_trusted || anonymous;
 }
@@ -207,7 +215,7 @@ static int authorize(struct registry *registry, struct http *http, struct arena 
 // One try
 
 struct ask {
-    const char *path; // "manifests/12"
+    const char *path; // "manifests/12"; NULL: request.url is somebody else's
     struct http_request request;
 };
 
@@ -215,69 +223,88 @@ static void ask_address(struct registry *registry, struct arena *arena, struct a
                         unsigned *ret_generation, bool *ret_plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    ask->request.url = arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s",
-                                    registry->host, registry->repository ? registry->repository : "",
-                                    registry->repository ? "/" : "", ask->path);
-    ask->request.authorization = arena_strdup(arena, registry->authorization);
+    if (ask->path) {
+        ask->request.url = arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s",
+                                        registry->host, registry->repository ? registry->repository : "",
+                                        registry->repository ? "/" : "", ask->path);
+        ask->request.authorization = arena_strdup(arena, registry->authorization);
+    }
     *ret_generation = registry->generation;
     *ret_plain = registry->plain;
 }
 
-// A loopback registry that speaks TLS tells so by a 400 or by closing the connection.
-static bool switch_to_tls(struct registry *registry, bool was_plain, bool failed, int status) {
+static bool switch_scheme(struct registry *registry, bool plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    if (!was_plain || registry->generation || !(failed || status == 400)) return false;
-    registry->plain = false;
+    if (registry->generation) return false;
+    registry->plain = plain;
     return true;
+}
+
+// The other scheme may be what it speaks: a loopback registry that wants TLS answers with 400, an insecure
+// one that has none does not get as far as an answer.
+static bool other_scheme(const struct registry *registry, bool plain, int r, int status,
+                         const struct err *err) {
+    if (plain) return r == 0 && status == 400;
+    return r && registry->insecure && (err->code == EPROTO || err->code == ECONNREFUSED);
+}
+
+static int ask_scheme(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+                      unsigned *ret_generation, struct http_response *ret, bool *ret_again, struct err *err) {
+    bool plain, again;
+    struct http_response other;
+    struct err other_err;
+    ask_address(registry, arena, ask, ret_generation, &plain);
+    int r = http_exchange(http, arena, &ask->request, ret, ret_again, err);
+    if (!other_scheme(registry, plain, r, ret->status, err) || !switch_scheme(registry, !plain)) return r;
+    ask_address(registry, arena, ask, ret_generation, &plain);
+    if (http_exchange(http, arena, &ask->request, &other, &again, &other_err) == 0) return *ret = other, 0;
+    if (other_err.code == EKEYREJECTED) return *err = other_err, -1; // TLS it is, only not to be trusted
+    switch_scheme(registry, !plain);
+    return r;
 }
 
 static int ask_once(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
                     struct http_response *ret, bool *ret_again, struct err *err) {
     unsigned generation;
-    bool plain, authorized = false;
-    for (;;) {
-        ask_address(registry, arena, ask, &generation, &plain);
-        int r = http_exchange(http, arena, &ask->request, ret, ret_again, err);
-        if (r == 0 && ret->status == 400 && switch_to_tls(registry, plain, false, 400)) {
-            struct http_response first = *ret;
-            struct err other;
-            ask_address(registry, arena, ask, &generation, &plain);
-            if (http_exchange(http, arena, &ask->request, ret, ret_again, &other)) {
-                if (other.code == EKEYREJECTED) return *err = other, -1; // TLS it is, only not to be trusted
-                *ret = first;
-            }
-        }
+    for (bool authorized = false;; authorized = true) {
+        int r = ask_scheme(registry, http, arena, ask, &generation, ret, ret_again, err);
         if (r == 0) atomic_store(&registry->answered, true);
-        if (r || ret->status != 401) return r;
+        if (r || ret->status != 401 || !ask->path) return r;
         *ret_again = false;
         if (authorized) return denied(registry, ret, err);
         if (authorize(registry, http, arena, ret, generation, ret_again, err)) return -1;
-        authorized = true;
     }
 }
 
-static int refuse_status(const struct registry *registry, const struct ask *ask,
+static int not_found(const struct registry *registry, const struct ask *ask, const char *message,
+                     struct err *err) {
+    const char *path = ask->path ? ask->path : ask->request.url;
+    if (str_has_prefix(path, "manifests/"))
+        return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s", registry->name, message);
+    if (str_has_prefix(path, "tags/"))
+        return err_set(err, ERR_NOT_FOUND, 0, "repository %s not found%s", registry->name, message);
+    if (!*path) return err_set(err, ERR_UNAVAILABLE, 0, "%s is no registry (404)", registry->host);
+    return err_set(err, ERR_NOT_FOUND, 0, "%s does not have it: %s is not found (404)%s", registry->host,
+                   path, message);
+}
+
+static int refuse_status(struct arena *arena, const struct registry *registry, const struct ask *ask,
                          const struct http_response *r, struct err *err) {
-    const char *colon = r->message ? ": " : "", *message = r->message ? r->message : "";
+    const char *message = r->message ? arena_printf(arena, ": %s", r->message) : "";
     switch (r->status) {
     case 403: return denied(registry, r, err);
-    case 404:
-        if (str_has_prefix(ask->path, "manifests/"))
-            return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s%s", registry->name, colon,
-                           message);
-        return err_set(err, ERR_NOT_FOUND, 0, "%s does not have it: %s is not found (404)%s%s",
-                       registry->host, ask->path, colon, message);
+    case 404: return not_found(registry, ask, message, err);
     case 429:
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s%s",
-                       registry->host, colon, message);
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s",
+                       registry->host, message);
     default:
         if (r->html)
             return err_set(err, ERR_UNAVAILABLE, 0,
                            "%s answers with a web page (status %d): it is no registry", registry->host,
                            r->status);
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with status %d%s%s", registry->host, r->status,
-                       colon, message);
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with status %d%s", registry->host, r->status,
+                       message);
     }
 }
 
@@ -301,7 +328,7 @@ static int give_up(struct err *err, int try, unsigned retry_after_s) {
 
 // The try failed, as did all since the first: 1 after a wait, when another may help; -1 with their number.
 static int failed(struct registry *registry, int try, bool again, unsigned retry_after_s, struct err *err) {
-    int limit = atomic_load(&registry->answered) ? TRIES_MAX : TRIES_UNKNOWN;
+    int limit = atomic_load(&registry->answered) ? TRIES_MAX : registry->mirror ? 1 : TRIES_UNKNOWN;
     // What a registry wants to wait for longer than a minute nobody waits for.
     if (!again || try >= limit || retry_after_s > RETRY_AFTER_MAX) return give_up(err, try, retry_after_s);
     wait_before(try, retry_after_s);
@@ -315,7 +342,7 @@ static int ask_and_judge(struct registry *registry, struct http *http, struct ar
     *ret = (struct http_response){0};
     if (ask_once(registry, http, arena, ask, ret, &again, err) == 0) {
         if (ret->status == 200 || ret->status == 206) return 0;
-        refuse_status(registry, ask, ret, err);
+        refuse_status(arena, registry, ask, ret, err);
         again = status_may_pass(ret->status);
     }
     return failed(registry, try, again, ret->retry_after_s, err);
@@ -406,7 +433,7 @@ static int blob_try(struct download *d, struct http *http, struct arena *arena, 
     if (d->final) return -1;
     if (r == 0 && response.status != 200 && response.status != 206) {
         if (before && response.status == 416) return blob_too_short(d, &response, err);
-        refuse_status(d->registry, ask, &response, err);
+        refuse_status(arena, d->registry, ask, &response, err);
         again = status_may_pass(response.status);
     } else if (r == 0) {
         if (d->received == d->size) return 0;
@@ -417,13 +444,72 @@ static int blob_try(struct download *d, struct http *http, struct arena *arena, 
     return failed(d->registry, *try, again, response.retry_after_s, err);
 }
 
+static int blob_all(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+                    uint64_t size, const struct registry_sink *sink, struct err *err) {
+    struct download d = {registry, sink, .received = sink->have, .size = size};
+    ask->request.body = download_add;
+    ask->request.data = &d;
+    ask->request.size = size;
+    int r = d.received < size || !size;
+    for (int try = 1; r > 0; try++) r = blob_try(&d, http, arena, ask, &try, err);
+    return r;
+}
+
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct download d = {registry, sink, .received = sink->have, .size = size};
-    struct ask ask = {.path = arena_printf(&arena, "blobs/%s", digest),
-                      .request = {.body = download_add, .data = &d, .size = size}};
-    int r = d.received < size || !size;
-    for (int try = 1; r > 0; try++) r = blob_try(&d, http, &arena, &ask, &try, err);
-    return r;
+    struct ask ask = {.path = arena_printf(&arena, "blobs/%s", digest)};
+    return blob_all(registry, http, &arena, &ask, size, sink, err);
+}
+
+int registry_foreign_blob(struct registry *registry, struct http *http, const char *url, uint64_t size,
+                          const struct registry_sink *sink, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct ask ask = {.request = {.url = url}};
+    const char *host = url_host(&arena, url);
+    if (!host || (host_is_loopback(host) && !host_is_loopback(registry->host)))
+        return err_set(err, ERR_NOT_FOUND, 0, "the manifest sends us to %.200s for it: refused", url);
+    return blob_all(registry, http, &arena, &ask, size, sink, err);
+}
+
+// Tags
+
+#define TAGS_PATH "tags/list"
+#define TAG_MAX   128
+
+// `</v2/NAME/tags/list?n=…>; rel="next"`: the part from "tags/list" on; NULL when there is no such thing.
+static const char *next_page(const struct registry *registry, struct arena *arena, const char *link) {
+    const char *start = link ? strchr(link, '<') : NULL, *end = start ? strchr(start, '>') : NULL;
+    if (!end || !strstr(end, "next")) return NULL;
+    char *url = arena_strndup(arena, start + 1, (size_t)(end - start - 1));
+    const char *path = strstr(url, arena_printf(arena, "/v2/%s/" TAGS_PATH "?", registry->repository));
+    return path ? path + strlen("/v2//") + strlen(registry->repository) : NULL;
+}
+
+int registry_tags(struct registry *registry, struct http *http, struct arena *arena, const char **next,
+                  struct strings *ret_tags, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    struct document document = {&text, IMAGE_DOCUMENT_MAX, registry->host};
+    struct ask ask = {.path = *next ? *next : TAGS_PATH "?n=1000",
+                      .request = {.accept = "application/json",
+                                  .timeout_s = DOCUMENT_SECONDS,
+                                  .body = document_add,
+                                  .data = &document}};
+    struct http_response response;
+    int r, try = 1;
+    do text.len = 0;
+    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
+    if (r) return -1;
+    if (!text.len || json_parse(text.data, text.len, &json) || !json_is_object(json))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s does not answer with a list of tags", registry->host);
+    const struct json *tags = json_get(json, "tags");
+    for (size_t i = 0; i < json_length(tags); i++) {
+        const char *tag = json_string(json_at(tags, i));
+        if (!tag || strlen(tag) > TAG_MAX)
+            return err_set(err, ERR_UNAVAILABLE, 0, "%s lists what is no tag", registry->host);
+        strings_add(arena, ret_tags, arena_strdup(arena, tag));
+    }
+    *next = next_page(registry, arena, response.link);
+    return 0;
 }

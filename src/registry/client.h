@@ -14,6 +14,7 @@ struct registry {
     const char *host, *repository; // "registry-1.docker.io", "library/debian"
     const char *name;              // as the user knows the image, for messages: "debian:12"
     struct credentials credentials;
+    bool insecure, mirror; // struct endpoint
     pthread_mutex_t lock;
     struct arena arena;         // of what follows
     bool plain;                 // HTTP without TLS: a loopback registry
@@ -27,6 +28,7 @@ struct registry {
 // Borrows the strings.
 void registry_init(struct registry *registry, const char *host, const char *repository, const char *name,
                    const struct credentials *credentials);
+void registry_init_endpoint(struct registry *registry, const struct endpoint *endpoint, const char *name);
 void registry_finish(struct registry *registry);
 
 // Does the registry take the credentials? ERR_UNAUTHORIZED when not. For a registry without a repository.
@@ -49,3 +51,12 @@ struct registry_sink {
 };
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err);
+// The same from a URL that a manifest names. Nobody's credentials go there, and a registry of the network
+// can't lead into this machine.
+int registry_foreign_blob(struct registry *registry, struct http *http, const char *url, uint64_t size,
+                          const struct registry_sink *sink, struct err *err);
+
+// A page of the repository's tags. *next is what the page before said, NULL at first; it becomes NULL after
+// the last.
+int registry_tags(struct registry *registry, struct http *http, struct arena *arena, const char **next,
+                  struct strings *ret_tags, struct err *err);

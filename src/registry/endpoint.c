@@ -11,6 +11,9 @@ static const struct {
     {"username", offsetof(struct endpoint, credentials.username)},
     {"password", offsetof(struct endpoint, credentials.password)},
     {"identity_token", offsetof(struct endpoint, credentials.identity_token)},
+    {"ca", offsetof(struct endpoint, ca)},
+    {"cert", offsetof(struct endpoint, cert)},
+    {"key", offsetof(struct endpoint, key)},
 };
 
 void endpoint_put(struct json_writer *w, const char *key, const struct endpoint *endpoint) {
@@ -19,11 +22,14 @@ void endpoint_put(struct json_writer *w, const char *key, const struct endpoint 
         const char *text = *(const char *const *)((const char *)endpoint + texts[i].at);
         if (text) json_put_string(w, texts[i].key, text);
     }
+    json_put_bool(w, "mirror", endpoint->mirror);
+    json_put_bool(w, "insecure", endpoint->insecure);
     json_end_object(w);
 }
 
 void endpoint_read(struct arena *arena, const struct json *json, struct endpoint *ret) {
-    *ret = (struct endpoint){0};
+    *ret = (struct endpoint){.mirror = json_boolean(json_get(json, "mirror")),
+                             .insecure = json_boolean(json_get(json, "insecure"))};
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         *(const char **)((char *)ret + texts[i].at) =
             arena_strdup(arena, json_get_string(json, texts[i].key));

@@ -6,8 +6,12 @@
 #include "registry/credentials.h"
 
 struct endpoint {
-    const char *host;       // "registry-1.docker.io", "localhost:5000"
-    const char *repository; // "library/debian", or NULL
+    const char *host;            // "registry-1.docker.io", "localhost:5000"
+    const char *repository;      // "library/debian", or NULL
+    const char *domain;          // as credentials are kept by: "docker.io". Not told to the worker
+    bool mirror;                 // of another registry, which comes later in the list
+    bool insecure;               // its certificate is not checked, and without TLS it will do, too
+    const char *ca, *cert, *key; // PEM: trusted as well; what we show of ourselves. Or NULL
     struct credentials credentials;
 };
 struct endpoints {

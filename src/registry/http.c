@@ -35,6 +35,8 @@ struct hop {
     const struct http_request *request;
     struct http_response response;
     const char *url, *host;
+    const struct endpoint *known; // what there is to know about the host, or NULL
+    bool exact;                   // … and its port
     struct err *err;
     bool refused; // *err says why it was ended from here
     size_t header_bytes;
@@ -109,6 +111,7 @@ static void header_read(struct hop *hop, const char *line, size_t size) {
     const char *value;
     if (is_header("content-type", line, size, hop->arena, &value)) r->content_type = value;
     if (is_header("docker-content-digest", line, size, hop->arena, &value)) r->digest = value;
+    if (is_header("link", line, size, hop->arena, &value)) r->link = value;
     if (is_header("www-authenticate", line, size, hop->arena, &value))
         challenge_parse(hop->arena, value, &r->challenge);
     if (is_header("retry-after", line, size, hop->arena, &value)) r->retry_after_s = retry_after(value);
@@ -201,6 +204,35 @@ static const char *message_of(struct hop *hop) {
     return copy;
 }
 
+// Hosts
+
+static size_t name_length(const char *host) {
+    return *host == '[' ? strcspn(host, "]") : strcspn(host, ":");
+}
+
+bool host_same_name(const char *a, const char *b) {
+    return name_length(a) == name_length(b) && strncasecmp(a, b, name_length(a)) == 0;
+}
+
+// The endpoint at this host, or at least at another port of it: of that only the trust holds, not its key.
+static const struct endpoint *known_host(const struct http *http, const char *host, bool *ret_exact) {
+    const struct endpoints *known = http->options.known;
+    const struct endpoint *near = NULL;
+    *ret_exact = false;
+    for (size_t i = 0; known && i < known->count; i++) {
+        const struct endpoint *e = &known->items[i];
+        if (strcasecmp(e->host, host) == 0) return *ret_exact = true, e;
+        if (!near && host_same_name(e->host, host)) near = e;
+    }
+    return near;
+}
+
+static bool may_be_plain(const struct http *http, const char *host) {
+    bool exact;
+    const struct endpoint *known = known_host(http, host, &exact);
+    return host_is_loopback(host) || (known && known->insecure);
+}
+
 // Failures in words.
 
 static const struct failure {
@@ -244,7 +276,9 @@ static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
         return err_set(hop->err, ERR_UNAVAILABLE, ETIMEDOUT, "%s stalls: nothing came for %u seconds",
                        hop->host, hop->http->options.stall_s);
     if (code == CURLE_ABORTED_BY_CALLBACK) return err_set(hop->err, ERR_UNAVAILABLE, ECANCELED, "%s", words);
-    int number = code == CURLE_PEER_FAILED_VERIFICATION ? EKEYREJECTED : 0;
+    int number = code == CURLE_PEER_FAILED_VERIFICATION ? EKEYREJECTED
+                 : code == CURLE_SSL_CONNECT_ERROR      ? EPROTO
+                                                        : 0;
     const char *detail = *hop->http->words ? hop->http->words : curl_easy_strerror(code);
     return err_set(hop->err, ERR_UNAVAILABLE, number, "%s: %.200s", words, detail);
 }
@@ -260,13 +294,30 @@ static void list_freep(struct curl_slist **list) {
     curl_slist_free_all(*list);
 }
 
+static void set_blob(CURL *c, CURLoption option, const char *text) {
+    struct curl_blob blob = {(void *)text, text ? strlen(text) : 0, CURL_BLOB_NOCOPY};
+    if (text) curl_easy_setopt(c, option, &blob);
+}
+
+// Authorities of certs.d are trusted beside the system's: those are looked up by CAPATH.
+static void hop_trust(struct hop *hop) {
+    CURL *c = hop->http->curl;
+    if (getenv("SSL_CERT_FILE")) curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
+    if (getenv("SSL_CERT_DIR")) curl_easy_setopt(c, CURLOPT_CAPATH, getenv("SSL_CERT_DIR"));
+    if (!hop->known) return;
+    set_blob(c, CURLOPT_CAINFO_BLOB, hop->known->ca);
+    if (hop->exact) set_blob(c, CURLOPT_SSLCERT_BLOB, hop->known->cert);
+    if (hop->exact) set_blob(c, CURLOPT_SSLKEY_BLOB, hop->known->key);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, (long)!hop->known->insecure);
+    curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, hop->known->insecure ? 0L : 2L);
+}
+
 static void hop_options(struct hop *hop) {
     CURL *c = hop->http->curl;
-    bool loopback = host_is_loopback(hop->host);
     curl_easy_reset(c);
     hop->http->words[0] = 0;
     curl_easy_setopt(c, CURLOPT_URL, hop->url);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, loopback ? "http,https" : "https");
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, may_be_plain(hop->http, hop->host) ? "http,https" : "https");
     curl_easy_setopt(c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(c, CURLOPT_ERRORBUFFER, hop->http->words);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "hoy/" HOY_VERSION);
@@ -283,9 +334,11 @@ static void hop_options(struct hop *hop) {
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, hop);
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-    if (loopback) curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-    if (getenv("SSL_CERT_FILE")) curl_easy_setopt(c, CURLOPT_CAINFO, getenv("SSL_CERT_FILE"));
-    if (getenv("SSL_CERT_DIR")) curl_easy_setopt(c, CURLOPT_CAPATH, getenv("SSL_CERT_DIR"));
+    if (host_is_loopback(hop->host)) curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+    // libcurl leaves this one out, since in a CGI program a client could set it. Docker takes it.
+    if (str_has_prefix(hop->url, "http://") && !getenv("http_proxy") && getenv("HTTP_PROXY"))
+        curl_easy_setopt(c, CURLOPT_PROXY, getenv("HTTP_PROXY"));
+    hop_trust(hop);
 }
 
 static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_next, bool *ret_again) {
@@ -317,15 +370,15 @@ static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_
 }
 
 // May an answer of `from` send us to `url`? Not out of TLS, and not from the network into this machine.
-static int redirect_check(struct arena *arena, const char *from_url, const char *from, const char *url,
-                          struct err *err) {
+static int redirect_check(const struct http *http, struct arena *arena, const char *from_url,
+                          const char *from, const char *url, struct err *err) {
     const char *to = url_host(arena, url);
     if (!to)
         return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects to %.200s, which is no address for HTTP", from,
                        url);
     if (host_is_loopback(to) && !host_is_loopback(from))
         return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects to this machine (%s): refused", from, to);
-    if (str_has_prefix(url, "http://") && (str_has_prefix(from_url, "https://") || !host_is_loopback(to)))
+    if (str_has_prefix(url, "http://") && (str_has_prefix(from_url, "https://") || !may_be_plain(http, to)))
         return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects to %s without TLS: refused", from, to);
     return 0;
 }
@@ -344,11 +397,12 @@ int http_exchange(struct http *http, struct arena *arena, const struct http_requ
                           .host = url_host(arena, url),
                           .err = err};
         const char *next = NULL;
+        hop.known = known_host(http, hop.host, &hop.exact);
         int r = hop_perform(&hop, same_host, &next, ret_again);
         str_finish(&hop.error_body);
         if (r) return -1;
         if (!next) return *ret_response = hop.response, 0;
-        if (redirect_check(arena, url, hop.host, next, err)) return -1;
+        if (redirect_check(http, arena, url, hop.host, next, err)) return -1;
         // Once a redirect has left the host, credentials stay behind even if another leads back.
         same_host = same_host && strcasecmp(first_host, url_host(arena, next)) == 0;
         url = next;

@@ -2,12 +2,13 @@
 // HTTP for the fetch worker, over libcurl: TLS, proxies from the environment, redirects that never carry
 // credentials to another host, and a limit on everything a server can choose.
 //
-// Plain HTTP is spoken to loopback addresses only.
+// Plain HTTP is spoken to loopback addresses, and to hosts that are said to be insecure.
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "registry/auth.h"
+#include "registry/endpoint.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,8 +17,9 @@
 // A client with its connections; for one thread.
 struct http;
 struct http_options {
-    unsigned stall_s;             // no kilobyte in a second for so long ends an exchange
-    const atomic_bool *cancelled; // becomes true when nobody wants the answer any more
+    unsigned stall_s;              // no kilobyte in a second for so long ends an exchange
+    const atomic_bool *cancelled;  // becomes true when nobody wants the answer any more
+    const struct endpoints *known; // for their certificates, and which of them are insecure. Or NULL
 };
 int http_new(const struct http_options *options, struct http **ret_http, struct err *err);
 void http_freep(struct http **http);
@@ -38,6 +40,7 @@ struct http_request {
 struct http_response {
     int status;
     const char *content_type, *digest; // Content-Type, Docker-Content-Digest; NULL where absent
+    const char *link;                  // Link
     const char *message;               // the first error's message of a registry's JSON answer, or NULL
     unsigned retry_after_s;            // Retry-After, also when it was a date
     struct challenge challenge;
@@ -47,6 +50,9 @@ struct http_response {
 // 0 with an answer of whatever status; -1 when there was none, and *ret_again: may another try help?
 int http_exchange(struct http *http, struct arena *arena, const struct http_request *request,
                   struct http_response *ret_response, bool *ret_again, struct err *err);
+
+// Are they the same host, whatever the ports?
+bool host_same_name(const char *a, const char *b);
 
 // A string as a part of a URL's query or a form.
 const char *url_escape(struct arena *arena, const char *text);

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "registry/settings_parts.h"
+
+#include "base/fd.h"
+#include "base/str.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+
+#define DAEMON_MAX (1u << 20)
+
+struct search {
+    struct arena *arena;
+    const char *etc;
+    const struct reference *reference;
+    struct json *daemon; // daemon.json, or NULL
+    struct endpoints endpoints;
+    struct err *err;
+};
+
+static void searchp(struct search *search) {
+    json_free(search->daemon);
+}
+
+static int daemon_read(struct search *s) {
+    const char *path = arena_printf(s->arena, "%s/docker/daemon.json", s->etc);
+    _cleanup_(str_finish) struct str text = {0};
+    int r = file_read_at(AT_FDCWD, path, DAEMON_MAX, &text);
+    if (r == -ENOENT || r == -ENOTDIR) return 0;
+    if (r < 0) return err_set(s->err, ERR_SYSTEM, -r, "can't read %s", path);
+    if (!text.len || (json_parse(text.data, text.len, &s->daemon) == 0 && json_is_object(s->daemon)))
+        return 0;
+    return err_set(s->err, ERR_INVALID, 0, "%s is no valid JSON", path);
+}
+
+// insecure-registries: hosts, and networks for hosts that are given by their address. (Docker asks the DNS
+// for those that are not; hoy believes no DNS in this.)
+
+static bool address_read(const char *host, unsigned char bytes[static 16], int *ret_size) {
+    char text[INET6_ADDRSTRLEN];
+    bool bracket = *host == '[';
+    size_t n = strcspn(host + bracket, bracket ? "]" : ":");
+    if (n >= sizeof text) return false;
+    memcpy(text, host + bracket, n);
+    text[n] = 0;
+    *ret_size = bracket ? 16 : 4;
+    return inet_pton(bracket ? AF_INET6 : AF_INET, text, bytes) == 1;
+}
+
+static bool in_network(struct arena *arena, const char *network, const char *host) {
+    unsigned char address[16], base[16];
+    int size, base_size;
+    uint32_t bits;
+    const char *slash = strchr(network, '/');
+    char *name = arena_strndup(arena, network, (size_t)(slash - network));
+    if (strchr(name, ':')) name = arena_printf(arena, "[%s]", name);
+    if (parse_u32(slash + 1, &bits) || !address_read(host, address, &size) ||
+        !address_read(name, base, &base_size) || size != base_size || bits > 8 * (uint32_t)size)
+        return false;
+    for (uint32_t i = 0; i < bits; i++)
+        if ((address[i / 8] ^ base[i / 8]) >> (7 - i % 8) & 1) return false;
+    return true;
+}
+
+static bool is_insecure(struct search *s, const char *domain) {
+    const struct json *list = json_get(s->daemon, "insecure-registries");
+    for (size_t i = 0; i < json_length(list); i++) {
+        const char *one = json_string(json_at(list, i));
+        if (!one) continue;
+        if (strchr(one, '/') ? in_network(s->arena, one, domain) : str_eq(one, domain)) return true;
+    }
+    return false;
+}
+
+// Endpoints
+
+// location: "host[:port][/path]", and what of the reference follows it.
+static int add(struct search *s, const char *location, const char *rest, bool insecure, bool mirror) {
+    char *domain = arena_printf(s->arena, "%s%s", location, rest), *path = strchr(domain, '/');
+    if (path) *path++ = 0, path[strcspn(path, ":@")] = 0;
+    if (s->reference->path && str_empty(path))
+        return err_set(s->err, ERR_INVALID, 0,
+                       "registries.conf makes a registry alone (%s) of an image's name", location);
+    const struct reference r = {.domain = domain};
+    struct endpoint *e = arena_push(s->arena, &s->endpoints);
+    *e = (struct endpoint){.domain = domain,
+                           .host = reference_host(&r),
+                           .repository = s->reference->path ? path : NULL,
+                           .insecure = insecure || is_insecure(s, domain),
+                           .mirror = mirror};
+    return certificates_read(s->arena, s->etc, e, s->err);
+}
+
+static int add_mirrors(struct search *s, const struct settings_registry *registry, const char *rest) {
+    bool by_digest = s->reference->digest;
+    for (size_t i = 0; i < registry->mirror_count && s->reference->path; i++) {
+        const struct settings_mirror *m = &registry->mirrors[i];
+        bool serves = m->pull == MIRROR_DIGEST || registry->by_digest_only ? by_digest
+                      : m->pull == MIRROR_TAG                              ? !by_digest
+                                                                           : true;
+        if (serves && add(s, m->location, rest, m->insecure, true)) return -1;
+    }
+    return 0;
+}
+
+// registry-mirrors are URLs of Docker Hub's mirrors.
+static int add_hub_mirrors(struct search *s) {
+    const struct json *list = json_get(s->daemon, "registry-mirrors");
+    if (!str_eq(s->reference->domain, "docker.io") || !s->reference->path) return 0;
+    for (size_t i = 0; i < json_length(list); i++) {
+        const char *url = json_string(json_at(list, i)), *plain = url ? str_after(url, "http://") : NULL;
+        const char *host = plain ? plain : url ? str_after(url, "https://") : NULL;
+        size_t n = host ? strcspn(host, "/") : 0;
+        if (!n || strspn(host + n, "/") != strlen(host + n))
+            return err_set(s->err, ERR_INVALID, 0,
+                           "%s/docker/daemon.json: \"%.200s\" in registry-mirrors is not https://HOST[:PORT]",
+                           s->etc, url ? url : "");
+        const char *name = arena_strndup(s->arena, host, n);
+        const char *rest = arena_printf(s->arena, "/%s", s->reference->path);
+        if (add(s, name, rest, plain, true)) return -1;
+    }
+    return 0;
+}
+
+static int search_all(struct search *s) {
+    const struct reference *r = s->reference;
+    struct settings_registries registries;
+    size_t length = 0;
+    const char *full = r->path ? reference_full(s->arena, r) : r->domain;
+    if (daemon_read(s) || registries_read(s->arena, s->etc, &registries, s->err)) return -1;
+    const struct settings_registry *registry = registries_find(&registries, full, &length);
+    if (registry && registry->blocked)
+        return err_set(s->err, ERR_INVALID, 0, "registry %s is blocked in %s", registry->prefix,
+                       registry->file);
+    if (registry && add_mirrors(s, registry, full + length)) return -1;
+    if (add_hub_mirrors(s)) return -1;
+    bool moved = registry && registry->location;
+    return add(s, moved ? registry->location : r->domain, moved ? full + length : full + strlen(r->domain),
+               registry && registry->insecure, false);
+}
+
+int settings_endpoints(struct arena *arena, const char *etc, const struct reference *reference,
+                       struct endpoints *ret_endpoints, struct err *err) {
+    _cleanup_(searchp) struct search s = {.arena = arena, .etc = etc, .reference = reference, .err = err};
+    if (search_all(&s)) return -1;
+    *ret_endpoints = s.endpoints;
+    return 0;
+}
