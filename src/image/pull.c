@@ -56,22 +56,21 @@ static void put_platform(struct json_writer *w, const struct platform *p) {
     json_end_object(w);
 }
 
-static int request_send(struct pull *pull, struct err *err) {
+static int request_make(struct pull *pull, struct json_writer *w, struct err *err) {
     const struct reference *r = &pull->reference;
-    _cleanup_(request_finish) struct json_writer w = {0};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
         return -1;
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "name", reference_familiar(pull->arena, r));
-    json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
-    json_put_string(&w, "driver", pull->store->driver);
-    if (request_put_endpoints(&w, pull->arena, r, err)) return -1;
-    put_platform(&w, &platform);
-    if (request_put_limits(&w, err)) return -1;
-    json_end_object(&w);
-    return fetcher_send(&pull->fetcher, &w, -1, err);
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", reference_familiar(pull->arena, r));
+    json_put_string(w, "wanted", r->digest ? r->digest : r->tag);
+    json_put_string(w, "driver", pull->store->driver);
+    if (request_put_endpoints(w, pull->arena, r, err)) return -1;
+    put_platform(w, &platform);
+    if (request_put_limits(w, err)) return -1;
+    json_end_object(w);
+    return 0;
 }
 
 // The documents, as they were staged
@@ -335,11 +334,16 @@ static int pull_commit(struct pull *pull, struct err *err) {
 }
 
 static int pull_run(struct pull *pull, struct err *err) {
+    // First, while nothing is there and signals end us: a credential helper may take its time.
+    _cleanup_(request_finish) struct json_writer request = {0};
+    if (request_make(pull, &request, err)) return -1;
     if (image_clean_staging(pull->store, err) || staging_make(pull->store, &pull->staging, err)) return -1;
     // Opened once more, so that the lock is ours alone.
     _cleanup_(fd_closep) int directory = fd_open_at(pull->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
     if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
-    if (fetcher_start(&pull->fetcher, "pull", directory, -1, err) || request_send(pull, err)) return -1;
+    if (fetcher_start(&pull->fetcher, "pull", directory, -1, err) ||
+        fetcher_send(&pull->fetcher, &request, -1, err))
+        return -1;
     return converse(pull, err) || pull_commit(pull, err) ? -1 : 0;
 }
 
