@@ -188,7 +188,7 @@ END
   chmod +x "$BATS_TEST_TMPDIR/bin/docker-credential-bad"
   expect 1 hoy pull "$LOCKED/tiny:1"
   contains "$output" 'no such key'
-  printf '#!/bin/sh\nyes\n' >"$BATS_TEST_TMPDIR/bin/docker-credential-bad"
+  printf '#!/bin/sh\nexec yes\n' >"$BATS_TEST_TMPDIR/bin/docker-credential-bad"
   expect 1 hoy pull "$LOCKED/tiny:1"
   one_sentence "${lines[-1]}"
 }
@@ -249,4 +249,20 @@ status = os.waitpid(pid, 0)[1]
 sys.exit(not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGINT and termios.tcgetattr(follower) == before))
 END
   is "$(ls "$DOCKER_CONFIG" 2>/dev/null)" ''
+}
+
+@test "a signal while a credential helper takes its time" {
+  mkdir -p "$DOCKER_CONFIG" "$BATS_TEST_TMPDIR/bin"
+  echo '{"credsStore":"slow"}' >"$CONFIG"
+  printf '#!/bin/sh\necho $$ >%s\nexec sleep 300\n' "$BATS_TEST_TMPDIR/started" >"$BATS_TEST_TMPDIR/bin/docker-credential-slow"
+  chmod +x "$BATS_TEST_TMPDIR/bin/docker-credential-slow"
+  PATH=$BATS_TEST_TMPDIR/bin:$PATH setsid "$HOY" pull "$LOCKED/tiny:1" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  wait_line "$BATS_TEST_TMPDIR/started" '[0-9]'
+  local helper hoy
+  helper=$(<"$BATS_TEST_TMPDIR/started")
+  hoy=$(ps -o ppid= -p "$helper")
+  kill -TERM -- "-$(ps -o pgid= -p "$helper" | tr -d ' ')" # all of them, as a terminal does it
+  wait_gone "${hoy// /}"
+  wait_gone "$helper"
+  is "$(ls "$HOY_ROOT/tmp" 2>/dev/null)" ''
 }

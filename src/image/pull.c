@@ -69,22 +69,21 @@ static int allow(struct intake_image *image, void *data, struct err *err) {
     return 0;
 }
 
-static int request_send(struct pull *pull, struct err *err) {
+static int request_make(struct pull *pull, struct json_writer *w, struct err *err) {
     const struct reference *r = &pull->reference;
-    _cleanup_(request_finish) struct json_writer w = {0};
     struct platform platform;
     platform_host(&platform);
     if (pull->options->platform && platform_parse(pull->arena, pull->options->platform, &platform, err))
         return -1;
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "name", reference_familiar(pull->arena, r));
-    json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
-    if (request_put_endpoints(&w, pull->arena, r, err)) return -1;
-    json_put_bool(&w, "signatures", wants_signatures(pull));
-    intake_put_platform(&w, &platform);
-    if (intake_put_settings(&pull->intake, &w, err)) return -1;
-    json_end_object(&w);
-    return fetcher_send(&pull->intake.fetcher, &w, -1, err);
+    json_begin_object(w, NULL);
+    json_put_string(w, "name", reference_familiar(pull->arena, r));
+    json_put_string(w, "wanted", r->digest ? r->digest : r->tag);
+    if (request_put_endpoints(w, pull->arena, r, err)) return -1;
+    json_put_bool(w, "signatures", wants_signatures(pull));
+    intake_put_platform(w, &platform);
+    if (intake_put_settings(&pull->intake, w, err)) return -1;
+    json_end_object(w);
+    return 0;
 }
 
 // All of it
@@ -142,7 +141,10 @@ static int pull_commit(struct pull *pull, struct intake_image *image, struct err
 
 static int pull_run(struct pull *pull, struct err *err) {
     struct intake_image *image, *none;
-    if (policy_begin(pull, err) || intake_start(&pull->intake, "pull", err) || request_send(pull, err))
+    // First, while nothing is there and signals end us: a credential helper may take its time.
+    _cleanup_(request_finish) struct json_writer request = {0};
+    if (policy_begin(pull, err) || request_make(pull, &request, err)) return -1;
+    if (intake_start(&pull->intake, "pull", err) || fetcher_send(&pull->intake.fetcher, &request, -1, err))
         return -1;
     int r = intake_next(&pull->intake, &image, err);
     if (r < 0) return -1;

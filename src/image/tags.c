@@ -11,6 +11,7 @@ static int request_send(struct fetcher *fetcher, struct arena *arena, const stru
     json_put_string(&w, "name", reference_familiar_repository(arena, reference));
     if (request_put_endpoints(&w, arena, reference, err)) return -1;
     json_end_object(&w);
+    if (fetcher_start(fetcher, "tags", -1, -1, err)) return -1;
     return fetcher_send(fetcher, &w, -1, err);
 }
 
