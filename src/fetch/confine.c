@@ -109,7 +109,7 @@ static int landlock_confine(int staging, bool network, struct err *err) {
     if (ruleset < 0) return err_set(err, ERR_SYSTEM, errno, "can't make a Landlock ruleset");
     uint64_t staged = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
                       LANDLOCK_ACCESS_FS_MAKE_REG | (abi >= 3 ? FS_TRUNCATE : 0);
-    if (landlock_allow(ruleset, staging, staged))
+    if (staging >= 0 && landlock_allow(ruleset, staging, staged))
         return err_set(err, ERR_SYSTEM, errno, "can't allow the staging directory");
     for (size_t i = 0; network && i < ARRAY_SIZE(readable); i++) landlock_allow_path(ruleset, readable[i]);
     if (network) {
@@ -142,7 +142,7 @@ static int drop_root(int staging, struct err *err) {
     uid_t uid = FETCH_UID;
     gid_t gid = FETCH_UID;
     user_find(&uid, &gid);
-    if (fchown(staging, uid, gid))
+    if (staging >= 0 && fchown(staging, uid, gid))
         return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
     for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))

@@ -8,6 +8,6 @@
 
 #include <stdbool.h>
 
-// Single-threaded still. The staging directory becomes the worker's own. With network false there are no
-// sockets.
+// Single-threaded still. The staging directory becomes the worker's own; -1: there is none. With network
+// false there are no sockets.
 int confine(int staging, bool network, struct err *err);

@@ -3,6 +3,7 @@
 // with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
+//   hoy-fetch push      uploads an image; there is no directory
 //   hoy-fetch import    indexes a tar, which comes with the first message
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
 #include "base/fd.h"
@@ -54,6 +55,17 @@ static int run_pull(struct worker *worker) {
     return 0;
 }
 
+static int run_push(struct worker *worker) {
+    worker->staging = -1;
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (push_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
 static int run_import(struct worker *worker) {
     begin(worker, false);
     struct err err = {0};
@@ -77,6 +89,7 @@ static const struct mode {
     int last_fd;
 } modes[] = {
     {"pull", run_pull, WORKER_STAGING_FD},
+    {"push", run_push, WORKER_CHANNEL_FD},
     {"import", run_import, WORKER_STAGING_FD},
     {"extract", run_extract, WORKER_TAR_FD},
 };
@@ -90,7 +103,8 @@ int main(int argc, char **argv) {
     const struct mode *mode = NULL;
     for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(modes); i++)
         if (str_eq(argv[1], modes[i].name)) mode = &modes[i];
-    if (!mode || !is_a(WORKER_CHANNEL_FD, S_IFSOCK) || !is_a(WORKER_STAGING_FD, S_IFDIR)) {
+    bool staging = mode && mode->last_fd >= WORKER_STAGING_FD;
+    if (!mode || !is_a(WORKER_CHANNEL_FD, S_IFSOCK) || (staging && !is_a(WORKER_STAGING_FD, S_IFDIR))) {
         fprintf(stderr, "hoy-fetch is run by hoy, not by hand\n");
         return 2;
     }

@@ -34,5 +34,6 @@ void worker_event(struct worker *worker, const char *event); // without more to 
 int worker_write(struct worker *worker, const char *name, const void *bytes, size_t size, struct err *err);
 
 // The two things that it is run for. They end in "done" or worker_fail().
+int push_run(struct worker *worker, const struct json *request, struct err *err);
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
 int import_run(struct worker *worker, int tar_fd, struct err *err);

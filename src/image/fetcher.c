@@ -171,6 +171,11 @@ int fetcher_wait(struct fetcher *fetcher, struct err *err) {
     return status ? err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %#x", (unsigned)status) : 0;
 }
 
+void fetcher_raise(int number) {
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 void fetcher_kill(struct fetcher *fetcher) {
     if (fetcher->pid <= 0) return;
     kill(fetcher->pid, SIGKILL);

@@ -27,6 +27,8 @@ int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int
 int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err *err);
 // After "done": waits until it is gone.
 int fetcher_wait(struct fetcher *fetcher, struct err *err);
+// After fetcher_finish(): ends this program by a signal that came (fetcher->signal), as it would have been.
+void fetcher_raise(int signal);
 // Ends it if it still runs; and does that and lets signals through again, for _cleanup_.
 void fetcher_kill(struct fetcher *fetcher);
 void fetcher_finish(struct fetcher *fetcher);

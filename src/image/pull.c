@@ -8,6 +8,7 @@
 #include "image/commit.h"
 #include "image/fetcher.h"
 #include "image/progress.h"
+#include "image/request.h"
 #include "image/staging.h"
 #include "registry/auth.h"
 #include "registry/channel.h"
@@ -18,8 +19,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define LAYER_LIMIT (64ull << 30)
 
 struct pull {
     struct store *store;
@@ -49,27 +48,6 @@ static FILE *words(const struct pull *pull) {
 
 // The request
 
-static int put_limits(struct json_writer *w, struct err *err) {
-    const char *limit_text = getenv("HOY_LAYER_LIMIT"), *stall_text = getenv("HOY_STALL_TIMEOUT");
-    uint64_t limit = LAYER_LIMIT, stall = 0;
-    if (limit_text && parse_size(limit_text, &limit))
-        return err_set(err, ERR_INVALID, 0, "HOY_LAYER_LIMIT=%s is no size", limit_text);
-    if (stall_text && (parse_u64(stall_text, &stall) || stall < 1 || stall > 3600))
-        return err_set(err, ERR_INVALID, 0, "HOY_STALL_TIMEOUT=%s is no number of seconds", stall_text);
-    json_put_u64(w, "layer_limit", limit);
-    json_put_bool(w, "any_ratio", limit_text);
-    if (stall) json_put_u64(w, "stall_s", stall);
-    return 0;
-}
-
-static void put_credentials(struct json_writer *w, const struct credentials *c) {
-    json_begin_object(w, "credentials");
-    if (c->username) json_put_string(w, "username", c->username);
-    if (c->password) json_put_string(w, "password", c->password);
-    if (c->identity_token) json_put_string(w, "identity_token", c->identity_token);
-    json_end_object(w);
-}
-
 static void put_platform(struct json_writer *w, const struct platform *p) {
     json_begin_object(w, "platform");
     json_put_string(w, "os", p->os);
@@ -78,14 +56,9 @@ static void put_platform(struct json_writer *w, const struct platform *p) {
     json_end_object(w);
 }
 
-static void writer_wipe(struct json_writer *w) {
-    if (w->text.data) explicit_bzero(w->text.data, w->text.len);
-    json_writer_finish(w);
-}
-
 static int request_send(struct pull *pull, struct err *err) {
     const struct reference *r = &pull->reference;
-    _cleanup_(writer_wipe) struct json_writer w = {0};
+    _cleanup_(request_finish) struct json_writer w = {0};
     struct credentials credentials;
     struct platform platform;
     platform_host(&platform);
@@ -98,9 +71,9 @@ static int request_send(struct pull *pull, struct err *err) {
     json_put_string(&w, "name", reference_familiar(pull->arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
     json_put_string(&w, "driver", pull->store->driver);
-    put_credentials(&w, &credentials);
+    request_put_credentials(&w, &credentials);
     put_platform(&w, &platform);
-    if (put_limits(&w, err)) return -1;
+    if (request_put_limits(&w, err)) return -1;
     json_end_object(&w);
     return fetcher_send(&pull->fetcher, &w, -1, err);
 }
@@ -361,10 +334,7 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
     print_begin(&pull, !strpbrk(slash ? slash : options->reference, ":@"));
     int r = pull_run(&pull, err), signal_number = pull.fetcher.signal;
     pull_finish(&pull);
-    if (r && signal_number) { // now that nothing is left of it, what the signal asked for
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    }
+    if (r && signal_number) fetcher_raise(signal_number); // now that nothing is left of it
     if (r) return wrap(&pull, err);
     print_end(&pull);
     return image_find(store, arena, pull.commit.id, ret_image, err);

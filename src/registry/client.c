@@ -2,7 +2,7 @@
 // Every request goes the same way: with the authorization that worked last; a 401 gets a new one, once; then,
 // where another try can help, again after a while that doubles. What a download has already is kept: the next
 // try asks for the rest.
-#include "registry/client.h"
+#include "registry/client_parts.h"
 
 #include "base/id.h"
 #include "base/json.h"
@@ -15,13 +15,11 @@
 #include <string.h>
 #include <time.h>
 
-#define TRIES_MAX        5
-#define TRIES_STATUS     4
-#define BREAKS_MAX       8 // how often a blob may come in pieces
-#define RETRY_AFTER_MAX  20
-#define PIECE_MIN        (64u << 10)
-#define DOCUMENT_SECONDS 60
-#define TOKEN_MAX        (1u << 20)
+#define TRIES_STATUS    4
+#define RETRY_AFTER_MAX 20
+#define BREAKS_MAX      8 // how often a blob may come in pieces
+#define PIECE_MIN       (64u << 10)
+#define TOKEN_MAX       (1u << 20)
 
 #define MANIFEST_ACCEPT                                                                     \
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, " \
@@ -86,10 +84,20 @@ static const char *basic_value(struct arena *arena, const struct credentials *c)
 
 static int denied(const struct registry *registry, const struct http_response *response, struct err *err) {
     bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    if (registry->push_scope) return push_denied(registry, response, err);
     return err_set(err, ERR_UNAUTHORIZED, 0, "pull access denied for %s: %s%s%s", registry->name,
                    anonymous ? "it does not exist, or it needs credentials in ~/.docker/config.json"
                              : "the registry does not accept the credentials of ~/.docker/config.json for it",
                    response->message ? ": " : "", response->message ? response->message : "");
+}
+
+// In a query each scope is a parameter of its own: "&scope=repository:a:pull&scope=…".
+static const char *scope_parameters(struct arena *arena, const char *scope) {
+    char *rest = arena_strdup(arena, scope);
+    const char *parameters = "";
+    for (char *one; (one = strsep(&rest, " "));)
+        if (*one) parameters = arena_printf(arena, "%s&scope=%s", parameters, url_escape(arena, one));
+    return parameters;
 }
 
 // What to ask a token server: GET with a query and may be basic credentials, or, with an identity token,
@@ -97,7 +105,9 @@ static int denied(const struct registry *registry, const struct http_response *r
 static void token_request(struct registry *registry, struct arena *arena, const struct challenge *c,
                           bool trusted, struct http_request *ret) {
     const struct credentials *credentials = &registry->credentials;
-    const char *scope = c->scope ? c->scope : arena_printf(arena, "repository:%s:pull", registry->repository);
+    const char *scope = registry->push_scope ? registry->push_scope
+                        : c->scope           ? c->scope
+                                   : arena_printf(arena, "repository:%s:pull", registry->repository);
     const char *service = url_escape(arena, c->service ? c->service : "");
     if (trusted && credentials->identity_token) {
         ret->url = c->realm;
@@ -106,8 +116,8 @@ static void token_request(struct registry *registry, struct arena *arena, const 
                          service, url_escape(arena, scope), url_escape(arena, credentials->identity_token));
         return;
     }
-    ret->url = arena_printf(arena, "%s%cservice=%s&scope=%s", c->realm, strchr(c->realm, '?') ? '&' : '?',
-                            service, url_escape(arena, scope));
+    ret->url = arena_printf(arena, "%s%cservice=%s%s", c->realm, strchr(c->realm, '?') ? '&' : '?', service,
+                            scope_parameters(arena, scope));
     if (trusted && credentials->username) ret->authorization = basic_value(arena, credentials);
 }
 
@@ -176,18 +186,15 @@ static int authorize(struct registry *registry, struct http *http, struct arena 
 
 // One try
 
-struct ask {
-    const char *path; // "manifests/12"
-    struct http_request request;
-};
-
 static void ask_address(struct registry *registry, struct arena *arena, struct ask *ask,
                         unsigned *ret_generation, bool *ret_plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    ask->request.url = arena_printf(arena, "http%s://%s/v2/%s/%s", registry->plain ? "" : "s", registry->host,
-                                    registry->repository, ask->path);
-    ask->request.authorization = arena_strdup(arena, registry->authorization);
+    if (ask->path)
+        ask->request.url = arena_printf(arena, "http%s://%s/v2/%s/%s", registry->plain ? "" : "s",
+                                        registry->host, registry->repository, ask->path);
+    bool ours = ask->path || str_eq(url_host(arena, ask->request.url), registry->host);
+    ask->request.authorization = ours ? arena_strdup(arena, registry->authorization) : NULL;
     *ret_generation = registry->generation;
     *ret_plain = registry->plain;
 }
@@ -208,13 +215,14 @@ static int ask_once(struct registry *registry, struct http *http, struct arena *
     for (;;) {
         ask_address(registry, arena, ask, &generation, &plain);
         int r = http_exchange(http, arena, &ask->request, ret, ret_tries, err);
-        if (r == 0 && ret->status == 400 && switch_to_tls(registry, plain, false, 400)) {
-            struct http_response first = *ret;
+        bool first = !ask->request.method || str_eq(ask->request.method, "HEAD");
+        if (r == 0 && ret->status == 400 && first && switch_to_tls(registry, plain, false, 400)) {
+            struct http_response plainly = *ret;
             struct err other;
             ask_address(registry, arena, ask, &generation, &plain);
             if (http_exchange(http, arena, &ask->request, ret, ret_tries, &other)) {
                 if (other.code == EKEYREJECTED) return *err = other, -1; // TLS it is, only not to be trusted
-                *ret = first;
+                *ret = plainly;
             }
         }
         if (r || ret->status != 401) return r;
@@ -234,11 +242,11 @@ static int refuse_status(const struct registry *registry, const struct ask *ask,
     switch (r->status) {
     case 403: return denied(registry, r, err);
     case 404:
-        if (str_has_prefix(ask->path, "manifests/"))
+        if (ask->path && str_has_prefix(ask->path, "manifests/"))
             return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s%s", registry->name, colon,
                            message);
         return err_set(err, ERR_NOT_FOUND, 0, "%s does not have it: %s is not found (404)%s%s",
-                       registry->host, ask->path, colon, message);
+                       registry->host, ask->path ? ask->path : "the upload", colon, message);
     case 429:
         return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s%s",
                        registry->host, colon, message);
@@ -262,13 +270,18 @@ static void wait_before(int try, unsigned retry_after_s) {
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, &wait) == EINTR) {}
 }
 
-// 0: an answer with status 200 or 206. 1: another try may help, after a wait. -1: no.
-static int ask_and_judge(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
-                         int try, struct http_response *ret, struct err *err) {
+static bool is_fine(const struct ask *ask, int status) {
+    for (const int *fine = ask->fine; fine && *fine; fine++)
+        if (*fine == status) return true;
+    return status == 200 || status == 206;
+}
+
+int ask_and_judge(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask, int try,
+                  struct http_response *ret, struct err *err) {
     int tries = 1;
     *ret = (struct http_response){0};
     if (ask_once(registry, http, arena, ask, ret, &tries, err) == 0) {
-        if (ret->status == 200 || ret->status == 206) return 0;
+        if (is_fine(ask, ret->status)) return 0;
         refuse_status(registry, ask, ret, err);
         tries = status_may_pass(ret->status) ? TRIES_STATUS : 1;
         if (ret->retry_after_s > RETRY_AFTER_MAX) tries = 1; // nobody waits for that

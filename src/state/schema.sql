@@ -37,6 +37,15 @@ CREATE TABLE layer (
 ) WITHOUT ROWID;
 CREATE INDEX layer_blob ON layer(blob_digest);
 
+-- What hoy's own compressor made of a layer, when it was pushed.
+CREATE TABLE made_blob (
+    diff_id       TEXT NOT NULL,
+    compression   TEXT NOT NULL,         -- gzip, zstd:3
+    digest        TEXT NOT NULL,
+    size          INTEGER NOT NULL,
+    PRIMARY KEY (diff_id, compression)
+) WITHOUT ROWID;
+
 CREATE TABLE image_layer (
     image_id      TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
     position      INTEGER NOT NULL,      -- 0: the lowest

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/request.h"
+
+#include "base/str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LAYER_LIMIT (64ull << 30)
+
+int request_put_limits(struct json_writer *w, struct err *err) {
+    const char *limit_text = getenv("HOY_LAYER_LIMIT"), *stall_text = getenv("HOY_STALL_TIMEOUT");
+    uint64_t limit = LAYER_LIMIT, stall = 0;
+    if (limit_text && parse_size(limit_text, &limit))
+        return err_set(err, ERR_INVALID, 0, "HOY_LAYER_LIMIT=%s is no size", limit_text);
+    if (stall_text && (parse_u64(stall_text, &stall) || stall < 1 || stall > 3600))
+        return err_set(err, ERR_INVALID, 0, "HOY_STALL_TIMEOUT=%s is no number of seconds", stall_text);
+    json_put_u64(w, "layer_limit", limit);
+    json_put_bool(w, "any_ratio", limit_text);
+    if (stall) json_put_u64(w, "stall_s", stall);
+    return 0;
+}
+
+void request_put_credentials(struct json_writer *w, const struct credentials *c) {
+    json_begin_object(w, "credentials");
+    if (c->username) json_put_string(w, "username", c->username);
+    if (c->password) json_put_string(w, "password", c->password);
+    if (c->identity_token) json_put_string(w, "identity_token", c->identity_token);
+    json_end_object(w);
+}
+
+void request_finish(struct json_writer *w) {
+    if (w->text.data) explicit_bzero(w->text.data, w->text.len);
+    json_writer_finish(w);
+}
