@@ -201,8 +201,8 @@ static int send_file(struct pusher *p, const char *digest, struct outcome *outco
     if (r) return digest && feed.failed ? 0 : -1; // another version of the compressor made it
     outcome->state = "pushed";
     outcome->made = true;
-    outcome->size = feed.produced;
-    strcpy(outcome->digest, feed.made);
+    outcome->size = digest ? part->made_size : feed.produced;
+    strcpy(outcome->digest, digest ? digest : feed.made);
     return 1;
 }
 
@@ -248,7 +248,7 @@ static int try_ways(struct pusher *p, struct outcome *outcome, struct err *err) 
     bool exact = str_eq(part->digest, part->made_digest) && part->fd >= 0;
     int r = part->digest ? try_there(p, part->digest, part->size, outcome, err) : 0;
     if (!r && exact) r = send_file(p, part->digest, outcome, err);
-    for (size_t i = 0; !r && i < part->sources.count; i++)
+    for (size_t i = 0; !r && part->digest && i < part->sources.count; i++)
         r = send_through(p, &p->push->sources[part->sources.items[i]], outcome, err);
     if (r) return r;
     if (part->fd >= 0) return exact ? send_file(p, NULL, outcome, err) : try_file(p, outcome, err);

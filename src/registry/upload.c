@@ -15,7 +15,7 @@
 // As much as every registry takes in a chunk: one of the large ones refuses more.
 #define CHUNK_SIZE     (4u << 20)
 #define CHUNK_MAX      (128u << 20) // of those that want larger ones
-#define PASSES_MAX     3
+#define PASSES_MAX     5
 #define ANSWER_SECONDS 180 // a registry may move gigabytes before it answers the last request
 #define OCTETS         "application/octet-stream"
 
@@ -156,7 +156,7 @@ static int whole_read(void *buffer, size_t size, size_t *ret_size, void *data, s
 
 // 1: in another way it may work.
 static int whole_put(struct upload *u, int pass, struct err *err) {
-    static const int fine[] = {201, 204, 413, 416, 0};
+    static const int fine[] = {201, 204, 404, 413, 416, 0};
     const struct http_upload body = {OCTETS, NULL, u->size, whole_begin, whole_read, u};
     struct ask ask = {
         .request = {.url = with_digest(u), .method = "PUT", .upload = &body, .stall_s = ANSWER_SECONDS},
@@ -164,7 +164,7 @@ static int whole_put(struct upload *u, int pass, struct err *err) {
     struct http_response response;
     int r = ask_and_judge(u->registry, u->http, &u->arena, &ask, pass, &response, err);
     if (r || response.status < 400) return r;
-    err_set(err, ERR_UNAVAILABLE, 0, "%s does not take so much at once (%d)", u->registry->host,
+    err_set(err, ERR_UNAVAILABLE, 0, "%s does not take the blob in one piece (%d)", u->registry->host,
             response.status);
     return 1;
 }
@@ -279,6 +279,9 @@ static int chunks_put(struct upload *u, struct err *err) {
 
 static int upload_run(struct upload *u, struct err *err) {
     for (int pass = 1;; pass++) {
+        // What seemed to fail may have been done, and only the answer was lost.
+        int has = pass > 1 && u->digest ? registry_has_blob(u->registry, u->http, u->digest, err) : 0;
+        if (has) return has < 0 ? -1 : 0;
         if (session_begin(u, err)) return -1;
         int r = pass == 1 && u->digest ? whole_put(u, pass, err) : chunks_put(u, err);
         if (r <= 0) return r;
