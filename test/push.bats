@@ -323,7 +323,7 @@ trouble() {
   named "$gone/tiny:1" "$FLAKY/absolute/dir2:1"
   expect 1 hoy --storage-driver dir push --force-compression "$FLAKY/absolute/dir2:1"
   one_sentence "${lines[-1]}"
-  contains "${lines[-1]}" 'kept as a directory'
+  contains "${lines[-1]}" 'not kept as a file here'
 }
 
 @test "ctrl-C in the middle of a push" {

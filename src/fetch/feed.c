@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#define BLOCK (256u << 10)
+#define BLOCK (512u << 10) // all of them are more than a chunk of an upload: the next is made meanwhile
 
 // The maker
 

@@ -252,8 +252,7 @@ static int try_ways(struct pusher *p, struct outcome *outcome, struct err *err) 
         r = send_through(p, &p->push->sources[part->sources.items[i]], outcome, err);
     if (r) return r;
     if (part->fd >= 0) return exact ? send_file(p, NULL, outcome, err) : try_file(p, outcome, err);
-    return err_set(err, ERR_UNAVAILABLE, 0,
-                   "it is kept as a directory here (--storage-driver dir), and can't be had as a blob%s%s",
+    return err_set(err, ERR_UNAVAILABLE, 0, "it is not kept as a file here, and no registry gives it%s%s",
                    *outcome->why ? ": " : "", outcome->why);
 }
 

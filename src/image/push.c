@@ -6,48 +6,28 @@
 // the target; image_digest tells which these are. What hoy compresses comes out the same each time, so its
 // digest is kept (made_blob), and nothing is compressed twice to find out that it is there.
 #include "base/fd.h"
-#include "image/fetcher.h"
 #include "image/image.h"
 #include "image/progress.h"
-#include "image/request.h"
+#include "image/upload.h"
 #include "oci/manifest_edit.h"
 #include "registry/reference.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ZSTD_LEVEL        3
-#define MOUNTS_MAX        3 // repositories that a layer is looked for in
-#define SOURCES_PER_LAYER 4
-#define SOURCES_MAX       64
-
-// A repository that has a layer of the image.
-struct push_source {
-    struct reference reference;
-    struct credentials credentials;
-};
+#define ZSTD_LEVEL 3
 
 struct push_layer {
+    struct upload_part part;
     const char *diff_id;
     const struct descriptor *blob; // as the manifest has it
     bool repeated;                 // an earlier layer is the same
     size_t line;                   // of the progress
-    const char *digest;            // of the blob as it is to be; NULL: what hoy's compressor makes
-    uint64_t size, tar_size;
-    enum layer_compression compression; // when hoy makes it
-    int level;
-    const char *key;         // of made_blob
-    const char *made_digest; // what comes out, if it is known
-    uint64_t made_size;
-    struct strings mounts;
-    struct {
-        size_t *items;
-        size_t count;
-    } sources;
+    uint64_t tar_size;
+    const char *key; // of made_blob
     // How it was
     const char *pushed_digest;
     uint64_t pushed_size;
@@ -58,19 +38,14 @@ struct push {
     struct store *store;
     struct arena *arena;
     const struct push_options *options;
-    struct reference reference;
+    struct upload upload;
     struct image image;
     struct manifest manifest;
-    struct fetcher fetcher;
     struct progress progress;
     struct {
         struct push_layer *items;
         size_t count;
     } layers;
-    struct {
-        struct push_source *items;
-        size_t count;
-    } sources;
     const char *why; // a layer was compressed anew
     const char *text, *type, *digest;
 };
@@ -94,8 +69,8 @@ static int made_before(struct push *push, struct push_layer *layer, struct err *
         return -1;
     int r = db_next(&rows, err);
     if (r <= 0) return r;
-    layer->made_digest = arena_strdup(push->arena, db_text(&rows, 0));
-    layer->made_size = (uint64_t)db_i64(&rows, 1);
+    layer->part.made_digest = arena_strdup(push->arena, db_text(&rows, 0));
+    layer->part.made_size = (uint64_t)db_i64(&rows, 1);
     return 1;
 }
 
@@ -106,37 +81,24 @@ static int layer_decide(struct push *push, struct push_layer *layer, struct err 
     if (layer_compression_of(layer->blob->media_type, &now))
         return err_set(err, ERR_INVALID, 0, "\"%.100s\" is no type of a layer", layer->blob->media_type);
     wanted = !o->compression ? now : str_eq(o->compression, "zstd") ? LAYER_ZSTD : LAYER_GZIP;
-    layer->compression = wanted == LAYER_PLAIN ? LAYER_GZIP : wanted;
-    layer->level = o->level ? o->level : ZSTD_LEVEL;
-    layer->key = compression_key(push, layer->compression, layer->level);
+    layer->part.compression = wanted == LAYER_PLAIN ? LAYER_GZIP : wanted;
+    layer->part.level = o->level ? o->level : ZSTD_LEVEL;
+    layer->key = compression_key(push, layer->part.compression, layer->part.level);
     int known = made_before(push, layer, err);
     if (known < 0) return -1;
     // A tar that was served as it is stays so; one of an image that was made here becomes smaller.
     bool plain = wanted == LAYER_PLAIN && !o->force && push->image.digests.count && !known;
     bool anew = wanted != now || o->force || (now == LAYER_PLAIN && !plain);
-    layer->digest = anew ? layer->made_digest : layer->blob->digest;
-    layer->size = anew ? layer->made_size : layer->blob->size;
+    layer->part.digest = anew ? layer->part.made_digest : layer->blob->digest;
+    layer->part.size = anew ? layer->part.made_size : layer->blob->size;
     if (!plain) return 0;
-    layer->compression = LAYER_PLAIN;
-    layer->made_digest = layer->digest;
-    layer->made_size = layer->size;
-    return 0;
-}
-
-static int source_index(struct push *push, const char *repository, size_t *ret_index, struct err *err) {
-    struct push_source source = {0};
-    if (reference_parse(push->arena, repository, &source.reference, err)) return -1;
-    for (*ret_index = 0; *ret_index < push->sources.count; ++*ret_index)
-        if (str_eq(repository, reference_repository(push->arena, &push->sources.items[*ret_index].reference)))
-            return 0;
-    if (push->sources.count == SOURCES_MAX) return -1;
-    if (credentials_load(push->arena, source.reference.domain, &source.credentials, err)) return -1;
-    *arena_push(push->arena, &push->sources) = source;
+    layer->part.compression = LAYER_PLAIN;
+    layer->part.made_digest = layer->part.digest;
+    layer->part.made_size = layer->part.size;
     return 0;
 }
 
 static int sources_find(struct push *push, struct push_layer *layer, struct err *err) {
-    const char *target = reference_repository(push->arena, &push->reference);
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     int r;
     if (db_query(push->store->db, &rows, err,
@@ -144,17 +106,8 @@ static int sources_find(struct push *push, struct push_layer *layer, struct err 
                  "WHERE l.diff_id = ? GROUP BY d.repository ORDER BY max(d.image_id = ?) DESC, d.repository",
                  "ss", layer->diff_id, push->image.id))
         return -1;
-    while ((r = db_next(&rows, err)) > 0) {
-        const char *repository = arena_strdup(push->arena, db_text(&rows, 0));
-        struct err unusable;
-        size_t index;
-        // One whose credentials can't be read is no source.
-        if (str_eq(repository, target) || source_index(push, repository, &index, &unusable)) continue;
-        const struct reference *from = &push->sources.items[index].reference;
-        if (str_eq(from->domain, push->reference.domain) && layer->mounts.count < MOUNTS_MAX)
-            strings_add(push->arena, &layer->mounts, from->path);
-        if (layer->sources.count < SOURCES_PER_LAYER) *arena_push(push->arena, &layer->sources) = index;
-    }
+    while ((r = db_next(&rows, err)) > 0)
+        upload_part_from(&push->upload, &layer->part, arena_strdup(push->arena, db_text(&rows, 0)));
     return r;
 }
 
@@ -164,6 +117,7 @@ static int layers_prepare(struct push *push, struct strings *ret_lines, struct e
         return err_set(err, ERR_INVALID, 0, "the image's manifest and its config have different layers");
     for (size_t i = 0; i < blobs->count; i++) {
         struct push_layer *layer = arena_push(push->arena, &push->layers);
+        layer->part.number = i;
         layer->diff_id = push->image.config.diff_ids.items[i];
         layer->blob = &blobs->items[i];
         for (size_t j = 0; j < i && !layer->repeated; j++)
@@ -175,46 +129,6 @@ static int layers_prepare(struct push *push, struct strings *ret_lines, struct e
         if (layer_decide(push, layer, err) || sources_find(push, layer, err)) return -1;
     }
     return 0;
-}
-
-// What the worker is told
-
-static void put_registry(struct push *push, struct json_writer *w, const struct reference *r,
-                         const struct credentials *credentials) {
-    json_put_string(w, "host", reference_host(r));
-    json_put_string(w, "repository", r->path);
-    json_put_string(w, "name", reference_familiar(push->arena, r));
-    request_put_credentials(w, credentials);
-}
-
-// What tokens have to allow: pushing there, and pulling from where layers are mounted.
-static const char *push_scope(struct push *push) {
-    const char *scope = arena_printf(push->arena, "repository:%s:pull,push", push->reference.path);
-    for (size_t i = 0; i < push->sources.count; i++) {
-        const struct reference *from = &push->sources.items[i].reference;
-        if (str_eq(from->domain, push->reference.domain))
-            scope = arena_printf(push->arena, "%s repository:%s:pull", scope, from->path);
-    }
-    return scope;
-}
-
-static int request_send(struct push *push, struct err *err) {
-    _cleanup_(request_finish) struct json_writer w = {0};
-    struct credentials credentials;
-    if (credentials_load(push->arena, push->reference.domain, &credentials, err)) return -1;
-    json_begin_object(&w, NULL);
-    put_registry(push, &w, &push->reference, &credentials);
-    json_put_string(&w, "push_scope", push_scope(push));
-    json_begin_array(&w, "sources");
-    for (size_t i = 0; i < push->sources.count; i++) {
-        json_begin_object(&w, NULL);
-        put_registry(push, &w, &push->sources.items[i].reference, &push->sources.items[i].credentials);
-        json_end_object(&w);
-    }
-    json_end_array(&w);
-    if (request_put_limits(&w, err)) return -1;
-    json_end_object(&w);
-    return fetcher_send(&push->fetcher, &w, -1, err);
 }
 
 // The layer's tar, or -1: it is kept as a directory.
@@ -231,62 +145,18 @@ static int layer_open(struct push *push, struct push_layer *layer, int *ret_fd, 
     return 0;
 }
 
-static int layer_send(struct push *push, size_t number, struct err *err) {
-    struct push_layer *layer = &push->layers.items[number];
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    _cleanup_(fd_closep) int fd = -1;
-    if (layer_open(push, layer, &fd, err)) return -1;
-    json_begin_object(&w, NULL);
-    json_put_u64(&w, "part", number);
-    if (layer->digest) json_put_string(&w, "digest", layer->digest);
-    json_put_u64(&w, "size", layer->size);
-    json_put_u64(&w, "compression", layer->compression);
-    json_put_u64(&w, "level", (uint64_t)layer->level);
-    if (layer->made_digest) json_put_string(&w, "made_digest", layer->made_digest);
-    json_put_u64(&w, "made_size", layer->made_size);
-    json_begin_array(&w, "mounts");
-    for (size_t i = 0; i < layer->mounts.count; i++) json_put_string(&w, NULL, layer->mounts.items[i]);
-    json_end_array(&w);
-    json_begin_array(&w, "sources");
-    for (size_t i = 0; i < layer->sources.count; i++) json_put_u64(&w, NULL, layer->sources.items[i]);
-    json_end_array(&w);
-    json_end_object(&w);
-    return fetcher_send(&push->fetcher, &w, fd, err);
-}
-
-static int text_send(struct push *push, const struct json_writer *message, const char *text,
-                     struct err *err) {
-    _cleanup_(fd_closep) int fd = memfd_create("document", MFD_CLOEXEC);
-    int r = fd < 0 ? -errno : fd_write_all(fd, text, strlen(text));
-    if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't hand a document over");
-    return fetcher_send(&push->fetcher, message, fd, err);
-}
-
 // The config goes as a part after the layers.
-static int config_send(struct push *push, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_u64(&w, "part", push->layers.count);
-    json_put_string(&w, "digest", push->image.id);
-    json_put_u64(&w, "size", strlen(push->image.config_text));
-    json_put_u64(&w, "compression", LAYER_PLAIN);
-    json_put_string(&w, "made_digest", push->image.id);
-    json_put_u64(&w, "made_size", strlen(push->image.config_text));
-    json_end_object(&w);
-    return text_send(push, &w, push->image.config_text, err);
-}
-
-static int end_send(struct push *push, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_end_object(&w);
-    return fetcher_send(&push->fetcher, &w, -1, err);
-}
-
 static int parts_send(struct push *push, struct err *err) {
-    for (size_t i = 0; i < push->layers.count; i++)
-        if (!push->layers.items[i].repeated && layer_send(push, i, err)) return -1;
-    return config_send(push, err) || end_send(push, err) ? -1 : 0;
+    for (size_t i = 0; i < push->layers.count; i++) {
+        struct push_layer *layer = &push->layers.items[i];
+        _cleanup_(fd_closep) int fd = -1;
+        if (layer->repeated) continue;
+        if (layer_open(push, layer, &fd, err) || upload_part_send(&push->upload, &layer->part, fd, err))
+            return -1;
+    }
+    if (upload_document_send(&push->upload, push->layers.count, push->image.id, push->image.config_text, err))
+        return -1;
+    return upload_end(&push->upload, err);
 }
 
 // The manifest
@@ -311,7 +181,7 @@ static int manifest_make(struct push *push, struct err *err) {
         changed = true;
         d->digest = layer->pushed_digest;
         d->size = layer->pushed_size;
-        d->media_type = layer_media_type(push->manifest.media_type, layer->compression);
+        d->media_type = layer_media_type(push->manifest.media_type, layer->part.compression);
     }
     push->text = push->image.manifest;
     push->type = push->image.media_type;
@@ -325,14 +195,10 @@ static int manifest_make(struct push *push, struct err *err) {
 }
 
 static int on_parts(struct push *push, const struct json *event, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
     (void)event;
     if (push->digest || manifest_make(push, err)) return -1;
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "manifest", push->reference.tag);
-    json_put_string(&w, "type", push->type);
-    json_end_object(&w);
-    return text_send(push, &w, push->text, err) || end_send(push, err) ? -1 : 0;
+    if (upload_manifest_send(&push->upload, push->upload.target.tag, push->type, push->text, err)) return -1;
+    return upload_end(&push->upload, err);
 }
 
 // What the worker says
@@ -370,8 +236,8 @@ static int on_part(struct push *push, const struct json *event, struct err *err)
     if (!digest_valid(digest) || json_u64(json_get(event, "size"), &layer->pushed_size)) return -1;
     (void)err;
     layer->pushed_digest = arena_strdup(push->arena, digest);
-    layer->made = json_boolean(json_get(event, "made")) && layer->compression != LAYER_PLAIN;
-    if (layer->digest && !str_eq(layer->digest, digest))
+    layer->made = json_boolean(json_get(event, "made")) && layer->part.compression != LAYER_PLAIN;
+    if (layer->part.digest && !str_eq(layer->part.digest, digest))
         push->why = why ? arena_strdup(push->arena, why) : "it can't be had as it was";
     layer_say(push, layer, event);
     return 0;
@@ -388,7 +254,7 @@ static const struct {
 static int converse(struct push *push, struct err *err) {
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
-        if (fetcher_receive(&push->fetcher, &event, err)) return -1;
+        if (fetcher_receive(&push->upload.fetcher, &event, err)) return -1;
         const char *name = json_get_string(event, "event");
         if (str_eq(name, "done")) break;
         err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
@@ -396,7 +262,7 @@ static int converse(struct push *push, struct err *err) {
             if (str_eq(name, events[i].event) && events[i].handle(push, event, err)) return -1;
     }
     if (!push->digest) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch was done before it began");
-    return fetcher_wait(&push->fetcher, err);
+    return fetcher_wait(&push->upload.fetcher, err);
 }
 
 // What is remembered: the image is in that repository now, under that digest.
@@ -407,7 +273,8 @@ static int push_record(struct push *push, struct err *err) {
     if (db_run(db, err,
                "INSERT INTO image_digest (repository, digest, image_id) SELECT ?, ?, id FROM image "
                "WHERE id = ? ON CONFLICT (repository, digest) DO UPDATE SET image_id = excluded.image_id",
-               "sss", reference_repository(push->arena, &push->reference), push->digest, push->image.id) < 0)
+               "sss", reference_repository(push->arena, &push->upload.target), push->digest,
+               push->image.id) < 0)
         return -1;
     for (size_t i = 0; i < push->layers.count; i++) {
         const struct push_layer *layer = &push->layers.items[i];
@@ -426,9 +293,9 @@ static int push_record(struct push *push, struct err *err) {
 // One tag
 
 static int image_load(struct push *push, struct err *err) {
-    const char *name = reference_familiar(push->arena, &push->reference);
-    int r = image_find(push->store, push->arena, reference_full(push->arena, &push->reference), &push->image,
-                       err);
+    const char *name = reference_familiar(push->arena, &push->upload.target);
+    int r = image_find(push->store, push->arena, reference_full(push->arena, &push->upload.target),
+                       &push->image, err);
     if (r && err->kind == ERR_NOT_FOUND)
         return err_set(err, ERR_NOT_FOUND, 0, "An image does not exist locally with the tag: %s", name);
     if (r) return -1;
@@ -446,21 +313,21 @@ static int platform_check(struct push *push, struct err *err) {
     return err_set(err, ERR_NOT_FOUND, 0,
                    "image with reference %s was found but does not match the specified platform: wanted %s, "
                    "actual: %s/%s",
-                   reference_familiar(push->arena, &push->reference), push->options->platform, c->os,
+                   reference_familiar(push->arena, &push->upload.target), push->options->platform, c->os,
                    c->architecture);
 }
 
 static int push_run(struct push *push, struct err *err) {
     struct strings lines = {0};
     if (layers_prepare(push, &lines, err)) return -1;
-    if (fetcher_start(&push->fetcher, "push", -1, -1, err) || request_send(push, err)) return -1;
+    if (upload_begin(&push->upload, err)) return -1;
     progress_begin_push(&push->progress, push->arena, words(push), &lines);
     if (parts_send(push, err) || converse(push, err)) return -1;
     return push_record(push, err);
 }
 
 static void print_end(struct push *push) {
-    const struct reference *r = &push->reference;
+    const struct reference *r = &push->upload.target;
     if (push->why) {
         fprintf(stderr, "hoy: %s: compressed anew, the digest changes: %s\n",
                 reference_familiar(push->arena, r), push->why);
@@ -474,12 +341,14 @@ static void print_end(struct push *push) {
 
 static int push_tag(struct store *store, struct arena *arena, const struct push_options *options,
                     const struct reference *reference, struct err *err) {
-    struct push push = {
-        .store = store, .arena = arena, .options = options, .reference = *reference, .fetcher = FETCHER_INIT};
+    struct push push = {.store = store,
+                        .arena = arena,
+                        .options = options,
+                        .upload = {.arena = arena, .target = *reference, .fetcher = FETCHER_INIT}};
     const char *name = reference_familiar(arena, reference);
     if (image_load(&push, err) || platform_check(&push, err)) return -1;
-    int r = push_run(&push, err), signal_number = push.fetcher.signal;
-    fetcher_finish(&push.fetcher);
+    int r = push_run(&push, err), signal_number = push.upload.fetcher.signal;
+    fetcher_finish(&push.upload.fetcher);
     if (r && signal_number) fetcher_raise(signal_number);
     if (r) return strstr(err->text, name) ? -1 : err_wrap(err, "push %s", name);
     print_end(&push);
