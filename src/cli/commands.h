@@ -28,15 +28,18 @@ command_run run_run, run_create, run_start, run_attach, run_exec;          // ru
 command_run run_stop, run_kill, run_rm, run_wait, run_logs, run_rm_exited; // container.c
 command_run run_ps;                                                        // ps.c
 command_run run_pull, run_images, run_rmi;                                 // images.c
-command_run run_push;                                                      // push.c
-command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c
-command_run run_version, run_info;                                         // info.c
-command_run run_explain;                                                   // explain.c
-command_run run_help, run_completion, run_complete, run_manual;            // cli.c, completion.c
+command_run run_manifest_create, run_manifest_annotate, run_manifest_inspect, run_manifest_push,
+    run_manifest_rm;                                               // manifest.c
+command_run run_push;                                              // push.c
+command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
+command_run run_version, run_info;                                 // info.c
+command_run run_explain;                                           // explain.c
+command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
 
 // The options of each, beside the code that uses them.
 extern const struct option_table settings_options, run_options_table, create_options_table,
     explain_options_table, start_options_table, attach_options_table, exec_options_table, stop_options_table,
     kill_options_table, rm_options_table, logs_options_table, ps_options_table, pull_options_table,
-    push_options_table, images_options_table, rmi_options_table, inspect_options_table, size_options_table,
-    format_options_table;
+    push_options_table, manifest_create_options_table, manifest_annotate_options_table,
+    manifest_inspect_options_table, manifest_push_options_table, images_options_table, rmi_options_table,
+    inspect_options_table, size_options_table, format_options_table;

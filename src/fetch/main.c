@@ -3,6 +3,7 @@
 // with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
+//   hoy-fetch manifest  downloads a manifest alone, into 4
 //   hoy-fetch push      uploads an image; there is no directory
 //   hoy-fetch import    indexes a tar, which comes with the first message
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
@@ -45,25 +46,29 @@ static int begin(struct worker *worker, bool network) {
     return 0;
 }
 
-static int run_pull(struct worker *worker) {
+// The modes that speak to registries: a request, and what is done with it.
+static int run_request(struct worker *worker,
+                       int (*run)(struct worker *worker, const struct json *request, struct err *err)) {
     begin(worker, true);
     struct err err = {0};
     _cleanup_(fd_closep) int none = -1;
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
     settings_read(worker, request);
-    if (pull_run(worker, request, &err)) worker_fail(worker, &err);
+    if (run(worker, request, &err)) worker_fail(worker, &err);
     return 0;
+}
+
+static int run_pull(struct worker *worker) {
+    return run_request(worker, pull_run);
+}
+
+static int run_manifest(struct worker *worker) {
+    return run_request(worker, manifest_run);
 }
 
 static int run_push(struct worker *worker) {
     worker->staging = -1;
-    begin(worker, true);
-    struct err err = {0};
-    _cleanup_(fd_closep) int none = -1;
-    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
-    settings_read(worker, request);
-    if (push_run(worker, request, &err)) worker_fail(worker, &err);
-    return 0;
+    return run_request(worker, push_run);
 }
 
 static int run_import(struct worker *worker) {
@@ -88,9 +93,8 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},
-    {"push", run_push, WORKER_CHANNEL_FD},
-    {"import", run_import, WORKER_STAGING_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},   {"manifest", run_manifest, WORKER_STAGING_FD},
+    {"push", run_push, WORKER_CHANNEL_FD},   {"import", run_import, WORKER_STAGING_FD},
     {"extract", run_extract, WORKER_TAR_FD},
 };
 

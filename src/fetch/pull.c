@@ -3,6 +3,7 @@
 // config, then the layers that the store does not have, several at a time, then the index over all of them.
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/documents.h"
 #include "fetch/image.h"
 #include "fetch/worker.h"
 #include "registry/client.h"
@@ -32,25 +33,15 @@ struct pull {
 // The request
 
 static int request_read(struct pull *pull, const struct json *request, struct err *err) {
-    const struct json *c = json_get(request, "credentials"), *p = json_get(request, "platform");
+    const struct json *p = json_get(request, "platform");
     struct arena *arena = &pull->arena;
-    struct credentials credentials = {
-        .username = arena_strdup(arena, json_get_string(c, "username")),
-        .password = arena_strdup(arena, json_get_string(c, "password")),
-        .identity_token = arena_strdup(arena, json_get_string(c, "identity_token")),
-    };
-    const char *host = arena_strdup(arena, json_get_string(request, "host"));
-    const char *repository = arena_strdup(arena, json_get_string(request, "repository"));
-    const char *name = arena_strdup(arena, json_get_string(request, "name"));
     pull->wanted = arena_strdup(arena, json_get_string(request, "wanted"));
     pull->platform =
         (struct platform){.os = arena_strdup(arena, json_get_string(p, "os")),
                           .architecture = arena_strdup(arena, json_get_string(p, "architecture")),
                           .variant = arena_strdup(arena, json_get_string(p, "variant"))};
-    if (!host || !repository || !name || !pull->wanted)
-        return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-    registry_init(&pull->registry, host, repository, name, &credentials);
-    return 0;
+    if (!pull->wanted) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
+    return request_registry(arena, request, &pull->registry, err);
 }
 
 static const char *platform_text(struct pull *pull) {
@@ -93,12 +84,6 @@ static int manifest_resolve(struct pull *pull, struct err *err) {
     return 0;
 }
 
-static int add_to_text(const void *bytes, size_t size, void *data, struct err *err) {
-    (void)err; // the blob's size is limited before
-    str_add_n(data, bytes, size);
-    return 0;
-}
-
 static bool platform_fits(const struct pull *pull) {
     const struct image_config *c = &pull->config;
     return !c->os || !c->architecture ||
@@ -106,19 +91,9 @@ static bool platform_fits(const struct pull *pull) {
 }
 
 static int config_get(struct pull *pull, struct err *err) {
-    const struct descriptor *d = &pull->manifest.config;
-    _cleanup_(str_finish) struct str text = {0};
-    const struct registry_sink sink = {add_to_text, &text};
-    char digest[DIGEST_SIZE];
-    if (d->size > IMAGE_DOCUMENT_MAX)
-        return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
-    if (registry_blob(&pull->registry, pull->http, d->digest, d->size, &sink, err))
-        return err_wrap(err, "the image's config");
-    digest_of(str_get(&text), text.len, digest);
-    if (!str_eq(digest, d->digest))
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
-                       pull->registry.host, pull->registry.name, digest, d->digest);
-    if (image_config_parse(&pull->arena, str_get(&text), text.len, &pull->config, err)) return -1;
+    if (config_fetch(pull->worker, &pull->registry, pull->http, &pull->arena, &pull->manifest.config,
+                     &pull->config, err))
+        return -1;
     if (pull->config.diff_ids.count != pull->manifest.layers.count)
         return err_set(err, ERR_INVALID, 0, "the image's manifest has %zu layers, its config %zu",
                        pull->manifest.layers.count, pull->config.diff_ids.count);
@@ -128,7 +103,7 @@ static int config_get(struct pull *pull, struct err *err) {
             "image with reference %s was found but does not match the specified platform: wanted %s, "
             "actual: %s/%s",
             pull->registry.name, platform_text(pull), pull->config.os, pull->config.architecture);
-    return worker_write(pull->worker, STAGED_CONFIG, text.data, text.len, err);
+    return 0;
 }
 
 // What hoy says

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/documents.h"
 #include "fetch/feed.h"
 #include "fetch/worker.h"
 
@@ -69,32 +70,15 @@ struct outcome {
 
 // The request
 
-static int registry_read(struct push *push, const struct json *json, struct registry *ret, struct err *err) {
-    const struct json *c = json_get(json, "credentials");
-    struct arena *arena = &push->arena;
-    struct credentials credentials = {
-        .username = arena_strdup(arena, json_get_string(c, "username")),
-        .password = arena_strdup(arena, json_get_string(c, "password")),
-        .identity_token = arena_strdup(arena, json_get_string(c, "identity_token")),
-    };
-    const char *host = arena_strdup(arena, json_get_string(json, "host"));
-    const char *repository = arena_strdup(arena, json_get_string(json, "repository"));
-    const char *name = arena_strdup(arena, json_get_string(json, "name"));
-    if (!host || !repository || !name) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-    registry_init(ret, host, repository, name, &credentials);
-    ret->push_scope = arena_strdup(arena, json_get_string(json, "push_scope"));
-    return 0;
-}
-
 static int request_read(struct push *push, const struct json *request, struct err *err) {
     const struct json *sources = json_get(request, "sources");
     size_t count = json_length(sources);
-    if (registry_read(push, request, &push->registry, err)) return -1;
+    if (request_registry(&push->arena, request, &push->registry, err)) return -1;
     if (count > SOURCES_MAX) return err_set(err, ERR_INVALID, 0, "the request has too many sources");
     push->sources = arena_array(&push->arena, struct registry, count + 1);
     for (; push->source_count < count; push->source_count++)
-        if (registry_read(push, json_at(sources, push->source_count), &push->sources[push->source_count],
-                          err))
+        if (request_registry(&push->arena, json_at(sources, push->source_count),
+                             &push->sources[push->source_count], err))
             return -1;
     return 0;
 }

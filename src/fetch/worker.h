@@ -33,7 +33,8 @@ void worker_event(struct worker *worker, const char *event); // without more to 
 // Makes a file in the staging directory.
 int worker_write(struct worker *worker, const char *name, const void *bytes, size_t size, struct err *err);
 
-// The two things that it is run for. They end in "done" or worker_fail().
+// The things that it is run for. They end in "done" or worker_fail().
 int push_run(struct worker *worker, const struct json *request, struct err *err);
+int manifest_run(struct worker *worker, const struct json *request, struct err *err);
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
 int import_run(struct worker *worker, int tar_fd, struct err *err);

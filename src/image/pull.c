@@ -80,25 +80,6 @@ static int request_send(struct pull *pull, struct err *err) {
 
 // The documents, as they were staged
 
-static int document_read(struct pull *pull, const char *name, const char *digest, const char **ret_text,
-                         size_t *ret_size, struct err *err) {
-    _cleanup_(fd_closep) int fd = fd_open_at(pull->staging.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    struct stat st;
-    char actual[DIGEST_SIZE];
-    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > IMAGE_DOCUMENT_MAX)
-        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : 0, "can't read the staged %s", name);
-    char *text = arena_alloc(pull->arena, (size_t)st.st_size + 1);
-    ssize_t n = fd_read_full(fd, text, (size_t)st.st_size);
-    if (n < 0) return err_set(err, ERR_SYSTEM, (int)-n, "can't read the staged %s", name);
-    digest_of(text, (size_t)n, actual);
-    if (!str_eq(actual, digest))
-        return err_set(err, ERR_SYSTEM, 0, "the staged %s is %s, not %s", name, actual,
-                       digest ? digest : "(none)");
-    *ret_text = text;
-    *ret_size = (size_t)n;
-    return 0;
-}
-
 static bool index_lists(const struct manifest *index, const char *digest) {
     for (size_t i = 0; i < index->manifests.count; i++)
         if (str_eq(index->manifests.items[i].digest, digest)) return true;
@@ -114,12 +95,15 @@ static int manifest_check(struct pull *pull, const struct json *event, struct er
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought another digest than was asked for");
     if (!str_eq(manifest, pull->digest)) {
         struct manifest index;
-        if (document_read(pull, STAGED_INDEX_DOCUMENT, pull->digest, &text, &size, err)) return -1;
+        if (staging_document(&pull->staging, pull->arena, STAGED_INDEX_DOCUMENT, pull->digest, &text, &size,
+                             err))
+            return -1;
         if (manifest_parse(pull->arena, text, size, NULL, &index, err)) return -1;
         if (!manifest || !index_lists(&index, manifest))
             return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a manifest that the index does not list");
     }
-    if (document_read(pull, STAGED_MANIFEST, manifest, &text, &size, err)) return -1;
+    if (staging_document(&pull->staging, pull->arena, STAGED_MANIFEST, manifest, &text, &size, err))
+        return -1;
     if (manifest_parse(pull->arena, text, size, NULL, &pull->manifest, err)) return -1;
     if (pull->manifest.is_index)
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought an index for a manifest");
@@ -132,7 +116,8 @@ static int manifest_check(struct pull *pull, const struct json *event, struct er
 static int config_check(struct pull *pull, struct err *err) {
     const char *text;
     size_t size;
-    if (document_read(pull, STAGED_CONFIG, pull->commit.id, &text, &size, err)) return -1;
+    if (staging_document(&pull->staging, pull->arena, STAGED_CONFIG, pull->commit.id, &text, &size, err))
+        return -1;
     if (image_config_parse(pull->arena, text, size, &pull->config, err)) return -1;
     if (pull->config.diff_ids.count != pull->manifest.layers.count)
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a config that is not the manifest's");

@@ -54,6 +54,17 @@ CREATE TABLE image_layer (
 ) WITHOUT ROWID;
 CREATE INDEX image_layer_layer ON image_layer(diff_id);
 
+-- `hoy manifest`: lists that are put together here, and not pushed yet.
+CREATE TABLE list_manifest (
+    list          TEXT NOT NULL,         -- the full name of the list
+    image         TEXT NOT NULL,         -- and of an image in it
+    manifest      TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    media_type    TEXT NOT NULL,
+    platform      TEXT NOT NULL,         -- JSON, as it will be in the list
+    PRIMARY KEY (list, image)
+) WITHOUT ROWID;
+
 -- With row ids: such a table keeps a row of a page's size in its leaf, where the others would need more pages.
 CREATE TABLE container (
     id            TEXT PRIMARY KEY,

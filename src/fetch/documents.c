@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fetch/documents.h"
+
+#include "base/str.h"
+
+int request_registry(struct arena *arena, const struct json *json, struct registry *ret, struct err *err) {
+    const struct json *c = json_get(json, "credentials");
+    struct credentials credentials = {
+        .username = arena_strdup(arena, json_get_string(c, "username")),
+        .password = arena_strdup(arena, json_get_string(c, "password")),
+        .identity_token = arena_strdup(arena, json_get_string(c, "identity_token")),
+    };
+    const char *host = arena_strdup(arena, json_get_string(json, "host"));
+    const char *repository = arena_strdup(arena, json_get_string(json, "repository"));
+    const char *name = arena_strdup(arena, json_get_string(json, "name"));
+    if (!host || !repository || !name) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
+    registry_init(ret, host, repository, name, &credentials);
+    ret->push_scope = arena_strdup(arena, json_get_string(json, "push_scope"));
+    return 0;
+}
+
+static int add_to_text(const void *bytes, size_t size, void *data, struct err *err) {
+    (void)err; // the blob's size is limited before
+    str_add_n(data, bytes, size);
+    return 0;
+}
+
+int config_fetch(struct worker *worker, struct registry *registry, struct http *http, struct arena *arena,
+                 const struct descriptor *d, struct image_config *ret_config, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    const struct registry_sink sink = {add_to_text, &text};
+    char digest[DIGEST_SIZE];
+    if (d->size > IMAGE_DOCUMENT_MAX)
+        return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
+    if (registry_blob(registry, http, d->digest, d->size, &sink, err))
+        return err_wrap(err, "the image's config");
+    digest_of(str_get(&text), text.len, digest);
+    if (!str_eq(digest, d->digest))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
+                       registry->host, registry->name, digest, d->digest);
+    if (image_config_parse(arena, str_get(&text), text.len, ret_config, err)) return -1;
+    return worker_write(worker, STAGED_CONFIG, text.data, text.len, err);
+}
