@@ -131,12 +131,13 @@ static int layers_prepare(struct push *push, struct strings *ret_lines, struct e
     return 0;
 }
 
-// The layer's tar, or -1: it is kept as a directory.
+// The layer's tar; -1 when it is kept as a directory, or somebody removed it by hand.
 static int layer_open(struct push *push, struct push_layer *layer, int *ret_fd, struct err *err) {
     struct stat st;
     _cleanup_(fd_closep) int fd =
         fd_open_at(push->store->root_fd, arena_printf(push->arena, "layers/%s", digest_hex(layer->diff_id)),
                    O_RDONLY | O_NOFOLLOW, 0);
+    if (fd == -ENOENT) return 0;
     if (fd < 0 || fstat(fd, &st))
         return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't open layer %.19s", layer->diff_id);
     if (!S_ISREG(st.st_mode)) return 0;
