@@ -190,7 +190,9 @@ static void ask_address(struct registry *registry, struct arena *arena, struct a
                         unsigned *ret_generation, bool *ret_plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    if (ask->path)
+    if (str_eq(ask->path, ASK_BASE))
+        ask->request.url = arena_printf(arena, "http%s://%s/v2/", registry->plain ? "" : "s", registry->host);
+    else if (ask->path)
         ask->request.url = arena_printf(arena, "http%s://%s/v2/%s/%s", registry->plain ? "" : "s",
                                         registry->host, registry->repository, ask->path);
     bool ours = ask->path || str_eq(url_host(arena, ask->request.url), registry->host);

@@ -7,8 +7,9 @@
 #define TRIES_MAX        5
 #define DOCUMENT_SECONDS 60
 
+#define ASK_BASE "" // the registry itself
 struct ask {
-    const char *path; // below the repository: "manifests/12"; NULL: request.url says it all
+    const char *path; // below the repository: "manifests/12", or ASK_BASE; NULL: request.url says it all
     struct http_request request;
     const int *fine; // statuses beside 200 and 206 that are no failure; ends with 0. NULL: none
 };

@@ -30,8 +30,8 @@ struct upload {
     uint64_t size;      // with a digest
     const char *location;
     unsigned char *chunk;
-    size_t chunk_size, filled, taken; // taken: of what is being sent
-    uint64_t start;                   // the chunk's place in the blob
+    size_t chunk_size, filled;
+    uint64_t start; // the chunk's place in the blob
     uint64_t sent;
 };
 
@@ -63,7 +63,7 @@ static int ask_often(struct registry *registry, struct http *http, struct arena 
 int registry_ping(struct registry *registry, struct http *http, struct err *err) {
     static const int fine[] = {404, 0};
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct ask ask = {.path = "tags/list?n=1", .request.timeout_s = DOCUMENT_SECONDS, .fine = fine};
+    struct ask ask = {.path = ASK_BASE, .request.timeout_s = DOCUMENT_SECONDS, .fine = fine};
     struct http_response response;
     return ask_often(registry, http, &arena, &ask, &response, err);
 }
@@ -100,6 +100,30 @@ int registry_mount_blob(struct registry *registry, struct http *http, const char
     if (cancel.request.url &&
         !redirect_check(&arena, ask.request.url, registry->host, cancel.request.url, &unused))
         ask_and_judge(registry, http, &arena, &cancel, TRIES_MAX, &ignored, &unused);
+    return 0;
+}
+
+// What is sent out of memory
+
+struct memory {
+    const unsigned char *bytes;
+    size_t size, taken;
+};
+
+static int memory_begin(void *data, struct err *err) {
+    struct memory *m = data;
+    (void)err;
+    m->taken = 0;
+    return 0;
+}
+
+static int memory_read(void *buffer, size_t size, size_t *ret_size, void *data, struct err *err) {
+    struct memory *m = data;
+    size_t left = m->size - m->taken, n = size < left ? size : left;
+    (void)err;
+    memcpy(buffer, m->bytes + m->taken, n);
+    m->taken += n;
+    *ret_size = n;
     return 0;
 }
 
@@ -171,23 +195,6 @@ static int whole_put(struct upload *u, int pass, struct err *err) {
 
 // In chunks
 
-static int chunk_begin(void *data, struct err *err) {
-    struct upload *u = data;
-    (void)err;
-    u->taken = (size_t)(u->sent - u->start); // what the registry has is left out
-    return 0;
-}
-
-static int chunk_read(void *buffer, size_t size, size_t *ret_size, void *data, struct err *err) {
-    struct upload *u = data;
-    size_t left = u->filled - u->taken, n = size < left ? size : left;
-    (void)err;
-    memcpy(buffer, u->chunk + u->taken, n);
-    u->taken += n;
-    *ret_size = n;
-    return 0;
-}
-
 // How many bytes the registry has, into u->sent. 1: it has lost them, or others than can be.
 static int session_ask(struct upload *u, struct err *err) {
     static const int fine[] = {204, 404, 416, 0};
@@ -214,14 +221,16 @@ static int chunk_put(struct upload *u, struct err *err) {
     static const int fine[] = {202, 204, 404, 416, 0};
     for (int try = 1; u->sent < u->start + u->filled; try++) {
         uint64_t end = u->start + u->filled;
+        // What the registry has is left out.
+        struct memory left = {u->chunk + (u->sent - u->start), (size_t)(end - u->sent), 0};
         const struct http_upload body = {.content_type = OCTETS,
                                          .content_range =
                                              arena_printf(&u->arena, "%llu-%llu", (unsigned long long)u->sent,
                                                           (unsigned long long)end - 1),
-                                         .size = end - u->sent,
-                                         .begin = chunk_begin,
-                                         .read = chunk_read,
-                                         .data = u};
+                                         .size = left.size,
+                                         .begin = memory_begin,
+                                         .read = memory_read,
+                                         .data = &left};
         struct ask ask = {.request = {.url = u->location, .method = "PATCH", .upload = &body}, .fine = fine};
         struct http_response response;
         int r = ask_and_judge(u->registry, u->http, &u->arena, &ask, try, &response, err);
@@ -304,33 +313,11 @@ int registry_put_unknown_blob(struct registry *registry, struct http *http, cons
 
 // Manifests
 
-struct text_body {
-    const char *text;
-    size_t size, taken;
-};
-
-static int text_begin(void *data, struct err *err) {
-    struct text_body *t = data;
-    (void)err;
-    t->taken = 0;
-    return 0;
-}
-
-static int text_read(void *buffer, size_t size, size_t *ret_size, void *data, struct err *err) {
-    struct text_body *t = data;
-    size_t left = t->size - t->taken, n = size < left ? size : left;
-    (void)err;
-    memcpy(buffer, t->text + t->taken, n);
-    t->taken += n;
-    *ret_size = n;
-    return 0;
-}
-
 int registry_put_manifest(struct registry *registry, struct http *http, const char *tag_or_digest,
                           const char *media_type, const char *text, size_t size, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct text_body body = {text, size, 0};
-    const struct http_upload upload = {media_type, NULL, size, text_begin, text_read, &body};
+    struct memory body = {(const unsigned char *)text, size, 0};
+    const struct http_upload upload = {media_type, NULL, size, memory_begin, memory_read, &body};
     struct ask ask = {.path = arena_printf(&arena, "manifests/%s", tag_or_digest),
                       .request = {.method = "PUT", .upload = &upload, .stall_s = ANSWER_SECONDS},
                       .fine = created};
