@@ -172,6 +172,8 @@ right() {
   # A store that knows nothing of it makes the same.
   HOY_ROOT=$BATS_TEST_TMPDIR/root
   hoy pull base
+  named base:latest "$FLAKY/absolute/base:zstd"
+  hoy push --compression zstd "$FLAKY/absolute/base:zstd"
   named base:latest "$FLAKY/absolute/base:again"
   hoy push "$FLAKY/absolute/base:again"
   is "$(raw "$REGISTRY2/base:again")" "$first"

@@ -74,6 +74,16 @@ static int made_before(struct push *push, struct push_layer *layer, struct err *
     return 1;
 }
 
+// Was the layer made here? Then hoy has compressed it, when its image has been pushed before.
+static int ever_made(struct push *push, const struct push_layer *layer, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (!push->image.digests.count) return 1;
+    if (db_query(push->store->db, &rows, err, "SELECT 1 FROM made_blob WHERE diff_id = ?", "s",
+                 layer->diff_id))
+        return -1;
+    return db_next(&rows, err);
+}
+
 // Which blob the layer is to become.
 static int layer_decide(struct push *push, struct push_layer *layer, struct err *err) {
     const struct push_options *o = push->options;
@@ -84,10 +94,10 @@ static int layer_decide(struct push *push, struct push_layer *layer, struct err 
     layer->part.compression = wanted == LAYER_PLAIN ? LAYER_GZIP : wanted;
     layer->part.level = o->level ? o->level : ZSTD_LEVEL;
     layer->key = compression_key(push, layer->part.compression, layer->part.level);
-    int known = made_before(push, layer, err);
-    if (known < 0) return -1;
+    int made = ever_made(push, layer, err);
+    if (made < 0 || made_before(push, layer, err) < 0) return -1;
     // A tar that was served as it is stays so; one of an image that was made here becomes smaller.
-    bool plain = wanted == LAYER_PLAIN && !o->force && push->image.digests.count && !known;
+    bool plain = wanted == LAYER_PLAIN && !o->force && !made;
     bool anew = wanted != now || o->force || (now == LAYER_PLAIN && !plain);
     layer->part.digest = anew ? layer->part.made_digest : layer->blob->digest;
     layer->part.size = anew ? layer->part.made_size : layer->blob->size;
