@@ -8,7 +8,8 @@
 //   those in /proc/self/mountinfo
 // - hunt SECONDS: looks for processes that are about to become something else: traces them, writes into their
 //   program, opens their directories and descriptors; prints what it got of the host's
-// - trace PID: whether it can be traced
+// - reach PID: what can be had of it: its program, directories, descriptors and memory, and whether it can be
+//   traced
 // - map BYTES: waits on that much memory
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -182,10 +183,21 @@ static int hunt(int seconds) {
     return got != 0;
 }
 
-static int trace_one(pid_t pid) {
-    int r = ptrace(PTRACE_SEIZE, pid, 0, 0) ? errno : 0;
-    puts(r ? strerror(r) : "traced");
-    return r != 0;
+static int reach(const char *pid) {
+    static const char *const names[] = {"exe", "root", "cwd", "fd/0", "maps", "mem"};
+    bool reached = false;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char path[64];
+        snprintf(path, sizeof path, "/proc/%s/%s", pid, names[i]);
+        int fd = open(path, (strcmp(names[i], "mem") ? O_RDONLY : O_RDWR) | O_CLOEXEC);
+        if (fd < 0) continue;
+        printf("%s ", names[i]);
+        reached = true;
+        close(fd);
+    }
+    bool traced = !ptrace(PTRACE_SEIZE, atoi(pid), 0, 0);
+    puts(traced ? "traced" : reached ? "" : "nothing");
+    return reached || traced;
 }
 
 static _Noreturn void map(size_t bytes) {
@@ -201,7 +213,7 @@ int main(int argc, char **argv) {
     if (!strcmp(verb, "flip") && argc == 4) return flip(argv[2], argv[3]);
     if (!strcmp(verb, "fds")) return fds(argc > 2 ? atoi(argv[2]) : 3);
     if (!strcmp(verb, "hunt") && argc == 3) return hunt(atoi(argv[2]));
-    if (!strcmp(verb, "trace") && argc == 3) return trace_one(atoi(argv[2]));
+    if (!strcmp(verb, "reach") && argc == 3) return reach(argv[2]);
     if (!strcmp(verb, "map") && argc == 3) map(strtoul(argv[2], NULL, 10));
-    return fprintf(stderr, "attacker: swap, flip, fds, hunt, trace or map\n"), 2;
+    return fprintf(stderr, "attacker: swap, flip, fds, hunt, reach or map\n"), 2;
 }

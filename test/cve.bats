@@ -368,16 +368,40 @@ stopped() { [[ $(rt state "$1" | jq -r .status) == stopped ]]; }
 }
 all_caps() { capsh --print | sed -n 's/^Bounding set =//p' | tr '[:lower:]' '[:upper:]' | jq -Rc 'split(",")'; }
 
-# It has the plan in its memory, with the hooks that whoever deletes the container will run.
-@test "CVE-2016-9962: a container that waits for its start is not traced by who comes in before" {
-  bundle a
+# It has the plan in its memory, with the hooks that whoever deletes the container will run, and descriptors of the
+# host's.
+waits_untouched() {
   command_is sleep 600
   rt create -b "$bundle" c </dev/null >/dev/null 2>&1
-  expect 1 rt exec c attacker trace 1
-  is "$output" 'Operation not permitted'
+  expect 0 rt exec c attacker reach 1
+  is "$output" nothing
   rt start c
-  expect 0 rt exec c attacker trace 1
+  expect 1 rt exec c attacker reach 1
+  is "$output" 'exe root cwd fd/0 maps mem traced'
   rt delete -f c
+}
+
+@test "CVE-2016-9962: a container that waits for its start is not reached by who comes in before" {
+  bundle a
+  waits_untouched
+}
+
+# With the same ids outside it is the same user before and after it becomes the user namespace's root.
+@test "CVE-2016-9962: nor is one in a user namespace, whoever it is there" {
+  bundle a
+  chmod 755 "$BATS_FILE_TMPDIR" "$BATS_TEST_TMPDIR" "$BATS_RUN_TMPDIR" 2>/dev/null || true
+  config '.linux.namespaces += [{type: "user"}]'
+  local host user
+  for host in 0 100000; do
+    chown -R $host:$host "$bundle/rootfs"
+    config '.linux.uidMappings = [{containerID: 0, hostID: $host, size: 2000}] | .linux.gidMappings = .linux.uidMappings' --argjson host $host
+    for user in 0 1000; do
+      config '.process.user = {uid: $user, gid: $user}' --argjson user $user
+      waits_untouched
+    done
+    config '.process.capabilities |= with_entries(.value = $all) | .process.user = {uid: 0, gid: 0}' --argjson all "$(all_caps)"
+    waits_untouched
+  done
 }
 
 @test "CVE-2019-5736: the program behind /proc/self/exe is nobody's file" {

@@ -242,6 +242,8 @@ R=(run --rm --network none --runtime RT)
   alike "${R[@]}" --userns host tiny:1 cat /proc/self/uid_map
   each run -d --name mapped-RT --network none --runtime RT tiny:1 sleep 1000
   alike exec mapped-RT sh -c 'id -u; cat /proc/self/uid_map'
+  # A network namespace that the user namespace of another container owns.
+  alike run --rm --network container:mapped-RT --ipc container:mapped-RT --runtime RT tiny:1 sh -c 'id -u; cat /proc/self/uid_map; ls /sys/class/net'
   each rm -f mapped-RT
   # The next test wants the plain one.
   daemon_stop dockerd
@@ -389,6 +391,13 @@ L=docker.io/library/tiny:1
   alike exec one sh -c 'hostname'
   each pod stop -t 0 pod
   each pod rm -f pod
+  # One with a user namespace for all of its containers.
+  each pod create --name mapped --network none --uidmap 0:100000:1000 --gidmap 0:100000:1000 --infra-image $L --infra-command 'sleep 1000'
+  each run -d --pod mapped --name two $L sleep 1000
+  alike exec two sh -c 'hostname; cat /proc/self/uid_map'
+  matches "$output" '0 +100000 +1000'
+  each pod stop -t 0 mapped
+  each pod rm -f mapped
   terminal_start
   declare -f p >p.sh
   text "E=$E HOY_RUNTIME=$HOY_RUNTIME; . ./p.sh; clear; p hoy run -it --rm --network none --ulimit nofile=1024:4096 --ulimit nproc=1000:1000 $L sh"

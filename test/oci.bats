@@ -638,11 +638,11 @@ time time
 ROWS
 }
 
-# A process in namespaces of its own, for others to join.
+# A process in namespaces of its own, for others to join. HOLDER: words before, of who makes them.
 hold() {
   rm -f "$BATS_TEST_TMPDIR/hold"
   mkfifo "$BATS_TEST_TMPDIR/hold"
-  unshare "$@" sh -c 'echo $$; exec cat' <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
+  "${HOLDER[@]}" unshare "$@" sh -c 'echo $$; exec cat' <"$BATS_TEST_TMPDIR/hold" >"$BATS_TEST_TMPDIR/held" 3>&- &
   exec 9>"$BATS_TEST_TMPDIR/hold"
   wait_line "$BATS_TEST_TMPDIR/held" .
   holder=$!
@@ -688,6 +688,49 @@ ROWS
   is "$output" "$(readlink /proc/self/ns/net)"
   let_go
   shown linux.namespaces.path:user
+}
+
+@test "linux.namespaces: what belongs to a user namespace by path, with that and without" {
+  reachable
+  hold --user --net --uts --ipc --fork
+  local child with net
+  child=$(pgrep -P "$holder")
+  echo '0 100000 1000' >"/proc/$child/uid_map"
+  echo '0 100000 1000' >"/proc/$child/gid_map"
+  net=".linux.namespaces |= (map(select(.type != \"network\" and .type != \"uts\" and .type != \"ipc\")) +
+    [[\"network\", \"net\"], [\"uts\", \"uts\"], [\"ipc\", \"ipc\"] | {type: .[0], path: \"/proc/$child/ns/\(.[1])\"}])"
+  for with in . ".linux.namespaces += [{type: \"user\", path: \"/proc/$child/ns/user\"}]"; do
+    look "$net | $with" 'for name in net uts ipc; do readlink /proc/self/ns/$name; done'
+    is "$output" "$(readlink "/proc/$child/ns/net" "/proc/$child/ns/uts" "/proc/$child/ns/ipc")"
+  done
+  let_go
+}
+
+# A file that somebody left where the config looks for one.
+@test "linux.namespaces: by path, of a user namespace that another user made" {
+  reachable
+  local child type file HOLDER=(setpriv --reuid 1234 --regid 1234 --clear-groups)
+  hold --user --net --ipc --uts --cgroup --time --pid --fork
+  child=$(pgrep -P "$holder")
+  while read -r type file; do
+    local path=/proc/$child/ns/$file
+    refuses "linux.namespaces.$type: the user namespace of $path was made by user 1234, and user 0 joins" \
+      ".linux.namespaces |= (map(select(.type != \"$type\")) + [{type: \"$type\", path: \"$path\"}])"
+    is "${#lines[@]}" 1
+    # Nor from a user namespace of the container's own.
+    refuses "$path was made by user 1234" ".linux.namespaces |= (map(select(.type != \"$type\")) +
+      [{type: \"$type\", path: \"$path\"}, (\"user\" | select(. != \"$type\") | {type: .})])
+      | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 1000}] | .linux.gidMappings = .linux.uidMappings"
+  done <<'ROWS'
+network net
+ipc ipc
+uts uts
+cgroup cgroup
+time time
+pid pid
+user user
+ROWS
+  let_go
 }
 
 @test "linux.namespaces: the host's network by path beside a new user namespace" {

@@ -42,19 +42,6 @@ file_teardown() {
   rm -rf "$TEST_IMAGES"/registry/docker/registry/v2/repositories/{push,random}
 }
 
-# named IMAGE NEW: gives an image that is here another name.
-named() {
-  python3 - "$HOY_ROOT/hoy.db" "$@" <<'END'
-import sqlite3
-import sys
-database = sqlite3.connect(sys.argv[1])
-names = [name if "/" in name else f"docker.io/library/{name}" for name in sys.argv[2:]]
-database.execute("INSERT OR REPLACE INTO image_name SELECT ?, image_id FROM image_name WHERE name = ?", names[::-1])
-assert database.total_changes == 1, names
-database.commit()
-END
-}
-
 # The manifest as a registry has it, byte for byte.
 raw() { skopeo inspect --raw --tls-verify=false "docker://$1" | sha256sum; }
 type_of_layer() { skopeo inspect --raw --tls-verify=false "docker://$1" | jq -r '.layers[0].mediaType'; }
@@ -75,7 +62,7 @@ right() {
 }
 
 @test "to another repository of the same registry: mounted, byte for byte" {
-  named "$SOURCE/debian:12" "$SOURCE/push/debian:x"
+  hoy tag "$SOURCE/debian:12" "$SOURCE/push/debian:x"
   expect 0 hoy push "$SOURCE/push/debian:x"
   is "${lines[0]}" "The push refers to repository [$SOURCE/push/debian]"
   matches "$output" $'\n[0-9a-f]{12}: Mounted from debian\n'
@@ -87,7 +74,7 @@ right() {
 }
 
 @test "to another registry: through here, byte for byte, and nothing touches the disk" {
-  named "$SOURCE/debian:12" "$REGISTRY2/deb:12"
+  hoy tag "$SOURCE/debian:12" "$REGISTRY2/deb:12"
   local before
   before=$(find "$HOY_ROOT" -type f ! -name 'hoy.db*' | sort)
   expect 0 hoy push "$REGISTRY2/deb:12"
@@ -98,7 +85,7 @@ right() {
 }
 
 @test "several layers, all tags, -q, the default tag, the platform" {
-  for tag in 1 2 latest; do named "$SOURCE/layers:1" "$REGISTRY2/several:$tag"; done
+  for tag in 1 2 latest; do hoy tag "$SOURCE/layers:1" "$REGISTRY2/several:$tag"; done
   expect 0 hoy image push -q --platform "linux/$(dpkg --print-architecture)" "$REGISTRY2/several"
   is "$output" "$REGISTRY2/several:latest"
   expect 0 hoy push -a "$REGISTRY2/several"
@@ -115,7 +102,7 @@ right() {
 
 @test "what was pulled for a platform of an index" {
   hoy pull -q --platform linux/arm64 "$SOURCE/multi:1"
-  named "$SOURCE/multi:1" "$REGISTRY2/one:1"
+  hoy tag "$SOURCE/multi:1" "$REGISTRY2/one:1"
   hoy push "$REGISTRY2/one:1"
   local digest
   digest=$(skopeo inspect --raw --tls-verify=false "docker://$SOURCE/multi:1" |
@@ -130,7 +117,7 @@ right() {
     "docker://$REGISTRY/once:1"
   HOY_ROOT=$BATS_TEST_TMPDIR/root
   hoy pull -q "$REGISTRY/once:1"
-  named "$REGISTRY/once:1" "$REGISTRY2/anew:1"
+  hoy tag "$REGISTRY/once:1" "$REGISTRY2/anew:1"
   registry_stop
   expect 0 hoy push "$REGISTRY2/anew:1"
   is "$(grep -c '^hoy: .*compressed anew, the digest changes: .*refused' <<<"$output")" 1
@@ -140,7 +127,7 @@ right() {
   # Once more, here and elsewhere: the same bytes, and nothing is sent that is there.
   expect 0 hoy push "$REGISTRY2/anew:1"
   is "$(grep -c 'Layer already exists' <<<"$output")" 4
-  named "$REGISTRY2/anew:1" "$REGISTRY2/again:1"
+  hoy tag "$REGISTRY2/anew:1" "$REGISTRY2/again:1"
   expect 0 hoy push "$REGISTRY2/again:1"
   is "$(grep -c 'Mounted from anew' <<<"$output")" 4
   is "$(raw "$REGISTRY2/again:1")" "$(raw "$REGISTRY2/anew:1")"
@@ -155,13 +142,13 @@ right() {
 
 @test "what was made here is compressed, as gzip or zstd; the same each time" {
   expect 0 hoy pull base
-  named base:latest "$REGISTRY2/base:1"
+  hoy tag base:latest "$REGISTRY2/base:1"
   expect 0 hoy push "$REGISTRY2/base:1"
   lacks "$output" anew
   is "$(type_of_layer "$REGISTRY2/base:1")" application/vnd.oci.image.layer.v1.tar+gzip
   local first
   first=$(raw "$REGISTRY2/base:1")
-  named base:latest "$REGISTRY2/zstd:1"
+  hoy tag base:latest "$REGISTRY2/zstd:1"
   expect 0 hoy push --compression zstd "$REGISTRY2/zstd:1"
   is "$(type_of_layer "$REGISTRY2/zstd:1")" application/vnd.oci.image.layer.v1.tar+zstd
   right "$REGISTRY2/zstd:1" "$REGISTRY2/base:1"
@@ -172,9 +159,9 @@ right() {
   # A store that knows nothing of it makes the same.
   HOY_ROOT=$BATS_TEST_TMPDIR/root
   hoy pull base
-  named base:latest "$FLAKY/absolute/base:zstd"
+  hoy tag base:latest "$FLAKY/absolute/base:zstd"
   hoy push --compression zstd "$FLAKY/absolute/base:zstd"
-  named base:latest "$FLAKY/absolute/base:again"
+  hoy tag base:latest "$FLAKY/absolute/base:again"
   hoy push "$FLAKY/absolute/base:again"
   is "$(raw "$REGISTRY2/base:again")" "$first"
   hoy rmi -f base
@@ -183,7 +170,7 @@ right() {
 }
 
 @test "--compression compresses what is compressed otherwise, --force-compression all" {
-  named "$SOURCE/layers:1" "$REGISTRY2/other:1"
+  hoy tag "$SOURCE/layers:1" "$REGISTRY2/other:1"
   hoy push --compression gzip "$REGISTRY2/other:1"
   is "$(raw "$REGISTRY2/other:1")" "$(raw "$SOURCE/layers:1")"
   hoy push --compression zstd "$REGISTRY2/other:1"
@@ -200,7 +187,7 @@ right() {
 
 @test "Docker's manifests stay Docker's, and become OCI's for zstd" {
   hoy pull -q "$REGISTRY2/v2s2:1"
-  named "$REGISTRY2/v2s2:1" "$REGISTRY2/v2s2-copy:1"
+  hoy tag "$REGISTRY2/v2s2:1" "$REGISTRY2/v2s2-copy:1"
   hoy push "$REGISTRY2/v2s2-copy:1"
   is "$(raw "$REGISTRY2/v2s2-copy:1")" "$(raw "$REGISTRY2/v2s2:1")"
   hoy push --force-compression "$REGISTRY2/v2s2-copy:1"
@@ -215,7 +202,7 @@ trouble() {
   local name=$1 image=$2
   shift 2
   : >"$FLAKY_LOG"
-  named "$SOURCE/$image" "$FLAKY/$name/$name:1"
+  hoy tag "$SOURCE/$image" "$FLAKY/$name/$name:1"
   expect 0 hoy push "$@" "$FLAKY/$name/$name:1"
   right "$REGISTRY2/$name:1" "$SOURCE/$image"
 }
@@ -242,7 +229,7 @@ trouble() {
   flaky=127.0.0.1:$(<"$BATS_TEST_TMPDIR/port")
   HOY_ROOT=$BATS_TEST_TMPDIR/root
   hoy pull -q "$SOURCE/random:1"
-  named "$SOURCE/random:1" "$flaky/resume/x:1"
+  hoy tag "$SOURCE/random:1" "$flaky/resume/x:1"
   expect 0 hoy push --force-compression "$flaky/resume/x:1"
   contains "$(<"$log")" 4894304-8388607
   is "$(grep -c ' 0-4194303$' "$log")" 2 # asked for once, and answered once: it did not begin again
@@ -252,22 +239,22 @@ trouble() {
 }
 
 @test "registries that fail for good" {
-  named "$SOURCE/layers:1" "$FLAKY/down/x:1"
+  hoy tag "$SOURCE/layers:1" "$FLAKY/down/x:1"
   expect 1 hoy push "$FLAKY/down/x:1"
   one_sentence "${lines[-1]}"
   contains "${lines[-1]}" 'the disk is full'
-  named "$SOURCE/layers:1" "$FLAKY/denied/x:1"
+  hoy tag "$SOURCE/layers:1" "$FLAKY/denied/x:1"
   expect 1 hoy push "$FLAKY/denied/x:1"
   one_sentence "${lines[-1]}"
   contains "${lines[-1]}" 'requested access to the resource is denied'
   contains "${lines[-1]}" "hoy login $FLAKY"
-  named "$SOURCE/layers:1" "$FLAKY/elsewhere/x:1"
+  hoy tag "$SOURCE/layers:1" "$FLAKY/elsewhere/x:1"
   expect 1 hoy push "$FLAKY/elsewhere/x:1"
   contains "${lines[-1]}" 'example.com without TLS: refused'
-  named "$SOURCE/layers:1" "$FLAKY/liar/x:1"
+  hoy tag "$SOURCE/layers:1" "$FLAKY/liar/x:1"
   expect 1 hoy push "$FLAKY/liar/x:1"
   contains "${lines[-1]}" 'sha256:0000'
-  named "$SOURCE/layers:1" 127.0.0.1:1/x:1
+  hoy tag "$SOURCE/layers:1" 127.0.0.1:1/x:1
   expect 1 hoy push 127.0.0.1:1/x:1
   contains "${lines[-1]}" 'Connection refused'
   expect 1 hoy push "$REGISTRY2/nope:1"
@@ -278,9 +265,9 @@ trouble() {
 }
 
 @test "tokens: asked for once, for pushing and for where layers are mounted from" {
-  named "$SOURCE/layers:1" "$FLAKY/bearer/a:1"
+  hoy tag "$SOURCE/layers:1" "$FLAKY/bearer/a:1"
   hoy push "$FLAKY/bearer/a:1"
-  named "$SOURCE/layers:1" "$FLAKY/bearer/b:1"
+  hoy tag "$SOURCE/layers:1" "$FLAKY/bearer/b:1"
   : >"$FLAKY_LOG"
   expect 0 hoy push "$FLAKY/bearer/b:1"
   is "$(grep -c '^token ' "$FLAKY_LOG")" 1
@@ -293,7 +280,7 @@ trouble() {
   echo 'user:$2y$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a' >"$BATS_TEST_TMPDIR/htpasswd"
   registry_start "$BATS_TEST_TMPDIR/locked" "auth: {htpasswd: {realm: here, path: $BATS_TEST_TMPDIR/htpasswd}}"
   local locked=$REGISTRY
-  named "$SOURCE/layers:1" "$locked/x:1"
+  hoy tag "$SOURCE/layers:1" "$locked/x:1"
   export DOCKER_CONFIG=$BATS_TEST_TMPDIR
   expect 1 hoy push "$locked/x:1"
   one_sentence "${lines[-1]}"
@@ -317,19 +304,19 @@ trouble() {
   skopeo --insecure-policy copy -q --src-tls-verify=false --dest-tls-verify=false "docker://$SOURCE/tiny:1" \
     "docker://$REGISTRY/tiny:1"
   hoy --storage-driver dir pull -q "$REGISTRY/tiny:1"
-  named "$REGISTRY/tiny:1" "$REGISTRY2/dir:1"
+  hoy tag "$REGISTRY/tiny:1" "$REGISTRY2/dir:1"
   expect 0 hoy --storage-driver dir push "$REGISTRY2/dir:1"
   is "$(raw "$REGISTRY2/dir:1")" "$(raw "$SOURCE/tiny:1")"
   local gone=$REGISTRY
   registry_stop
-  named "$gone/tiny:1" "$FLAKY/absolute/dir2:1"
+  hoy tag "$gone/tiny:1" "$FLAKY/absolute/dir2:1"
   expect 1 hoy --storage-driver dir push --force-compression "$FLAKY/absolute/dir2:1"
   one_sentence "${lines[-1]}"
   contains "${lines[-1]}" 'not kept as a file here'
 }
 
 @test "ctrl-C in the middle of a push" {
-  named "$SOURCE/random:1" "$FLAKY/slow/cut:1"
+  hoy tag "$SOURCE/random:1" "$FLAKY/slow/cut:1"
   : >"$FLAKY_LOG"
   "$HOY" push --force-compression "$FLAKY/slow/cut:1" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
   local pid=$! worker

@@ -103,6 +103,26 @@ test_teardown() {
 }
 stopped() { [[ $(rootless state "$1" | jq -r .status) == stopped ]]; }
 
+# Whoever can come in could have its memory, and with that its hooks, which are run outside.
+@test "before the start nobody but root comes in" {
+  rootless_bundle a
+  command_is sleep 600
+  rootless create -b "$bundle" c </dev/null >/dev/null 2>&1
+  expect 255 rootless exec c true
+  one_line "$output"
+  contains "$output" 'before its start'
+  rootless start c
+  expect 1 rootless exec c attacker reach 1
+  contains "$output" traced
+  rootless delete -f c
+  # Root of the user namespace around is one: so it is with engines.
+  config '.linux.uidMappings[0].hostID = 0 | .linux.gidMappings[0].hostID = 0'
+  expect 0 as_user unshare --user --map-root-user sh -c 'hoy="$1 --root $2"
+    $hoy create -b "$3" c </dev/null >/dev/null 2>&1 && $hoy exec c attacker reach 1 && $hoy start c && $hoy exec c echo in
+    $hoy delete -f c' sh "$BATS_FILE_TMPDIR/hoy-runtime" "$XDG_RUNTIME_DIR/hoy-runtime" "$bundle"
+  is "$output" $'nothing\nin'
+}
+
 @test "delete -f, and kill --all where there is no cgroup" {
   rootless_bundle a
   command_is sleep 600
@@ -263,6 +283,54 @@ ended() { [[ $(rt state "$1" | jq -r .status) == stopped ]]; }
     contains "$output" 'masked'
   fi
 }
+
+# Files that can be opened whoever they belong to.
+@test "namespaces by path: the user's own, and whose are refused" {
+  rootless_bundle a
+  local name=$BATS_TEST_TMPDIR/net child
+  touch "$name"
+  mount --bind /proc/self/ns/net "$name"
+  join() { config '.linux.namespaces |= (map(select(.type != "network")) + [{type: "network", path: $path}])' --arg path "$1"; }
+  # Inside of a user namespace the host's is another's.
+  join "$name"
+  config '.linux.namespaces |= map(select(.type != "user")) | del(.linux.uidMappings, .linux.gidMappings)'
+  run as_user unshare -Ur "$BATS_FILE_TMPDIR/hoy-runtime" --root "$XDG_RUNTIME_DIR/hoy-runtime" run -b "$bundle" c
+  umount "$name"
+  is "$status" 1
+  one_line "$output"
+  contains "$output" "linux.namespaces.network: $name belongs to a user namespace outside of this one"
+  # One of root's, in a user namespace of root's.
+  rm "$bundle/config.json"
+  as_user "$BATS_FILE_TMPDIR/hoy-runtime" spec --rootless -b "$bundle"
+  config '.process.terminal = false'
+  command_is readlink /proc/self/ns/net
+  unshare --user --net sleep 60 >/dev/null 3>&- &
+  child=$!
+  eventually 10 apart "$child"
+  mount --bind "/proc/$child/ns/net" "$name"
+  join "$name"
+  run rootless run -b "$bundle" c
+  umount "$name"
+  kill "$child"
+  is "$status" 1
+  one_line "$output"
+  contains "$output" "was made by user 0, and user $USER_ID joins only their own"
+  # The user's own.
+  setpriv --reuid $USER_ID --regid $USER_ID --clear-groups unshare --user --net sleep 60 >/dev/null 3>&- &
+  child=$!
+  eventually 10 apart "$child"
+  join "/proc/$child/ns/net"
+  config '.linux.namespaces |= (map(select(.type != "user")) + [{type: "user", path: $path}])
+    | del(.linux.uidMappings, .linux.gidMappings)' --arg path "/proc/$child/ns/user"
+  echo "0 $USER_ID 1" >"/proc/$child/uid_map"
+  echo "0 $USER_ID 1" >"/proc/$child/gid_map"
+  run rootless run -b "$bundle" c
+  local wanted
+  wanted=$(readlink "/proc/$child/ns/net")
+  kill "$child"
+  is "$output" "$wanted"
+}
+apart() { [[ $(readlink "/proc/$1/ns/net") != "$(readlink /proc/self/ns/net)" && $(cat "/proc/$1/comm") == sleep ]]; }
 
 @test "a terminal" {
   need_helpers

@@ -554,14 +554,21 @@ same() {
   fi
 }
 
-@test "exit codes and sentences are runc's" {
+runc_is_there() {
   command -v runc >/dev/null || skip "runc is not installed"
-  local none="container does not exist" who
   INPUT=/dev/null DIFFERENT=
   # An older runc takes no 1.3.0; each has a cgroup of its own.
+  local who
   for who in ours theirs; do
     bundle $who/b ".ociVersion = \"1.0.2\" | .linux.cgroupsPath = \"/hoy/$who\""
     jq '.process | .args = ["echo", "from a file"]' $who/b/config.json >$who/process.json
+  done
+}
+
+@test "exit codes and sentences are runc's" {
+  runc_is_there
+  local none="container does not exist" who
+  for who in ours theirs; do
     jq '.process.args = ["sh", "-c", "exit 7"]' $who/b/config.json >$who/c.json
     mkdir -p $who/c $who/d $who/e
     mv $who/c.json $who/c/config.json
@@ -693,6 +700,83 @@ same() {
   same --help
   same run --help
   same features
+  is "$DIFFERENT" ""
+  is "$(ls -A "$STATE-runc")" ""
+}
+
+# 1 is a line that cannot be read, 255 one that cannot be done.
+@test "exec: what is wrong with a line ends it as with runc" {
+  runc_is_there
+  local who word
+  for who in ours theirs; do
+    mkdir $who/folder
+    echo '{' >$who/broken.json
+    echo '[]' >$who/list.json
+    echo '{}' >$who/empty.json
+    jq '.args = []' $who/process.json >$who/no-args.json
+    jq '.args = "true"' $who/process.json >$who/args.json
+    jq 'del(.cwd)' $who/process.json >$who/no-cwd.json
+    jq '.cwd = "relative"' $who/process.json >$who/cwd.json
+    jq '.user.uid = -1' $who/process.json >$who/uid.json
+    jq '.rlimits = [{type: "RLIMIT_FOO", soft: 1, hard: 1}]' $who/process.json >$who/rlimit.json
+    jq '.capabilities.bounding = ["CAP_FOO"]' $who/process.json >$who/cap.json
+    jq '.terminal = true' $who/process.json >$who/terminal.json
+  done
+  same create -b b x
+  same start x
+
+  for word in x 1.5 99999999999999999999 0x10 5,6 '' -1 4294967295; do
+    same exec -g "$word" x true
+    same exec "--additional-gids=$word" x true
+  done
+  same exec -g x
+  same exec -g x nosuch true
+  same exec -p process.json -g x x
+  same exec -g 5 -g 010 x id -- 5,10
+  for word in bad 1:bad bad:1 : 1: :1 1:2:3 -1 0x1 1.0 root 4294967295 99999999999999999999 ''; do
+    same exec --user "$word" x true
+  done
+  same exec --user bad nosuch true
+  same exec --user bad x
+  same exec --user bad
+  same exec -p process.json --user bad x
+  for word in bad CAP_BAD CAP_KILL,CAP_CHOWN ''; do same exec --cap "$word" x true; done
+  for word in relative . /nosuch /bin/sh ''; do same exec --cwd "$word" x pwd; done
+  for word in X =x '' X=; do same exec --env "$word" x true; done
+  same exec -p process.json --env X x
+  for word in broken list empty no-args args no-cwd cwd uid rlimit cap nosuch; do same exec -p $word.json x; done
+  same exec -p folder x
+  same exec -p '' x
+  same exec -p '' x true
+  same exec -p terminal.json -d x
+  same exec -p nosuch.json nosuch
+  same exec -p process.json nosuch
+  same exec -p process.json
+  same exec -d x nosuch
+  same exec -d --pid-file /nosuch/pid x sleep 1
+  same exec --pid-file folder x true
+  for word in tty detach no-new-privs ignore-paused; do
+    same exec --$word=x x true
+    same exec --$word=false x true
+  done
+  same exec -d=x x true
+  same exec --console-socket /nosuch -t -d x true
+  for word in x 300 99999999999999999999 0; do same exec --preserve-fds "$word" x true; done
+  for word in nosuch ../x foo:bar foo: cpu: a:b:c / ''; do same exec --cgroup "$word" x true; done
+  for word in additional-gids user cap cwd env process pid-file console-socket preserve-fds cgroup apparmor process-label; do
+    same exec "--$word"
+  done
+  same exec --process-label nosuch x true
+  same exec --apparmor '' x true
+  same exec -z x true
+  same exec -tz x true
+  for word in '' ../x 'a b' . nosuch; do
+    same exec "$word" true
+    same exec "$word"
+  done
+  for word in '' . / /nosuch --foo; do same exec x "$word"; done
+  same exec --user 1 x /etc
+  same delete -f x
   is "$DIFFERENT" ""
   is "$(ls -A "$STATE-runc")" ""
 }

@@ -2,6 +2,8 @@
 // Time: a monotonic clock for measuring, the wall clock for records.
 #pragma once
 
+#include "base/err.h"
+
 #include <stdint.h>
 
 uint64_t clock_monotonic_ns(void);
@@ -15,3 +17,8 @@ int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ns);
 
 // "5 seconds", "About a minute", "3 weeks": a duration in words, as Docker's listings have it.
 const char *clock_duration_words(int64_t duration_ns, char buffer[static 32]);
+
+// Times as people write them, for --since and --until: RFC 3339 (also without its tail: a date, an hour, a
+// minute; without a zone it is local time), seconds since 1970, or how long before now_ns as Go writes a
+// duration ("10m", "1h30m").
+int clock_parse_time(const char *text, int64_t now_ns, int64_t *ret_ns, struct err *err);

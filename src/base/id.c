@@ -6,9 +6,11 @@
 
 #include "base/str.h"
 
+#include <errno.h>
 #include <openssl/sha.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 static void to_hex(const unsigned char *bytes, size_t size, char *text) {
     for (size_t i = 0; i < size; i++) {
@@ -33,12 +35,31 @@ bool digest_valid(const char *digest) {
     return hex && strlen(hex) == ID_SIZE - 1 && strspn(hex, "0123456789abcdef") == ID_SIZE - 1;
 }
 
-void digest_of(const void *bytes, size_t size, char ret_digest[static DIGEST_SIZE]) {
+static void finish(SHA256_CTX *context, char ret_digest[static DIGEST_SIZE]) {
     unsigned char hash[SHA256_DIGEST_LENGTH];
+    SHA256_Final(hash, context);
+    strcpy(ret_digest, DIGEST_PREFIX);
+    to_hex(hash, sizeof hash, ret_digest + strlen(DIGEST_PREFIX));
+}
+
+void digest_of(const void *bytes, size_t size, char ret_digest[static DIGEST_SIZE]) {
     SHA256_CTX context;
     SHA256_Init(&context);
     SHA256_Update(&context, bytes, size);
-    SHA256_Final(hash, &context);
-    strcpy(ret_digest, DIGEST_PREFIX);
-    to_hex(hash, sizeof hash, ret_digest + strlen(DIGEST_PREFIX));
+    finish(&context, ret_digest);
+}
+
+int digest_of_file(int fd, char ret_digest[static DIGEST_SIZE]) {
+    static unsigned char block[256 << 10];
+    SHA256_CTX context;
+    SHA256_Init(&context);
+    for (;;) {
+        ssize_t n = read(fd, block, sizeof block);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        if (n == 0) break;
+        SHA256_Update(&context, block, (size_t)n);
+    }
+    finish(&context, ret_digest);
+    return 0;
 }

@@ -16,3 +16,5 @@ const char *digest_hex(const char *valid_digest); // the part after the colon
 
 // The SHA-256 of bytes, as a digest.
 void digest_of(const void *bytes, size_t size, char ret_digest[static DIGEST_SIZE]);
+// The same of what is left of a file. -errno.
+int digest_of_file(int fd, char ret_digest[static DIGEST_SIZE]);

@@ -27,19 +27,31 @@ typedef int command_run(struct invocation *invocation, struct err *err);
 command_run run_run, run_create, run_start, run_attach, run_exec;          // run.c, session.c
 command_run run_stop, run_kill, run_rm, run_wait, run_logs, run_rm_exited; // container.c
 command_run run_ps;                                                        // ps.c
-command_run run_pull, run_images, run_rmi;                                 // images.c
+command_run run_pull, run_images, run_tag, run_rmi;                        // images.c
+command_run run_image_prune;                                               // prune.c
+command_run run_image_mount, run_image_unmount, run_image_diff;            // image_files.c
+command_run run_image_verify;                                              // image_files.c
+command_run run_system_df, run_system_check;                               // usage.c
+command_run run_search;                                                    // search.c
+command_run run_history;                                                   // history.c
+command_run run_login, run_logout;                                         // login.c
+command_run run_export, run_diff;                                          // export.c
+command_run run_save, run_load;                                            // archive.c
+command_run run_commit, run_import;                                        // commit.c
+command_run run_push;                                                      // push.c
 command_run run_manifest_create, run_manifest_annotate, run_manifest_inspect, run_manifest_push,
     run_manifest_rm;                                               // manifest.c
-command_run run_push;                                              // push.c
 command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
 command_run run_version, run_info;                                 // info.c
 command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
 
 // The options of each, beside the code that uses them.
-extern const struct option_table settings_options, run_options_table, create_options_table,
-    explain_options_table, start_options_table, attach_options_table, exec_options_table, stop_options_table,
-    kill_options_table, rm_options_table, logs_options_table, ps_options_table, pull_options_table,
-    push_options_table, manifest_create_options_table, manifest_annotate_options_table,
-    manifest_inspect_options_table, manifest_push_options_table, images_options_table, rmi_options_table,
-    inspect_options_table, size_options_table, format_options_table;
+extern const struct option_table settings_options, search_options_table, verify_options_table,
+    run_options_table, create_options_table, explain_options_table, start_options_table, attach_options_table,
+    exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,
+    ps_options_table, pull_options_table, push_options_table, manifest_create_options_table,
+    manifest_annotate_options_table, manifest_inspect_options_table, manifest_push_options_table,
+    usage_options_table, images_options_table, image_prune_options_table, history_options_table,
+    rmi_options_table, inspect_options_table, size_options_table, format_options_table, login_options_table,
+    save_options_table, load_options_table, export_options_table, import_options_table, commit_options_table;

@@ -6,17 +6,14 @@
 
 #include <stdio.h>
 
-// Is the image for the platform that was asked for? One without a variant is for all.
+// Is the image for the platform that was asked for?
 static int check_platform(struct arena *arena, const char *platform, const struct image *image,
                           bool *ret_matches, struct err *err) {
     struct platform wanted = {0};
     *ret_matches = true;
     if (!platform) return 0;
     if (platform_parse(arena, platform, &wanted, err) < 0) return -1;
-    const struct image_config *config = &image->config;
-    *ret_matches = (!wanted.os || str_eq(wanted.os, config->os)) &&
-                   (!wanted.architecture || str_eq(wanted.architecture, config->architecture)) &&
-                   (!wanted.variant || !config->variant || str_eq(wanted.variant, config->variant));
+    *ret_matches = platform_matches(&wanted, &image->config);
     return 0;
 }
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// pull, images and rmi.
+// pull, images, tag and rmi.
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/words.h"
+#include "image/filter.h"
 #include "registry/reference.h"
 
 #include <stdio.h>
@@ -45,7 +46,7 @@ int run_pull(struct invocation *invocation, struct err *err) {
 // images
 
 struct images_flags {
-    bool all, digests, no_trunc, quiet;
+    bool all, digests, no_trunc, quiet, tree;
     struct strings filters;
     const char *format;
 };
@@ -55,11 +56,13 @@ struct images_flags {
 static const struct option images_rows[] = {
     {"all", 'a', NULL, "Show all images (default hides intermediate images)", store_flag, AT(all)},
     {"digests", 0, NULL, "Show digests", store_flag, AT(digests)},
+    {"filter", 'f', "filter",
+     "Filter output based on conditions: dangling, label, before, since, until, reference", store_list,
+     AT(filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, AT(format)},
     {"no-trunc", 0, NULL, "Don't truncate output", store_flag, AT(no_trunc)},
     {"quiet", 'q', NULL, "Only show image IDs", store_flag, AT(quiet)},
-    OPTION_LATER("filter", 'f'),
-    OPTION_LATER("tree", 0),
+    {"tree", 0, NULL, "List each image with its platform and what it takes", store_flag, AT(tree)},
 };
 const struct option_table images_options_table = OPTIONS(images_rows, struct images_flags);
 
@@ -75,16 +78,13 @@ static void write_row(struct listing *listing, const struct image *image, const 
     struct arena *arena = listing->arena;
     struct json_writer *w = &listing->w;
     char created[64], size[16];
-    int64_t built = image->pulled;
-    if (image->config.created) clock_parse_rfc3339(image->config.created, &built);
+    int64_t built = image_created(image);
     json_begin_object(w, NULL);
     json_put_string(w, "Containers", "N/A");
     json_put_string(w, "CreatedAt", words_time(built, created));
     json_put_string(w, "CreatedSince", built > 0 ? words_ago(arena, built) : "N/A");
     json_put_string(w, "Digest", digest);
-    json_put_string(w, "ID",
-                    listing->flags->no_trunc ? image->id
-                                             : arena_strndup(arena, digest_hex(image->id), SHORT_ID));
+    json_put_string(w, "ID", words_id(arena, image->id, listing->flags->no_trunc));
     json_put_string(w, "Repository", repository);
     json_put_string(w, "SharedSize", "N/A");
     json_put_string(w, "Size", format_size(image->size, size));
@@ -170,19 +170,108 @@ static void write_ids(struct listing *listing, const struct images *images, cons
     }
 }
 
+// --tree: what an image takes on the disk, and took on its way here.
+
+static const struct format_column tree_columns[] = {
+    {"IMAGE", "Image"},
+    {"ID", "ID"},
+    {"DISK USAGE", "DiskUsage"},
+    {"CONTENT SIZE", "ContentSize"},
+    {"EXTRA", "Extra"},
+    {NULL, NULL},
+    {NULL, NULL},
+};
+
+static uint64_t content_size(struct arena *arena, const struct image *image) {
+    struct manifest manifest;
+    struct err ignored;
+    uint64_t size = strlen(image->config_text);
+    if (manifest_parse(arena, image->manifest, strlen(image->manifest), image->media_type, &manifest,
+                       &ignored))
+        return 0;
+    for (size_t i = 0; i < manifest.layers.count; i++) size += manifest.layers.items[i].size;
+    return size;
+}
+
+static void write_tree_row(struct listing *listing, const struct image *image, const char *name, bool used) {
+    struct json_writer *w = &listing->w;
+    char disk[16], content[16];
+    json_begin_object(w, NULL);
+    json_put_string(w, "Image", name);
+    json_put_string(w, "ID", words_id(listing->arena, image->id, listing->flags->no_trunc));
+    json_put_string(w, "DiskUsage", format_size(image->size, disk));
+    json_put_string(w, "ContentSize", format_size(content_size(listing->arena, image), content));
+    json_put_string(w, "Extra", used ? "U" : "");
+    json_end_object(w);
+}
+
+static void write_tree(struct listing *listing, const struct image *image, const char *wanted,
+                       const struct containers *containers) {
+    struct arena *arena = listing->arena;
+    const struct image_config *config = &image->config;
+    bool used = false, any = false;
+    for (size_t i = 0; i < containers->count; i++) used |= str_eq(containers->items[i].image_id, image->id);
+    for (size_t i = 0; i < image->names.count; i++) {
+        struct reference reference;
+        struct err ignored;
+        if (reference_parse(arena, image->names.items[i], &reference, &ignored) < 0) continue;
+        if (!matches(arena, &reference, wanted)) continue;
+        write_tree_row(listing, image, reference_familiar(arena, &reference), used);
+        any = true;
+    }
+    if (!any && (wanted || image->names.count)) return;
+    if (!any) write_tree_row(listing, image, "<untagged>", used);
+    write_tree_row(listing, image,
+                   arena_printf(arena, "└─ %s/%s%s%s", config->os ? config->os : "unknown",
+                                config->architecture ? config->architecture : "unknown",
+                                config->variant ? "/" : "", config->variant ? config->variant : ""),
+                   used);
+}
+
+// Those that the filters let through.
+static int list(struct invocation *invocation, struct engine *engine, struct images *ret_images,
+                struct err *err) {
+    const struct images_flags *flags = invocation->options;
+    struct image_filters filters;
+    struct images images;
+    if (image_filters_read(&engine->store, &invocation->arena, &flags->filters, IMAGE_LIST_FILTERS, &filters,
+                           err) ||
+        image_list(&engine->store, &invocation->arena, &images, err))
+        return -1;
+    size_t kept = 0;
+    for (size_t i = 0; i < images.count; i++)
+        if (image_filters_match(&filters, &invocation->arena, &images.items[i]))
+            images.items[kept++] = images.items[i];
+    images.count = kept;
+    *ret_images = images;
+    return 0;
+}
+
 static int images(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct images_flags *flags = invocation->options;
     const char *wanted = invocation->arguments.count ? invocation->arguments.items[0] : NULL;
-    struct images list;
+    struct images images;
+    struct containers containers = {0};
+    if (flags->tree && (flags->quiet || flags->format || flags->digests))
+        return err_set(err, ERR_INVALID, 0,
+                       "--tree has a form of its own: without --quiet, --digests and --format");
     if (image_recover(&engine->store, err)) return -1; // what a killed pull or rmi left
-    if (image_list(&engine->store, &invocation->arena, &list, err) < 0) return -1;
+    if (list(invocation, engine, &images, err)) return -1;
+    if (flags->tree && container_list(engine, &invocation->arena, true, &containers, err)) return -1;
     struct listing listing = {.arena = &invocation->arena, .flags = flags};
     bool ids = flags->quiet && !flags->format;
     json_begin_array(&listing.w, NULL);
-    if (ids) write_ids(&listing, &list, wanted);
-    for (size_t i = 0; i < list.count && !ids; i++) write_names(&listing, &list.items[i], wanted);
+    if (ids) write_ids(&listing, &images, wanted);
+    for (size_t i = 0; i < images.count && !ids; i++)
+        if (flags->tree)
+            write_tree(&listing, &images.items[i], wanted, &containers);
+        else
+            write_names(&listing, &images.items[i], wanted);
     json_end_array(&listing.w);
-    int r = format_rows(ids ? "{{.ID}}" : flags->format, flags->digests ? digest_columns : plain_columns,
+    int r = format_rows(ids ? "{{.ID}}" : flags->format,
+                        flags->tree      ? tree_columns
+                        : flags->digests ? digest_columns
+                                         : plain_columns,
                         str_get(&listing.w.text), stdout, err);
     json_writer_finish(&listing.w);
     return r;
@@ -190,6 +279,17 @@ static int images(struct invocation *invocation, struct engine *engine, struct e
 
 int run_images(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, images, err);
+}
+
+// tag
+
+static int tag(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const char *const *words = invocation->arguments.items;
+    return image_tag(&engine->store, words[0], words[1], err);
+}
+
+int run_tag(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, tag, err);
 }
 
 // rmi

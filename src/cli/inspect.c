@@ -179,7 +179,15 @@ static void put_keys(struct json_writer *w, const char *key, const struct string
     json_end_object(w);
 }
 
-static void write_image_config(const struct image_config *config, struct json_writer *w) {
+// What a container does not get from it yet is passed on as it is.
+static void put_rest(const struct json *part, struct json_writer *w) {
+    static const char *const fields[] = {"ArgsEscaped", "Healthcheck", "OnBuild"};
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++)
+        if (!json_is_null(json_get(part, fields[i]))) json_put_value(w, fields[i], json_get(part, fields[i]));
+}
+
+static void write_image_config(const struct image_config *config, const struct json *part,
+                               struct json_writer *w) {
     json_begin_object(w, "Config");
     if (config->user) json_put_string(w, "User", config->user);
     put_keys(w, "ExposedPorts", &config->exposed_ports);
@@ -194,7 +202,15 @@ static void write_image_config(const struct image_config *config, struct json_wr
     json_end_object(w);
     if (config->stop_signal) json_put_string(w, "StopSignal", config->stop_signal);
     if (config->shell.count) put_strings(w, "Shell", &config->shell, 0);
+    put_rest(part, w);
     json_end_object(w);
+}
+
+static const char *last_comment(const struct json *config) {
+    const struct json *history = json_get(config, "history");
+    size_t steps = json_length(history);
+    const char *comment = steps ? json_get_string(json_at(history, steps - 1), "comment") : NULL;
+    return comment ? comment : "";
 }
 
 // Names as Docker shows them: "debian:12", "debian@sha256:…".
@@ -205,24 +221,39 @@ static void put_names(struct arena *arena, struct json_writer *w, const char *ke
     json_end_array(w);
 }
 
+static void put_text(struct json_writer *w, const char *key, const char *text) {
+    json_put_string(w, key, text ? text : "");
+}
+
 static int write_image(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
                        struct err *err) {
     struct image image;
+    _cleanup_(json_freep) struct json *json = NULL;
     char digest[DIGEST_SIZE];
     if (image_find(&engine->store, arena, name, &image, err) < 0) return -1;
     const struct image_config *config = &image.config;
+    if (json_parse(image.config_text, strlen(image.config_text), &json))
+        return err_set(err, ERR_INVALID, 0, "the config of image %s is no JSON", image.id);
     json_begin_object(w, NULL);
     json_put_string(w, "Id", image.id);
     put_names(arena, w, "RepoTags", &image.names);
     put_names(arena, w, "RepoDigests", &image.digests);
-    json_put_string(w, "Comment", "");
-    json_put_string(w, "Created", config->created ? config->created : "");
-    json_put_string(w, "Author", config->author ? config->author : "");
-    write_image_config(config, w);
-    json_put_string(w, "Architecture", config->architecture ? config->architecture : "");
+    json_put_string(w, "Parent", "");
+    json_put_string(w, "Comment", last_comment(json));
+    put_text(w, "Created", config->created);
+    put_text(w, "DockerVersion", json_get_string(json, "docker_version"));
+    put_text(w, "Author", config->author);
+    write_image_config(config, json_get(json, "config"), w);
+    put_text(w, "Architecture", config->architecture);
     if (config->variant) json_put_string(w, "Variant", config->variant);
-    json_put_string(w, "Os", config->os ? config->os : "");
+    put_text(w, "Os", config->os);
+    if (json_get_string(json, "os.version"))
+        json_put_string(w, "OsVersion", json_get_string(json, "os.version"));
     json_put_u64(w, "Size", image.size);
+    json_begin_object(w, "GraphDriver");
+    json_put_null(w, "Data");
+    json_put_string(w, "Name", engine->store.driver);
+    json_end_object(w);
     json_begin_object(w, "RootFS");
     json_put_string(w, "Type", "layers");
     put_strings(w, "Layers", &config->diff_ids, 0);

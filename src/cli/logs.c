@@ -18,7 +18,7 @@ struct logs_flags {
 
 static int store_time(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    return logs_parse_time(text, clock_wall_ns(), field, err);
+    return clock_parse_time(text, clock_wall_ns(), field, err);
 }
 
 // "all", and a negative number, as Docker has it, is everything.

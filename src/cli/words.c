@@ -46,6 +46,10 @@ const char *words_cut(struct arena *arena, const char *text, size_t characters) 
     return text;
 }
 
+const char *words_id(struct arena *arena, const char *digest, bool whole) {
+    return whole ? digest : arena_strndup(arena, digest_hex(digest), SHORT_ID);
+}
+
 const char *words_image(struct arena *arena, const char *name) {
     struct reference reference;
     struct err ignored;

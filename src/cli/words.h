@@ -12,5 +12,7 @@ const char *words_time(int64_t wall_ns, char buffer[static 64]);
 const char *words_status(struct arena *arena, const struct container *container);
 // At most so many characters, the last one "…" when something was cut.
 const char *words_cut(struct arena *arena, const char *text, size_t characters);
+// "sha256:…", or its first digits alone.
+const char *words_id(struct arena *arena, const char *digest, bool whole);
 // An image's name without what goes without saying: "debian:12" for "docker.io/library/debian:12".
 const char *words_image(struct arena *arena, const char *name);

@@ -48,8 +48,7 @@ static int folder_open(const char *path, mode_t mode, const char *const *below, 
 }
 
 static int folders_open(struct engine *engine, const struct engine_options *options, struct err *err) {
-    static const char *const in_root[] = {"blobs",      "blobs/sha256", "layers",  "images",
-                                          "containers", "volumes",      "seccomp", "tmp"};
+    static const char *const in_root[] = {"layers", "images", "containers", "volumes", "seccomp", "tmp"};
     static const char *const in_runroot[] = {"images", "rootfs", "containers"};
     struct store *store = &engine->store;
     char *root = NULL, *runroot = NULL;

@@ -78,8 +78,8 @@ int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err);
 
 // Takes over what SHIM_EXITED said: the row becomes exited, or goes with the container when it is --rm. The
-// engine calls it in container_find for shims nobody listened to. shim: the connection, to whose end the first
-// client has to wait, or -1.
+// engine calls it in container_find for shims nobody listened to. shim: the connection, to whose end the
+// first client has to wait, or -1.
 struct shim_exit; // shim/protocol.h
 int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, int shim,
                      struct err *err);
@@ -114,6 +114,25 @@ struct exec_options {
 };
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err);
+
+// The root file system as the container sees it, without what is mounted in it, whether it runs or not: a tar
+// of it, or what is different from the image, sorted: "A/new", "C/changed", "D/gone". ERR_SYSTEM with EPIPE
+// when nobody reads the tar any more.
+int container_export(struct engine *engine, const struct container *container, int out, struct err *err);
+int container_changes(struct engine *engine, const struct container *container, struct arena *arena,
+                      struct strings *ret_changes, struct err *err);
+
+// An image of the container's image and what changed, with the container's settings and then the changes
+// (oci/change.h). With pause a container that runs stands still while its files are read. Interruptible: a
+// signal leaves nothing.
+struct commit_options {
+    const char *author, *message; // or NULL
+    const char *name;             // full, or NULL
+    struct strings changes;
+    bool pause;
+};
+int container_commit(struct engine *engine, const struct container *container,
+                     const struct commit_options *options, char ret_id[static DIGEST_SIZE], struct err *err);
 
 // What a crash left, made clean: a few of the containers between two states, which every create and run does
 // by itself; with everything all of them, run directories without a container, and what killed pulls left:

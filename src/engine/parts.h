@@ -47,6 +47,10 @@ int container_folder_remove(struct engine *engine, const char *id, struct err *e
 // Opens it.
 int container_folder_open(struct engine *engine, const char *id, struct err *err);
 
+// The root file system to look at (image/view.h), and its image (export.c). A descriptor.
+int container_view_open(struct engine *engine, struct arena *arena, const struct container *container,
+                        struct image *ret_image, struct err *err);
+
 // Volumes (volume.c)
 
 // Makes the container's volumes, and the host directories that -v makes.

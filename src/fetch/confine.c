@@ -3,9 +3,12 @@
 
 #include "base/fd.h"
 #include "base/str.h"
+#include "kernel/caps.h"
+#include "unpack/enclose.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -108,7 +111,8 @@ static int landlock_confine(int staging, bool network, struct err *err) {
     _cleanup_(fd_closep) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
     if (ruleset < 0) return err_set(err, ERR_SYSTEM, errno, "can't make a Landlock ruleset");
     uint64_t staged = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                      LANDLOCK_ACCESS_FS_MAKE_REG | (abi >= 3 ? FS_TRUNCATE : 0);
+                      LANDLOCK_ACCESS_FS_MAKE_REG | (network ? 0 : LANDLOCK_ACCESS_FS_REMOVE_FILE) |
+                      (abi >= 3 ? FS_TRUNCATE : 0);
     if (staging >= 0 && landlock_allow(ruleset, staging, staged))
         return err_set(err, ERR_SYSTEM, errno, "can't allow the staging directory");
     for (size_t i = 0; network && i < ARRAY_SIZE(readable); i++) landlock_allow_path(ruleset, readable[i]);
@@ -138,12 +142,7 @@ static void user_find(uid_t *uid, gid_t *gid) {
     }
 }
 
-static int drop_root(int staging, struct err *err) {
-    uid_t uid = FETCH_UID;
-    gid_t gid = FETCH_UID;
-    user_find(&uid, &gid);
-    if (staging >= 0 && fchown(staging, uid, gid))
-        return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
+static int drop_root(uid_t uid, gid_t gid, struct err *err) {
     for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
             return err_set(err, ERR_SYSTEM, errno, "can't drop capabilities");
@@ -243,6 +242,10 @@ static const int calls[] = {
 
 static const int network_calls[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
 
+// Never open_by_handle_at(): with CAP_DAC_READ_SEARCH it opens any file of a file system.
+static const int view_calls[] = {SCMP_SYS(openat2), SCMP_SYS(flistxattr), SCMP_SYS(fgetxattr)};
+static const int local_calls[] = {SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlinkat)};
+
 static const int families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
 
 static void filter_releasep(scmp_filter_ctx *filter) {
@@ -256,10 +259,16 @@ static int allow_threads(scmp_filter_ctx filter) {
     return r ? r : seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 }
 
-static int allow_network(scmp_filter_ctx filter) {
+static int allow_all(scmp_filter_ctx filter, const int *list, size_t count) {
     int r = 0;
-    for (size_t i = 0; !r && i < ARRAY_SIZE(network_calls); i++)
-        r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, network_calls[i], 0);
+    for (size_t i = 0; !r && i < count; i++)
+        if (list[i] >= 0)
+            r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, list[i], 0); // < 0: not on this machine
+    return r;
+}
+
+static int allow_network(scmp_filter_ctx filter) {
+    int r = allow_all(filter, network_calls, ARRAY_SIZE(network_calls));
     for (size_t i = 0; !r && i < ARRAY_SIZE(families); i++)
         r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
                              SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)families[i]));
@@ -285,24 +294,52 @@ static int allow_with_arguments(scmp_filter_ctx filter) {
     return r;
 }
 
-static int seccomp_confine(bool network, struct err *err) {
+enum work { WORK_NETWORK, WORK_LOCAL, WORK_VIEW };
+
+static int allow_work(scmp_filter_ctx filter, enum work work) {
+    switch (work) {
+    case WORK_NETWORK: return allow_network(filter);
+    case WORK_LOCAL: return allow_all(filter, local_calls, ARRAY_SIZE(local_calls));
+    case WORK_VIEW: return allow_all(filter, view_calls, ARRAY_SIZE(view_calls));
+    }
+    return -EINVAL;
+}
+
+static int seccomp_confine(enum work work, struct err *err) {
     _cleanup_(filter_releasep) scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    int r = filter ? 0 : -ENOMEM;
-    for (size_t i = 0; !r && i < ARRAY_SIZE(calls); i++)
-        if (calls[i] >= 0)
-            r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, calls[i], 0); // < 0: not on this machine
+    int r = filter ? allow_all(filter, calls, ARRAY_SIZE(calls)) : -ENOMEM;
     if (!r) r = allow_threads(filter);
     if (!r) r = allow_with_arguments(filter);
-    if (!r && network) r = allow_network(filter);
+    if (!r) r = allow_work(filter, work);
     if (!r) r = seccomp_load(filter);
     return r ? err_set(err, ERR_SYSTEM, -r, "can't enter seccomp") : 0;
 }
 
 int confine(int staging, bool network, struct err *err) {
+    uid_t uid = FETCH_UID;
+    gid_t gid = FETCH_UID;
     umask(077);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
-    if (set_limits(err) || drop_root(staging, err)) return -1;
+    user_find(&uid, &gid);
+    if (!geteuid() && staging >= 0 && fchown(staging, uid, gid))
+        return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
+    if (set_limits(err)) return -1;
+    if (!geteuid() && drop_root(uid, gid, err)) return -1; // else hoy was called without root
     if (landlock_confine(staging, network, err)) return -1;
-    return seccomp_confine(network, err);
+    return seccomp_confine(network ? WORK_NETWORK : WORK_LOCAL, err);
+}
+
+int confine_to_view(int view, struct err *err) {
+    const uint64_t reads_all = UINT64_C(1) << CAP_DAC_READ_SEARCH;
+    uid_t uid = FETCH_UID;
+    gid_t gid = FETCH_UID;
+    user_find(&uid, &gid);
+    int r = enclose(view);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't see the root file system alone");
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
+        return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
+    if (set_limits(err) || drop_root(uid, gid, err)) return -1;
+    r = caps_set(reads_all, reads_all, 0);
+    return r ? err_set(err, ERR_SYSTEM, -r, "can't drop capabilities") : seccomp_confine(WORK_VIEW, err);
 }

@@ -8,6 +8,10 @@
 
 #include <stdbool.h>
 
-// Single-threaded still. The staging directory becomes the worker's own; -1: there is none. With network
-// false there are no sockets.
+// Single-threaded still. The staging directory (-1: none) becomes the worker's own. With network false there
+// are no sockets, and files in that directory can be renamed and removed.
 int confine(int staging, bool network, struct err *err);
+
+// For a look at a root file system (a detached tree of mounts): it becomes all that there is, without a
+// network. What stays is the capability to read every file in it.
+int confine_to_view(int view, struct err *err);

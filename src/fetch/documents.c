@@ -2,19 +2,15 @@
 #include "fetch/documents.h"
 
 #include "base/str.h"
+#include "registry/endpoint.h"
 
 int request_registry(struct arena *arena, const struct json *json, struct registry *ret, struct err *err) {
-    const struct json *c = json_get(json, "credentials");
-    struct credentials credentials = {
-        .username = arena_strdup(arena, json_get_string(c, "username")),
-        .password = arena_strdup(arena, json_get_string(c, "password")),
-        .identity_token = arena_strdup(arena, json_get_string(c, "identity_token")),
-    };
-    const char *host = arena_strdup(arena, json_get_string(json, "host"));
-    const char *repository = arena_strdup(arena, json_get_string(json, "repository"));
+    struct endpoint endpoint;
     const char *name = arena_strdup(arena, json_get_string(json, "name"));
-    if (!host || !repository || !name) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
-    registry_init(ret, host, repository, name, &credentials);
+    endpoint_read(arena, json_get(json, "endpoint"), &endpoint);
+    if (!endpoint.host || !endpoint.repository || !name)
+        return err_set(err, ERR_INVALID, 0, "the request is incomplete");
+    registry_init(ret, endpoint.host, endpoint.repository, name, &endpoint.credentials);
     ret->push_scope = arena_strdup(arena, json_get_string(json, "push_scope"));
     return 0;
 }

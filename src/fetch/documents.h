@@ -6,7 +6,7 @@
 #include "oci/image_spec.h"
 #include "registry/client.h"
 
-// {"host", "repository", "name", "credentials", "push_scope"}
+// {"endpoint", "name", "push_scope"}
 int request_registry(struct arena *arena, const struct json *json, struct registry *ret_registry,
                      struct err *err);
 

@@ -9,6 +9,22 @@ struct layers {
     size_t count;
 };
 
-// Writes index.erofs into the staging directory: the layers' trees laid over each other. Reads the trees of
+// The layers of an image whose documents agree.
+void layers_list(struct arena *arena, const struct manifest *manifest, const struct image_config *config,
+                 struct layers *ret_layers);
+
+// The conversation about an image (registry/channel.h). digest is of what its name leads to; names may be
+// NULL. false: hoy has the image already.
+struct image_claim {
+    const char *digest, *manifest_digest, *id;
+    const struct strings *names;
+};
+bool image_tell_resolved(struct worker *worker, const struct image_claim *claim);
+// Which of the layers hoy has. The name that the merged index is to be staged by, or NULL when none is
+// wanted.
+const char *layers_ask(struct worker *worker, struct arena *arena, struct layers *layers);
+void layer_tell_complete(struct worker *worker, const struct layer *layer);
+
+// Writes an index into the staging directory: the layers' trees laid over each other. Reads the trees of
 // those that were not fetched now.
-int layers_index(struct worker *worker, struct layers *layers, struct err *err);
+int layers_index(struct worker *worker, struct layers *layers, const char *name, struct err *err);

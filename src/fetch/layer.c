@@ -8,7 +8,9 @@
 #include "base/fd.h"
 #include "fetch/decode.h"
 #include "fetch/hash.h"
+#include "fetch/partial.h"
 #include "fetch/ring.h"
+#include "unpack/raw.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -16,19 +18,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <unistd.h>
 
-#define DOWNLOAD_BLOCK   (256u << 10)
-#define TAR_BLOCK        (256u << 10)
-#define WRITEBACK_BYTES  (8u << 20)
-#define DISK_CHECK_BYTES (32u << 20)
-#define DISK_RESERVE     (64u << 20)
-// A layer is taken for a bomb when it is large, many times its blob, and so far came out of next to nothing.
-#define BOMB_SIZE      (1ull << 30)
-#define BOMB_RATIO     20
-#define BOMB_RATIO_NOW 100
-#define PROGRESS_NS    100000000
+#define DOWNLOAD_BLOCK  (256u << 10)
+#define TAR_BLOCK       (256u << 10)
+#define WRITEBACK_BYTES (8u << 20)
+#define PROGRESS_NS     100000000
 
 struct stream {
     struct worker *worker;
@@ -37,9 +32,14 @@ struct stream {
     // download
     struct hash *blob_hash;
     struct ring_block *filling;
+    struct partial partial;
+    bool resumed; // some of it came from there
     uint64_t received, progress_ns;
+    bool unknown;  // nothing is known of the blob: there may be no end to it
+    bool unwanted; // it was ended from here, for a reason that another stage tells
     // decode
     struct decoder *decoder;
+    bool raw_begun;
     atomic_uint_least64_t consumed;
     struct err decode_err;
     // store
@@ -58,7 +58,10 @@ struct stream {
 };
 
 const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]) {
-    snprintf(buffer, LAYER_NAME_SIZE, "%s.tar", digest_hex(diff_id));
+    if (diff_id)
+        snprintf(buffer, LAYER_NAME_SIZE, "%s.tar", digest_hex(diff_id));
+    else
+        snprintf(buffer, LAYER_NAME_SIZE, "%s", STAGED_TAR);
     return buffer;
 }
 
@@ -77,13 +80,16 @@ static void report_progress(struct stream *s) {
     worker_send(s->worker, &w);
 }
 
-static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
-    struct stream *s = data;
-    (void)err;
-    hash_add(s->blob_hash, bytes, size);
+// false: nobody wants more.
+static bool download_add(struct stream *s, const void *bytes, size_t size) {
+    if (!s->unknown) hash_add(s->blob_hash, bytes, size);
     s->received += size;
     for (const char *p = bytes; size;) {
         if (!s->filling) s->filling = ring_empty(&s->blob);
+        if (!s->filling && s->unknown) {
+            s->unwanted = true;
+            return false;
+        }
         if (!s->filling) break; // nobody wants them; the digest still matters
         size_t room = DOWNLOAD_BLOCK - s->filling->size, n = size < room ? size : room;
         memcpy(s->filling->bytes + s->filling->size, p, n);
@@ -95,20 +101,41 @@ static int download_body(const void *bytes, size_t size, void *data, struct err 
         }
     }
     report_progress(s);
-    return 0;
+    return true;
 }
 
-static int download(struct stream *s, struct registry *registry, struct http *http, struct err *err) {
+static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
+    struct stream *s = data;
+    partial_add(&s->partial, bytes, size);
+    return download_add(s, bytes, size) ? 0 : err_set(err, ERR_INVALID, 0, "nobody wants the bytes");
+}
+
+// What an earlier pull had of it goes first, as if it came now.
+static void download_resume(struct stream *s) {
+    _cleanup_(freep) unsigned char *block = xmalloc(DOWNLOAD_BLOCK);
+    while (s->received < s->partial.size) {
+        uint64_t left = s->partial.size - s->received;
+        ssize_t n = pread(s->partial.fd, block, left < DOWNLOAD_BLOCK ? (size_t)left : DOWNLOAD_BLOCK,
+                          (off_t)s->received);
+        if (n <= 0) break;
+        download_add(s, block, (size_t)n);
+        s->resumed = true;
+    }
+    s->partial.size = s->received;
+}
+
+static int download(struct stream *s, const struct layer_source *source, struct err *err) {
     const struct descriptor *blob = s->layer->blob;
-    const struct registry_sink sink = {download_body, s};
     char digest[DIGEST_SIZE];
-    int r = registry_blob(registry, http, blob->digest, blob->size, &sink, err);
+    download_resume(s);
+    const struct registry_sink sink = {download_body, s, .have = s->received};
+    int r = source->read(source->data, blob, &sink, err);
     if (s->filling) ring_push(&s->blob);
     ring_close(&s->blob);
     hash_end(s->blob_hash, digest);
     if (r) return -1;
-    if (!str_eq(digest, blob->digest))
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent wrong bytes: their digest is %s", registry->host,
+    if (!s->unknown && !str_eq(digest, blob->digest))
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent wrong bytes: their digest is %s", source->name,
                        digest);
     return 0;
 }
@@ -132,8 +159,59 @@ static int decode_block(struct stream *s, const struct ring_block *input) {
     }
 }
 
+// What nobody told us: by the first bytes.
+static bool begins(const struct ring_block *block, const char *magic, size_t size) {
+    return block->size >= size && memcmp(block->bytes, magic, size) == 0;
+}
+
+static enum layer_compression compression_sniff(const struct ring_block *block) {
+    return begins(block, "\x1f\x8b", 2)           ? LAYER_GZIP
+           : begins(block, "\x28\xb5\x2f\xfd", 4) ? LAYER_ZSTD
+                                                  : LAYER_PLAIN;
+}
+
+static bool is_raw(const struct ring_block *block) {
+    return begins(block,
+                  "\xfd"
+                  "7zXZ",
+                  6) ||
+           begins(block, "BZh", 3);
+}
+
+static ssize_t raw_next(void *data, const void **ret_bytes) {
+    struct stream *s = data;
+    if (s->raw_begun) ring_pop(&s->blob);
+    s->raw_begun = true;
+    struct ring_block *block = ring_next(&s->blob);
+    if (!block) return 0;
+    s->consumed += block->size;
+    *ret_bytes = block->bytes;
+    return (ssize_t)block->size;
+}
+
+static int raw_put(void *data, const void *bytes, size_t size) {
+    struct stream *s = data;
+    for (const char *p = bytes; size;) {
+        struct ring_block *block = ring_empty(&s->tar);
+        if (!block) return -1;
+        block->size = size < TAR_BLOCK ? size : TAR_BLOCK;
+        memcpy(block->bytes, p, block->size);
+        p += block->size, size -= block->size;
+        ring_push(&s->tar);
+    }
+    return 0;
+}
+
 static int decode_all(struct stream *s) {
-    for (struct ring_block *block; (block = ring_next(&s->blob)); ring_pop(&s->blob))
+    struct ring_block *block = ring_next(&s->blob);
+    if (s->unknown && block && is_raw(block)) {
+        const struct raw_io io = {raw_next, raw_put, s};
+        return raw_decode(&io, &s->decode_err);
+    }
+    if (s->unknown &&
+        decoder_new(block ? compression_sniff(block) : LAYER_PLAIN, &s->decoder, &s->decode_err))
+        return -1;
+    for (; block; ring_pop(&s->blob), block = ring_next(&s->blob))
         if (decode_block(s, block)) return -1;
     return decoder_end(s->decoder, &s->decode_err);
 }
@@ -150,12 +228,12 @@ static void *decode_main(void *data) {
 // Ends the worker before a layer that grows without end has eaten the disk.
 static int check_growth(struct stream *s) {
     struct worker *worker = s->worker;
-    struct statvfs disk;
+    uint64_t blob_size = s->layer->blob->size ? s->layer->blob->size : s->consumed;
     if (s->written > worker->layer_limit)
         return err_set(&s->store_err, ERR_INVALID, 0,
                        "it unpacks to more than %llu bytes, the limit for a layer",
                        (unsigned long long)worker->layer_limit);
-    if (!worker->any_ratio && s->written > BOMB_SIZE && s->written / BOMB_RATIO > s->layer->blob->size &&
+    if (!worker->any_ratio && s->written > BOMB_SIZE && s->written / BOMB_RATIO > blob_size &&
         s->written / BOMB_RATIO_NOW > s->consumed)
         return err_set(&s->store_err, ERR_INVALID, 0,
                        "it unpacks to more than a gigabyte and %d times its size: a decompression bomb? "
@@ -163,9 +241,7 @@ static int check_growth(struct stream *s) {
                        BOMB_RATIO);
     if (s->written - s->checked < DISK_CHECK_BYTES) return 0;
     s->checked = s->written;
-    if (!fstatvfs(s->out, &disk) && disk.f_bavail * disk.f_frsize < DISK_RESERVE)
-        return err_set(&s->store_err, ERR_SYSTEM, ENOSPC, "can't write the layer");
-    return 0;
+    return worker_check_disk(worker, "the layer", &s->store_err);
 }
 
 static void tell_available(struct stream *s, bool complete) {
@@ -220,7 +296,8 @@ static uint64_t wait_available(void *data, uint64_t upto) {
 static void *tree_main(void *data) {
     struct stream *s = data;
     const struct tree_source source = {s->in, wait_available, s};
-    if (s->worker->erofs) tree_from_tar(&source, &s->layer->tree, &s->tree_err);
+    if (!s->worker->erofs && !s->unknown) return NULL;
+    if (tree_from_tar(&source, &s->layer->tree, &s->tree_err) && s->unknown) ring_drain(&s->tar);
     return NULL;
 }
 
@@ -229,14 +306,15 @@ static void *tree_main(void *data) {
 static int stream_open(struct stream *s, struct err *err) {
     char name[LAYER_NAME_SIZE];
     enum layer_compression compression;
+    s->unknown = !s->layer->diff_id;
     layer_name(s->layer->diff_id, name);
-    if (layer_compression_of(s->layer->blob->media_type, &compression))
+    if (!s->unknown && layer_compression_of(s->layer->blob->media_type, &compression))
         return err_set(err, ERR_INVALID, 0, "\"%.100s\" is no type of a layer", s->layer->blob->media_type);
     if (s->layer->blob->size > s->worker->layer_limit)
         return err_set(err, ERR_INVALID, 0, "the manifest gives it %llu bytes, the limit for a layer is %llu",
                        (unsigned long long)s->layer->blob->size, (unsigned long long)s->worker->layer_limit);
-    if (decoder_new(compression, &s->decoder, err)) return -1;
-    s->out = fd_open_at(s->worker->staging, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    if (!s->unknown && decoder_new(compression, &s->decoder, err)) return -1;
+    s->out = fd_open_at(s->worker->staging, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     s->in = fd_open_at(s->worker->staging, name, O_RDONLY | O_NOFOLLOW, 0);
     if (s->out < 0 || s->in < 0)
         return err_set(err, ERR_SYSTEM, s->out < 0 ? -s->out : -s->in, "can't make %s", name);
@@ -251,6 +329,7 @@ static void stream_finish(struct stream *s) {
     decoder_freep(&s->decoder);
     fd_closep(&s->out);
     fd_closep(&s->in);
+    partial_close(&s->partial);
     if (s->blob.block_size) ring_finish(&s->blob);
     if (s->tar.block_size) ring_finish(&s->tar);
     hash_free(s->blob_hash);
@@ -258,36 +337,56 @@ static void stream_finish(struct stream *s) {
 }
 
 static int stream_judge(const struct stream *s, int downloaded, struct err *err) {
-    if (downloaded) return -1;
+    if (downloaded && !s->unwanted) return -1;
     if (s->decode_err.kind) return *err = s->decode_err, -1;
     if (s->store_err.kind) return *err = s->store_err, -1;
-    if (!str_eq(s->diff_id, s->layer->diff_id))
+    if (!s->unknown && !str_eq(s->diff_id, s->layer->diff_id))
         return err_set(err, ERR_INVALID, 0, "its diff id is %s, the image's config says %s", s->diff_id,
                        s->layer->diff_id);
     if (s->tree_err.kind) return *err = s->tree_err, -1;
     s->layer->size = s->written;
+    memcpy(s->layer->found, s->diff_id, sizeof s->diff_id);
     return 0;
 }
 
-int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
-                struct err *err) {
+// Once. *ret_resumed: it failed, and not all of it came from the registry.
+static int layer_stream(struct worker *worker, const struct layer_source *source, struct layer *layer,
+                        bool *ret_resumed, struct err *err) {
     _cleanup_(stream_finish) struct stream s = {.worker = worker,
                                                 .layer = layer,
                                                 .out = -1,
                                                 .in = -1,
+                                                .partial = {.fd = -1},
                                                 .lock = PTHREAD_MUTEX_INITIALIZER,
                                                 .grown = PTHREAD_COND_INITIALIZER};
     void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
-    if (stream_open(&s, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
+    if (stream_open(&s, err)) return -1;
+    if (!s.unknown) partial_open(&s.partial, worker, layer->blob->digest, layer->blob->size);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
         int r = pthread_create(&threads[i], NULL, stages[i], &s);
         if (r) worker_fail(worker, (err_set(err, ERR_SYSTEM, r, "can't start a thread"), err));
     }
-    int downloaded = download(&s, registry, http, err);
+    int downloaded = download(&s, source, err);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) pthread_join(threads[i], NULL);
-    if (stream_judge(&s, downloaded, err)) return err_wrap(err, "layer %.19s", layer->blob->digest);
-    return 0;
+    int r = stream_judge(&s, downloaded, err);
+    // With all its bytes there is nothing left to go on with: it is good, or has to come anew.
+    bool whole = s.received == layer->blob->size;
+    if (whole) partial_drop(&s.partial);
+    *ret_resumed = r && whole && s.resumed;
+    return r;
+}
+
+int layer_fetch(struct worker *worker, const struct layer_source *source, struct layer *layer,
+                struct err *err) {
+    bool resumed = false;
+    int r = layer_stream(worker, source, layer, &resumed, err);
+    if (r && resumed) {
+        tree_free(&layer->tree);
+        layer->tree = (struct tree){0};
+        r = layer_stream(worker, source, layer, &resumed, err);
+    }
+    return r && layer->diff_id ? err_wrap(err, "layer %.19s", layer->blob->digest) : r;
 }
 
 int layer_read(struct layer *layer, int tar_fd, struct err *err) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// One layer on its way from the registry to a verified tar and its tree, streaming through four threads:
+// One layer on its way from a registry or an archive to a verified tar and its tree, streaming through four
+// threads:
 //
-//   download, SHA-256 of the blob -> decompress -> write the tar, its SHA-256 (the diff id)
+//   read, SHA-256 of the blob -> decompress -> write the tar, its SHA-256 (the diff id)
 //                                                     `-> tree of the tar's headers, out of the growing file
 #pragma once
 
@@ -11,20 +12,28 @@
 #include "unpack/tree.h"
 
 struct layer {
-    const struct descriptor *blob;
-    const char *diff_id;
-    size_t number; // in the image
-    uint64_t size; // of the tar
-    int have_fd;   // the tar, when the store has it; -1
-    bool repeated; // an earlier layer of this image is the same one
+    const struct descriptor *blob; // where nothing is known before: no type, no digest, size 0
+    const char *diff_id;           // NULL, too: staged as STAGED_TAR; layer_fetch() finds it out
+    size_t number;                 // in the image
+    uint64_t size;                 // of the tar
+    char found[DIGEST_SIZE];       // what layer_fetch() found its diff id to be
+    int have_fd;                   // the tar, when the store has it; -1
+    bool repeated;                 // an earlier layer of this image is the same one
     struct tree tree;
 };
 
-// "<hex>.tar"
+// "<hex>.tar", or STAGED_TAR for NULL
 #define LAYER_NAME_SIZE (ID_SIZE + 4)
 const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]);
 
-int layer_fetch(struct worker *worker, struct registry *registry, struct http *http, struct layer *layer,
+// Where a layer's blob comes from: read() gives the sink exactly blob->size bytes, in order, or fails. Of a
+// blob of which nothing is known it gives all bytes that there are.
+struct layer_source {
+    int (*read)(void *data, const struct descriptor *blob, const struct registry_sink *sink, struct err *err);
+    void *data;
+    const char *name; // who it is, for messages
+};
+int layer_fetch(struct worker *worker, const struct layer_source *source, struct layer *layer,
                 struct err *err);
 // The tree of a tar that is complete; layer->size too.
 int layer_read(struct layer *layer, int tar_fd, struct err *err);

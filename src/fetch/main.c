@@ -4,12 +4,23 @@
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch manifest  downloads a manifest alone, into 4
-//   hoy-fetch push      uploads an image; there is no directory
-//   hoy-fetch import    indexes a tar, which comes with the first message
-//   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
+//   hoy-fetch push      uploads an image; without a directory
+//   hoy-fetch search    asks a registry for repositories; without a directory
+//   hoy-fetch verify    checks a signature; without a directory and a network
+//   hoy-fetch load      takes an archive of images apart, which comes with the first message
+//   hoy-fetch import    indexes the tars of an image, which come with messages
+//   hoy-fetch tar       a tar, compressed or not, which comes with the first message, becomes an image's
+//   layer hoy-fetch download  the same from a URL hoy-fetch login     asks a registry whether it takes
+//   credentials; without a directory hoy-fetch extract   a layer's tar (5) into the directory 4; confines
+//   itself (unpack/extract.h) hoy-fetch export | layer | changes   of the root file system 4 (image/view.h),
+//   written to 5
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
+#include "fetch/login.h"
+#include "fetch/pack.h"
+#include "fetch/search.h"
+#include "fetch/signature.h"
 #include "fetch/worker.h"
 #include "unpack/extract.h"
 
@@ -46,39 +57,105 @@ static int begin(struct worker *worker, bool network) {
     return 0;
 }
 
-// The modes that speak to registries: a request, and what is done with it.
-static int run_request(struct worker *worker,
-                       int (*run)(struct worker *worker, const struct json *request, struct err *err)) {
+static int run_pull(struct worker *worker) {
     begin(worker, true);
     struct err err = {0};
     _cleanup_(fd_closep) int none = -1;
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
     settings_read(worker, request);
-    if (run(worker, request, &err)) worker_fail(worker, &err);
+    if (pull_run(worker, request, &err)) worker_fail(worker, &err);
     return 0;
 }
 
-static int run_pull(struct worker *worker) {
-    return run_request(worker, pull_run);
-}
-
 static int run_manifest(struct worker *worker) {
-    return run_request(worker, manifest_run);
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (manifest_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
 }
 
 static int run_push(struct worker *worker) {
     worker->staging = -1;
-    return run_request(worker, push_run);
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (push_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int run_login(struct worker *worker) {
+    worker->staging = -1;
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (login_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int run_search(struct worker *worker) {
+    worker->staging = -1;
+    begin(worker, true);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (search_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int run_verify(struct worker *worker) {
+    worker->staging = -1;
+    begin(worker, false);
+    struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    if (verify_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int run_load(struct worker *worker) {
+    begin(worker, false);
+    struct err err = {0};
+    _cleanup_(fd_closep) int archive = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &archive);
+    settings_read(worker, request);
+    if (load_run(worker, request, archive, &err)) worker_fail(worker, &err);
+    return 0;
 }
 
 static int run_import(struct worker *worker) {
     begin(worker, false);
     struct err err = {0};
+    _cleanup_(fd_closep) int none = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &none);
+    settings_read(worker, request);
+    if (import_run(worker, request, &err)) worker_fail(worker, &err);
+    return 0;
+}
+
+static int import_tar(struct worker *worker, bool network) {
+    begin(worker, network);
+    struct err err = {0};
     _cleanup_(fd_closep) int tar = -1;
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &tar);
     settings_read(worker, request);
-    if (import_run(worker, tar, &err)) worker_fail(worker, &err);
+    if (import_tar_run(worker, request, tar, &err)) worker_fail(worker, &err);
     return 0;
+}
+
+static int run_tar(struct worker *worker) {
+    return import_tar(worker, false);
+}
+
+static int run_download(struct worker *worker) {
+    return import_tar(worker, true);
 }
 
 static int run_extract(struct worker *worker) {
@@ -93,9 +170,13 @@ static const struct mode {
     int (*run)(struct worker *worker);
     int last_fd;
 } modes[] = {
-    {"pull", run_pull, WORKER_STAGING_FD},   {"manifest", run_manifest, WORKER_STAGING_FD},
-    {"push", run_push, WORKER_CHANNEL_FD},   {"import", run_import, WORKER_STAGING_FD},
-    {"extract", run_extract, WORKER_TAR_FD},
+    {"manifest", run_manifest, WORKER_STAGING_FD}, {"push", run_push, WORKER_CHANNEL_FD},
+    {"pull", run_pull, WORKER_STAGING_FD},         {"login", run_login, WORKER_CHANNEL_FD},
+    {"verify", run_verify, WORKER_CHANNEL_FD},     {"search", run_search, WORKER_CHANNEL_FD},
+    {"load", run_load, WORKER_STAGING_FD},         {"import", run_import, WORKER_STAGING_FD},
+    {"tar", run_tar, WORKER_STAGING_FD},           {"download", run_download, WORKER_STAGING_FD},
+    {"extract", run_extract, WORKER_TAR_FD},       {"export", pack_run_export, WORKER_TAR_FD},
+    {"layer", pack_run_layer, WORKER_TAR_FD},      {"changes", pack_run_changes, WORKER_TAR_FD},
 };
 
 static bool is_a(int fd, mode_t type) {
@@ -107,8 +188,8 @@ int main(int argc, char **argv) {
     const struct mode *mode = NULL;
     for (size_t i = 0; argc == 2 && i < ARRAY_SIZE(modes); i++)
         if (str_eq(argv[1], modes[i].name)) mode = &modes[i];
-    bool staging = mode && mode->last_fd >= WORKER_STAGING_FD;
-    if (!mode || !is_a(WORKER_CHANNEL_FD, S_IFSOCK) || (staging && !is_a(WORKER_STAGING_FD, S_IFDIR))) {
+    if (!mode || !is_a(WORKER_CHANNEL_FD, S_IFSOCK) ||
+        (mode->last_fd >= WORKER_STAGING_FD && !is_a(WORKER_STAGING_FD, S_IFDIR))) {
         fprintf(stderr, "hoy-fetch is run by hoy, not by hand\n");
         return 2;
     }

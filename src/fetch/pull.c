@@ -5,8 +5,10 @@
 #include "base/str.h"
 #include "fetch/documents.h"
 #include "fetch/image.h"
+#include "fetch/signature.h"
 #include "fetch/worker.h"
 #include "registry/client.h"
+#include "registry/endpoint.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct pull {
     struct http *http;
     struct platform platform;
     const char *wanted; // a tag or a digest
+    bool signatures;    // hoy wants to see them
     const char *digest, *manifest_digest;
     struct manifest manifest;
     struct image_config config;
@@ -36,6 +39,7 @@ static int request_read(struct pull *pull, const struct json *request, struct er
     const struct json *p = json_get(request, "platform");
     struct arena *arena = &pull->arena;
     pull->wanted = arena_strdup(arena, json_get_string(request, "wanted"));
+    pull->signatures = json_boolean(json_get(request, "signatures"));
     pull->platform =
         (struct platform){.os = arena_strdup(arena, json_get_string(p, "os")),
                           .architecture = arena_strdup(arena, json_get_string(p, "architecture")),
@@ -106,56 +110,12 @@ static int config_get(struct pull *pull, struct err *err) {
     return 0;
 }
 
-// What hoy says
-
-// false: the store has this image already.
-static bool tell_resolved(struct pull *pull) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "event", "resolved");
-    json_put_string(&w, "digest", pull->digest);
-    json_put_string(&w, "manifest", pull->manifest_digest);
-    json_put_string(&w, "image", pull->manifest.config.digest);
-    json_end_object(&w);
-    worker_send(pull->worker, &w);
-    int fd = -1;
-    _cleanup_(json_freep) struct json *answer = worker_receive(pull->worker, &fd);
-    fd_closep(&fd);
-    return str_eq(json_get_string(answer, "answer"), "go");
-}
-
-static void layers_prepare(struct pull *pull) {
-    struct layers *layers = &pull->layers;
-    for (size_t i = 0; i < pull->manifest.layers.count; i++) {
-        struct layer *layer = arena_push(&pull->arena, layers);
-        *layer = (struct layer){.blob = &pull->manifest.layers.items[i],
-                                .diff_id = pull->config.diff_ids.items[i],
-                                .number = i,
-                                .have_fd = -1};
-        for (size_t j = 0; j < i && !layer->repeated; j++)
-            layer->repeated = str_eq(layers->items[j].diff_id, layer->diff_id);
-    }
-}
-
-static void set_have(struct layers *layers, const char *diff_id, int fd) {
-    for (size_t i = 0; i < layers->count; i++)
-        if (str_eq(layers->items[i].diff_id, diff_id) && layers->items[i].have_fd < 0)
-            layers->items[i].have_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-}
-
-// Which layers the store has. Returns whether the merged index is wanted.
-static bool ask_layers(struct pull *pull) {
-    worker_event(pull->worker, "layers");
-    for (;;) {
-        _cleanup_(fd_closep) int fd = -1;
-        _cleanup_(json_freep) struct json *answer = worker_receive(pull->worker, &fd);
-        const char *diff_id = json_get_string(answer, "diff_id");
-        if (!diff_id) return json_boolean(json_get(answer, "index"));
-        set_have(&pull->layers, diff_id, fd);
-    }
-}
-
 // Layers
+
+struct connection {
+    struct registry *registry;
+    struct http *http;
+};
 
 static struct layer *layer_next(struct pull *pull) {
     pthread_mutex_lock(&pull->lock);
@@ -168,13 +128,10 @@ static struct layer *layer_next(struct pull *pull) {
     return layer;
 }
 
-static void tell_complete(struct worker *worker, const struct layer *layer) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "event", "complete");
-    json_put_u64(&w, "layer", layer->number);
-    json_end_object(&w);
-    worker_send(worker, &w);
+static int read_blob(void *data, const struct descriptor *blob, const struct registry_sink *sink,
+                     struct err *err) {
+    struct connection *connection = data;
+    return registry_blob(connection->registry, connection->http, blob->digest, blob->size, sink, err);
 }
 
 static void *fetch_main(void *data) {
@@ -183,9 +140,11 @@ static void *fetch_main(void *data) {
     const struct http_options options = {.stall_s = pull->worker->stall_s};
     struct err err = {0};
     if (http_new(&options, &http, &err)) worker_fail(pull->worker, &err);
+    struct connection connection = {&pull->registry, http};
+    const struct layer_source source = {read_blob, &connection, pull->registry.host};
     for (struct layer *layer; (layer = layer_next(pull));) {
-        if (layer_fetch(pull->worker, &pull->registry, http, layer, &err)) worker_fail(pull->worker, &err);
-        tell_complete(pull->worker, layer);
+        if (layer_fetch(pull->worker, &source, layer, &err)) worker_fail(pull->worker, &err);
+        layer_tell_complete(pull->worker, layer);
     }
     return NULL;
 }
@@ -208,13 +167,18 @@ int pull_run(struct worker *worker, const struct json *request, struct err *err)
     const struct http_options options = {.stall_s = worker->stall_s};
     if (request_read(&pull, request, err) || http_new(&options, &pull.http, err)) return -1;
     if (manifest_resolve(&pull, err)) return -1;
-    if (tell_resolved(&pull)) {
+    if (pull.signatures && signatures_fetch(worker, &pull.registry, pull.http, pull.manifest_digest, err))
+        return -1;
+    const struct image_claim claim = {
+        .digest = pull.digest, .manifest_digest = pull.manifest_digest, .id = pull.manifest.config.digest};
+    if (image_tell_resolved(worker, &claim)) {
         if (config_get(&pull, err)) return -1;
-        layers_prepare(&pull);
-        bool index = ask_layers(&pull);
+        layers_list(&pull.arena, &pull.manifest, &pull.config, &pull.layers);
+        const char *index = layers_ask(worker, &pull.arena, &pull.layers);
         if (layers_fetch(&pull, err)) return -1;
-        if (index && layers_index(worker, &pull.layers, err)) return -1;
+        if (index && layers_index(worker, &pull.layers, index, err)) return -1;
     }
+    worker_event(worker, "image");
     worker_event(worker, "done");
     return 0;
 }

@@ -5,7 +5,10 @@
 #include "registry/channel.h"
 
 #include <errno.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+#define DISK_RESERVE (64u << 20)
 
 void worker_send(struct worker *worker, const struct json_writer *message) {
     pthread_mutex_lock(&worker->lock);
@@ -48,4 +51,10 @@ int worker_write(struct worker *worker, const char *name, const void *bytes, siz
         fd_open_at(worker->staging, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     int r = fd < 0 ? fd : fd_write_all(fd, bytes, size);
     return r < 0 ? err_set(err, ERR_SYSTEM, -r, "can't write %s", name) : 0;
+}
+
+int worker_check_disk(struct worker *worker, const char *what, struct err *err) {
+    struct statvfs disk;
+    if (fstatvfs(worker->staging, &disk) || disk.f_bavail * disk.f_frsize >= DISK_RESERVE) return 0;
+    return err_set(err, ERR_SYSTEM, ENOSPC, "can't write %s", what);
 }

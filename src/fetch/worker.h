@@ -11,7 +11,7 @@
 
 #define WORKER_CHANNEL_FD 3
 #define WORKER_STAGING_FD 4
-#define WORKER_TAR_FD     5 // extract only
+#define WORKER_TAR_FD     5 // to extract; or to write to, where the other is a root file system
 
 struct worker {
     int channel, staging;
@@ -33,8 +33,21 @@ void worker_event(struct worker *worker, const char *event); // without more to 
 // Makes a file in the staging directory.
 int worker_write(struct worker *worker, const char *name, const void *bytes, size_t size, struct err *err);
 
+// What unpacks to much is asked every so many bytes whether the disk has room still: a reserve is left alone.
+// "can't write WHAT: No space left on device".
+#define DISK_CHECK_BYTES (32u << 20)
+int worker_check_disk(struct worker *worker, const char *what, struct err *err);
+// Something is taken for a bomb when it is large, many times what it came from, and so far came out of next
+// to nothing.
+#define BOMB_SIZE      (1ull << 30)
+#define BOMB_RATIO     20
+#define BOMB_RATIO_NOW 100
+
 // The things that it is run for. They end in "done" or worker_fail().
 int push_run(struct worker *worker, const struct json *request, struct err *err);
 int manifest_run(struct worker *worker, const struct json *request, struct err *err);
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
-int import_run(struct worker *worker, int tar_fd, struct err *err);
+int load_run(struct worker *worker, const struct json *request, int archive_fd, struct err *err);
+int import_run(struct worker *worker, const struct json *request, struct err *err);
+// A tar of which nothing is known, from a descriptor or a URL.
+int import_tar_run(struct worker *worker, const struct json *request, int fd, struct err *err);

@@ -18,10 +18,17 @@ struct exec_options {
     bool tty, no_new_privs, ignore_paused;
 };
 
+// What is no number is a wrong line, as with runc; one that is no group's id is found later.
+static int store_gid(struct parse *parse, const char *text, void *field, struct err *err) {
+    int64_t number;
+    if (parse_i64(text, &number)) return err_set(err, ERR_INVALID, 0, "it is no group id");
+    return store_list(parse, text, field, err);
+}
+
 #define AT(member) offsetof(struct exec_options, member)
 static const struct option exec_rows[] = {
     LAUNCH_ROWS,
-    {"additional-gids", 'g', "list", "Further group ids", store_list, AT(additional_gids)},
+    {"additional-gids", 'g', "list", "Further group ids", store_gid, AT(additional_gids)},
     {"apparmor", 0, "profile", "The AppArmor profile of the process", store_string, AT(apparmor)},
     {"cap", 'c', "list", "Further capabilities", store_list, AT(caps)},
     {"cgroup", 0, "list", "Run in a cgroup below the container's: [controller,...:]path", store_list,
@@ -74,6 +81,17 @@ static int set_gids(struct invocation *invocation, const struct strings *words, 
     return 0;
 }
 
+static int add_env(struct invocation *invocation, const struct strings *words, struct spec_process *process,
+                   struct err *err) {
+    for (size_t i = 0; i < words->count; i++) {
+        const char *word = words->items[i];
+        if (*word == '=' || !strchr(word, '='))
+            return err_set(err, ERR_INVALID, 0, "--env: \"%.60s\" is not NAME=VALUE", word);
+        strings_add(&invocation->arena, &process->env, word);
+    }
+    return 0;
+}
+
 // As in a config.json one that is unknown is passed over.
 static void add_caps(struct invocation *invocation, const struct strings *names,
                      struct spec_process *process) {
@@ -107,8 +125,7 @@ static int make_process(struct invocation *invocation, struct spec_process *proc
     if (options->no_new_privs) process->no_new_privileges = true;
     if (!str_empty(options->apparmor)) process->apparmor_profile = options->apparmor;
     if (!str_empty(options->label)) process->selinux_label = options->label;
-    for (size_t i = 0; i < options->env.count; i++)
-        strings_add(&invocation->arena, &process->env, options->env.items[i]);
+    if (add_env(invocation, &options->env, process, err)) return -1;
     if (!str_empty(options->user) && set_user(options->user, process, err)) return -1;
     add_caps(invocation, &options->caps, process);
     return set_gids(invocation, &options->additional_gids, process, err);
@@ -155,7 +172,8 @@ static int move_one(struct invocation *invocation, const char *word, struct plan
     const char *colon = strchr(word, ':'), *below = colon ? colon + 1 : word;
     bool found = false;
     below += strspn(below, "/");
-    if (!*below || str_eq(below, ".")) return 0; // the container's own
+    bool same = !*below || str_eq(below, "."); // the container's own
+    if (same && !colon) return 0;
     for (const char *part = below; *part; part += strcspn(part, "/"), part += *part == '/')
         if (strcspn(part, "/") == 2 && !strncmp(part, "..", 2))
             return err_set(err, ERR_INVALID, 0, "--cgroup: \"%.100s\" leads out of the container's cgroup",
@@ -169,7 +187,7 @@ static int move_one(struct invocation *invocation, const char *word, struct plan
         const char *path = plan_string_at(plan, *at), *mount = path;
         if (!strncmp(path, root, sizeof root - 1)) mount += sizeof root - 1;
         if (colon && !has_controller(mount, strcspn(mount, "/"), word, (size_t)(colon - word))) continue;
-        const char *group = group_below(&invocation->arena, path, below);
+        const char *group = same ? path : group_below(&invocation->arena, path, below);
         if (!group) continue;
         plan_str text = plan_string(plan, group);
         op = &plan->ops[i];

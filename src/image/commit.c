@@ -5,7 +5,6 @@
 #include "base/fd.h"
 #include "image/fetcher.h"
 #include "image/pull.h"
-#include "registry/channel.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -41,8 +40,6 @@ static int file_take(const struct commit *c, const char *name, struct err *err) 
 // The `dir` driver: a tar becomes a directory, in a process that is confined to it.
 static int layer_extract(const struct commit *c, const char *tar_name, const char *directory,
                          struct err *err) {
-    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
-    _cleanup_(json_freep) struct json *event = NULL;
     if (mkdirat(c->staging->fd, directory, 0755))
         return err_set(err, ERR_SYSTEM, errno, "can't make %s", directory);
     _cleanup_(fd_closep) int tar = fd_open_at(c->staging->fd, tar_name, O_RDONLY | O_NOFOLLOW, 0);
@@ -50,11 +47,7 @@ static int layer_extract(const struct commit *c, const char *tar_name, const cha
         fd_open_at(c->staging->fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (tar < 0 || target < 0)
         return err_set(err, ERR_SYSTEM, tar < 0 ? -tar : -target, "can't open %s", tar_name);
-    if (fetcher_start(&fetcher, "extract", target, tar, err)) return -1;
-    if (fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err)) {
-        if (fetcher.signal) raise(fetcher.signal); // blocked still: it waits for the end of the pull
-        return -1;
-    }
+    if (fetcher_run("extract", target, tar, NULL, err)) return -1;
     if (syncfs(target)) return err_set(err, ERR_SYSTEM, errno, "can't write %s to the disk", directory);
     return 0;
 }
@@ -107,11 +100,30 @@ static int move_all(const struct commit *c, struct err *err) {
             return -1;
     }
     chain_id(ids, ids->count, chain);
-    if (c->index && move(c, STAGED_EROFS, "images", digest_hex(chain), err)) return -1;
+    if (c->index && move(c, c->index, "images", digest_hex(chain), err)) return -1;
     return directory_sync(c, "layers", err) || directory_sync(c, "images", err) ? -1 : 0;
 }
 
 // Rows
+
+int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, struct err *err) {
+    char path[16 + ID_SIZE];
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(store->db, &rows, err, "SELECT driver FROM layer WHERE diff_id = ?", "s", diff_id))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r <= 0) return r;
+    if (!str_eq(db_text(&rows, 0), store->driver))
+        return err_set(err, ERR_CONFLICT, 0,
+                       "the store has layer %.19s for --storage-driver %s: remove its images first, or "
+                       "use that driver",
+                       diff_id, db_text(&rows, 0));
+    snprintf(path, sizeof path, "layers/%s", digest_hex(diff_id));
+    int fd = fd_open_at(store->root_fd, path, O_RDONLY | O_NOFOLLOW, 0);
+    if (fd < 0) return 0; // somebody removed it by hand: it comes again
+    *ret_fd = fd;
+    return 1;
+}
 
 // What a layer has on the disk, uncompressed; of one that is not staged the row says it.
 static int layer_size(const struct commit *c, size_t i, int64_t *ret_size, struct err *err) {
@@ -163,13 +175,20 @@ static int image_row(const struct commit *c, int64_t size, struct err *err) {
     return added < 0 ? -1 : 0;
 }
 
+static int name_row(const struct commit *c, const char *name, struct err *err) {
+    return db_run(c->store->db, err,
+                  "INSERT INTO image_name (name, image_id) VALUES (?, ?) "
+                  "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
+                  "ss", name, c->id) < 0
+               ? -1
+               : 0;
+}
+
 static int name_rows(const struct commit *c, struct err *err) {
     struct db *db = c->store->db;
-    if (c->name && db_run(db, err,
-                          "INSERT INTO image_name (name, image_id) VALUES (?, ?) "
-                          "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
-                          "ss", c->name, c->id) < 0)
-        return -1;
+    if (c->name && name_row(c, c->name, err)) return -1;
+    for (size_t i = 0; i < c->more_names.count; i++)
+        if (name_row(c, c->more_names.items[i], err)) return -1;
     if (c->digest && db_run(db, err,
                             "INSERT INTO image_digest (repository, digest, image_id) VALUES (?, ?, ?) "
                             "ON CONFLICT (repository, digest) DO UPDATE SET image_id = excluded.image_id",
@@ -244,7 +263,7 @@ int commit_image(const struct commit *c, struct err *err) {
     if (sizes_read(c, sizes, err)) return -1;
     for (size_t i = 0; i < c->config->diff_ids.count; i++)
         if (is_staged(c, i) && layer_take(c, c->config->diff_ids.items[i], err)) return -1;
-    if (c->index && file_take(c, STAGED_EROFS, err)) return -1;
+    if (c->index && file_take(c, c->index, err)) return -1;
     if (publish(c, sizes, err) == 0) return 0;
     struct err ignored;
     store_sweep(c->store, &ignored);

@@ -12,9 +12,10 @@ struct commit {
     const char *id, *manifest_digest, *manifest_text, *config_text; // checked
     const struct manifest *manifest;
     const struct image_config *config;
-    const bool *have;                // layer by layer: it was in the store, and is not staged
-    bool index;                      // the merged index is staged
-    const char *name;                // "docker.io/library/debian:12", or NULL
+    const bool *have;  // layer by layer: it was in the store, and is not staged
+    const char *index; // the staged merged index, or NULL
+    const char *name;  // "docker.io/library/debian:12", or NULL
+    struct strings more_names;
     const char *repository, *digest; // what it was pulled by, or NULL
 };
 int commit_image(const struct commit *commit, struct err *err);
@@ -22,6 +23,9 @@ int commit_image(const struct commit *commit, struct err *err);
 // Only the names, of an image that the store has: id, name, repository and digest count. ERR_NOT_FOUND when
 // it has gone meanwhile.
 int commit_names(const struct commit *commit, struct err *err);
+
+// A layer that the store has: its row, by the same driver, and its file. 1, with a descriptor of it; 0.
+int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, struct err *err);
 
 // Removes layers and indexes that no row tells of.
 int store_sweep(struct store *store, struct err *err);

@@ -83,13 +83,18 @@ static int program_spawn(struct fetcher *fetcher, const char *path, const char *
     return -r;
 }
 
+static sigset_t ending_signals(void) {
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGINT), sigaddset(&ending, SIGTERM), sigaddset(&ending, SIGHUP);
+    return ending;
+}
+
 int fetcher_start(struct fetcher *fetcher, const char *mode, int directory, int tar, struct err *err) {
     char path[PATH_MAX];
     int sockets[2];
-    sigset_t ending;
+    sigset_t ending = ending_signals();
     if (program_find(path, err)) return -1;
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGINT), sigaddset(&ending, SIGTERM), sigaddset(&ending, SIGHUP);
     sigprocmask(SIG_BLOCK, &ending, &fetcher->mask);
     fetcher->signals = signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fetcher->signals < 0) {
@@ -188,4 +193,26 @@ void fetcher_finish(struct fetcher *fetcher) {
     fd_closep(&fetcher->channel);
     if (fetcher->signals >= 0) sigprocmask(SIG_SETMASK, &fetcher->mask, NULL);
     fd_closep(&fetcher->signals);
+}
+
+int fetcher_run(const char *mode, int directory, int tar, struct json **ret_done, struct err *err) {
+    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
+    _cleanup_(json_freep) struct json *event = NULL;
+    if (fetcher_start(&fetcher, mode, directory, tar, err)) return -1;
+    if (fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err)) {
+        if (fetcher.signal) raise(fetcher.signal); // blocked still
+        return -1;
+    }
+    if (ret_done) *ret_done = take_ptr(event);
+    return 0;
+}
+
+sigset_t signals_hold(void) {
+    sigset_t ending = ending_signals(), before;
+    sigprocmask(SIG_BLOCK, &ending, &before);
+    return before;
+}
+
+void signals_release(sigset_t *before) {
+    sigprocmask(SIG_SETMASK, before, NULL);
 }

@@ -18,8 +18,8 @@ struct fetcher {
 #define FETCHER_INIT \
     { .channel = -1, .signals = -1 }
 
-// Runs hoy-fetch MODE with the directory as descriptor 4, and `tar` as 5 unless it is -1. Until
-// fetcher_finish() the signals that end a program only end the waiting.
+// Runs hoy-fetch MODE with the directory as descriptor 4 (unless it is -1), and `tar` as 5 unless it is -1.
+// Until fetcher_finish() the signals that end a program only end the waiting.
 int fetcher_start(struct fetcher *fetcher, const char *mode, int directory, int tar, struct err *err);
 int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int fd, struct err *err);
 // The next event; the caller frees. The worker's "error" event is returned as an error. ERR_UNAVAILABLE with
@@ -32,3 +32,12 @@ void fetcher_raise(int signal);
 // Ends it if it still runs; and does that and lets signals through again, for _cleanup_.
 void fetcher_kill(struct fetcher *fetcher);
 void fetcher_finish(struct fetcher *fetcher);
+
+// A whole conversation of one answer: runs it, and hands out what "done" says (ret_done may be NULL). A
+// signal that came meanwhile is raised again.
+int fetcher_run(const char *mode, int directory, int tar, struct json **ret_done, struct err *err);
+
+// For a caller that has something to take back: signals that end a program wait until the end of the scope.
+//   _cleanup_(signals_release) sigset_t signals = signals_hold();
+sigset_t signals_hold(void);
+void signals_release(sigset_t *before);

@@ -32,6 +32,8 @@ struct image {
 // ERR_NOT_FOUND: "No such image: NAME".
 int image_find(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
                struct err *err);
+// When it was made, as its config says; pulled, where that does not.
+int64_t image_created(const struct image *image);
 // All images, newest first.
 struct images {
     struct image *items;
@@ -39,16 +41,84 @@ struct images {
 };
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err);
 
+// How it was made, the first step first (config.md, "history"). The sizes are those of the layers; a layer
+// that the config's history does not tell of is a step without words.
+struct image_step {
+    const char *created_by, *comment; // "" when not said
+    int64_t created;                  // 0 when not said
+    uint64_t size;
+    bool empty; // it made no layer
+};
+struct image_history {
+    struct image_step *items;
+    size_t count;
+};
+int image_history(struct store *store, struct arena *arena, const struct image *image,
+                  struct image_history *ret_history, struct err *err);
+
+// Gives an image one more name, which it takes away from another image that has it.
+int image_tag(struct store *store, const char *name, const char *target, struct err *err);
+
 // Adds the host-side mount and the overlay (or, read-only, the overlay without an upper directory) of a
 // container's root filesystem to the plan. upper and work are absolute paths of directories that exist.
 int image_plan_rootfs(struct store *store, const struct image *image, const char *upper, const char *work,
                       bool throw_away, struct plan *plan, struct err *err);
+
+// The image's files as a read-only mount that is attached nowhere: its descriptor.
+int image_tree(struct store *store, const struct image *image, struct err *err);
+
+// Mounts the image's files, read-only, at <runroot>/mounts/<id>, until image_unmount(); mounted once is
+// enough. An image that is mounted is in use: it is not removed.
+int image_mount(struct store *store, struct arena *arena, const struct image *image, const char **ret_path,
+                struct err *err);
+// ERR_NOT_FOUND when it is not mounted.
+int image_unmount(struct store *store, const struct image *image, struct err *err);
+// Where it is mounted, or NULL.
+const char *image_mount_path(struct store *store, struct arena *arena, const struct image *image);
+
+// Tells of every file in which the second image differs from the first, in the order of their paths: 'A'
+// (added), 'D' (deleted), 'C' (changed: content, owner, mode, target, device or extended attributes; of a
+// file also its time).
+int image_diff(struct store *store, const struct image *first, const struct image *second,
+               void (*tell)(char kind, const char *path, void *data), void *data, struct err *err);
+
+// What is wrong with an image in the store: each of its parts against its digest.
+struct image_fault {
+    const char *part;    // "layer sha256:…"
+    const char *diff_id; // of a layer, or NULL
+    const char *what;    // "its digest is sha256:…"
+};
+struct image_faults {
+    struct image_fault *items;
+    size_t count;
+    bool unchecked; // its layers are directories, which have no digest
+};
+void image_verify(struct store *store, struct arena *arena, const struct image *image,
+                  struct image_faults *ret_faults);
+// Fetches what is damaged again, from the registry that the image came from. What runs of it goes on with the
+// old files.
+int image_repair(struct store *store, struct arena *arena, const struct image *image,
+                 const struct image_faults *faults, struct err *err);
 
 // Removes a name; and with the last name the image, its index and every layer that no other image has.
 // Calls removed("Untagged: …" or "Deleted: …") for what went. A container that uses the image is a conflict;
 // with force the name goes, and the image stays for the container.
 int image_remove(struct store *store, const char *name, bool force,
                  void (*removed)(const char *line, void *data), void *data, struct err *err);
+
+// Removes the images that no container has: those without a tag, or all. What was said of each, as
+// image_remove() says it, and what their files took on the disk. With plan nothing is removed: it is what a
+// removal at this moment would do.
+struct image_prune_options {
+    bool all, plan;
+    struct strings filters; // "until=24h", "label=x", "label!=x" (image/filter.h)
+};
+struct image_pruned {
+    struct strings lines;
+    uint64_t bytes;
+};
+int image_prune(struct store *store, struct arena *arena, const struct image_prune_options *options,
+                struct image_pruned *ret_pruned, struct err *err);
 
 // Finishes the removals that were killed half way. Cheap when there is none.
 //
@@ -65,6 +135,8 @@ struct pull_options {
     const char *platform;  // or NULL
     bool quiet;
     FILE *out;
+    const struct strings
+        *broken; // of an image that is there: layers to be fetched again; the index is made anew
 };
 int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
                struct image *ret_image, struct err *err);

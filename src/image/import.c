@@ -1,13 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// An image out of one tar that is here already. Its documents are written by hoy, so only the tar itself goes
-// to the worker.
-#include "image/pull.h"
+// An image out of one tar. Its documents are written by hoy, so only the tar itself goes to the worker.
+#include "image/import.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
-#include "image/commit.h"
+#include "image/compose.h"
 #include "image/fetcher.h"
-#include "image/staging.h"
+#include "image/intake.h"
+#include "image/policy.h"
+#include "image/pull.h"
+#include "oci/change.h"
+#include "oci/image_write.h"
+#include "registry/auth.h"
 #include "registry/channel.h"
+#include "registry/reference.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,41 +22,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define CONFIG_TYPE   "application/vnd.oci.image.config.v1+json"
-#define LAYER_TYPE    "application/vnd.oci.image.layer.v1.tar"
-#define MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
-
-struct import {
-    struct store *store;
-    struct arena arena;
-    struct staging staging;
-    struct manifest manifest;
-    struct image_config config;
-    struct commit commit;
-    char diff_id[DIGEST_SIZE], config_digest[DIGEST_SIZE], manifest_digest[DIGEST_SIZE];
-    uint64_t size;
-    bool have[1];
-};
-
-static void import_finish(struct import *import) {
-    staging_remove(&import->staging);
-    arena_finish(&import->arena);
-}
+// One that hoy has itself
 
 // Copies the tar into the staging directory, and knows its digest after.
-static int tar_stage(struct import *import, int tar_fd, struct err *err) {
+static int tar_stage(struct compose *compose, int tar_fd, struct err *err) {
     struct stat st;
+    char diff_id[DIGEST_SIZE];
     if (fstat(tar_fd, &st) || st.st_size <= 0) return err_set(err, ERR_INVALID, 0, "the tar is empty");
-    import->size = (uint64_t)st.st_size;
-    void *bytes = mmap(NULL, import->size, PROT_READ, MAP_PRIVATE, tar_fd, 0);
+    size_t size = (size_t)st.st_size;
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, tar_fd, 0);
     if (bytes == MAP_FAILED) return err_set(err, ERR_SYSTEM, errno, "can't read the tar");
-    digest_of(bytes, import->size, import->diff_id);
-    const char *name = arena_printf(&import->arena, "%s.tar", digest_hex(import->diff_id));
+    digest_of(bytes, size, diff_id);
     _cleanup_(fd_closep) int fd =
-        fd_open_at(import->staging.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    int r = fd < 0 ? fd : fd_write_all(fd, bytes, import->size);
-    munmap(bytes, import->size);
-    return r < 0 ? err_set(err, ERR_SYSTEM, -r, "can't copy the tar") : 0;
+        fd_open_at(compose->staging.fd, STAGED_TAR, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    int r = fd < 0 ? fd : fd_write_all(fd, bytes, size);
+    munmap(bytes, size);
+    if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't copy the tar");
+    return compose_take_layer(compose, STAGED_TAR, diff_id, size, err);
 }
 
 static int put_member(const char *key, const struct json *value, void *data) {
@@ -58,7 +46,7 @@ static int put_member(const char *key, const struct json *value, void *data) {
     return 0;
 }
 
-static int config_make(struct import *import, const char *template, struct err *err) {
+static int config_make(struct compose *compose, const char *template, struct err *err) {
     _cleanup_(json_freep) struct json *json = NULL;
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     if (json_parse(template, strlen(template), &json) || !json_is_object(json))
@@ -68,83 +56,142 @@ static int config_make(struct import *import, const char *template, struct err *
     json_begin_object(&w, "rootfs");
     json_put_string(&w, "type", "layers");
     json_begin_array(&w, "diff_ids");
-    json_put_string(&w, NULL, import->diff_id);
+    json_put_string(&w, NULL, compose->diff_id);
     json_end_array(&w);
     json_end_object(&w);
     json_end_object(&w);
-    import->commit.config_text = arena_strdup(&import->arena, str_get(&w.text));
-    digest_of(w.text.data, w.text.len, import->config_digest);
-    return image_config_parse(&import->arena, import->commit.config_text, w.text.len, &import->config, err);
-}
-
-static void put_descriptor(struct json_writer *w, const char *key, const char *type, const char *digest,
-                           uint64_t size) {
-    json_begin_object(w, key);
-    json_put_string(w, "mediaType", type);
-    json_put_string(w, "digest", digest);
-    json_put_u64(w, "size", size);
-    json_end_object(w);
-}
-
-static int manifest_make(struct import *import, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_u64(&w, "schemaVersion", 2);
-    json_put_string(&w, "mediaType", MANIFEST_TYPE);
-    put_descriptor(&w, "config", CONFIG_TYPE, import->config_digest, strlen(import->commit.config_text));
-    json_begin_array(&w, "layers");
-    put_descriptor(&w, NULL, LAYER_TYPE, import->diff_id, import->size);
-    json_end_array(&w);
-    json_end_object(&w);
-    import->commit.manifest_text = arena_strdup(&import->arena, str_get(&w.text));
-    digest_of(w.text.data, w.text.len, import->manifest_digest);
-    return manifest_parse(&import->arena, w.text.data, w.text.len, MANIFEST_TYPE, &import->manifest, err);
-}
-
-static int index_make(struct import *import, int tar_fd, struct err *err) {
-    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    _cleanup_(json_freep) struct json *event = NULL;
-    _cleanup_(fd_closep) int directory = fd_open_at(import->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "driver", import->store->driver);
-    json_end_object(&w);
-    if (fetcher_start(&fetcher, "import", directory, -1, err) || fetcher_send(&fetcher, &w, tar_fd, err))
-        return -1;
-    return fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err) ? -1 : 0;
+    return compose_set_config(compose, arena_strdup(&compose->arena, str_get(&w.text)), err);
 }
 
 // One import at a time, and only the first of many does the work: the others find the image. 1 when it is
 // there.
-static int wait_for_others(struct import *import, struct err *err) {
-    while (flock(import->staging.tmp, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't lock %s/tmp", import->store->root);
+static int wait_for_others(struct compose *compose, struct err *err) {
+    while (flock(compose->staging.tmp, LOCK_EX))
+        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't lock %s/tmp", compose->store->root);
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(import->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s",
-                 import->config_digest))
+    if (db_query(compose->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", compose->id))
         return -1;
     return db_next(&rows, err);
 }
 
 int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,
                      struct err *err) {
-    _cleanup_(import_finish) struct import import = {.store = store, .staging = {.tmp = -1, .fd = -1}};
-    struct commit *c = &import.commit;
-    if (image_clean_staging(store, err) || staging_make(store, &import.staging, err)) return -1;
-    if (tar_stage(&import, tar_fd, err) || config_make(&import, config_template, err)) return -1;
-    c->store = store;
-    c->id = import.config_digest;
-    c->name = name;
-    int known = wait_for_others(&import, err);
-    if (known) return known == 1 ? commit_names(c, err) : known < 0 ? -1 : 0;
-    if (manifest_make(&import, err)) return -1;
-    c->index = str_eq(store->driver, "erofs");
-    if (c->index && index_make(&import, tar_fd, err)) return -1;
-    c->staging = &import.staging;
-    c->manifest_digest = import.manifest_digest;
-    c->manifest = &import.manifest;
-    c->config = &import.config;
-    c->have = import.have;
-    return commit_image(c, err);
+    _cleanup_(signals_release) sigset_t signals = signals_hold();
+    _cleanup_(compose_finish) struct compose compose = COMPOSE_INIT(store);
+    if (compose_start(&compose, err) || tar_stage(&compose, tar_fd, err) ||
+        config_make(&compose, config_template, err))
+        return -1;
+    compose.name = name;
+    int known = wait_for_others(&compose, err);
+    if (!known) return compose_commit(&compose, err);
+    return known < 0 ? -1
+                     : commit_names(&(struct commit){.store = store, .id = compose.id, .name = name}, err);
+}
+
+// One from outside
+
+struct import {
+    struct compose compose;
+    const struct import_options *options;
+    struct fetcher fetcher;
+};
+
+static void import_finish(struct import *import) {
+    fetcher_kill(&import->fetcher);
+    compose_finish(&import->compose);
+    fetcher_finish(&import->fetcher); // a signal that waited may end us now
+}
+
+// Checked before a byte is read.
+static int make_config(struct import *import, struct image_config *config, struct err *err) {
+    const struct import_options *options = import->options;
+    struct arena *arena = &import->compose.arena;
+    struct platform platform;
+    platform_host(&platform);
+    if (options->platform && platform_parse(arena, options->platform, &platform, err)) return -1;
+    if (!str_eq(platform.os, "linux"))
+        return err_set(err, ERR_INVALID, 0, "operating system is not supported: \"%s\"", platform.os);
+    *config = (struct image_config){
+        .os = platform.os, .architecture = platform.architecture, .variant = platform.variant};
+    return image_changes_apply(arena, &options->changes, config, err);
+}
+
+static int check_url(struct arena *arena, const char *url, struct err *err) {
+    const char *host = url_host(arena, url);
+    if (!host) return err_set(err, ERR_INVALID, 0, "\"%.200s\" is no URL", url);
+    if (!str_has_prefix(url, "http://") || host_is_loopback(host)) return 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "hoy takes no image from %s without TLS, where anybody on the way could change it: use "
+                   "https, or download the file and check it",
+                   host);
+}
+
+static int send_request(struct import *import, struct err *err) {
+    const struct intake settings = {.store = import->compose.store};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    if (import->options->url) json_put_string(&w, "url", import->options->url);
+    if (intake_put_settings(&settings, &w, err)) return -1;
+    json_end_object(&w);
+    return fetcher_send(&import->fetcher, &w, import->options->url ? -1 : import->options->tar, err);
+}
+
+static int take_tar(struct import *import, const struct json *done, struct err *err) {
+    uint64_t size = 0;
+    json_u64(json_get(done, "size"), &size);
+    import->compose.indexed = str_eq(import->compose.store->driver, "erofs");
+    return compose_take_layer(&import->compose, STAGED_TAR, json_get_string(done, "digest"), size, err);
+}
+
+static int fetch_tar(struct import *import, struct err *err) {
+    const char *mode = import->options->url ? "download" : "tar";
+    _cleanup_(fd_closep) int directory =
+        fd_open_at(import->compose.staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
+    if (fetcher_start(&import->fetcher, mode, directory, -1, err) || send_request(import, err)) return -1;
+    for (;;) {
+        _cleanup_(json_freep) struct json *event = NULL;
+        if (fetcher_receive(&import->fetcher, &event, err)) return -1;
+        if (str_eq(json_get_string(event, "event"), "done"))
+            return fetcher_wait(&import->fetcher, err) || take_tar(import, event, err) ? -1 : 0;
+    }
+}
+
+static int set_config(struct import *import, struct image_config *config, struct err *err) {
+    struct compose *compose = &import->compose;
+    const struct import_options *options = import->options;
+    char now[CLOCK_RFC3339_SIZE];
+    strings_add(&compose->arena, &config->diff_ids, compose->diff_id);
+    const struct image_document document = {.config = config,
+                                            .created = clock_rfc3339(clock_wall_ns(), now),
+                                            .comment = options->message
+                                                           ? options->message
+                                                           : arena_printf(&compose->arena, "Imported from %s",
+                                                                          options->url ? options->url : "-")};
+    return compose_set_config(compose, image_document_write(&compose->arena, &document), err);
+}
+
+static int run(struct import *import, struct err *err) {
+    struct image_config config;
+    if (import->options->url && check_url(&import->compose.arena, import->options->url, err)) return -1;
+    return make_config(import, &config, err) || compose_start(&import->compose, err) ||
+                   fetch_tar(import, err) || set_config(import, &config, err) ||
+                   compose_commit(&import->compose, err)
+               ? -1
+               : 0;
+}
+
+int image_import(struct store *store, const struct import_options *options, char ret_id[static DIGEST_SIZE],
+                 struct err *err) {
+    if (policy_check_local("tarball", err))
+        return err_wrap(err, "import %s", options->url ? options->url : options->source);
+    struct import import = {.compose = COMPOSE_INIT(store), .options = options, .fetcher = FETCHER_INIT};
+    import.compose.name = options->name;
+    sigset_t signals = signals_hold();
+    int r = run(&import, err), number = import.fetcher.signal;
+    if (!r) memcpy(ret_id, import.compose.id, DIGEST_SIZE);
+    import_finish(&import);
+    if (r && number) raise(number);
+    signals_release(&signals);
+    return r ? err_wrap(err, "import %s", options->url ? options->url : options->source) : 0;
 }

@@ -6,20 +6,19 @@
 #include "image/request.h"
 #include "image/staging.h"
 #include "registry/channel.h"
+#include "registry/endpoint.h"
 
 #include <string.h>
 
 static int request_send(struct fetcher *fetcher, struct arena *arena, const struct reference *r,
                         struct err *err) {
     _cleanup_(request_finish) struct json_writer w = {0};
-    struct credentials credentials;
-    if (credentials_load(arena, r->domain, &credentials, err)) return -1;
+    struct endpoint endpoint = {.host = reference_host(r), .repository = r->path};
+    if (credentials_load(arena, r->domain, &endpoint.credentials, err)) return -1;
     json_begin_object(&w, NULL);
-    json_put_string(&w, "host", reference_host(r));
-    json_put_string(&w, "repository", r->path);
+    endpoint_put(&w, "endpoint", &endpoint);
     json_put_string(&w, "name", reference_familiar(arena, r));
     json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
-    request_put_credentials(&w, &credentials);
     if (request_put_limits(&w, err)) return -1;
     json_end_object(&w);
     return fetcher_send(fetcher, &w, -1, err);

@@ -319,8 +319,7 @@ static int platform_check(struct push *push, struct err *err) {
     const struct image_config *c = &push->image.config;
     if (!push->options->platform) return 0;
     if (platform_parse(push->arena, push->options->platform, &wanted, err)) return -1;
-    bool variant = !wanted.variant || !c->variant || str_eq(wanted.variant, c->variant);
-    if (str_eq(wanted.os, c->os) && str_eq(wanted.architecture, c->architecture) && variant) return 0;
+    if (platform_matches(&wanted, c)) return 0;
     return err_set(err, ERR_NOT_FOUND, 0,
                    "image with reference %s was found but does not match the specified platform: wanted %s, "
                    "actual: %s/%s",

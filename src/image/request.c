@@ -21,14 +21,6 @@ int request_put_limits(struct json_writer *w, struct err *err) {
     return 0;
 }
 
-void request_put_credentials(struct json_writer *w, const struct credentials *c) {
-    json_begin_object(w, "credentials");
-    if (c->username) json_put_string(w, "username", c->username);
-    if (c->password) json_put_string(w, "password", c->password);
-    if (c->identity_token) json_put_string(w, "identity_token", c->identity_token);
-    json_end_object(w);
-}
-
 void request_finish(struct json_writer *w) {
     if (w->text.data) explicit_bzero(w->text.data, w->text.len);
     json_writer_finish(w);

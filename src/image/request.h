@@ -4,10 +4,8 @@
 
 #include "base/err.h"
 #include "base/json.h"
-#include "registry/auth.h"
 
 // From HOY_LAYER_LIMIT and HOY_STALL_TIMEOUT.
 int request_put_limits(struct json_writer *w, struct err *err);
-void request_put_credentials(struct json_writer *w, const struct credentials *credentials);
 // Frees the text, and leaves no credentials in memory; for _cleanup_.
 void request_finish(struct json_writer *w);

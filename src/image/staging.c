@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/id.h"
 #include "image/commit.h"
+#include "image/partial.h"
 #include "image/pull.h"
 
 #include <dirent.h>
@@ -60,7 +61,10 @@ int staging_document(const struct staging *staging, struct arena *arena, const c
 }
 
 void staging_remove(struct staging *staging) {
-    if (staging->fd >= 0) dir_remove_all_at(staging->tmp, staging->name);
+    if (staging->fd >= 0) {
+        partial_keep(staging->tmp, staging->fd);
+        dir_remove_all_at(staging->tmp, staging->name);
+    }
     fd_closep(&staging->fd);
     fd_closep(&staging->tmp);
 }
@@ -82,7 +86,9 @@ int image_clean_staging(struct store *store, struct err *err) {
         // It may have been killed between its files and its rows; this directory is the sign of it.
         if (!dead && store_sweep(store, err)) return -1;
         dead = true;
+        partial_keep(tmp, fd);
         dir_remove_all_at(tmp, entry->d_name);
     }
+    partial_sweep(tmp);
     return 0;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Finding images: by the names that they were pulled by, or by their id. What is under a name is looked up
 // before an id, as Docker does: "beef" is the image beef:latest, if there is one.
+#include "base/clock.h"
 #include "image/image.h"
 #include "registry/reference.h"
 
@@ -106,6 +107,12 @@ int image_find(struct store *store, struct arena *arena, const char *name, struc
     if (is_id) return err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", name);
     *err = grammar;
     return -1;
+}
+
+int64_t image_created(const struct image *image) {
+    int64_t created = image->pulled;
+    if (image->config.created) clock_parse_rfc3339(image->config.created, &created);
+    return created;
 }
 
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err) {

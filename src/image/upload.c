@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "image/request.h"
+#include "registry/endpoint.h"
 
 #include <errno.h>
 #include <string.h>
@@ -40,10 +41,9 @@ void upload_part_from(struct upload *upload, struct upload_part *part, const cha
 
 static void put_registry(struct upload *upload, struct json_writer *w, const struct reference *r,
                          const struct credentials *credentials) {
-    json_put_string(w, "host", reference_host(r));
-    json_put_string(w, "repository", r->path);
+    const struct endpoint endpoint = {reference_host(r), r->path, *credentials};
+    endpoint_put(w, "endpoint", &endpoint);
     json_put_string(w, "name", reference_familiar(upload->arena, r));
-    request_put_credentials(w, credentials);
 }
 
 // What tokens have to allow: pushing there, and pulling from where parts are mounted.

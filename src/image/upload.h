@@ -5,7 +5,7 @@
 
 #include "image/fetcher.h"
 #include "image/image.h"
-#include "registry/auth.h"
+#include "registry/credentials.h"
 #include "registry/reference.h"
 
 // A repository that may have parts.

@@ -8,3 +8,5 @@
 // relative to the current directory, and may hold any character. -errno: -ENODEV or -ENOTBLK where the kernel
 // does not know such mounts.
 int erofs_mount(const char *index, const char *const *devices, size_t count, const char *target);
+// The same, not attached anywhere: its descriptor.
+int erofs_tree(const char *index, const char *const *devices, size_t count);

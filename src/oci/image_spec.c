@@ -83,6 +83,7 @@ static void platform_read(struct arena *arena, const struct json *json, struct p
 
 static int descriptor_read(struct arena *arena, const struct json *json, struct descriptor *ret,
                            struct err *err) {
+    const struct json *annotations = json_get(json, "annotations");
     const char *digest = json_get_string(json, "digest");
     const char *type = json_get_string(json, "mediaType");
     uint64_t size;
@@ -98,8 +99,10 @@ static int descriptor_read(struct arena *arena, const struct json *json, struct 
         .digest = arena_strdup(arena, digest),
         .size = size,
         .artifact_type = arena_strdup(arena, json_get_string(json, "artifactType")),
-        .attestation = str_eq(json_get_string(json_get(json, "annotations"), "vnd.docker.reference.type"),
-                              "attestation-manifest"),
+        .image_name = arena_strdup(arena, json_get_string(annotations, ANNOTATION_IMAGE)),
+        .ref_name = arena_strdup(arena, json_get_string(annotations, ANNOTATION_REF_NAME)),
+        .attestation =
+            str_eq(json_get_string(annotations, "vnd.docker.reference.type"), "attestation-manifest"),
     };
     platform_read(arena, json_get(json, "platform"), &ret->platform);
     return 0;
@@ -277,7 +280,11 @@ static int read_config(struct config_reader *r, const struct json *json) {
     const struct {
         const char *field;
         struct strings *ret;
-    } lists[] = {{"Env", &c->env}, {"Entrypoint", &c->entrypoint}, {"Cmd", &c->cmd}, {"Shell", &c->shell}};
+    } lists[] = {{"Env", &c->env},
+                 {"Entrypoint", &c->entrypoint},
+                 {"Cmd", &c->cmd},
+                 {"Shell", &c->shell},
+                 {"OnBuild", &c->on_build}};
 
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (read_string(r, texts[i].from, texts[i].field, texts[i].ret)) return -1;
@@ -286,6 +293,8 @@ static int read_config(struct config_reader *r, const struct json *json) {
         if (read_strings(r, part, lists[i].field, lists[i].ret)) return -1;
     c->has_entrypoint = !json_is_null(json_get(part, "Entrypoint"));
     c->has_cmd = !json_is_null(json_get(part, "Cmd"));
+    const struct json *healthcheck = json_get(part, "Healthcheck");
+    if (json_is_object(healthcheck)) c->healthcheck = arena_strdup(r->arena, json_text(healthcheck));
     if (read_keys(r, part, "Volumes", &c->volumes)) return -1;
     if (read_keys(r, part, "ExposedPorts", &c->exposed_ports)) return -1;
     if (read_labels(r, part)) return -1;
@@ -387,6 +396,12 @@ static int platform_score(const struct platform *offered, const struct platform 
     if (has > wants) return 0;
     if (has == wants) return INT_MAX - 1;
     return str_empty(offered->variant) ? INT_MAX - 2 : has + 1;
+}
+
+bool platform_matches(const struct platform *wanted, const struct image_config *config) {
+    return (!wanted->os || str_eq(wanted->os, config->os)) &&
+           (!wanted->architecture || str_eq(wanted->architecture, config->architecture)) &&
+           (!wanted->variant || !config->variant || str_eq(wanted->variant, config->variant));
 }
 
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform) {

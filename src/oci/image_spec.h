@@ -12,6 +12,10 @@
 #define IMAGE_DOCUMENT_MAX (4u << 20) // a manifest, index or config may have this many bytes
 #define IMAGE_LAYERS_MAX   512
 
+// In an index on a disk: what an image is called. The first is its full name; the second often the tag alone.
+#define ANNOTATION_IMAGE    "io.containerd.image.name"
+#define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"
+
 struct platform {
     const char *os, *architecture, *variant, *os_version; // NULL where absent
 };
@@ -21,7 +25,8 @@ struct descriptor {
     uint64_t size;
     struct platform platform;
     const char *artifact_type;
-    bool attestation; // annotation vnd.docker.reference.type = attestation-manifest
+    const char *image_name, *ref_name; // ANNOTATION_IMAGE, ANNOTATION_REF_NAME
+    bool attestation;                  // annotation vnd.docker.reference.type = attestation-manifest
 };
 
 struct descriptors {
@@ -51,6 +56,8 @@ struct image_config {
     const char *user, *working_dir, *stop_signal;
     struct strings env, entrypoint, cmd, shell;
     bool has_entrypoint, has_cmd;
+    struct strings on_build;
+    const char *healthcheck; // a JSON object
     struct strings volumes, exposed_ports; // keys
     struct {
         struct spec_key_value *items;
@@ -61,11 +68,12 @@ struct image_config {
 int image_config_parse(struct arena *arena, const char *text, size_t size, struct image_config *ret_config,
                        struct err *err);
 
-// The host's platform, and the choice of an index's manifest for one: exact variant first, then none, then
-// the nearest lower. NULL when there is none.
+// The host's platform; is an image for a wanted one, where one without a variant is for all; and the choice
+// of an index's manifest: exact variant first, then none, then the nearest lower. NULL when there is none.
 void platform_host(struct platform *ret_platform);
 // "linux/arm64/v8", "arm64"; missing parts from the host.
 int platform_parse(struct arena *arena, const char *text, struct platform *ret_platform, struct err *err);
+bool platform_matches(const struct platform *wanted, const struct image_config *config);
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform);
 
 // Chain ids (config.md, "Layer ChainID") of the first count diff ids.

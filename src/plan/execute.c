@@ -326,13 +326,13 @@ int plan_check_executed(struct plan_block *block, struct err *err) {
 // is not there fails who creates the container: some callers read no sentence of who starts it.
 //
 // Whoever comes into the container meanwhile must not reach the plan through this process's memory: its hooks
-// are run outside. In a user namespace it can't be hidden, or its maker could not join it any more without
-// root.
+// are run outside. A maker who is not root can't come in either before the start: to the kernel joining is
+// much like tracing.
 int plan_do_start(struct plan_run *run, struct plan_op *op) {
     (void)op;
     int r = plan_check_command(run);
     if (r) return r;
-    if (!plan_find(run->block, PLAN_ID_MAP)) (void)prctl(PR_SET_DUMPABLE, 0);
+    (void)prctl(PR_SET_DUMPABLE, 0);
     char byte = PLAN_BYTE_CREATED;
     if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
     ssize_t n;

@@ -1,128 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "registry/auth.h"
 
-#include "base/fd.h"
-#include "base/json.h"
+#include "base/str.h"
 #include "registry/reference.h"
 
-#include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-#define CONFIG_MAX (1u << 20)
-
-// Base64 with padding (RFC 4648); NULL when it is none.
-static char *base64_decode(struct arena *arena, const char *text) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    size_t size = strlen(text), n = 0;
-    char *out = arena_alloc(arena, size + 1);
-    unsigned bits = 0, have = 0;
-    while (size && text[size - 1] == '=') size--;
-    for (size_t i = 0; i < size; i++) {
-        const char *at = strchr(letters, text[i]);
-        if (!at) return NULL;
-        bits = bits << 6 | (unsigned)(at - letters);
-        have += 6;
-        if (have >= 8) out[n++] = (char)(bits >> (have -= 8));
-    }
-    return out;
-}
-
-// The key of an entry as a host: "https://gcr.io/v1/" is gcr.io.
-static bool key_means(const char *key, const char *domain) {
-    const char *host = str_after(key, "https://");
-    if (!host) host = str_after(key, "http://");
-    if (!host) host = key;
-    size_t n = strcspn(host, "/");
-    if (str_eq(domain, "docker.io") && n == strlen("index.docker.io") &&
-        memcmp(host, "index.docker.io", n) == 0)
-        return true;
-    return n == strlen(domain) && memcmp(host, domain, n) == 0;
-}
-
-struct entry_search {
-    const char *domain;
-    const struct json *found;
-};
-
-static int match_entry(const char *key, const struct json *value, void *data) {
-    struct entry_search *search = data;
-    if (key_means(key, search->domain)) search->found = value;
-    return 0;
-}
-
-static const struct json *entry_for(const struct json *object, const char *domain) {
-    struct entry_search search = {.domain = domain};
-    json_each(object, match_entry, &search);
-    return search.found;
-}
-
-static int helper_needed(struct err *err, const char *path, const char *domain, const char *helper) {
-    return err_set(
-        err, ERR_UNAUTHORIZED, 0,
-        "the credentials for %s are in the credential helper \"%s\" (%s), which hoy does not ask: put them "
-        "into \"auths\" of that file",
-        domain, helper, path);
-}
-
-static int entry_read(struct arena *arena, const struct json *entry, const char *path, const char *domain,
-                      struct credentials *ret, struct err *err) {
-    const char *auth = json_get_string(entry, "auth"), *token = json_get_string(entry, "identitytoken");
-    struct credentials c = {.username = arena_strdup(arena, json_get_string(entry, "username")),
-                            .password = arena_strdup(arena, json_get_string(entry, "password"))};
-    if (!str_empty(auth)) {
-        char *text = base64_decode(arena, auth), *colon = text ? strchr(text, ':') : NULL;
-        if (!colon)
-            return err_set(err, ERR_INVALID, 0, "%s: the entry \"auth\" for %s is no base64 of user:password",
-                           path, domain);
-        *colon = 0;
-        c.username = text;
-        c.password = colon + 1;
-    }
-    if (!str_empty(token)) {
-        c.identity_token = arena_strdup(arena, token);
-        c.password = NULL;
-    } else if (str_empty(c.username)) {
-        c = (struct credentials){0};
-    }
-    *ret = c;
-    return 0;
-}
-
-int credentials_parse(struct arena *arena, const char *text, size_t size, const char *path,
-                      const char *domain, struct credentials *ret_credentials, struct err *err) {
-    _cleanup_(json_freep) struct json *json = NULL;
-    if (json_parse(text, size, &json) || !json_is_object(json))
-        return err_set(err, ERR_INVALID, 0, "%s is no valid JSON", path);
-    const char *helper = json_string(entry_for(json_get(json, "credHelpers"), domain));
-    if (helper) return helper_needed(err, path, domain, helper);
-
-    const struct json *entry = entry_for(json_get(json, "auths"), domain);
-    struct credentials c = {0};
-    if (entry && entry_read(arena, entry, path, domain, &c, err)) return -1;
-    // An empty entry is Docker's mark for credentials that are in its store.
-    helper = json_get_string(json, "credsStore");
-    if (entry && !str_empty(helper) && !c.username && !c.identity_token)
-        return helper_needed(err, path, domain, helper);
-    *ret_credentials = c;
-    return 0;
-}
-
-int credentials_load(struct arena *arena, const char *domain, struct credentials *ret_credentials,
-                     struct err *err) {
-    const char *directory = getenv("DOCKER_CONFIG"), *home = getenv("HOME");
-    const char *path = !str_empty(directory)
-                           ? arena_printf(arena, "%s/config.json", directory)
-                           : arena_printf(arena, "%s/.docker/config.json", home ? home : "/root");
-    _cleanup_(str_finish) struct str text = {0};
-    int r = file_read_at(AT_FDCWD, path, CONFIG_MAX, &text);
-    if (r == -ENOENT || r == -ENOTDIR) return *ret_credentials = (struct credentials){0}, 0;
-    if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't read %s", path);
-    r = credentials_parse(arena, str_get(&text), text.len, path, domain, ret_credentials, err);
-    explicit_bzero(text.data, text.len);
-    return r;
-}
 
 // Challenges: a scheme, then name=value or name="value" pairs with commas between; then the next scheme.
 
@@ -191,7 +74,7 @@ const char *url_host(struct arena *arena, const char *url) {
 
 // The last two labels of a name, without its port.
 static const char *site_of(struct arena *arena, const char *host) {
-    char *name = arena_strndup(arena, host, strcspn(host, ":"));
+    char *name = arena_strndup(arena, host, *host == '[' ? strcspn(host, "]") : strcspn(host, ":"));
     char *dot = strrchr(name, '.');
     if (!dot) return name;
     if (strspn(dot + 1, "0123456789") == strlen(dot + 1)) return name; // an address has no labels

@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who we are to a registry: the credentials in Docker's config.json, and the challenges that a registry
-// answers with. Credentials belong to one exact host.
+// The challenges that a registry answers with, and who may get credentials for it.
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "registry/credentials.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-// All NULL: anonymous.
-struct credentials {
-    const char *username, *password;
-    const char *identity_token; // an OAuth2 refresh token, instead of the password
-};
-
-// What $DOCKER_CONFIG/config.json or ~/.docker/config.json has for a reference's domain. No file and no entry
-// are anonymous; an entry that only a credential helper could open is an error that says so.
-int credentials_load(struct arena *arena, const char *domain, struct credentials *ret_credentials,
-                     struct err *err);
-// The same from the file's text; path is for messages.
-int credentials_parse(struct arena *arena, const char *text, size_t size, const char *path,
-                      const char *domain, struct credentials *ret_credentials, struct err *err);
 
 // WWW-Authenticate (RFC 9110, 11.6.1).
 struct challenge {

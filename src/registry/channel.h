@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // What hoy and its fetch worker say to each other: JSON messages on a SOCK_SEQPACKET socket, each whole or
 // not at all, may be with a descriptor. The first is hoy's request. Then come the worker's events:
-//   {"event":"resolved","digest":D,"manifest":D,"image":D}  the manifest is in the staging directory;
-//   answered
+//   {"event":"resolved","digest":D,"manifest":D,"image":D,"names":[N]}  the manifest is in the staging
+//   directory; answered. names: what an archive calls the image
+//   {"event":"signature","payload":T,"signature":S}         before "resolved", when the request wants them
 //   {"event":"layers"}                                      the config is there too; answered, layer by layer
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
-//   {"event":"done"}                                        everything is in the staging directory
+//   {"event":"image"}                                       the image is complete. An archive may have
+//   another
+//   {"event":"done"}                                        everything is in the staging directory; with
+//   {"digest":D,"size":B,"any":bool}                        of a layer, what was written and if there is any
 //   {"event":"error","kind":K,"code":E,"text":T}            the last one
 // Answers: {"answer":"have","diff_id":D} with a descriptor of that layer, any number of them; then
-// {"answer":"go","index":bool} (false: the merged index is in the store), or {"answer":"stop"}.
+// {"answer":"go","index":NAME} (what the merged index is to be staged by; null: it is in the store), or
+// {"answer":"stop"}: hoy has the image.
 #pragma once
 
 #include "base/str.h"
 
-// Names in the staging directory. A layer is <diff id hex>.tar.
+// Names in the staging directory. A layer is <diff id hex>.tar; what there is of a large blob, as long as it
+// is not complete, <digest hex>.part.
 #define STAGED_INDEX_DOCUMENT "index.json" // what the reference led to, when that is an index
 #define STAGED_MANIFEST       "manifest.json"
 #define STAGED_CONFIG         "config.json"
-#define STAGED_EROFS          "index.erofs"
+#define STAGED_EROFS          "index.erofs" // of an import; else hoy says the name
+#define STAGED_PART           ".part"
+#define STAGED_TAR            "layer.tar" // of a layer whose diff id was not known before
 
 #define CHANNEL_MESSAGE_MAX (128u << 10)
 

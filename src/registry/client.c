@@ -1,23 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every request goes the same way: with the authorization that worked last; a 401 gets a new one, once; then,
-// where another try can help, again after a while that doubles. What a download has already is kept: the next
-// try asks for the rest.
+// where another try can help, again after a while that doubles. It is given up after a few failures in a row.
+// What a download has already is kept: the next try asks for the rest, and new bytes make up for failures.
 #include "registry/client_parts.h"
 
 #include "base/id.h"
 #include "base/json.h"
 #include "base/str.h"
 #include "oci/image_spec.h"
+#include "registry/base64.h"
 #include "registry/reference.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-#define TRIES_STATUS    4
-#define RETRY_AFTER_MAX 20
-#define BREAKS_MAX      8 // how often a blob may come in pieces
+#define TRIES_UNKNOWN   3 // of a host that has not answered once: it may be a wrong name
+#define RETRY_AFTER_MAX 60
 #define PIECE_MIN       (64u << 10)
 #define TOKEN_MAX       (1u << 20)
 
@@ -65,25 +66,15 @@ static int document_add(const void *bytes, size_t size, void *data, struct err *
 // Authorization
 
 static const char *basic_value(struct arena *arena, const struct credentials *c) {
-    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     const char *text = arena_printf(arena, "%s:%s", c->username, c->password ? c->password : "");
-    size_t size = strlen(text), n = 0;
-    char *out = arena_alloc(arena, 4 * (size / 3 + 1) + 1);
-    for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
-        unsigned bits = (unsigned)(unsigned char)text[i] << 16;
-        if (left > 1) bits |= (unsigned)(unsigned char)text[i + 1] << 8;
-        if (left > 2) bits |= (unsigned char)text[i + 2];
-        out[n++] = letters[bits >> 18 & 63];
-        out[n++] = letters[bits >> 12 & 63];
-        out[n++] = left > 1 ? letters[bits >> 6 & 63] : '=';
-        out[n++] = left > 2 ? letters[bits & 63] : '=';
-    }
-    return arena_printf(arena, "Basic %s", out);
+    return arena_printf(arena, "Basic %s", base64_encode(arena, text, strlen(text)));
 }
 
 static int denied(const struct registry *registry, const struct http_response *response, struct err *err) {
     bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    if (!registry->repository)
+        return err_set(err, ERR_UNAUTHORIZED, 0, "unauthorized: %s",
+                       response->message ? response->message : "authentication required");
     if (registry->push_scope) return push_denied(registry, response, err);
     return err_set(err, ERR_UNAUTHORIZED, 0, "pull access denied for %s: %s%s%s", registry->name,
                    anonymous ? "it does not exist, or it needs credentials in ~/.docker/config.json"
@@ -91,8 +82,9 @@ static int denied(const struct registry *registry, const struct http_response *r
                    response->message ? ": " : "", response->message ? response->message : "");
 }
 
-// In a query each scope is a parameter of its own: "&scope=repository:a:pull&scope=…".
-static const char *scope_parameters(struct arena *arena, const char *scope) {
+// In a query each scope is a parameter of its own, in a form they are one.
+static const char *scope_parameters(struct arena *arena, const char *scope, bool form) {
+    if (form) return arena_printf(arena, "&scope=%s", url_escape(arena, scope));
     char *rest = arena_strdup(arena, scope);
     const char *parameters = "";
     for (char *one; (one = strsep(&rest, " "));)
@@ -100,25 +92,37 @@ static const char *scope_parameters(struct arena *arena, const char *scope) {
     return parameters;
 }
 
-// What to ask a token server: GET with a query and may be basic credentials, or, with an identity token,
-// OAuth2's POST (distribution specification, "token" and "oauth").
+// What to ask a token server: a GET with a query and may be basic credentials, or OAuth2's POST (distribution
+// specification, "token" and "oauth"), which an identity token needs and some servers have alone.
 static void token_request(struct registry *registry, struct arena *arena, const struct challenge *c,
-                          bool trusted, struct http_request *ret) {
+                          bool trusted, bool oauth, struct http_request *ret) {
     const struct credentials *credentials = &registry->credentials;
     const char *scope = registry->push_scope ? registry->push_scope
                         : c->scope           ? c->scope
-                                   : arena_printf(arena, "repository:%s:pull", registry->repository);
-    const char *service = url_escape(arena, c->service ? c->service : "");
-    if (trusted && credentials->identity_token) {
+                        : registry->repository
+                            ? arena_printf(arena, "repository:%s:pull", registry->repository)
+                            : NULL;
+    const char *what = arena_printf(arena, "service=%s%s", url_escape(arena, c->service ? c->service : ""),
+                                    scope ? scope_parameters(arena, scope, oauth) : "");
+    if (oauth) {
+        const char *user = url_escape(arena, credentials->username ? credentials->username : "");
+        const char *secret = url_escape(arena, credentials->identity_token ? credentials->identity_token
+                                               : credentials->password     ? credentials->password
+                                                                           : "");
+        const char *how = credentials->identity_token
+                              ? arena_printf(arena, "refresh_token&refresh_token=%s", secret)
+                              : arena_printf(arena, "password&username=%s&password=%s", user, secret);
         ret->url = c->realm;
-        ret->form =
-            arena_printf(arena, "grant_type=refresh_token&client_id=hoy&service=%s&scope=%s&refresh_token=%s",
-                         service, url_escape(arena, scope), url_escape(arena, credentials->identity_token));
+        ret->authorization = NULL;
+        ret->form = arena_printf(arena, "client_id=hoy&%s%s&grant_type=%s", what,
+                                 registry->login ? "&access_type=offline" : "", how);
         return;
     }
-    ret->url = arena_printf(arena, "%s%cservice=%s%s", c->realm, strchr(c->realm, '?') ? '&' : '?', service,
-                            scope_parameters(arena, scope));
-    if (trusted && credentials->username) ret->authorization = basic_value(arena, credentials);
+    ret->url = arena_printf(arena, "%s%c%s%s", c->realm, strchr(c->realm, '?') ? '&' : '?', what,
+                            registry->login ? "&client_id=hoy&offline_token=true" : "");
+    if (!trusted || !credentials->username) return;
+    ret->url = arena_printf(arena, "%s&account=%s", ret->url, url_escape(arena, credentials->username));
+    ret->authorization = basic_value(arena, credentials);
 }
 
 static int realm_refused(const struct registry *registry, const struct challenge *c, struct err *err) {
@@ -127,53 +131,79 @@ static int realm_refused(const struct registry *registry, const struct challenge
                    registry->host, c->realm);
 }
 
-static int token_parse(struct arena *arena, const struct str *text, const char **ret_token) {
+static int token_parse(struct registry *registry, struct arena *arena, const struct str *text,
+                       const char **ret_token) {
     _cleanup_(json_freep) struct json *json = NULL;
     if (!text->len || json_parse(text->data, text->len, &json)) return -EINVAL;
     const char *token = json_get_string(json, "token");
     if (str_empty(token)) token = json_get_string(json, "access_token");
     if (str_empty(token) || strpbrk(token, "\r\n")) return -EINVAL;
     *ret_token = arena_strdup(arena, token);
+    const char *refresh = json_get_string(json, "refresh_token");
+    if (registry->login && !str_empty(refresh))
+        registry->identity_token = arena_strdup(&registry->arena, refresh);
     return 0;
 }
 
+// May the token server be asked at all, and (*ret_trusted) with credentials?
+static bool realm_allowed(const struct registry *registry, struct arena *arena, const struct challenge *c,
+                          bool *ret_trusted) {
+    const char *host = url_host(arena, c->realm);
+    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    *ret_trusted = realm_trusted(registry->host, c->realm);
+    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host))) return false;
+    if (host_is_loopback(host) && !host_is_loopback(registry->host)) return false;
+    return *ret_trusted || anonymous;
+}
+
+static bool status_may_pass(int status) {
+    return status == 408 || status == 429 || (status >= 500 && status != 501 && status != 505);
+}
+
+// *ret_again, *ret_retry_after_s: after a failure, whether and when another try may help.
 static int token_fetch(struct registry *registry, struct http *http, struct arena *arena,
-                       const struct challenge *c, const char **ret_token, struct err *err) {
+                       const struct challenge *c, const char **ret_token, bool *ret_again,
+                       unsigned *ret_retry_after_s, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     struct document document = {&text, TOKEN_MAX, c->realm};
     struct http_request request = {
         .accept = "application/json", .timeout_s = DOCUMENT_SECONDS, .body = document_add, .data = &document};
     struct http_response response;
-    const char *host = url_host(arena, c->realm);
-    bool trusted = realm_trusted(registry->host, c->realm);
-    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
-    int tries;
-    if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host)) ||
-        (host_is_loopback(host) && !host_is_loopback(registry->host)) || (!trusted && !anonymous))
-        return realm_refused(registry, c, err);
-    token_request(registry, arena, c, trusted, &request);
-    if (http_exchange(http, arena, &request, &response, &tries, err)) return -1;
+    const struct credentials *credentials = &registry->credentials;
+    bool trusted, oauth;
+    if (!realm_allowed(registry, arena, c, &trusted)) return realm_refused(registry, c, err);
+    oauth = trusted && credentials->identity_token;
+    token_request(registry, arena, c, trusted, oauth, &request);
+    if (http_exchange(http, arena, &request, &response, ret_again, err)) return -1;
+    if ((response.status == 404 || response.status == 405) && trusted && !oauth && credentials->username) {
+        token_request(registry, arena, c, trusted, true, &request);
+        if (http_exchange(http, arena, &request, &response, ret_again, err)) return -1;
+    }
     if (response.status == 400 || response.status == 401 || response.status == 403)
         return denied(registry, &response, err);
+    *ret_again = status_may_pass(response.status);
+    *ret_retry_after_s = response.retry_after_s;
     if (response.status != 200)
-        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s answers with status %d", host,
-                       response.status);
-    if (token_parse(arena, &text, ret_token))
-        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s does not answer with a token", host);
+        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s answers with status %d",
+                       url_host(arena, c->realm), response.status);
+    if (token_parse(registry, arena, &text, ret_token))
+        return err_set(err, ERR_UNAVAILABLE, 0, "the token server %s does not answer with a token",
+                       url_host(arena, c->realm));
     return 0;
 }
 
 // Answers a 401. generation: of the authorization that was refused; another thread may have a new one
 // already.
 static int authorize(struct registry *registry, struct http *http, struct arena *arena,
-                     const struct http_response *response, unsigned generation, struct err *err) {
+                     struct http_response *response, unsigned generation, bool *ret_again, struct err *err) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
     if (registry->generation != generation) return 0;
     const struct challenge *c = &response->challenge;
     const char *token = NULL;
     if (c->scheme == CHALLENGE_BEARER) {
-        if (token_fetch(registry, http, arena, c, &token, err)) return -1;
+        if (token_fetch(registry, http, arena, c, &token, ret_again, &response->retry_after_s, err))
+            return -1;
         registry->authorization = arena_printf(&registry->arena, "Bearer %s", token);
     } else if (c->scheme == CHALLENGE_BASIC && registry->credentials.username && !registry->authorization) {
         registry->authorization = basic_value(&registry->arena, &registry->credentials);
@@ -190,11 +220,11 @@ static void ask_address(struct registry *registry, struct arena *arena, struct a
                         unsigned *ret_generation, bool *ret_plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    if (str_eq(ask->path, ASK_BASE))
-        ask->request.url = arena_printf(arena, "http%s://%s/v2/", registry->plain ? "" : "s", registry->host);
-    else if (ask->path)
-        ask->request.url = arena_printf(arena, "http%s://%s/v2/%s/%s", registry->plain ? "" : "s",
-                                        registry->host, registry->repository, ask->path);
+    bool below = registry->repository && !str_eq(ask->path, ASK_BASE);
+    if (ask->path)
+        ask->request.url =
+            arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s", registry->host,
+                         below ? registry->repository : "", below ? "/" : "", ask->path);
     bool ours = ask->path || str_eq(url_host(arena, ask->request.url), registry->host);
     ask->request.authorization = ours ? arena_strdup(arena, registry->authorization) : NULL;
     *ret_generation = registry->generation;
@@ -211,31 +241,29 @@ static bool switch_to_tls(struct registry *registry, bool was_plain, bool failed
 }
 
 static int ask_once(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
-                    struct http_response *ret, int *ret_tries, struct err *err) {
+                    struct http_response *ret, bool *ret_again, struct err *err) {
     unsigned generation;
     bool plain, authorized = false;
     for (;;) {
         ask_address(registry, arena, ask, &generation, &plain);
-        int r = http_exchange(http, arena, &ask->request, ret, ret_tries, err);
+        int r = http_exchange(http, arena, &ask->request, ret, ret_again, err);
         bool first = !ask->request.method || str_eq(ask->request.method, "HEAD");
         if (r == 0 && ret->status == 400 && first && switch_to_tls(registry, plain, false, 400)) {
             struct http_response plainly = *ret;
             struct err other;
             ask_address(registry, arena, ask, &generation, &plain);
-            if (http_exchange(http, arena, &ask->request, ret, ret_tries, &other)) {
+            if (http_exchange(http, arena, &ask->request, ret, ret_again, &other)) {
                 if (other.code == EKEYREJECTED) return *err = other, -1; // TLS it is, only not to be trusted
                 *ret = plainly;
             }
         }
+        if (r == 0) atomic_store(&registry->answered, true);
         if (r || ret->status != 401) return r;
+        *ret_again = false;
         if (authorized) return denied(registry, ret, err);
-        if (authorize(registry, http, arena, ret, generation, err)) return -1;
+        if (authorize(registry, http, arena, ret, generation, ret_again, err)) return -1;
         authorized = true;
     }
-}
-
-static bool status_may_pass(int status) {
-    return status == 408 || status == 429 || (status >= 500 && status != 501 && status != 505);
 }
 
 static int refuse_status(const struct registry *registry, const struct ask *ask,
@@ -266,10 +294,27 @@ static int refuse_status(const struct registry *registry, const struct ask *ask,
 static void wait_before(int try, unsigned retry_after_s) {
     uint64_t ms = 250ull << (try - 1);
     ms += (uint64_t)random() % (ms / 4 + 1);
-    if (retry_after_s > RETRY_AFTER_MAX) retry_after_s = RETRY_AFTER_MAX;
     if (ms < retry_after_s * 1000ull) ms = retry_after_s * 1000ull;
     struct timespec wait = {(time_t)(ms / 1000), (long)(ms % 1000) * 1000000};
     while (clock_nanosleep(CLOCK_MONOTONIC, 0, &wait, &wait) == EINTR) {}
+}
+
+static int give_up(struct err *err, int try, unsigned retry_after_s) {
+    size_t n = strlen(err->text);
+    if (retry_after_s > RETRY_AFTER_MAX)
+        snprintf(err->text + n, sizeof err->text - n, " (it asks to come back in %u seconds)", retry_after_s);
+    else if (try > 1)
+        snprintf(err->text + n, sizeof err->text - n, " (tried %d times)", try);
+    return -1;
+}
+
+// The try failed, as did all since the first: 1 after a wait, when another may help; -1 with their number.
+static int failed(struct registry *registry, int try, bool again, unsigned retry_after_s, struct err *err) {
+    int limit = atomic_load(&registry->answered) ? TRIES_MAX : TRIES_UNKNOWN;
+    // What a registry wants to wait for longer than a minute nobody waits for.
+    if (!again || try >= limit || retry_after_s > RETRY_AFTER_MAX) return give_up(err, try, retry_after_s);
+    wait_before(try, retry_after_s);
+    return 1;
 }
 
 static bool is_fine(const struct ask *ask, int status) {
@@ -280,17 +325,29 @@ static bool is_fine(const struct ask *ask, int status) {
 
 int ask_and_judge(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask, int try,
                   struct http_response *ret, struct err *err) {
-    int tries = 1;
+    bool again = false;
     *ret = (struct http_response){0};
-    if (ask_once(registry, http, arena, ask, ret, &tries, err) == 0) {
+    if (ask_once(registry, http, arena, ask, ret, &again, err) == 0) {
         if (is_fine(ask, ret->status)) return 0;
         refuse_status(registry, ask, ret, err);
-        tries = status_may_pass(ret->status) ? TRIES_STATUS : 1;
-        if (ret->retry_after_s > RETRY_AFTER_MAX) tries = 1; // nobody waits for that
+        again = status_may_pass(ret->status);
     }
-    if (try >= tries || try >= TRIES_MAX) return -1;
-    wait_before(try, ret->retry_after_s);
-    return 1;
+    return failed(registry, try, again, ret->retry_after_s, err);
+}
+
+int registry_login(struct registry *registry, struct http *http, struct arena *arena,
+                   const char **ret_identity_token, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    struct document document = {&text, IMAGE_DOCUMENT_MAX, registry->host};
+    struct ask ask = {.path = "",
+                      .request = {.timeout_s = DOCUMENT_SECONDS, .body = document_add, .data = &document}};
+    struct http_response response;
+    int r, try = 1;
+    registry->login = true;
+    do text.len = 0;
+    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
+    *ret_identity_token = registry->identity_token;
+    return r;
 }
 
 int registry_manifest(struct registry *registry, struct http *http, struct arena *arena,
@@ -327,7 +384,7 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
 // Blobs
 
 struct download {
-    const struct registry *registry;
+    struct registry *registry;
     const struct registry_sink *sink;
     uint64_t received, size;
     bool final; // the error is ours or can't be helped: no other try
@@ -353,23 +410,34 @@ static int blob_too_short(const struct download *d, const struct http_response *
                    d->registry->host, (unsigned long long)d->received, (unsigned long long)d->size);
 }
 
+// One try for the rest. 0: all is there; 1: another may help; -1.
+static int blob_try(struct download *d, struct http *http, struct arena *arena, struct ask *ask, int *try,
+                    struct err *err) {
+    struct http_response response = {0};
+    uint64_t before = ask->request.offset = d->received;
+    bool again = false;
+    int r = ask_once(d->registry, http, arena, ask, &response, &again, err);
+    if (d->final) return -1;
+    if (r == 0 && response.status != 200 && response.status != 206) {
+        if (before && response.status == 416) return blob_too_short(d, &response, err);
+        refuse_status(d->registry, ask, &response, err);
+        again = status_may_pass(response.status);
+    } else if (r == 0) {
+        if (d->received == d->size) return 0;
+        blob_too_short(d, &response, err);
+        again = !response.html;
+    }
+    if (d->received - before >= PIECE_MIN) *try = 1; // it goes on, only not in one piece
+    return failed(d->registry, *try, again, response.retry_after_s, err);
+}
+
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct download d = {registry, sink, .size = size};
+    struct download d = {registry, sink, .received = sink->have, .size = size};
     struct ask ask = {.path = arena_printf(&arena, "blobs/%s", digest),
-                      .request = {.body = download_add, .data = &d}};
-    struct http_response response;
-    int total = 0, try = 0;
-    for (;;) {
-        uint64_t before = ask.request.offset = d.received;
-        int r = ask_and_judge(registry, http, &arena, &ask, ++try, &response, err);
-        bool advanced = d.received - before >= PIECE_MIN;
-        if (r == 0 && d.received == size) return 0;
-        if (before && response.status == 416) return blob_too_short(&d, &response, err);
-        if (r < 0 && (!advanced || d.final || err->code == ECANCELED)) return -1;
-        if (r <= 0 && (!advanced || response.html || ++total == BREAKS_MAX))
-            return r ? -1 : blob_too_short(&d, &response, err);
-        if (advanced) try = 0; // it goes on, only not in one piece
-    }
+                      .request = {.body = download_add, .data = &d, .size = size}};
+    int r = d.received < size || !size;
+    for (int try = 1; r > 0; try++) r = blob_try(&d, http, &arena, &ask, &try, err);
+    return r;
 }

@@ -17,10 +17,13 @@ struct registry {
     const char
         *push_scope; // what tokens are asked for when something is pushed; NULL: what the registry says
     pthread_mutex_t lock;
-    struct arena arena;        // of what follows
-    bool plain;                // HTTP without TLS: a loopback registry
-    const char *authorization; // the header's value that works at the moment
-    unsigned generation;       // counts its changes
+    struct arena arena;         // of what follows
+    bool plain;                 // HTTP without TLS: a loopback registry
+    const char *authorization;  // the header's value that works at the moment
+    unsigned generation;        // counts its changes
+    atomic_bool answered;       // once at least
+    bool login;                 // ask token servers for an identity token as well
+    const char *identity_token; // that one gave
 };
 
 // Borrows the strings.
@@ -28,17 +31,23 @@ void registry_init(struct registry *registry, const char *host, const char *repo
                    const struct credentials *credentials);
 void registry_finish(struct registry *registry);
 
+// Does the registry take the credentials? ERR_UNAUTHORIZED when not. For a registry without a repository.
+// ret_identity_token: one to keep in the password's place, or NULL. Borrowed from the registry.
+int registry_login(struct registry *registry, struct http *http, struct arena *arena,
+                   const char **ret_identity_token, struct err *err);
+
 // A manifest by tag or digest, at most IMAGE_DOCUMENT_MAX bytes. Everything is in the arena. With a digest it
 // is verified. ret_digest: of the bytes.
 int registry_manifest(struct registry *registry, struct http *http, struct arena *arena,
                       const char *tag_or_digest, struct str *ret_text, const char **ret_type,
                       const char **ret_digest, struct err *err);
 
-// A blob's bytes, in order, each once, however often the connection broke. Exactly `size` of them, or an
+// A blob's bytes, in order, each once, however often the connection broke: from `have` on to `size`, or an
 // error; the caller hashes them. body as in http.h.
 struct registry_sink {
     int (*body)(const void *bytes, size_t size, void *data, struct err *err);
     void *data;
+    uint64_t have; // bytes of it that are there already
 };
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err);

@@ -4,7 +4,7 @@
 
 #include "registry/client.h"
 
-#define TRIES_MAX        5
+#define TRIES_MAX        5 // in a row
 #define DOCUMENT_SECONDS 60
 
 #define ASK_BASE "" // the registry itself

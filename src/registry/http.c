@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #define REDIRECTS_MAX   10
 #define HEADERS_MAX     (64u << 10)
@@ -102,6 +103,23 @@ static bool is_header(const char *name, const char *line, size_t size, struct ar
     return true;
 }
 
+// Seconds, or a date (RFC 9110, 10.2.3).
+static unsigned retry_after(const char *value) {
+    uint32_t seconds;
+    if (parse_u32(value, &seconds) == 0) return seconds;
+    time_t when = curl_getdate(value, NULL), now = time(NULL);
+    return when > now && when - now < UINT32_MAX ? (unsigned)(when - now) : 0;
+}
+
+// "bytes 100-199/200"; the whole may be "*".
+static void range_read(struct hop *hop, const char *value) {
+    const char *start = str_after(value, "bytes "), *slash = start ? strchr(start, '/') : NULL;
+    uint64_t total = hop->request->size;
+    if (!slash || parse_u64(arena_strndup(hop->arena, start, strcspn(start, "-")), &hop->range_start)) return;
+    hop->has_range = str_eq(slash + 1, "*") || (parse_u64(slash + 1, &total) == 0 &&
+                                                (!hop->request->size || total == hop->request->size));
+}
+
 static void header_read(struct hop *hop, const char *line, size_t size) {
     struct http_response *r = &hop->response;
     const char *value;
@@ -112,15 +130,8 @@ static void header_read(struct hop *hop, const char *line, size_t size) {
     if (is_header("location", line, size, hop->arena, &value)) r->location = value;
     if (is_header("range", line, size, hop->arena, &value)) r->range = value;
     if (is_header("oci-chunk-min-length", line, size, hop->arena, &value)) parse_u64(value, &r->chunk_min);
-    if (is_header("retry-after", line, size, hop->arena, &value)) {
-        uint32_t seconds;
-        if (parse_u32(value, &seconds) == 0) r->retry_after_s = seconds;
-    }
-    if (is_header("content-range", line, size, hop->arena, &value)) {
-        const char *start = str_after(value, "bytes ");
-        char *number = start ? arena_strndup(hop->arena, start, strcspn(start, "-")) : NULL;
-        hop->has_range = number && parse_u64(number, &hop->range_start) == 0;
-    }
+    if (is_header("retry-after", line, size, hop->arena, &value)) r->retry_after_s = retry_after(value);
+    if (is_header("content-range", line, size, hop->arena, &value)) range_read(hop, value);
 }
 
 static size_t on_header(char *line, size_t one, size_t size, void *data) {
@@ -230,41 +241,40 @@ static const char *message_of(struct hop *hop) {
     return copy;
 }
 
-// Failures in words. tries: how often such a thing is tried in all.
+// Failures in words.
 
 static const struct failure {
     CURLcode code;
-    int tries;
+    bool again;        // may another try help?
     const char *words; // %s: the host
 } failures[] = {
-    {CURLE_COULDNT_RESOLVE_HOST, 2, "can't find the address of %s"},
-    {CURLE_COULDNT_RESOLVE_PROXY, 2, "can't find the address of the proxy on the way to %s"},
-    {CURLE_COULDNT_CONNECT, 2, "can't connect to %s"},
-    {CURLE_OPERATION_TIMEDOUT, 2, "%s does not answer, or too slowly"},
-    {CURLE_PARTIAL_FILE, 5, "%s closed the connection before all of the answer was there"},
-    {CURLE_GOT_NOTHING, 3, "%s closed the connection without an answer"},
-    {CURLE_RECV_ERROR, 5, "the connection to %s broke"},
-    {CURLE_SEND_ERROR, 5, "the connection to %s broke"},
-    {CURLE_PEER_FAILED_VERIFICATION, 1, "the TLS certificate of %s can't be trusted"},
-    {CURLE_SSL_CACERT_BADFILE, 1, "can't read the trusted certificates to check %s with"},
-    {CURLE_SSL_CONNECT_ERROR, 2, "no TLS connection with %s"},
-    {CURLE_WEIRD_SERVER_REPLY, 1, "%s does not speak HTTP"},
-    {CURLE_UNSUPPORTED_PROTOCOL, 1, "%s does not speak HTTP as a registry does"},
-    {CURLE_URL_MALFORMAT, 1, "%s is no address of a registry"},
-    {CURLE_ABORTED_BY_CALLBACK, 1, "the exchange with %s was called off"},
+    {CURLE_COULDNT_RESOLVE_HOST, true, "can't find the address of %s"},
+    {CURLE_COULDNT_RESOLVE_PROXY, true, "can't find the address of the proxy on the way to %s"},
+    {CURLE_COULDNT_CONNECT, true, "can't connect to %s"},
+    {CURLE_OPERATION_TIMEDOUT, true, "%s does not answer, or too slowly"},
+    {CURLE_PARTIAL_FILE, true, "%s closed the connection before all of the answer was there"},
+    {CURLE_GOT_NOTHING, true, "%s closed the connection without an answer"},
+    {CURLE_RECV_ERROR, true, "the connection to %s broke"},
+    {CURLE_SEND_ERROR, true, "the connection to %s broke"},
+    {CURLE_PEER_FAILED_VERIFICATION, false, "the TLS certificate of %s can't be trusted"},
+    {CURLE_SSL_CACERT_BADFILE, false, "can't read the trusted certificates to check %s with"},
+    {CURLE_SSL_CONNECT_ERROR, true, "no TLS connection with %s"},
+    {CURLE_WEIRD_SERVER_REPLY, false, "%s does not speak HTTP"},
+    {CURLE_UNSUPPORTED_PROTOCOL, false, "%s does not speak HTTP as a registry does"},
+    {CURLE_URL_MALFORMAT, false, "%s is no address of a registry"},
+    {CURLE_ABORTED_BY_CALLBACK, false, "the exchange with %s was called off"},
 };
 
 static unsigned stall_seconds(const struct hop *hop) {
     return hop->request->stall_s ? hop->request->stall_s : hop->http->options.stall_s;
 }
 
-static int failure_explain(struct hop *hop, CURLcode code, int *ret_tries) {
-    static const struct failure other = {CURLE_OK, 2, "the exchange with %s failed"};
+static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
+    static const struct failure other = {CURLE_OK, true, "the exchange with %s failed"};
     const struct failure *f = &other;
     for (size_t i = 0; i < ARRAY_SIZE(failures); i++)
         if (failures[i].code == code) f = &failures[i];
-    // What came to a halt in the middle is hardly better a moment later, and each try costs the whole wait.
-    *ret_tries = code == CURLE_OPERATION_TIMEDOUT && hop->started ? 1 : f->tries;
+    *ret_again = f->again;
     long os = 0;
     curl_easy_getinfo(hop->http->curl, CURLINFO_OS_ERRNO, &os);
     char words[256];
@@ -353,7 +363,7 @@ static struct curl_slist *hop_method_headers(const struct hop *hop, struct curl_
     return add_header(headers, hop->arena, "Content-Range", upload->content_range);
 }
 
-static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_next, int *ret_tries) {
+static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_next, bool *ret_again) {
     const struct http_request *request = hop->request;
     _cleanup_(list_freep) struct curl_slist *headers = NULL;
     headers = add_header(headers, hop->arena, "Accept", request->accept);
@@ -370,9 +380,9 @@ static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_
     if (request->form && with_credentials) curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->form);
 
     CURLcode code = curl_easy_perform(c);
-    *ret_tries = 1;
+    *ret_again = false;
     if (hop->refused) return -1;
-    if (code != CURLE_OK) return failure_explain(hop, code, ret_tries);
+    if (code != CURLE_OK) return failure_explain(hop, code, ret_again);
     long status = 0;
     char *next = NULL;
     curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
@@ -398,10 +408,10 @@ int redirect_check(struct arena *arena, const char *from_url, const char *from, 
 }
 
 int http_exchange(struct http *http, struct arena *arena, const struct http_request *request,
-                  struct http_response *ret_response, int *ret_tries, struct err *err) {
+                  struct http_response *ret_response, bool *ret_again, struct err *err) {
     const char *url = request->url, *first_host = url_host(arena, url);
     bool same_host = true;
-    *ret_tries = 1;
+    *ret_again = false;
     if (!first_host) return err_set(err, ERR_INVALID, 0, "%s is no URL", url);
     for (int i = 0; i <= REDIRECTS_MAX; i++) {
         struct hop hop = {.http = http,
@@ -411,7 +421,7 @@ int http_exchange(struct http *http, struct arena *arena, const struct http_requ
                           .host = url_host(arena, url),
                           .err = err};
         const char *next = NULL;
-        int r = hop_perform(&hop, same_host, &next, ret_tries);
+        int r = hop_perform(&hop, same_host, &next, ret_again);
         str_finish(&hop.error_body);
         if (r) return -1;
         if (!next || (request->method && !str_eq(request->method, "HEAD")))

@@ -28,6 +28,7 @@ struct http_request {
     const char *authorization; // the value of that header, or NULL; for the URL's own host only
     const char *form;          // the body of a POST, or NULL: a GET
     uint64_t offset;           // ask for the bytes from here on
+    uint64_t size;             // of the whole, when it is known: a part has to be a part of that
     unsigned timeout_s;        // for all of it; 0: as long as bytes come
     unsigned stall_s;          // another patience than the client's; 0: the client's
     // Gets the body of a 200 or 206, from `offset` on. Non-zero with *err filled in ends the exchange.
@@ -56,15 +57,14 @@ struct http_response {
     const char *location, *range;      // of an upload
     uint64_t chunk_min;                // OCI-Chunk-Min-Length
     const char *message;               // the first error's message of a registry's JSON answer, or NULL
-    unsigned retry_after_s;
+    unsigned retry_after_s;            // Retry-After, also when it was a date
     struct challenge challenge;
     bool html; // the body was a web page
 };
 
-// How often an exchange that failed may be tried (in all): 1 where another try can't help.
-// 0 with an answer of whatever status; -1 when there was none, *ret_tries set.
+// 0 with an answer of whatever status; -1 when there was none, and *ret_again: may another try help?
 int http_exchange(struct http *http, struct arena *arena, const struct http_request *request,
-                  struct http_response *ret_response, int *ret_tries, struct err *err);
+                  struct http_response *ret_response, bool *ret_again, struct err *err);
 
 // May an answer of the host `from` (to a request to from_url) send us to `url`? Not out of TLS, and not from
 // the network into this machine.

@@ -319,11 +319,11 @@ static void test_parse_time(void **state) {
     int64_t ns;
     setenv("TZ", "UTC", 1);
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        assert_int_equal(logs_parse_time(good[i].text, NOW, &ns, &err), 0);
+        assert_int_equal(clock_parse_time(good[i].text, NOW, &ns, &err), 0);
         assert_int_equal(ns, good[i].ns);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        assert_int_equal(logs_parse_time(bad[i], NOW, &ns, &err), -1);
+        assert_int_equal(clock_parse_time(bad[i], NOW, &ns, &err), -1);
 }
 
 // A full disk: what is in the log afterwards are whole entries.

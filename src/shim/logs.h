@@ -14,10 +14,6 @@ struct logs_options {
     int64_t since_ns, until_ns; // wall clock; 0: no bound
 };
 
-// What --since and --until say: RFC 3339 (also without its tail: a date, an hour, a minute; without a zone it
-// is local time), seconds since 1970, or how long before now_ns as Go writes a duration ("10m", "1h30m").
-int logs_parse_time(const char *text, int64_t now_ns, int64_t *ret_ns, struct err *err);
-
 // Writes the log's lines to the two descriptors. A line that a crash or a full disk cut short is passed over;
 // a log that is not there is empty. With follow it goes on until the container has ended: ended is a socket
 // connected to its shim (it asks there for no output), or any descriptor that becomes readable then; -1: it

@@ -8,6 +8,8 @@
 // directory's descriptor, no name.
 #include "unpack/extract.h"
 #include "base/fd.h"
+#include "kernel/mount.h"
+#include "unpack/enclose.h"
 #include "unpack/path.h"
 #include "unpack/tree.h"
 
@@ -16,10 +18,8 @@
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -187,18 +187,6 @@ static int make_entries(struct extraction *x, const struct tree_node *directory,
 
 // The child
 
-// Only the target is left in sight: a copy of its mount, made where its descriptor is from, becomes the root
-// of a namespace of the child's own.
-static int enter_target(int target) {
-    _cleanup_(fd_closep) int tree =
-        (int)syscall(SYS_open_tree, target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
-    if (tree < 0 || unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC)) return -1;
-    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -1;
-    if (syscall(SYS_move_mount, tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH)) return -1;
-    if (fchdir(tree) || syscall(SYS_pivot_root, ".", ".") || umount2(".", MNT_DETACH)) return -1;
-    return chdir("/");
-}
-
 static int drop_privileges(void) {
     const uint32_t kept = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID |
                           1u << CAP_MKNOD | 1u << CAP_SETFCAP;
@@ -231,7 +219,8 @@ static int extract_here(struct extraction *x) {
 static void run_child(int tar, int target, int parent) {
     struct err err = {0};
     struct extraction x = {.tar = tar, .parent = parent, .root = -1, .err = &err};
-    if (enter_target(target) || close_others(tar, parent) || drop_privileges() ||
+    _cleanup_(fd_closep) int tree = mount_clone(target, "", 0);
+    if ((errno = tree < 0 ? -tree : -enclose(tree)) || close_others(tar, parent) || drop_privileges() ||
         (x.root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         err_set(&err, ERR_SYSTEM, errno, "confine the extraction of a layer");
     else

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unpack/make_tar.h"
 #include "base/fd.h"
+#include "base/tar_header.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,36 +13,20 @@ static void pad(struct str *tar) {
     if (tar->len % 512) str_add_n(tar, zeros, 512 - tar->len % 512);
 }
 
-// Octal, or base 256 where that is too small.
-static void put_number(char *field, size_t size, uint64_t value) {
-    if (value < (uint64_t)1 << (3 * (size - 1))) {
-        char text[32];
-        snprintf(text, sizeof text, "%0*lo", (int)size - 1, (unsigned long)value);
-        memcpy(field, text, size - 1);
-        return;
-    }
-    for (size_t i = size; i-- > 1; value >>= 8) field[i] = (char)value;
-    field[0] = (char)0x80;
-}
-
 static void put_header(struct str *tar, const struct member *m, const char *name, char type, uint64_t size) {
-    char h[512] = {0};
-    memcpy(h, name, strnlen(name, 100));
-    put_number(h + 100, 8, m->mode ? m->mode : 0644);
-    put_number(h + 108, 8, m->uid);
-    put_number(h + 116, 8, m->gid);
-    put_number(h + 124, 12, size);
-    put_number(h + 136, 12, m->mtime);
-    memset(h + 148, ' ', 8);
-    h[156] = type;
-    if (m->link) memcpy(h + 157, m->link, strnlen(m->link, 100));
-    memcpy(h + 257, "ustar\00000", 8);
-    put_number(h + 329, 8, m->major);
-    put_number(h + 337, 8, m->minor);
-    unsigned sum = 0;
-    for (size_t i = 0; i < sizeof h; i++) sum += (unsigned char)h[i];
-    snprintf(h + 148, 8, "%06o", sum);
-    str_add_n(tar, h, sizeof h);
+    char block[TAR_HEADER_SIZE];
+    tar_header_write(&(struct tar_header){.name = name,
+                                          .link = m->link,
+                                          .type = type,
+                                          .mode = m->mode ? m->mode : 0644,
+                                          .uid = m->uid,
+                                          .gid = m->gid,
+                                          .size = size,
+                                          .mtime = m->mtime,
+                                          .major = m->major,
+                                          .minor = m->minor},
+                     block);
+    str_add_n(tar, block, sizeof block);
 }
 
 // Each record with its length, which counts itself.

@@ -5,6 +5,7 @@
 // Where a member's bytes are: right after its header was read, archive_filter_bytes() is their offset. That
 // is checked against where libarchive finds the next header, so a member whose bytes are not one run of the
 // tar (sparse formats that nobody told us of) can't be taken for one.
+#include "unpack/inode.h"
 #include "unpack/path.h"
 #include "unpack/tree_build.h"
 
@@ -130,14 +131,6 @@ static int walk(struct tree_build *build, const struct member *member, struct tr
     *ret_directory = directory;
     *ret_last = part;
     return 0;
-}
-
-static bool xattr_wanted(const char *name) {
-    static const char *const kept[] = {"security.capability", "system.posix_acl_access",
-                                       "system.posix_acl_default"};
-    for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
-        if (strcmp(name, kept[i]) == 0) return true;
-    return strncmp(name, "user.", 5) == 0 && name[5] && strncmp(name, "user.overlay.", 13) != 0;
 }
 
 static int read_xattrs(struct tree_build *build, const struct member *member, struct tree_node *node) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times as people write them for --since and --until.
+#include "base/clock.h"
 #include "base/str.h"
-#include "shim/logs.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -90,7 +89,7 @@ static bool parse_date(const char *s, int64_t *ret_ns) {
     return false;
 }
 
-int logs_parse_time(const char *text, int64_t now_ns, int64_t *ret_ns, struct err *err) {
+int clock_parse_time(const char *text, int64_t now_ns, int64_t *ret_ns, struct err *err) {
     int64_t ns;
     if (parse_duration(text, &ns)) {
         if (__builtin_sub_overflow(now_ns, ns, &ns) || ns < 1) ns = 1;

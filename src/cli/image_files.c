@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// image mount, unmount, diff and verify: the files of images, without a container.
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/words.h"
+
+#include <stdio.h>
+
+// mount
+
+static int list_mounts(struct invocation *invocation, struct engine *engine, struct err *err) {
+    struct images images;
+    if (image_list(&engine->store, &invocation->arena, &images, err)) return -1;
+    for (size_t i = 0; i < images.count; i++) {
+        const struct image *image = &images.items[i];
+        const char *path = image_mount_path(&engine->store, &invocation->arena, image);
+        if (path) printf("%.*s  %s\n", SHORT_ID, digest_hex(image->id), path);
+    }
+    return 0;
+}
+
+static int mount_one(struct invocation *invocation, struct engine *engine, const char *name,
+                     struct err *err) {
+    struct image image;
+    const char *path;
+    if (image_find(&engine->store, &invocation->arena, name, &image, err) ||
+        image_mount(&engine->store, &invocation->arena, &image, &path, err))
+        return -1;
+    puts(path);
+    return 0;
+}
+
+int run_image_mount(struct invocation *invocation, struct err *err) {
+    return invocation->arguments.count ? cli_for_each(invocation, mount_one, err)
+                                       : cli_with_engine(invocation, list_mounts, err);
+}
+
+static int unmount_one(struct invocation *invocation, struct engine *engine, const char *name,
+                       struct err *err) {
+    struct image image;
+    if (image_find(&engine->store, &invocation->arena, name, &image, err) ||
+        image_unmount(&engine->store, &image, err))
+        return -1;
+    puts(name);
+    return 0;
+}
+
+int run_image_unmount(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, unmount_one, err);
+}
+
+// diff
+
+// A stranger's name does nothing to a terminal.
+static void print_change(char kind, const char *path, void *data) {
+    (void)data;
+    printf("%c ", kind);
+    for (; *path; path++) putchar((unsigned char)*path < 0x20 || *path == 0x7f ? '?' : *path);
+    putchar('\n');
+}
+
+static int diff(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const char *const *names = invocation->arguments.items;
+    struct image first, second;
+    if (image_find(&engine->store, &invocation->arena, names[0], &first, err) ||
+        image_find(&engine->store, &invocation->arena, names[1], &second, err))
+        return -1;
+    return image_diff(&engine->store, &first, &second, print_change, NULL, err);
+}
+
+int run_image_diff(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, diff, err);
+}
+
+// verify
+
+struct verify_flags {
+    bool repair;
+};
+
+static const struct option verify_rows[] = {
+    {"repair", 0, NULL, "Fetch what is damaged again, from the registry that it came from", store_flag,
+     offsetof(struct verify_flags, repair)},
+};
+const struct option_table verify_options_table = OPTIONS(verify_rows, struct verify_flags);
+
+static const char *name_of(struct arena *arena, const struct image *image) {
+    return image->names.count ? words_image(arena, image->names.items[0]) : image->id;
+}
+
+// 0: it is sound, or was made so. 1: it is damaged. -1.
+static int verify(struct invocation *invocation, struct engine *engine, const struct image *image,
+                  struct err *err) {
+    const struct verify_flags *flags = invocation->options;
+    struct image_faults faults;
+    const char *name = name_of(&invocation->arena, image);
+    image_verify(&engine->store, &invocation->arena, image, &faults);
+    for (size_t i = 0; i < faults.count; i++)
+        printf("%s: %s: %s\n", name, faults.items[i].part, faults.items[i].what);
+    if (!faults.count) {
+        printf("%s: %s\n", name,
+               faults.unchecked ? "its layers are directories (storage driver dir), which can't be checked"
+                                : "OK");
+        return 0;
+    }
+    if (!flags->repair) return 1;
+    if (image_repair(&engine->store, &invocation->arena, image, &faults, err)) return -1;
+    printf("%s: repaired\n", name);
+    return 0;
+}
+
+static int verify_one(struct invocation *invocation, struct engine *engine, const char *name,
+                      struct err *err) {
+    struct image image;
+    if (image_find(&engine->store, &invocation->arena, name, &image, err)) return -1;
+    int r = verify(invocation, engine, &image, err);
+    if (r > 0)
+        return err_set(err, ERR_INVALID, 0, "image %s is damaged: hoy image verify --repair fetches it again",
+                       name);
+    return r;
+}
+
+static int verify_all(struct invocation *invocation, struct engine *engine, struct err *err) {
+    struct images images;
+    size_t bad = 0;
+    if (image_list(&engine->store, &invocation->arena, &images, err)) return -1;
+    for (size_t i = 0; i < images.count; i++) {
+        int r = verify(invocation, engine, &images.items[i], err);
+        if (r < 0) cli_print_error(invocation, err);
+        bad += r != 0;
+    }
+    return bad ? err_set(err, ERR_INVALID, 0, "%zu of %zu images are damaged", bad, images.count) : 0;
+}
+
+int run_image_verify(struct invocation *invocation, struct err *err) {
+    return invocation->arguments.count ? cli_for_each(invocation, verify_one, err)
+                                       : cli_with_engine(invocation, verify_all, err);
+}

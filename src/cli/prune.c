@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// image prune.
+#include "cli/cli.h"
+
+#include <ctype.h>
+#include <stdio.h>
+
+struct prune_flags {
+    struct image_prune_options options;
+    bool force;
+};
+
+#define AT(member) offsetof(struct prune_flags, member)
+
+static const struct option rows[] = {
+    {"all", 'a', NULL, "Remove all unused images, not just dangling ones", store_flag, AT(options.all)},
+    {"filter", 0, "filter", "Provide filter values: until, label, label!", store_list, AT(options.filters)},
+    {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, AT(force)},
+    {"plan", 0, NULL, "Show what would be removed and how much that frees, and remove nothing", store_flag,
+     AT(options.plan)},
+};
+const struct option_table image_prune_options_table = OPTIONS(rows, struct prune_flags);
+
+static bool confirm(const char *warning) {
+    printf("WARNING! %s\nAre you sure you want to continue? [y/N] ", warning);
+    fflush(stdout);
+    int answer = getchar();
+    for (int c = answer; c != '\n' && c != EOF;) c = getchar();
+    return answer == 'y' || answer == 'Y';
+}
+
+static int image_prune_body(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct prune_flags *flags = invocation->options;
+    const struct image_prune_options *options = &flags->options;
+    struct image_pruned pruned;
+    char size[16];
+    const char *warning =
+        options->all ? "This will remove all images without at least one container associated to them."
+                     : "This will remove all dangling images.";
+    if (!options->plan && !flags->force && !confirm(warning)) return 0;
+    if (image_prune(&engine->store, &invocation->arena, options, &pruned, err)) return -1;
+    if (pruned.lines.count) puts(options->plan ? "Images to delete:" : "Deleted Images:");
+    for (size_t i = 0; i < pruned.lines.count; i++)
+        printf("%c%s\n", tolower((unsigned char)pruned.lines.items[i][0]), pruned.lines.items[i] + 1);
+    printf("%sTotal %s space: %s (%llu bytes)\n", pruned.lines.count ? "\n" : "",
+           options->plan ? "reclaimable" : "reclaimed", format_size(pruned.bytes, size),
+           (unsigned long long)pruned.bytes);
+    return 0;
+}
+
+int run_image_prune(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, image_prune_body, err);
+}

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// system check: whether the rows and the files of the store tell the same story.
+#include "engine/usage.h"
+
+#include "base/fd.h"
+#include "engine/parts.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void add(struct arena *arena, struct strings *problems, const char *problem) {
+    strings_add(arena, problems, problem);
+}
+
+// Every row of a query is a problem: the text of its only column.
+static int ask(struct engine *engine, struct arena *arena, struct strings *problems, const char *sql,
+               struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(engine->store.db, &rows, err, sql, "")) return -1;
+    int r;
+    while ((r = db_next(&rows, err)) > 0) add(arena, problems, arena_strdup(arena, db_text(&rows, 0)));
+    return r;
+}
+
+static int check_rows(struct engine *engine, struct arena *arena, struct strings *problems, struct err *err) {
+    static const char *const questions[] = {
+        "SELECT 'hoy.db: ' || integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
+        "SELECT 'hoy.db: a row of ' || \"table\" || ' refers to nothing in ' || parent FROM "
+        "pragma_foreign_key_check",
+        "SELECT 'layer ' || diff_id || ' belongs to no image' FROM layer WHERE NOT EXISTS "
+        "(SELECT 1 FROM image_layer WHERE image_layer.diff_id = layer.diff_id)",
+        "SELECT 'container ' || id || ' has an image that is not there' FROM container WHERE NOT EXISTS "
+        "(SELECT 1 FROM image WHERE image.id = container.image_id)",
+        "SELECT 'address ' || address || ' is held for a container that is not there' FROM address WHERE "
+        "NOT EXISTS (SELECT 1 FROM container WHERE container.id = address.container_id)",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
+        if (ask(engine, arena, problems, questions[i], err)) return -1;
+    return 0;
+}
+
+// What a row says is there.
+static int check_files(struct engine *engine, struct arena *arena, struct strings *problems,
+                       struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    int r;
+    if (db_query(engine->store.db, &rows, err,
+                 "SELECT 'layers/' || substr(diff_id, 8), iif(driver = 'dir', -1, size) FROM layer "
+                 "UNION SELECT 'containers/' || id, -1 FROM container",
+                 ""))
+        return -1;
+    while ((r = db_next(&rows, err)) > 0) {
+        const char *file = arena_strdup(arena, db_text(&rows, 0));
+        int64_t size = db_i64(&rows, 1);
+        struct stat st;
+        if (fstatat(engine->store.root_fd, file, &st, AT_SYMLINK_NOFOLLOW))
+            add(arena, problems, arena_printf(arena, "%s/%s is missing", engine->store.root, file));
+        else if (size >= 0 && st.st_size != size)
+            add(arena, problems,
+                arena_printf(arena, "%s/%s has %lld bytes instead of %lld", engine->store.root, file,
+                             (long long)st.st_size, (long long)size));
+    }
+    return r;
+}
+
+int engine_check(struct engine *engine, struct arena *arena, struct strings *ret_problems, struct err *err) {
+    struct strings problems = {0};
+    struct disk_usage usage;
+    if (engine_recover(engine, true, err) || check_rows(engine, arena, &problems, err) ||
+        check_files(engine, arena, &problems, err) || engine_disk_usage(engine, arena, &usage, err))
+        return -1;
+    for (size_t i = 0; i < usage.others.count; i++)
+        if (usage.others.items[i].orphan)
+            add(arena, &problems,
+                arena_printf(arena, "%s/%s belongs to nothing", engine->store.root,
+                             usage.others.items[i].name));
+    *ret_problems = problems;
+    return 0;
+}

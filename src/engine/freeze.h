@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container that stands still for a while. It goes on whatever becomes of this process: also when it is
+// killed.
+#pragma once
+
+#include "engine/engine.h"
+
+struct freeze {
+    int guard; // a pipe to who thaws it; -1: nothing to thaw
+    pid_t pid;
+};
+#define FREEZE_INIT \
+    { .guard = -1 }
+
+// Returns when all its processes stand still. One that does not run, or stands still already, stays as it is.
+int freeze_begin(struct engine *engine, const struct container *container, struct freeze *ret_freeze,
+                 struct err *err);
+void freeze_end(struct freeze *freeze); // for _cleanup_

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fetch/partial.h"
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/id.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BLOB_MIN  (8u << 20)
+#define EARLY_MAX (4u << 20)
+#define LONG_NS   2000000000ull
+
+void partial_open(struct partial *partial, struct worker *worker, const char *digest, uint64_t blob_size) {
+    char name[ID_SIZE + sizeof STAGED_PART];
+    struct stat st;
+    *partial = (struct partial){.fd = -1};
+    if (blob_size < BLOB_MIN) return;
+    snprintf(name, sizeof name, "%s" STAGED_PART, digest_hex(digest));
+    int fd = fd_open_at(worker->staging, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    if (fd < 0) return;
+    *partial = (struct partial){.fd = fd, .blob_size = blob_size};
+    if (fstat(fd, &st) || (uint64_t)st.st_size > blob_size)
+        partial_drop(partial);
+    else
+        partial->size = (uint64_t)st.st_size;
+}
+
+static void write_out(struct partial *partial, uint64_t at, const void *bytes, size_t size) {
+    if (pwrite(partial->fd, bytes, size, (off_t)at) == (ssize_t)size) return;
+    partial_drop(partial);
+    partial_close(partial);
+}
+
+// While the first bytes come. Is it going to take long, at this pace? Then they are written.
+static void add_early(struct partial *partial, const void *bytes, size_t size) {
+    uint64_t now = clock_monotonic_ns();
+    bool full = partial->size + size > EARLY_MAX;
+    if (!partial->early) partial->early = xmalloc(EARLY_MAX), partial->began_ns = now;
+    uint64_t elapsed = now - partial->began_ns;
+    if (!full && elapsed < LONG_NS) {
+        memcpy(partial->early + partial->size, bytes, size);
+        partial->size += size;
+        return;
+    }
+    if (full && elapsed < LONG_NS && elapsed * (partial->blob_size / EARLY_MAX) < LONG_NS) {
+        partial_close(partial);
+        return;
+    }
+    write_out(partial, 0, partial->early, partial->size);
+    if (partial->fd < 0) return;
+    free(take_ptr(partial->early));
+    partial_add(partial, bytes, size);
+}
+
+void partial_add(struct partial *partial, const void *bytes, size_t size) {
+    if (partial->fd < 0) return;
+    if (!partial->size || partial->early) {
+        add_early(partial, bytes, size);
+        return;
+    }
+    write_out(partial, partial->size, bytes, size);
+    partial->size += size;
+}
+
+// The worker can't remove files: an empty one goes with the directory.
+void partial_drop(struct partial *partial) {
+    partial->size = 0;
+    if (partial->fd >= 0 && ftruncate(partial->fd, 0)) partial_close(partial);
+}
+
+void partial_close(struct partial *partial) {
+    fd_closep(&partial->fd);
+    free(take_ptr(partial->early));
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/filter.h"
+
+#include "base/clock.h"
+#include "registry/reference.h"
+
+#include <fnmatch.h>
+#include <stdio.h>
+#include <string.h>
+
+// The longer of two that begin alike first.
+static const struct {
+    const char *text;
+    enum image_filter_key key;
+} keys[] = {
+    {"dangling=", IMAGE_FILTER_DANGLING},   {"label!=", IMAGE_FILTER_NOT_LABEL},
+    {"label=", IMAGE_FILTER_LABEL},         {"before=", IMAGE_FILTER_BEFORE},
+    {"since=", IMAGE_FILTER_SINCE},         {"until=", IMAGE_FILTER_UNTIL},
+    {"reference=", IMAGE_FILTER_REFERENCE},
+};
+
+static int unknown_filter(const char *text, struct err *err) {
+    size_t length = strcspn(text, "=");
+    if (!text[length])
+        return err_set(err, ERR_INVALID, 0, "the filter '%s' is not of the form KEY=VALUE", text);
+    return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)length, text);
+}
+
+static int read_key(const char *text, unsigned allowed, struct image_filter *filter, struct err *err) {
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const char *value = str_after(text, keys[i].text);
+        if (!value || !(allowed & 1u << keys[i].key)) continue;
+        *filter = (struct image_filter){.key = keys[i].key, .value = value};
+        return 0;
+    }
+    return unknown_filter(text, err);
+}
+
+static int read_value(struct store *store, struct arena *arena, struct image_filter *filter,
+                      struct err *err) {
+    struct image image;
+    switch (filter->key) {
+    case IMAGE_FILTER_DANGLING:
+        if (parse_bool(filter->value, &filter->flag))
+            return err_set(err, ERR_INVALID, 0, "invalid filter 'dangling=%s': it is true or false",
+                           filter->value);
+        return 0;
+    case IMAGE_FILTER_BEFORE:
+    case IMAGE_FILTER_SINCE:
+        if (image_find(store, arena, filter->value, &image, err)) return -1;
+        filter->time = image_created(&image);
+        return 0;
+    case IMAGE_FILTER_UNTIL: return clock_parse_time(filter->value, clock_wall_ns(), &filter->time, err);
+    default: return 0;
+    }
+}
+
+int image_filters_read(struct store *store, struct arena *arena, const struct strings *texts,
+                       unsigned allowed, struct image_filters *ret_filters, struct err *err) {
+    struct image_filters filters = {0};
+    for (size_t i = 0; i < texts->count; i++) {
+        struct image_filter *filter = arena_push(arena, &filters);
+        if (read_key(texts->items[i], allowed, filter, err) || read_value(store, arena, filter, err))
+            return -1;
+    }
+    *ret_filters = filters;
+    return 0;
+}
+
+static bool has_label(const struct image *image, const char *wanted) {
+    size_t key = strcspn(wanted, "=");
+    for (size_t i = 0; i < image->config.labels.count; i++) {
+        const struct spec_key_value *label = &image->config.labels.items[i];
+        if (strncmp(label->key, wanted, key) != 0 || label->key[key]) continue;
+        if (!wanted[key] || str_eq(label->value, wanted + key + 1)) return true;
+    }
+    return false;
+}
+
+// A pattern is of a repository, or of one and a tag.
+static bool has_name(struct arena *arena, const struct image *image, const char *pattern) {
+    for (size_t i = 0; i < image->names.count; i++) {
+        struct reference reference;
+        struct err ignored;
+        if (reference_parse(arena, image->names.items[i], &reference, &ignored)) continue;
+        if (!fnmatch(pattern, reference_familiar(arena, &reference), FNM_PATHNAME) ||
+            !fnmatch(pattern, reference_familiar_repository(arena, &reference), FNM_PATHNAME))
+            return true;
+    }
+    return false;
+}
+
+static bool match(const struct image_filter *filter, struct arena *arena, const struct image *image) {
+    switch (filter->key) {
+    case IMAGE_FILTER_DANGLING: return filter->flag == !image->names.count;
+    case IMAGE_FILTER_LABEL: return has_label(image, filter->value);
+    case IMAGE_FILTER_NOT_LABEL: return !has_label(image, filter->value);
+    case IMAGE_FILTER_SINCE: return image_created(image) > filter->time;
+    case IMAGE_FILTER_BEFORE:
+    case IMAGE_FILTER_UNTIL: return image_created(image) < filter->time;
+    case IMAGE_FILTER_REFERENCE: return has_name(arena, image, filter->value);
+    case IMAGE_FILTER_KEYS: break;
+    }
+    return false;
+}
+
+bool image_filters_match(const struct image_filters *filters, struct arena *arena,
+                         const struct image *image) {
+    bool asked[IMAGE_FILTER_KEYS] = {0}, found[IMAGE_FILTER_KEYS] = {0};
+    for (size_t i = 0; i < filters->count; i++) {
+        const struct image_filter *filter = &filters->items[i];
+        bool matches = match(filter, arena, image),
+             label = filter->key == IMAGE_FILTER_LABEL || filter->key == IMAGE_FILTER_NOT_LABEL;
+        if (label && !matches) return false;
+        asked[filter->key] = true;
+        found[filter->key] |= matches;
+    }
+    return memcmp(asked, found, sizeof asked) == 0;
+}

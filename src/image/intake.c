@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/intake.h"
+
+#include "base/fd.h"
+#include "image/partial.h"
+#include "image/pull.h"
+#include "image/request.h"
+#include "registry/channel.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIGNATURES_MAX 64
+// Of all the documents of one intake: their size is a stranger's.
+#define DOCUMENTS_MAX (64u << 20)
+
+// The request
+
+int intake_put_settings(const struct intake *intake, struct json_writer *w, struct err *err) {
+    json_put_string(w, "driver", intake->store->driver);
+    return request_put_limits(w, err);
+}
+
+void intake_put_platform(struct json_writer *w, const struct platform *p) {
+    json_begin_object(w, "platform");
+    json_put_string(w, "os", p->os);
+    json_put_string(w, "architecture", p->architecture);
+    if (p->variant) json_put_string(w, "variant", p->variant);
+    json_end_object(w);
+}
+
+int intake_start(struct intake *intake, const char *mode, struct err *err) {
+    if (image_clean_staging(intake->store, err) || staging_make(intake->store, &intake->staging, err))
+        return -1;
+    // Opened once more, so that the lock is ours alone.
+    _cleanup_(fd_closep) int directory = fd_open_at(intake->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
+    return fetcher_start(&intake->fetcher, mode, directory, -1, err);
+}
+
+// The documents, as they were staged
+
+static int document_read(struct intake *intake, const char *name, const char *digest, const char **ret_text,
+                         size_t *ret_size, struct err *err) {
+    if (staging_document(&intake->staging, intake->arena, name, digest, ret_text, ret_size, err)) return -1;
+    intake->document_bytes += *ret_size;
+    if (intake->document_bytes > DOCUMENTS_MAX)
+        return err_set(err, ERR_INVALID, 0, "manifests and configs have more than %u MiB",
+                       DOCUMENTS_MAX >> 20);
+    return 0;
+}
+
+static bool index_lists(const struct manifest *index, const char *digest) {
+    for (size_t i = 0; i < index->manifests.count; i++)
+        if (str_eq(index->manifests.items[i].digest, digest)) return true;
+    return false;
+}
+
+// From the digest of what was named through an index, if there is one, to the manifest and the config's
+// digest.
+static int manifest_check(struct intake *intake, struct intake_image *image, const struct json *event,
+                          struct err *err) {
+    const char *text, *manifest = arena_strdup(intake->arena, json_get_string(event, "manifest"));
+    size_t size;
+    image->digest = arena_strdup(intake->arena, json_get_string(event, "digest"));
+    if (!str_eq(manifest, image->digest)) {
+        struct manifest index;
+        if (document_read(intake, STAGED_INDEX_DOCUMENT, image->digest, &text, &size, err)) return -1;
+        if (manifest_parse(intake->arena, text, size, NULL, &index, err)) return -1;
+        if (!manifest || !index_lists(&index, manifest))
+            return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a manifest that the index does not list");
+    }
+    if (document_read(intake, STAGED_MANIFEST, manifest, &text, &size, err)) return -1;
+    if (manifest_parse(intake->arena, text, size, NULL, &image->manifest, err)) return -1;
+    if (image->manifest.is_index)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought an index for a manifest");
+    image->commit.manifest_digest = manifest;
+    image->commit.manifest_text = text;
+    image->commit.id = image->manifest.config.digest;
+    return 0;
+}
+
+static int config_check(struct intake *intake, struct intake_image *image, struct err *err) {
+    const char *text;
+    size_t size;
+    if (document_read(intake, STAGED_CONFIG, image->commit.id, &text, &size, err)) return -1;
+    if (image_config_parse(intake->arena, text, size, &image->config, err)) return -1;
+    if (image->config.diff_ids.count != image->manifest.layers.count)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a config that is not the manifest's");
+    image->commit.config_text = text;
+    return 0;
+}
+
+// Answers
+
+struct answer {
+    const char *word, *diff_id, *index;
+};
+
+static int answer(struct intake *intake, const struct answer *answer, int fd, struct err *err) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "answer", answer->word);
+    if (answer->diff_id) json_put_string(&w, "diff_id", answer->diff_id);
+    json_put_string(&w, "index", answer->index);
+    json_end_object(&w);
+    return fetcher_send(&intake->fetcher, &w, fd, err);
+}
+
+static int is_known(struct intake *intake, const char *id, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(intake->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", id)) return -1;
+    return db_next(&rows, err);
+}
+
+static void names_read(struct intake *intake, struct intake_image *image, const struct json *names) {
+    for (size_t i = 0; i < json_length(names); i++)
+        if (json_string(json_at(names, i)))
+            strings_add(intake->arena, &image->names,
+                        arena_strdup(intake->arena, json_string(json_at(names, i))));
+}
+
+static int on_signature(struct intake *intake, struct intake_image *image, const struct json *event,
+                        struct err *err) {
+    const char *payload = json_get_string(event, "payload"), *signature = json_get_string(event, "signature");
+    if (image->resolved || !payload || !signature || image->signatures.count == SIGNATURES_MAX)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a signature that is none");
+    *arena_push(intake->arena, &image->signatures) = (struct intake_signature){
+        arena_strdup(intake->arena, payload), arena_strdup(intake->arena, signature)};
+    return 0;
+}
+
+static int on_resolved(struct intake *intake, struct intake_image *image, const struct json *event,
+                       struct err *err) {
+    if (image->resolved || manifest_check(intake, image, event, err)) return -1;
+    image->resolved = true;
+    if (intake->allow && intake->allow(image, intake->data, err)) return -1;
+    names_read(intake, image, json_get(event, "names"));
+    int known = intake->again ? 0 : is_known(intake, image->commit.id, err);
+    if (known < 0) return -1;
+    return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
+}
+
+static bool is_broken(const struct intake *intake, const char *diff_id) {
+    for (size_t i = 0; intake->broken && i < intake->broken->count; i++)
+        if (str_eq(intake->broken->items[i], diff_id)) return true;
+    return false;
+}
+
+static int layers_offer(struct intake *intake, struct intake_image *image, struct err *err) {
+    const struct strings *ids = &image->config.diff_ids;
+    for (size_t i = 0; i < ids->count; i++) {
+        const struct answer have = {.word = "have", .diff_id = ids->items[i]};
+        _cleanup_(fd_closep) int fd = -1;
+        int r =
+            is_broken(intake, ids->items[i]) ? 0 : store_layer_open(intake->store, ids->items[i], &fd, err);
+        if (r < 0 || (r > 0 && answer(intake, &have, fd, err))) return -1;
+        image->have[i] = r;
+        if (!r) partial_give(&intake->staging, image->manifest.layers.items[i].digest);
+    }
+    return 0;
+}
+
+static int on_layers(struct intake *intake, struct intake_image *image, const struct json *event,
+                     struct err *err) {
+    const struct strings *ids = &image->config.diff_ids;
+    char chain[DIGEST_SIZE];
+    (void)event;
+    if (!image->resolved || image->configured || config_check(intake, image, err)) return -1;
+    image->configured = true;
+    image->have = arena_array(intake->arena, bool, ids->count + 1);
+    if (layers_offer(intake, image, err)) return -1;
+    progress_begin(&intake->progress, intake->arena, intake->out, &image->manifest.layers, image->have);
+    chain_id(ids, ids->count, chain);
+    if (str_eq(intake->store->driver, "erofs") &&
+        (intake->again ||
+         faccessat(intake->store->root_fd, arena_printf(intake->arena, "images/%s", digest_hex(chain)), F_OK,
+                   AT_SYMLINK_NOFOLLOW)))
+        image->commit.index = arena_printf(intake->arena, "index-%zu.erofs", intake->images);
+    return answer(intake, &(struct answer){.word = "go", .index = image->commit.index}, -1, err);
+}
+
+static int on_progress(struct intake *intake, struct intake_image *image, const struct json *event,
+                       struct err *err) {
+    uint64_t layer, current;
+    (void)image;
+    (void)err;
+    if (json_u64(json_get(event, "layer"), &layer) || json_u64(json_get(event, "current"), &current))
+        return 0;
+    progress_bytes(&intake->progress, layer, current);
+    return 0;
+}
+
+static int on_complete(struct intake *intake, struct intake_image *image, const struct json *event,
+                       struct err *err) {
+    uint64_t layer;
+    (void)image;
+    (void)err;
+    if (json_u64(json_get(event, "layer"), &layer)) return 0;
+    progress_complete(&intake->progress, layer);
+    return 0;
+}
+
+static const struct {
+    const char *event;
+    int (*handle)(struct intake *intake, struct intake_image *image, const struct json *event,
+                  struct err *err);
+} events[] = {
+    {"signature", on_signature}, {"resolved", on_resolved}, {"layers", on_layers},
+    {"progress", on_progress},   {"complete", on_complete},
+};
+
+static int image_end(struct intake *intake, struct intake_image *image, struct err *err) {
+    struct commit *c = &image->commit;
+    if (!image->resolved) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch was done before it began");
+    c->store = intake->store;
+    c->staging = &intake->staging;
+    c->manifest = &image->manifest;
+    c->config = &image->config;
+    c->have = image->have;
+    intake->images++;
+    return 1;
+}
+
+int intake_next(struct intake *intake, struct intake_image **ret_image, struct err *err) {
+    struct intake_image *image = arena_new(intake->arena, struct intake_image);
+    for (;;) {
+        _cleanup_(json_freep) struct json *event = NULL;
+        if (fetcher_receive(&intake->fetcher, &event, err)) return -1;
+        const char *name = json_get_string(event, "event");
+        if (str_eq(name, "done") && !image->resolved) return fetcher_wait(&intake->fetcher, err);
+        *ret_image = image;
+        if (str_eq(name, "image")) return image_end(intake, image, err);
+        err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
+        for (size_t i = 0; i < ARRAY_SIZE(events); i++)
+            if (str_eq(name, events[i].event) && events[i].handle(intake, image, event, err)) return -1;
+    }
+}
+
+int intake_commit(const struct intake_image *image, struct err *err) {
+    return image->configured ? commit_image(&image->commit, err) : commit_names(&image->commit, err);
+}
+
+int intake_look_again(struct intake *intake, struct intake_image *image, struct err *err) {
+    for (size_t i = 0; i < image->config.diff_ids.count; i++) {
+        _cleanup_(fd_closep) int fd = -1;
+        int r =
+            image->have[i] ? 1 : store_layer_open(intake->store, image->config.diff_ids.items[i], &fd, err);
+        if (r < 0) return -1;
+        image->have[i] = r;
+    }
+    return 0;
+}
+
+void intake_finish(struct intake *intake, bool failed) {
+    int number = intake->fetcher.signal;
+    fetcher_kill(&intake->fetcher);
+    staging_remove(&intake->staging);
+    fetcher_finish(&intake->fetcher); // a signal that waited may end us now
+    if (!failed || !number) return;
+    signal(number, SIG_DFL); // now that nothing is left of it, what the signal asked for
+    raise(number);
+}

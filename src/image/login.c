@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/login.h"
+
+#include "image/fetcher.h"
+#include "image/request.h"
+#include "registry/endpoint.h"
+#include "registry/reference.h"
+
+#include <signal.h>
+#include <string.h>
+
+static int ask(struct fetcher *fetcher, const struct endpoint *endpoint, struct json **ret_event,
+               struct err *err) {
+    _cleanup_(request_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    endpoint_put(&w, "endpoint", endpoint);
+    json_end_object(&w);
+    if (fetcher_start(fetcher, "login", -1, -1, err) || fetcher_send(fetcher, &w, -1, err)) return -1;
+    return fetcher_receive(fetcher, ret_event, err) || fetcher_wait(fetcher, err) ? -1 : 0;
+}
+
+int image_login(struct arena *arena, const char *domain, const struct credentials *credentials,
+                struct credentials *ret_kept, struct err *err) {
+    struct fetcher fetcher = FETCHER_INIT;
+    _cleanup_(json_freep) struct json *event = NULL;
+    const struct reference reference = {.domain = domain};
+    const struct endpoint endpoint = {.host = reference_host(&reference), .credentials = *credentials};
+    int r = ask(&fetcher, &endpoint, &event, err), signal_number = fetcher.signal;
+    fetcher_finish(&fetcher);
+    if (r && signal_number) fetcher_raise(signal_number);
+    if (r) return err_wrap(err, "login to %s", domain);
+    struct credentials kept = *credentials;
+    const char *token = json_get_string(event, "identity_token");
+    if (!str_empty(token)) kept.identity_token = arena_strdup(arena, token), kept.password = NULL;
+    *ret_kept = kept;
+    return 0;
+}

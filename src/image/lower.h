@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the layers of an image are in the store: the lower side of an overlay.
+#pragma once
+
+#include "image/image.h"
+
+struct image_lower {
+    const char *index;          // over the tars; NULL: directories
+    struct strings tars;        // lowest first
+    struct strings directories; // uppermost first, one at least
+};
+// Absolute paths in the arena. Layers that are missing, or of two storage drivers, are an error.
+int image_lower_find(struct store *store, const struct image *image, struct arena *arena,
+                     struct image_lower *ret_lower, struct err *err);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/partial.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/id.h"
+#include "registry/channel.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DIRECTORY  "partial"
+#define KEPT_MIN   (1 << 20) // less than that comes again in no time
+#define AGE_MAX_S  (7 * 24 * 3600)
+#define TOTAL_MAX  ((int64_t)8 << 30)
+#define NAME_SIZE_ (ID_SIZE + sizeof STAGED_PART)
+
+static void dir_closep(DIR **dir) {
+    if (*dir) closedir(*dir);
+}
+
+static DIR *directory_open(int parent, const char *name) {
+    _cleanup_(fd_closep) int fd = fd_open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (dir) take_fd(&fd);
+    return dir;
+}
+
+static bool is_file(int dir, const char *name, struct stat *st) {
+    return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode);
+}
+
+// The hex of "<hex>.part"; false for every other name.
+static bool name_read(const char *name, char hex[static ID_SIZE]) {
+    char digest[DIGEST_SIZE];
+    if (!str_has_suffix(name, STAGED_PART) || strlen(name) != ID_SIZE - 1 + strlen(STAGED_PART)) return false;
+    snprintf(hex, ID_SIZE, "%.*s", ID_SIZE - 1, name);
+    snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", hex);
+    return digest_valid(digest);
+}
+
+// Of two the longer one stays.
+static void keep_one(int tmp, int staging, const char *name, const char *hex) {
+    char to[sizeof DIRECTORY + ID_SIZE + 1];
+    struct stat st, before;
+    if (!is_file(staging, name, &st) || st.st_size < KEPT_MIN) return;
+    snprintf(to, sizeof to, DIRECTORY "/%s", hex);
+    if (is_file(tmp, to, &before) && before.st_size >= st.st_size) return;
+    if (mkdirat(tmp, DIRECTORY, 0700) == 0 || faccessat(tmp, DIRECTORY, F_OK, 0) == 0)
+        renameat(staging, name, tmp, to);
+}
+
+void partial_keep(int tmp, int staging) {
+    _cleanup_(dir_closep) DIR *dir = directory_open(staging, ".");
+    char hex[ID_SIZE];
+    for (struct dirent *entry; dir && (entry = readdir(dir));)
+        if (name_read(entry->d_name, hex)) keep_one(tmp, staging, entry->d_name, hex);
+}
+
+void partial_give(const struct staging *staging, const char *digest) {
+    char from[sizeof DIRECTORY + ID_SIZE + 1], to[NAME_SIZE_];
+    snprintf(from, sizeof from, DIRECTORY "/%s", digest_hex(digest));
+    snprintf(to, sizeof to, "%s" STAGED_PART, digest_hex(digest));
+    if (renameat(staging->tmp, from, staging->fd, to) == 0) unlinkat(staging->tmp, DIRECTORY, AT_REMOVEDIR);
+}
+
+// One round: what is too old goes; the sum of the rest, and the oldest of them.
+static int64_t sweep_old(DIR *dir, int64_t now_s, char oldest[static NAME_SIZE_]) {
+    int64_t total = 0, oldest_s = INT64_MAX;
+    rewinddir(dir);
+    for (struct dirent *entry; (entry = readdir(dir));) {
+        struct stat st;
+        if (!is_file(dirfd(dir), entry->d_name, &st)) continue;
+        if (st.st_mtime < now_s - AGE_MAX_S || st.st_mtime > now_s + AGE_MAX_S) {
+            unlinkat(dirfd(dir), entry->d_name, 0);
+            continue;
+        }
+        total += st.st_size;
+        if (st.st_mtime >= oldest_s) continue;
+        oldest_s = st.st_mtime;
+        snprintf(oldest, NAME_SIZE_, "%s", entry->d_name);
+    }
+    return total;
+}
+
+void partial_sweep(int tmp) {
+    char oldest[NAME_SIZE_];
+    _cleanup_(dir_closep) DIR *dir = directory_open(tmp, DIRECTORY);
+    if (!dir) return;
+    while (sweep_old(dir, clock_wall_ns() / 1000000000, oldest) > TOTAL_MAX)
+        if (unlinkat(dirfd(dir), oldest, 0)) break;
+    unlinkat(tmp, DIRECTORY, AT_REMOVEDIR); // when it is empty
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// image prune. A plan is the same transaction, rolled back: so what it says is what the next one does.
+#include "image/removal.h"
+
+#include "image/filter.h"
+
+static int is_in_use(struct removal *removal, const struct image *image, struct err *err) {
+    struct store *store = removal->store;
+    if (image_mount_path(store, &removal->arena, image)) return 1;
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(store->db, &rows, err, "SELECT 1 FROM container WHERE image_id = ? LIMIT 1", "s", image->id))
+        return -1;
+    return db_next(&rows, err);
+}
+
+static int remove_unused(struct removal *removal, const struct image_prune_options *options,
+                         struct err *err) {
+    struct images images;
+    struct image_filters filters;
+    if (image_filters_read(removal->store, &removal->arena, &options->filters, IMAGE_PRUNE_FILTERS, &filters,
+                           err) ||
+        image_list(removal->store, &removal->arena, &images, err))
+        return -1;
+    for (size_t i = 0; i < images.count; i++) {
+        struct image *image = &images.items[i];
+        if (image->names.count && !options->all) continue;
+        if (!image_filters_match(&filters, &removal->arena, image)) continue;
+        int used = is_in_use(removal, image, err);
+        if (used < 0) return -1;
+        if (used) continue;
+        if (removal_untag_all(removal, image, err) || removal_delete(removal, image, err)) return -1;
+    }
+    return 0;
+}
+
+int image_prune(struct store *store, struct arena *arena, const struct image_prune_options *options,
+                struct image_pruned *ret_pruned, struct err *err) {
+    _cleanup_(removal_finish) struct removal removal = REMOVAL_INIT(store);
+    struct image_pruned pruned = {0};
+    if (image_recover(store, err) || db_begin(store->db, err)) return -1;
+    _cleanup_(db_rollbackp) struct db *open = store->db;
+    if (remove_unused(&removal, options, err) || removal_count(&removal, &pruned.bytes, err)) return -1;
+    if (!options->plan && removal.files.count &&
+        (removal_write(&removal, err) || db_commit(open, err) || removal_apply(&removal, err)))
+        return -1;
+    for (size_t i = 0; i < removal.lines.count; i++)
+        strings_add(arena, &pruned.lines, arena_strdup(arena, removal.lines.items[i]));
+    *ret_pruned = pruned;
+    return 0;
+}

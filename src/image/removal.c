@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/removal.h"
+
+#include "base/fd.h"
+#include "base/usage.h"
+#include "image/pull.h"
+#include "registry/reference.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+void removal_finish(struct removal *removal) {
+    arena_finish(&removal->arena);
+    fd_closep(&removal->journal);
+}
+
+const char *removal_repository(struct removal *removal, const char *full) {
+    const char *end = strchr(full, '@');
+    if (!end) end = strrchr(full, ':');
+    return arena_strndup(&removal->arena, full, (size_t)(end - full));
+}
+
+int removal_untag(struct removal *removal, struct strings *names, size_t index, struct err *err) {
+    const char *full = names->items[index], *at = strchr(full, '@');
+    struct db *db = removal->store->db;
+    int r = at ? db_run(db, err, "DELETE FROM image_digest WHERE repository = ? AND digest = ?", "ss",
+                        removal_repository(removal, full), at + 1)
+               : db_run(db, err, "DELETE FROM image_name WHERE name = ?", "s", full);
+    if (r < 0) return -1;
+    struct reference reference;
+    if (reference_parse(&removal->arena, full, &reference, err)) return -1;
+    strings_add(
+        &removal->arena, &removal->lines,
+        arena_printf(&removal->arena, "Untagged: %s", reference_familiar(&removal->arena, &reference)));
+    memmove(names->items + index, names->items + index + 1, (--names->count - index) * sizeof *names->items);
+    return 0;
+}
+
+int removal_untag_all(struct removal *removal, struct image *image, struct err *err) {
+    while (image->names.count)
+        if (removal_untag(removal, &image->names, 0, err)) return -1;
+    while (image->digests.count)
+        if (removal_untag(removal, &image->digests, 0, err)) return -1;
+    return 0;
+}
+
+// The image
+
+// Rows of its layers that no other image has, uppermost first.
+static int remove_layers(struct removal *removal, const struct image *image, struct err *err) {
+    struct db *db = removal->store->db;
+    struct arena *arena = &removal->arena;
+    const struct strings *diff_ids = &image->config.diff_ids;
+    for (size_t i = diff_ids->count; i-- > 0;) {
+        int r = db_run(db, err,
+                       "DELETE FROM layer WHERE diff_id = ?1 AND "
+                       "NOT EXISTS (SELECT 1 FROM image_layer WHERE diff_id = ?1)",
+                       "s", diff_ids->items[i]);
+        if (r < 0) return -1;
+        if (!r) continue;
+        if (db_run(db, err, "DELETE FROM made_blob WHERE diff_id = ?", "s", diff_ids->items[i]) < 0)
+            return -1;
+        char chain[DIGEST_SIZE];
+        chain_id(diff_ids, i + 1, chain);
+        strings_add(arena, &removal->lines, arena_printf(arena, "Deleted: %s", chain));
+        strings_add(arena, &removal->files, arena_printf(arena, "layers/%s", digest_hex(diff_ids->items[i])));
+    }
+    return 0;
+}
+
+int removal_delete(struct removal *removal, const struct image *image, struct err *err) {
+    static const char *const statements[] = {
+        "DELETE FROM image_layer WHERE image_id = ?",
+        "DELETE FROM image_digest WHERE image_id = ?",
+        "DELETE FROM image_name WHERE image_id = ?",
+        "DELETE FROM image WHERE id = ?",
+    };
+    struct arena *arena = &removal->arena;
+    for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
+        if (db_run(removal->store->db, err, statements[i], "s", image->id) < 0) return -1;
+    strings_add(arena, &removal->lines, arena_printf(arena, "Deleted: %s", image->id));
+    strings_add(arena, &removal->files, arena_printf(arena, "images/%s", digest_hex(image->chain_id)));
+    return remove_layers(removal, image, err);
+}
+
+// Files
+
+int removal_write(struct removal *removal, struct err *err) {
+    char id[ID_SIZE], path[PATH_MAX];
+    id_random(id);
+    snprintf(removal->journal_name, sizeof removal->journal_name, "remove-%.16s", id);
+    snprintf(path, sizeof path, "tmp/%s", removal->journal_name);
+    _cleanup_(str_finish) struct str text = {0};
+    for (size_t i = 0; i < removal->files.count; i++) str_printf(&text, "%s\n", removal->files.items[i]);
+    int r = dir_make_all_at(removal->store->root_fd, path, 0700);
+    if (!r) r = removal->journal = fd_open_at(removal->store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+    if (r >= 0 && flock(removal->journal, LOCK_EX)) r = -errno;
+    if (r >= 0) r = file_replace_at(removal->journal, "list", text.data, text.len, 0600, false);
+    return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write %s/%s", removal->store->root, path) : 0;
+}
+
+// "layers/<hex>" or "images/<hex>": 1 when a row stands for it.
+static int is_used(struct store *store, const char *file, struct err *err) {
+    static const struct {
+        const char *folder, *sql;
+    } kinds[] = {
+        {"layers/", "SELECT 1 FROM layer WHERE diff_id = ?"},
+        {"images/", "SELECT 1 FROM image WHERE chain_id = ?"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        const char *hex = str_after(file, kinds[i].folder);
+        char digest[DIGEST_SIZE];
+        if (!hex || strlen(hex) != ID_SIZE - 1) continue;
+        snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", hex);
+        if (!digest_valid(digest)) continue;
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        return db_query(store->db, &rows, err, kinds[i].sql, "s", digest) ? -1 : db_next(&rows, err);
+    }
+    return 1; // no name of hoy's: stays
+}
+
+int removal_count(struct removal *removal, uint64_t *ret_bytes, struct err *err) {
+    _cleanup_(usage_finish) struct usage usage = {0};
+    struct store *store = removal->store;
+    for (size_t i = 0; i < removal->files.count; i++) {
+        const char *file = removal->files.items[i];
+        int used = is_used(store, file, err);
+        if (used < 0) return -1;
+        int r = used ? 0 : usage_add_at(&usage, store->root_fd, file);
+        if (r) return err_set(err, ERR_SYSTEM, -r, "look at %s/%s", store->root, file);
+    }
+    *ret_bytes = usage.bytes;
+    return 0;
+}
+
+// A mount of the index that a crash left behind. The lock's file stays: another process may just be opening
+// it.
+static void unmount_index(struct store *store, const char *file) {
+    char lock[PATH_MAX];
+    snprintf(lock, sizeof lock, "%s.lock", file);
+    _cleanup_(fd_closep) int fd = fd_open_at(store->runroot_fd, lock, O_RDWR, 0);
+    if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) return;
+    char target[PATH_MAX];
+    snprintf(target, sizeof target, "%s/%s", store->runroot, file);
+    umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW);
+    unlinkat(store->runroot_fd, file, AT_REMOVEDIR);
+}
+
+static int move_files(struct store *store, int journal, char *list, struct err *err) {
+    char *rest = list, *file;
+    for (unsigned i = 0; (file = strsep(&rest, "\n"));) {
+        if (!*file) continue;
+        int used = is_used(store, file, err);
+        if (used < 0) return -1;
+        if (used) continue;
+        if (str_has_prefix(file, "images/")) unmount_index(store, file);
+        char name[16];
+        snprintf(name, sizeof name, "%u", i++);
+        if (renameat(store->root_fd, file, journal, name) && errno != ENOENT)
+            return err_set(err, ERR_SYSTEM, errno, "remove %s/%s", store->root, file);
+    }
+    return 0;
+}
+
+// The third step. journal is locked.
+static int finish_journal(struct store *store, int journal, const char *name, struct err *err) {
+    _cleanup_(str_finish) struct str list = {0};
+    int r = file_read_at(journal, "list", 1 << 20, &list);
+    if (r && r != -ENOENT) return err_set(err, ERR_SYSTEM, -r, "read %s/tmp/%s/list", store->root, name);
+    if (list.len) {
+        if (db_begin(store->db, err)) return -1;
+        r = move_files(store, journal, list.data, err);
+        db_rollback(store->db); // nothing was written
+        if (r) return -1;
+    }
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "tmp/%s", name);
+    r = dir_remove_all_at(store->root_fd, path);
+    return r ? err_set(err, ERR_SYSTEM, -r, "remove %s/%s", store->root, path) : 0;
+}
+
+int image_recover(struct store *store, struct err *err) {
+    int fd = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY, 0);
+    if (fd == -ENOENT) return 0;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "look into %s/tmp", store->root);
+    struct dirent *entry;
+    int r = 0;
+    while (!r && (entry = readdir(dir))) {
+        if (!str_has_prefix(entry->d_name, "remove-")) continue;
+        _cleanup_(fd_closep) int journal =
+            fd_open_at(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        if (journal < 0 || flock(journal, LOCK_EX | LOCK_NB)) continue; // gone, or somebody is at it
+        r = finish_journal(store, journal, entry->d_name, err);
+    }
+    closedir(dir);
+    return r ? r : image_clean_staging(store, err);
+}
+
+int removal_apply(struct removal *removal, struct err *err) {
+    return finish_journal(removal->store, removal->journal, removal->journal_name, err);
+}

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/commit.h"
+#include "registry/reference.h"
+
+int image_tag(struct store *store, const char *name, const char *target, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct reference reference;
+    struct image image;
+    if (reference_parse(&arena, target, &reference, err)) return -1;
+    if (reference.digest)
+        return err_set(err, ERR_INVALID, 0, "refusing to create a tag with a digest reference: \"%s\"",
+                       target);
+    if (image_find(store, &arena, name, &image, err)) return -1;
+    const struct commit names = {.store = store, .id = image.id, .name = reference_full(&arena, &reference)};
+    return commit_names(&names, err);
+}

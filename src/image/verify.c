@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Everything of an image has a digest for its name, so that it can be checked against nothing but that: the
+// config, the manifest, the layers. What has none is the index, which was made here: whether the kernel
+// mounts it is all that is asked.
+#include "base/fd.h"
+#include "image/image.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void add(struct arena *arena, struct image_faults *faults, const char *part, const char *diff_id,
+                const char *what) {
+    *arena_push(arena, faults) = (struct image_fault){part, diff_id, what};
+}
+
+static void check_text(struct arena *arena, struct image_faults *faults, const char *part, const char *text,
+                       const char *digest) {
+    char found[DIGEST_SIZE];
+    digest_of(text, strlen(text), found);
+    if (!str_eq(found, digest))
+        add(arena, faults, arena_printf(arena, "%s %s", part, digest), NULL,
+            arena_printf(arena, "its digest is %s", found));
+}
+
+static void check_layer(struct store *store, struct arena *arena, struct image_faults *faults,
+                        const char *diff_id) {
+    const char *part = arena_printf(arena, "layer %s", diff_id);
+    char path[16 + ID_SIZE], found[DIGEST_SIZE];
+    snprintf(path, sizeof path, "layers/%s", digest_hex(diff_id));
+    _cleanup_(fd_closep) int fd = fd_open_at(store->root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat st;
+    if (fd < 0 || fstat(fd, &st)) return add(arena, faults, part, diff_id, "it is not in the store");
+    if (S_ISDIR(st.st_mode)) {
+        faults->unchecked = true;
+        return;
+    }
+    int r = digest_of_file(fd, found);
+    if (r)
+        add(arena, faults, part, diff_id, arena_printf(arena, "it can't be read: %s", strerror(-r)));
+    else if (!str_eq(found, diff_id))
+        add(arena, faults, part, diff_id, arena_printf(arena, "its digest is %s", found));
+}
+
+static bool is_repeated(const struct strings *list, size_t i) {
+    for (size_t j = 0; j < i; j++)
+        if (str_eq(list->items[j], list->items[i])) return true;
+    return false;
+}
+
+void image_verify(struct store *store, struct arena *arena, const struct image *image,
+                  struct image_faults *ret_faults) {
+    const struct strings *diff_ids = &image->config.diff_ids;
+    struct image_faults faults = {0};
+    check_text(arena, &faults, "config", image->config_text, image->id);
+    check_text(arena, &faults, "manifest", image->manifest, image->manifest_digest);
+    for (size_t i = 0; i < diff_ids->count; i++)
+        if (!is_repeated(diff_ids, i)) check_layer(store, arena, &faults, diff_ids->items[i]);
+    if (!faults.count && diff_ids->count) {
+        struct err err = {0};
+        int tree = image_tree(store, image, &err);
+        if (tree < 0) add(arena, &faults, "index", NULL, arena_strdup(arena, err.text));
+        fd_closep(&tree);
+    }
+    *ret_faults = faults;
+}
+
+int image_repair(struct store *store, struct arena *arena, const struct image *image,
+                 const struct image_faults *faults, struct err *err) {
+    const struct image_config *config = &image->config;
+    struct strings broken = {0};
+    struct image repaired;
+    for (size_t i = 0; i < faults->count; i++)
+        if (faults->items[i].diff_id) strings_add(arena, &broken, faults->items[i].diff_id);
+    if (!image->digests.count)
+        return err_set(err, ERR_INVALID, 0,
+                       "image %.19s did not come from a registry: remove it, and load it again", image->id);
+    const struct pull_options options = {
+        .reference = image->digests.items[0],
+        .platform = config->os && config->architecture
+                        ? arena_printf(arena, "%s/%s%s%s", config->os, config->architecture,
+                                       config->variant ? "/" : "", config->variant ? config->variant : "")
+                        : NULL,
+        .quiet = true,
+        .broken = &broken,
+    };
+    return image_pull(store, arena, &options, &repaired, err);
+}

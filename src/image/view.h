@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container's root file system for a look from outside, whether the container runs or not: mounts that only
+// the holder of their descriptor can reach, and that end with it.
+#pragma once
+
+#include "image/image.h"
+
+// A directory with three in it, all read-only and without devices: "merged" is the root file system as the
+// container sees it without its own mounts, "lower" the image's part of it, "upper" the writable layer as
+// overlayfs keeps it. upper is an absolute path. Returns the descriptor.
+int image_view_open(struct store *store, const struct image *image, const char *upper, struct err *err);

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// A directory tree as a tar.
+#pragma once
+
+#include "base/err.h"
+#include "unpack/changes.h"
+#include "unpack/tar_write.h"
+
+// All that is below root, but sockets, which a tar has no word for. Sorted; hard links as such. What goes
+// away meanwhile is left out; a file that gets shorter is filled up with zeros.
+int pack_tree(int root, struct tar_writer *writer, struct err *err);
+
+// Changes as a layer (layer.md of the image specification): whiteouts, opaque directories. ERR_INVALID for a
+// file whose own name would be a whiteout.
+int pack_layer(int root, const struct changes *changes, struct tar_writer *writer, struct err *err);

@@ -1,0 +1,81 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Pulls that do not give up: a registry that is busy, breaks off, stalls.
+
+load lib
+load rough
+
+file_setup() { rough_start; }
+file_teardown() { rough_stop; }
+test_setup() { rough; }
+
+test_teardown() { hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null; }
+
+# rough_pull RULES...: through the proxy it is the same image as without.
+rough_pull() {
+  rough "$@"
+  expect 0 hoy pull -q "$ROUGH/layers:1"
+  is "$(hoy run --rm --entrypoint cat "$ROUGH/layers:1" /data/tree/back)" 'back again'
+  hoy rmi "$ROUGH/layers:1"
+}
+
+@test "a registry that is busy, or broken for a moment" {
+  rough_pull status=429/1 after=1
+  is "$(grep -c ' 429 ' "$ROUGH_LOG")" "$(grep -c ' 200 ' "$ROUGH_LOG")"
+  rough_pull status=503/2 only=manifests
+  rough_pull status=429/1 after=date only=manifests
+  rough_pull status=408/1
+  rough_pull close=2
+}
+
+@test "a registry that stays busy: how often, and why" {
+  rough status=503/99
+  expect 1 hoy pull "$ROUGH/tiny:1"
+  matches "${lines[-1]}" '503.*tried 5 times'
+  is "$(wc -l <"$ROUGH_LOG")" 5
+  rough status=429/98 after=3600
+  expect 1 hoy pull "$ROUGH/tiny:1"
+  matches "${lines[-1]}" '429.*come back in 3600 seconds'
+  is "$(wc -l <"$ROUGH_LOG")" 1
+  rough close=97
+  expect 1 hoy pull "$ROUGH/tiny:1"
+  matches "${lines[-1]}" 'without an answer.*tried 3 times'
+  expect 1 hoy pull 127.0.0.1:1/x
+  matches "${lines[-1]}" 'refused.*tried 3 times'
+}
+
+@test "a connection that breaks: the rest is asked for" {
+  rough_pull drop=500000
+  contains "$(<"$ROUGH_LOG")" 'bytes=500000- 206'
+  # No byte came twice.
+  is "$(awk '$2 ~ /blobs/ {n += $5} END {print n}' "$ROUGH_LOG")" \
+    "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY/layers:1" | jq '[.layers[].size, .config.size] | add')"
+}
+
+@test "a connection that breaks, and no Range" {
+  # Each time it begins again, each time a little less of it: then all of it.
+  rough drop=900000 norange
+  expect 1 hoy pull "$ROUGH/layers:1"
+  matches "${lines[-1]}" 'tried 5 times'
+  rough drop=900000 norange
+  (wait_line "$ROUGH_LOG" ' 200 900000'; rough norange) 3>&- &
+  expect 0 hoy pull -q "$ROUGH/layers:1"
+  wait $!
+  is "$(hoy run --rm --entrypoint cat "$ROUGH/layers:1" /data/tree/back)" 'back again'
+  hoy rmi "$ROUGH/layers:1"
+}
+
+@test "another part than was asked for is refused" {
+  rough drop=900000 badrange
+  expect 1 hoy pull "$ROUGH/layers:1"
+  contains "${lines[-1]}" 'another part'
+}
+
+@test "a blob that stalls goes on" {
+  export HOY_STALL_TIMEOUT=1
+  rough stall=700000
+  (wait_line "$ROUGH_LOG" '/blobs/.* 200' 20; sleep 0.5; rough) 3>&- &
+  expect 0 hoy pull -q "$ROUGH/layers:1"
+  wait $!
+  hoy rmi "$ROUGH/layers:1"
+}

@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The store after whatever happened: killed at any moment, no room at any moment, several at once.
+
+load lib
+
+test_teardown() {
+  hoy ps -aq | xargs -r "$HOY" rm -f >/dev/null
+  hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null
+}
+
+# killed COMMAND...: hoy, or its worker, is killed after a while. The worker goes with hoy; hoy says that its worker
+# has gone.
+killed() {
+  local pid victim worker
+  "$HOY" "$@" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
+  pid=$!
+  sleep "0.$(printf %03d $((RANDOM % ${most_ms:-900})))"
+  worker=$(pgrep -P "$pid" || true)
+  victim=$pid
+  ((RANDOM % 2)) && victim=${worker:-$pid}
+  kill -KILL "$victim" 2>/dev/null || true
+  wait "$pid" 2>/dev/null || true
+  [[ -z $worker ]] || wait_gone "$worker"
+}
+
+@test "kill -9 at a hundred random moments of a pull: the store stays sound, and the next pull works" {
+  RANDOM=11
+  local round whole=0
+  for round in {1..100}; do
+    killed pull -q "$REGISTRY/debian:12"
+    is "$round: $(hoy system check)" "$round: No problems"
+    if [[ -n $(hoy images -q) ]]; then
+      # All of it was there, or none.
+      ((++whole))
+      hoy image verify >/dev/null
+      hoy rmi "$REGISTRY/debian:12" >/dev/null
+    fi
+  done
+  echo "# $round times killed, $whole pulls were quicker" >&3
+  hoy pull -q "$REGISTRY/debian:12"
+  is "$(hoy image verify)" "$REGISTRY/debian:12: OK"
+  is "$(hoy run --rm "$REGISTRY/debian:12" bash -c 'echo ${BASH_VERSION:0:1}')" 5
+}
+
+@test "kill -9 at random moments of rmi, tag and prune: the store stays sound" {
+  RANDOM=12
+  local round most_ms=20
+  for round in {1..40}; do
+    hoy pull -q "$REGISTRY/layers:1" >/dev/null
+    hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+    hoy tag "$REGISTRY/tiny:1" "other:$round"
+    case $((round % 4)) in
+      0) killed rmi "$REGISTRY/layers:1" ;;
+      1) killed rmi -f "$REGISTRY/layers:1" "$REGISTRY/tiny:1" "other:$round" ;;
+      2) killed tag "$REGISTRY/layers:1" "other:$round" ;;
+      3) killed image prune -af ;;
+    esac
+    is "$round: $(hoy system check)" "$round: No problems"
+    hoy image verify >/dev/null
+  done
+  ((round == 40))
+}
+
+@test "no room for any size of a disk: one sentence, and the store stays sound" {
+  local small=$BATS_TEST_TMPDIR/small size full=0
+  mkdir "$small"
+  mount -t tmpfs -o size=256k none "$small"
+  for size in 256 320 400 512 768 1024 1500 2048 2600 3072 3500 4096 5000 6144 8192 12288; do
+    mount -o "remount,size=${size}k" "$small"
+    if ! HOY_ROOT=$small run "$HOY" pull -q "$REGISTRY/layers:1" || ((status)); then
+      ((++full))
+      one_sentence "${lines[-1]}"
+      matches "$output" 'No space left on device|full|can.t'
+    fi
+    mount -o "remount,size=64m" "$small"
+    is "$size: $(HOY_ROOT=$small "$HOY" system check)" "$size: No problems"
+    HOY_ROOT=$small "$HOY" images -q --no-trunc | HOY_ROOT=$small xargs -r "$HOY" rmi -f >/dev/null
+  done
+  echo "# $full sizes of a disk were too small" >&3
+  ((full >= 6))
+  is "$(HOY_ROOT=$small "$HOY" pull -q "$REGISTRY/layers:1")" "$REGISTRY/layers:1"
+  umount "$small"
+}
+
+@test "pulls of one image at once, and a pull beside an rmi" {
+  local i pids=()
+  for i in {1..6}; do
+    "$HOY" pull -q "$REGISTRY/layers:1" >"$BATS_TEST_TMPDIR/out$i" 2>&1 3>&- &
+    pids+=($!)
+  done
+  for i in "${pids[@]}"; do wait "$i"; done
+  is "$(hoy images -q | wc -l)" 1
+  is "$(hoy system check)" 'No problems'
+  pids=()
+  for i in {1..15}; do
+    "$HOY" pull -q "$REGISTRY/layers:1" >/dev/null 2>&1 3>&- &
+    pids+=($!)
+    "$HOY" rmi "$REGISTRY/layers:1" >/dev/null 2>&1 3>&- &
+    pids+=($!)
+  done
+  for i in "${pids[@]}"; do wait "$i" || true; done
+  is "$(hoy system check)" 'No problems'
+  hoy pull -q "$REGISTRY/layers:1" >/dev/null
+  is "$(hoy image verify)" "$REGISTRY/layers:1: OK"
+}
+
+@test "an rmi while a container of the image starts, and while it runs" {
+  local i
+  for i in {1..10}; do
+    hoy pull -q "$REGISTRY/layers:1" >/dev/null
+    "$HOY" run --rm --entrypoint cat "$REGISTRY/layers:1" /opaque/upper >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    "$HOY" rmi -f "$REGISTRY/layers:1" >/dev/null 2>&1 || true
+    wait $! || matches "$(<"$BATS_TEST_TMPDIR/out")" 'No such image|not in|removed|Unable to find'
+    is "$(hoy system check)" 'No problems'
+  done
+  hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+  hoy run -d --name runs "$REGISTRY/tiny:1" sh -c 'sleep 60' >/dev/null
+  expect 1 hoy rmi "$REGISTRY/tiny:1"
+  expect 0 hoy rmi -f "$REGISTRY/tiny:1"
+  is "$(hoy exec runs sh -c 'echo there')" there
+  hoy rm -f runs >/dev/null
+  is "$(hoy system check)" 'No problems'
+}
