@@ -38,16 +38,20 @@ command_run run_login, run_logout;                                         // lo
 command_run run_export, run_diff;                                          // export.c
 command_run run_save, run_load;                                            // archive.c
 command_run run_commit, run_import;                                        // commit.c
-command_run run_inspect, run_container_inspect, run_image_inspect;         // inspect.c
-command_run run_version, run_info;                                         // info.c
-command_run run_explain;                                                   // explain.c
-command_run run_help, run_completion, run_complete, run_manual;            // cli.c, completion.c
+command_run run_push;                                                      // push.c
+command_run run_manifest_create, run_manifest_annotate, run_manifest_inspect, run_manifest_push,
+    run_manifest_rm;                                               // manifest.c
+command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
+command_run run_version, run_info;                                 // info.c
+command_run run_explain;                                           // explain.c
+command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
 
 // The options of each, beside the code that uses them.
 extern const struct option_table settings_options, search_options_table, verify_options_table,
     run_options_table, create_options_table, explain_options_table, start_options_table, attach_options_table,
     exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,
-    ps_options_table, pull_options_table, usage_options_table, images_options_table,
-    image_prune_options_table, history_options_table, rmi_options_table, inspect_options_table,
-    size_options_table, format_options_table, login_options_table, save_options_table, load_options_table,
-    export_options_table, import_options_table, commit_options_table;
+    ps_options_table, pull_options_table, push_options_table, manifest_create_options_table,
+    manifest_annotate_options_table, manifest_inspect_options_table, manifest_push_options_table,
+    usage_options_table, images_options_table, image_prune_options_table, history_options_table,
+    rmi_options_table, inspect_options_table, size_options_table, format_options_table, login_options_table,
+    save_options_table, load_options_table, export_options_table, import_options_table, commit_options_table;

@@ -3,6 +3,8 @@
 // with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
+//   hoy-fetch push      uploads an image
+//   hoy-fetch manifest  downloads a manifest alone, into 4
 //   hoy-fetch tags      the names of a repository's tags
 //   hoy-fetch login     asks a registry whether it takes credentials
 //   hoy-fetch search    asks a registry for repositories
@@ -75,6 +77,8 @@ static const struct mode {
     int (*run)(struct worker *worker);
 } modes[] = {
     {"pull", WORKER_STAGING_FD, true, .request = pull_run},
+    {"push", WORKER_CHANNEL_FD, true, .request = push_run},
+    {"manifest", WORKER_STAGING_FD, true, .request = manifest_run},
     {"login", WORKER_CHANNEL_FD, true, .request = login_run},
     {"tags", WORKER_CHANNEL_FD, true, .request = tags_run},
     {"search", WORKER_CHANNEL_FD, true, .request = search_run},

@@ -44,6 +44,8 @@ int worker_check_disk(struct worker *worker, const char *what, struct err *err);
 #define BOMB_RATIO_NOW 100
 
 // The things that it is run for. They end in "done" or worker_fail().
+int push_run(struct worker *worker, const struct json *request, struct err *err);
+int manifest_run(struct worker *worker, const struct json *request, struct err *err);
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
 int load_run(struct worker *worker, const struct json *request, int archive_fd, struct err *err);
 int import_run(struct worker *worker, const struct json *request, struct err *err);

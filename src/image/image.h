@@ -146,6 +146,21 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
 // The line at the end.
 void image_pull_status(FILE *out, const char *name, bool downloaded);
 
+// Push: the image of a name (or all tags of a repository) to its registry, by the fetch worker. What was
+// pulled arrives byte for byte as it was served, while the registry that it came from can be asked for what
+// is not kept here; when it can't, layers are compressed anew, and a line on stderr says so.
+struct push_options {
+    const char *reference; // as the user wrote it
+    const char *platform;  // that the image must have, or NULL
+    const char
+        *compression; // "gzip", "zstd": layers that are compressed otherwise are compressed so; or NULL
+    int level;        // zstd's
+    bool force;       // all layers are, even those that are compressed so
+    bool all_tags, quiet;
+    FILE *out;
+};
+int image_push(struct store *store, struct arena *arena, const struct push_options *options, struct err *err);
+
 // The image that hoy carries inside itself, "base". Puts it into the store when name means it and the store
 // does not have it: returns 1 when it did, 0 when name is not it.
 int image_load_base(struct store *store, const char *name, struct err *err);

@@ -46,24 +46,11 @@ int intake_start(struct intake *intake, const char *mode, struct err *err) {
 
 static int document_read(struct intake *intake, const char *name, const char *digest, const char **ret_text,
                          size_t *ret_size, struct err *err) {
-    _cleanup_(fd_closep) int fd = fd_open_at(intake->staging.fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-    struct stat st;
-    char actual[DIGEST_SIZE];
-    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > IMAGE_DOCUMENT_MAX)
-        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : 0, "can't read the staged %s", name);
-    intake->document_bytes += (size_t)st.st_size;
+    if (staging_document(&intake->staging, intake->arena, name, digest, ret_text, ret_size, err)) return -1;
+    intake->document_bytes += *ret_size;
     if (intake->document_bytes > DOCUMENTS_MAX)
         return err_set(err, ERR_INVALID, 0, "manifests and configs have more than %u MiB",
                        DOCUMENTS_MAX >> 20);
-    char *text = arena_alloc(intake->arena, (size_t)st.st_size + 1);
-    ssize_t n = fd_read_full(fd, text, (size_t)st.st_size);
-    if (n < 0) return err_set(err, ERR_SYSTEM, (int)-n, "can't read the staged %s", name);
-    digest_of(text, (size_t)n, actual);
-    if (!str_eq(actual, digest))
-        return err_set(err, ERR_SYSTEM, 0, "the staged %s is %s, not %s", name, actual,
-                       digest ? digest : "(none)");
-    *ret_text = text;
-    *ret_size = (size_t)n;
     return 0;
 }
 

@@ -14,7 +14,7 @@
 #define FIXED       45 // id, state, numbers and the spaces between
 
 static const char waiting[] = "Pulling fs layer", loading[] = "Downloading", exists[] = "Already exists",
-                  complete[] = "Pull complete";
+                  complete[] = "Pull complete", preparing[] = "Preparing", pushing[] = "Pushing";
 
 static void bar_format(const struct progress *p, const struct progress_layer *layer, struct str *line) {
     char current[16], size[16];
@@ -33,7 +33,7 @@ static void line_draw(const struct progress *p, size_t index) {
     const struct progress_layer *layer = &p->layers[index];
     _cleanup_(str_finish) struct str line = {0};
     str_printf(&line, "%s: %s", layer->id, layer->state);
-    if (layer->state == loading) bar_format(p, layer, &line);
+    if (layer->state == p->moving) bar_format(p, layer, &line);
     if (p->redraw && line.len >= p->columns) line.len = p->columns - 1;
     size_t up = p->count - index;
     if (p->redraw)
@@ -53,7 +53,7 @@ static void measure(struct progress *p) {
 
 void progress_begin(struct progress *p, struct arena *arena, FILE *out, const struct descriptors *layers,
                     const bool *have) {
-    *p = (struct progress){.out = out, .count = layers->count};
+    *p = (struct progress){.out = out, .count = layers->count, .moving = loading};
     if (!out) return;
     p->layers = arena_array(arena, struct progress_layer, layers->count);
     measure(p);
@@ -67,16 +67,37 @@ void progress_begin(struct progress *p, struct arena *arena, FILE *out, const st
     fflush(out);
 }
 
+void progress_begin_push(struct progress *p, struct arena *arena, FILE *out, const struct strings *ids) {
+    *p = (struct progress){.out = out, .count = ids->count, .moving = pushing};
+    if (!out) return;
+    p->layers = arena_array(arena, struct progress_layer, ids->count + 1);
+    measure(p);
+    for (size_t i = 0; i < p->count; i++) {
+        snprintf(p->layers[i].id, sizeof p->layers[i].id, "%s", digest_hex(ids->items[i]));
+        p->layers[i].state = preparing;
+        fprintf(out, "%s: %s\n", p->layers[i].id, preparing);
+    }
+    fflush(out);
+}
+
+void progress_size(struct progress *p, size_t index, uint64_t size) {
+    if (p->out && index < p->count) p->layers[index].size = size;
+}
+
 void progress_bytes(struct progress *p, size_t index, uint64_t current) {
     if (!p->out || index >= p->count || !p->redraw) return;
     struct progress_layer *layer = &p->layers[index];
-    layer->state = loading;
+    layer->state = p->moving;
     layer->current = current < layer->size ? current : layer->size;
     line_draw(p, index);
 }
 
 void progress_complete(struct progress *p, size_t index) {
+    progress_say(p, index, complete);
+}
+
+void progress_say(struct progress *p, size_t index, const char *state) {
     if (!p->out || index >= p->count) return;
-    p->layers[index].state = complete;
+    p->layers[index].state = state;
     line_draw(p, index);
 }

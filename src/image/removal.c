@@ -64,6 +64,8 @@ static int remove_layers(struct removal *removal, const struct image *image, str
                        "s", diff_ids->items[i]);
         if (r < 0) return -1;
         if (!r) continue;
+        if (db_run(db, err, "DELETE FROM made_blob WHERE diff_id = ?", "s", diff_ids->items[i]) < 0)
+            return -1;
         char chain[DIGEST_SIZE];
         chain_id(diff_ids, i + 1, chain);
         strings_add(arena, &removal->lines, arena_printf(arena, "Deleted: %s", chain));

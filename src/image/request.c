@@ -36,6 +36,14 @@ int request_put_endpoints(struct json_writer *w, struct arena *arena, const stru
     return 0;
 }
 
+int request_endpoint(struct arena *arena, const struct reference *reference, struct endpoint *ret_endpoint,
+                     struct err *err) {
+    struct endpoints endpoints;
+    if (settings_endpoints(arena, "/etc", reference, &endpoints, err)) return -1;
+    *ret_endpoint = endpoints.items[endpoints.count - 1];
+    return credentials_load(arena, ret_endpoint->domain, &ret_endpoint->credentials, err);
+}
+
 void request_finish(struct json_writer *w) {
     if (w->text.data) explicit_bzero(w->text.data, w->text.len);
     json_writer_finish(w);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "registry/endpoint.h"
 #include "registry/reference.h"
 
 // From HOY_LAYER_LIMIT and HOY_STALL_TIMEOUT.
@@ -12,5 +13,8 @@ int request_put_limits(struct json_writer *w, struct err *err);
 // the caller's credentials.
 int request_put_endpoints(struct json_writer *w, struct arena *arena, const struct reference *reference,
                           struct err *err);
+// The registry itself, with the caller's credentials, where no mirror will do.
+int request_endpoint(struct arena *arena, const struct reference *reference, struct endpoint *ret_endpoint,
+                     struct err *err);
 // Frees the text, and leaves no credentials in memory; for _cleanup_.
 void request_finish(struct json_writer *w);

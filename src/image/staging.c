@@ -41,6 +41,25 @@ int staging_make(struct store *store, struct staging *ret_staging, struct err *e
     return 0;
 }
 
+int staging_document(const struct staging *staging, struct arena *arena, const char *name, const char *digest,
+                     const char **ret_text, size_t *ret_size, struct err *err) {
+    _cleanup_(fd_closep) int fd = fd_open_at(staging->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    struct stat st;
+    char actual[DIGEST_SIZE];
+    if (fd < 0 || fstat(fd, &st) || !S_ISREG(st.st_mode) || st.st_size > IMAGE_DOCUMENT_MAX)
+        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : 0, "can't read the staged %s", name);
+    char *text = arena_alloc(arena, (size_t)st.st_size + 1);
+    ssize_t n = fd_read_full(fd, text, (size_t)st.st_size);
+    if (n < 0) return err_set(err, ERR_SYSTEM, (int)-n, "can't read the staged %s", name);
+    digest_of(text, (size_t)n, actual);
+    if (!str_eq(actual, digest))
+        return err_set(err, ERR_SYSTEM, 0, "the staged %s is %s, not %s", name, actual,
+                       digest ? digest : "(none)");
+    *ret_text = text;
+    *ret_size = (size_t)n;
+    return 0;
+}
+
 void staging_remove(struct staging *staging) {
     if (staging->fd >= 0) {
         partial_keep(staging->tmp, staging->fd);

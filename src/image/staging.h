@@ -11,4 +11,7 @@ struct staging {
 };
 
 int staging_make(struct store *store, struct staging *ret_staging, struct err *err);
+// A document that the worker made there; an error when its digest is another.
+int staging_document(const struct staging *staging, struct arena *arena, const char *name, const char *digest,
+                     const char **ret_text, size_t *ret_size, struct err *err);
 void staging_remove(struct staging *staging); // for _cleanup_

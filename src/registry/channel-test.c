@@ -61,10 +61,26 @@ static void test_too_much(void **state) {
     close(sockets[1]);
 }
 
+// Who leaves without having read all is still heard.
+static void test_last_word(void **state) {
+    (void)state;
+    int sockets[2], fd = -1;
+    make(sockets);
+    _cleanup_(str_finish) struct str text = {0}, nothing = {0};
+    assert_int_equal(channel_send(sockets[0], "unread", 6, -1), 0);
+    assert_int_equal(channel_send(sockets[1], "last word", 9, -1), 0);
+    close(sockets[1]);
+    assert_int_equal(channel_receive(sockets[0], &text, &fd), 1);
+    assert_string_equal(str_get(&text), "last word");
+    assert_int_equal(channel_receive(sockets[0], &nothing, &fd), 0);
+    close(sockets[0]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_messages),
         cmocka_unit_test(test_too_much),
+        cmocka_unit_test(test_last_word),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

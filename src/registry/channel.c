@@ -43,6 +43,8 @@ int channel_receive(int socket, struct str *ret_text, int *ret_fd) {
     ssize_t n;
     do n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     while (n < 0 && errno == EINTR);
+    // This is said first, once, when the other side left without having read all; its last words come after.
+    if (n < 0 && errno == ECONNRESET) n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
     if (n < 0) return errno == ECONNRESET ? 0 : -errno;
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS) memcpy(&fd, CMSG_DATA(c), sizeof fd);

@@ -2,7 +2,7 @@
 // Every request goes the same way: with the authorization that worked last; a 401 gets a new one, once; then,
 // where another try can help, again after a while that doubles. It is given up after a few failures in a row.
 // What a download has already is kept: the next try asks for the rest, and new bytes make up for failures.
-#include "registry/client.h"
+#include "registry/client_parts.h"
 
 #include "base/id.h"
 #include "base/json.h"
@@ -17,12 +17,10 @@
 #include <string.h>
 #include <time.h>
 
-#define TRIES_MAX        5 // in a row
-#define TRIES_UNKNOWN    3 // of a host that has not answered once: it may be a wrong name
-#define RETRY_AFTER_MAX  60
-#define PIECE_MIN        (64u << 10)
-#define DOCUMENT_SECONDS 60
-#define TOKEN_MAX        (1u << 20)
+#define TRIES_UNKNOWN   3 // of a host that has not answered once: it may be a wrong name
+#define RETRY_AFTER_MAX 60
+#define PIECE_MIN       (64u << 10)
+#define TOKEN_MAX       (1u << 20)
 
 #define MANIFEST_ACCEPT                                                                     \
     "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, " \
@@ -83,10 +81,21 @@ static int denied(const struct registry *registry, const struct http_response *r
     if (!registry->repository)
         return err_set(err, ERR_UNAUTHORIZED, 0, "unauthorized: %s",
                        response->message ? response->message : "authentication required");
+    if (registry->push_scope) return push_denied(registry, response, err);
     return err_set(err, ERR_UNAUTHORIZED, 0, "pull access denied for %s: %s%s%s", registry->name,
                    anonymous ? "it does not exist, or it needs credentials in ~/.docker/config.json"
                              : "the registry does not accept the credentials of ~/.docker/config.json for it",
                    response->message ? ": " : "", response->message ? response->message : "");
+}
+
+// In a query each scope is a parameter of its own, in a form they are one.
+static const char *scope_parameters(struct arena *arena, const char *scope, bool form) {
+    if (form) return arena_printf(arena, "&scope=%s", url_escape(arena, scope));
+    char *rest = arena_strdup(arena, scope);
+    const char *parameters = "";
+    for (char *one; (one = strsep(&rest, " "));)
+        if (*one) parameters = arena_printf(arena, "%s&scope=%s", parameters, url_escape(arena, one));
+    return parameters;
 }
 
 // What to ask a token server: a GET with a query and may be basic credentials, or OAuth2's POST (distribution
@@ -94,12 +103,13 @@ static int denied(const struct registry *registry, const struct http_response *r
 static void token_request(struct registry *registry, struct arena *arena, const struct challenge *c,
                           bool trusted, bool oauth, struct http_request *ret) {
     const struct credentials *credentials = &registry->credentials;
-    const char *scope = c->scope ? c->scope
+    const char *scope = registry->push_scope ? registry->push_scope
+                        : c->scope           ? c->scope
                         : registry->repository
                             ? arena_printf(arena, "repository:%s:pull", registry->repository)
                             : NULL;
-    const char *what = arena_printf(arena, "service=%s%s%s", url_escape(arena, c->service ? c->service : ""),
-                                    scope ? "&scope=" : "", scope ? url_escape(arena, scope) : "");
+    const char *what = arena_printf(arena, "service=%s%s", url_escape(arena, c->service ? c->service : ""),
+                                    scope ? scope_parameters(arena, scope, oauth) : "");
     if (oauth) {
         const char *user = url_escape(arena, credentials->username ? credentials->username : "");
         const char *secret = url_escape(arena, credentials->identity_token ? credentials->identity_token
@@ -214,21 +224,22 @@ static int authorize(struct registry *registry, struct http *http, struct arena 
 
 // One try
 
-struct ask {
-    const char *path; // "manifests/12"; NULL: request.url is somebody else's
-    struct http_request request;
-};
+// A URL that the registry or a manifest gave may be somebody else's.
+static bool is_ours(const struct registry *registry, struct arena *arena, const struct ask *ask) {
+    return ask->path || (!ask->foreign && str_eq(url_host(arena, ask->request.url), registry->host));
+}
 
 static void ask_address(struct registry *registry, struct arena *arena, struct ask *ask,
                         unsigned *ret_generation, bool *ret_plain) {
     pthread_mutex_t *lock __attribute__((cleanup(unlockp))) = &registry->lock;
     pthread_mutex_lock(lock);
-    if (ask->path) {
-        ask->request.url = arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s",
-                                        registry->host, registry->repository ? registry->repository : "",
-                                        registry->repository ? "/" : "", ask->path);
-        ask->request.authorization = arena_strdup(arena, registry->authorization);
-    }
+    bool below = registry->repository && !str_eq(ask->path, ASK_BASE);
+    if (ask->path)
+        ask->request.url =
+            arena_printf(arena, "http%s://%s/v2/%s%s%s", registry->plain ? "" : "s", registry->host,
+                         below ? registry->repository : "", below ? "/" : "", ask->path);
+    ask->request.authorization =
+        is_ours(registry, arena, ask) ? arena_strdup(arena, registry->authorization) : NULL;
     *ret_generation = registry->generation;
     *ret_plain = registry->plain;
 }
@@ -256,7 +267,9 @@ static int ask_scheme(struct registry *registry, struct http *http, struct arena
     struct err other_err;
     ask_address(registry, arena, ask, ret_generation, &plain);
     int r = http_exchange(http, arena, &ask->request, ret, ret_again, err);
-    if (!other_scheme(registry, plain, r, ret->status, err) || !switch_scheme(registry, !plain)) return r;
+    bool early = !ask->request.method || str_eq(ask->request.method, "HEAD");
+    if (!early || !other_scheme(registry, plain, r, ret->status, err) || !switch_scheme(registry, !plain))
+        return r;
     ask_address(registry, arena, ask, ret_generation, &plain);
     if (http_exchange(http, arena, &ask->request, &other, &again, &other_err) == 0) return *ret = other, 0;
     if (other_err.code == EKEYREJECTED) return *err = other_err, -1; // TLS it is, only not to be trusted
@@ -270,7 +283,7 @@ static int ask_once(struct registry *registry, struct http *http, struct arena *
     for (bool authorized = false;; authorized = true) {
         int r = ask_scheme(registry, http, arena, ask, &generation, ret, ret_again, err);
         if (r == 0) atomic_store(&registry->answered, true);
-        if (r || ret->status != 401 || !ask->path) return r;
+        if (r || ret->status != 401 || !is_ours(registry, arena, ask)) return r;
         *ret_again = false;
         if (authorized) return denied(registry, ret, err);
         if (authorize(registry, http, arena, ret, generation, ret_again, err)) return -1;
@@ -279,7 +292,7 @@ static int ask_once(struct registry *registry, struct http *http, struct arena *
 
 static int not_found(const struct registry *registry, const struct ask *ask, const char *message,
                      struct err *err) {
-    const char *path = ask->path ? ask->path : ask->request.url;
+    const char *path = ask->path ? ask->path : ask->foreign ? ask->request.url : "the upload";
     if (str_has_prefix(path, "manifests/"))
         return err_set(err, ERR_NOT_FOUND, 0, "manifest for %s not found%s", registry->name, message);
     if (str_has_prefix(path, "tags/"))
@@ -335,13 +348,18 @@ static int failed(struct registry *registry, int try, bool again, unsigned retry
     return 1;
 }
 
-// 0: an answer with status 200 or 206. 1: another try may help, after a wait. -1: no.
-static int ask_and_judge(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
-                         int try, struct http_response *ret, struct err *err) {
+static bool is_fine(const struct ask *ask, int status) {
+    for (const int *fine = ask->fine; fine && *fine; fine++)
+        if (*fine == status) return true;
+    return status == 200 || status == 206;
+}
+
+int ask_and_judge(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask, int try,
+                  struct http_response *ret, struct err *err) {
     bool again = false;
     *ret = (struct http_response){0};
     if (ask_once(registry, http, arena, ask, ret, &again, err) == 0) {
-        if (ret->status == 200 || ret->status == 206) return 0;
+        if (is_fine(ask, ret->status)) return 0;
         refuse_status(arena, registry, ask, ret, err);
         again = status_may_pass(ret->status);
     }
@@ -465,7 +483,7 @@ int registry_blob(struct registry *registry, struct http *http, const char *dige
 int registry_foreign_blob(struct registry *registry, struct http *http, const char *url, uint64_t size,
                           const struct registry_sink *sink, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct ask ask = {.request = {.url = url}};
+    struct ask ask = {.request = {.url = url}, .foreign = true};
     const char *host = url_host(&arena, url);
     if (!host || (host_is_loopback(host) && !host_is_loopback(registry->host)))
         return err_set(err, ERR_NOT_FOUND, 0, "the manifest sends us to %.200s for it: refused", url);

@@ -14,7 +14,8 @@ struct registry {
     const char *host, *repository; // "registry-1.docker.io", "library/debian"
     const char *name;              // as the user knows the image, for messages: "debian:12"
     struct credentials credentials;
-    bool insecure, mirror; // struct endpoint
+    bool insecure, mirror;  // struct endpoint
+    const char *push_scope; // what tokens are asked for when something is pushed; NULL: as the registry says
     pthread_mutex_t lock;
     struct arena arena;         // of what follows
     bool plain;                 // HTTP without TLS: a loopback registry

@@ -21,6 +21,7 @@
 #define CONNECT_SECONDS 15L
 #define SLOW_BYTES      1000L
 #define RECEIVE_BUFFER  (512L << 10)
+#define SEND_BUFFER     (512L << 10)
 
 struct http {
     CURL *curl;
@@ -76,6 +77,21 @@ const char *url_escape(struct arena *arena, const char *text) {
     return result;
 }
 
+static void url_cleanup(CURLU **url) {
+    curl_url_cleanup(*url);
+}
+
+const char *url_resolve(struct arena *arena, const char *base, const char *location) {
+    _cleanup_(url_cleanup) CURLU *url = curl_url();
+    char *text = NULL;
+    if (!location || !url || curl_url_set(url, CURLUPART_URL, base, 0) ||
+        curl_url_set(url, CURLUPART_URL, location, 0) || curl_url_get(url, CURLUPART_URL, &text, 0))
+        return NULL;
+    const char *result = arena_strdup(arena, text);
+    curl_free(text);
+    return result;
+}
+
 // Headers
 
 static bool is_header(const char *name, const char *line, size_t size, struct arena *arena,
@@ -114,6 +130,9 @@ static void header_read(struct hop *hop, const char *line, size_t size) {
     if (is_header("link", line, size, hop->arena, &value)) r->link = value;
     if (is_header("www-authenticate", line, size, hop->arena, &value))
         challenge_parse(hop->arena, value, &r->challenge);
+    if (is_header("location", line, size, hop->arena, &value)) r->location = value;
+    if (is_header("range", line, size, hop->arena, &value)) r->range = value;
+    if (is_header("oci-chunk-min-length", line, size, hop->arena, &value)) parse_u64(value, &r->chunk_min);
     if (is_header("retry-after", line, size, hop->arena, &value)) r->retry_after_s = retry_after(value);
     if (is_header("content-range", line, size, hop->arena, &value)) range_read(hop, value);
 }
@@ -168,12 +187,33 @@ static size_t on_body(char *bytes, size_t one, size_t size, void *data) {
     }
     size_t skip = hop->to_skip < size ? (size_t)hop->to_skip : size;
     hop->to_skip -= skip;
-    if (skip == size) return size;
+    if (skip == size || !hop->request->body) return size;
     if (hop->request->body(bytes + skip, size - skip, hop->request->data, hop->err)) {
         hop->refused = true;
         return 0;
     }
     return size;
+}
+
+// Bodies to send
+
+static size_t on_send(char *buffer, size_t one, size_t size, void *data) {
+    struct hop *hop = data;
+    const struct http_upload *upload = hop->request->upload;
+    size_t n = 0;
+    (void)one;
+    if (!upload->read(buffer, size, &n, upload->data, hop->err)) return n;
+    hop->refused = true;
+    return CURL_READFUNC_ABORT;
+}
+
+static int on_rewind(void *data, curl_off_t offset, int origin) {
+    struct hop *hop = data;
+    const struct http_upload *upload = hop->request->upload;
+    if (offset || origin != SEEK_SET) return CURL_SEEKFUNC_CANTSEEK;
+    if (!upload->begin(upload->data, hop->err)) return CURL_SEEKFUNC_OK;
+    hop->refused = true;
+    return CURL_SEEKFUNC_FAIL;
 }
 
 static int on_progress(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d) {
@@ -257,6 +297,10 @@ static const struct failure {
     {CURLE_ABORTED_BY_CALLBACK, false, "the exchange with %s was called off"},
 };
 
+static unsigned stall_seconds(const struct hop *hop) {
+    return hop->request->stall_s ? hop->request->stall_s : hop->http->options.stall_s;
+}
+
 static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
     static const struct failure other = {CURLE_OK, true, "the exchange with %s failed"};
     const struct failure *f = &other;
@@ -274,7 +318,7 @@ static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
         return err_set(hop->err, ERR_UNAVAILABLE, (int)os, "%s: %s", words, strerror((int)os));
     if (code == CURLE_OPERATION_TIMEDOUT && hop->started)
         return err_set(hop->err, ERR_UNAVAILABLE, ETIMEDOUT, "%s stalls: nothing came for %u seconds",
-                       hop->host, hop->http->options.stall_s);
+                       hop->host, stall_seconds(hop));
     if (code == CURLE_ABORTED_BY_CALLBACK) return err_set(hop->err, ERR_UNAVAILABLE, ECANCELED, "%s", words);
     int number = code == CURLE_PEER_FAILED_VERIFICATION ? EKEYREJECTED
                  : code == CURLE_SSL_CONNECT_ERROR      ? EPROTO
@@ -324,7 +368,7 @@ static void hop_options(struct hop *hop) {
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_SECONDS);
     curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, SLOW_BYTES);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)hop->http->options.stall_s);
+    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, (long)stall_seconds(hop));
     curl_easy_setopt(c, CURLOPT_TIMEOUT, (long)hop->request->timeout_s);
     curl_easy_setopt(c, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
     curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, on_header);
@@ -341,6 +385,37 @@ static void hop_options(struct hop *hop) {
     hop_trust(hop);
 }
 
+// Without a body an empty one is said, which POST, PATCH and PUT want.
+static void hop_method(struct hop *hop) {
+    CURL *c = hop->http->curl;
+    const struct http_request *request = hop->request;
+    if (str_eq(request->method, "HEAD")) {
+        curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+        return;
+    }
+    if (request->upload) {
+        curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+        curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
+        curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)request->upload->size);
+        curl_easy_setopt(c, CURLOPT_READFUNCTION, on_send);
+        curl_easy_setopt(c, CURLOPT_READDATA, hop);
+        curl_easy_setopt(c, CURLOPT_SEEKFUNCTION, on_rewind);
+        curl_easy_setopt(c, CURLOPT_SEEKDATA, hop);
+    } else {
+        curl_easy_setopt(c, CURLOPT_POSTFIELDS, "");
+    }
+    curl_easy_setopt(c, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
+// Nobody is asked whether a body is welcome ("Expect"): servers that don't know the question cost a second.
+static struct curl_slist *hop_method_headers(const struct hop *hop, struct curl_slist *headers) {
+    const struct http_upload *upload = hop->request->upload;
+    headers = curl_slist_append(headers, "Expect:");
+    if (!upload || !upload->content_type) return curl_slist_append(headers, "Content-Type:");
+    headers = add_header(headers, hop->arena, "Content-Type", upload->content_type);
+    return add_header(headers, hop->arena, "Content-Range", upload->content_range);
+}
+
 static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_next, bool *ret_again) {
     const struct http_request *request = hop->request;
     _cleanup_(list_freep) struct curl_slist *headers = NULL;
@@ -349,7 +424,10 @@ static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_
     if (request->offset)
         headers = add_header(headers, hop->arena, "Range",
                              arena_printf(hop->arena, "bytes=%llu-", (unsigned long long)request->offset));
+    if (request->method) headers = hop_method_headers(hop, headers);
     hop_options(hop);
+    if (request->method) hop_method(hop);
+    if (request->upload && request->upload->begin(request->upload->data, hop->err)) return -1;
     CURL *c = hop->http->curl;
     curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
     if (request->form && with_credentials) curl_easy_setopt(c, CURLOPT_POSTFIELDS, request->form);
@@ -369,9 +447,8 @@ static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_
     return 0;
 }
 
-// May an answer of `from` send us to `url`? Not out of TLS, and not from the network into this machine.
-static int redirect_check(const struct http *http, struct arena *arena, const char *from_url,
-                          const char *from, const char *url, struct err *err) {
+int redirect_check(const struct http *http, struct arena *arena, const char *from_url, const char *from,
+                   const char *url, struct err *err) {
     const char *to = url_host(arena, url);
     if (!to)
         return err_set(err, ERR_UNAVAILABLE, 0, "%s redirects to %.200s, which is no address for HTTP", from,
@@ -401,7 +478,8 @@ int http_exchange(struct http *http, struct arena *arena, const struct http_requ
         int r = hop_perform(&hop, same_host, &next, ret_again);
         str_finish(&hop.error_body);
         if (r) return -1;
-        if (!next) return *ret_response = hop.response, 0;
+        if (!next || (request->method && !str_eq(request->method, "HEAD")))
+            return *ret_response = hop.response, 0;
         if (redirect_check(http, arena, url, hop.host, next, err)) return -1;
         // Once a redirect has left the host, credentials stay behind even if another leads back.
         same_host = same_host && strcasecmp(first_host, url_host(arena, next)) == 0;

@@ -32,8 +32,24 @@ struct http_request {
     uint64_t offset;           // ask for the bytes from here on
     uint64_t size;             // of the whole, when it is known: a part has to be a part of that
     unsigned timeout_s;        // for all of it; 0: as long as bytes come
+    unsigned stall_s;          // another patience than the client's; 0: the client's
     // Gets the body of a 200 or 206, from `offset` on. Non-zero with *err filled in ends the exchange.
     int (*body)(const void *bytes, size_t size, void *data, struct err *err);
+    void *data;
+    // A method of its own, and the body that goes with it. Such a request is not sent on to where a redirect
+    // leads, but for HEAD.
+    const char *method; // NULL: as above
+    const struct http_upload *upload;
+};
+
+// A body to send: exactly `size` bytes. begin() is called before the first byte, and again when they have to
+// be sent once more; read() gives some, 0 only when there will be no more. Non-zero with *err filled in ends
+// the exchange.
+struct http_upload {
+    const char *content_type, *content_range; // NULL: no such header
+    uint64_t size;
+    int (*begin)(void *data, struct err *err);
+    int (*read)(void *buffer, size_t size, size_t *ret_size, void *data, struct err *err);
     void *data;
 };
 
@@ -41,6 +57,8 @@ struct http_response {
     int status;
     const char *content_type, *digest; // Content-Type, Docker-Content-Digest; NULL where absent
     const char *link;                  // Link
+    const char *location, *range;      // of an upload
+    uint64_t chunk_min;                // OCI-Chunk-Min-Length
     const char *message;               // the first error's message of a registry's JSON answer, or NULL
     unsigned retry_after_s;            // Retry-After, also when it was a date
     struct challenge challenge;
@@ -54,5 +72,12 @@ int http_exchange(struct http *http, struct arena *arena, const struct http_requ
 // Are they the same host, whatever the ports?
 bool host_same_name(const char *a, const char *b);
 
+// May an answer of the host `from` (to a request to from_url) send us to `url`? Not out of TLS, and not from
+// the network into this machine.
+int redirect_check(const struct http *http, struct arena *arena, const char *from_url, const char *from,
+                   const char *url, struct err *err);
+
+// What a Location header means in the answer to a request to `base`; NULL when it is no such thing.
+const char *url_resolve(struct arena *arena, const char *base, const char *location);
 // A string as a part of a URL's query or a form.
 const char *url_escape(struct arena *arena, const char *text);

@@ -13,8 +13,8 @@
 
 struct db;
 
-// Opens <root>/hoy.db, and makes it (mode 0600) when it is not there; refuses a database of a newer hoy, and
-// what is no database of hoy, by name. Single-threaded callers only.
+// Opens <root>/hoy.db, and makes it (mode 0600) when it is not there; refuses a database of another schema,
+// and what is no database of hoy, by name. Single-threaded callers only.
 int db_open(const char *root, struct db **ret_db, struct err *err);
 void db_closep(struct db **db);
 

@@ -37,6 +37,15 @@ CREATE TABLE layer (
 ) WITHOUT ROWID;
 CREATE INDEX layer_blob ON layer(blob_digest);
 
+-- What hoy's own compressor made of a layer, when it was pushed.
+CREATE TABLE made_blob (
+    diff_id       TEXT NOT NULL,
+    compression   TEXT NOT NULL,         -- gzip, zstd:3
+    digest        TEXT NOT NULL,
+    size          INTEGER NOT NULL,
+    PRIMARY KEY (diff_id, compression)
+) WITHOUT ROWID;
+
 CREATE TABLE image_layer (
     image_id      TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
     position      INTEGER NOT NULL,      -- 0: the lowest
@@ -44,6 +53,17 @@ CREATE TABLE image_layer (
     PRIMARY KEY (image_id, position)
 ) WITHOUT ROWID;
 CREATE INDEX image_layer_layer ON image_layer(diff_id);
+
+-- `hoy manifest`: lists that are put together here, and not pushed yet.
+CREATE TABLE list_manifest (
+    list          TEXT NOT NULL,         -- the full name of the list
+    image         TEXT NOT NULL,         -- and of an image in it
+    manifest      TEXT NOT NULL,
+    digest        TEXT NOT NULL,
+    media_type    TEXT NOT NULL,
+    platform      TEXT NOT NULL,         -- JSON, as it will be in the list
+    PRIMARY KEY (list, image)
+) WITHOUT ROWID;
 
 -- With row ids: such a table keeps a row of a page's size in its leaf, where the others would need more pages.
 CREATE TABLE container (

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "base/fd.h"
+#include "image/fetcher.h"
+#include "image/manifest_list.h"
+#include "image/pull.h"
+#include "image/request.h"
+#include "image/staging.h"
+#include "registry/channel.h"
+#include "registry/endpoint.h"
+
+#include <string.h>
+
+static int request_send(struct fetcher *fetcher, struct arena *arena, const struct reference *r,
+                        struct err *err) {
+    _cleanup_(request_finish) struct json_writer w = {0};
+    struct endpoint endpoint;
+    if (request_endpoint(arena, r, &endpoint, err)) return -1;
+    json_begin_object(&w, NULL);
+    endpoint_put(&w, "endpoint", &endpoint);
+    json_put_string(&w, "name", reference_familiar(arena, r));
+    json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
+    if (request_put_limits(&w, err)) return -1;
+    json_end_object(&w);
+    return fetcher_send(fetcher, &w, -1, err);
+}
+
+static int answer_read(struct fetcher *fetcher, const struct staging *staging, struct arena *arena,
+                       const struct reference *r, struct remote_manifest *ret, struct err *err) {
+    _cleanup_(json_freep) struct json *event = NULL, *done = NULL;
+    struct manifest manifest;
+    size_t size;
+    if (fetcher_receive(fetcher, &event, err)) return -1;
+    ret->digest = arena_strdup(arena, json_get_string(event, "digest"));
+    ret->media_type = arena_strdup(arena, json_get_string(event, "type"));
+    if (r->digest && !str_eq(r->digest, ret->digest))
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought another digest than was asked for");
+    if (staging_document(staging, arena, STAGED_MANIFEST, ret->digest, &ret->text, &size, err)) return -1;
+    if (manifest_parse(arena, ret->text, size, ret->media_type, &manifest, err)) return -1;
+    ret->is_index = manifest.is_index;
+    if (!manifest.is_index &&
+        staging_document(staging, arena, STAGED_CONFIG, manifest.config.digest, &ret->config, &size, err))
+        return -1;
+    return fetcher_receive(fetcher, &done, err) || fetcher_wait(fetcher, err) ? -1 : 0;
+}
+
+static int fetch(struct store *store, struct fetcher *fetcher, struct staging *staging, struct arena *arena,
+                 const struct reference *r, struct remote_manifest *ret, struct err *err) {
+    if (image_clean_staging(store, err) || staging_make(store, staging, err)) return -1;
+    // Opened once more, so that the lock is ours alone.
+    _cleanup_(fd_closep) int directory = fd_open_at(staging->fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
+    if (fetcher_start(fetcher, "manifest", directory, -1, err)) return -1;
+    return request_send(fetcher, arena, r, err) || answer_read(fetcher, staging, arena, r, ret, err) ? -1 : 0;
+}
+
+int manifest_fetch(struct store *store, struct arena *arena, const struct reference *reference,
+                   struct remote_manifest *ret_manifest, struct err *err) {
+    struct fetcher fetcher = FETCHER_INIT;
+    struct staging staging = {.tmp = -1, .fd = -1};
+    struct remote_manifest manifest = {0};
+    int r = fetch(store, &fetcher, &staging, arena, reference, &manifest, err), number = fetcher.signal;
+    fetcher_kill(&fetcher);
+    staging_remove(&staging);
+    fetcher_finish(&fetcher);
+    if (r && number) fetcher_raise(number);
+    if (!r) *ret_manifest = manifest;
+    return r ? -1 : 0;
+}
