@@ -114,6 +114,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers.append((name, value))
         if trouble == "minimum" and self.command == "POST":
             headers.append(("OCI-Chunk-Min-Length", str(6 << 20)))
+        if trouble == "referrers" and self.command == "PUT" and "/manifests/" in self.path:
+            headers.append(("OCI-Subject", "sha256:" + "0" * 64))  # it sees to them itself
         LOG.write(f"{reply.status} {reply.getheader('Range', '')}\n")
         self.answer(reply.status, headers, body)
 

@@ -238,6 +238,51 @@ trouble() {
   registry_stop
 }
 
+# referrer NAME TYPE: an image NAME:1 of the source, which refers to tiny:1 as TYPE.
+referrer() {
+  local layout=$BATS_TEST_TMPDIR/layout manifest=$BATS_TEST_TMPDIR/manifest size
+  skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$SOURCE/tiny:1" "oci:$layout:1"
+  umoci config --image "$layout:1" --author "$2"
+  skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$layout:1" "docker://$SOURCE/$1:1"
+  SUBJECT=$(raw "$SOURCE/tiny:1" | cut -d' ' -f1)
+  size=$(skopeo inspect --raw --tls-verify=false "docker://$SOURCE/tiny:1" | wc -c)
+  skopeo inspect --raw --tls-verify=false "docker://$SOURCE/$1:1" |
+    jq -c --arg digest "sha256:$SUBJECT" --arg type "$2" --argjson size "$size" \
+      --arg manifest application/vnd.oci.image.manifest.v1+json \
+      '. + {mediaType: $manifest, artifactType: $type, annotations: {about: $type},
+        subject: {mediaType: $manifest, digest: $digest, size: $size}}' >"$manifest"
+  curl -fsS -o /dev/null -X PUT --data-binary "@$manifest" \
+    -H "Content-Type: application/vnd.oci.image.manifest.v1+json" "http://$SOURCE/v2/$1/manifests/1"
+  hoy pull -q "$SOURCE/$1:1"
+}
+
+@test "what refers to another image is listed: by the registry, or under the tag in its place" {
+  local list
+  referrer push/first a/first
+  hoy tag "$SOURCE/push/first:1" "$REGISTRY2/referrer:first"
+  expect 0 hoy push -q "$REGISTRY2/referrer:first"
+  expect 0 hoy push -q "$REGISTRY2/referrer:first"
+  list=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY2/referrer:sha256-$SUBJECT")
+  is "$(jq -c '.manifests | map([.artifactType, .annotations])' <<<"$list")" '[["a/first",{"about":"a/first"}]]'
+  is "$(jq -r '.manifests[0].digest' <<<"$list")" "sha256:$(raw "$SOURCE/push/first:1" | cut -d' ' -f1)"
+  is "$(jq -r '.manifests[0].size' <<<"$list")" "$(wc -c <"$BATS_TEST_TMPDIR/manifest")"
+  referrer push/second a/second
+  hoy tag "$SOURCE/push/second:1" "$REGISTRY2/referrer:second"
+  expect 0 hoy push -q "$REGISTRY2/referrer:second"
+  list=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY2/referrer:sha256-$SUBJECT")
+  is "$(jq -c '.manifests | map(.artifactType)' <<<"$list")" '["a/first","a/second"]'
+  # A registry that says that it lists them itself.
+  hoy tag "$SOURCE/push/first:1" "$FLAKY/referrers/own:1"
+  expect 0 hoy push -q "$FLAKY/referrers/own:1"
+  is "$(curl -fsS "http://$REGISTRY2/v2/own/tags/list" | jq -c .tags)" '["1"]'
+  # Something else is under the tag.
+  skopeo --insecure-policy copy -q --src-tls-verify=false --dest-tls-verify=false \
+    "docker://$SOURCE/tiny:1" "docker://$REGISTRY2/other:sha256-$SUBJECT"
+  hoy tag "$SOURCE/push/first:1" "$REGISTRY2/other:1"
+  expect 1 hoy push -q "$REGISTRY2/other:1"
+  contains "$output" "the list of what refers to sha256:$SUBJECT: the list of referrers is no index"
+}
+
 @test "registries that fail for good" {
   hoy tag "$SOURCE/layers:1" "$FLAKY/down/x:1"
   expect 1 hoy push "$FLAKY/down/x:1"

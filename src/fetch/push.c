@@ -299,6 +299,7 @@ static int manifests_push(struct push *push, struct err *err) {
         if (size < 0 || size > IMAGE_DOCUMENT_MAX)
             return err_set(err, ERR_INVALID, 0, "the manifest is larger than 4 MiB");
         text = xmalloc((size_t)size + 1);
+        text[size] = 0;
         if (pread(fd, text, (size_t)size, 0) != size)
             return err_set(err, ERR_SYSTEM, errno, "can't read the manifest");
         if (registry_put_manifest(&push->registry, push->http, under, type, text, (size_t)size, err))

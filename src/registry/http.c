@@ -131,6 +131,7 @@ static void header_read(struct hop *hop, const char *line, size_t size) {
     if (is_header("www-authenticate", line, size, hop->arena, &value))
         challenge_parse(hop->arena, value, &r->challenge);
     if (is_header("location", line, size, hop->arena, &value)) r->location = value;
+    if (is_header("oci-subject", line, size, hop->arena, &value)) r->subject = value;
     if (is_header("range", line, size, hop->arena, &value)) r->range = value;
     if (is_header("oci-chunk-min-length", line, size, hop->arena, &value)) parse_u64(value, &r->chunk_min);
     if (is_header("retry-after", line, size, hop->arena, &value)) r->retry_after_s = retry_after(value);

@@ -59,6 +59,7 @@ struct http_response {
     const char *link;                  // Link
     const char *location, *range;      // of an upload
     uint64_t chunk_min;                // OCI-Chunk-Min-Length
+    const char *subject;               // OCI-Subject
     const char *message;               // the first error's message of a registry's JSON answer, or NULL
     unsigned retry_after_s;            // Retry-After, also when it was a date
     struct challenge challenge;

@@ -5,6 +5,7 @@
 #include "registry/upload.h"
 
 #include "base/id.h"
+#include "oci/referrers.h"
 #include "registry/client_parts.h"
 #include "registry/reference.h"
 
@@ -313,8 +314,9 @@ int registry_put_unknown_blob(struct registry *registry, struct http *http, cons
 
 // Manifests
 
-int registry_put_manifest(struct registry *registry, struct http *http, const char *tag_or_digest,
-                          const char *media_type, const char *text, size_t size, struct err *err) {
+static int manifest_put(struct registry *registry, struct http *http, const char *tag_or_digest,
+                        const char *media_type, const char *text, size_t size, bool *ret_knows_subject,
+                        struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct memory body = {(const unsigned char *)text, size, 0};
     const struct http_upload upload = {media_type, NULL, size, memory_begin, memory_read, &body};
@@ -328,5 +330,29 @@ int registry_put_manifest(struct registry *registry, struct http *http, const ch
     if (digest_valid(response.digest) && !str_eq(response.digest, digest))
         return err_set(err, ERR_UNAVAILABLE, 0, "%s has made %s of the manifest %s", registry->host,
                        response.digest, digest);
+    *ret_knows_subject = response.subject;
+    return 0;
+}
+
+// The registry does not list by itself what refers to the subject: then there is a tag for it.
+static int referrer_list(struct registry *registry, struct http *http, struct arena *arena,
+                         const char *subject, const char *media_type, const char *text, struct err *err) {
+    _cleanup_(str_finish) struct str there = {0};
+    const char *tag = referrers_tag(arena, subject), *type, *digest, *index;
+    bool unused, has = registry_manifest(registry, http, arena, tag, &there, &type, &digest, err) == 0;
+    if (!has && err->kind != ERR_NOT_FOUND) return -1;
+    if (referrers_add(arena, has ? str_get(&there) : NULL, text, media_type, &index, err)) return -1;
+    return index ? manifest_put(registry, http, tag, REFERRERS_TYPE, index, strlen(index), &unused, err) : 0;
+}
+
+int registry_put_manifest(struct registry *registry, struct http *http, const char *tag_or_digest,
+                          const char *media_type, const char *text, size_t size, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    const char *subject = manifest_subject(&arena, text, size);
+    bool listed;
+    if (manifest_put(registry, http, tag_or_digest, media_type, text, size, &listed, err)) return -1;
+    if (!subject || listed) return 0;
+    if (referrer_list(registry, http, &arena, subject, media_type, text, err))
+        return err_wrap(err, "the list of what refers to %s", subject);
     return 0;
 }

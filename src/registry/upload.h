@@ -32,6 +32,7 @@ int registry_put_blob(struct registry *registry, struct http *http, const char *
 int registry_put_unknown_blob(struct registry *registry, struct http *http, const struct blob_source *source,
                               struct err *err);
 
-// The manifest, under a tag or its digest.
+// The manifest, under a tag or its digest; the text ends with a 0 after its size. When it has a subject it is
+// listed among what refers to that, by the registry or under the tag that takes its place (oci/referrers.h).
 int registry_put_manifest(struct registry *registry, struct http *http, const char *tag_or_digest,
                           const char *media_type, const char *text, size_t size, struct err *err);
