@@ -107,6 +107,11 @@ stopped() { [[ $(rootless state "$1" | jq -r .status) == stopped ]]; }
   contains "$output" 'lo:'
   lacks "$output" "$(readlink /proc/self/ns/net)"
   is "$(stat -c %U "$XDG_RUNTIME_DIR/hoy-runtime")" tester
+  config '.linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {monotonic: {secs: 1000}, boottime: {secs: 7}}'
+  command_is cat /proc/self/timens_offsets
+  expect 0 within "$BATS_FILE_TMPDIR/hoy-runtime" run -b "$bundle" c
+  matches "$output" '^monotonic +1000 +0
+boottime +7 +0$'
   # Whoever has no folder, or is root by name, has /run, as with runc.
   local way
   for way in 'USER=root' '-u XDG_RUNTIME_DIR'; do

@@ -183,12 +183,10 @@ int plan_do_join(struct plan_run *run, struct plan_op *op) {
     return run->root < 0 ? run->root : 0;
 }
 
-// Offsets can be set only while nobody is in the namespace; the clone puts the child in.
+// The helper's to do, too.
 int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
-    run->time = fd_open_at(AT_FDCWD, "/proc/self/ns/time", O_RDONLY, 0);
-    if (run->time < 0) return run->time;
-    if (unshare(CLONE_NEWTIME)) return -errno;
-    return file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
+    (void)run, (void)op;
+    return 0;
 }
 
 // A container that starts again within milliseconds meets the interface of its own last namespace, which the
