@@ -111,6 +111,20 @@ static void add_caps(struct invocation *invocation, const struct strings *names,
     }
 }
 
+// Until the container starts its first process holds the plan, with what will be run outside. It hides from
+// everybody but those who may trace whatever they see (plan/execute.c).
+static void withhold_tracing(struct invocation *invocation, struct spec_process *process) {
+    cap_mask others = ~((cap_mask)1 << cap_number("CAP_SYS_PTRACE"));
+    cap_mask *sets[] = {&process->caps.bounding, &process->caps.permitted, &process->caps.effective,
+                        &process->caps.inheritable, &process->caps.ambient};
+    bool asked = false;
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+        asked = asked || *sets[i] & ~others;
+        *sets[i] &= others;
+    }
+    if (asked) say_warning(invocation, "exec: before the container's start nobody in it gets CAP_SYS_PTRACE");
+}
+
 // The container's own process, with what the flags say.
 static int make_process(struct invocation *invocation, struct spec_process *process, struct err *err) {
     const struct exec_options *options = invocation->options;
@@ -216,6 +230,7 @@ static int compile(struct invocation *invocation, const struct container *contai
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err)) return -1;
+    if (!container_has_begun(container)) withhold_tracing(invocation, &process);
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
     if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err) ||
         (options->cgroups.count && move_below(invocation, &options->cgroups, plan, err)))
