@@ -81,23 +81,12 @@ static int set_gids(struct invocation *invocation, const struct strings *words, 
     return 0;
 }
 
-static int add_env(struct invocation *invocation, const struct strings *words, struct spec_process *process,
-                   struct err *err) {
-    for (size_t i = 0; i < words->count; i++) {
-        const char *word = words->items[i];
-        if (*word == '=' || !strchr(word, '='))
-            return err_set(err, ERR_INVALID, 0, "--env: \"%.60s\" is not NAME=VALUE", word);
-        strings_add(&invocation->arena, &process->env, word);
-    }
-    return 0;
-}
-
-// As in a config.json one that is unknown is passed over.
+// Named as in a config.json, and one that is unknown is passed over as there.
 static void add_caps(struct invocation *invocation, const struct strings *names,
                      struct spec_process *process) {
     for (size_t i = 0; i < names->count; i++) {
         int number = cap_number(names->items[i]);
-        if (number < 0) {
+        if (number < 0 || !str_eq(names->items[i], cap_name((unsigned)number))) {
             say_warning(invocation,
                         arena_printf(&invocation->arena, "--cap: unknown capability \"%.60s\" is ignored",
                                      names->items[i]));
@@ -139,7 +128,8 @@ static int make_process(struct invocation *invocation, struct spec_process *proc
     if (options->no_new_privs) process->no_new_privileges = true;
     if (!str_empty(options->apparmor)) process->apparmor_profile = options->apparmor;
     if (!str_empty(options->label)) process->selinux_label = options->label;
-    if (add_env(invocation, &options->env, process, err)) return -1;
+    for (size_t i = 0; i < options->env.count; i++)
+        strings_add(&invocation->arena, &process->env, options->env.items[i]);
     if (!str_empty(options->user) && set_user(options->user, process, err)) return -1;
     add_caps(invocation, &options->caps, process);
     return set_gids(invocation, &options->additional_gids, process, err);
