@@ -77,9 +77,8 @@ int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_cgroup_write(struct plan_run *run, struct plan_op *op) {
-    int r = file_write_at(AT_FDCWD, TEXT(op->write.file), TEXT(op->write.value));
-    bool excused = op->write.optional || (op->write.instead && !access(TEXT(op->write.instead), F_OK));
-    return r == -ENOENT && excused ? 0 : r;
+    return cgroup_write(TEXT(op->write.file), TEXT(op->write.value), op->write.optional,
+                        TEXT(op->write.instead));
 }
 
 int plan_do_cgroup_owner(struct plan_run *run, struct plan_op *op) {

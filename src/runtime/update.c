@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "kernel/bpf_device.h"
+#include "kernel/cgroup.h"
 #include "runtime/cgroup_plan.h"
 
 #include <errno.h>
@@ -127,18 +128,12 @@ static void remember(struct update *u, const struct change *change) {
 
 // Writing
 
-static int write_change(const struct change *change) {
-    int r = file_write_at(AT_FDCWD, change->file, change->value);
-    bool excused = change->optional || (change->instead && access(change->instead, F_OK) == 0);
-    return r == -ENOENT && excused ? 0 : r;
-}
-
 // Once over all that are not done; ret_progress: one was written, and ret_refused the first that did not fit.
 static int write_round(struct changes *changes, bool *ret_progress, const struct change **ret_refused) {
     for (size_t i = 0; i < changes->count; i++) {
         struct change *change = &changes->items[i];
         if (change->done) continue;
-        int r = write_change(change);
+        int r = cgroup_write(change->file, change->value, change->optional, change->instead);
         if (r < 0 && r != -EINVAL) return *ret_refused = change, r;
         if (r == 0) *ret_progress = change->done = true;
         if (r < 0 && !*ret_refused) *ret_refused = change;
