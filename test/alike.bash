@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 # One engine on two runtimes: what it says and how it ends must not differ.
 
 # with RUNTIME COMMAND... runs the engine's command for that runtime; RT in a word is its short name. Each test

@@ -3,6 +3,8 @@
 # Other engines on hoy-runtime: Docker, containerd and Podman as Debian has them. Each command is run with the
 # engine's usual runtime as well, and what it says and how it ends must not differ.
 
+# shellcheck disable=SC2317 # with is what alike.bash calls
+
 load lib
 load tmux
 load alike

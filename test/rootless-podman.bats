@@ -3,6 +3,8 @@
 # Podman of somebody who is not root, on hoy-runtime and on crun. The runtime is root of the user namespace that Podman
 # has made, whose container needs none of its own.
 
+# shellcheck disable=SC2086 # USER_ID of user.bash is a number
+
 load lib
 load tmux
 load alike

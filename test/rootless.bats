@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # hoy-runtime for somebody who is not root: with ids of /etc/subuid and without, with cgroups of his own and without.
 
+# shellcheck disable=SC2086 # USER_ID of user.bash is a number
+
 load lib
 load bundle
 load user

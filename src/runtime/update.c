@@ -187,7 +187,7 @@ static bool has_pid(const pid_t *pids, size_t count, pid_t pid) {
 // How many had to be moved, or -errno.
 static int move_round(const char *from, const char *to) {
     _cleanup_(freep) pid_t *pids = NULL, *there = NULL;
-    size_t count, there_count;
+    size_t count = 0, there_count = 0;
     char procs[1200], pid[16];
     int moved = 0, r = cgroup_pids(from, &pids, &count);
     if (r == 0) r = cgroup_pids(to, &there, &there_count);
