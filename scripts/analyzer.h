@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What clang's analyzer cannot know by itself, included before every file it reads: errno is positive after a
-// call that failed, and err_set() and err_wrap() return -1. Never compiled.
+// call that failed, err_set() and err_wrap() return -1, and a test that has failed goes no further. Never
+// compiled.
 #pragma once
 
 #include "base/err.h"
@@ -19,3 +20,7 @@ static inline int *errno_after_failure(void) {
 #undef err_set
 #define err_set(err, kind, code, ...) (err_set_at(__FILE__, __LINE__, err, kind, code, __VA_ARGS__), -1)
 #define err_wrap(err, ...)            (err_wrap(err, __VA_ARGS__), -1)
+
+// cmocka's fail() and skip().
+_Noreturn void _fail(const char *file, int line);
+_Noreturn void _skip(const char *file, int line);

@@ -228,6 +228,36 @@ LINES
   is "$(find /sys/fs/cgroup -name one)" ''
 }
 
+# By the rules of create.
+@test "restore: a namespace by path is of its type, and the user's own" {
+  make_images
+  local child
+  named() {
+    jq '.linux.namespaces |= (map(select(.type != $type)) + [{type: $type, path: $path}])' --arg type "$1" --arg path "$2" \
+      "$bundle/config.json" >"$bundle/other" && mv "$bundle/other" "$bundle/config.json"
+  }
+  local restore=(lying refuse runtime restore --bundle "$bundle" --image-path "$images" one)
+  named network /proc/self/ns/ipc
+  fails '/proc/self/ns/ipc is a namespace of another type' "${restore[@]}"
+  named network /dev/null
+  fails 'linux.namespaces: cannot join /dev/null' "${restore[@]}"
+  named network /proc/self/ns/net
+  fails 'Error (criu/lies.c:1): no' "${restore[@]}"
+  setpriv --reuid 12345 --regid 12345 --clear-groups unshare --user --net --ipc sleep 60 >/dev/null 3>&- &
+  child=$!
+  eventually 10 apart "$child"
+  named network "/proc/$child/ns/net"
+  run "${restore[@]}"
+  local first=$output
+  named network /proc/self/ns/net
+  named ipc "/proc/$child/ns/ipc"
+  run "${restore[@]}"
+  kill "$child"
+  contains "$first" "ns/net was made by user 12345, and user 0 joins only their own"
+  contains "$output" "ns/ipc was made by user 12345, and user 0 joins only their own"
+}
+apart() { [[ $(readlink "/proc/$1/ns/ipc") != "$(readlink /proc/self/ns/ipc)" ]]; }
+
 @test "restore: the terminal's master goes to the console socket" {
   make_images
   jq '.process.terminal = true' "$bundle/config.json" >"$bundle/new" && mv "$bundle/new" "$bundle/config.json"

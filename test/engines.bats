@@ -3,8 +3,11 @@
 # Other engines on hoy-runtime: Docker, containerd and Podman as Debian has them. Each command is run with the
 # engine's usual runtime as well, and what it says and how it ends must not differ.
 
+# shellcheck disable=SC2317 # with is what alike.bash calls
+
 load lib
 load tmux
+load alike
 
 file_setup() {
   export E=$BATS_FILE_TMPDIR LOG=$BATS_FILE_TMPDIR/log
@@ -44,36 +47,6 @@ daemon_stop() {
   kill "$(cat "$E/$1.process")" 2>/dev/null && wait_gone "$(cat "$E/$1.process")"
   rm -f "$E/$1.process"
 }
-
-# with RUNTIME COMMAND... runs the engine's command for that runtime; RT in a word is its short name. Each test
-# file section defines it, and who the two are.
-
-# alike COMMAND...: both runtimes say the same and end alike. Ids, times and names of runtimes are no difference.
-alike() {
-  local runtime
-  for runtime in "${RUNTIMES[1]}" hoy; do
-    with "$runtime" "${@//RT/$runtime}" </dev/null >"out.$runtime" 2>err 3>&- || echo "ended with $?" >>err
-    cat err >>"out.$runtime"
-    sed -Ei "s/\\b$runtime\\b/RT/g; s/[0-9a-f]{12,64}/ID/g" "out.$runtime"
-  done
-  diff -u "out.${RUNTIMES[1]}" "out.hoy" || { echo "'$*' differs"; return 1; }
-  output=$(cat out.hoy)
-}
-# ends_alike STATUS COMMAND...: the same without the words, which are the runtime's own in an error. STATUS - is
-# whatever this version of the engine makes of it.
-ends_alike() {
-  local runtime wanted=$1 status
-  shift
-  for runtime in "${RUNTIMES[@]}"; do
-    status=0
-    with "$runtime" "${@//RT/$runtime}" </dev/null >"out.$runtime" 2>&1 3>&- || status=$?
-    [[ $wanted != - ]] || wanted=$status
-    ((status == wanted)) || { echo "'$*' with $runtime: $status instead of $wanted: $(cat "out.$runtime")"; return 1; }
-  done
-  output=$(cat out.hoy)
-}
-# each COMMAND...: must work with both.
-each() { ends_alike 0 "$@"; }
 
 # Docker
 

@@ -87,6 +87,8 @@ load oci/lib
   look '.process.cwd = "/made/on/the/way"' pwd
   same runc crun
   refuses process.cwd '.process.cwd = "mnt"'
+  refuses 'process.env: "X" is not NAME=VALUE' '.process.env += ["X"]'
+  refuses 'process.env: "=x" is not NAME=VALUE' '.process.env += ["=x"]'
   shown process.args process.env process.cwd
 }
 

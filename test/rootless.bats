@@ -2,45 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 # hoy-runtime for somebody who is not root: with ids of /etc/subuid and without, with cgroups of his own and without.
 
+# shellcheck disable=SC2086 # USER_ID of user.bash is a number
+
 load lib
 load bundle
-
-USER_ID=23456
+load user
 
 file_setup() {
   bundle_setup
-  export USER_HOME=$BATS_FILE_TMPDIR/home XDG_RUNTIME_DIR=$BATS_FILE_TMPDIR/xdg
-  mkdir "$USER_HOME" "$XDG_RUNTIME_DIR"
-  chown $USER_ID:$USER_ID "$USER_HOME" "$XDG_RUNTIME_DIR"
-  chmod 700 "$XDG_RUNTIME_DIR"
-  # The mount namespace is the tests' own: what is bound over /etc is nobody else's.
-  cp /etc/passwd /etc/group "$BATS_FILE_TMPDIR"
-  echo "tester:x:$USER_ID:$USER_ID::$USER_HOME:/bin/sh" >>"$BATS_FILE_TMPDIR/passwd"
-  echo "tester:x:$USER_ID:" >>"$BATS_FILE_TMPDIR/group"
-  echo "tester:300000:65536" >"$BATS_FILE_TMPDIR/subuid"
-  echo "tester:300000:65536" >"$BATS_FILE_TMPDIR/subgid"
-  local name
-  for name in passwd group subuid subgid; do
-    [[ -e /etc/$name ]] || : >"/etc/$name"
-    mount --bind "$BATS_FILE_TMPDIR/$name" "/etc/$name"
-  done
-  # The way to the bundles, and the program, for everybody.
-  local folder=$BATS_FILE_TMPDIR
-  while [[ $folder != / ]]; do
-    chmod o+x "$folder"
-    folder=${folder%/*}
-    folder=${folder:-/}
-  done
+  user_setup
   cp "$HOY_RUNTIME" "$BATS_FILE_TMPDIR/hoy-runtime"
 }
 
-file_teardown() {
-  local name
-  for name in passwd group subuid subgid; do umount "/etc/$name"; done
-}
+file_teardown() { user_teardown; }
 
-# Whoever is not root: without groups, capabilities or a login.
-as_user() { setpriv --reuid $USER_ID --regid $USER_ID --clear-groups --inh-caps=-all "$@"; }
 # With the default root, below XDG_RUNTIME_DIR.
 rootless() { as_user "$BATS_FILE_TMPDIR/hoy-runtime" "$@"; }
 
@@ -121,6 +96,33 @@ stopped() { [[ $(rootless state "$1" | jq -r .status) == stopped ]]; }
     $hoy create -b "$3" c </dev/null >/dev/null 2>&1 && $hoy exec c attacker reach 1 && $hoy start c && $hoy exec c echo in
     $hoy delete -f c' sh "$BATS_FILE_TMPDIR/hoy-runtime" "$XDG_RUNTIME_DIR/hoy-runtime" "$bundle"
   is "$output" $'nothing\nin'
+}
+
+# As under rootless engines: root of a user namespace, whose container has none of its own. What the runtime was born in
+# is not that user namespace's.
+@test "inside of a user namespace: namespaces of the container's own, and a root of the user's" {
+  rootless_bundle a
+  config 'del(.linux.uidMappings, .linux.gidMappings) | .linux.namespaces |= map(select(.type != "user")) + [{type: "network"}]'
+  command_is sh -c 'readlink /proc/self/ns/net; cat /proc/net/dev'
+  within() { as_user unshare --user --map-root-user "$@"; }
+  expect 0 within "$BATS_FILE_TMPDIR/hoy-runtime" run -b "$bundle" c
+  contains "$output" 'lo:'
+  lacks "$output" "$(readlink /proc/self/ns/net)"
+  is "$(stat -c %U "$XDG_RUNTIME_DIR/hoy-runtime")" tester
+  config '.linux.namespaces += [{type: "time"}] | .linux.timeOffsets = {monotonic: {secs: 1000}, boottime: {secs: 7}}'
+  command_is cat /proc/self/timens_offsets
+  expect 0 within "$BATS_FILE_TMPDIR/hoy-runtime" run -b "$bundle" c
+  matches "$output" '^monotonic +1000 +0
+boottime +7 +0$'
+  # Whoever has no folder, or is root by name, has /run, as with runc.
+  local way
+  for way in 'USER=root' '-u XDG_RUNTIME_DIR'; do
+    # shellcheck disable=SC2086
+    expect 1 within env $way "$BATS_FILE_TMPDIR/hoy-runtime" run -b "$bundle" c
+    contains "$output" /run/hoy-runtime
+  done
+  # Root without a user namespace has it anyway.
+  is "$(env -u USER strace -f -e trace=openat "$HOY_RUNTIME" list 2>&1 | grep -c "$XDG_RUNTIME_DIR")" 0
 }
 
 @test "delete -f, and kill --all where there is no cgroup" {

@@ -721,6 +721,8 @@ runc_is_there() {
     jq '.rlimits = [{type: "RLIMIT_FOO", soft: 1, hard: 1}]' $who/process.json >$who/rlimit.json
     jq '.capabilities.bounding = ["CAP_FOO"]' $who/process.json >$who/cap.json
     jq '.terminal = true' $who/process.json >$who/terminal.json
+    jq '.env += ["X"]' $who/process.json >$who/env.json
+    jq '.env += ["=x"]' $who/process.json >$who/nameless.json
   done
   same create -b b x
   same start x
@@ -743,8 +745,12 @@ runc_is_there() {
   for word in bad CAP_BAD CAP_KILL,CAP_CHOWN ''; do same exec --cap "$word" x true; done
   for word in relative . /nosuch /bin/sh ''; do same exec --cwd "$word" x pwd; done
   for word in X =x '' X=; do same exec --env "$word" x true; done
+  same exec --env TERM=a --env B=b --env TERM=c x sh -c 'cat /proc/$$/environ | busybox tr "\0" ","' -- 'TERM=c,B=b,HOME=[^,]*,$'
+  same exec --env PATH=/nowhere x true -- 'not found in $PATH'
+  same exec --cap CAP_SYS_TIME x grep CapEff /proc/self/status -- 0000000022000420
+  for word in cap_sys_time SYS_TIME sys_time; do same exec --cap "$word" x grep CapEff /proc/self/status -- 0000000020000420; done
   same exec -p process.json --env X x
-  for word in broken list empty no-args args no-cwd cwd uid rlimit cap nosuch; do same exec -p $word.json x; done
+  for word in broken list empty no-args args no-cwd cwd uid rlimit cap env nameless nosuch; do same exec -p $word.json x; done
   same exec -p folder x
   same exec -p '' x
   same exec -p '' x true

@@ -26,13 +26,12 @@ void text_table_print(const struct text_table *table, FILE *out) {
         if (w > widths[i % table->columns]) widths[i % table->columns] = w;
     }
     for (size_t i = 0; i < table->columns; i++) widths[i] = widths[i] + 3 < 10 ? 10 : widths[i] + 3;
-    for (size_t i = 0; i < table->count; i++) {
-        size_t column = i % table->columns;
+    for (size_t i = 0, column = 0; i < table->count; i++) {
         fputs(table->cells[i], out);
-        if (column + 1 < table->columns)
-            fprintf(out, "%*s", widths[column] - width(table->cells[i]), "");
+        if (++column < table->columns)
+            fprintf(out, "%*s", widths[column - 1] - width(table->cells[i]), "");
         else
-            fputc('\n', out);
+            fputc('\n', out), column = 0;
     }
     free(widths);
 }

@@ -81,10 +81,10 @@ static int volume_option(const char *word, struct container_mount *mount, struct
 }
 
 int store_volume(struct parse *parse, const char *text, void *field, struct err *err) {
-    char *copy = arena_strdup(parse->arena, text), *parts[4];
+    char *rest = arena_strdup(parse->arena, text), *parts[4];
     size_t count = 0;
-    for (char *rest = copy, *part; count < ARRAY_SIZE(parts) && (part = strsep(&rest, ":"));)
-        parts[count++] = part;
+    do parts[count++] = strsep(&rest, ":");
+    while (rest && count < ARRAY_SIZE(parts));
     if (count > 3) return err_set(err, ERR_INVALID, 0, "it has too many colons: SOURCE:TARGET[:OPTIONS]");
     for (size_t i = 0; i < count; i++)
         if (!*parts[i]) return err_set(err, ERR_INVALID, 0, "a part of it is empty: SOURCE:TARGET[:OPTIONS]");
@@ -102,7 +102,7 @@ int store_volume(struct parse *parse, const char *text, void *field, struct err 
     }
     if (check_target(mount.target, err) < 0) return -1;
     if (count == 3)
-        for (char *rest = parts[2], *word; (word = strsep(&rest, ","));)
+        for (char *word; (word = strsep(&parts[2], ","));)
             if (volume_option(word, &mount, err) < 0) return -1;
     add(parse, field, &mount, text);
     return 0;

@@ -55,7 +55,7 @@ static int create_container(struct invocation *invocation, struct engine *engine
     struct image image;
     if (open_cidfile(settings->cidfile, &cidfile, err) < 0) return -1;
     int r = image_ensure(engine, &invocation->arena, settings, &image, err);
-    if (r == 0) {
+    if (r >= 0) {
         session_hold_signals();
         r = make(engine, &invocation->arena, &settings->config, settings->name, ret_container, err);
     }

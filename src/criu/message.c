@@ -52,7 +52,7 @@ static int take_bytes(struct message_reader *reader, uint64_t size, const char *
 
 int message_next(struct message_reader *reader, struct message_field *ret_field) {
     struct message_field field = {0};
-    uint64_t head, size;
+    uint64_t head, size = 0;
     if (!reader->left) return 0;
     if (take_varint(reader, &head) || head >> 3 == 0 || head >> 3 > UINT32_MAX >> 3) return -EBADMSG;
     field.number = (unsigned)(head >> 3);

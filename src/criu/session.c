@@ -169,6 +169,10 @@ static int say_noticed(const struct criu_session *session, bool success, struct 
     return send_message(session, &reply, err);
 }
 
+static void close_notice(struct criu_notice *notice) {
+    fd_closep(&notice->fd);
+}
+
 int criu_request(struct criu_session *session, enum criu_type type, const struct str *options,
                  criu_listener *listener, void *data, struct criu_answer *ret_answer, struct err *err) {
     static char buffer[ANSWER_MAX];
@@ -180,10 +184,9 @@ int criu_request(struct criu_session *session, enum criu_type type, const struct
     message_put_message(&request, CRIU_REQUEST_OPTIONS, options);
     if (send_message(session, &request, err)) return -1;
     for (;;) {
-        struct criu_notice notice = {.fd = -1};
+        _cleanup_(close_notice) struct criu_notice notice = {.fd = -1};
         enum criu_type answered = 0;
         ssize_t n = receive(session->socket, buffer, &notice.fd);
-        _cleanup_(fd_closep) int fd = notice.fd;
         if (n < 0) return result ? result : err_set(err, ERR_SYSTEM, (int)-n, "cannot hear from criu");
         if (n == 0) return result; // it ended without a word: answer.arrived is false
         struct criu_answer answer = {.arrived = true};
@@ -192,7 +195,6 @@ int criu_request(struct criu_session *session, enum criu_type type, const struct
         if (answered != CRIU_NOTIFY) return *ret_answer = answer, result;
         int r = result ? result : listener(data, &notice, err);
         if (r) result = -1;
-        fd = notice.fd;
         if (say_noticed(session, !r, result ? &ignored : err)) return -1;
     }
 }

@@ -69,28 +69,6 @@ static int build_args(struct spec_builder *b) {
     return 0;
 }
 
-static size_t env_find(const struct strings *env, const char *entry) {
-    size_t n = strcspn(entry, "="), i = 0;
-    while (i < env->count && !(strcspn(env->items[i], "=") == n && memcmp(env->items[i], entry, n) == 0)) i++;
-    return i;
-}
-
-static void env_remove(struct strings *env, size_t at) {
-    if (at >= env->count) return;
-    memmove(env->items + at, env->items + at + 1, (env->count - at - 1) * sizeof *env->items);
-    env->count--;
-}
-
-void spec_env_set(struct arena *arena, struct strings *env, const char *entry) {
-    size_t at = env_find(env, entry);
-    if (!strchr(entry, '='))
-        env_remove(env, at);
-    else if (at < env->count)
-        env->items[at] = entry;
-    else
-        strings_add(arena, env, entry);
-}
-
 // Docker's order: its own three, then what was asked for, then the image's; a name keeps its first place and
 // gets its last value.
 static void build_env(struct spec_builder *b) {

@@ -23,7 +23,5 @@ void spec_because(struct spec_builder *b, const char *field, const char *why);
 const char *spec_size_text(struct arena *arena, int64_t bytes);
 // Was --security-opt word given?
 bool spec_has_option(const struct spec_builder *b, const char *word);
-// KEY=VALUE in the place of what KEY had; KEY alone takes it out.
-void spec_env_set(struct arena *arena, struct strings *env, const char *entry);
 // The capabilities that this process may give away.
 cap_mask spec_own_caps(void);

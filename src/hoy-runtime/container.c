@@ -168,6 +168,10 @@ enum container_status container_status(const struct container *container) {
     return has_passed(plan, PLAN_EXEC) ? CONTAINER_RUNNING : CONTAINER_CREATING;
 }
 
+bool container_has_begun(const struct container *container) {
+    return has_passed(container->plan, PLAN_EXEC);
+}
+
 const char *container_status_word(enum container_status status) {
     static const char *const words[] = {
         [CONTAINER_CREATING] = "creating", [CONTAINER_CREATED] = "created", [CONTAINER_RUNNING] = "running",

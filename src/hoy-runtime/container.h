@@ -42,6 +42,8 @@ int container_open(struct invocation *invocation, const char *id, bool lock, str
                    struct err *err);
 
 enum container_status container_status(const struct container *container);
+// Whether its first process is the container's own command, and has nothing of the runtime's any more.
+bool container_has_begun(const struct container *container);
 const char *container_status_word(enum container_status status);
 
 // Its config.json, as it was when it was made.

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "hoy-runtime/notify.h"
+#include "kernel/process.h"
 #include "plan/execute.h"
 #include "runtime/cgroup.h"
 #include "runtime/cgroup_systemd.h"
@@ -64,19 +65,11 @@ static void plan_state(struct invocation *invocation, const struct bundle *bundl
     plan->head.state_after = plan_printf(plan, ",%s", str_get(&after.text) + 1);
 }
 
-// Root of a user namespace is not the machine's root.
-static bool is_in_user_namespace(void) {
-    _cleanup_(str_finish) struct str map = {0};
-    unsigned inside, outside, count;
-    return !file_read_at(AT_FDCWD, "/proc/self/uid_map", 4096, &map) &&
-           (sscanf(str_get(&map), "%u %u %u", &inside, &outside, &count) != 3 || count != UINT32_MAX);
-}
-
 static enum runtime_cgroup_use cgroup_use(const struct globals *globals) {
     bool rootless = false;
     if (str_eq(globals->cgroup_manager, "disabled")) return RUNTIME_CGROUP_NONE;
     if (str_empty(globals->rootless) || str_eq(globals->rootless, "auto"))
-        rootless = geteuid() || is_in_user_namespace();
+        rootless = geteuid() || process_in_user_namespace();
     else
         parse_bool(globals->rootless, &rootless);
     return rootless ? RUNTIME_CGROUP_WRITABLE : RUNTIME_CGROUP_ALL;

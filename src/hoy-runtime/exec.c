@@ -81,23 +81,12 @@ static int set_gids(struct invocation *invocation, const struct strings *words, 
     return 0;
 }
 
-static int add_env(struct invocation *invocation, const struct strings *words, struct spec_process *process,
-                   struct err *err) {
-    for (size_t i = 0; i < words->count; i++) {
-        const char *word = words->items[i];
-        if (*word == '=' || !strchr(word, '='))
-            return err_set(err, ERR_INVALID, 0, "--env: \"%.60s\" is not NAME=VALUE", word);
-        strings_add(&invocation->arena, &process->env, word);
-    }
-    return 0;
-}
-
-// As in a config.json one that is unknown is passed over.
+// Named as in a config.json, and one that is unknown is passed over as there.
 static void add_caps(struct invocation *invocation, const struct strings *names,
                      struct spec_process *process) {
     for (size_t i = 0; i < names->count; i++) {
         int number = cap_number(names->items[i]);
-        if (number < 0) {
+        if (number < 0 || !str_eq(names->items[i], cap_name((unsigned)number))) {
             say_warning(invocation,
                         arena_printf(&invocation->arena, "--cap: unknown capability \"%.60s\" is ignored",
                                      names->items[i]));
@@ -109,6 +98,20 @@ static void add_caps(struct invocation *invocation, const struct strings *names,
         process->caps.effective |= bit;
         if (process->caps.inheritable & bit) process->caps.ambient |= bit;
     }
+}
+
+// Until the container starts its first process holds the plan, with what will be run outside. It hides from
+// everybody but those who may trace whatever they see (plan/execute.c).
+static void withhold_tracing(struct invocation *invocation, struct spec_process *process) {
+    cap_mask others = ~((cap_mask)1 << cap_number("CAP_SYS_PTRACE"));
+    cap_mask *sets[] = {&process->caps.bounding, &process->caps.permitted, &process->caps.effective,
+                        &process->caps.inheritable, &process->caps.ambient};
+    bool asked = false;
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++) {
+        asked = asked || *sets[i] & ~others;
+        *sets[i] &= others;
+    }
+    if (asked) say_warning(invocation, "exec: before the container's start nobody in it gets CAP_SYS_PTRACE");
 }
 
 // The container's own process, with what the flags say.
@@ -125,7 +128,8 @@ static int make_process(struct invocation *invocation, struct spec_process *proc
     if (options->no_new_privs) process->no_new_privileges = true;
     if (!str_empty(options->apparmor)) process->apparmor_profile = options->apparmor;
     if (!str_empty(options->label)) process->selinux_label = options->label;
-    if (add_env(invocation, &options->env, process, err)) return -1;
+    for (size_t i = 0; i < options->env.count; i++)
+        strings_add(&invocation->arena, &process->env, options->env.items[i]);
     if (!str_empty(options->user) && set_user(options->user, process, err)) return -1;
     add_caps(invocation, &options->caps, process);
     return set_gids(invocation, &options->additional_gids, process, err);
@@ -216,6 +220,7 @@ static int compile(struct invocation *invocation, const struct container *contai
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err)) return -1;
+    if (!container_has_begun(container)) withhold_tracing(invocation, &process);
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
     if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err) ||
         (options->cgroups.count && move_below(invocation, &options->cgroups, plan, err)))

@@ -4,6 +4,7 @@
 #include "args/help.h"
 #include "base/fd.h"
 #include "hoy-runtime/commands.h"
+#include "kernel/process.h"
 #include "shim/error_log.h"
 
 #include <errno.h>
@@ -174,10 +175,16 @@ static int open_log(struct globals *globals, struct err *err) {
     return err_set(err, ERR_SYSTEM, -r, "cannot open the log %s", globals->log);
 }
 
+// As runc: the user's own folder also for who is root in a user namespace, as under a rootless engine.
+// Whoever is root by name there is the root of a container, and has /run.
+static bool has_own_folder(void) {
+    return geteuid() || (process_in_user_namespace() && !str_eq(getenv("USER"), "root"));
+}
+
 static void set_root(struct invocation *invocation) {
     if (!str_empty(invocation->globals.root)) return;
     const char *runtime = getenv("XDG_RUNTIME_DIR");
-    invocation->globals.root = geteuid() && !str_empty(runtime)
+    invocation->globals.root = !str_empty(runtime) && has_own_folder()
                                    ? arena_printf(&invocation->arena, "%s/hoy-runtime", runtime)
                                    : "/run/hoy-runtime";
 }

@@ -13,6 +13,7 @@
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "plan/adopt.h"
+#include "plan/namespace.h"
 #include "plan/undo.h"
 #include "shim/protocol.h"
 
@@ -136,16 +137,27 @@ static const char *namespace_word(uint64_t flag) {
     }
 }
 
+// By the same rules as in a container that is made.
+static int open_namespace(const struct spec_namespace *ns, struct err *err) {
+    struct namespace_path path = {.path = ns->path, .field = "linux.namespaces", .flag = ns->flag};
+    struct err why = {0};
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, ns->path, O_RDONLY | O_NONBLOCK, 0);
+    int r = fd < 0 ? fd : namespace_check(&path, fd, &why);
+    if (!r) return take_fd(&fd);
+    if (why.kind) return *err = why, -1;
+    return err_set(err, ERR_SYSTEM, -r, "linux.namespaces: cannot join %s", ns->path);
+}
+
 static int put_namespace(struct restore *c, const struct spec_namespace *ns, struct err *err) {
     const char *key = images_namespace_key(ns->flag), *word = namespace_word(ns->flag);
     if (!key && !word)
         return err_set(err, ERR_INVALID, 0, "linux.namespaces: criu cannot join the cgroup namespace %s",
                        ns->path);
+    _cleanup_(fd_closep) int fd = open_namespace(ns, err);
+    if (fd < 0) return -1;
     if (!key) return images_put_pair(&c->message, CRIU_JOIN_NS, word, ns->path), 0;
-    int fd = fd_open_at(AT_FDCWD, ns->path, O_RDONLY, 0);
-    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "linux.namespaces: cannot open %s", ns->path);
     images_put_numbered(&c->message, CRIU_INHERIT_FD, key, CRIU_FD_EXTRA + (int)c->namespace_count);
-    c->program.extra[c->namespace_count] = c->namespaces[c->namespace_count] = fd;
+    c->program.extra[c->namespace_count] = c->namespaces[c->namespace_count] = take_fd(&fd);
     c->program.extra_count = ++c->namespace_count;
     return 0;
 }

@@ -90,10 +90,11 @@ static void test_strict(void **state) {
         "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"!\"}]}",
         "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"keyPath\":\"/x\"}]}",
         "{\"default\":[{\"type\":\"sigstoreSigned\",\"fulcio\":{},\"keyData\":\"YWE=\"}]}",
-        "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"signedIdentity\":{\"type\":\"x\"}}"
-        "]}",
-        "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"signedIdentity\":{\"type\":"
-        "\"remapIdentity\"}}]}",
+        ("{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"signedIdentity\":{\"type\":\"x\"}"
+         "}"
+         "]}"),
+        ("{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"signedIdentity\":{\"type\":"
+         "\"remapIdentity\"}}]}"),
         "{\"default\":[{\"type\":\"reject\"}],\"transports\":{\"docker\":[]}}",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {

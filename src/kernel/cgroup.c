@@ -133,24 +133,23 @@ int cgroup_give(const char *path, uid_t uid) {
 
 // End
 
-// Milliseconds until the deadline, for poll.
-static int remaining_ms(uint64_t deadline_ns) {
+int cgroup_remaining_ms(uint64_t deadline_ns) {
     uint64_t now = clock_monotonic_ns();
     return now >= deadline_ns ? 0 : (int)((deadline_ns - now) / 1000000 + 1);
 }
 
-// v2 announces that the last process has left as an event on the file.
-static int wait_empty_v2(int group, uint64_t deadline_ns) {
+// What changes is announced as an event on the file.
+int cgroup_wait_event(int group, const char *line, uint64_t deadline_ns) {
     _cleanup_(fd_closep) int events = fd_open_at(group, "cgroup.events", O_RDONLY, 0);
     if (events < 0) return events;
     for (;;) {
         char text[512];
         ssize_t n = pread(events, text, sizeof text - 1, 0);
-        if (n < 0) return errno == ENODEV ? 0 : -errno; // removed meanwhile
+        if (n < 0) return -errno;
         text[n] = '\0';
-        if (!strstr(text, "populated 1")) return 0;
+        if (strstr(text, line)) return 0;
         struct pollfd poller = {.fd = events, .events = POLLPRI};
-        int ready = poll(&poller, 1, remaining_ms(deadline_ns));
+        int ready = poll(&poller, 1, cgroup_remaining_ms(deadline_ns));
         if (ready == 0) return -ETIMEDOUT;
         if (ready < 0 && errno != EINTR) return -errno;
     }
@@ -209,7 +208,7 @@ int cgroup_remove(const char *path) {
         // Empty, but its last process is still on its way out of the kernel: no file tells of that, and it
         // is a matter of microseconds.
         if (!deadline_ns) deadline_ns = clock_monotonic_ns() + REMOVE_TIMEOUT_NS;
-        if (is_populated(group) || !remaining_ms(deadline_ns)) return -EBUSY;
+        if (is_populated(group) || !cgroup_remaining_ms(deadline_ns)) return -EBUSY;
         struct timespec tick = {.tv_nsec = 200000};
         nanosleep(&tick, NULL);
     }
@@ -227,7 +226,7 @@ static int kill_one(pid_t pid, struct killer *killer) {
     if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0) return errno == ESRCH ? 0 : -errno;
     struct pollfd poller = {.fd = pidfd, .events = POLLIN};
     int ready;
-    do ready = poll(&poller, 1, remaining_ms(killer->deadline_ns));
+    do ready = poll(&poller, 1, cgroup_remaining_ms(killer->deadline_ns));
     while (ready < 0 && errno == EINTR);
     return ready > 0 ? 0 : ready == 0 ? -ETIMEDOUT : -errno;
 }
@@ -258,7 +257,7 @@ static int kill_each(int group, uint64_t deadline_ns) {
         killer.found = 0;
         int r = cgroup_walk(group, kill_group, &killer);
         if (r < 0) return r;
-        if (killer.found && !remaining_ms(deadline_ns)) return -ETIMEDOUT;
+        if (killer.found && !cgroup_remaining_ms(deadline_ns)) return -ETIMEDOUT;
     } while (killer.found);
     return 0;
 }
@@ -269,8 +268,15 @@ int cgroup_kill(const char *path) {
     if (group < 0) return group == -ENOENT ? 0 : group;
     (void)file_write_at(group, "freezer.state", "THAWED");
     int r = file_write_at(group, "cgroup.kill", "1");
-    if (r == 0) return wait_empty_v2(group, deadline_ns);
-    return r == -ENOENT ? kill_each(group, deadline_ns) : r;
+    if (r == -ENOENT) return kill_each(group, deadline_ns);
+    if (r == 0) r = cgroup_wait_event(group, "populated 0", deadline_ns);
+    return r == -ENODEV ? 0 : r; // removed meanwhile
+}
+
+int cgroup_write(const char *file, const char *value, bool optional, const char *instead) {
+    int r = file_write_at(AT_FDCWD, file, value);
+    bool excused = optional || (instead && *instead && access(instead, F_OK) == 0);
+    return r == -ENOENT && excused ? 0 : r;
 }
 
 int cgroup_oom_count(const char *file, uint64_t *ret_count) {

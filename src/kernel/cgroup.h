@@ -109,6 +109,10 @@ int cgroup_freeze(const char *path, uint64_t timeout_ns);
 // Returns when they go on, unless a group above is frozen.
 int cgroup_thaw(const char *path);
 
+// Writes a setting. That its file is missing is excused where the setting is optional, or where there is the
+// file that the kernel has instead (NULL or "": none).
+int cgroup_write(const char *file, const char *value, bool optional, const char *instead);
+
 // The number of processes that the kernel killed for want of memory: memory.events (v2), memory.oom_control
 // (v1).
 int cgroup_oom_count(const char *file, uint64_t *ret_count);

@@ -8,18 +8,12 @@
 #include "kernel/cgroup_walk.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #define TICK_NS       100000 // between two looks at a v1 group
 #define TICKS_A_ROUND 50     // looks before it is thawed and frozen again
-
-static int remaining_ms(uint64_t deadline_ns) {
-    uint64_t now = clock_monotonic_ns();
-    return now >= deadline_ns ? 0 : (int)((deadline_ns - now) / 1000000 + 1);
-}
 
 static void tick(void) {
     struct timespec time = {.tv_nsec = TICK_NS};
@@ -28,26 +22,10 @@ static void tick(void) {
 
 // v2
 
-static int wait_frozen_v2(int group, uint64_t deadline_ns) {
-    _cleanup_(fd_closep) int events = fd_open_at(group, "cgroup.events", O_RDONLY, 0);
-    if (events < 0) return events;
-    for (;;) {
-        char text[512];
-        ssize_t n = pread(events, text, sizeof text - 1, 0);
-        if (n < 0) return -errno;
-        text[n] = '\0';
-        if (strstr(text, "frozen 1")) return 0;
-        struct pollfd poller = {.fd = events, .events = POLLPRI};
-        int ready = poll(&poller, 1, remaining_ms(deadline_ns));
-        if (ready == 0) return -ETIMEDOUT;
-        if (ready < 0 && errno != EINTR) return -errno;
-    }
-}
-
 static int freeze_v2(int group, uint64_t deadline_ns) {
     int r = file_write_at(group, "cgroup.freeze", "1");
     if (r < 0) return r;
-    r = wait_frozen_v2(group, deadline_ns);
+    r = cgroup_wait_event(group, "frozen 1", deadline_ns);
     if (r < 0) (void)file_write_at(group, "cgroup.freeze", "0");
     return r;
 }
@@ -83,7 +61,7 @@ static int freeze_round_v1(int group, uint64_t deadline_ns) {
         enum cgroup_freezer state = CGROUP_THAWED;
         r = state_v1(group, &state);
         if (r < 0 || state == CGROUP_FROZEN) return r;
-        if (!remaining_ms(deadline_ns)) return -ETIMEDOUT;
+        if (!cgroup_remaining_ms(deadline_ns)) return -ETIMEDOUT;
         tick();
     }
     return r < 0 ? r : -EAGAIN;

@@ -26,3 +26,14 @@ int process_stat(pid_t pid, struct process_stat *ret_stat) {
     *ret_stat = (struct process_stat){.state = state, .start_time = start_time};
     return 0;
 }
+
+// Ids are mapped there, and only the first maps all of them.
+bool process_in_user_namespace(void) {
+    char map[64];
+    unsigned inside, outside, count;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/self/uid_map", O_RDONLY, 0);
+    ssize_t n = fd < 0 ? fd : fd_read_full(fd, map, sizeof map - 1);
+    if (n < 0) return false;
+    map[n] = 0;
+    return sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || count != UINT32_MAX;
+}

@@ -3,6 +3,7 @@
 // which it began it is nobody else's.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,3 +14,7 @@ struct process_stat {
 
 // -ENOENT or -ESRCH when there is none.
 int process_stat(pid_t pid, struct process_stat *ret_stat);
+
+// Whether this process is in another user namespace than the machine's first. Root there is not the machine's
+// root.
+bool process_in_user_namespace(void);

@@ -336,6 +336,9 @@ void spec_write(const struct spec *spec, struct json_writer *writer);
 const char *spec_why(const struct spec *spec, const char *field, const char *fallback);
 void spec_set_why(struct arena *arena, struct spec *spec, const char *field, const char *why);
 
+// NAME=VALUE in the place of what NAME had; NAME alone takes it out. entry is borrowed.
+void spec_env_set(struct arena *arena, struct strings *env, const char *entry);
+
 // Mount options to numbers. A word that is none of the specification's is data for the file system and goes
 // to data, comma separated.
 struct mount_options {

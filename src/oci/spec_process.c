@@ -6,6 +6,7 @@
 #include "oci/words.h"
 
 #include <sched.h>
+#include <string.h>
 
 #ifndef SCHED_DEADLINE
 #define SCHED_DEADLINE 6
@@ -151,4 +152,26 @@ int spec_process_parse(struct arena *arena, const struct json *json, struct spec
         return -1;
     *ret_process = process;
     return 0;
+}
+
+static size_t env_find(const struct strings *env, const char *entry) {
+    size_t n = strcspn(entry, "="), i = 0;
+    while (i < env->count && !(strcspn(env->items[i], "=") == n && memcmp(env->items[i], entry, n) == 0)) i++;
+    return i;
+}
+
+static void env_remove(struct strings *env, size_t at) {
+    if (at >= env->count) return;
+    memmove(env->items + at, env->items + at + 1, (env->count - at - 1) * sizeof *env->items);
+    env->count--;
+}
+
+void spec_env_set(struct arena *arena, struct strings *env, const char *entry) {
+    size_t at = env_find(env, entry);
+    if (!strchr(entry, '='))
+        env_remove(env, at);
+    else if (at < env->count)
+        env->items[at] = entry;
+    else
+        strings_add(arena, env, entry);
 }

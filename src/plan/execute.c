@@ -116,13 +116,25 @@ static int join_before(const struct plan_run *run) {
     return r;
 }
 
-// The child is born from a process that has joined them, and is this one's own child nevertheless.
+// Offsets can be set only while nobody is in the namespace; the clone puts the child in.
+static int make_clocks(struct plan_run *run) {
+    struct plan_op *op = plan_find(run->block, PLAN_TIME_OFFSETS);
+    if (!op) return 0;
+    int r = unshare(CLONE_NEWTIME) ? -errno
+                                   : file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
+    if (r) report(run, op, r);
+    return r;
+}
+
+// The child is born from a process that has joined them, and is this one's own child nevertheless. That one
+// also makes the clocks that its child is to have: not everybody could come back to the host's.
 static long clone_from_helper(struct plan_run *run, struct clone_args *args) {
     int status;
     pid_t helper = fork();
     if (helper < 0) return -errno;
     if (helper == 0) {
         int r = join_before(run);
+        if (!r) r = make_clocks(run);
         args->flags |= CLONE_PARENT;
         args->exit_signal = 0; // the helper's own
         long pid = r ? r : syscall(SYS_clone3, args, sizeof *args);
@@ -138,17 +150,9 @@ static long clone_from_helper(struct plan_run *run, struct clone_args *args) {
 }
 
 static long start_child(struct plan_run *run, struct clone_args *args) {
-    if (run->join_count) return clone_from_helper(run, args);
+    if (run->join_count || plan_find(run->block, PLAN_TIME_OFFSETS)) return clone_from_helper(run, args);
     long pid = syscall(SYS_clone3, args, sizeof *args);
     return pid < 0 ? -errno : pid;
-}
-
-// Whatever else this process starts has the host's clocks.
-static int leave_time_namespace(struct plan_run *run) {
-    if (run->time < 0) return 0;
-    int r = setns(run->time, CLONE_NEWTIME) ? -errno : 0;
-    fd_closep(&run->time);
-    return r;
 }
 
 int plan_do_clone(struct plan_run *run, struct plan_op *op) {
@@ -182,7 +186,7 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     // Whoever looks later knows the process by this. Until GO it ends when its parent does.
     struct process_stat stat;
     if (!process_stat((pid_t)pid, &stat)) run->block->start_time = stat.start_time;
-    return leave_time_namespace(run);
+    return 0;
 }
 
 union descriptor_space {

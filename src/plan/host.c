@@ -6,17 +6,16 @@
 #include "kernel/cgroup.h"
 #include "kernel/erofs.h"
 #include "kernel/link.h"
+#include "plan/namespace.h"
 #include "plan/run.h"
 
 #include <errno.h>
 #include <linux/magic.h>
-#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -78,9 +77,8 @@ int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_cgroup_write(struct plan_run *run, struct plan_op *op) {
-    int r = file_write_at(AT_FDCWD, TEXT(op->write.file), TEXT(op->write.value));
-    bool excused = op->write.optional || (op->write.instead && !access(TEXT(op->write.instead), F_OK));
-    return r == -ENOENT && excused ? 0 : r;
+    return cgroup_write(TEXT(op->write.file), TEXT(op->write.value), op->write.optional,
+                        TEXT(op->write.instead));
 }
 
 int plan_do_cgroup_owner(struct plan_run *run, struct plan_op *op) {
@@ -95,49 +93,10 @@ int plan_do_cgroup_devices(struct plan_run *run, struct plan_op *op) {
     return r == -EPERM && geteuid() ? 0 : r;
 }
 
-// The same namespace has the same file behind it.
-static bool is_own_user_namespace(int fd) {
-    struct stat theirs, own;
-    return !fstat(fd, &theirs) && !stat("/proc/self/ns/user", &own) && theirs.st_dev == own.st_dev &&
-           theirs.st_ino == own.st_ino;
-}
-
-static int check_maker(struct plan_run *run, struct plan_op *op, const char *path, int owner) {
-    uid_t uid;
-    if (is_own_user_namespace(owner)) return 0;
-    if (ioctl(owner, NS_GET_OWNER_UID, &uid)) return -errno;
-    if (uid == geteuid()) return 0;
-    err_set(&run->err, ERR_INVALID, 0,
-            "%s: the user namespace of %s was made by user %u, and user %u joins only their own: make it as "
-            "user %u",
-            TEXT(op->why), path, uid, geteuid(), geteuid());
-    return -EPERM;
-}
-
-// A path may lead to what somebody else left there. What is joined belongs to this process's own user
-// namespace, or to one that its own user made, as engines do for containers.
-static int check_owner(struct plan_run *run, struct plan_op *op, const char *path, int fd, int type) {
-    if (type == CLONE_NEWUSER) return check_maker(run, op, path, fd);
-    _cleanup_(fd_closep) int owner = ioctl(fd, NS_GET_USERNS);
-    if (owner >= 0) return check_maker(run, op, path, owner);
-    int error = errno;
-    if (error == EPERM)
-        err_set(&run->err, ERR_INVALID, 0,
-                "%s: %s belongs to a user namespace outside of this one, and cannot be joined from here: "
-                "leave out the path to have a new one",
-                TEXT(op->why), path);
-    return -error;
-}
-
-// setns(2) would take a namespace of another type by its type: what it is must be what was asked for, so that
-// a path that says "net" does not bring somebody's user namespace.
 static int check_namespace(struct plan_run *run, struct plan_op *op, int fd) {
-    int type = ioctl(fd, NS_GET_NSTYPE);
-    if (type < 0) return -errno;
-    if ((uint64_t)type == op->join.flags) return check_owner(run, op, TEXT(op->join.path), fd, type);
-    err_set(&run->err, ERR_INVALID, 0, "%s is a namespace of another type than linux.namespaces says",
-            TEXT(op->join.path));
-    return -EINVAL;
+    struct namespace_path path = {
+        .path = TEXT(op->join.path), .field = TEXT(op->why), .flag = op->join.flags};
+    return namespace_check(&path, fd, &run->err);
 }
 
 // A process is named by the host's number, which means nothing in the child's pid namespace: the descriptor
@@ -183,12 +142,10 @@ int plan_do_join(struct plan_run *run, struct plan_op *op) {
     return run->root < 0 ? run->root : 0;
 }
 
-// Offsets can be set only while nobody is in the namespace; the clone puts the child in.
+// The helper's to do, too.
 int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
-    run->time = fd_open_at(AT_FDCWD, "/proc/self/ns/time", O_RDONLY, 0);
-    if (run->time < 0) return run->time;
-    if (unshare(CLONE_NEWTIME)) return -errno;
-    return file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
+    (void)run, (void)op;
+    return 0;
 }
 
 // A container that starts again within milliseconds meets the interface of its own last namespace, which the
@@ -217,7 +174,9 @@ int plan_do_net_device(struct plan_run *run, struct plan_op *op) {
         fd_open_at(AT_FDCWD, op->net_device.netns ? TEXT(op->net_device.netns) : path, O_RDONLY, 0);
     if (netns < 0) return netns;
     // By its path it may be another one by now than the child has joined.
-    int r = op->net_device.netns ? check_owner(run, op, TEXT(op->net_device.netns), netns, CLONE_NEWNET) : 0;
+    struct namespace_path named = {
+        .path = TEXT(op->net_device.netns), .field = TEXT(op->why), .flag = CLONE_NEWNET};
+    int r = op->net_device.netns ? namespace_check(&named, netns, &run->err) : 0;
     if (!r) r = link_move(name, netns, new_name);
     if (r == -ENODEV)
         err_set(&run->err, ERR_NOT_FOUND, 0, "linux.netDevices.%s: there is no such interface", name);

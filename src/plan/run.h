@@ -23,7 +23,6 @@ struct plan_run {
     int self;     // the program that runs this, for INIT
     int empty;    // an empty read-only directory that covers masked ones (child)
     int init;     // INIT was seen
-    int time;     // the host's own time namespace, while there is another one for children
     int shared;   // the mounts around are the host's peers: what is done to them must not get there (child)
     int joins[8]; // namespaces to join before the clone
     int join_count;
@@ -44,7 +43,7 @@ struct plan_run {
 #define PLAN_RUN_INIT(block_)                                                                             \
     {                                                                                                     \
         .block = (block_), .start = -1, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, \
-        .empty = -1, .time = -1, .netns = -1                                                              \
+        .empty = -1, .netns = -1                                                                          \
     }
 
 // An operation's function: 0, or -errno; run->err.kind is set when it has a sentence of its own.

@@ -154,6 +154,13 @@ static int plan_filter_and_start(struct compiler *c) {
     return 0;
 }
 
+// A name has its first place and its last value, as with runc: most programs look no further than the first.
+static struct plan_list plan_env(struct compiler *c, const struct strings *words) {
+    struct strings env = {0};
+    for (size_t i = 0; i < words->count; i++) spec_env_set(&c->arena, &env, words->items[i]);
+    return plan_strings(c->plan, env.items, env.count);
+}
+
 // Without no_new_privs a filter can only be loaded by CAP_SYS_ADMIN, so it comes before the capabilities go;
 // with it, last, so that it need not allow what setting up the process takes.
 static int plan_process(struct compiler *c, const struct spec_process *process) {
@@ -177,7 +184,7 @@ static int plan_process(struct compiler *c, const struct spec_process *process) 
     }
     if (c->options->init) add(c, PLAN_INIT, "init");
     struct plan_list argv = plan_strings(c->plan, process->args.items, process->args.count);
-    struct plan_list env = plan_strings(c->plan, process->env.items, process->env.count);
+    struct plan_list env = plan_env(c, &process->env);
     op = add(c, PLAN_EXEC, "process.args");
     op->exec.argv = argv;
     op->exec.env = env;
@@ -196,7 +203,7 @@ static bool waits_for_network(const struct compiler *c, const struct runtime_con
 
 // A network namespace is what takes the kernel longest to make. Where the parent makes an overlay, the child
 // makes the network namespace meanwhile; where it does not, the parent does, and the child mounts meanwhile.
-// Not where there is a user namespace, which is to own it.
+// Not where there is a user namespace, which is to own it; nor where the parent could not come back.
 static void plan_beginning(struct compiler *c, const struct runtime_contributions *contributions) {
     if (c->late && c->own_net) add(c, PLAN_NETNS, "linux.namespaces.network");
     if (!c->late && c->own_net) {
@@ -257,6 +264,11 @@ static int check_process(const struct spec_process *process, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "process is missing: there is nothing to run in the container");
     if (!process->args.count || str_empty(process->args.items[0]))
         return err_set(err, ERR_INVALID, 0, "no command specified");
+    for (size_t i = 0; i < process->env.count; i++) {
+        const char *word = process->env.items[i];
+        if (*word == '=' || !strchr(word, '='))
+            return err_set(err, ERR_INVALID, 0, "process.env: \"%.60s\" is not NAME=VALUE", word);
+    }
     if (!process->cwd || *process->cwd != '/')
         return err_set(err, ERR_INVALID, 0, "the working directory \"%s\" is not an absolute path",
                        process->cwd ? process->cwd : "");
@@ -279,7 +291,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     compile_outside(c, &spec->process);
     // A plain container's first mounts need nothing of the parent's.
     c->late = !contributions->root && c->new_ns == c->all_ns && !compile_has_userns(c) &&
-              !waits_for_network(c, contributions);
+              !waits_for_network(c, contributions) && compile_may_return();
     plan_beginning(c, contributions);
     if (!c->late && compile_wait(c)) return -1;
     compile_joins(c);

@@ -78,10 +78,11 @@ pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err) {
     _cleanup_(fd_closep) int program = make_program();
     if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
     execute_error = 0;
-    pid_t pid = vfork(); // nothing is copied; the child touches only descriptors and its own stack
+    // Nothing is copied; the child touches only descriptors and its own stack. posix_spawn cannot place them.
+    pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): the parent waits for an execve
     if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "cannot start a shim");
     if (pid == 0) {
-        execute_error = -execute(program, shim);
+        execute_error = -execute(program, shim); // NOLINT(clang-analyzer-unix.Vfork): the same
         _exit(125);
     }
     if (!execute_error) return pid;
@@ -93,6 +94,6 @@ int runtime_become_shim(const struct runtime_shim *shim, struct err *err) {
     _cleanup_(fd_closep) int program = make_program();
     if (program < 0) return err_set(err, ERR_SYSTEM, -program, "cannot make the shim's program");
     int r = execute(program, shim);
-    program = -1; // its number is somebody else's by now
+    (void)take_fd(&program); // its number is somebody else's by now
     return err_set(err, ERR_SYSTEM, -r, "cannot execute the shim from memory");
 }

@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "kernel/bpf_device.h"
+#include "kernel/cgroup.h"
 #include "runtime/cgroup_plan.h"
 
 #include <errno.h>
@@ -127,18 +128,12 @@ static void remember(struct update *u, const struct change *change) {
 
 // Writing
 
-static int write_change(const struct change *change) {
-    int r = file_write_at(AT_FDCWD, change->file, change->value);
-    bool excused = change->optional || (change->instead && access(change->instead, F_OK) == 0);
-    return r == -ENOENT && excused ? 0 : r;
-}
-
 // Once over all that are not done; ret_progress: one was written, and ret_refused the first that did not fit.
 static int write_round(struct changes *changes, bool *ret_progress, const struct change **ret_refused) {
     for (size_t i = 0; i < changes->count; i++) {
         struct change *change = &changes->items[i];
         if (change->done) continue;
-        int r = write_change(change);
+        int r = cgroup_write(change->file, change->value, change->optional, change->instead);
         if (r < 0 && r != -EINVAL) return *ret_refused = change, r;
         if (r == 0) *ret_progress = change->done = true;
         if (r < 0 && !*ret_refused) *ret_refused = change;
@@ -192,7 +187,7 @@ static bool has_pid(const pid_t *pids, size_t count, pid_t pid) {
 // How many had to be moved, or -errno.
 static int move_round(const char *from, const char *to) {
     _cleanup_(freep) pid_t *pids = NULL, *there = NULL;
-    size_t count, there_count;
+    size_t count = 0, there_count = 0;
     char procs[1200], pid[16];
     int moved = 0, r = cgroup_pids(from, &pids, &count);
     if (r == 0) r = cgroup_pids(to, &there, &there_count);

@@ -47,7 +47,7 @@ static int parse(char **argv, struct arena *arena, struct request *request, stru
             *words[n++] = *word;
         }
     }
-    bool start = n && strcmp(request->command, "start") == 0;
+    bool start = strcmp(request->command, "start") == 0;
     return n == (start ? 4 : 2) ? 0 : err_set(err, ERR_INVALID, 0, "%s", usage);
 }
 
@@ -69,7 +69,7 @@ static int start(sd_bus *bus, const struct request *request, struct err *err) {
 static int run(char **argv, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(bus_closep) sd_bus *bus = NULL;
-    struct request request = {0};
+    struct request request = {.command = "", .unit = "", .slice = "", .pid = ""};
     if (parse(argv, &arena, &request, err) < 0 || unit_connect(request.user, &bus, err) < 0) return -1;
     const struct unit_properties properties = {request.items, request.count};
     if (strcmp(request.command, "start") == 0) return start(bus, &request, err);

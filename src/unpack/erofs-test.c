@@ -59,7 +59,7 @@ static void write_layer(unsigned i, const struct member *members) {
     }
 
 static struct tree read_layers(unsigned count, uint64_t *blocks) {
-    struct tree *layers = calloc(count, sizeof *layers), merged = {0};
+    struct tree *layers = calloc((size_t)count + 1, sizeof *layers), merged = {0};
     struct err err = {0};
     for (unsigned i = 0; i < count; i++) {
         char name[32];

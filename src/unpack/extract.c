@@ -161,7 +161,7 @@ static int make_entry(struct extraction *x, const struct tree_entry *entry, int 
                        path_show(path, shown));
     }
     if (S_ISDIR(node->mode)) return make_directory(x, node, dir, entry->name, path);
-    if (node->number)
+    if (node->number) // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): whoever has a number has a path
         return make_link(x, x->paths.items[node->number - 1], dir, entry->name)
                    ? fail(x, path, "make the hard link")
                    : 0;
