@@ -4,8 +4,10 @@
 
 load lib
 
+# shellcheck source=test/registry.bash
+source "$BATS_TEST_DIRNAME/registry.bash"
+
 file_setup() {
-  source "$BATS_TEST_DIRNAME/registry.bash"
   local upstream=$REGISTRY
   registry_start "$BATS_FILE_TMPDIR/storage"
   export SIGNED=$REGISTRY SIGNED_PID=$REGISTRY_PID REGISTRY=$upstream
@@ -13,7 +15,7 @@ file_setup() {
     skopeo --insecure-policy copy -q --src-tls-verify=false --dest-tls-verify=false \
       "docker://$upstream/tiny:1" "docker://$SIGNED/team/$name:1"
   done
-  cd "$BATS_FILE_TMPDIR"
+  cd "$BATS_FILE_TMPDIR" || return
   openssl ecparam -name prime256v1 -genkey -noout -out key.pem
   openssl ec -in key.pem -pubout -out key.pub 2>/dev/null
   openssl ecparam -name prime256v1 -genkey -noout | openssl ec -pubout -out other.pub 2>/dev/null

@@ -8,6 +8,7 @@
 
 // Runs fn(&variable) when the variable goes out of scope.
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
+#define _unused_      __attribute__((unused)) // but for its cleanup
 
 #define _printf_(text, first) __attribute__((__format__(printf, text, first)))
 

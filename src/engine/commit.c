@@ -124,7 +124,7 @@ static int run(struct making *m, struct err *err) {
 
 int container_commit(struct engine *engine, const struct container *container,
                      const struct commit_options *options, char ret_id[static DIGEST_SIZE], struct err *err) {
-    _cleanup_(signals_release) sigset_t signals = signals_hold();
+    _cleanup_(signals_release) _unused_ sigset_t signals = signals_hold();
     struct making m = {.engine = engine,
                        .container = container,
                        .options = options,

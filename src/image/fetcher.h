@@ -38,6 +38,6 @@ void fetcher_finish(struct fetcher *fetcher);
 int fetcher_run(const char *mode, int directory, int tar, struct json **ret_done, struct err *err);
 
 // For a caller that has something to take back: signals that end a program wait until the end of the scope.
-//   _cleanup_(signals_release) sigset_t signals = signals_hold();
+//   _cleanup_(signals_release) _unused_ sigset_t signals = signals_hold();
 sigset_t signals_hold(void);
 void signals_release(sigset_t *before);

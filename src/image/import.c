@@ -76,7 +76,7 @@ static int wait_for_others(struct compose *compose, struct err *err) {
 
 int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,
                      struct err *err) {
-    _cleanup_(signals_release) sigset_t signals = signals_hold();
+    _cleanup_(signals_release) _unused_ sigset_t signals = signals_hold();
     _cleanup_(compose_finish) struct compose compose = COMPOSE_INIT(store);
     if (compose_start(&compose, err) || tar_stage(&compose, tar_fd, err) ||
         config_make(&compose, config_template, err))
