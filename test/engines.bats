@@ -351,6 +351,7 @@ L=docker.io/library/tiny:1
   each kill c
   each wait c
   alike inspect -f '{{.State.Status}} {{.State.ExitCode}}' c
+  cleaned_up
   each rm c
   ends_alike 137 run --name oom --network none --memory 16m --memory-swap 16m $L tail /dev/zero
   alike inspect -f '{{.State.ExitCode}} {{.State.OOMKilled}}' oom
@@ -363,6 +364,7 @@ L=docker.io/library/tiny:1
   each run -d --pod pod --name one $L sleep 1000
   alike exec one sh -c 'hostname'
   each pod stop -t 0 pod
+  cleaned_up
   each pod rm -f pod
   # One with a user namespace for all of its containers.
   each pod create --name mapped --network none --uidmap 0:100000:1000 --gidmap 0:100000:1000 --infra-image $L --infra-command 'sleep 1000'
@@ -370,6 +372,7 @@ L=docker.io/library/tiny:1
   alike exec two sh -c 'hostname; cat /proc/self/uid_map'
   matches "$output" '0 +100000 +1000'
   each pod stop -t 0 mapped
+  cleaned_up
   each pod rm -f mapped
   terminal_start
   declare -f p >p.sh

@@ -121,6 +121,7 @@ N=(--network none)
   is "$(ls "$E/hoy/run/hoy-runtime")" "$(p hoy ps -q --no-trunc)"
   each kill c
   each wait c
+  cleaned_up
   each rm c
 }
 
@@ -131,6 +132,7 @@ N=(--network none)
   matches "$output" 'sleep 1000.*sleep 1000'
   alike run --rm --network container:one --pid container:one --ipc container:one $L ps -o args
   each pod stop -t 0 pod
+  cleaned_up
   each pod rm -f pod
 }
 
