@@ -31,8 +31,7 @@ static int tags_add(struct arena *arena, const struct reference *reference, cons
 
 static int converse(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
                     struct strings *tags, struct err *err) {
-    if (fetcher_start(fetcher, "tags", -1, -1, err) || request_send(fetcher, arena, reference, err))
-        return -1;
+    if (request_send(fetcher, arena, reference, err)) return -1;
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
         if (fetcher_receive(fetcher, &event, err)) return -1;
