@@ -23,19 +23,17 @@ static int add_to_text(const void *bytes, size_t size, void *data, struct err *e
     return 0;
 }
 
-int config_stage(struct worker *worker, struct registry *registry, struct http *http, struct arena *arena,
-                 const struct descriptor *d, struct image_config *ret_config, struct err *err) {
-    _cleanup_(str_finish) struct str text = {0};
-    const struct registry_sink sink = {.body = add_to_text, .data = &text};
+int config_fetch(struct registry *registry, struct http *http, const struct descriptor *d,
+                 struct str *ret_text, struct err *err) {
+    const struct registry_sink sink = {.body = add_to_text, .data = ret_text};
     char digest[DIGEST_SIZE];
+    ret_text->len = 0;
     if (d->size > IMAGE_DOCUMENT_MAX)
         return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
     if (registry_blob(registry, http, d->digest, d->size, &sink, err))
         return err_wrap(err, "the image's config");
-    digest_of(str_get(&text), text.len, digest);
-    if (!str_eq(digest, d->digest))
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
-                       registry->host, registry->name, digest, d->digest);
-    if (image_config_parse(arena, str_get(&text), text.len, ret_config, err)) return -1;
-    return worker_write(worker, STAGED_CONFIG, text.data, text.len, err);
+    digest_of(str_get(ret_text), ret_text->len, digest);
+    if (str_eq(digest, d->digest)) return 0;
+    return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
+                   registry->host, registry->name, digest, d->digest);
 }

@@ -11,6 +11,6 @@
 int request_registry(struct arena *arena, const struct json *json, struct endpoint *ret_endpoint,
                      struct registry *ret_registry, struct err *err);
 
-// Fetches, checks and stages a config.
-int config_stage(struct worker *worker, struct registry *registry, struct http *http, struct arena *arena,
-                 const struct descriptor *descriptor, struct image_config *ret_config, struct err *err);
+// A config, its digest checked; over what the text was before.
+int config_fetch(struct registry *registry, struct http *http, const struct descriptor *descriptor,
+                 struct str *ret_text, struct err *err);

@@ -16,6 +16,15 @@ static int tell(struct worker *worker, const struct manifest *manifest, const ch
     return 0;
 }
 
+static int config_stage(struct worker *worker, struct registry *registry, struct http *http,
+                        struct arena *arena, const struct descriptor *descriptor, struct err *err) {
+    _cleanup_(str_finish) struct str text = {0};
+    struct image_config config;
+    if (config_fetch(registry, http, descriptor, &text, err)) return -1;
+    if (image_config_parse(arena, str_get(&text), text.len, &config, err)) return -1;
+    return worker_write(worker, STAGED_CONFIG, text.data, text.len, err);
+}
+
 int manifest_run(struct worker *worker, const struct json *request, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(str_finish) struct str text = {0};
@@ -26,14 +35,12 @@ int manifest_run(struct worker *worker, const struct json *request, struct err *
     const char *wanted = json_get_string(request, "wanted"), *type, *digest;
     struct registry registry;
     struct manifest manifest;
-    struct image_config config;
     if (!wanted) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
     if (request_registry(&arena, request, &endpoint, &registry, err) || http_new(&options, &http, err))
         return -1;
     if (registry_manifest(&registry, http, &arena, wanted, &text, &type, &digest, err)) return -1;
     if (manifest_parse(&arena, text.data, text.len, type, &manifest, err)) return -1;
     if (worker_write(worker, STAGED_MANIFEST, text.data, text.len, err)) return -1;
-    if (!manifest.is_index && config_stage(worker, &registry, http, &arena, &manifest.config, &config, err))
-        return -1;
+    if (!manifest.is_index && config_stage(worker, &registry, http, &arena, &manifest.config, err)) return -1;
     return tell(worker, &manifest, digest);
 }

@@ -4,6 +4,7 @@
 // does not have, several at a time, then the index over all of them.
 #include "base/fd.h"
 #include "base/str.h"
+#include "fetch/documents.h"
 #include "fetch/image.h"
 #include "fetch/signature.h"
 #include "fetch/source.h"
@@ -131,38 +132,17 @@ static int source_choose(struct pull *pull, struct err *err) {
     }
 }
 
-static int add_to_text(const void *bytes, size_t size, void *data, struct err *err) {
-    (void)err; // the blob's size is limited before
-    str_add_n(data, bytes, size);
-    return 0;
-}
-
 static bool platform_fits(const struct pull *pull) {
     const struct image_config *c = &pull->config;
     return !c->os || !c->architecture ||
            (str_eq(c->os, pull->platform.os) && str_eq(c->architecture, pull->platform.architecture));
 }
 
-static int config_fetch(struct pull *pull, struct registry *registry, struct str *text, struct err *err) {
-    const struct descriptor *d = &pull->manifest.config;
-    const struct registry_sink sink = {add_to_text, text};
-    char digest[DIGEST_SIZE];
-    text->len = 0;
-    if (registry_blob(registry, pull->http, d->digest, d->size, &sink, err))
-        return err_wrap(err, "the image's config");
-    digest_of(str_get(text), text->len, digest);
-    if (str_eq(digest, d->digest)) return 0;
-    return err_set(err, ERR_UNAVAILABLE, 0, "%s sent the wrong config for %s: its digest is %s, not %s",
-                   registry->host, pull->name, digest, d->digest);
-}
-
 static int config_get(struct pull *pull, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     int r = -1;
-    if (pull->manifest.config.size > IMAGE_DOCUMENT_MAX)
-        return err_set(err, ERR_INVALID, 0, "the image's config is larger than 4 MiB");
     for (size_t i = 0; r && i < pull->sources.count; i++)
-        r = config_fetch(pull, &pull->sources.items[i], &text, err);
+        r = config_fetch(&pull->sources.items[i], pull->http, &pull->manifest.config, &text, err);
     if (r) return -1;
     if (image_config_parse(&pull->arena, str_get(&text), text.len, &pull->config, err)) return -1;
     if (pull->config.diff_ids.count != pull->manifest.layers.count)

@@ -8,7 +8,6 @@
 #include "registry/channel.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -284,8 +283,6 @@ void intake_finish(struct intake *intake, bool failed) {
     int number = intake->fetcher.signal;
     fetcher_kill(&intake->fetcher);
     staging_remove(&intake->staging);
-    fetcher_finish(&intake->fetcher); // a signal that waited may end us now
-    if (!failed || !number) return;
-    signal(number, SIG_DFL); // now that nothing is left of it, what the signal asked for
-    raise(number);
+    fetcher_finish(&intake->fetcher);            // a signal that waited may end us now
+    if (failed && number) fetcher_raise(number); // now that nothing is left of it, what the signal asked for
 }

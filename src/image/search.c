@@ -4,7 +4,6 @@
 #include "base/str.h"
 #include "image/fetcher.h"
 
-#include <signal.h>
 #include <string.h>
 
 #define HUB "index.docker.io"
@@ -48,10 +47,7 @@ int image_search(struct arena *arena, const char *term, unsigned limit, struct f
     struct found_repositories found = {0};
     int r = ask(&fetcher, arena, term, limit, &found, err), signal_number = fetcher.signal;
     fetcher_finish(&fetcher);
-    if (r && signal_number) {
-        signal(signal_number, SIG_DFL);
-        raise(signal_number);
-    }
+    if (r && signal_number) fetcher_raise(signal_number);
     if (r) return -1;
     *ret_found = found;
     return 0;

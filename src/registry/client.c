@@ -76,8 +76,12 @@ static const char *basic_value(struct arena *arena, const struct credentials *c)
     return arena_printf(arena, "Basic %s", base64_encode(arena, text, strlen(text)));
 }
 
+bool is_anonymous(const struct registry *registry) {
+    return !registry->credentials.username && !registry->credentials.identity_token;
+}
+
 static int denied(const struct registry *registry, const struct http_response *response, struct err *err) {
-    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    bool anonymous = is_anonymous(registry);
     if (!registry->repository)
         return err_set(err, ERR_UNAUTHORIZED, 0, "unauthorized: %s",
                        response->message ? response->message : "authentication required");
@@ -155,7 +159,7 @@ static int token_parse(struct registry *registry, struct arena *arena, const str
 static bool realm_allowed(const struct registry *registry, struct arena *arena, const struct challenge *c,
                           bool *ret_trusted) {
     const char *host = url_host(arena, c->realm);
-    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    bool anonymous = is_anonymous(registry);
     bool insecure = host && registry->insecure && host_same_name(host, registry->host);
     *ret_trusted = insecure || realm_trusted(registry->host, c->realm);
     if (!host || (!str_has_prefix(c->realm, "https://") && !host_is_loopback(host) && !insecure))
@@ -366,17 +370,33 @@ int ask_and_judge(struct registry *registry, struct http *http, struct arena *ar
     return failed(registry, try, again, ret->retry_after_s, err);
 }
 
+int ask_often(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+              struct http_response *ret, struct err *err) {
+    int r, try = 1;
+    while ((r = ask_and_judge(registry, http, arena, ask, try++, ret, err)) > 0) {}
+    return r;
+}
+
+// The same for a body that goes into memory, from its beginning with each try.
+static int ask_document(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+                        struct str *ret_text, struct http_response *ret, struct err *err) {
+    struct document document = {ret_text, IMAGE_DOCUMENT_MAX, registry->host};
+    int r, try = 1;
+    ask->request.timeout_s = DOCUMENT_SECONDS;
+    ask->request.body = document_add;
+    ask->request.data = &document;
+    do ret_text->len = 0;
+    while ((r = ask_and_judge(registry, http, arena, ask, try++, ret, err)) > 0);
+    return r;
+}
+
 int registry_login(struct registry *registry, struct http *http, struct arena *arena,
                    const char **ret_identity_token, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
-    struct document document = {&text, IMAGE_DOCUMENT_MAX, registry->host};
-    struct ask ask = {.path = "",
-                      .request = {.timeout_s = DOCUMENT_SECONDS, .body = document_add, .data = &document}};
+    struct ask ask = {.path = ASK_BASE};
     struct http_response response;
-    int r, try = 1;
     registry->login = true;
-    do text.len = 0;
-    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
+    int r = ask_document(registry, http, arena, &ask, &text, &response, err);
     *ret_identity_token = registry->identity_token;
     return r;
 }
@@ -384,17 +404,10 @@ int registry_login(struct registry *registry, struct http *http, struct arena *a
 int registry_manifest(struct registry *registry, struct http *http, struct arena *arena,
                       const char *tag_or_digest, struct str *ret_text, const char **ret_type,
                       const char **ret_digest, struct err *err) {
-    struct document document = {ret_text, IMAGE_DOCUMENT_MAX, registry->host};
     struct ask ask = {.path = arena_printf(arena, "manifests/%s", tag_or_digest),
-                      .request = {.accept = MANIFEST_ACCEPT,
-                                  .timeout_s = DOCUMENT_SECONDS,
-                                  .body = document_add,
-                                  .data = &document}};
+                      .request.accept = MANIFEST_ACCEPT};
     struct http_response response;
-    int r, try = 1;
-    do ret_text->len = 0;
-    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
-    if (r) return -1;
+    if (ask_document(registry, http, arena, &ask, ret_text, &response, err)) return -1;
     const char *text = str_get(ret_text);
     if (response.html || text[strspn(text, " \t\r\n")] == '<')
         return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with a web page (HTML): it is no registry",
@@ -508,17 +521,9 @@ int registry_tags(struct registry *registry, struct http *http, struct arena *ar
                   struct strings *ret_tags, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
-    struct document document = {&text, IMAGE_DOCUMENT_MAX, registry->host};
-    struct ask ask = {.path = *next ? *next : TAGS_PATH "?n=1000",
-                      .request = {.accept = "application/json",
-                                  .timeout_s = DOCUMENT_SECONDS,
-                                  .body = document_add,
-                                  .data = &document}};
+    struct ask ask = {.path = *next ? *next : TAGS_PATH "?n=1000", .request.accept = "application/json"};
     struct http_response response;
-    int r, try = 1;
-    do text.len = 0;
-    while ((r = ask_and_judge(registry, http, arena, &ask, try++, &response, err)) > 0);
-    if (r) return -1;
+    if (ask_document(registry, http, arena, &ask, &text, &response, err)) return -1;
     if (!text.len || json_parse(text.data, text.len, &json) || !json_is_object(json))
         return err_set(err, ERR_UNAVAILABLE, 0, "%s does not answer with a list of tags", registry->host);
     const struct json *tags = json_get(json, "tags");

@@ -18,6 +18,10 @@ struct ask {
 // 0: a fine answer. 1: another try (they are counted from 1) may help; the wait before it is over. -1: no.
 int ask_and_judge(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask, int try,
                   struct http_response *ret, struct err *err);
+// Until there is a fine answer. 0, or -1.
+int ask_often(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
+              struct http_response *ret, struct err *err);
 
+bool is_anonymous(const struct registry *registry); // without credentials
 // In upload.c: ERR_UNAUTHORIZED in a push's words. Returns -1.
 int push_denied(const struct registry *registry, const struct http_response *response, struct err *err);

@@ -42,7 +42,7 @@ static void upload_finish(struct upload *u) {
 }
 
 int push_denied(const struct registry *registry, const struct http_response *response, struct err *err) {
-    bool anonymous = !registry->credentials.username && !registry->credentials.identity_token;
+    bool anonymous = is_anonymous(registry);
     bool hub = str_has_suffix(registry->host, ".docker.io");
     return err_set(err, ERR_UNAUTHORIZED, 0, "push access denied for %s: %s: %s 'hoy login%s%s'",
                    registry->name,
@@ -51,14 +51,6 @@ int push_denied(const struct registry *registry, const struct http_response *res
                                      : "the registry does not accept the credentials",
                    anonymous ? "log in with" : "log in as somebody who may with", hub ? "" : " ",
                    hub ? "" : registry->host);
-}
-
-// Until there is a fine answer.
-static int ask_often(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
-                     struct http_response *ret, struct err *err) {
-    int r, try = 1;
-    while ((r = ask_and_judge(registry, http, arena, ask, try++, ret, err)) > 0) {}
-    return r;
 }
 
 int registry_ping(struct registry *registry, struct http *http, struct err *err) {
