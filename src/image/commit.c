@@ -119,6 +119,12 @@ static int move_all(const struct commit *c, struct err *err) {
 
 // Rows
 
+int store_has_image(struct store *store, const char *id, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", id)) return -1;
+    return db_next(&rows, err);
+}
+
 int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, struct err *err) {
     char path[16 + ID_SIZE];
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
@@ -286,13 +292,10 @@ int commit_image(const struct commit *c, struct err *err) {
 int commit_names(const struct commit *c, struct err *err) {
     if (db_begin(c->store->db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *open = c->store->db;
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(c->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", c->id)) return -1;
-    int r = db_next(&rows, err);
+    int r = store_has_image(c->store, c->id, err);
     if (r == 0)
         return err_set(err, ERR_UNAVAILABLE, 0,
                        "the image was removed meanwhile by another command: pull again");
-    db_rows_finish(&rows);
     if (r < 0 || name_rows(c, err)) return -1;
     return db_commit_durable(open, err);
 }

@@ -20,10 +20,12 @@ struct commit {
 };
 int commit_image(const struct commit *commit, struct err *err);
 
-// Only the names, of an image that the store has: id, name, repository and digest count. ERR_NOT_FOUND when
-// it has gone meanwhile.
+// Only the names, of an image that the store has: id, name, repository and digest count. ERR_UNAVAILABLE
+// when it has gone meanwhile.
 int commit_names(const struct commit *commit, struct err *err);
 
+// 1: the store has the image, 0: it has not.
+int store_has_image(struct store *store, const char *id, struct err *err);
 // A layer that the store has: its row, by the same driver, and its file. 1, with a descriptor of it; 0.
 int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, struct err *err);
 

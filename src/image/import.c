@@ -68,10 +68,7 @@ static int config_make(struct compose *compose, const char *template, struct err
 static int wait_for_others(struct compose *compose, struct err *err) {
     while (flock(compose->staging.tmp, LOCK_EX))
         if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't lock %s/tmp", compose->store->root);
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(compose->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", compose->id))
-        return -1;
-    return db_next(&rows, err);
+    return store_has_image(compose->store, compose->id, err);
 }
 
 int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,

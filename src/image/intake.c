@@ -134,12 +134,6 @@ static int answer(struct intake *intake, const struct answer *answer, int fd, st
     return fetcher_send(&intake->fetcher, &w, fd, err);
 }
 
-static int is_known(struct intake *intake, const char *id, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(intake->store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", id)) return -1;
-    return db_next(&rows, err);
-}
-
 static void names_read(struct intake *intake, struct intake_image *image, const struct json *names) {
     for (size_t i = 0; i < json_length(names); i++)
         if (json_string(json_at(names, i)))
@@ -163,7 +157,7 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     image->resolved = true;
     if (intake->allow && intake->allow(image, intake->data, err)) return -1;
     names_read(intake, image, json_get(event, "names"));
-    int known = intake->again ? 0 : is_known(intake, image->commit.id, err);
+    int known = intake->again ? 0 : store_has_image(intake->store, image->commit.id, err);
     if (known < 0) return -1;
     return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
 }
