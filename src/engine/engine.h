@@ -91,6 +91,10 @@ int container_failed(struct engine *engine, const char *id, const struct err *wh
 int container_log_open(struct engine *engine, const struct container *container, struct err *err);
 const char *container_log_path(struct engine *engine, struct arena *arena, const char *id);
 
+// The process of a container that runs, and when it began (kernel/process.h). ERR_CONFLICT when it doesn't.
+int container_process(struct engine *engine, const struct container *container, pid_t *ret_pid,
+                      uint64_t *ret_start_time, struct err *err);
+
 int container_attach(struct engine *engine, const struct container *container, int *ret_client,
                      struct err *err);
 int container_kill(struct engine *engine, const struct container *container, int signal, struct err *err);

@@ -83,11 +83,26 @@ int shim_hang_up(int shim) {
     }
 }
 
-int32_t plan_read_pid(struct engine *engine, const char *id) {
+static bool read_plan_head(struct engine *engine, const char *id, struct plan_block *ret_head) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
-    struct plan_block head;
     _cleanup_(fd_closep) int fd = fd_open_at(engine->store.runroot_fd, path, O_RDONLY, 0);
-    if (fd < 0 || fd_read_full(fd, &head, sizeof head) != sizeof head || head.magic != PLAN_MAGIC) return 0;
-    return head.pid;
+    return fd >= 0 && fd_read_full(fd, ret_head, sizeof *ret_head) == sizeof *ret_head &&
+           ret_head->magic == PLAN_MAGIC;
+}
+
+int32_t plan_read_pid(struct engine *engine, const char *id) {
+    struct plan_block head;
+    return read_plan_head(engine, id, &head) ? head.pid : 0;
+}
+
+int container_process(struct engine *engine, const struct container *container, pid_t *ret_pid,
+                      uint64_t *ret_start_time, struct err *err) {
+    struct plan_block head;
+    if (!str_eq(container->state, "running") || !read_plan_head(engine, container->id, &head) ||
+        head.pid <= 0)
+        return err_set(err, ERR_CONFLICT, 0, "container %s is not running", container->name);
+    *ret_pid = head.pid;
+    *ret_start_time = head.start_time;
+    return 0;
 }

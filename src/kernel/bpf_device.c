@@ -152,18 +152,34 @@ static bool is_ours(int program) {
     return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 && strcmp(info.name, program_name) == 0;
 }
 
-// The program in the group that is ours; -ENOENT.
-static int find_attached(int group) {
-    uint32_t ids[64];
+#define ATTACHED_MAX 64 // the kernel's own limit for a group
+
+// The programs in the group, by their numbers: how many, or -errno.
+static int query(int group, uint32_t ids[static ATTACHED_MAX]) {
     union bpf_attr attr;
     memset(&attr, 0, sizeof attr);
     attr.query.target_fd = (uint32_t)group;
     attr.query.attach_type = BPF_CGROUP_DEVICE;
     attr.query.prog_ids = (uintptr_t)ids;
-    attr.query.prog_cnt = sizeof ids / sizeof *ids;
+    attr.query.prog_cnt = ATTACHED_MAX;
     int r = bpf(BPF_PROG_QUERY, &attr);
-    if (r < 0) return r;
-    for (uint32_t i = 0, count = attr.query.prog_cnt; i < count; i++) {
+    return r < 0 ? r : (int)attr.query.prog_cnt;
+}
+
+size_t bpf_device_count(const char *path) {
+    uint32_t ids[ATTACHED_MAX];
+    _cleanup_(fd_closep) int group = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    int count = group < 0 ? group : query(group, ids);
+    return count < 0 ? 0 : (size_t)count;
+}
+
+// The program in the group that is ours; -ENOENT.
+static int find_attached(int group) {
+    uint32_t ids[ATTACHED_MAX];
+    int count = query(group, ids);
+    if (count < 0) return count;
+    for (int i = 0; i < count; i++) {
+        union bpf_attr attr;
         memset(&attr, 0, sizeof attr);
         attr.prog_id = ids[i];
         _cleanup_(fd_closep) int program = bpf(BPF_PROG_GET_FD_BY_ID, &attr);

@@ -28,3 +28,6 @@ int bpf_device_attach(const char *path, const void *program, size_t size);
 // The same for a group that has one from bpf_device_attach: the kernel changes one for the other in one step,
 // so that at no moment there are no rules or two sets of them. Without an old one it is attached.
 int bpf_device_replace(const char *path, const void *program, size_t size);
+
+// How many programs are attached to the group itself; 0 also where the kernel won't say.
+size_t bpf_device_count(const char *path);
