@@ -356,6 +356,15 @@ const struct command commands[] = {
      .max = -1,
      .completes = ARGUMENTS_CONTAINERS,
      .run = run_wait},
+    {.forms = {"why"},
+     .arguments = "CONTAINER",
+     .summary = "Say why a container ended, and what to try",
+     .options = {&why_options_table},
+     .min = 1,
+     .max = 1,
+     .common = true,
+     .completes = ARGUMENTS_CONTAINERS,
+     .run = run_why},
 
     // Hidden: for the shim of a detached --rm container, for the shell, for `make install`.
     {.forms = {"rm-exited"}, .arguments = "ID", .min = 1, .max = 1, .run = run_rm_exited},

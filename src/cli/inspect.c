@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/words.h"
+#include "engine/why.h"
 #include "network/network.h"
 #include "registry/reference.h"
 
@@ -50,7 +51,18 @@ static void put_strings(struct json_writer *w, const char *key, const struct str
 
 // Containers
 
-static void write_state(const struct container *container, struct json_writer *w) {
+// Not in Docker's: what `hoy why` says.
+static void write_why(struct engine *engine, struct arena *arena, const struct container *container,
+                      struct json_writer *w) {
+    struct why why = {0};
+    struct err ignored;
+    if (str_eq(container->state, "running") || container_why(engine, arena, container, &why, &ignored))
+        return;
+    put_strings(w, "Why", &why.sentences, 0);
+}
+
+static void write_state(struct engine *engine, struct arena *arena, const struct container *container,
+                        struct json_writer *w) {
     bool running = str_eq(container->state, "running");
     json_begin_object(w, "State");
     json_put_string(w, "Status", container->state);
@@ -64,6 +76,7 @@ static void write_state(const struct container *container, struct json_writer *w
     json_put_string(w, "Error", container->error ? container->error : "");
     put_time(w, "StartedAt", container->started);
     put_time(w, "FinishedAt", container->finished);
+    write_why(engine, arena, container, w);
     json_end_object(w);
 }
 
@@ -149,7 +162,7 @@ static int write_container(struct engine *engine, struct arena *arena, const cha
     json_put_string(w, "Id", id);
     put_time(w, "Created", container.created);
     write_command(arena, &container.config, w);
-    write_state(&container, w);
+    write_state(engine, arena, &container, w);
     json_put_string(w, "Image", container.image_id);
     json_put_string(w, "ResolvConfPath", arena_printf(arena, "%s/containers/%s/resolv.conf", runroot, id));
     json_put_string(w, "HostnamePath", arena_printf(arena, "%s/containers/%s/hostname", runroot, id));

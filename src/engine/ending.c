@@ -114,7 +114,7 @@ static int read_exit_record(struct engine *engine, const char *id, struct ending
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
     int64_t status = 0, oom = 0, finished = 0;
-    if (file_read_at(engine->store.root_fd, path, 4096, &text) ||
+    if (file_read_at(engine->store.root_fd, path, 16384, &text) ||
         json_parse(str_get(&text), text.len, &json) || json_i64(json_get(json, "status"), &status) ||
         json_i64(json_get(json, "oom"), &oom) || json_i64(json_get(json, "exited_ns"), &finished))
         return -ENOENT;

@@ -52,7 +52,7 @@ static int print_stats(const struct container *container, const struct cgroup_gr
 static void print_oom(const struct container *container, uint64_t *seen) {
     uint64_t count;
     const char *file = plan_text(container->plan, container->plan->oom_file);
-    if (!*file || cgroup_oom_count(file, &count) || count <= *seen) return;
+    if (!*file || cgroup_count(file, "oom_kill", &count) || count <= *seen) return;
     *seen = count;
     printf("{\"type\":\"oom\",\"id\":\"%s\"}\n", container->id);
     fflush(stdout);

@@ -99,17 +99,17 @@ static void test_oom_count(void **state) {
     uint64_t count = 77;
     static const char v1[] = "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n";
     assert_true(fd >= 0 && write(fd, v1, sizeof v1 - 1) > 0);
-    assert_int_equal(cgroup_oom_count(path, &count), 0);
+    assert_int_equal(cgroup_count(path, "oom_kill", &count), 0);
     assert_int_equal(count, 3);
     static const char v2[] = "low 0\nhigh 0\nmax 9\noom 1\noom_kill 12\noom_group_kill 4\n";
     assert_true(ftruncate(fd, 0) == 0 && pwrite(fd, v2, sizeof v2 - 1, 0) > 0);
-    assert_int_equal(cgroup_oom_count(path, &count), 0);
+    assert_int_equal(cgroup_count(path, "oom_kill", &count), 0);
     assert_int_equal(count, 12);
     assert_int_equal(ftruncate(fd, 0), 0);
-    assert_int_equal(cgroup_oom_count(path, &count), -ENODATA);
+    assert_int_equal(cgroup_count(path, "oom_kill", &count), -ENODATA);
     close(fd);
     unlink(path);
-    assert_int_equal(cgroup_oom_count(path, &count), -ENOENT);
+    assert_int_equal(cgroup_count(path, "oom_kill", &count), -ENOENT);
     assert_int_equal(count, 12);
 }
 

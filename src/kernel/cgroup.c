@@ -279,14 +279,15 @@ int cgroup_write(const char *file, const char *value, bool optional, const char 
     return r == -ENOENT && excused ? 0 : r;
 }
 
-int cgroup_oom_count(const char *file, uint64_t *ret_count) {
-    char text[1024];
+int cgroup_count(const char *file, const char *key, uint64_t *ret_count) {
+    char text[4096];
+    size_t length = strlen(key);
     ssize_t n = cgroup_read(AT_FDCWD, file, text, sizeof text);
     if (n < 0) return (int)n;
     for (const char *line = text; line; line = strchr(line, '\n')) {
         if (*line == '\n') line++;
-        if (strncmp(line, "oom_kill ", 9) != 0) continue;
-        *ret_count = strtoull(line + 9, NULL, 10);
+        if (strncmp(line, key, length) != 0 || line[length] != ' ') continue;
+        *ret_count = strtoull(line + length, NULL, 10);
         return 0;
     }
     return -ENODATA;

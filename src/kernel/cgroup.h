@@ -113,6 +113,6 @@ int cgroup_thaw(const char *path);
 // file that the kernel has instead (NULL or "": none).
 int cgroup_write(const char *file, const char *value, bool optional, const char *instead);
 
-// The number of processes that the kernel killed for want of memory: memory.events (v2), memory.oom_control
-// (v1).
-int cgroup_oom_count(const char *file, uint64_t *ret_count);
+// A line "key number" of a file: how often something happened, such as "oom_kill" in memory.events (v2) or
+// memory.oom_control (v1), "max" in pids.events. -ENODATA: no such line.
+int cgroup_count(const char *file, const char *key, uint64_t *ret_count);

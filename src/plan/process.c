@@ -5,6 +5,7 @@
 #include "kernel/caps.h"
 #include "kernel/path.h"
 #include "kernel/seccomp.h"
+#include "plan/loader.h"
 #include "plan/run.h"
 #include "plan/user.h"
 
@@ -118,21 +119,26 @@ static const char *environment(const char *const *env, const char *name) {
     return NULL;
 }
 
-static int not_executable(struct plan_run *run, const char *command, int error) {
-    if (error == ENOENT || error == ENOTDIR) {
-        struct stat st;
-        int there = strchr(command, '/') && !stat(command, &st);
-        err_set(&run->err, ERR_COMMAND_NOT_FOUND, 0, "exec: \"%s\": %s", command,
-                there                  ? "its interpreter or loader is not in the image"
-                : strchr(command, '/') ? "no such file or directory"
-                                       : "executable file not found in $PATH");
-    } else {
-        err_set(&run->err, ERR_COMMAND_NOT_EXECUTABLE, 0, "exec: \"%s\": %s", command,
-                error == ENOEXEC  ? "exec format error: no program of this machine's architecture"
-                : error == EISDIR ? "is a directory"
-                : error == EACCES ? "permission denied" // callers of runc look for it as it is written there
-                                  : strerror(error));
-    }
+static void not_found(struct plan_run *run, const char *command, const char *file) {
+    char words[PATH_MAX];
+    struct stat st;
+    const char *why = file && !stat(file, &st) ? loader_missing(file, words, sizeof words) : NULL;
+    if (!why && file && !stat(file, &st)) why = "its interpreter or loader is not in the image";
+    if (!why) why = strchr(command, '/') ? "no such file or directory" : "executable file not found in $PATH";
+    err_set(&run->err, ERR_COMMAND_NOT_FOUND, 0, "exec: \"%s\": %s", command, why);
+}
+
+// file: where the command was found, or NULL.
+static int not_executable(struct plan_run *run, const char *command, const char *file, int error) {
+    char words[PATH_MAX];
+    const char *why = strerror(error);
+    if (error == ENOENT || error == ENOTDIR) return not_found(run, command, file), -error;
+    if (error == ENOEXEC) why = "exec format error: no program of this machine's architecture";
+    if (error == EISDIR) why = "is a directory";
+    if (error == EACCES) why = "permission denied"; // callers of runc look for it as it is written there
+    const char *more = error == ENOEXEC && file ? loader_mismatch(file, words, sizeof words) : NULL;
+    err_set(&run->err, ERR_COMMAND_NOT_EXECUTABLE, 0, "exec: \"%s\": %s%s%s", command,
+            more ? "exec format error" : why, more ? ": " : "", more ? more : "");
     return -error;
 }
 
@@ -141,7 +147,7 @@ static int find_command(struct plan_run *run, const char *command, const char *p
                         char found[static PATH_MAX]) {
     struct stat st;
     int error = ENOENT;
-    if (!*command) return not_executable(run, command, ENOENT);
+    if (!*command) return not_executable(run, command, NULL, ENOENT);
     if (strchr(command, '/')) {
         snprintf(found, PATH_MAX, "%s", command);
         return 0;
@@ -153,7 +159,7 @@ static int find_command(struct plan_run *run, const char *command, const char *p
         if (!access(found, X_OK)) return 0;
         error = EACCES;
     }
-    return not_executable(run, command, error);
+    return not_executable(run, command, NULL, error);
 }
 
 // As with START, the filter is in force already.
@@ -225,8 +231,8 @@ int plan_check_command(struct plan_run *run) {
     if (!argv[0]) return 0; // EXEC has the words for that
     int r = find_command(run, argv[0], environment(env, "PATH"), file);
     if (r) return r;
-    if (stat(file, &st) || access(file, X_OK)) return not_executable(run, argv[0], errno);
-    return S_ISREG(st.st_mode) ? 0 : not_executable(run, argv[0], EACCES);
+    if (stat(file, &st) || access(file, X_OK)) return not_executable(run, argv[0], file, errno);
+    return S_ISREG(st.st_mode) ? 0 : not_executable(run, argv[0], file, EACCES);
 }
 
 int plan_do_exec(struct plan_run *run, struct plan_op *op) {
@@ -245,7 +251,8 @@ int plan_do_exec(struct plan_run *run, struct plan_op *op) {
         if (run->init)
             r = execute_init(run, argv, op->exec.argv.count, env);
         else
-            execve(file, (char *const *)argv, (char *const *)env), r = not_executable(run, argv[0], errno);
+            execve(file, (char *const *)argv, (char *const *)env),
+                r = not_executable(run, argv[0], file, errno);
     }
     free(env);
     return r;

@@ -15,6 +15,10 @@ int runtime_seccomp(const struct spec_seccomp *seccomp, const char *cache_dir, s
 // The library's: "2.5.4". In a buffer of its own.
 const char *runtime_seccomp_version(void);
 
+// The name of a system call of an architecture as the kernel's audit has it (AUDIT_ARCH_*). NULL: none.
+struct arena;
+const char *seccomp_call_name(struct arena *arena, uint32_t arch, int number);
+
 // Compiles it, without a cache. The caller frees.
 struct seccomp_program;
 int seccomp_compile(const struct spec_seccomp *seccomp, struct seccomp_program **ret_program,

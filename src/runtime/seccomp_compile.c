@@ -357,3 +357,8 @@ int seccomp_compile(const struct spec_seccomp *seccomp, struct seccomp_program *
         *ret_program = take_ptr(first); // longer, and as right
     return 0;
 }
+
+const char *seccomp_call_name(struct arena *arena, uint32_t arch, int number) {
+    _cleanup_(freep) char *name = seccomp_syscall_resolve_num_arch(arch, number);
+    return arena_strdup(arena, name);
+}

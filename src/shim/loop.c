@@ -13,6 +13,9 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -53,7 +56,37 @@ void shim_add_peer(struct shim *shim, int fd, bool first) {
 
 // Requests of clients
 
+// Whether the process catches a signal: SigCgt, a bit for each.
+static bool has_handler(pid_t pid, int number) {
+    char path[32], text[4096];
+    snprintf(path, sizeof path, "/proc/%d/status", pid);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    ssize_t n = fd < 0 ? fd : fd_read_full(fd, text, sizeof text - 1);
+    if (n < 0) return false;
+    text[n] = '\0';
+    const char *line = strstr(text, "\nSigCgt:");
+    return line && strtoull(line + 8, NULL, 16) >> (number - 1) & 1;
+}
+
+static void remember_signal(struct shim *shim, int number) {
+    if (!shim->end.asked) {
+        shim->end.asked = number;
+        shim->end.handled = has_handler(shim->pid, number);
+    }
+    shim->end.asked_last = number;
+}
+
+static void remember_sender(struct shim *shim, pid_t pid) {
+    char path[32];
+    snprintf(path, sizeof path, "/proc/%d/comm", pid);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    ssize_t n = fd < 0 ? fd : fd_read_full(fd, shim->end.asked_by, sizeof shim->end.asked_by - 1);
+    shim->end.asked_by[n < 0 ? 0 : n] = '\0';
+    shim->end.asked_by[strcspn(shim->end.asked_by, "\n")] = '\0';
+}
+
 static void send_signal(int number) {
+    remember_signal(the_shim, number);
     syscall(SYS_pidfd_send_signal, the_shim->pidfd, number, NULL, 0);
 }
 
@@ -81,6 +114,8 @@ static void reap(struct shim *shim) {
         shim->drain_left = DRAIN_MAX;
         shim->exit.status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
         shim->exit.exited_ns = clock_wall_ns();
+        shim->end.signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
+        shim->end.core = info.si_code == CLD_DUMPED;
     }
 }
 
@@ -89,7 +124,9 @@ static void take_signals(struct shim *shim) {
     while (read(shim->signals, &info, sizeof info) == sizeof info) {
         int number = (int)info.ssi_signo;
         if (number == SIGCHLD) continue;
-        if (number == SIGTERM || (shim->forward_signals && number != SIGPIPE)) send_signal(number);
+        if (number != SIGTERM && (!shim->forward_signals || number == SIGPIPE)) continue;
+        remember_sender(shim, (pid_t)info.ssi_pid);
+        send_signal(number);
     }
     reap(shim);
 }

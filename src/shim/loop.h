@@ -22,6 +22,13 @@ struct shim {
     bool ended;
     size_t drain_left; // what is still read after the end
     struct shim_exit exit;
+    struct {
+        int signal;            // that ended the process, 0: none
+        bool core;             // it left a core dump
+        int asked, asked_last; // the first and the last signal that it got through us
+        bool handled;          // the process had a handler for the first
+        char asked_by[32];     // the program that sent it to us, "" for a client
+    } end;
     struct json_log log;
     struct peer peers[SHIM_PEERS];
 };

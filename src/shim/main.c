@@ -14,6 +14,7 @@
 #include "kernel/cgroup.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
+#include "shim/cause.h"
 #include "shim/error_log.h"
 #include "shim/init.h"
 #include "shim/loop.h"
@@ -200,14 +201,7 @@ static int fail(struct plan_block *plan, int client, const struct err *err) {
 static bool had_oom(const struct plan_block *plan) {
     uint64_t count = 0;
     const char *file = plan_text(plan, plan->oom_file);
-    return *file && !cgroup_oom_count(file, &count) && count > 0;
-}
-
-static void record_exit(int state) {
-    char text[128];
-    int n = snprintf(text, sizeof text, "{\"status\":%d,\"oom\":%u,\"exited_ns\":%lld}\n", shim.exit.status,
-                     shim.exit.oom, (long long)shim.exit.exited_ns);
-    if (state >= 0) (void)file_replace_at(state, "exit", text, (size_t)n, 0600, false);
+    return *file && !cgroup_count(file, "oom_kill", &count) && count > 0;
 }
 
 // A detached --rm container is removed by hoy itself.
@@ -226,7 +220,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     if (client >= 0) shim_add_peer(&shim, client, true);
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
-    if (!plan->is_exec) record_exit(state);
+    if (!plan->is_exec) cause_record(plan, &shim, state);
     shim_say_exited_first(&shim);
     finish(plan);
     if (!shim_say_exited(&shim)) run_on_exit(plan);

@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# hoy why: twelve deaths and more, each told from the others.
+
+load lib
+
+test_teardown() {
+  hoy rm -f it >/dev/null 2>&1 || true
+}
+
+# die [OPTION...] COMMAND: runs `it` to its end, or as far as it comes.
+die() { timeout 30 "$HOY" run --name it "$@" >"$BATS_TEST_TMPDIR/out" 2>&1 || true; }
+
+# why CAUSE TEXT...: the cause, and what is said.
+why() {
+  local cause=$1 text
+  shift
+  expect 0 hoy why it
+  is "$(hoy why --format '{{.Cause}}' it)" "$cause"
+  for text in "$@"; do contains "$output" "$text"; done
+}
+
+needs_kernel_log() {
+  timeout 1 dd if=/dev/kmsg of=/dev/null bs=8192 count=1 iflag=nonblock 2>/dev/null || skip "the kernel's log is not to be read here"
+}
+
+@test "an end of its own, with success and without" {
+  die base true
+  why exit 'It ended by itself, with success.'
+  lacks "$output" Try
+  hoy rm it
+  die base sh -c 'echo one; echo two >&2; exit 7'
+  why exit 'ended by itself with the code 7' 'Its last output:' $'\n  one' $'\n  two'
+}
+
+@test "out of memory: its own limit, who was killed, and who was big" {
+  needs_kernel_log
+  die -m 16m base sh -c 'x=$(yes | head -c 100000000); echo $x | wc'
+  why oom "container's own limit of 16MiB" 'The kernel killed sh (pid ' 'Its biggest processes were sh with 1' '--memory'
+  is "$(hoy inspect -f '{{.State.OOMKilled}}' it)" true
+}
+
+@test "out of memory: a child of a container that went on" {
+  needs_kernel_log
+  die -m 16m base sh -c '(x=$(yes | head -c 100000000); echo $x | wc); exit 0'
+  why oom 'The kernel killed sh' "went on, and ended by itself with success"
+}
+
+@test "a crash, and a shell whose command crashed" {
+  cc -static -x c -o "$BATS_TEST_TMPDIR/crash" - <<<'int main(void) { *(volatile int *)8 = 1; }'
+  die -v "$BATS_TEST_TMPDIR/crash:/crash" base /crash
+  why crash 'crashed with SIGSEGV' 'memory that it does not have' 'core'
+  hoy rm it
+  die -v "$BATS_TEST_TMPDIR/crash:/crash" base sh -c '/crash; exit $?'
+  why exit 'with the code 139' 'ended by SIGSEGV'
+}
+
+@test "a system call that its seccomp filter does not allow" {
+  needs_kernel_log
+  echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["getuid"],"action":"SCMP_ACT_KILL_PROCESS"}]}' >"$BATS_TEST_TMPDIR/profile"
+  die --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" base id
+  why seccomp 'when it made the system call getuid' '--security-opt seccomp=FILE'
+}
+
+@test "a limit of processes, and one of CPU time" {
+  die --pids-limit 5 base sh -c 'for i in 1 2 3 4 5 6 7 8; do sleep 1 & done; wait; exit 3'
+  why exit 'Its limit of processes refused a new one' '--pids-limit'
+  hoy rm it
+  die --cpus 0.05 base sh -c 'i=0; while [ $i -lt 30000 ]; do i=$((i+1)); done; exit 4'
+  why exit 'because their share of the CPUs was used up' '--cpus'
+}
+
+@test "a missing capability" {
+  die base sh -c 'mount -t tmpfs none /mnt'
+  why exit 'SYS_ADMIN, which the container does not have' '--cap-add SYS_ADMIN'
+  hoy rm it
+  # Who has it fails for another reason.
+  die --cap-add SYS_ADMIN base sh -c 'echo "mount: permission denied" >&2; exit 1'
+  why exit 'denied access'
+  lacks "$output" capability
+}
+
+@test "a missing command, interpreter, loader, library; another machine's program; Windows' line ends" {
+  local folder=$BATS_TEST_TMPDIR
+  die base nothere
+  why start-failed 'executable file not found in $PATH'
+  hoy rm it
+  printf '#!/bin/python9 -x\nprint()\n' >"$folder/script"
+  printf '#!/bin/sh\r\necho\r\n' >"$folder/windows"
+  printf '\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0' >"$folder/arm"
+  echo text >"$folder/text"
+  chmod +x "$folder"/{script,windows,arm,text}
+  die -v "$folder:/f" base /f/script
+  why start-failed 'its interpreter /bin/python9 is not in the image' 'install the interpreter'
+  hoy rm it
+  die -v "$folder:/f" base /f/windows
+  why start-failed 'as Windows ends lines' 'sed'
+  hoy rm it
+  die -v "$folder:/f" base /f/arm
+  why start-failed 'it is a program for aarch64' '--platform'
+  hoy rm it
+  die -v "$folder:/f" base /f/text
+  why start-failed 'neither a program nor'
+  hoy rm it
+  die -v /bin/ls:/f base /f
+  why start-failed 'its loader /lib' 'C library'
+  hoy rm it
+  die base sh -c 'echo "prog: error while loading shared libraries: libgone.so.1: cannot open shared object file" >&2; exit 127'
+  why exit 'The library libgone.so.1 is not in the image'
+}
+
+@test "a step of the start that failed" {
+  die --sysctl net.ipv4.no_such_thing=1 base true
+  why start-failed 'Its command never ran' 'no_such_thing'
+}
+
+@test "asked to stop: with a handler, without, and too slow" {
+  hoy run -d --name it base sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.05; done' >/dev/null
+  eventually 10 grep -q ready <(hoy logs -f it)
+  hoy stop it >/dev/null
+  why stopped 'asked to end with SIGTERM, and ended by itself with the code 5'
+  hoy rm it
+  hoy run -d --name it base sleep 600 >/dev/null
+  hoy stop -t 1 it >/dev/null
+  why stopped 'no handler for SIGTERM' '--init'
+  hoy rm it
+  hoy run -d --name it base sh -c 'trap : TERM; echo ready; while :; do sleep 0.05; done' >/dev/null
+  eventually 10 grep -q ready <(hoy logs -f it)
+  hoy stop -t 1 it >/dev/null
+  why stopped 'catches SIGTERM, but had not ended' '--stop-timeout'
+}
+
+@test "killed: by hoy, by somebody else, together with its shim" {
+  hoy run -d --name it base sleep 600 >/dev/null
+  hoy kill it >/dev/null
+  why stopped 'ended by SIGKILL, which came from hoy'
+  hoy rm it
+  hoy run -d --name it base sleep 600 >/dev/null
+  kill -9 "$(hoy inspect -f '{{.State.Pid}}' it)"
+  hoy wait it >/dev/null
+  why signal 'Somebody on the host killed it with SIGKILL'
+  hoy rm it
+  hoy run -d --name it base sleep 600 >/dev/null
+  kill -9 "$(awk '/^PPid/ {print $2}' "/proc/$(hoy inspect -f '{{.State.Pid}}' it)/status")"
+  eventually 10 test "$(hoy inspect -f '{{.State.Status}}' it)" = exited
+  why lost 'shim was killed'
+}
+
+@test "it is kept: read again later, in inspect, and new for each run" {
+  die base sh -c 'test -e /second || { touch /second; exit 3; }'
+  expect 0 hoy inspect -f '{{index .State.Why 0}}' it
+  contains "$output" 'with the code 3'
+  hoy start -a it
+  why exit 'with success'
+}
+
+@test "what does not run yet, or still does; what is not there" {
+  hoy create --name it base sleep 600 >/dev/null
+  why created 'never started'
+  hoy start it >/dev/null
+  why running 'has not ended'
+  expect 1 hoy why nobody
+  one_sentence "$output"
+}
+
+@test "output cannot play with the terminal" {
+  die base sh -c 'printf "\033[31mred\033]0;title\007\n"; exit 1'
+  expect 0 hoy why it
+  lacks "$output" $'\033'
+  contains "$output" 'red'
+}
