@@ -160,7 +160,7 @@ static bool store_has_index(struct compose *compose) {
 
 int compose_commit(struct compose *compose, struct err *err) {
     struct manifest manifest;
-    bool have[IMAGE_LAYERS_MAX];
+    bool have[IMAGE_LAYERS_MAX] = {false};
     struct commit c = {.store = compose->store,
                        .staging = &compose->staging,
                        .id = compose->id,

@@ -58,7 +58,7 @@ static void read_nodes(struct subject *subject) {
     struct nodes nodes = {.arena = subject->arena};
     _cleanup_(fd_closep) int root = fd_open_at(subject->proc, "root", O_PATH | O_DIRECTORY, 0);
     if (root >= 0) walk(&nodes, path_open_in(root, "/dev", O_RDONLY | O_DIRECTORY), 0, 1);
-    qsort(nodes.names.items, nodes.names.count, sizeof *nodes.names.items, by_name);
+    if (nodes.names.count) qsort(nodes.names.items, nodes.names.count, sizeof *nodes.names.items, by_name);
     for (size_t i = 0; i < nodes.names.count; i++) word_add(&words, nodes.names.items[i]);
     fact_add_words(subject, "devices", "nodes", &words);
 }

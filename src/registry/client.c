@@ -483,6 +483,7 @@ static int blob_all(struct registry *registry, struct http *http, struct arena *
     ask->request.size = size;
     int r = d.received < size || !size;
     for (int try = 1; r > 0; try++) r = blob_try(&d, http, arena, ask, &try, err);
+    ask->request.data = NULL;
     return r;
 }
 
