@@ -43,7 +43,8 @@ command_run run_manifest_create, run_manifest_annotate, run_manifest_inspect, ru
     run_manifest_rm;                                               // manifest.c
 command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
 command_run run_version, run_info;                                 // info.c
-command_run run_why;                                                       // why.c
+command_run run_as_run, run_as_sh, run_as_oci;                     // as.c
+command_run run_why;                                               // why.c
 command_run run_isolation;                                         // isolation.c
 command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c

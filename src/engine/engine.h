@@ -72,10 +72,12 @@ int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err);
 
-// Does everything of a start but the start: ret_block is the plan, for `explain --as sh`. The container keeps
-// its address until container_remove().
+// The plan of the run that is, or of one that might be: then everything of a start is done but the start. For
+// `explain --as sh`, and `as`. When the plan has been looked at, container_forget_plan() takes back what was
+// done for it; volumes that were not there stay.
 int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err);
+int container_forget_plan(struct engine *engine, const struct container *container, struct err *err);
 
 // Takes over what SHIM_EXITED said: the row becomes exited, or goes with the container when it is --rm. The
 // engine calls it in container_find for shims nobody listened to. shim: the connection, to whose end the

@@ -12,14 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static int open_plan(struct engine *engine, const struct container *container, struct plan_block **ret_plan,
-                     struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
-    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
-    int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
-    return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 0;
-}
-
 static int read_spec(struct arena *arena, const struct container *container, const struct plan_block *plan,
                      struct spec *ret_spec, struct err *err) {
     _cleanup_(json_freep) struct json *json = NULL;
@@ -76,7 +68,7 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
                      const struct exec_options *options, struct plan *plan, struct err *err) {
     struct spec spec;
     _cleanup_(plan_unmapp) struct plan_block *own = NULL;
-    if (open_plan(engine, container, &own, err) || read_spec(arena, container, own, &spec, err)) return -1;
+    if (plan_open(engine, container->id, &own, err) || read_spec(arena, container, own, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(arena, options, &process, err)) return -1;
     if (options->privileged) spec.seccomp = NULL;

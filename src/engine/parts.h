@@ -67,6 +67,8 @@ int shim_hang_up(int shim);
 // Waits for SHIM_EXITED: 1; 0 at the deadline (clock_monotonic_ns; UINT64_MAX: none); -EPIPE when the shim
 // went without a word.
 int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit);
+// Maps the plan of the run that is.
+int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
 // The process of the container as its plan has it, 0 before there is one.
 int32_t plan_read_pid(struct engine *engine, const char *id);
 

@@ -103,10 +103,13 @@ static int open_folder(struct start *s, struct err *err) {
         if (container_folder_make(s->engine, s->container->id, err)) return -1;
         s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
     }
-    if (s->dir < 0) return err_set(err, ERR_SYSTEM, -s->dir, "open %s", s->path);
-    if (unlinkat(s->dir, "exit", 0) && errno != ENOENT)
-        return err_set(err, ERR_SYSTEM, errno, "remove %s/exit", s->path);
-    return 0;
+    return s->dir < 0 ? err_set(err, ERR_SYSTEM, -s->dir, "open %s", s->path) : 0;
+}
+
+static int forget_exit(struct start *s, struct err *err) {
+    return unlinkat(s->dir, "exit", 0) && errno != ENOENT
+               ? err_set(err, ERR_SYSTEM, errno, "remove %s/exit", s->path)
+               : 0;
 }
 
 // A new file of the run directory; a container that was started before may have left one.
@@ -311,7 +314,9 @@ int container_start(struct engine *engine, const struct container *container,
     start_init(&s, engine, container, options);
     // The exit record of an earlier run goes before the row says that there is a new one.
     s.wants_block = ret_block;
-    if (start_lock(&s, err) || open_folder(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
+    if (start_lock(&s, err) || open_folder(&s, err) || forget_exit(&s, err) ||
+        (!s.begun && mark_starting(&s, err)))
+        return -1;
     if (prepare(&s, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;
@@ -326,9 +331,22 @@ int container_start(struct engine *engine, const struct container *container,
 int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err) {
     _cleanup_(start_finish) struct start s;
+    if (container_is_live(container)) return plan_open(engine, container->id, ret_block, err);
     start_init(&s, engine, container, options);
     s.wants_block = true;
     if (start_lock(&s, err) || open_folder(&s, err) || prepare(&s, err)) return -1;
     *ret_block = take_ptr(s.block);
     return 0;
+}
+
+// Unless somebody started it meanwhile.
+int container_forget_plan(struct engine *engine, const struct container *container, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    struct container now;
+    if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err)) return -1;
+    int r = row_load(engine, &arena, container->id, &now, err);
+    if (r < 0 || (r > 0 && container_is_live(&now))) return r < 0 ? -1 : 0;
+    if (network_release(engine->store.db, container->id, err)) return -1;
+    return run_dir_remove(engine, container->id, err);
 }

@@ -83,6 +83,13 @@ int shim_hang_up(int shim) {
     }
 }
 
+int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
+    int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
+    return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 0;
+}
+
 static bool read_plan_head(struct engine *engine, const char *id, struct plan_block *ret_head) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
