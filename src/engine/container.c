@@ -123,6 +123,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
     struct image image;
     char *id = arena_alloc(arena, ID_SIZE);
     id_random(id);
+    if (str_empty(name)) name = NULL;
     if (name && name_check(name, err)) return -1;
     if (image_find(&engine->store, arena, config->image, &image, err)) return -1;
     *ret_container = (struct container){
@@ -149,6 +150,7 @@ static int create(struct engine *engine, struct arena *arena, const struct conta
     struct image image;
     struct err ignored;
     (void)engine_recover(engine, false, &ignored);
+    if (str_empty(name)) name = NULL; // as Docker has it
     if (name && *name == '/') name++;
     if (prepare(engine, arena, config, name, &container, &image, err)) return -1;
     if (starts && begin(engine, &container, &image, err)) return -1;

@@ -262,8 +262,10 @@ static void set_head(struct compiler *c, const struct spec_process *process, int
 static int check_process(const struct spec_process *process, struct err *err) {
     if (!process->cwd && !process->args.count)
         return err_set(err, ERR_INVALID, 0, "process is missing: there is nothing to run in the container");
-    if (!process->args.count || str_empty(process->args.items[0]))
-        return err_set(err, ERR_INVALID, 0, "no command specified");
+    if (!process->args.count) return err_set(err, ERR_INVALID, 0, "no command specified");
+    // As a shell says it of a word that is empty, without a plan that would come to nothing.
+    if (!*process->args.items[0])
+        return err_set(err, ERR_COMMAND_NOT_FOUND, 0, "exec: \"\": executable file not found in $PATH");
     for (size_t i = 0; i < process->env.count; i++) {
         const char *word = process->env.items[i];
         if (*word == '=' || !strchr(word, '='))
