@@ -6,6 +6,7 @@
 #define STRINGS "[]string"
 #define MAP     "map[string]string"
 #define SET     "map[string]struct {}"
+#define PORTS   "map[nat.Port][]nat.PortBinding"
 #define RATES   "[]*blkiodev.ThrottleDevice"
 
 static const struct document_field fields[] = {
@@ -40,7 +41,7 @@ static const struct document_field fields[] = {
     {"Mounts", NULL, "Driver", "string", true},
 
     {"Config", NULL, "User", "string", true},
-    {"Config", NULL, "ExposedPorts", SET, true},
+    {"Config", NULL, "ExposedPorts", "map[nat.Port]struct {}", true},
     {"Config", NULL, "Env", STRINGS, true},
     {"Config", NULL, "Cmd", STRINGS, true},
     {"Config", NULL, "Healthcheck", "*container.HealthConfig", true},
@@ -57,7 +58,7 @@ static const struct document_field fields[] = {
     {"HostConfig", NULL, "Binds", STRINGS, false},
     {"HostConfig", NULL, "LogConfig", "container.LogConfig", false},
     {"LogConfig", NULL, "Config", MAP, false},
-    {"HostConfig", NULL, "PortBindings", "map[string][]nat.PortBinding", false},
+    {"HostConfig", NULL, "PortBindings", PORTS, false},
     {"HostConfig", NULL, "VolumesFrom", STRINGS, false},
     {"HostConfig", NULL, "Annotations", MAP, true},
     {"HostConfig", NULL, "CapAdd", STRINGS, false},
@@ -99,8 +100,10 @@ static const struct document_field fields[] = {
 
     {"NetworkSettings", NULL, "SandboxID", "string", true},
     {"NetworkSettings", NULL, "SandboxKey", "string", true},
-    {"NetworkSettings", NULL, "Ports", "map[string][]nat.PortBinding", false},
+    {"NetworkSettings", NULL, "Ports", PORTS, false},
     {"NetworkSettings", NULL, "Networks", "map[string]*network.EndpointSettings", false},
+    {"Ports", "HostIP", "HostIp", "string", false},
+    {"PortBindings", "HostIP", "HostIp", "string", false},
     {"Networks", NULL, "IPAMConfig", "*network.EndpointIPAMConfig", true},
     {"Networks", NULL, "Links", STRINGS, true},
     {"Networks", NULL, "Aliases", STRINGS, true},

@@ -83,8 +83,10 @@ static const char *row_stars(struct arena *arena, const void *data, const char *
 }
 
 static const char *row_official(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
-    return ((const struct row *)data)->found->official ? "[OK]" : "";
+    bool official = ((const struct row *)data)->found->official;
+    (void)arena;
+    if (argument) return official ? "true" : "false"; // for JSON
+    return official ? "[OK]" : "";
 }
 
 static const struct value_method columns[] = {

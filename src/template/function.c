@@ -35,9 +35,12 @@ static int index_of(struct call *call, const struct value *index, size_t most, s
 }
 
 static int index_map(struct call *call, const struct value *map, const struct value *key, struct value *ret) {
-    if (is_nothing(key)) return fail(call, "value is nil; should be of type string");
-    if (!value_is(key, "string"))
-        return fail(call, arena_printf(call->arena, "value has type %s; should be string", key->type));
+    const char *type = map->type + strlen("map[");
+    type = arena_strndup(call->arena, type, strcspn(type, "]"));
+    if (is_nothing(key))
+        return fail(call, arena_printf(call->arena, "value is nil; should be of type %s", type));
+    if (!value_is(key, type))
+        return fail(call, arena_printf(call->arena, "value has type %s; should be %s", key->type, type));
     const struct value_member *member = value_member(map, key->text, key->size);
     *ret = member ? member->value : value_zero(value_element_type(map->type));
     return 0;

@@ -3,8 +3,8 @@
 // are Go's, with their positions.
 //
 // Not there: complex numbers, the functions of a value's own type (but those of a struct value_row), the
-// verbs %p and %b of floating point numbers. Nesting, the depth of templates in templates and the size of
-// what comes out are limited.
+// verbs %p, and %b and %x of floating point numbers. Nesting, the depth of templates in templates and the
+// size of what comes out are limited.
 #pragma once
 
 #include "base/err.h"

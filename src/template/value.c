@@ -203,7 +203,7 @@ static void json_row(const struct value *value, struct str *out) {
         if (!row->methods[i].takes_argument) methods[count++] = &row->methods[i];
     if (count) qsort(methods, count, sizeof *methods, by_method);
     for (size_t i = 0; i < count; i++) {
-        const char *text = value->row ? methods[i]->text(&arena, value->row, NULL) : "";
+        const char *text = value->row ? methods[i]->text(&arena, value->row, "json") : "";
         str_printf(out, "%s\"%s\":", i ? "," : "{", methods[i]->name);
         quote_html(text ? text : "", out);
     }

@@ -53,7 +53,8 @@ struct value_member {
     const char *json_name; // of a struct's member; NULL: it is not in the JSON
 };
 
-// A row's member: a text, made when it is asked for. argument is for those that take one (.Label "key").
+// A row's member: a text, made when it is asked for. argument is for those that take one (.Label "key"); the
+// others get NULL, or "json" where the row is written as JSON.
 struct value_method {
     const char *name;
     const char *heading; // of its column, where rows are a listing
