@@ -4,15 +4,20 @@
 // A listing gives its columns, each with its name in templates, its heading and the function that makes its
 // text out of a row, and is shown in any of Docker's ways:
 //
-//     static const struct value_method columns[] = {{"ID", "CONTAINER ID", row_id}, {"Names", "NAMES",
-//     row_names}}; static const struct format_listing listing = {
-//         .rows = {"*formatter.ContainerContext", columns, ARRAY_SIZE(columns)}, .table =
-//         "{{.ID}}\t{{.Names}}"};
+//     FORMAT_COLUMN(row_names) { return ((const struct row *)data)->names; }
+//
+//     static const struct value_method columns[] = {{"Names", "NAMES", row_names, false}, …};
+//     static const struct format_listing listing = {
+//         .rows = {"*formatter.ContainerContext", columns, ARRAY_SIZE(columns)},
+//         .table = "{{.ID}}\t{{.Names}}",
+//     };
 //
 //     _cleanup_(format_finish) struct format format = {0};
 //     if (format_begin(&format, &listing, flags->format, flags->quiet, err)) return -1;
 //     for (…) if (format_add(&format, &row, err)) return -1;
 //     format_print(&format, stdout);
+//
+// A column's function is only called when a template names it: it may cost something.
 #pragma once
 
 #include "base/err.h"
@@ -27,6 +32,11 @@
     "Format output using a custom template: 'json' prints JSON, anything else is a Go template"
 #define FORMAT_HELP_TABLE \
     "Format output using a custom template: 'table TEMPLATE' with column headers, 'json', or a Go template"
+
+// A column's function: the row is data, argument as struct value_method has it.
+#define FORMAT_COLUMN(function)                                                          \
+    static const char *function(_unused_ struct arena *arena, _unused_ const void *data, \
+                                _unused_ const char *argument)
 
 struct format_listing {
     struct value_row rows; // type: what Go's messages call a row

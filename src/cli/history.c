@@ -33,39 +33,34 @@ struct row {
     const struct history_flags *flags;
 };
 
-static const char *row_id(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_id) {
     return ((const struct row *)data)->id;
 }
 
-static const char *row_created_at(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_created_at) {
     char at[CLOCK_RFC3339_SIZE];
-    (void)argument;
     return arena_strdup(arena, clock_rfc3339(((const struct row *)data)->step->created, at));
 }
 
-static const char *row_created_since(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_created_since) {
     const struct row *row = data;
     if (row->flags->plain) return row_created_at(arena, data, argument);
     return row->step->created ? words_ago(arena, row->step->created) : "N/A";
 }
 
-static const char *row_created_by(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_created_by) {
     const struct row *row = data;
-    (void)argument;
     return row->flags->no_trunc ? row->step->created_by : words_cut(arena, row->step->created_by, 45);
 }
 
-static const char *row_size(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_size) {
     const struct row *row = data;
     char size[16];
-    (void)argument;
     if (row->flags->plain) return arena_printf(arena, "%" PRIu64, row->step->size);
     return arena_strdup(arena, format_size(row->step->size, size));
 }
 
-static const char *row_comment(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_comment) {
     return ((const struct row *)data)->step->comment;
 }
 

@@ -111,47 +111,39 @@ struct row {
     bool whole; // --no-trunc
 };
 
-static const char *row_unknown(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)data, (void)argument;
+FORMAT_COLUMN(row_unknown) {
     return "N/A";
 }
 
-static const char *row_created_at(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_created_at) {
     char created[64];
-    (void)argument;
     return arena_strdup(arena, words_time(image_created(((const struct row *)data)->image), created));
 }
 
-static const char *row_created_since(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_created_since) {
     int64_t built = image_created(((const struct row *)data)->image);
-    (void)argument;
     return built > 0 ? words_ago(arena, built) : "N/A";
 }
 
-static const char *row_digest(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_digest) {
     return ((const struct row *)data)->digest;
 }
 
-static const char *row_id(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_id) {
     const struct row *row = data;
-    (void)argument;
     return words_id(arena, row->image->id, row->whole);
 }
 
-static const char *row_repository(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_repository) {
     return ((const struct row *)data)->repository;
 }
 
-static const char *row_size(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_size) {
     char size[16];
-    (void)argument;
     return arena_strdup(arena, format_size(((const struct row *)data)->image->size, size));
 }
 
-static const char *row_tag(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_tag) {
     return ((const struct row *)data)->tag;
 }
 

@@ -95,21 +95,18 @@ struct row {
     bool whole; // --no-trunc
 };
 
-static const char *row_id(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_id) {
     const struct row *row = data;
-    (void)argument;
     return row->whole ? row->container->id : arena_strndup(arena, row->container->id, SHORT_ID);
 }
 
-static const char *row_image(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_image) {
     return ((const struct row *)data)->container->image_name;
 }
 
-static const char *row_command(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_command) {
     const struct row *row = data;
     const struct container *container = row->container;
-    (void)argument;
     _cleanup_(str_finish) struct str text = {0}, quoted = {0};
     const struct strings *parts[] = {&container->config.entrypoint, &container->config.cmd};
     for (size_t p = 0; p < 2; p++)
@@ -127,11 +124,10 @@ static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static const char *row_labels(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_labels) {
     const struct container *container = ((const struct row *)data)->container;
     struct strings labels = {0};
     _cleanup_(str_finish) struct str text = {0};
-    (void)argument;
     for (size_t i = 0; i < container->config.labels.count; i++)
         strings_add(arena, &labels,
                     arena_printf(arena, "%s=%s", container->config.labels.items[i].key,
@@ -141,20 +137,18 @@ static const char *row_labels(struct arena *arena, const void *data, const char 
     return arena_strdup(arena, str_get(&text));
 }
 
-static const char *row_label(struct arena *arena, const void *data, const char *label) {
+FORMAT_COLUMN(row_label) {
     const struct container *container = ((const struct row *)data)->container;
-    (void)arena;
     for (size_t i = 0; i < container->config.labels.count; i++)
-        if (str_eq(container->config.labels.items[i].key, label))
+        if (str_eq(container->config.labels.items[i].key, argument))
             return container->config.labels.items[i].value;
     return "";
 }
 
-static const char *row_mounts(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_mounts) {
     const struct row *row = data;
     const struct container *container = row->container;
     _cleanup_(str_finish) struct str text = {0};
-    (void)argument;
     for (size_t i = 0; i < container->config.mounts.count; i++) {
         const struct container_mount *mount = &container->config.mounts.items[i];
         if (mount->type == CONTAINER_MOUNT_TMPFS || str_empty(mount->source)) continue;
@@ -164,44 +158,36 @@ static const char *row_mounts(struct arena *arena, const void *data, const char 
     return arena_strdup(arena, str_get(&text));
 }
 
-static const char *row_created(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_created) {
     char created[64];
-    (void)argument;
     return arena_strdup(arena, words_time(((const struct row *)data)->container->created, created));
 }
 
-static const char *row_running_for(struct arena *arena, const void *data, const char *argument) {
-    (void)argument;
+FORMAT_COLUMN(row_running_for) {
     return words_ago(arena, ((const struct row *)data)->container->created);
 }
 
-static const char *row_local_volumes(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)data, (void)argument;
+FORMAT_COLUMN(row_local_volumes) {
     return "0";
 }
 
-static const char *row_names(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_names) {
     return ((const struct row *)data)->container->name;
 }
 
-static const char *row_networks(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_networks) {
     return ((const struct row *)data)->container->config.network_mode;
 }
 
-static const char *row_ports(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)data, (void)argument;
+FORMAT_COLUMN(row_ports) {
     return "";
 }
 
-static const char *row_state(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(row_state) {
     return ((const struct row *)data)->container->state;
 }
 
-static const char *row_status(struct arena *arena, const void *data, const char *argument) {
-    (void)argument;
+FORMAT_COLUMN(row_status) {
     return words_status(arena, ((const struct row *)data)->container);
 }
 

@@ -65,26 +65,22 @@ struct row {
     bool whole; // --no-trunc
 };
 
-static const char *row_name(struct arena *arena, const void *data, const char *argument) {
-    (void)argument;
+FORMAT_COLUMN(row_name) {
     return plain(arena, ((const struct row *)data)->found->name);
 }
 
-static const char *row_description(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_description) {
     const struct row *row = data;
     const char *description = plain(arena, row->found->description);
-    (void)argument;
     return row->whole ? description : words_cut(arena, description, 45);
 }
 
-static const char *row_stars(struct arena *arena, const void *data, const char *argument) {
-    (void)argument;
+FORMAT_COLUMN(row_stars) {
     return arena_printf(arena, "%" PRId64, ((const struct row *)data)->found->stars);
 }
 
-static const char *row_official(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(row_official) {
     bool official = ((const struct row *)data)->found->official;
-    (void)arena;
     if (argument) return official ? "true" : "false"; // for JSON
     return official ? "[OK]" : "";
 }

@@ -41,31 +41,26 @@ struct kind {
     uint64_t bytes, reclaimable;
 };
 
-static const char *kind_name(struct arena *arena, const void *data, const char *argument) {
-    (void)arena, (void)argument;
+FORMAT_COLUMN(kind_name) {
     return ((const struct kind *)data)->name;
 }
 
-static const char *kind_count(struct arena *arena, const void *data, const char *argument) {
-    (void)argument;
+FORMAT_COLUMN(kind_count) {
     return arena_printf(arena, "%zu", ((const struct kind *)data)->count);
 }
 
-static const char *kind_active(struct arena *arena, const void *data, const char *argument) {
-    (void)argument;
+FORMAT_COLUMN(kind_active) {
     return arena_printf(arena, "%zu", ((const struct kind *)data)->active);
 }
 
-static const char *kind_size(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(kind_size) {
     char size[16];
-    (void)argument;
     return arena_strdup(arena, format_size(((const struct kind *)data)->bytes, size));
 }
 
-static const char *kind_reclaimable(struct arena *arena, const void *data, const char *argument) {
+FORMAT_COLUMN(kind_reclaimable) {
     const struct kind *kind = data;
     char size[16];
-    (void)argument;
     format_size(kind->reclaimable, size);
     if (!kind->bytes) return arena_strdup(arena, size);
     return arena_printf(arena, "%s (%d%%)", size,
