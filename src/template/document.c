@@ -57,20 +57,37 @@ static int read_member(const char *key, const struct json *json, void *data) {
     return 0;
 }
 
-static void add_left_out(struct members *members) {
+static const struct value_member *member_of(const struct members *members, const char *json_name) {
+    for (size_t i = 0; i < members->count; i++)
+        if (str_eq(members->items[i].json_name, json_name)) return &members->items[i];
+    return NULL;
+}
+
+static bool all_declared(const struct members *members) {
+    for (size_t i = 0; i < members->count; i++)
+        if (!field_of(members->reader, members->name, members->items[i].json_name)) return false;
+    return true;
+}
+
+// Adds what was left out. Where every member has its field they come in the fields' order, which is how Go
+// prints a struct.
+static void declare(struct members *members) {
     const struct document_type *type = members->reader->type;
-    size_t there = members->count;
+    struct arena *arena = members->reader->arena;
+    struct members out = *members;
+    bool whole = all_declared(members);
+    if (whole) out.items = NULL, out.count = 0;
     for (size_t i = 0; i < type->count; i++) {
         const struct document_field *field = &type->fields[i];
-        if (!field->optional || !str_eq(field->parent, members->name)) continue;
-        bool found = false;
-        for (size_t j = 0; j < there && !found; j++)
-            found = str_eq(members->items[j].json_name, field->json_name);
-        if (found) continue;
-        struct value_member *member = arena_push(members->reader->arena, members);
-        member->name = field->name ? field->name : field->json_name;
-        member->value = value_zero(field->type);
+        if (!str_eq(field->parent, members->name)) continue;
+        const struct value_member *found = member_of(members, field->json_name);
+        const char *name = field->name ? field->name : field->json_name;
+        if (found && whole)
+            *arena_push(arena, &out) = *found;
+        else if (!found && field->optional)
+            *arena_push(arena, &out) = (struct value_member){.name = name, .value = value_zero(field->type)};
     }
+    *members = out;
 }
 
 static struct value read_object(struct reader *reader, const struct json *json, const char *name,
@@ -84,7 +101,7 @@ static struct value read_object(struct reader *reader, const struct json *json, 
         if (!members.items) members.items = arena_new(reader->arena, struct value_member); // not nil
         return value_map(type, members.items, members.count);
     }
-    add_left_out(&members);
+    declare(&members);
     return (struct value){.kind = VALUE_STRUCT,
                           .type = *type ? type : "struct {}",
                           .members = members.items,

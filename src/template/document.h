@@ -15,6 +15,7 @@ struct document_field {
     bool optional;
 };
 
+// Where all members of an object have fields, these are in Go's order.
 struct document_type {
     const char *type; // the document's
     const struct document_field *fields;

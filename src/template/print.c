@@ -196,8 +196,23 @@ static void put_quoted(const struct verb *verb, const char *bytes, size_t size, 
     put_str(verb, &text);
 }
 
+// "2026-11-23 21:44:38.5 +0000 UTC" for 2026-11-23T21:44:38.5Z.
+static void put_time(const struct verb *verb, const struct value *value) {
+    _cleanup_(str_finish) struct str text = {0};
+    for (size_t i = 0; i < value->size; i++) {
+        char c = value->text[i];
+        if (c == 'Z')
+            str_add(&text, " +0000 UTC");
+        else
+            str_add_char(&text, c == 'T' ? ' ' : c);
+    }
+    put_str(verb, &text);
+}
+
 static void show_text(const struct verb *verb, const struct value *value) {
     size_t size = value->size;
+    if (value_is(value, "time.Time") && (verb->letter == 'v' || verb->letter == 's'))
+        return put_time(verb, value);
     if (verb->letter == 'x' || verb->letter == 'X') return put_hex(verb, value->text, size);
     if (verb->has_precision) size = rune_prefix(value->text, size, (size_t)verb->precision);
     if (verb->letter == 'q' || (verb->letter == 'v' && verb->source))

@@ -113,6 +113,9 @@ static const struct document_field fields[] = {
     {"", NULL, "Volumes", "map[string]struct {}", true},
     {"", NULL, "Networks", "map[string]*network.EndpointSettings", false},
     {"Networks", "IPAddress", "ipAddress", "string", false},
+    {"Mounts", NULL, "Type", "string", false},
+    {"Mounts", NULL, "Name", "string", true},
+    {"Mounts", NULL, "At", "time.Time", false},
 };
 static const struct document_type type = {"types.Thing", fields, ARRAY_SIZE(fields)};
 
@@ -120,7 +123,9 @@ static void test_structs(void **state) {
     (void)state;
     static const char text[] =
         "{\"Id\":\"a\",\"State\":{\"Pid\":5,\"Rate\":0.5},\"Labels\":{\"b\":\"2\",\"a\":\"1\"},"
-        "\"Env\":null,\"Limit\":null,\"size\":12345678901,\"Networks\":{\"n\":{\"ipAddress\":"
+        "\"Env\":null,\"Limit\":null,\"size\":12345678901,\"Mounts\":[{\"At\":\"2026-11-23T21:44:38.5Z\","
+        "\"Type\":\"bind\"}],"
+        "\"Networks\":{\"n\":{\"ipAddress\":"
         "\"1.2.3.4\"}}}";
     static const struct {
         const char *text, *wanted, *error;
@@ -141,13 +146,17 @@ static void test_structs(void **state) {
         {"{{json .State}} {{json .}}",
          "{\"Pid\":5,\"Rate\":0.5} "
          "{\"Id\":\"a\",\"State\":{\"Pid\":5,\"Rate\":0.5},\"Labels\":{\"a\":\"1\",\"b\":\"2\"}"
-         ",\"Env\":null,\"Limit\":null,\"size\":12345678901,\"Networks\":{\"n\":{\"ipAddress\":\"1.2.3.4\"}}"
+         ",\"Env\":null,\"Limit\":null,\"size\":12345678901,"
+         "\"Mounts\":[{\"Type\":\"bind\",\"At\":\"2026-11-23T21:44:38.5Z\"}],"
+         "\"Networks\":{\"n\":{\"ipAddress\":\"1.2.3.4\"}}"
          "}",
          ""},
         {"{{.Labels.x}} {{index .Labels \"x\"}}| {{index .Labels \"a\"}}", "<no value> | 1", ""},
         {"{{.State.Pid 1}}", "",
          "template: :1:8: executing \"\" at <.State.Pid>: Pid has arguments but cannot be invoked as "
          "function"},
+        {"{{.Mounts}} {{range .Mounts}}{{.At}}{{end}}",
+         "[{bind  2026-11-23 21:44:38.5 +0000 UTC}] 2026-11-23 21:44:38.5 +0000 UTC", ""},
         {"{{range $k, $v := .Networks}}{{$k}} {{$v.IPAddress}}{{end}}", "n 1.2.3.4", ""},
         {"{{eq .State.Pid 5}} {{lt .State.Rate 1.0}} {{len .Env}} {{join .Env \",\"}}", "true true 0 ", ""},
         {"{{range .State}}{{end}}", "",

@@ -22,8 +22,10 @@ enum value_kind {
 
 struct value {
     enum value_kind kind;
-    bool boxed;       // in an interface {}, which messages name then
-    const char *type; // as Go calls it: "string", "[]string", "map[string]string", "*container.Health"
+    bool boxed; // in an interface {}, which messages name then
+    // As Go calls it: "string", "[]string", "map[string]string", "*container.Health". A text of type
+    // "time.Time" is an RFC 3339 time, which Go prints in another form.
+    const char *type;
     union {
         bool flag;
         int64_t integer;
