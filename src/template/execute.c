@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define DEPTH_MAX   2000      // of what is walked: lists in lists, templates in templates, parentheses
-#define WORK_MAX    (4 << 20) // calls of functions, and pieces of 64 bytes that they made
+#define WORK_MAX    (1 << 20) // calls of functions, and pieces of 64 bytes that they made
 #define CONTEXT_MAX 240       // of an error
 
 struct variable {
@@ -285,7 +285,9 @@ static int call_function(struct execution *e, const struct value *dot, const str
     if (evaluate(e, dot, arguments, function->parameters, values) < 0) return -1;
     struct call call = {.arena = e->arena, .arguments = values, .count = count};
     int r = function->call(&call, ret);
-    e->work += 1 + count + (r == 0 && ret->kind == VALUE_TEXT ? ret->size / 64 : 0);
+    e->work += 1 + count;
+    if (r == 0 && ret->kind == VALUE_TEXT) e->work += ret->size / 64;
+    if (r == 0 && ret->kind == VALUE_LIST) e->work += ret->count;
     if (e->work > WORK_MAX) return fail(e, "it takes too much");
     if (r == 0) return 0;
     e->node = whole;

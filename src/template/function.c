@@ -198,6 +198,8 @@ static int call_json(struct call *call, struct value *ret) {
     return give_text(call, &text, ret);
 }
 
+#define PARTS_MAX (1 << 20) // of a text that is split
+
 static int call_split(struct call *call, struct value *ret) {
     const struct value *text = &call->arguments[0], *mark = &call->arguments[1];
     struct {
@@ -205,17 +207,18 @@ static int call_split(struct call *call, struct value *ret) {
         size_t count;
     } parts = {0};
     size_t at = 0, bytes;
-    for (; !mark->size && at < text->size; at += bytes) { // into its characters
+    for (; !mark->size && at < text->size && parts.count < PARTS_MAX; at += bytes) { // into its characters
         rune_decode(text->text + at, text->size - at, &bytes);
         *arena_push(call->arena, &parts) = value_text_n(text->text + at, bytes);
     }
-    while (mark->size) {
+    while (mark->size && parts.count < PARTS_MAX) {
         const char *next = memmem(text->text + at, text->size - at, mark->text, mark->size);
         size_t end = next ? (size_t)(next - text->text) : text->size;
         *arena_push(call->arena, &parts) = value_text_n(text->text + at, end - at);
         if (!next) break;
         at = end + mark->size;
     }
+    if (parts.count == PARTS_MAX) return fail(call, "the text has too many parts");
     *ret = value_list("[]string", parts.items, parts.count);
     return 0;
 }

@@ -17,6 +17,7 @@ struct verb {
     bool has_width, has_precision;
     bool plus, minus, sharp, space, zero;
     bool named, source; // %+v: with names; %#v: as Go source
+    bool whole;         // however long it gets
 };
 
 static void show(const struct verb *verb, const struct value *value, int depth);
@@ -291,7 +292,7 @@ static void show_flag(const struct verb *verb, const struct value *value) {
 
 // depth 0: the argument itself.
 static void show(const struct verb *verb, const struct value *value, int depth) {
-    if (verb->out->len > PRINT_MAX) return;
+    if (verb->out->len > PRINT_MAX && !verb->whole) return;
     if (verb->letter == 'T' && !depth) {
         bool nil = value->kind == VALUE_NONE || value_is(value, "interface {}");
         return put(verb, nil ? "<nil>" : value->type, nil ? 5 : strlen(value->type), verb->zero);
@@ -313,7 +314,7 @@ static void show(const struct verb *verb, const struct value *value, int depth) 
 // Print
 
 void print_value(const struct value *value, struct str *out) {
-    struct verb verb = {.out = out, .letter = 'v'};
+    struct verb verb = {.out = out, .letter = 'v', .whole = true};
     if (value->kind == VALUE_NONE || (value->kind == VALUE_NIL && value_is(value, "interface {}")))
         return str_add(out, "<no value>");
     show(&verb, value, 1); // as what a pointer points to

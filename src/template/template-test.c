@@ -227,6 +227,17 @@ static void refuse(const char *text, const char *part) {
     if (!strstr(err.text, part)) fail_msg("%s", err.text);
 }
 
+// What is long is whole.
+static void test_long(void **state) {
+    (void)state;
+    _cleanup_(str_finish) struct str long_text = {0}, out = {0};
+    struct err err = {0};
+    for (size_t i = 0; i < 1 << 20; i++) str_add(&long_text, "0123456789abcdef");
+    struct value dot = value_text_n(long_text.data, long_text.len);
+    assert_int_equal(run("{{.}}{{.}}{{5}}", &dot, NULL, &out, &err), 0);
+    assert_int_equal(out.len, 2 * long_text.len + 1);
+}
+
 static void test_limits(void **state) {
     (void)state;
     static const char *const deep[] = {"{{if .}}", "{{range .}}", "{{with 1}}", "{{block \"a\" .}}",
@@ -236,7 +247,8 @@ static void test_limits(void **state) {
         repeat(&text, deep[i], 100000);
         refuse(str_get(&text), "nested deeper");
     }
-    _cleanup_(str_finish) struct str parentheses = {0}, comments = {0}, doubled = {0}, wide = {0};
+    _cleanup_(str_finish) struct str parentheses = {0}, comments = {0}, doubled = {0}, wide = {0},
+                                     parts = {0};
     str_add(&parentheses, "{{");
     repeat(&parentheses, "(", 100000);
     refuse(str_get(&parentheses), "nested deeper");
@@ -249,6 +261,10 @@ static void test_limits(void **state) {
     str_add(&doubled, "{{$x := \"0123456789\"}}");
     repeat(&doubled, "{{$x = print $x $x}}", 60);
     refuse(str_get(&doubled), "the text is too long");
+    str_add(&parts, "{{$x := \"0123456789\"}}");
+    repeat(&parts, "{{$x = print $x $x}}", 18);
+    str_add(&parts, "{{len (split $x \"\")}}");
+    refuse(str_get(&parts), "too many parts");
     str_add(&wide, "{{printf \"");
     repeat(&wide, "%9999999d", 1000);
     str_add(&wide, "\"");
@@ -262,6 +278,7 @@ static void test_limits(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors), cmocka_unit_test(test_broken),
                                        cmocka_unit_test(test_later),   cmocka_unit_test(test_structs),
-                                       cmocka_unit_test(test_rows),    cmocka_unit_test(test_limits)};
+                                       cmocka_unit_test(test_rows),    cmocka_unit_test(test_long),
+                                       cmocka_unit_test(test_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "template/value.h"
 
-#define TEMPLATE_OUTPUT_MAX (256u << 20)
+#define TEMPLATE_OUTPUT_MAX (64u << 20)
 
 struct template;
 
