@@ -319,7 +319,7 @@ static int constant(struct execution *e, const struct node *node, struct value *
 static bool as_integer(const struct value *value, struct value *ret) {
     double real = value->real;
     if (value->kind == VALUE_INTEGER) return *ret = *value, true;
-    if (value->kind != VALUE_REAL || real < -0x1p62 || real > 0x1p62 || (double)(int64_t)real != real)
+    if (value->kind != VALUE_REAL || real < -4e18 || real > 4e18 || (double)(int64_t)real != real)
         return false;
     return *ret = value_integer((int64_t)real), true;
 }
