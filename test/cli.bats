@@ -119,9 +119,9 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   is "$(hoy inspect -f '{{if .State.Running}}up{{else}}down{{end}}' look)" down
   is "$(hoy inspect -f '{{.RepoTags}}' base)" '[base:latest]'
   expect 1 hoy inspect -f '{{.Nonsense}}' look
-  contains "$output" 'there is no field .Nonsense'
-  expect 1 hoy inspect -f '{{printf "%s" .Id}}' look
-  contains "$output" "the function 'printf' is not supported"
+  contains "$output" 'map has no entry for key "Nonsense"'
+  expect 64 hoy inspect -f '{{nonsense .Id}}' look
+  contains "$output" 'hoy: template parsing error: template: :1: function "nonsense" not defined'
   run hoy inspect look nobody
   is "$status" 1
   contains "$output" '"Name": "/look"'

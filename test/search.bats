@@ -46,6 +46,8 @@ file_teardown() { kill "$HUB_PID"; }
   is "${#lines[@]}" 26
   matches "${lines[1]}" '^web server/0 +web server \[31m number 0 x+… +0 +\[OK\]'
   is "$(hoy search --limit 3 "$HUB/x" | wc -l)" 4
+  is "$(hoy search --limit 2 --format json "$HUB/x" | jq -r '.Name + " " + .IsOfficial + " " + .StarCount' | paste -sd,)" \
+    'x/0 true 0,x/1 false 10'
   is "$(hoy search --limit 40 --filter stars=300 --format '{{.Name}}' "$HUB/x" | head -n 1)" x/30
   is "$(hoy search -f is-official=true --format '{{.Name}} {{.StarCount}}' "$HUB/x")" 'x/0 0'
   contains "$(hoy search --no-trunc "$HUB/x")" "$(printf 'x%.0s' {1..60})"

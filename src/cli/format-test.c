@@ -12,94 +12,103 @@
 
 #include <cmocka.h>
 
-static const char document[] =
-    "{\"Id\":\"abc\",\"State\":{\"Running\":true,\"Pid\":42,\"Error\":\"\"},"
-    "\"Args\":[\"-c\",\"a b\"],\"Config\":{\"Labels\":{\"b\":\"2\",\"a\":\"1\"},\"Entrypoint\":null},"
-    "\"Mounts\":[{\"Source\":\"/a\"},{\"Source\":\"/b\"}],\"HostConfig\":{\"PidsLimit\":null},"
-    "\"NetworkSettings\":{\"Networks\":{\"bridge\":{\"IPAddress\":\"10.0.0.2\"}}}}";
+// What is printed into out, until closed.
+struct output {
+    FILE *out;
+    char *text;
+    size_t size;
+};
 
-static int render(const char *template, struct str *text, struct err *err) {
-    _cleanup_(json_freep) struct json *json = NULL;
-    assert_int_equal(json_parse(document, sizeof document - 1, &json), 0);
-    return format_template(template, json, text, err);
+static void output_open(struct output *output) {
+    output->out = open_memstream(&output->text, &output->size);
 }
 
-static void test_templates(void **state) {
+static void output_is(struct output *output, const char *text) {
+    fclose(output->out);
+    assert_string_equal(output->text, text);
+    free(output->text);
+}
+
+struct row {
+    const char *name, *size;
+};
+
+static const char *row_name(struct arena *arena, const void *row, const char *argument) {
+    (void)arena, (void)argument;
+    return ((const struct row *)row)->name;
+}
+
+static const char *row_size(struct arena *arena, const void *row, const char *argument) {
+    (void)arena, (void)argument;
+    return ((const struct row *)row)->size;
+}
+
+static const struct value_method methods[] = {{"ID", "NAME", row_name, false},
+                                              {"Size", "SIZE", row_size, false}};
+static const struct format_listing listing = {
+    .rows = {"*formatter.Context", methods, ARRAY_SIZE(methods)},
+    .table = "{{.ID}}\t{{.Size}}",
+    .raw = "id: {{.ID}}\nsize: {{.Size}}\n",
+    .raw_quiet = "id: {{.ID}}",
+};
+
+static int list(const char *text, bool quiet, FILE *out, struct err *err) {
+    static const struct row rows[] = {{"a-long-name", "1"}, {"b", "tab\there"}};
+    _cleanup_(format_finish) struct format format = {0};
+    if (format_begin(&format, &listing, text, quiet, err) < 0) return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (format_add(&format, &rows[i], err) < 0) return -1;
+    format_print(&format, out);
+    return 0;
+}
+
+static void test_listing(void **state) {
     (void)state;
+    static const char plain[] = "NAME          SIZE\na-long-name   1\nb             tab\n";
     static const struct {
-        const char *template, *text;
+        const char *format;
+        bool quiet;
+        const char *text;
     } cases[] = {
-        {"", ""},
-        {"plain }} text", "plain }} text"},
-        {"{{.Id}}", "abc"},
-        {"<{{ .State.Pid }}>", "<42>"},
-        {"{{.State.Running}} {{.State.Error}}|", "true |"},
-        {"{{.Args}} {{.Config.Labels}}", "[-c a b] map[a:1 b:2]"},
-        {"{{json .State}}", "{\"Running\":true,\"Pid\":42,\"Error\":\"\"}"},
-        {"{{.Args | json}} {{json .Config.Entrypoint}}", "[\"-c\",\"a b\"] null"},
-        {"{{.Config.Entrypoint}} {{.HostConfig.PidsLimit}}", "[] <nil>"},
-        {"{{index .Args 1}} {{index .Config.Labels \"a\"}}[{{index .Config.Labels \"x\"}}]", "a b 1[]"},
-        {"{{.Config.Labels.a}} {{.Config.Labels.zz}}", "1 <no value>"},
-        {"{{len .Args}} {{len .Id}} {{upper .Id}} {{.Id | upper | lower}} {{title .Id}}", "2 3 ABC abc Abc"},
-        {"{{join .Args \", \"}} {{index (split \"a/b\" \"/\") 1}}", "-c, a b b"},
-        {"{{if .State.Running}}up{{else}}down{{end}}", "up"},
-        {"{{if .State.Error}}bad{{else if eq .Id \"abc\"}}abc{{else}}x{{end}}!", "abc!"},
-        {"{{if not .State.Running}}{{.Nonsense}}{{end}}ok", "ok"},
-        {"{{range .Mounts}}{{.Source}} {{end}}", "/a /b "},
-        {"{{range $i, $m := .Mounts}}{{$i}}={{$m.Source}};{{end}}", "0=/a;1=/b;"},
-        {"{{range $k, $v := .Config.Labels}}{{$k}}={{$v}} {{$.Id}},{{end}}", "a=1 abc,b=2 abc,"},
-        {"{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}", "10.0.0.2"},
-        {"{{range .Config.Entrypoint}}x{{else}}none{{end}}", "none"},
-        {"{{with .State}}{{.Pid}}{{end}}{{with .State.Error}}x{{else}}none{{end}}", "42none"},
-        {"a {{- .Id -}} b", "aabcb"},
-        {"{{/* note */}}{{println .Id 1}}", "abc 1\n"},
-        {"{{and .State.Running .Id}} {{or .State.Error \"x\"}} {{ne 1 2}}", "abc x true"},
-        {"{{`raw`}} {{\"q\\\"\\t\"}} {{true}} {{(index .Mounts 0).Source}}", "raw q\"\t true /a"},
+        {NULL, false, plain},
+        {"", false, plain},
+        {"table", false, plain},
+        {"table", true, "a-long-name\nb\n"},
+        {NULL, true, "a-long-name\nb\n"},
+        {"raw", false, "id: a-long-name\nsize: 1\n\nid: b\nsize: tab\there\n\n"},
+        {"raw", true, "id: a-long-name\nid: b\n"},
+        {"table {{.Size}}\\t{{upper .ID}}", false, "SIZE      NAME\n1         A-LONG-NAME\ntab       here\n"},
+        {"{{.ID}}\\n", false, "a-long-name\n\nb\n\n"},
+        {" {{.ID}} ", true, "a-long-name\nb\n"},
+        {"json", false, "{\"ID\":\"a-long-name\",\"Size\":\"1\"}\n{\"ID\":\"b\",\"Size\":\"tab\\there\"}\n"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_(str_finish) struct str text = {0};
+        struct output output;
         struct err err = {0};
-        if (render(cases[i].template, &text, &err) < 0) fail_msg("%s", err.text);
-        assert_string_equal(str_get(&text), cases[i].text);
+        output_open(&output);
+        assert_int_equal(list(cases[i].format, cases[i].quiet, output.out, &err), 0);
+        output_is(&output, cases[i].text);
     }
 }
 
-static void test_mistakes(void **state) {
+static void test_listing_mistakes(void **state) {
     (void)state;
     static const struct {
-        const char *template, *part;
+        const char *format, *error;
     } cases[] = {
-        {"{{", "a value is missing"},
-        {"{{.Id", "not closed"},
-        {"{{}}", "a value is missing"},
-        {"{{.Nope}}", "there is no field .Nope"},
-        {"{{.Id.x}}", "there is no field .x"},
-        {"{{.State.Nope.x}}", "there is no field .Nope"},
-        {"{{printf \"%d\" 1}}", "the function 'printf' is not supported"},
-        {"{{.Id .Id}}", "too many arguments"},
-        {"{{json}}", "arguments are missing"},
-        {"{{.Id | .State}}", "function"},
-        {"{{index .Args 5}}", "out of range"},
-        {"{{index .Args -1}}", "out of range"},
-        {"{{index .Args \"a\"}}", "must be a number"},
-        {"{{index .Id 0}}", "neither"},
-        {"{{\"open}}", "not closed"},
-        {"{{(.Id}}", "not closed"},
-        {"{{if .Id}}x", "{{end}} is missing"},
-        {"{{if .Id}}a{{else}}b{{else}}c{{end}}", "second {{else}}"},
-        {"{{end}}", "nothing that it belongs to"},
-        {"x{{else}}y{{end}}", "nothing that it belongs to"},
-        {"{{range .Id}}x{{end}}", "list or a map"},
-        {"{{$x}}", "no variable $x"},
-        {"{{99999999999999999999}}", "out of range"},
-        {"{{#}}", "can't make sense"},
-        {"{{((((((((((((((((((((((((((((((((((((.Id))))))))))))))))))))))))))))))))))))}}", "too deep"},
+        {"{{", "template parsing error: template: :1: unclosed action"},
+        {"table {{.ID}}\\t{{x}}", "template parsing error: template: :1: function \"x\" not defined"},
+        {"{{.Foo}}",
+         "template parsing error: template: :1:2: executing \"\" at <.Foo>: can't evaluate field Foo in "
+         "type *formatter.Context"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        _cleanup_(str_finish) struct str text = {0};
+        struct output output;
         struct err err = {0};
-        if (render(cases[i].template, &text, &err) == 0) fail_msg("taken: %s", cases[i].template);
-        if (!strstr(err.text, cases[i].part)) fail_msg("%s", err.text);
+        output_open(&output);
+        assert_int_equal(list(cases[i].format, false, output.out, &err), -1);
+        output_is(&output, "");
+        assert_string_equal(err.text, cases[i].error);
     }
 }
 
@@ -115,26 +124,49 @@ static void test_rows(void **state) {
         const char *format, *text;
     } cases[] = {
         {NULL, "NAME          SIZE\na-long-name   1\nb             2\n"},
-        {"table", "NAME          SIZE\na-long-name   1\nb             2\n"},
         {"table {{.Extra}}\\t{{.Size}}", "EXTRA     SIZE\ne         1\ntab       here\n"},
         {"{{.Name}}\\n", "a-long-name\n\nb\n\n"},
         {"json", "{\"Name\":\"a-long-name\",\"Size\":\"1\",\"Extra\":\"e\"}\n"
                  "{\"Name\":\"b\",\"Size\":\"2\",\"Extra\":\"tab\\there\"}\n"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        char *text = NULL;
-        size_t size;
+        struct output output;
         struct err err = {0};
-        FILE *out = open_memstream(&text, &size);
-        assert_int_equal(format_rows(cases[i].format, columns, rows, out, &err), 0);
-        fclose(out);
-        assert_string_equal(text, cases[i].text);
-        free(text);
+        output_open(&output);
+        assert_int_equal(format_rows(cases[i].format, columns, rows, output.out, &err), 0);
+        output_is(&output, cases[i].text);
+    }
+}
+
+static void test_documents(void **state) {
+    (void)state;
+    static const char documents[] = "[{\"Id\":\"a\",\"State\":{\"Pid\":5}},{\"Id\":\"b\",\"Mounts\":[]}]";
+    static const struct {
+        const char *format, *text, *error;
+    } cases[] = {
+        {"json", "[{\"Id\":\"a\",\"State\":{\"Pid\":5}},{\"Id\":\"b\",\"Mounts\":[]}]\n", ""},
+        {"{{.ID}}", "a\nb\n", ""},
+        {"{{.Id}}", "a\nb\n", ""},
+        {"{{.State.Pid}}", "5\n",
+         "template parsing error: template: :1:8: executing \"\" at <.State.Pid>: map has no entry for key "
+         "\"State\""},
+        {"{{.Id}}{{.ID}}", "\n",
+         "template parsing error: template: :1:9: executing \"\" at <.ID>: map has no entry for key \"ID\""},
+        {"{{.State.Pid", "", "template parsing error: template: :1: unclosed action"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct output output;
+        struct err err = {0};
+        output_open(&output);
+        int r = format_documents(cases[i].format, documents, output.out, &err);
+        output_is(&output, cases[i].text);
+        assert_string_equal(r < 0 ? err.text : "", cases[i].error);
     }
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_templates), cmocka_unit_test(test_mistakes),
-                                       cmocka_unit_test(test_rows)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_listing),
+                                       cmocka_unit_test(test_listing_mistakes), cmocka_unit_test(test_rows),
+                                       cmocka_unit_test(test_documents)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

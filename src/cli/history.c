@@ -26,37 +26,56 @@ static const struct option rows[] = {
 };
 const struct option_table history_options_table = OPTIONS(rows, struct history_flags);
 
-static const struct format_column columns[] = {
-    {"IMAGE", "ID"},
-    {"CREATED", "CreatedSince"},
-    {"CREATED BY", "CreatedBy"},
-    {"SIZE", "Size"},
-    {"COMMENT", "Comment"},
-    {NULL, NULL},
-    {"CREATED AT", "CreatedAt"},
-    {NULL, NULL},
+// The steps before the last have no image of their own.
+struct row {
+    const struct image_step *step;
+    const char *id;
+    const struct history_flags *flags;
 };
 
-// The steps before the last have no image of their own.
-static void write_step(struct arena *arena, const struct image_step *step, const char *id,
-                       const struct history_flags *flags, struct json_writer *w) {
-    char at[CLOCK_RFC3339_SIZE], size[16];
-    clock_rfc3339(step->created, at);
-    json_begin_object(w, NULL);
-    json_put_string(w, "Comment", step->comment);
-    json_put_string(w, "CreatedAt", at);
-    json_put_string(w, "CreatedBy",
-                    flags->no_trunc ? step->created_by : words_cut(arena, step->created_by, 45));
-    json_put_string(w, "CreatedSince",
-                    flags->plain    ? at
-                    : step->created ? words_ago(arena, step->created)
-                                    : "N/A");
-    json_put_string(w, "ID", id);
-    json_put_string(w, "Size",
-                    flags->plain ? arena_printf(arena, "%" PRIu64, step->size)
-                                 : format_size(step->size, size));
-    json_end_object(w);
+FORMAT_COLUMN(row_id) {
+    return ((const struct row *)data)->id;
 }
+
+FORMAT_COLUMN(row_created_at) {
+    char at[CLOCK_RFC3339_SIZE];
+    return arena_strdup(arena, clock_rfc3339(((const struct row *)data)->step->created, at));
+}
+
+FORMAT_COLUMN(row_created_since) {
+    const struct row *row = data;
+    if (row->flags->plain) return row_created_at(arena, data, argument);
+    return row->step->created ? words_ago(arena, row->step->created) : "N/A";
+}
+
+FORMAT_COLUMN(row_created_by) {
+    const struct row *row = data;
+    return row->flags->no_trunc ? row->step->created_by : words_cut(arena, row->step->created_by, 45);
+}
+
+FORMAT_COLUMN(row_size) {
+    const struct row *row = data;
+    char size[16];
+    if (row->flags->plain) return arena_printf(arena, "%" PRIu64, row->step->size);
+    return arena_strdup(arena, format_size(row->step->size, size));
+}
+
+FORMAT_COLUMN(row_comment) {
+    return ((const struct row *)data)->step->comment;
+}
+
+static const struct value_method columns[] = {
+    {"ID", "IMAGE", row_id, false},
+    {"CreatedSince", "CREATED", row_created_since, false},
+    {"CreatedAt", "CREATED AT", row_created_at, false},
+    {"CreatedBy", "CREATED BY", row_created_by, false},
+    {"Size", "SIZE", row_size, false},
+    {"Comment", "COMMENT", row_comment, false},
+};
+static const struct format_listing listing = {
+    .rows = {"*image.historyContext", columns, ARRAY_SIZE(columns)},
+    .table = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
+};
 
 static int history(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct history_flags *flags = invocation->options;
@@ -66,15 +85,16 @@ static int history(struct invocation *invocation, struct engine *engine, struct 
     if (image_find(&engine->store, arena, invocation->arguments.items[0], &image, err) ||
         image_history(&engine->store, arena, &image, &steps, err))
         return -1;
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_array(&w, NULL);
-    for (size_t i = steps.count; i-- > 0;)
-        write_step(arena, &steps.items[i],
-                   i == steps.count - 1 ? words_id(arena, image.id, flags->no_trunc) : "<missing>", flags,
-                   &w);
-    json_end_array(&w);
-    return format_rows(flags->quiet && !flags->format ? "{{.ID}}" : flags->format, columns, str_get(&w.text),
-                       stdout, err);
+    _cleanup_(format_finish) struct format format = {0};
+    if (format_begin(&format, &listing, flags->format, flags->quiet, err)) return -1;
+    for (size_t i = steps.count; i-- > 0;) {
+        bool last = i == steps.count - 1;
+        struct row row = {&steps.items[i], last ? words_id(arena, image.id, flags->no_trunc) : "<missing>",
+                          flags};
+        if (format_add(&format, &row, err)) return -1;
+    }
+    format_print(&format, stdout);
+    return 0;
 }
 
 int run_history(struct invocation *invocation, struct err *err) {

@@ -99,27 +99,84 @@ const struct option_table images_options_table = OPTIONS(images_rows, struct ima
 struct listing {
     struct arena *arena;
     const struct images_flags *flags;
-    struct json_writer w;
+    struct format format;
+    struct json_writer w; // of --tree
+    struct err *err;
+    bool failed;
 };
+
+struct row {
+    const struct image *image;
+    const char *repository, *tag, *digest;
+    bool whole; // --no-trunc
+};
+
+FORMAT_COLUMN(row_unknown) {
+    return "N/A";
+}
+
+FORMAT_COLUMN(row_created_at) {
+    char created[64];
+    return arena_strdup(arena, words_time(image_created(((const struct row *)data)->image), created));
+}
+
+FORMAT_COLUMN(row_created_since) {
+    int64_t built = image_created(((const struct row *)data)->image);
+    return built > 0 ? words_ago(arena, built) : "N/A";
+}
+
+FORMAT_COLUMN(row_digest) {
+    return ((const struct row *)data)->digest;
+}
+
+FORMAT_COLUMN(row_id) {
+    const struct row *row = data;
+    return words_id(arena, row->image->id, row->whole);
+}
+
+FORMAT_COLUMN(row_repository) {
+    return ((const struct row *)data)->repository;
+}
+
+FORMAT_COLUMN(row_size) {
+    char size[16];
+    return arena_strdup(arena, format_size(((const struct row *)data)->image->size, size));
+}
+
+FORMAT_COLUMN(row_tag) {
+    return ((const struct row *)data)->tag;
+}
+
+static const struct value_method columns[] = {
+    {"ID", "IMAGE ID", row_id, false},
+    {"Repository", "REPOSITORY", row_repository, false},
+    {"Tag", "TAG", row_tag, false},
+    {"Digest", "DIGEST", row_digest, false},
+    {"CreatedSince", "CREATED", row_created_since, false},
+    {"CreatedAt", "CREATED AT", row_created_at, false},
+    {"Size", "SIZE", row_size, false},
+    {"Containers", "CONTAINERS", row_unknown, false},
+    {"VirtualSize", "SIZE", row_size, false},
+    {"SharedSize", "SHARED SIZE", row_unknown, false},
+    {"UniqueSize", "UNIQUE SIZE", row_unknown, false},
+};
+
+#define LISTING(digest_column, digest_line)                                                           \
+    {                                                                                                 \
+        .rows = {"*formatter.imageContext", columns, ARRAY_SIZE(columns)},                            \
+        .table = "{{.Repository}}\t{{.Tag}}\t" digest_column "{{.ID}}\t{{.CreatedSince}}\t{{.Size}}", \
+        .raw = "repository: {{.Repository}}\n"                                                        \
+               "tag: {{.Tag}}\n" digest_line "image_id: {{.ID}}\ncreated_at: {{.CreatedAt}}\n"        \
+               "virtual_size: {{.Size}}\n",                                                           \
+        .raw_quiet = "image_id: {{.ID}}", .setting = "imagesFormat",                                  \
+    }
+static const struct format_listing plain_listing = LISTING("", "");
+static const struct format_listing digest_listing = LISTING("{{.Digest}}\t", "digest: {{.Digest}}\n");
 
 static void write_row(struct listing *listing, const struct image *image, const char *repository,
                       const char *tag, const char *digest) {
-    struct arena *arena = listing->arena;
-    struct json_writer *w = &listing->w;
-    char created[64], size[16];
-    int64_t built = image_created(image);
-    json_begin_object(w, NULL);
-    json_put_string(w, "Containers", "N/A");
-    json_put_string(w, "CreatedAt", words_time(built, created));
-    json_put_string(w, "CreatedSince", built > 0 ? words_ago(arena, built) : "N/A");
-    json_put_string(w, "Digest", digest);
-    json_put_string(w, "ID", words_id(arena, image->id, listing->flags->no_trunc));
-    json_put_string(w, "Repository", repository);
-    json_put_string(w, "SharedSize", "N/A");
-    json_put_string(w, "Size", format_size(image->size, size));
-    json_put_string(w, "Tag", tag);
-    json_put_string(w, "UniqueSize", "N/A");
-    json_end_object(w);
+    struct row row = {image, repository, tag, digest, listing->flags->no_trunc};
+    if (!listing->failed) listing->failed = format_add(&listing->format, &row, listing->err) < 0;
 }
 
 // "sha256:…" that the image was pulled by from a repository, "<none>" where there is none.
@@ -163,39 +220,18 @@ static void write_names(struct listing *listing, const struct image *image, cons
     write_row(listing, image, repository, "<none>", digest ? strchr(digest, '@') + 1 : "<none>");
 }
 
-static const struct format_column plain_columns[] = {
-    {"REPOSITORY", "Repository"},
-    {"TAG", "Tag"},
-    {"IMAGE ID", "ID"},
-    {"CREATED", "CreatedSince"},
-    {"SIZE", "Size"},
-    {NULL, NULL},
-    {"DIGEST", "Digest"},
-    {"CREATED AT", "CreatedAt"},
-    {NULL, NULL},
-};
-static const struct format_column digest_columns[] = {
-    {"REPOSITORY", "Repository"},
-    {"TAG", "Tag"},
-    {"DIGEST", "Digest"},
-    {"IMAGE ID", "ID"},
-    {"CREATED", "CreatedSince"},
-    {"SIZE", "Size"},
-    {NULL, NULL},
-    {"CREATED AT", "CreatedAt"},
-    {NULL, NULL},
-};
-
 // -q: an id once, however many names it has.
 static void write_ids(struct listing *listing, const struct images *images, const char *wanted) {
     for (size_t i = 0; i < images->count; i++) {
-        size_t before = listing->w.text.len;
-        bool comma = listing->w.comma;
-        write_names(listing, &images->items[i], wanted);
-        if (listing->w.text.len == before) continue;
-        listing->w.text.len = before;
-        listing->w.comma = comma;
-        write_row(listing, &images->items[i], "", "", "");
+        const struct image *image = &images->items[i];
+        bool any = !wanted;
+        for (size_t j = 0; j < image->names.count && !any; j++) {
+            struct reference reference;
+            struct err ignored;
+            any = !reference_parse(listing->arena, image->names.items[j], &reference, &ignored) &&
+                  matches(listing->arena, &reference, wanted);
+        }
+        if (any) write_row(listing, image, "", "", "");
     }
 }
 
@@ -257,6 +293,28 @@ static void write_tree(struct listing *listing, const struct image *image, const
                    used);
 }
 
+static int print_tree(struct listing *listing, const struct images *images, const char *wanted,
+                      const struct containers *containers) {
+    json_begin_array(&listing->w, NULL);
+    for (size_t i = 0; i < images->count; i++) write_tree(listing, &images->items[i], wanted, containers);
+    json_end_array(&listing->w);
+    return format_rows(NULL, tree_columns, str_get(&listing->w.text), stdout, listing->err);
+}
+
+static int print_rows(struct listing *listing, const struct images *images, const char *wanted) {
+    const struct images_flags *flags = listing->flags;
+    if (format_begin(&listing->format, flags->digests ? &digest_listing : &plain_listing, flags->format,
+                     flags->quiet, listing->err) < 0)
+        return -1;
+    if (flags->quiet && str_empty(flags->format))
+        write_ids(listing, images, wanted);
+    else
+        for (size_t i = 0; i < images->count; i++) write_names(listing, &images->items[i], wanted);
+    if (listing->failed) return -1;
+    format_print(&listing->format, stdout);
+    return 0;
+}
+
 // Those that the filters let through.
 static int list(struct invocation *invocation, struct engine *engine, struct images *ret_images,
                 struct err *err) {
@@ -287,21 +345,10 @@ static int images(struct invocation *invocation, struct engine *engine, struct e
     if (image_recover(&engine->store, err)) return -1; // what a killed pull or rmi left
     if (list(invocation, engine, &images, err)) return -1;
     if (flags->tree && container_list(engine, &invocation->arena, true, &containers, err)) return -1;
-    struct listing listing = {.arena = &invocation->arena, .flags = flags};
-    bool ids = flags->quiet && !flags->format;
-    json_begin_array(&listing.w, NULL);
-    if (ids) write_ids(&listing, &images, wanted);
-    for (size_t i = 0; i < images.count && !ids; i++)
-        if (flags->tree)
-            write_tree(&listing, &images.items[i], wanted, &containers);
-        else
-            write_names(&listing, &images.items[i], wanted);
-    json_end_array(&listing.w);
-    int r = format_rows(ids ? "{{.ID}}" : flags->format,
-                        flags->tree      ? tree_columns
-                        : flags->digests ? digest_columns
-                                         : plain_columns,
-                        str_get(&listing.w.text), stdout, err);
+    struct listing listing = {.arena = &invocation->arena, .flags = flags, .err = err};
+    int r = flags->tree ? print_tree(&listing, &images, wanted, &containers)
+                        : print_rows(&listing, &images, wanted);
+    format_finish(&listing.format);
     json_writer_finish(&listing.w);
     return r;
 }

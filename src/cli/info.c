@@ -28,12 +28,18 @@ static const char *architecture(void) {
 
 // version
 
+static const struct document_field version_fields[] = {
+    {"", NULL, "Client", "system.clientVersion", false},
+    {"", NULL, "Server", "*types.Version", false},
+};
+static const struct document_type version_type = {"system.versionInfo", version_fields,
+                                                  ARRAY_SIZE(version_fields)};
+
 int run_version(struct invocation *invocation, struct err *err) {
     const struct format_flags *flags = invocation->options;
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     struct utsname kernel;
     uname(&kernel);
-    json_begin_array(&w, NULL);
     json_begin_object(&w, NULL);
     json_begin_object(&w, "Client");
     json_put_string(&w, "Version", HOY_VERSION);
@@ -48,9 +54,9 @@ int run_version(struct invocation *invocation, struct err *err) {
     json_put_string(&w, "KernelVersion", kernel.release);
     json_end_object(&w);
     json_end_object(&w);
-    json_end_array(&w);
-    if (str_eq(flags->format, "json")) return format_documents("{{json .}}", str_get(&w.text), stdout, err);
-    if (flags->format) return format_documents(flags->format, str_get(&w.text), stdout, err);
+    if (!str_empty(flags->format))
+        return format_object(invocation, "version", flags->format, &version_type, str_get(&w.text), stdout,
+                             err);
     printf("hoy:\n Version:   %s\n OS/Arch:   linux/%s\n Kernel:    %s\n", HOY_VERSION, architecture(),
            kernel.release);
     return 0;
@@ -177,14 +183,21 @@ static const char *cgroup_version(void) {
     return str_eq(cgroup_layout(), "v2") ? "2" : "1";
 }
 
-static int print_json(struct engine *engine, const struct counts *counts, const char *format,
-                      struct err *err) {
+static const struct document_field info_fields[] = {
+    {"", NULL, "Containers", "int", false},       {"", NULL, "ContainersRunning", "int", false},
+    {"", NULL, "ContainersPaused", "int", false}, {"", NULL, "ContainersStopped", "int", false},
+    {"", NULL, "Images", "int", false},           {"", NULL, "NCPU", "int", false},
+    {"", NULL, "Missing", "[]string", false},
+};
+static const struct document_type info_type = {"system.dockerInfo", info_fields, ARRAY_SIZE(info_fields)};
+
+static int print_json(struct invocation *invocation, struct engine *engine, const struct counts *counts,
+                      const char *format, struct err *err) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     struct utsname kernel;
     size_t n;
     const struct feature *list = features(&n);
     uname(&kernel);
-    json_begin_array(&w, NULL);
     json_begin_object(&w, NULL);
     json_put_u64(&w, "Containers", counts->containers);
     json_put_u64(&w, "ContainersRunning", counts->running);
@@ -209,8 +222,7 @@ static int print_json(struct engine *engine, const struct counts *counts, const 
         if (!list[i].there) json_put_string(&w, NULL, list[i].name);
     json_end_array(&w);
     json_end_object(&w);
-    json_end_array(&w);
-    return format_documents(str_eq(format, "json") ? "{{json .}}" : format, str_get(&w.text), stdout, err);
+    return format_object(invocation, "", format, &info_type, str_get(&w.text), stdout, err);
 }
 
 static void print_text(struct invocation *invocation, struct engine *engine, const struct counts *counts) {
@@ -243,7 +255,7 @@ static int info(struct invocation *invocation, struct engine *engine, struct err
     const struct format_flags *flags = invocation->options;
     struct counts counts;
     if (count(invocation, engine, &counts, err) < 0) return -1;
-    if (flags->format) return print_json(engine, &counts, flags->format, err);
+    if (!str_empty(flags->format)) return print_json(invocation, engine, &counts, flags->format, err);
     print_text(invocation, engine, &counts);
     return 0;
 }

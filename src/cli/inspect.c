@@ -51,12 +51,13 @@ static void put_strings(struct json_writer *w, const char *key, const struct str
 
 // Containers
 
-// Not in Docker's: what `hoy why` says.
+// Not in Docker's: what `hoy why` says of those that did not end well.
 static void write_why(struct engine *engine, struct arena *arena, const struct container *container,
                       struct json_writer *w) {
     struct why why = {0};
     struct err ignored;
-    if (str_eq(container->state, "running") || container_why(engine, arena, container, &why, &ignored))
+    bool ended = str_eq(container->state, "exited") && container->exit_code;
+    if ((!ended && str_empty(container->error)) || container_why(engine, arena, container, &why, &ignored))
         return;
     put_strings(w, "Why", &why.sentences, 0);
 }
@@ -302,14 +303,15 @@ static int write_either(struct engine *engine, struct arena *arena, const char *
 static int inspect_all(struct invocation *invocation, struct engine *engine, writer *write, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
     _cleanup_(json_writer_finish) struct json_writer w = {0};
-    struct err *errors = arena_array(&invocation->arena, struct err, invocation->arguments.count);
+    struct err *errors = arena_array(&invocation->arena, struct err, invocation->arguments.count + 1);
     size_t failed = 0;
+    if (format_check(invocation, flags->format, err) < 0) return -1;
     json_begin_array(&w, NULL);
     for (size_t i = 0; i < invocation->arguments.count; i++)
         if (write(engine, &invocation->arena, invocation->arguments.items[i], &w, &errors[failed]) < 0)
             failed++;
     json_end_array(&w);
-    if (format_documents(flags->format, str_get(&w.text), stdout, err) < 0) return -1;
+    if (format_documents(flags->format, str_get(&w.text), stdout, &errors[failed]) < 0) failed++;
     for (size_t i = 0; i < failed; i++) cli_print_error(invocation, &errors[i]);
     return failed ? 1 : 0;
 }

@@ -152,27 +152,47 @@ static void print_people(const struct sides *sides, bool two, bool diff) {
 
 // For programs
 
-static const struct format_column columns[] = {
-    {"TOPIC", "Topic"}, {"NAME", "Name"}, {"VALUE", "Value"}, {"OTHER", "Other"},
-    {NULL, NULL},       {NULL, "Note"},   {NULL, NULL},
+struct pair {
+    const struct fact *fact, *other;
 };
 
-static int print_format(const struct sides *sides, bool diff, const char *format, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_array(&w, NULL);
+FORMAT_COLUMN(pair_topic) {
+    return ((const struct pair *)data)->fact->topic;
+}
+FORMAT_COLUMN(pair_name) {
+    return ((const struct pair *)data)->fact->name;
+}
+FORMAT_COLUMN(pair_value) {
+    return ((const struct pair *)data)->fact->value;
+}
+FORMAT_COLUMN(pair_other) {
+    return ((const struct pair *)data)->other->value;
+}
+FORMAT_COLUMN(pair_note) {
+    const char *note = ((const struct pair *)data)->fact->note;
+    return note ? note : "";
+}
+
+static const struct value_method columns[] = {
+    {"Topic", "TOPIC", pair_topic, false}, {"Name", "NAME", pair_name, false},
+    {"Value", "VALUE", pair_value, false}, {"Other", "OTHER", pair_other, false},
+    {"Note", "NOTE", pair_note, false},
+};
+static const struct format_listing listing = {
+    .rows = {"fact", columns, ARRAY_SIZE(columns)},
+    .table = "{{.Topic}}\t{{.Name}}\t{{.Value}}\t{{.Other}}",
+};
+
+static int print_format(const struct sides *sides, bool diff, const char *text, struct err *err) {
+    _cleanup_(format_finish) struct format format = {0};
+    if (format_begin(&format, &listing, text, false, err)) return -1;
     for (size_t i = 0; i < sides->facts[0].count; i++) {
-        const struct fact *a = &sides->facts[0].items[i], *b = &sides->facts[1].items[i];
-        if (diff && !is_shown(a, b, true)) continue;
-        json_begin_object(&w, NULL);
-        json_put_string(&w, "Name", a->name);
-        json_put_string(&w, "Note", a->note ? a->note : "");
-        json_put_string(&w, "Other", b->value);
-        json_put_string(&w, "Topic", a->topic);
-        json_put_string(&w, "Value", a->value);
-        json_end_object(&w);
+        struct pair pair = {&sides->facts[0].items[i], &sides->facts[1].items[i]};
+        if (diff && !is_shown(pair.fact, pair.other, true)) continue;
+        if (format_add(&format, &pair, err)) return -1;
     }
-    json_end_array(&w);
-    return format_rows(format, columns, str_get(&w.text), stdout, err);
+    format_print(&format, stdout);
+    return 0;
 }
 
 // For checks

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// ps: the containers, a row each. The rows are JSON documents with Docker's field names first; the columns
-// and
-// --format read those.
+// ps: the containers, a row each.
 #include "base/clock.h"
 #include "base/str.h"
-#include "base/table.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/words.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct ps_flags {
@@ -90,9 +88,25 @@ static bool wanted(struct arena *arena, const struct ps_flags *flags, const stru
     return true;
 }
 
-// A row as Docker's document of it.
+// A row, and its columns.
 
-static const char *command_text(struct arena *arena, const struct container *container, bool whole) {
+struct row {
+    const struct container *container;
+    bool whole; // --no-trunc
+};
+
+FORMAT_COLUMN(row_id) {
+    const struct row *row = data;
+    return row->whole ? row->container->id : arena_strndup(arena, row->container->id, SHORT_ID);
+}
+
+FORMAT_COLUMN(row_image) {
+    return ((const struct row *)data)->container->image_name;
+}
+
+FORMAT_COLUMN(row_command) {
+    const struct row *row = data;
+    const struct container *container = row->container;
     _cleanup_(str_finish) struct str text = {0}, quoted = {0};
     const struct strings *parts[] = {&container->config.entrypoint, &container->config.cmd};
     for (size_t p = 0; p < 2; p++)
@@ -101,67 +115,109 @@ static const char *command_text(struct arena *arena, const struct container *con
             bool spaces = text.len && strchr(word, ' ');
             str_printf(&text, spaces ? "%s'%s'" : "%s%s", text.len ? " " : "", word);
         }
-    const char *shown = whole ? str_get(&text) : words_cut(arena, str_get(&text), 20);
+    const char *shown = row->whole ? str_get(&text) : words_cut(arena, str_get(&text), 20);
     json_quote(&quoted, shown, strlen(shown));
     return arena_strdup(arena, str_get(&quoted));
 }
 
-static const char *labels_text(struct arena *arena, const struct container *container) {
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+FORMAT_COLUMN(row_labels) {
+    const struct container *container = ((const struct row *)data)->container;
+    struct strings labels = {0};
     _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < container->config.labels.count; i++)
-        str_printf(&text, "%s%s=%s", i ? "," : "", container->config.labels.items[i].key,
-                   container->config.labels.items[i].value);
+        strings_add(arena, &labels,
+                    arena_printf(arena, "%s=%s", container->config.labels.items[i].key,
+                                 container->config.labels.items[i].value));
+    if (labels.count) qsort(labels.items, labels.count, sizeof *labels.items, by_text);
+    for (size_t i = 0; i < labels.count; i++) str_printf(&text, "%s%s", i ? "," : "", labels.items[i]);
     return arena_strdup(arena, str_get(&text));
 }
 
-static const char *mounts_text(struct arena *arena, const struct container *container, bool whole) {
+FORMAT_COLUMN(row_label) {
+    const struct container *container = ((const struct row *)data)->container;
+    for (size_t i = 0; i < container->config.labels.count; i++)
+        if (str_eq(container->config.labels.items[i].key, argument))
+            return container->config.labels.items[i].value;
+    return "";
+}
+
+FORMAT_COLUMN(row_mounts) {
+    const struct row *row = data;
+    const struct container *container = row->container;
     _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < container->config.mounts.count; i++) {
         const struct container_mount *mount = &container->config.mounts.items[i];
         if (mount->type == CONTAINER_MOUNT_TMPFS || str_empty(mount->source)) continue;
         str_printf(&text, "%s%s", text.len ? "," : "",
-                   whole ? mount->source : words_cut(arena, mount->source, 15));
+                   row->whole ? mount->source : words_cut(arena, mount->source, 15));
     }
     return arena_strdup(arena, str_get(&text));
 }
 
-static void write_row(struct arena *arena, const struct container *container, const struct ps_flags *flags,
-                      struct json_writer *w) {
+FORMAT_COLUMN(row_created) {
     char created[64];
-    json_begin_object(w, NULL);
-    json_put_string(w, "Command", command_text(arena, container, flags->no_trunc));
-    json_put_string(w, "CreatedAt", words_time(container->created, created));
-    json_put_string(w, "ID", flags->no_trunc ? container->id : arena_strndup(arena, container->id, SHORT_ID));
-    json_put_string(w, "Image", container->image_name);
-    json_put_string(w, "Labels", labels_text(arena, container));
-    json_put_string(w, "LocalVolumes", "0");
-    json_put_string(w, "Mounts", mounts_text(arena, container, flags->no_trunc));
-    json_put_string(w, "Names", container->name);
-    json_put_string(w, "Networks", container->config.network_mode);
-    json_put_string(w, "Ports", "");
-    json_put_string(w, "RunningFor", words_ago(arena, container->created));
-    json_put_string(w, "State", container->state);
-    json_put_string(w, "Status", words_status(arena, container));
-    json_end_object(w);
+    return arena_strdup(arena, words_time(((const struct row *)data)->container->created, created));
 }
 
-static const struct format_column columns[] = {
-    {"CONTAINER ID", "ID"},
-    {"IMAGE", "Image"},
-    {"COMMAND", "Command"},
-    {"CREATED", "RunningFor"},
-    {"STATUS", "Status"},
-    {"PORTS", "Ports"},
-    {"NAMES", "Names"},
-    // for table templates only
-    {NULL, NULL},
-    {"CREATED AT", "CreatedAt"},
-    {"STATE", "State"},
-    {"LABELS", "Labels"},
-    {"LOCAL VOLUMES", "LocalVolumes"},
-    {"MOUNTS", "Mounts"},
-    {"NETWORKS", "Networks"},
-    {NULL, NULL},
+FORMAT_COLUMN(row_running_for) {
+    return words_ago(arena, ((const struct row *)data)->container->created);
+}
+
+FORMAT_COLUMN(row_local_volumes) {
+    return "0";
+}
+
+FORMAT_COLUMN(row_names) {
+    return ((const struct row *)data)->container->name;
+}
+
+FORMAT_COLUMN(row_networks) {
+    return ((const struct row *)data)->container->config.network_mode;
+}
+
+FORMAT_COLUMN(row_ports) {
+    return "";
+}
+
+FORMAT_COLUMN(row_state) {
+    return ((const struct row *)data)->container->state;
+}
+
+FORMAT_COLUMN(row_status) {
+    return words_status(arena, ((const struct row *)data)->container);
+}
+
+static const struct value_method columns[] = {
+    {"ID", "CONTAINER ID", row_id, false},
+    {"Names", "NAMES", row_names, false},
+    {"Image", "IMAGE", row_image, false},
+    {"Command", "COMMAND", row_command, false},
+    {"CreatedAt", "CREATED AT", row_created, false},
+    {"RunningFor", "CREATED", row_running_for, false},
+    {"Ports", "PORTS", row_ports, false},
+    {"State", "STATE", row_state, false},
+    {"Status", "STATUS", row_status, false},
+    {"Labels", "LABELS", row_labels, false},
+    {"Mounts", "MOUNTS", row_mounts, false},
+    {"LocalVolumes", "LOCAL VOLUMES", row_local_volumes, false},
+    {"Networks", "NETWORKS", row_networks, false},
+    {"Label", NULL, row_label, true},
+};
+
+static const struct format_listing listing = {
+    .rows = {"*formatter.ContainerContext", columns, ARRAY_SIZE(columns)},
+    .table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
+    .raw = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n"
+           "state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n"
+           "labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n",
+    .raw_quiet = "container_id: {{.ID}}",
+    .setting = "psFormat",
+    .quiet_wins = true,
+    .checked = true,
 };
 
 static int ps(struct invocation *invocation, struct engine *engine, struct err *err) {
@@ -171,6 +227,8 @@ static int ps(struct invocation *invocation, struct engine *engine, struct err *
     for (size_t i = 0; i < flags->filters.count; i++)
         filters_state |= str_has_prefix(flags->filters.items[i], "status=") ||
                          str_has_prefix(flags->filters.items[i], "exited=");
+    _cleanup_(format_finish) struct format format = {0};
+    if (format_begin(&format, &listing, flags->format, flags->quiet, err) < 0) return -1;
     bool last = flags->latest || flags->last.value > 0;
     struct containers containers;
     struct err ignored;
@@ -178,18 +236,14 @@ static int ps(struct invocation *invocation, struct engine *engine, struct err *
     if (container_list(engine, arena, flags->all || last || filters_state, &containers, err) < 0) return -1;
 
     size_t left = flags->latest ? 1 : last ? (size_t)flags->last.value : SIZE_MAX;
-    struct json_writer w = {0};
-    json_begin_array(&w, NULL);
     for (size_t i = 0; i < containers.count && left; i++) {
         if (!wanted(arena, flags, &containers.items[i])) continue;
-        write_row(arena, &containers.items[i], flags, &w);
+        struct row row = {&containers.items[i], flags->no_trunc};
+        if (format_add(&format, &row, err) < 0) return -1;
         left--;
     }
-    json_end_array(&w);
-    const char *format = flags->quiet && !flags->format ? "{{.ID}}" : flags->format;
-    int r = format_rows(format, columns, str_get(&w.text), stdout, err);
-    json_writer_finish(&w);
-    return r;
+    format_print(&format, stdout);
+    return 0;
 }
 
 int run_ps(struct invocation *invocation, struct err *err) {

@@ -60,21 +60,40 @@ static const char *plain(struct arena *arena, const char *text) {
     return copy;
 }
 
-static void write_row(struct arena *arena, const struct found_repository *found,
-                      const struct search_flags *flags, struct json_writer *w) {
-    const char *description = plain(arena, found->description);
-    json_begin_object(w, NULL);
-    json_put_string(w, "Description", flags->no_trunc ? description : words_cut(arena, description, 45));
-    json_put_string(w, "IsOfficial", found->official ? "[OK]" : "");
-    json_put_string(w, "Name", plain(arena, found->name));
-    json_put_string(w, "StarCount", arena_printf(arena, "%" PRId64, found->stars));
-    json_end_object(w);
+struct row {
+    const struct found_repository *found;
+    bool whole; // --no-trunc
+};
+
+FORMAT_COLUMN(row_name) {
+    return plain(arena, ((const struct row *)data)->found->name);
 }
 
-static const struct format_column columns[] = {
-    {"NAME", "Name"},       {"DESCRIPTION", "Description"},
-    {"STARS", "StarCount"}, {"OFFICIAL", "IsOfficial"},
-    {NULL, NULL},           {NULL, NULL},
+FORMAT_COLUMN(row_description) {
+    const struct row *row = data;
+    const char *description = plain(arena, row->found->description);
+    return row->whole ? description : words_cut(arena, description, 45);
+}
+
+FORMAT_COLUMN(row_stars) {
+    return arena_printf(arena, "%" PRId64, ((const struct row *)data)->found->stars);
+}
+
+FORMAT_COLUMN(row_official) {
+    bool official = ((const struct row *)data)->found->official;
+    if (argument) return official ? "true" : "false"; // for JSON
+    return official ? "[OK]" : "";
+}
+
+static const struct value_method columns[] = {
+    {"Name", "NAME", row_name, false},
+    {"Description", "DESCRIPTION", row_description, false},
+    {"StarCount", "STARS", row_stars, false},
+    {"IsOfficial", "OFFICIAL", row_official, false},
+};
+static const struct format_listing listing = {
+    .rows = {"*search.searchContext", columns, ARRAY_SIZE(columns)},
+    .table = "{{.Name}}\t{{.Description}}\t{{.StarCount}}\t{{.IsOfficial}}",
 };
 
 int run_search(struct invocation *invocation, struct err *err) {
@@ -85,11 +104,13 @@ int run_search(struct invocation *invocation, struct err *err) {
     if (limit < 1 || limit > LIMIT_MAX)
         return err_set(err, ERR_INVALID, 0, "Limit %" PRId64 " is outside the range of [1, %d]", limit,
                        LIMIT_MAX);
+    _cleanup_(format_finish) struct format format = {0};
+    if (format_begin(&format, &listing, flags->format, false, err)) return -1;
     if (image_search(arena, invocation->arguments.items[0], (unsigned)limit, &found, err)) return -1;
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_array(&w, NULL);
-    for (size_t i = 0; i < found.count; i++)
-        if (wanted(&found.items[i], flags)) write_row(arena, &found.items[i], flags, &w);
-    json_end_array(&w);
-    return format_rows(flags->format, columns, str_get(&w.text), stdout, err);
+    for (size_t i = 0; i < found.count; i++) {
+        struct row row = {&found.items[i], flags->no_trunc};
+        if (wanted(row.found, flags) && format_add(&format, &row, err)) return -1;
+    }
+    format_print(&format, stdout);
+    return 0;
 }

@@ -41,29 +41,47 @@ struct kind {
     uint64_t bytes, reclaimable;
 };
 
-static void write_kind(struct arena *arena, const struct kind *kind, struct json_writer *w) {
-    char reclaimable[16];
-    format_size(kind->reclaimable, reclaimable);
-    json_begin_object(w, NULL);
-    put_count(arena, w, "Active", kind->active);
-    json_put_string(w, "Reclaimable",
-                    kind->bytes ? arena_printf(arena, "%s (%d%%)", reclaimable,
-                                               (int)(100.0 * (double)kind->reclaimable / (double)kind->bytes))
-                                : reclaimable);
-    put_size(w, "Size", kind->bytes);
-    put_count(arena, w, "TotalCount", kind->count);
-    json_put_string(w, "Type", kind->name);
-    json_end_object(w);
+FORMAT_COLUMN(kind_name) {
+    return ((const struct kind *)data)->name;
 }
 
-static const struct format_column kind_columns[] = {
-    {"TYPE", "Type"}, {"TOTAL", "TotalCount"},        {"ACTIVE", "Active"},
-    {"SIZE", "Size"}, {"RECLAIMABLE", "Reclaimable"}, {NULL, NULL},
-    {NULL, NULL},
+FORMAT_COLUMN(kind_count) {
+    return arena_printf(arena, "%zu", ((const struct kind *)data)->count);
+}
+
+FORMAT_COLUMN(kind_active) {
+    return arena_printf(arena, "%zu", ((const struct kind *)data)->active);
+}
+
+FORMAT_COLUMN(kind_size) {
+    char size[16];
+    return arena_strdup(arena, format_size(((const struct kind *)data)->bytes, size));
+}
+
+FORMAT_COLUMN(kind_reclaimable) {
+    const struct kind *kind = data;
+    char size[16];
+    format_size(kind->reclaimable, size);
+    if (!kind->bytes) return arena_strdup(arena, size);
+    return arena_printf(arena, "%s (%d%%)", size,
+                        (int)(100.0 * (double)kind->reclaimable / (double)kind->bytes));
+}
+
+static const struct value_method kind_columns[] = {
+    {"Type", "TYPE", kind_name, false},
+    {"TotalCount", "TOTAL", kind_count, false},
+    {"Active", "ACTIVE", kind_active, false},
+    {"Size", "SIZE", kind_size, false},
+    {"Reclaimable", "RECLAIMABLE", kind_reclaimable, false},
+};
+static const struct format_listing kind_listing = {
+    .rows = {"*formatter.diskUsageImagesContext", kind_columns, ARRAY_SIZE(kind_columns)},
+    .table = "{{.Type}}\t{{.TotalCount}}\t{{.Active}}\t{{.Size}}\t{{.Reclaimable}}",
+    .raw = "type: {{.Type}}\ntotal: {{.TotalCount}}\nactive: {{.Active}}\nsize: {{.Size}}\n"
+           "reclaimable: {{.Reclaimable}}\n",
 };
 
-static int print_kinds(struct arena *arena, const struct disk_usage *usage, const char *format,
-                       struct err *err) {
+static int print_kinds(const struct disk_usage *usage, struct format *format, struct err *err) {
     struct kind images = {"Images", usage->images.count, 0, usage->layers, usage->reclaimable};
     struct kind containers = {"Containers", usage->containers.count, 0, usage->containers_bytes,
                               usage->stopped};
@@ -83,11 +101,10 @@ static int print_kinds(struct arena *arena, const struct disk_usage *usage, cons
     }
     own.active = own.count;
     const struct kind *const kinds[] = {&images, &containers, &volumes, &own, &orphans};
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_array(&w, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) write_kind(arena, kinds[i], &w);
-    json_end_array(&w);
-    return format_rows(format, kind_columns, str_get(&w.text), stdout, err);
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
+        if (format_add(format, kinds[i], err)) return -1;
+    format_print(format, stdout);
+    return 0;
 }
 
 // At length
@@ -201,12 +218,14 @@ static int system_df(struct invocation *invocation, struct engine *engine, struc
     const struct usage_flags *flags = invocation->options;
     struct disk_usage usage;
     struct err ignored;
+    _cleanup_(format_finish) struct format format = {0};
     if (flags->verbose && flags->format)
         return err_set(err, ERR_INVALID, 0, "--verbose has a form of its own: without --format");
+    if (!flags->verbose && format_begin(&format, &kind_listing, flags->format, false, err)) return -1;
     (void)engine_recover(engine, true, &ignored);
     if (engine_disk_usage(engine, &invocation->arena, &usage, err)) return -1;
     return flags->verbose ? print_all(engine, &invocation->arena, &usage, err)
-                          : print_kinds(&invocation->arena, &usage, flags->format, err);
+                          : print_kinds(&usage, &format, err);
 }
 
 int run_system_df(struct invocation *invocation, struct err *err) {

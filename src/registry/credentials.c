@@ -123,6 +123,15 @@ static int config_entry(struct arena *arena, const char *domain, struct credenti
     return credentials_parse(arena, text.data, text.len, path, domain, ret, err);
 }
 
+const char *credentials_file_string(struct arena *arena, const char *key) {
+    _cleanup_(text_wipe) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    struct err ignored;
+    if (config_read(config_path(arena), &text, &ignored) || json_parse(text.data, text.len, &json))
+        return NULL;
+    return arena_strdup(arena, json_get_string(json, key));
+}
+
 int credentials_load(struct arena *arena, const char *domain, struct credentials *ret_credentials,
                      struct err *err) {
     struct credentials_entry entry;

@@ -26,6 +26,9 @@ int credentials_store(struct arena *arena, const char *domain, const struct cred
 // 1 when there was something to forget, 0 when not.
 int credentials_erase(struct arena *arena, const char *domain, struct err *err);
 
+// Another string of that file, "psFormat"; NULL when it is not there or the file can't be read.
+const char *credentials_file_string(struct arena *arena, const char *key);
+
 // What config.json's text says about a domain; path is for messages.
 struct credentials_entry {
     struct credentials credentials;

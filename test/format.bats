@@ -1,0 +1,65 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# --format beside Docker's own: format/cases are templates, format/expected is what Docker 28 prints and says to
+# each (format/run made it, and runs hoy here).
+
+load lib
+
+@test "templates, good and bad, print and say what they do with Docker" {
+  "$BATS_TEST_DIRNAME/format/run" "$HOY" >"$BATS_TEST_TMPDIR/got"
+  is "$(grep -c '^# ' "$BATS_TEST_TMPDIR/got")" "$(grep -c . "$BATS_TEST_DIRNAME/format/cases")"
+  diff "$BATS_TEST_DIRNAME/format/expected" "$BATS_TEST_TMPDIR/got"
+}
+
+@test "config.json's psFormat and imagesFormat are used where no other is given" {
+  local config=$BATS_TEST_TMPDIR/config
+  mkdir "$config"
+  tar -C "$config" -c . | hoy import - made:1 >/dev/null
+  hoy create --name one made:1 sleep 1 >/dev/null
+  cat >"$config/config.json" <<'END'
+{"psFormat": "table {{.Names}}\\t{{.State}}", "imagesFormat": "{{.Repository}} {{.Tag}}"}
+END
+  export DOCKER_CONFIG=$config
+  is "$(hoy ps -a)" $'NAMES     STATE\none       created'
+  is "$(hoy images)" 'made 1'
+  is "$(hoy ps -a --format '{{.Image}}')" made:1
+  matches "$(hoy ps -aq)" '^[0-9a-f]{12}$'
+  matches "$(hoy images -q)" '^[0-9a-f]{12}$'
+  matches "$(hoy ps -a --format table)" '^CONTAINER ID '
+  echo '{"psFormat":"{{.Nope}}"}' >"$config/config.json"
+  expect 1 hoy ps -a
+  is "$output" "hoy: template parsing error: template: :1:2: executing \"\" at <.Nope>: can't evaluate field Nope in type *formatter.ContainerContext"
+  echo '{"psFormat":' >"$config/config.json"
+  matches "$(hoy ps -a)" '^CONTAINER ID '
+  unset DOCKER_CONFIG
+  hoy rm one >/dev/null
+  hoy rmi made:1 >/dev/null
+}
+
+@test "json: an object a line in listings, one document elsewhere" {
+  tar -C "$BATS_TEST_TMPDIR" -c . | hoy import - made:1 >/dev/null
+  hoy create --name one made:1 sleep 1 >/dev/null
+  hoy create --name two made:1 sleep 1 >/dev/null
+  is "$(hoy ps -a --format json | jq -r .Names)" $'two\none'
+  is "$(hoy ps -a --format '{{json .}}')" "$(hoy ps -a --format json)"
+  is "$(hoy images --format json | jq -r .Repository)" made
+  is "$(hoy history --format json made:1 | jq -r .Comment)" 'Imported from -'
+  is "$(hoy system df --format json | jq -r .Type | head -n 1)" Images
+  is "$(hoy inspect --format json one two | jq -r '.[].Name')" $'/one\n/two'
+  is "$(hoy inspect -f '{{json .}}' one | jq -c 'keys')" "$(hoy inspect one | jq -c '.[0] | keys')"
+  is "$(hoy version --format json | jq -r .Client.Os)" linux
+  is "$(hoy info --format json | jq -r .OSType)" linux
+  hoy rm one two >/dev/null
+  hoy rmi made:1 >/dev/null
+}
+
+@test "a template can't run away" {
+  expect 1 hoy info -f '{{define "a"}}{{template "a"}}{{end}}{{template "a"}}'
+  contains "$output" 'exceeded maximum template depth'
+  expect 64 hoy info -f "$(printf '{{if 1}}%.0s' {1..1000})"
+  contains "$output" 'nested deeper than'
+  expect 1 hoy info -f '{{range 1000000000}}{{$x := print .}}{{end}}'
+  contains "$output" 'it takes too much'
+  expect 1 hoy info -f '{{$x := "0123456789"}}'"$(printf '{{$x = print $x $x}}%.0s' {1..60})"
+  contains "$output" 'the text is too long'
+}
