@@ -326,9 +326,11 @@ static int list(struct invocation *invocation, struct engine *engine, struct ima
         image_list(&engine->store, &invocation->arena, &images, err))
         return -1;
     size_t kept = 0;
-    for (size_t i = 0; i < images.count; i++)
-        if (image_filters_match(&filters, &invocation->arena, &images.items[i]))
-            images.items[kept++] = images.items[i];
+    for (size_t i = 0; i < images.count; i++) {
+        if (!image_filters_match(&filters, &invocation->arena, &images.items[i])) continue;
+        image_filters_names(&filters, &invocation->arena, &images.items[i]);
+        images.items[kept++] = images.items[i];
+    }
     images.count = kept;
     *ret_images = images;
     return 0;

@@ -78,15 +78,17 @@ static bool has_label(const struct image *image, const char *wanted) {
 }
 
 // A pattern is of a repository, or of one and a tag.
+static bool name_matches(struct arena *arena, const char *name, const char *pattern) {
+    struct reference reference;
+    struct err ignored;
+    return !reference_parse(arena, name, &reference, &ignored) &&
+           (!fnmatch(pattern, reference_familiar(arena, &reference), FNM_PATHNAME) ||
+            !fnmatch(pattern, reference_familiar_repository(arena, &reference), FNM_PATHNAME));
+}
+
 static bool has_name(struct arena *arena, const struct image *image, const char *pattern) {
-    for (size_t i = 0; i < image->names.count; i++) {
-        struct reference reference;
-        struct err ignored;
-        if (reference_parse(arena, image->names.items[i], &reference, &ignored)) continue;
-        if (!fnmatch(pattern, reference_familiar(arena, &reference), FNM_PATHNAME) ||
-            !fnmatch(pattern, reference_familiar_repository(arena, &reference), FNM_PATHNAME))
-            return true;
-    }
+    for (size_t i = 0; i < image->names.count; i++)
+        if (name_matches(arena, image->names.items[i], pattern)) return true;
     return false;
 }
 
@@ -116,4 +118,19 @@ bool image_filters_match(const struct image_filters *filters, struct arena *aren
         found[filter->key] |= matches;
     }
     return memcmp(asked, found, sizeof asked) == 0;
+}
+
+void image_filters_names(const struct image_filters *filters, struct arena *arena, struct image *image) {
+    struct strings kept = {0};
+    bool asked = false;
+    for (size_t i = 0; i < image->names.count; i++) {
+        bool matches = false;
+        for (size_t k = 0; k < filters->count; k++) {
+            if (filters->items[k].key != IMAGE_FILTER_REFERENCE) continue;
+            asked = true;
+            matches |= name_matches(arena, image->names.items[i], filters->items[k].value);
+        }
+        if (matches) strings_add(arena, &kept, image->names.items[i]);
+    }
+    if (asked) image->names = kept;
 }

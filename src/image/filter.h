@@ -38,3 +38,5 @@ struct image_filters {
 int image_filters_read(struct store *store, struct arena *arena, const struct strings *texts,
                        unsigned allowed, struct image_filters *ret_filters, struct err *err);
 bool image_filters_match(const struct image_filters *filters, struct arena *arena, const struct image *image);
+// Of an image that matches, the names that a filter by name asks for: the others are not to be listed.
+void image_filters_names(const struct image_filters *filters, struct arena *arena, struct image *image);
