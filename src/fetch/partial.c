@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/id.h"
+#include "fetch/pace.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,9 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOB_MIN  (8u << 20)
-#define EARLY_MAX (4u << 20)
-#define LONG_NS   2000000000ull
+#define BLOB_MIN (8u << 20)
 
 void partial_open(struct partial *partial, struct worker *worker, const char *digest, uint64_t blob_size) {
     char name[ID_SIZE + sizeof STAGED_PART];
@@ -40,15 +39,14 @@ static void write_out(struct partial *partial, uint64_t at, const void *bytes, s
 // While the first bytes come. Is it going to take long, at this pace? Then they are written.
 static void add_early(struct partial *partial, const void *bytes, size_t size) {
     uint64_t now = clock_monotonic_ns();
-    bool full = partial->size + size > EARLY_MAX;
-    if (!partial->early) partial->early = xmalloc(EARLY_MAX), partial->began_ns = now;
-    uint64_t elapsed = now - partial->began_ns;
-    if (!full && elapsed < LONG_NS) {
+    if (!partial->early) partial->early = xmalloc(PACE_BYTES), partial->began_ns = now;
+    const struct pace pace = {now - partial->began_ns, partial->size + size};
+    if (!pace_tells(&pace)) {
         memcpy(partial->early + partial->size, bytes, size);
         partial->size += size;
         return;
     }
-    if (full && elapsed < LONG_NS && elapsed * (partial->blob_size / EARLY_MAX) < LONG_NS) {
+    if (!pace_is_long(&pace, partial->blob_size)) {
         partial_close(partial);
         return;
     }
