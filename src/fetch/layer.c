@@ -108,6 +108,8 @@ static bool download_add(struct stream *s, const void *bytes, size_t size) {
 static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
     struct stream *s = data;
     partial_add(&s->partial, bytes, size);
+    if (s->worker->keep_blobs && s->partial.fd < 0)
+        worker_fail(s->worker, (err_set(err, ERR_SYSTEM, s->partial.error, "can't write the blob"), err));
     return download_add(s, bytes, size) ? 0 : err_set(err, ERR_INVALID, 0, "nobody wants the bytes");
 }
 
@@ -376,7 +378,7 @@ static int layer_stream(struct worker *worker, const struct layer_source *source
     int r = stream_judge(&s, downloaded, err);
     // With all its bytes there is nothing left to go on with: it is good, or has to come anew.
     bool whole = s.received == layer->blob->size;
-    if (whole) partial_drop(&s.partial);
+    if (whole && (r || !s.partial.keep)) partial_drop(&s.partial);
     *again = r && whole && s.in_parts;
     return r;
 }

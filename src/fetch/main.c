@@ -45,6 +45,7 @@ static void settings_read(struct worker *worker, const struct json *request) {
     json_u64(json_get(request, "stall_s"), &stall);
     worker->any_ratio = json_boolean(json_get(request, "any_ratio"));
     worker->erofs = str_eq(json_get_string(request, "driver"), "erofs");
+    worker->keep_blobs = json_boolean(json_get(request, "keep_blobs"));
     worker->stall_s = (unsigned)stall;
 }
 

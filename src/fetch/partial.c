@@ -7,6 +7,7 @@
 #include "base/id.h"
 #include "fetch/pace.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,11 +20,12 @@ void partial_open(struct partial *partial, struct worker *worker, const char *di
     char name[ID_SIZE + sizeof STAGED_PART];
     struct stat st;
     *partial = (struct partial){.fd = -1};
-    if (blob_size < BLOB_MIN) return;
+    if (blob_size < BLOB_MIN && !worker->keep_blobs) return;
     snprintf(name, sizeof name, "%s" STAGED_PART, digest_hex(digest));
     int fd = fd_open_at(worker->staging, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    partial->error = fd < 0 ? -fd : 0;
     if (fd < 0) return;
-    *partial = (struct partial){.fd = fd, .blob_size = blob_size};
+    *partial = (struct partial){.fd = fd, .blob_size = blob_size, .keep = worker->keep_blobs};
     if (fstat(fd, &st) || (uint64_t)st.st_size > blob_size)
         partial_drop(partial);
     else
@@ -31,7 +33,9 @@ void partial_open(struct partial *partial, struct worker *worker, const char *di
 }
 
 static void write_out(struct partial *partial, uint64_t at, const void *bytes, size_t size) {
-    if (pwrite(partial->fd, bytes, size, (off_t)at) == (ssize_t)size) return;
+    ssize_t n = pwrite(partial->fd, bytes, size, (off_t)at);
+    if (n == (ssize_t)size) return;
+    partial->error = n < 0 ? errno : ENOSPC;
     partial_drop(partial);
     partial_close(partial);
 }
@@ -58,7 +62,7 @@ static void add_early(struct partial *partial, const void *bytes, size_t size) {
 
 void partial_add(struct partial *partial, const void *bytes, size_t size) {
     if (partial->fd < 0) return;
-    if (!partial->size || partial->early) {
+    if (!partial->keep && (!partial->size || partial->early)) {
         add_early(partial, bytes, size);
         return;
     }
