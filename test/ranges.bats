@@ -5,9 +5,9 @@
 load lib
 load rough
 
-# Of one layer of 32 MiB, which can't be compressed. RATE bytes a second are more than five seconds for one connection;
-# at the other nearly as little, where it is not about the time.
-export RATE=6291456 OTHER=10000000 LAYER=33554432
+# Of one layer of 32 MiB, which can't be compressed. RATE bytes a second are eight seconds for one connection; OTHER is
+# nearly as little, where it is not about the time.
+export RATE=4194304 OTHER=10000000 LAYER=33554432
 
 file_setup() {
   rough_start

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "oci/image_spec.h"
+#include "oci/referrers.h"
 #include "registry/base64.h"
 #include "registry/reference.h"
 
@@ -533,17 +534,19 @@ int registry_foreign_blob(struct registry *registry, struct http *http, const ch
     return blob_all(registry, http, &arena, &ask, size, sink, err);
 }
 
-// Tags
+// Lists
 
 #define TAGS_PATH "tags/list"
 #define TAG_MAX   128
 
-// `</v2/NAME/tags/list?n=…>; rel="next"`: the part from "tags/list" on; NULL when there is no such thing.
-static const char *next_page(const struct registry *registry, struct arena *arena, const char *link) {
+// `</v2/NAME/tags/list?n=…>; rel="next"`: what follows the repository; NULL when there is no such thing.
+// which: "tags/list".
+static const char *next_page(const struct registry *registry, struct arena *arena, const char *which,
+                             const char *link) {
     const char *start = link ? strchr(link, '<') : NULL, *end = start ? strchr(start, '>') : NULL;
     if (!end || !strstr(end, "next")) return NULL;
     char *url = arena_strndup(arena, start + 1, (size_t)(end - start - 1));
-    const char *path = strstr(url, arena_printf(arena, "/v2/%s/" TAGS_PATH "?", registry->repository));
+    const char *path = strstr(url, arena_printf(arena, "/v2/%s/%s?", registry->repository, which));
     return path ? path + strlen("/v2//") + strlen(registry->repository) : NULL;
 }
 
@@ -563,6 +566,17 @@ int registry_tags(struct registry *registry, struct http *http, struct arena *ar
             return err_set(err, ERR_UNAVAILABLE, 0, "%s lists what is no tag", registry->host);
         strings_add(arena, ret_tags, arena_strdup(arena, tag));
     }
-    *next = next_page(registry, arena, response.link);
+    *next = next_page(registry, arena, TAGS_PATH, response.link);
     return 0;
+}
+
+int registry_referrers(struct registry *registry, struct http *http, struct arena *arena, const char *digest,
+                       const char **next, struct str *ret_text, struct err *err) {
+    static const int unknown[] = {404, 0};
+    const char *path = arena_printf(arena, "referrers/%s", digest);
+    struct ask ask = {.path = *next ? *next : path, .request.accept = REFERRERS_TYPE, .fine = unknown};
+    struct http_response response;
+    if (ask_document(registry, http, arena, &ask, ret_text, &response, err)) return -1;
+    *next = next_page(registry, arena, path, response.link);
+    return response.status != 404;
 }

@@ -68,3 +68,8 @@ int registry_foreign_blob(struct registry *registry, struct http *http, const ch
 // the last.
 int registry_tags(struct registry *registry, struct http *http, struct arena *arena, const char **next,
                   struct strings *ret_tags, struct err *err);
+
+// A page of what refers to the digest (*next as above), an index' text. 1; 0: the registry does not list
+// that.
+int registry_referrers(struct registry *registry, struct http *http, struct arena *arena, const char *digest,
+                       const char **next, struct str *ret_text, struct err *err);
