@@ -36,8 +36,9 @@ struct stream {
     bool in_parts; // some of it came from there, or it came on several ways
     bool in_one;   // which is not to be
     uint64_t received, progress_ns;
-    bool unknown;  // nothing is known of the blob: there may be no end to it
-    bool unwanted; // it was ended from here, for a reason that another stage tells
+    atomic_uint_least64_t ahead; // came before its turn
+    bool unknown;                // nothing is known of the blob: there may be no end to it
+    bool unwanted;               // it was ended from here, for a reason that another stage tells
     // decode
     struct decoder *decoder;
     bool raw_begun;
@@ -76,7 +77,7 @@ static void report_progress(struct stream *s) {
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", "progress");
     json_put_u64(&w, "layer", s->layer->number);
-    json_put_u64(&w, "current", s->received);
+    json_put_u64(&w, "current", s->received + s->ahead);
     json_end_object(&w);
     worker_send(s->worker, &w);
 }
@@ -131,7 +132,8 @@ static int download(struct stream *s, const struct layer_source *source, struct 
     const struct descriptor *blob = s->layer->blob;
     char digest[DIGEST_SIZE];
     download_resume(s);
-    const struct registry_sink sink = {download_body, s, .have = s->received, .in_one = s->in_one};
+    const struct registry_sink sink = {download_body, s, .have = s->received, .in_one = s->in_one,
+                                       .ahead = &s->ahead};
     int r = source->read(source->data, blob, &sink, err);
     if (s->filling) ring_push(&s->blob);
     ring_close(&s->blob);

@@ -196,7 +196,9 @@ static int read_blob(void *data, const struct descriptor *blob, const struct reg
                      struct err *err) {
     struct connection *c = data;
     struct passing passing = {.sink = sink};
-    const struct registry_sink through = {pass, &passing, .have = sink->have, .in_one = sink->in_one};
+    struct registry_sink through = *sink;
+    through.body = pass;
+    through.data = &passing;
     int r = ranges_read(c->ranges, c->registry, c->http, blob, &through, err);
     bool elsewhere = r < 0 && err->kind == ERR_NOT_FOUND;
     for (size_t i = 0; elsewhere && r && !passing.any && i < blob->urls.count; i++)

@@ -42,7 +42,8 @@ struct ranges {
     bool closed;             // no other is begun
     atomic_bool cancelled;   // those that are begun end
     struct fetcher fetchers[CONNECTIONS];
-    size_t fetcher_count, spare; // how many; of them the pool's
+    size_t fetcher_count, spare;  // how many; of them the pool's
+    atomic_uint_least64_t *ahead; // struct registry_sink
 };
 
 // A blob on its way through here.
@@ -92,6 +93,7 @@ static int on_part(const void *bytes, size_t size, void *data, struct err *err) 
     memcpy(f->segment->bytes + f->segment->filled, bytes, size);
     pthread_mutex_lock(&f->ranges->lock);
     f->segment->filled += size;
+    if (f->ranges->ahead) *f->ranges->ahead += size;
     pthread_cond_broadcast(&f->ranges->changed);
     pthread_mutex_unlock(&f->ranges->lock);
     return 0;
@@ -156,6 +158,7 @@ static void ranges_end(struct reader *reader) {
     }
     atomic_fetch_add(&reader->pool->spare, r->spare);
     for (size_t i = 0; i < WINDOW; i++) free(r->window[i].bytes);
+    if (r->ahead) *r->ahead = 0;
     pthread_mutex_destroy(&r->lock);
     pthread_cond_destroy(&r->changed);
     free(take_ptr(reader->ranges));
@@ -169,8 +172,11 @@ static size_t segment_size(uint64_t rate, uint64_t left) {
 
 static void ranges_begin(struct reader *reader, uint64_t start, size_t size) {
     struct ranges *r = xmalloc(sizeof *r);
-    *r = (struct ranges){
-        .registry = reader->registry, .blob = reader->blob, .start = start, .segment_size = size};
+    *r = (struct ranges){.registry = reader->registry,
+                         .blob = reader->blob,
+                         .start = start,
+                         .segment_size = size,
+                         .ahead = reader->sink->ahead};
     pthread_mutex_init(&r->lock, NULL);
     pthread_cond_init(&r->changed, NULL);
     for (size_t i = 0; i < WINDOW; i++) r->window[i].bytes = xmalloc(size);
@@ -272,6 +278,7 @@ static int segments_hand_on(struct reader *reader, struct err *err) {
         for (size_t taken = 0; taken < segment->size;) {
             size_t filled = segment_wait(r, segment, taken);
             if (filled == taken) return 1;
+            if (r->ahead) *r->ahead -= filled - taken;
             if (hand_on(reader, segment->bytes + taken, filled - taken, err)) return -1;
             taken = filled;
         }

@@ -50,8 +50,9 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
 struct registry_sink {
     int (*body)(const void *bytes, size_t size, void *data, struct err *err);
     void *data;
-    uint64_t have; // bytes of it that are there already
-    bool in_one;   // not put together of parts that came on several ways (fetch/ranges.h)
+    uint64_t have;                // bytes of it that are there already
+    bool in_one;                  // not put together of parts that came on several ways (fetch/ranges.h)
+    atomic_uint_least64_t *ahead; // counts what is there behind the next byte; or NULL
 };
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err);
