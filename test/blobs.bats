@@ -180,7 +180,7 @@ damage() {
 }
 
 @test "no room for the blobs: one sentence, and nothing is left" {
-  local root=$BATS_TEST_TMPDIR/small size
+  local root=$BATS_TEST_TMPDIR/small
   head -c 30000000 /dev/urandom >"$BATS_TEST_TMPDIR/random"
   tar -C "$BATS_TEST_TMPDIR" -cf "$BATS_TEST_TMPDIR/random.tar" random
   umoci init --layout "$BATS_TEST_TMPDIR/oci"
