@@ -55,6 +55,7 @@ struct reader {
     const struct registry_sink *sink;
     uint64_t position;
     unsigned starts;
+    bool in_parts;         // some came from others than the first connection
     struct ranges *ranges; // while there is more than one connection
     bool handed_over;      // the first connection came to where the segments begin
     uint64_t since_ns, inside_ns,
@@ -295,6 +296,7 @@ static int read_on(struct reader *reader, struct err *err) {
     reader->since_ns = reader->inside_ns = reader->bytes = 0;
     int r = registry_blob(reader->registry, reader->http, blob->digest, blob->size, &through, err);
     if (r && reader->handed_over) {
+        reader->in_parts = true;
         (void)fetcher_add(reader->ranges, reader->pool); // in the place of the first
         r = segments_hand_on(reader, err);
     }
@@ -308,5 +310,5 @@ int ranges_read(struct ranges_pool *pool, struct registry *registry, struct http
         .pool = pool, .registry = registry, .http = http, .blob = blob, .sink = sink, .position = sink->have};
     int r;
     while ((r = read_on(&reader, err)) > 0) {}
-    return r ? -1 : reader.starts > 0;
+    return r ? -1 : reader.in_parts;
 }
