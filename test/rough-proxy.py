@@ -12,14 +12,24 @@ prints, and is as rough as the file CONTROL says at the time of a request (words
   norange       Range is not understood: always all of it
   badrange      a 206 that is another part
   stall=N       a blob's answer stops after N bytes, the connection stays
+  stall=N/K     … of the first K of them
+  short=N       of a range that has an end at most N bytes are given, and said to be given
+  more          … and one that goes on behind its end
+  wrong         a blob's bytes are not its bytes
+  redirect      a blob is somewhere else, for this one request
+  bearer=K      a token is wanted, and good for K requests
+  part-WORD     the same for requests of a range that has an end, alone
 
 It is a forward proxy as well: for URLs of UPSTREAM, and for CONNECT to wherever.
 
-Each answer is a line in LOG: method, path, Range, status, bytes of the body."""
+Each answer is a line in LOG: method, path, Range, status, bytes of the body, and how many blobs were on their way when it
+began."""
 import collections
 import email.utils
 import http.client
 import http.server
+import itertools
+import json
 import pathlib
 import select
 import socket
@@ -28,27 +38,59 @@ import time
 
 UPSTREAM, LOG, CONTROL = sys.argv[1], open(sys.argv[2], "a", buffering=1), pathlib.Path(sys.argv[3])
 COUNTS = collections.Counter()
+TOKENS = itertools.count(1)
+good = {"token": "", "left": 0}
 
 
-def rules():
+def rules(part):
     words = CONTROL.read_text().split() if CONTROL.exists() else []
+    words = [word.removeprefix("part-") for word in words if part or not word.startswith("part-")]
     return {word.partition("=")[0]: word.partition("=")[2] for word in words}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    busy = 0  # blobs on their way
 
     def log_message(self, *_):
         pass
 
     def note(self, status, sent):
-        LOG.write(f"{self.command} {self.path} {self.headers.get('Range', '-')} {status} {sent}\n")
+        LOG.write(f"{self.command} {self.path} {self.headers.get('Range', '-')} {status} {sent} {self.at_once}\n")
 
     def count(self, what):
         """Whether this is still one of the first so many requests of the path."""
         key = (self.path, what)
         COUNTS[key] += 1
         return COUNTS[key] <= int(what.rpartition("/")[2].rpartition("=")[2])
+
+    def empty(self, status, headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+        self.note(status, 0)
+        return True
+
+    def token(self):
+        good["token"], good["left"] = f"token-{next(TOKENS)}", int(rules(False)["bearer"])
+        body = json.dumps({"token": good["token"]}).encode()
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+        self.note(200, len(body))
+
+    def elsewhere(self, rule):
+        """Whether the request was sent away, to get a token or to another place."""
+        if "there" in self.path:
+            return False
+        if "bearer" in rule:
+            good["left"] -= 1
+            if good["left"] < 0 or self.headers.get("Authorization") != f"Bearer {good['token']}":
+                return self.empty(401, {"WWW-Authenticate": f'Bearer realm="http://{self.headers["Host"]}/token",service="x"'})
+        return "redirect" in rule and "/blobs/" in self.path and self.empty(307, {"Location": self.path + "?there"})
 
     def refused(self, rule):
         if rule.get("only", "") not in self.path:
@@ -59,21 +101,27 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return True
         if "status" not in rule or not self.count("status=" + rule["status"]):
             return False
-        code = int(rule["status"].partition("/")[0])
-        self.send_response(code)
+        headers = {}
         if after := rule.get("after"):
-            self.send_header("Retry-After", email.utils.formatdate(time.time() + 2, usegmt=True) if after == "date" else after)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-        self.note(code, 0)
-        return True
+            headers["Retry-After"] = email.utils.formatdate(time.time() + 2, usegmt=True) if after == "date" else after
+        return self.empty(int(rule["status"].partition("/")[0]), headers)
 
     def do_GET(self):
-        rule = rules()
-        if self.refused(rule):
+        start, _, end = self.headers.get("Range", "-").partition("-")
+        rule = rules(end)
+        self.at_once = Handler.busy
+        if self.path.startswith("/token?"):
+            self.token()
+            return
+        if self.refused(rule) or self.elsewhere(rule):
             return
         skip = {"host", "connection"} | ({"range"} if "norange" in rule else set())
         headers = {k: v for k, v in self.headers.items() if k.lower() not in skip}
+        if end and "more" in rule:
+            headers["Range"] = f"{start}-"
+        if end and "short" in rule:
+            first = int(start.partition("=")[2])
+            headers["Range"] = f"{start}-{min(int(end), first + int(rule['short']) - 1)}"
         upstream = http.client.HTTPConnection(UPSTREAM)
         upstream.request(self.command, self.path, headers=headers | {"Host": self.headers["Host"]})
         answer = upstream.getresponse()
@@ -83,12 +131,15 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.send_header(key, "bytes 7-99/100" if key.lower() == "content-range" and "badrange" in rule else value)
         self.end_headers()
         blob = "/blobs/" in self.path
-        sent = 0
+        self.sent = 0
+        Handler.busy += blob
+        self.at_once = Handler.busy
         try:
-            sent = self.pump(answer, rule if blob else {})
+            self.pump(answer, rule if blob else {})
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
-        self.note(answer.status, sent)
+        Handler.busy -= blob
+        self.note(answer.status, self.sent)
         upstream.close()
 
     do_HEAD = do_GET
@@ -98,6 +149,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with socket.create_connection((host.strip("[]"), int(port))) as there:
             self.send_response(200)
             self.end_headers()
+            self.at_once = 0
             self.note(200, 0)
             pair = {self.connection: there, there: self.connection}
             while True:
@@ -109,21 +161,21 @@ class Handler(http.server.BaseHTTPRequestHandler):
                     pair[end].sendall(data)
 
     def pump(self, answer, rule):
-        left = int(rule.get("drop") or rule.get("stall") or 1 << 60)
+        if "/" in rule.get("stall", "") and not self.count("stall=" + rule["stall"]):
+            del rule["stall"]
+        left = int(rule.get("drop") or rule.get("stall", "").partition("/")[0] or 1 << 60)
         rate = int(rule.get("slow", 0))
         piece = min(65536, max(1024, rate // 20)) if rate else 65536
-        sent = 0
-        while data := answer.read(min(piece, left - sent)):
-            self.wfile.write(data)
-            sent += len(data)
+        while data := answer.read(min(piece, left - self.sent)):
+            self.wfile.write(bytes(len(data)) if "wrong" in rule else data)
+            self.sent += len(data)
             if rate:
                 time.sleep(len(data) / rate)
-            if sent >= left:
+            if self.sent >= left:
                 if "stall" in rule:
                     time.sleep(3600)
                 self.close_connection = True
                 break
-        return sent
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

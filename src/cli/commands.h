@@ -32,6 +32,7 @@ command_run run_image_prune;                                               // pr
 command_run run_image_mount, run_image_unmount, run_image_diff;            // image_files.c
 command_run run_image_verify;                                              // image_files.c
 command_run run_system_df, run_system_check;                               // usage.c
+command_run run_image_referrers;                                           // referrers.c
 command_run run_search;                                                    // search.c
 command_run run_history;                                                   // history.c
 command_run run_login, run_logout;                                         // login.c
@@ -50,6 +51,7 @@ command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
 
 // The options of each, beside the code that uses them.
+extern const struct option_table referrers_options_table;
 extern const struct option_table settings_options, search_options_table, verify_options_table,
     run_options_table, create_options_table, explain_options_table, start_options_table, attach_options_table,
     exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,

@@ -145,6 +145,8 @@ void help_manual(FILE *out) {
         ".SH ENVIRONMENT\n"
         ".TP\n\\fBHOY_ROOT\\fR\nwhere images and containers are kept, as \\fB\\-\\-root\\fR\n"
         ".TP\n\\fBHOY_RUNROOT\\fR\nwhere the state of running containers is kept, as \\fB\\-\\-runroot\\fR\n"
+        ".TP\n\\fBHOY_KEEP_BLOBS\\fR\n1: every pull keeps the blobs of layers, as with \\fBhoy pull "
+        "\\-\\-keep\\-blobs\\fR\n"
         ".SH FILES\n"
         ".TP\n\\fI/var/lib/hoy\\fR\nimages, containers and their logs\n"
         ".TP\n\\fI/run/hoy\\fR\nwhat is gone after a reboot\n"

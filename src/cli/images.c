@@ -15,13 +15,16 @@
 // pull
 
 struct pull_flags {
-    bool all_tags, quiet;
+    bool all_tags, quiet, keep_blobs;
     const char *platform;
 };
 
 static const struct option pull_rows[] = {
     {"all-tags", 'a', NULL, "Download all tagged images in the repository", store_flag,
      offsetof(struct pull_flags, all_tags)},
+    {"keep-blobs", 0, NULL,
+     "Keep the layers as they are served, too: push sends them again (HOY_KEEP_BLOBS=1: always)", store_flag,
+     offsetof(struct pull_flags, keep_blobs)},
     {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
      offsetof(struct pull_flags, platform)},
     {"quiet", 'q', NULL, "Suppress verbose output", store_flag, offsetof(struct pull_flags, quiet)},
@@ -46,6 +49,7 @@ static int pull_all(struct invocation *invocation, struct engine *engine, const 
                                                  arena_printf(arena, "%s:%s", repository, tags.items[i]),
                                              .platform = flags->platform,
                                              .quiet = flags->quiet,
+                                             .keep_blobs = flags->keep_blobs,
                                              .out = stdout,
                                              .downloaded = &downloaded};
         if (image_pull(&engine->store, arena, &options, &image, err)) return -1;
@@ -63,8 +67,11 @@ static int pull(struct invocation *invocation, struct engine *engine, struct err
     int r = image_load_base(&engine->store, name, err);
     if (r < 0) return -1;
     if (r == 1) return puts(name), 0;
-    struct pull_options options = {
-        .reference = name, .platform = flags->platform, .quiet = flags->quiet, .out = stdout};
+    struct pull_options options = {.reference = name,
+                                   .platform = flags->platform,
+                                   .quiet = flags->quiet,
+                                   .keep_blobs = flags->keep_blobs,
+                                   .out = stdout};
     return image_pull(&engine->store, &invocation->arena, &options, &image, err);
 }
 

@@ -82,7 +82,7 @@ static const struct format_listing kind_listing = {
 };
 
 static int print_kinds(const struct disk_usage *usage, struct format *format, struct err *err) {
-    struct kind images = {"Images", usage->images.count, 0, usage->layers, usage->reclaimable};
+    struct kind images = {"Images", usage->images.count, 0, usage->layers + usage->kept, usage->reclaimable};
     struct kind containers = {"Containers", usage->containers.count, 0, usage->containers_bytes,
                               usage->stopped};
     struct kind volumes = {"Local Volumes", usage->volumes.count, 0, usage->volumes_bytes, usage->unused};
@@ -138,6 +138,18 @@ static const struct format_column image_columns[] = {
     {"CONTAINERS", "Containers"},
     {NULL, NULL},
     {NULL, NULL},
+};
+
+static void write_blob(struct arena *arena, const struct blob_usage *usage, struct json_writer *w) {
+    json_begin_object(w, NULL);
+    json_put_string(w, "Digest", usage->digest);
+    put_count(arena, w, "Images", usage->images);
+    put_size(w, "Size", usage->bytes);
+    json_end_object(w);
+}
+
+static const struct format_column blob_columns[] = {
+    {"DIGEST", "Digest"}, {"IMAGES", "Images"}, {"SIZE", "Size"}, {NULL, NULL}, {NULL, NULL},
 };
 
 static void write_container(struct arena *arena, const struct container_usage *usage, struct json_writer *w) {
@@ -202,6 +214,8 @@ static int print_all(struct engine *engine, struct arena *arena, const struct di
     json_begin_array(&w, NULL);
     for (size_t i = 0; i < usage->images.count; i++) write_image(arena, &usage->images.items[i], &w);
     if (print_part("Images", &w, image_columns, err)) return -1;
+    for (size_t i = 0; i < usage->blobs.count; i++) write_blob(arena, &usage->blobs.items[i], &w);
+    if (usage->blobs.count && print_part("Kept Blobs", &w, blob_columns, err)) return -1;
     for (size_t i = 0; i < usage->containers.count; i++)
         write_container(arena, &usage->containers.items[i], &w);
     if (print_part("Containers", &w, container_columns, err)) return -1;

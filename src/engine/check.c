@@ -47,6 +47,7 @@ static int check_files(struct engine *engine, struct arena *arena, struct string
     int r;
     if (db_query(engine->store.db, &rows, err,
                  "SELECT 'layers/' || substr(diff_id, 8), iif(driver = 'dir', -1, size) FROM layer "
+                 "UNION SELECT 'blobs/sha256/' || substr(digest, 8), size FROM kept_blob "
                  "UNION SELECT 'containers/' || id, -1 FROM container",
                  ""))
         return -1;

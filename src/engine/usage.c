@@ -141,6 +141,36 @@ static void sum_images(struct count *c) {
         each_part(c, &c->result->images.items[i].image, sum_up, &c->result->images.items[i]);
 }
 
+// Blobs
+
+static int list_blobs(struct count *c) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    int r;
+    if (db_query(c->engine->store.db, &rows, c->err,
+                 "SELECT digest, count(*) FROM kept_blob GROUP BY digest ORDER BY digest", ""))
+        return -1;
+    while ((r = db_next(&rows, c->err)) > 0)
+        *arena_push(c->arena, &c->result->blobs) = (struct blob_usage){
+            .digest = arena_strdup(c->arena, db_text(&rows, 0)), .images = (size_t)db_i64(&rows, 1)};
+    return r;
+}
+
+static int count_blob(struct count *c, const char *path) {
+    for (size_t i = 0; i < c->result->blobs.count; i++) {
+        struct blob_usage *blob = &c->result->blobs.items[i];
+        if (!str_eq(digest_hex(blob->digest), strrchr(path, '/') + 1)) continue;
+        if (add(c, path, &blob->bytes)) return -1;
+        c->result->kept += blob->bytes;
+        return 0;
+    }
+    return add_other(c, path, true);
+}
+
+// blobs/sha256
+static int count_blobs(struct count *c, const char *path) {
+    return each_in(c, path, count_blob);
+}
+
 // Containers
 
 static int list_containers(struct count *c) {
@@ -220,7 +250,7 @@ static int count_top(struct count *c, const char *name) {
         int (*each)(struct count *c, const char *path);
     } folders[] = {
         {"layers", count_part},    {"images", count_part},   {"containers", count_container},
-        {"volumes", count_volume}, {"tmp", count_temporary},
+        {"volumes", count_volume}, {"tmp", count_temporary}, {"blobs", count_blobs},
     };
     uint64_t bytes;
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
@@ -235,7 +265,7 @@ static int count_top(struct count *c, const char *name) {
 static int count_all(struct count *c) {
     const struct image_prune_options all = {.all = true, .plan = true};
     struct image_pruned pruned;
-    if (list_containers(c) || list_images(c) || each_in(c, ".", count_top) ||
+    if (list_containers(c) || list_images(c) || list_blobs(c) || each_in(c, ".", count_top) ||
         image_prune(&c->engine->store, c->arena, &all, &pruned, c->err))
         return -1;
     sum_images(c);

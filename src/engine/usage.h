@@ -10,6 +10,12 @@ struct image_usage {
     uint64_t layers, shared; // its layers and index; of that what other images have, too
     size_t containers;
 };
+// A layer's blob, kept as it was served.
+struct blob_usage {
+    const char *digest;
+    uint64_t bytes;
+    size_t images;
+};
 struct container_usage {
     struct container container;
     uint64_t writable, log, other; // other: its folder, its exit record
@@ -32,6 +38,10 @@ struct disk_usage {
         size_t count;
     } images;
     struct {
+        struct blob_usage *items;
+        size_t count;
+    } blobs;
+    struct {
         struct container_usage *items;
         size_t count;
     } containers;
@@ -44,7 +54,8 @@ struct disk_usage {
         size_t count;
     } others;
     uint64_t layers;                    // of all images, each layer and index once
-    uint64_t reclaimable;               // of those, what `image prune -a` would free
+    uint64_t kept;                      // of all blobs
+    uint64_t reclaimable;               // of those and these, what `image prune -a` would free
     uint64_t containers_bytes, stopped; // of all containers; of those that don't run
     uint64_t volumes_bytes, unused;     // of all volumes; of those that no container names
     uint64_t total;

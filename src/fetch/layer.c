@@ -33,10 +33,12 @@ struct stream {
     struct hash *blob_hash;
     struct ring_block *filling;
     struct partial partial;
-    bool resumed; // some of it came from there
+    bool in_parts; // some of it came from there, or it came on several ways
+    bool in_one;   // which is not to be
     uint64_t received, progress_ns;
-    bool unknown;  // nothing is known of the blob: there may be no end to it
-    bool unwanted; // it was ended from here, for a reason that another stage tells
+    atomic_uint_least64_t ahead; // came before its turn
+    bool unknown;                // nothing is known of the blob: there may be no end to it
+    bool unwanted;               // it was ended from here, for a reason that another stage tells
     // decode
     struct decoder *decoder;
     bool raw_begun;
@@ -75,7 +77,7 @@ static void report_progress(struct stream *s) {
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", "progress");
     json_put_u64(&w, "layer", s->layer->number);
-    json_put_u64(&w, "current", s->received);
+    json_put_u64(&w, "current", s->received + s->ahead);
     json_end_object(&w);
     worker_send(s->worker, &w);
 }
@@ -107,6 +109,8 @@ static bool download_add(struct stream *s, const void *bytes, size_t size) {
 static int download_body(const void *bytes, size_t size, void *data, struct err *err) {
     struct stream *s = data;
     partial_add(&s->partial, bytes, size);
+    if (s->worker->keep_blobs && s->partial.fd < 0)
+        worker_fail(s->worker, (err_set(err, ERR_SYSTEM, s->partial.error, "can't write the blob"), err));
     return download_add(s, bytes, size) ? 0 : err_set(err, ERR_INVALID, 0, "nobody wants the bytes");
 }
 
@@ -119,7 +123,7 @@ static void download_resume(struct stream *s) {
                           (off_t)s->received);
         if (n <= 0) break;
         download_add(s, block, (size_t)n);
-        s->resumed = true;
+        s->in_parts = true;
     }
     s->partial.size = s->received;
 }
@@ -128,12 +132,14 @@ static int download(struct stream *s, const struct layer_source *source, struct 
     const struct descriptor *blob = s->layer->blob;
     char digest[DIGEST_SIZE];
     download_resume(s);
-    const struct registry_sink sink = {download_body, s, .have = s->received};
+    const struct registry_sink sink = {download_body, s, .have = s->received, .in_one = s->in_one,
+                                       .ahead = &s->ahead};
     int r = source->read(source->data, blob, &sink, err);
     if (s->filling) ring_push(&s->blob);
     ring_close(&s->blob);
     hash_end(s->blob_hash, digest);
-    if (r) return -1;
+    if (r < 0) return -1;
+    s->in_parts |= r > 0;
     if (!s->unknown && !str_eq(digest, blob->digest))
         return err_set(err, ERR_UNAVAILABLE, 0, "%s sent wrong bytes: their digest is %s", source->name,
                        digest);
@@ -349,11 +355,12 @@ static int stream_judge(const struct stream *s, int downloaded, struct err *err)
     return 0;
 }
 
-// Once. *ret_resumed: it failed, and not all of it came from the registry.
+// Once. *again: before: in one piece; after: it failed, and had not come in one piece.
 static int layer_stream(struct worker *worker, const struct layer_source *source, struct layer *layer,
-                        bool *ret_resumed, struct err *err) {
+                        bool *again, struct err *err) {
     _cleanup_(stream_finish) struct stream s = {.worker = worker,
                                                 .layer = layer,
+                                                .in_one = *again,
                                                 .out = -1,
                                                 .in = -1,
                                                 .partial = {.fd = -1},
@@ -361,7 +368,7 @@ static int layer_stream(struct worker *worker, const struct layer_source *source
                                                 .grown = PTHREAD_COND_INITIALIZER};
     void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
-    *ret_resumed = false;
+    *again = false;
     if (stream_open(&s, err)) return -1;
     if (!s.unknown) partial_open(&s.partial, worker, layer->blob->digest, layer->blob->size);
     for (size_t i = 0; i < ARRAY_SIZE(stages); i++) {
@@ -373,14 +380,14 @@ static int layer_stream(struct worker *worker, const struct layer_source *source
     int r = stream_judge(&s, downloaded, err);
     // With all its bytes there is nothing left to go on with: it is good, or has to come anew.
     bool whole = s.received == layer->blob->size;
-    if (whole) partial_drop(&s.partial);
-    *ret_resumed = r && whole && s.resumed;
+    if (whole && (r || !s.partial.keep)) partial_drop(&s.partial);
+    *again = r && whole && s.in_parts;
     return r;
 }
 
 int layer_fetch(struct worker *worker, const struct layer_source *sources, size_t count, struct layer *layer,
                 struct err *err) {
-    bool again = false; // what an earlier pull had was wrong: once more, without it
+    bool again = false; // what an earlier pull had, or a part, was wrong: once more, in one piece
     for (size_t i = 0; i < count; i += !again) {
         if (layer_stream(worker, &sources[i], layer, &again, err) == 0) return 0;
         tree_free(&layer->tree);

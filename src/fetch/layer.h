@@ -26,8 +26,9 @@ struct layer {
 #define LAYER_NAME_SIZE (ID_SIZE + 4)
 const char *layer_name(const char *diff_id, char buffer[static LAYER_NAME_SIZE]);
 
-// Where a layer's blob comes from: read() gives the sink exactly blob->size bytes, in order, or fails. Of a
-// blob of which nothing is known it gives all bytes that there are.
+// Where a layer's blob comes from: read() gives the sink exactly blob->size bytes, in order, or fails; 1 when
+// they came in parts, of which one may be wrong. Of a blob of which nothing is known it gives all bytes that
+// there are.
 struct layer_source {
     int (*read)(void *data, const struct descriptor *blob, const struct registry_sink *sink, struct err *err);
     void *data;

@@ -5,6 +5,7 @@
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch push      uploads an image
 //   hoy-fetch manifest  downloads a manifest alone, into 4
+//   hoy-fetch referrers what refers to an image
 //   hoy-fetch tags      the names of a repository's tags
 //   hoy-fetch login     asks a registry whether it takes credentials
 //   hoy-fetch search    asks a registry for repositories
@@ -20,6 +21,7 @@
 #include "fetch/confine.h"
 #include "fetch/login.h"
 #include "fetch/pack.h"
+#include "fetch/referrers.h"
 #include "fetch/search.h"
 #include "fetch/signature.h"
 #include "fetch/tags.h"
@@ -45,6 +47,7 @@ static void settings_read(struct worker *worker, const struct json *request) {
     json_u64(json_get(request, "stall_s"), &stall);
     worker->any_ratio = json_boolean(json_get(request, "any_ratio"));
     worker->erofs = str_eq(json_get_string(request, "driver"), "erofs");
+    worker->keep_blobs = json_boolean(json_get(request, "keep_blobs"));
     worker->stall_s = (unsigned)stall;
 }
 
@@ -80,6 +83,7 @@ static const struct mode {
     {"push", WORKER_CHANNEL_FD, true, .request = push_run},
     {"manifest", WORKER_STAGING_FD, true, .request = manifest_run},
     {"login", WORKER_CHANNEL_FD, true, .request = login_run},
+    {"referrers", WORKER_CHANNEL_FD, true, .request = referrers_run},
     {"tags", WORKER_CHANNEL_FD, true, .request = tags_run},
     {"search", WORKER_CHANNEL_FD, true, .request = search_run},
     {"verify", WORKER_CHANNEL_FD, false, .request = verify_run},

@@ -5,26 +5,27 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/id.h"
+#include "fetch/pace.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOB_MIN  (8u << 20)
-#define EARLY_MAX (4u << 20)
-#define LONG_NS   2000000000ull
+#define BLOB_MIN (8u << 20)
 
 void partial_open(struct partial *partial, struct worker *worker, const char *digest, uint64_t blob_size) {
     char name[ID_SIZE + sizeof STAGED_PART];
     struct stat st;
     *partial = (struct partial){.fd = -1};
-    if (blob_size < BLOB_MIN) return;
+    if (blob_size < BLOB_MIN && !worker->keep_blobs) return;
     snprintf(name, sizeof name, "%s" STAGED_PART, digest_hex(digest));
     int fd = fd_open_at(worker->staging, name, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
+    partial->error = fd < 0 ? -fd : 0;
     if (fd < 0) return;
-    *partial = (struct partial){.fd = fd, .blob_size = blob_size};
+    *partial = (struct partial){.fd = fd, .blob_size = blob_size, .keep = worker->keep_blobs};
     if (fstat(fd, &st) || (uint64_t)st.st_size > blob_size)
         partial_drop(partial);
     else
@@ -32,7 +33,9 @@ void partial_open(struct partial *partial, struct worker *worker, const char *di
 }
 
 static void write_out(struct partial *partial, uint64_t at, const void *bytes, size_t size) {
-    if (pwrite(partial->fd, bytes, size, (off_t)at) == (ssize_t)size) return;
+    ssize_t n = pwrite(partial->fd, bytes, size, (off_t)at);
+    if (n == (ssize_t)size) return;
+    partial->error = n < 0 ? errno : ENOSPC;
     partial_drop(partial);
     partial_close(partial);
 }
@@ -40,15 +43,14 @@ static void write_out(struct partial *partial, uint64_t at, const void *bytes, s
 // While the first bytes come. Is it going to take long, at this pace? Then they are written.
 static void add_early(struct partial *partial, const void *bytes, size_t size) {
     uint64_t now = clock_monotonic_ns();
-    bool full = partial->size + size > EARLY_MAX;
-    if (!partial->early) partial->early = xmalloc(EARLY_MAX), partial->began_ns = now;
-    uint64_t elapsed = now - partial->began_ns;
-    if (!full && elapsed < LONG_NS) {
+    if (!partial->early) partial->early = xmalloc(PACE_BYTES), partial->began_ns = now;
+    const struct pace pace = {now - partial->began_ns, partial->size + size};
+    if (!pace_tells(&pace)) {
         memcpy(partial->early + partial->size, bytes, size);
         partial->size += size;
         return;
     }
-    if (full && elapsed < LONG_NS && elapsed * (partial->blob_size / EARLY_MAX) < LONG_NS) {
+    if (!pace_is_long(&pace, partial->blob_size)) {
         partial_close(partial);
         return;
     }
@@ -60,7 +62,7 @@ static void add_early(struct partial *partial, const void *bytes, size_t size) {
 
 void partial_add(struct partial *partial, const void *bytes, size_t size) {
     if (partial->fd < 0) return;
-    if (!partial->size || partial->early) {
+    if (!partial->keep && (!partial->size || partial->early)) {
         add_early(partial, bytes, size);
         return;
     }

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "fetch/documents.h"
 #include "fetch/image.h"
+#include "fetch/ranges.h"
 #include "fetch/signature.h"
 #include "fetch/source.h"
 #include "fetch/worker.h"
@@ -35,6 +36,7 @@ struct pull {
     struct manifest manifest;
     struct image_config config;
     struct layers layers;
+    struct ranges_pool ranges;
     pthread_mutex_t lock;
     size_t next; // layer to fetch
 };
@@ -174,6 +176,7 @@ static struct layer *layer_next(struct pull *pull) {
 struct connection {
     struct registry *registry;
     struct http *http;
+    struct ranges_pool *ranges;
 };
 
 // Bytes on their way through, and whether there were any.
@@ -193,9 +196,11 @@ static int read_blob(void *data, const struct descriptor *blob, const struct reg
                      struct err *err) {
     struct connection *c = data;
     struct passing passing = {.sink = sink};
-    const struct registry_sink through = {pass, &passing, .have = sink->have};
-    int r = registry_blob(c->registry, c->http, blob->digest, blob->size, &through, err);
-    bool elsewhere = r && err->kind == ERR_NOT_FOUND;
+    struct registry_sink through = *sink;
+    through.body = pass;
+    through.data = &passing;
+    int r = ranges_read(c->ranges, c->registry, c->http, blob, &through, err);
+    bool elsewhere = r < 0 && err->kind == ERR_NOT_FOUND;
     for (size_t i = 0; elsewhere && r && !passing.any && i < blob->urls.count; i++)
         r = registry_foreign_blob(c->registry, c->http, blob->urls.items[i], blob->size, &through, err);
     return r;
@@ -211,7 +216,7 @@ static void *fetch_main(void *data) {
     _cleanup_(freep) struct connection *connections = xmalloc(count * sizeof *connections);
     _cleanup_(freep) struct layer_source *sources = xmalloc(count * sizeof *sources);
     for (size_t i = 0; i < count; i++) {
-        connections[i] = (struct connection){&pull->sources.items[i], http};
+        connections[i] = (struct connection){&pull->sources.items[i], http, &pull->ranges};
         sources[i] = (struct layer_source){read_blob, &connections[i], pull->sources.items[i].host};
     }
     for (struct layer *layer; (layer = layer_next(pull));) {
@@ -223,6 +228,8 @@ static void *fetch_main(void *data) {
 
 static int layers_fetch(struct pull *pull, struct err *err) {
     pthread_t threads[LAYERS_AT_ONCE];
+    pull->ranges.options = (struct http_options){.stall_s = pull->worker->stall_s, .known = &pull->endpoints};
+    atomic_init(&pull->ranges.spare, RANGES_SPARE);
     size_t missing = 0, count = 0;
     for (size_t i = 0; i < pull->layers.count; i++)
         missing += pull->layers.items[i].have_fd < 0 && !pull->layers.items[i].repeated;

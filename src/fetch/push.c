@@ -29,6 +29,7 @@ struct part {
     int level;
     const char *made_digest; // what the file becomes, if that is known
     uint64_t made_size;
+    bool is_blob;          // the file is: with other bytes it is of no use
     struct strings mounts; // repositories of the same registry
     struct {
         size_t *items;
@@ -100,6 +101,7 @@ static void part_read(struct push *push, const struct json *json, int fd) {
                           .made_digest = arena_strdup(&push->arena, json_get_string(json, "made_digest"))};
     json_u64(json_get(json, "size"), &part->size);
     json_u64(json_get(json, "made_size"), &part->made_size);
+    part->is_blob = json_boolean(json_get(json, "is_blob"));
     const struct json *mounts = json_get(json, "mounts"), *sources = json_get(json, "sources");
     for (size_t i = 0; i < json_length(mounts); i++)
         strings_add(&push->arena, &part->mounts, arena_strdup(&push->arena, json_string(json_at(mounts, i))));
@@ -238,6 +240,9 @@ static int try_ways(struct pusher *p, struct outcome *outcome, struct err *err) 
     for (size_t i = 0; !r && part->digest && i < part->sources.count; i++)
         r = send_through(p, &p->push->sources[part->sources.items[i]], outcome, err);
     if (r) return r;
+    if (part->is_blob)
+        return err_set(err, ERR_SYSTEM, 0,
+                       "the blob that was kept is damaged: hoy image verify --repair fetches it again");
     if (part->fd >= 0) return exact ? send_file(p, NULL, outcome, err) : try_file(p, outcome, err);
     return err_set(err, ERR_UNAVAILABLE, 0, "it is not kept as a file here, and no registry gives it%s%s",
                    *outcome->why ? ": " : "", outcome->why);

@@ -19,6 +19,7 @@ struct worker {
     uint64_t layer_limit; // bytes of an uncompressed layer
     bool any_ratio;       // don't judge how far a layer was compressed
     bool erofs;           // layers are going to be mounted, not extracted
+    bool keep_blobs;      // as they come, beside the layers made of them
     unsigned stall_s;
 };
 

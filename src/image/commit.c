@@ -3,8 +3,10 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "image/blob.h"
 #include "image/fetcher.h"
 #include "image/pull.h"
+#include "registry/channel.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -22,7 +24,8 @@ static void dir_closep(DIR **dir) {
 
 // Staged files
 
-#define NAME_SIZE (ID_SIZE + 4)
+#define NAME_SIZE      (ID_SIZE + 4)
+#define BLOB_NAME_SIZE (ID_SIZE + sizeof STAGED_PART)
 
 static void staged_name(const char *diff_id, char name[static NAME_SIZE]) {
     snprintf(name, NAME_SIZE, "%s.tar", digest_hex(diff_id));
@@ -65,10 +68,18 @@ static int layer_extract(const struct commit *c, const char *tar_name, const cha
     return 0;
 }
 
-static bool is_staged(const struct commit *c, size_t i) {
+static bool is_first(const struct commit *c, size_t i) {
     for (size_t j = 0; j < i; j++)
         if (str_eq(c->config->diff_ids.items[i], c->config->diff_ids.items[j])) return false;
-    return !c->have[i];
+    return true;
+}
+
+static bool is_staged(const struct commit *c, size_t i) {
+    return !c->have[i] && is_first(c, i);
+}
+
+static bool blob_is_staged(const struct commit *c, size_t i) {
+    return c->kept && !c->kept[i] && is_first(c, i);
 }
 
 static int layer_take(const struct commit *c, const char *diff_id, struct err *err) {
@@ -76,6 +87,24 @@ static int layer_take(const struct commit *c, const char *diff_id, struct err *e
     staged_name(diff_id, name);
     if (str_eq(c->store->driver, "erofs")) return file_take(c, name, err);
     return layer_extract(c, name, digest_hex(diff_id), err);
+}
+
+static void staged_blob(const char *digest, char name[static BLOB_NAME_SIZE]) {
+    snprintf(name, BLOB_NAME_SIZE, "%s" STAGED_PART, digest_hex(digest));
+}
+
+static int blobs_take(const struct commit *c, struct err *err) {
+    char name[BLOB_NAME_SIZE];
+    for (size_t i = 0; i < c->config->diff_ids.count; i++) {
+        const struct descriptor *blob = &c->manifest->layers.items[i];
+        struct stat st;
+        if (!blob_is_staged(c, i)) continue;
+        staged_blob(blob->digest, name);
+        if (file_take(c, name, err)) return -1;
+        if (fstatat(c->staging->fd, name, &st, AT_SYMLINK_NOFOLLOW) || (uint64_t)st.st_size != blob->size)
+            return err_set(err, ERR_SYSTEM, 0, "hoy-fetch did not keep all of %s", blob->digest);
+    }
+    return 0;
 }
 
 // Into place. An older one of the same name has the same content, or lost its row in a crash.
@@ -102,6 +131,17 @@ static int directory_sync(const struct commit *c, const char *name, struct err *
     return 0;
 }
 
+static int move_blobs(const struct commit *c, struct err *err) {
+    char name[BLOB_NAME_SIZE];
+    for (size_t i = 0; i < c->config->diff_ids.count; i++) {
+        const char *digest = c->manifest->layers.items[i].digest;
+        if (!blob_is_staged(c, i)) continue;
+        staged_blob(digest, name);
+        if (move(c, name, BLOB_FOLDER, digest_hex(digest), err)) return -1;
+    }
+    return c->kept ? directory_sync(c, BLOB_FOLDER, err) : 0;
+}
+
 static int move_all(const struct commit *c, struct err *err) {
     const struct strings *ids = &c->config->diff_ids;
     bool erofs = str_eq(c->store->driver, "erofs");
@@ -114,6 +154,7 @@ static int move_all(const struct commit *c, struct err *err) {
     }
     chain_id(ids, ids->count, chain);
     if (c->index && move(c, c->index, "images", digest_hex(chain), err)) return -1;
+    if (move_blobs(c, err)) return -1;
     return directory_sync(c, "layers", err) || directory_sync(c, "images", err) ? -1 : 0;
 }
 
@@ -194,6 +235,31 @@ static int image_row(const struct commit *c, int64_t size, struct err *err) {
     return added < 0 ? -1 : 0;
 }
 
+// An image's share in a blob: of one that came now, or of one that another image has kept.
+static int blob_row(const struct commit *c, const struct descriptor *blob, bool staged, struct err *err) {
+    int added = db_run(c->store->db, err,
+                       "INSERT INTO kept_blob (image_id, digest, size) SELECT ?1, ?2, ?3 "
+                       "WHERE ?4 OR EXISTS (SELECT 1 FROM kept_blob WHERE digest = ?2) "
+                       "ON CONFLICT (image_id, digest) DO UPDATE SET size = excluded.size",
+                       "ssii", c->id, blob->digest, (int64_t)blob->size, (int64_t)staged);
+    if (added) return added < 0 ? -1 : 0;
+    return err_set(err, ERR_UNAVAILABLE, 0, "blob %.19s was removed meanwhile by another command: pull again",
+                   blob->digest);
+}
+
+// Of an image that was there with another manifest the one with the blobs counts now: it can be pushed as it
+// is.
+static int blob_rows(const struct commit *c, struct err *err) {
+    if (c->kept && db_run(c->store->db, err,
+                          "UPDATE image SET manifest = ?, manifest_digest = ?, media_type = ? WHERE id = ?",
+                          "ssss", c->manifest_text, c->manifest_digest, c->manifest->media_type, c->id) < 0)
+        return -1;
+    for (size_t i = 0; c->kept && i < c->config->diff_ids.count; i++)
+        if (is_first(c, i) && blob_row(c, &c->manifest->layers.items[i], blob_is_staged(c, i), err))
+            return -1;
+    return 0;
+}
+
 static int name_row(const struct commit *c, const char *name, struct err *err) {
     return db_run(c->store->db, err,
                   "INSERT INTO image_name (name, image_id) VALUES (?, ?) "
@@ -223,7 +289,7 @@ static int publish(const struct commit *c, const int64_t *sizes, struct err *err
     if (db_begin(c->store->db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *open = c->store->db;
     if (move_all(c, err) || layer_rows(c, sizes, &total, err) || image_row(c, total, err) ||
-        name_rows(c, err))
+        blob_rows(c, err) || name_rows(c, err))
         return -1;
     return db_commit_durable(open, err);
 }
@@ -254,6 +320,8 @@ int store_sweep(struct store *store, struct err *err) {
         return 0;
     if (db_begin(store->db, err)) return -1; // nothing will be written: it keeps others out
     int r = sweep(store, "layers", "SELECT 1 FROM layer WHERE diff_id = ?", err);
+    if (!r && !faccessat(store->root_fd, BLOB_FOLDER, F_OK, 0))
+        r = sweep(store, BLOB_FOLDER, "SELECT 1 FROM kept_blob WHERE digest = ?", err);
     if (!r) r = sweep(store, "images", "SELECT 1 FROM image WHERE chain_id = ?", err);
     db_rollback(store->db);
     return r;
@@ -278,11 +346,12 @@ int commit_image(const struct commit *c, struct err *err) {
     int64_t sizes[IMAGE_LAYERS_MAX] = {0};
     int r = dir_make_all_at(c->store->root_fd, "layers", 0700);
     if (!r) r = dir_make_all_at(c->store->root_fd, "images", 0700);
+    if (!r && c->kept) r = dir_make_all_at(c->store->root_fd, BLOB_FOLDER, 0700);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't make directories in %s", c->store->root);
     if (sizes_read(c, sizes, err)) return -1;
     for (size_t i = 0; i < c->config->diff_ids.count; i++)
         if (is_staged(c, i) && layer_take(c, c->config->diff_ids.items[i], err)) return -1;
-    if (c->index && file_take(c, c->index, err)) return -1;
+    if (blobs_take(c, err) || (c->index && file_take(c, c->index, err))) return -1;
     if (publish(c, sizes, err) == 0) return 0;
     struct err ignored;
     store_sweep(c->store, &ignored);

@@ -13,6 +13,7 @@ struct commit {
     const struct manifest *manifest;
     const struct image_config *config;
     const bool *have;  // layer by layer: it was in the store, and is not staged
+    const bool *kept;  // the same of blobs; NULL: they are not to be kept
     const char *index; // the staged merged index, or NULL
     const char *name;  // "docker.io/library/debian:12", or NULL
     struct strings more_names;

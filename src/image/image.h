@@ -41,6 +41,10 @@ struct images {
 };
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err);
 
+// The digests of its layers' blobs that are kept as they were served.
+int image_blobs(struct store *store, struct arena *arena, const struct image *image,
+                struct strings *ret_digests, struct err *err);
+
 // How it was made, the first step first (config.md, "history"). The sizes are those of the layers; a layer
 // that the config's history does not tell of is a step without words.
 struct image_step {
@@ -86,6 +90,7 @@ int image_diff(struct store *store, const struct image *first, const struct imag
 struct image_fault {
     const char *part;    // "layer sha256:…"
     const char *diff_id; // of a layer, or NULL
+    const char *blob;    // the digest of a kept blob, or NULL
     const char *what;    // "its digest is sha256:…"
 };
 struct image_faults {
@@ -135,8 +140,9 @@ struct pull_options {
     const char *platform;  // or NULL
     bool quiet;
     FILE *out;
-    const struct strings
-        *broken;      // of an image that is there: layers to be fetched again; the index is made anew
+    // Of an image that is there: layers and kept blobs to be fetched again; the index is made anew. Or NULL.
+    const struct strings *broken, *broken_blobs;
+    bool keep_blobs;  // the layers' blobs as well, as they are served. HOY_KEEP_BLOBS=1: always
     bool *downloaded; // NULL, or one of several pulls: becomes true when it brought something, and the last
                       // lines are the caller's
 };
@@ -147,8 +153,9 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
 void image_pull_status(FILE *out, const char *name, bool downloaded);
 
 // Push: the image of a name (or all tags of a repository) to its registry, by the fetch worker. What was
-// pulled arrives byte for byte as it was served, while the registry that it came from can be asked for what
-// is not kept here; when it can't, layers are compressed anew, and a line on stderr says so.
+// pulled arrives byte for byte as it was served, when its blobs were kept, and while the registry that it
+// came from can be asked for what was not; when it can't, layers are compressed anew, and a line on stderr
+// says so.
 struct push_options {
     const char *reference; // as the user wrote it
     const char *platform;  // that the image must have, or NULL

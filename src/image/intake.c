@@ -2,6 +2,7 @@
 #include "image/intake.h"
 
 #include "base/fd.h"
+#include "image/blob.h"
 #include "image/partial.h"
 #include "image/pull.h"
 #include "image/request.h"
@@ -21,6 +22,7 @@
 
 int intake_put_settings(const struct intake *intake, struct json_writer *w, struct err *err) {
     json_put_string(w, "driver", intake->store->driver);
+    json_put_bool(w, "keep_blobs", intake->keep_blobs);
     return request_put_limits(w, err);
 }
 
@@ -151,6 +153,23 @@ static int on_signature(struct intake *intake, struct intake_image *image, const
     return 0;
 }
 
+// Has the image all its blobs, where they are to be kept?
+static int has_blobs(const struct intake *intake, const struct intake_image *image, struct err *err) {
+    const struct descriptors *layers = &image->manifest.layers;
+    for (size_t i = 0; intake->keep_blobs && i < layers->count; i++) {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        _cleanup_(fd_closep) int fd = -1;
+        if (db_query(intake->store->db, &rows, err,
+                     "SELECT 1 FROM kept_blob WHERE image_id = ? AND digest = ?", "ss", image->commit.id,
+                     layers->items[i].digest))
+            return -1;
+        int r = db_next(&rows, err);
+        if (r > 0) r = blob_open(intake->store, layers->items[i].digest, &fd, err);
+        if (r <= 0) return r;
+    }
+    return 1;
+}
+
 static int on_resolved(struct intake *intake, struct intake_image *image, const struct json *event,
                        struct err *err) {
     if (image->resolved || manifest_check(intake, image, event, err)) return -1;
@@ -158,25 +177,40 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     if (intake->allow && intake->allow(image, intake->data, err)) return -1;
     names_read(intake, image, json_get(event, "names"));
     int known = intake->again ? 0 : store_has_image(intake->store, image->commit.id, err);
+    if (known > 0) known = has_blobs(intake, image, err);
     if (known < 0) return -1;
     return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
 }
 
-static bool is_broken(const struct intake *intake, const char *diff_id) {
-    for (size_t i = 0; intake->broken && i < intake->broken->count; i++)
-        if (str_eq(intake->broken->items[i], diff_id)) return true;
+static bool is_in(const struct strings *list, const char *digest) {
+    for (size_t i = 0; list && i < list->count; i++)
+        if (str_eq(list->items[i], digest)) return true;
     return false;
 }
 
-static int layers_offer(struct intake *intake, struct intake_image *image, struct err *err) {
+// What the store has of a layer. With its blob missing all of it comes again.
+static int layer_look(struct intake *intake, struct intake_image *image, size_t i, int *ret_fd,
+                      struct err *err) {
+    const char *diff_id = image->config.diff_ids.items[i], *blob = image->manifest.layers.items[i].digest;
+    _cleanup_(fd_closep) int blob_fd = -1;
+    int have = is_in(intake->broken, diff_id) ? 0 : store_layer_open(intake->store, diff_id, ret_fd, err);
+    int kept = !intake->keep_blobs || is_in(intake->broken_blobs, blob)
+                   ? 0
+                   : blob_open(intake->store, blob, &blob_fd, err);
+    if (have < 0 || kept < 0) return -1;
+    image->have[i] = have;
+    image->kept[i] = kept && have; // what comes brings both
+    return have && (kept || !intake->keep_blobs);
+}
+
+static int layers_offer(struct intake *intake, struct intake_image *image, bool *offered, struct err *err) {
     const struct strings *ids = &image->config.diff_ids;
     for (size_t i = 0; i < ids->count; i++) {
         const struct answer have = {.word = "have", .diff_id = ids->items[i]};
         _cleanup_(fd_closep) int fd = -1;
-        int r =
-            is_broken(intake, ids->items[i]) ? 0 : store_layer_open(intake->store, ids->items[i], &fd, err);
+        int r = layer_look(intake, image, i, &fd, err);
         if (r < 0 || (r > 0 && answer(intake, &have, fd, err))) return -1;
-        image->have[i] = r;
+        offered[i] = r;
         if (!r) partial_give(&intake->staging, image->manifest.layers.items[i].digest);
     }
     return 0;
@@ -190,8 +224,10 @@ static int on_layers(struct intake *intake, struct intake_image *image, const st
     if (!image->resolved || image->configured || config_check(intake, image, err)) return -1;
     image->configured = true;
     image->have = arena_array(intake->arena, bool, ids->count + 1);
-    if (layers_offer(intake, image, err)) return -1;
-    progress_begin(&intake->progress, intake->arena, intake->out, &image->manifest.layers, image->have);
+    image->kept = arena_array(intake->arena, bool, ids->count + 1);
+    bool *offered = arena_array(intake->arena, bool, ids->count + 1);
+    if (layers_offer(intake, image, offered, err)) return -1;
+    progress_begin(&intake->progress, intake->arena, intake->out, &image->manifest.layers, offered);
     chain_id(ids, ids->count, chain);
     if (str_eq(intake->store->driver, "erofs") &&
         (intake->again ||
@@ -239,6 +275,7 @@ static int image_end(struct intake *intake, struct intake_image *image, struct e
     c->manifest = &image->manifest;
     c->config = &image->config;
     c->have = image->have;
+    c->kept = intake->keep_blobs ? image->kept : NULL;
     intake->images++;
     return 1;
 }

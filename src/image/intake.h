@@ -22,7 +22,8 @@ struct intake {
     size_t images, document_bytes; // so far
     // For an image that the store has already: it comes again, all of it but the layers that are not broken.
     bool again;
-    const struct strings *broken; // diff ids
+    const struct strings *broken, *broken_blobs; // diff ids; digests
+    bool keep_blobs;                             // the layers' blobs, too
     // Asked when an image's manifest is known, and nothing more of it; NULL: everything is let in.
     int (*allow)(struct intake_image *image, void *data, struct err *err);
     void *data;
@@ -48,8 +49,8 @@ struct intake_image {
     struct {
         struct intake_signature *items;
         size_t count;
-    } signatures; // unchecked
-    bool *have;
+    } signatures;              // unchecked
+    bool *have, *kept;         // struct commit
     bool resolved, configured; // not configured: the store has the image
 };
 

@@ -8,6 +8,7 @@
 #include "image/signature.h"
 #include "registry/reference.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 struct pull {
@@ -66,6 +67,16 @@ static int allow(struct intake_image *image, void *data, struct err *err) {
         const struct policy_requirement *requirement = &pull->requirements.items[i];
         if (requirement->kind == POLICY_SIGSTORE && find_signature(pull, requirement, image, err)) return -1;
     }
+    return 0;
+}
+
+// By the option, or for all pulls by the environment.
+static int keep_decide(struct pull *pull, struct err *err) {
+    const char *text = getenv("HOY_KEEP_BLOBS");
+    bool always = str_eq(text, "1");
+    if (text && *text && !always && !str_eq(text, "0"))
+        return err_set(err, ERR_INVALID, 0, "HOY_KEEP_BLOBS=%s is neither 0 nor 1", text);
+    pull->intake.keep_blobs = pull->options->keep_blobs || always;
     return 0;
 }
 
@@ -143,7 +154,7 @@ static int pull_run(struct pull *pull, struct err *err) {
     struct intake_image *image, *none;
     // First, while nothing is there and signals end us: a credential helper may take its time.
     _cleanup_(request_finish) struct json_writer request = {0};
-    if (policy_begin(pull, err) || request_make(pull, &request, err)) return -1;
+    if (keep_decide(pull, err) || policy_begin(pull, err) || request_make(pull, &request, err)) return -1;
     if (intake_start(&pull->intake, "pull", err) || fetcher_send(&pull->intake.fetcher, &request, -1, err))
         return -1;
     int r = intake_next(&pull->intake, &image, err);
@@ -171,6 +182,7 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
     if (reference_parse(arena, options->reference, &pull.reference, err)) return -1;
     pull.intake.again = options->broken;
     pull.intake.broken = options->broken;
+    pull.intake.broken_blobs = options->broken_blobs;
     pull.intake.allow = allow;
     pull.intake.data = &pull;
     const char *slash = strrchr(options->reference, '/');

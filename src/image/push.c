@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // hoy's side of a push: what the image's parts are, where else they may be had, and in the end the manifest.
 //
-// Of a layer the store has the tar, not the blob that was served. The blob is the target's already, or it is
+// Of a layer the store has the tar, and the blob that was served only when the pull was told to keep it. Then
+// that is what is sent. Else the blob is the target's already, or it is
 // mounted from a repository of the same registry, or it streams from the registry that it was pulled from to
 // the target; image_digest tells which these are. What hoy compresses comes out the same each time, so its
 // digest is kept (made_blob), and nothing is compressed twice to find out that it is there.
 #include "base/fd.h"
+#include "image/blob.h"
 #include "image/image.h"
 #include "image/progress.h"
 #include "image/upload.h"
@@ -26,8 +28,8 @@ struct push_layer {
     const struct descriptor *blob; // as the manifest has it
     bool repeated;                 // an earlier layer is the same
     size_t line;                   // of the progress
-    uint64_t tar_size;
-    const char *key; // of made_blob
+    uint64_t tar_size;             // of the file that it is made of
+    const char *key;               // of made_blob
     // How it was
     const char *pushed_digest;
     uint64_t pushed_size;
@@ -141,6 +143,19 @@ static int layers_prepare(struct push *push, struct strings *ret_lines, struct e
     return 0;
 }
 
+// The blob as it was served, when that is what is to be sent and it was kept. 1, or 0.
+static int blob_find(struct push *push, struct push_layer *layer, int *ret_fd, struct err *err) {
+    struct upload_part *part = &layer->part;
+    if (!str_eq(part->digest, layer->blob->digest)) return 0;
+    int r = blob_open(push->store, part->digest, ret_fd, err);
+    if (r <= 0) return r;
+    part->is_blob = true;
+    part->compression = LAYER_PLAIN;
+    part->made_digest = part->digest;
+    layer->tar_size = part->made_size = part->size;
+    return 1;
+}
+
 // The layer's tar; -1 when it is kept as a directory, or somebody removed it by hand.
 static int layer_open(struct push *push, struct push_layer *layer, int *ret_fd, struct err *err) {
     struct stat st;
@@ -162,7 +177,9 @@ static int parts_send(struct push *push, struct err *err) {
         struct push_layer *layer = &push->layers.items[i];
         _cleanup_(fd_closep) int fd = -1;
         if (layer->repeated) continue;
-        if (layer_open(push, layer, &fd, err) || upload_part_send(&push->upload, &layer->part, fd, err))
+        int found = blob_find(push, layer, &fd, err);
+        if (found < 0 || (!found && layer_open(push, layer, &fd, err)) ||
+            upload_part_send(&push->upload, &layer->part, fd, err))
             return -1;
     }
     if (upload_document_send(&push->upload, push->layers.count, push->image.id, push->image.config_text, err))

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/usage.h"
+#include "image/blob.h"
 #include "image/pull.h"
 #include "registry/reference.h"
 
@@ -50,6 +51,27 @@ int removal_untag_all(struct removal *removal, struct image *image, struct err *
     return 0;
 }
 
+// "layers/<hex>", "images/<hex>" or "blobs/sha256/<hex>": 1 when a row stands for it.
+static int is_used(struct store *store, const char *file, struct err *err) {
+    static const struct {
+        const char *folder, *sql;
+    } kinds[] = {
+        {"layers/", "SELECT 1 FROM layer WHERE diff_id = ?"},
+        {"images/", "SELECT 1 FROM image WHERE chain_id = ?"},
+        {BLOB_FOLDER "/", "SELECT 1 FROM kept_blob WHERE digest = ?"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+        const char *hex = str_after(file, kinds[i].folder);
+        char digest[DIGEST_SIZE];
+        if (!hex || strlen(hex) != ID_SIZE - 1) continue;
+        snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", hex);
+        if (!digest_valid(digest)) continue;
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        return db_query(store->db, &rows, err, kinds[i].sql, "s", digest) ? -1 : db_next(&rows, err);
+    }
+    return 1; // no name of hoy's: stays
+}
+
 // The image
 
 // Rows of its layers that no other image has, uppermost first.
@@ -74,6 +96,23 @@ static int remove_layers(struct removal *removal, const struct image *image, str
     return 0;
 }
 
+// Its shares in blobs that are kept; the last one takes the file along.
+static int remove_blobs(struct removal *removal, const struct image *image, struct err *err) {
+    struct db *db = removal->store->db;
+    struct arena *arena = &removal->arena;
+    struct strings digests;
+    if (image_blobs(removal->store, arena, image, &digests, err) ||
+        db_run(db, err, "DELETE FROM kept_blob WHERE image_id = ?", "s", image->id) < 0)
+        return -1;
+    for (size_t i = 0; i < digests.count; i++) {
+        const char *file = blob_path(arena, digests.items[i]);
+        int used = is_used(removal->store, file, err);
+        if (used < 0) return -1;
+        if (!used) strings_add(arena, &removal->files, file);
+    }
+    return 0;
+}
+
 int removal_delete(struct removal *removal, const struct image *image, struct err *err) {
     static const char *const statements[] = {
         "DELETE FROM image_layer WHERE image_id = ?",
@@ -82,6 +121,7 @@ int removal_delete(struct removal *removal, const struct image *image, struct er
         "DELETE FROM image WHERE id = ?",
     };
     struct arena *arena = &removal->arena;
+    if (remove_blobs(removal, image, err)) return -1;
     for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
         if (db_run(removal->store->db, err, statements[i], "s", image->id) < 0) return -1;
     strings_add(arena, &removal->lines, arena_printf(arena, "Deleted: %s", image->id));
@@ -103,26 +143,6 @@ int removal_write(struct removal *removal, struct err *err) {
     if (r >= 0 && flock(removal->journal, LOCK_EX)) r = -errno;
     if (r >= 0) r = file_replace_at(removal->journal, "list", text.data, text.len, 0600, false);
     return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write %s/%s", removal->store->root, path) : 0;
-}
-
-// "layers/<hex>" or "images/<hex>": 1 when a row stands for it.
-static int is_used(struct store *store, const char *file, struct err *err) {
-    static const struct {
-        const char *folder, *sql;
-    } kinds[] = {
-        {"layers/", "SELECT 1 FROM layer WHERE diff_id = ?"},
-        {"images/", "SELECT 1 FROM image WHERE chain_id = ?"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
-        const char *hex = str_after(file, kinds[i].folder);
-        char digest[DIGEST_SIZE];
-        if (!hex || strlen(hex) != ID_SIZE - 1) continue;
-        snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", hex);
-        if (!digest_valid(digest)) continue;
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        return db_query(store->db, &rows, err, kinds[i].sql, "s", digest) ? -1 : db_next(&rows, err);
-    }
-    return 1; // no name of hoy's: stays
 }
 
 int removal_count(struct removal *removal, uint64_t *ret_bytes, struct err *err) {

@@ -87,6 +87,7 @@ int upload_part_send(struct upload *upload, const struct upload_part *part, int 
     json_put_u64(&w, "level", (uint64_t)part->level);
     if (part->made_digest) json_put_string(&w, "made_digest", part->made_digest);
     json_put_u64(&w, "made_size", part->made_size);
+    json_put_bool(&w, "is_blob", part->is_blob);
     json_begin_array(&w, "mounts");
     for (size_t i = 0; i < part->mounts.count; i++) json_put_string(&w, NULL, part->mounts.items[i]);
     json_end_array(&w);

@@ -33,6 +33,7 @@ struct upload_part {
     int level;
     const char *made_digest; // what comes out, if it is known
     uint64_t made_size;
+    bool is_blob;          // the file is the blob as it is to be: nothing else is made of it
     struct strings mounts; // repositories of the target's registry
     struct {
         size_t *items;

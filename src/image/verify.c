@@ -3,6 +3,7 @@
 // config, the manifest, the layers. What has none is the index, which was made here: whether the kernel
 // mounts it is all that is asked.
 #include "base/fd.h"
+#include "image/blob.h"
 #include "image/image.h"
 
 #include <errno.h>
@@ -12,7 +13,7 @@
 
 static void add(struct arena *arena, struct image_faults *faults, const char *part, const char *diff_id,
                 const char *what) {
-    *arena_push(arena, faults) = (struct image_fault){part, diff_id, what};
+    *arena_push(arena, faults) = (struct image_fault){.part = part, .diff_id = diff_id, .what = what};
 }
 
 static void check_text(struct arena *arena, struct image_faults *faults, const char *part, const char *text,
@@ -43,6 +44,30 @@ static void check_layer(struct store *store, struct arena *arena, struct image_f
         add(arena, faults, part, diff_id, arena_printf(arena, "its digest is %s", found));
 }
 
+// A blob that was kept.
+static void check_blob(struct store *store, struct arena *arena, struct image_faults *faults,
+                       const char *digest) {
+    struct image_fault fault = {.part = arena_printf(arena, "blob %s", digest), .blob = digest};
+    char found[DIGEST_SIZE];
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(store->root_fd, blob_path(arena, digest), O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+    int r = fd < 0 ? 0 : digest_of_file(fd, found);
+    if (fd >= 0 && !r && str_eq(found, digest)) return;
+    fault.what = fd < 0 ? "it is not in the store"
+                 : r    ? arena_printf(arena, "it can't be read: %s", strerror(-r))
+                        : arena_printf(arena, "its digest is %s", found);
+    *arena_push(arena, faults) = fault;
+}
+
+static void check_blobs(struct store *store, struct arena *arena, const struct image *image,
+                        struct image_faults *faults) {
+    struct strings blobs = {0};
+    struct err err = {0};
+    if (image_blobs(store, arena, image, &blobs, &err))
+        add(arena, faults, "blobs", NULL, arena_strdup(arena, err.text));
+    for (size_t i = 0; i < blobs.count; i++) check_blob(store, arena, faults, blobs.items[i]);
+}
+
 static bool is_repeated(const struct strings *list, size_t i) {
     for (size_t j = 0; j < i; j++)
         if (str_eq(list->items[j], list->items[i])) return true;
@@ -57,6 +82,7 @@ void image_verify(struct store *store, struct arena *arena, const struct image *
     check_text(arena, &faults, "manifest", image->manifest, image->manifest_digest);
     for (size_t i = 0; i < diff_ids->count; i++)
         if (!is_repeated(diff_ids, i)) check_layer(store, arena, &faults, diff_ids->items[i]);
+    check_blobs(store, arena, image, &faults);
     if (!faults.count && diff_ids->count) {
         struct err err = {0};
         int tree = image_tree(store, image, &err);
@@ -69,10 +95,14 @@ void image_verify(struct store *store, struct arena *arena, const struct image *
 int image_repair(struct store *store, struct arena *arena, const struct image *image,
                  const struct image_faults *faults, struct err *err) {
     const struct image_config *config = &image->config;
-    struct strings broken = {0};
+    struct strings broken = {0}, broken_blobs = {0}, kept = {0};
     struct image repaired;
-    for (size_t i = 0; i < faults->count; i++)
-        if (faults->items[i].diff_id) strings_add(arena, &broken, faults->items[i].diff_id);
+    for (size_t i = 0; i < faults->count; i++) {
+        const struct image_fault *fault = &faults->items[i];
+        if (fault->diff_id) strings_add(arena, &broken, fault->diff_id);
+        if (fault->blob) strings_add(arena, &broken_blobs, fault->blob);
+    }
+    if (image_blobs(store, arena, image, &kept, err)) return -1;
     if (!image->digests.count)
         return err_set(err, ERR_INVALID, 0,
                        "image %.19s did not come from a registry: remove it, and load it again", image->id);
@@ -84,6 +114,8 @@ int image_repair(struct store *store, struct arena *arena, const struct image *i
                         : NULL,
         .quiet = true,
         .broken = &broken,
+        .broken_blobs = &broken_blobs,
+        .keep_blobs = kept.count,
     };
     return image_pull(store, arena, &options, &repaired, err);
 }

@@ -22,7 +22,7 @@
 #include "base/str.h"
 
 // Names in the staging directory. A layer is <diff id hex>.tar; what there is of a large blob, as long as it
-// is not complete, <digest hex>.part.
+// is not complete, <digest hex>.part; so is a blob that is to be kept.
 #define STAGED_INDEX_DOCUMENT "index.json"     // what the reference led to, when that is an index
 #define STAGED_INDEX_FORMAT   "index.%zu.json" // and the indexes that it led to, from 1 on
 #define INDEX_DEPTH_MAX       4

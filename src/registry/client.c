@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "oci/image_spec.h"
+#include "oci/referrers.h"
 #include "registry/base64.h"
 #include "registry/reference.h"
 
@@ -430,13 +431,13 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
 struct download {
     struct registry *registry;
     const struct registry_sink *sink;
-    uint64_t received, size;
-    bool final; // the error is ours or can't be helped: no other try
+    uint64_t received, end, size; // so far; that are wanted; of the whole
+    bool final;                   // the error is ours or can't be helped: no other try
 };
 
 static int download_add(const void *bytes, size_t size, void *data, struct err *err) {
     struct download *d = data;
-    if (size > d->size - d->received) {
+    if (size > d->end - d->received) {
         d->final = true;
         return err_set(err, ERR_UNAVAILABLE, 0,
                        "%s sends more than the %llu bytes that the manifest gives it", d->registry->host,
@@ -454,30 +455,42 @@ static int blob_too_short(const struct download *d, const struct http_response *
                    d->registry->host, (unsigned long long)d->received, (unsigned long long)d->size);
 }
 
-// One try for the rest. 0: all is there; 1: another may help; -1.
+// One request for the rest. 0: all is there; 1: not, and *ret_again: may another help?; -1: none will.
+static int blob_once(struct download *d, struct http *http, struct arena *arena, struct ask *ask,
+                     struct http_response *ret, bool *ret_again, struct err *err) {
+    ask->request.offset = d->received;
+    *ret = (struct http_response){0};
+    *ret_again = false;
+    int r = ask_once(d->registry, http, arena, ask, ret, ret_again, err);
+    if (d->final) return -1;
+    if (r) return 1;
+    if (ret->status != 200 && ret->status != 206) {
+        if (ask->request.offset && ret->status == 416) return blob_too_short(d, ret, err);
+        refuse_status(arena, d->registry, ask, ret, err);
+        *ret_again = status_may_pass(ret->status);
+        return 1;
+    }
+    if (d->received == d->end) return 0;
+    blob_too_short(d, ret, err);
+    *ret_again = !ret->html;
+    return 1;
+}
+
+// … and when it failed, the wait before the next.
 static int blob_try(struct download *d, struct http *http, struct arena *arena, struct ask *ask, int *try,
                     struct err *err) {
-    struct http_response response = {0};
-    uint64_t before = ask->request.offset = d->received;
-    bool again = false;
-    int r = ask_once(d->registry, http, arena, ask, &response, &again, err);
-    if (d->final) return -1;
-    if (r == 0 && response.status != 200 && response.status != 206) {
-        if (before && response.status == 416) return blob_too_short(d, &response, err);
-        refuse_status(arena, d->registry, ask, &response, err);
-        again = status_may_pass(response.status);
-    } else if (r == 0) {
-        if (d->received == d->size) return 0;
-        blob_too_short(d, &response, err);
-        again = !response.html;
-    }
+    struct http_response response;
+    uint64_t before = d->received;
+    bool again;
+    int r = blob_once(d, http, arena, ask, &response, &again, err);
+    if (r <= 0) return r;
     if (d->received - before >= PIECE_MIN) *try = 1; // it goes on, only not in one piece
     return failed(d->registry, *try, again, response.retry_after_s, err);
 }
 
 static int blob_all(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,
                     uint64_t size, const struct registry_sink *sink, struct err *err) {
-    struct download d = {registry, sink, .received = sink->have, .size = size};
+    struct download d = {registry, sink, .received = sink->have, .end = size, .size = size};
     ask->request.body = download_add;
     ask->request.data = &d;
     ask->request.size = size;
@@ -485,6 +498,24 @@ static int blob_all(struct registry *registry, struct http *http, struct arena *
     for (int try = 1; r > 0; try++) r = blob_try(&d, http, arena, ask, &try, err);
     ask->request.data = NULL;
     return r;
+}
+
+int registry_blob_part(struct registry *registry, struct http *http, const struct descriptor *blob,
+                       uint64_t end, const struct registry_sink *sink, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct download d = {registry, sink, .received = sink->have, .end = end, .size = blob->size};
+    struct ask ask = {.path = arena_printf(&arena, "blobs/%s", blob->digest),
+                      .request = {.body = download_add, .data = &d, .size = blob->size, .end = end}};
+    struct http_response response;
+    bool again;
+    for (;;) {
+        uint64_t before = d.received;
+        int r = blob_once(&d, http, &arena, &ask, &response, &again, err);
+        if (r == 0) return 0;
+        bool answered = response.status && !is_fine(&ask, response.status);
+        if ((answered || !again) && err->code != ECANCELED) atomic_store(&registry->whole_only, true);
+        if (answered || !again || d.received - before < PIECE_MIN) return -1;
+    }
 }
 
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
@@ -504,17 +535,19 @@ int registry_foreign_blob(struct registry *registry, struct http *http, const ch
     return blob_all(registry, http, &arena, &ask, size, sink, err);
 }
 
-// Tags
+// Lists
 
 #define TAGS_PATH "tags/list"
 #define TAG_MAX   128
 
-// `</v2/NAME/tags/list?n=…>; rel="next"`: the part from "tags/list" on; NULL when there is no such thing.
-static const char *next_page(const struct registry *registry, struct arena *arena, const char *link) {
+// `</v2/NAME/tags/list?n=…>; rel="next"`: what follows the repository; NULL when there is no such thing.
+// which: "tags/list".
+static const char *next_page(const struct registry *registry, struct arena *arena, const char *which,
+                             const char *link) {
     const char *start = link ? strchr(link, '<') : NULL, *end = start ? strchr(start, '>') : NULL;
     if (!end || !strstr(end, "next")) return NULL;
     char *url = arena_strndup(arena, start + 1, (size_t)(end - start - 1));
-    const char *path = strstr(url, arena_printf(arena, "/v2/%s/" TAGS_PATH "?", registry->repository));
+    const char *path = strstr(url, arena_printf(arena, "/v2/%s/%s?", registry->repository, which));
     return path ? path + strlen("/v2//") + strlen(registry->repository) : NULL;
 }
 
@@ -534,6 +567,17 @@ int registry_tags(struct registry *registry, struct http *http, struct arena *ar
             return err_set(err, ERR_UNAVAILABLE, 0, "%s lists what is no tag", registry->host);
         strings_add(arena, ret_tags, arena_strdup(arena, tag));
     }
-    *next = next_page(registry, arena, response.link);
+    *next = next_page(registry, arena, TAGS_PATH, response.link);
     return 0;
+}
+
+int registry_referrers(struct registry *registry, struct http *http, struct arena *arena, const char *digest,
+                       const char **next, struct str *ret_text, struct err *err) {
+    static const int unknown[] = {404, 0};
+    const char *path = arena_printf(arena, "referrers/%s", digest);
+    struct ask ask = {.path = *next ? *next : path, .request.accept = REFERRERS_TYPE, .fine = unknown};
+    struct http_response response;
+    if (ask_document(registry, http, arena, &ask, ret_text, &response, err)) return -1;
+    *next = next_page(registry, arena, path, response.link);
+    return response.status != 404;
 }

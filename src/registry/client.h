@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/str.h"
+#include "oci/image_spec.h"
 #include "registry/auth.h"
 #include "registry/http.h"
 
@@ -22,6 +23,7 @@ struct registry {
     const char *authorization;  // the header's value that works at the moment
     unsigned generation;        // counts its changes
     atomic_bool answered;       // once at least
+    atomic_bool whole_only;     // asked for a part of a blob it gave none, or had enough of us
     bool login;                 // ask token servers for an identity token as well
     const char *identity_token; // that one gave
 };
@@ -48,10 +50,16 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
 struct registry_sink {
     int (*body)(const void *bytes, size_t size, void *data, struct err *err);
     void *data;
-    uint64_t have; // bytes of it that are there already
+    uint64_t have;                // bytes of it that are there already
+    bool in_one;                  // not put together of parts that came on several ways (fetch/ranges.h)
+    atomic_uint_least64_t *ahead; // counts what is there behind the next byte; or NULL
 };
 int registry_blob(struct registry *registry, struct http *http, const char *digest, uint64_t size,
                   const struct registry_sink *sink, struct err *err);
+// The bytes up to `end` only, and only as long as they come: whoever asks has another way. After a refusal
+// registry->whole_only says that there is no use in asking for more parts.
+int registry_blob_part(struct registry *registry, struct http *http, const struct descriptor *blob,
+                       uint64_t end, const struct registry_sink *sink, struct err *err);
 // The same from a URL that a manifest names. Nobody's credentials go there, and a registry of the network
 // can't lead into this machine.
 int registry_foreign_blob(struct registry *registry, struct http *http, const char *url, uint64_t size,
@@ -61,3 +69,8 @@ int registry_foreign_blob(struct registry *registry, struct http *http, const ch
 // the last.
 int registry_tags(struct registry *registry, struct http *http, struct arena *arena, const char **next,
                   struct strings *ret_tags, struct err *err);
+
+// A page of what refers to the digest (*next as above), an index' text. 1; 0: the registry does not list
+// that.
+int registry_referrers(struct registry *registry, struct http *http, struct arena *arena, const char *digest,
+                       const char **next, struct str *ret_text, struct err *err);

@@ -169,6 +169,10 @@ static int body_begin(struct hop *hop) {
     curl_easy_getinfo(hop->http->curl, CURLINFO_RESPONSE_CODE, &status);
     hop->response.status = (int)status;
     if (status == 200) hop->to_skip = offset;
+    if (status == 200 && hop->request->end) {
+        hop->refused = true;
+        return err_set(hop->err, ERR_UNAVAILABLE, 0, "%s gives no parts of a file", hop->host);
+    }
     if (status == 206 && (!hop->has_range || hop->range_start != offset)) {
         hop->refused = true;
         return err_set(hop->err, ERR_UNAVAILABLE, 0, "%s sends another part of the file than was asked for",
@@ -417,14 +421,18 @@ static struct curl_slist *hop_method_headers(const struct hop *hop, struct curl_
     return add_header(headers, hop->arena, "Content-Range", upload->content_range);
 }
 
+static const char *range_value(const struct hop *hop) {
+    unsigned long long first = hop->request->offset, end = hop->request->end;
+    return end ? arena_printf(hop->arena, "bytes=%llu-%llu", first, end - 1)
+               : arena_printf(hop->arena, "bytes=%llu-", first);
+}
+
 static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_next, bool *ret_again) {
     const struct http_request *request = hop->request;
     _cleanup_(list_freep) struct curl_slist *headers = NULL;
     headers = add_header(headers, hop->arena, "Accept", request->accept);
     if (with_credentials) headers = add_header(headers, hop->arena, "Authorization", request->authorization);
-    if (request->offset)
-        headers = add_header(headers, hop->arena, "Range",
-                             arena_printf(hop->arena, "bytes=%llu-", (unsigned long long)request->offset));
+    if (request->offset || request->end) headers = add_header(headers, hop->arena, "Range", range_value(hop));
     if (request->method) headers = hop_method_headers(hop, headers);
     hop_options(hop);
     if (request->method) hop_method(hop);

@@ -54,6 +54,15 @@ CREATE TABLE image_layer (
 ) WITHOUT ROWID;
 CREATE INDEX image_layer_layer ON image_layer(diff_id);
 
+-- Blobs of an image's layers that are kept as they were served: <root>/blobs/sha256/<hex>
+CREATE TABLE kept_blob (
+    image_id      TEXT NOT NULL REFERENCES image(id),
+    digest        TEXT NOT NULL,
+    size          INTEGER NOT NULL,
+    PRIMARY KEY (image_id, digest)
+) WITHOUT ROWID;
+CREATE INDEX kept_blob_digest ON kept_blob(digest);
+
 -- `hoy manifest`: lists that are put together here, and not pushed yet.
 CREATE TABLE list_manifest (
     list          TEXT NOT NULL,         -- the full name of the list

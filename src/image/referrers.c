@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "image/referrers.h"
+
+#include "base/id.h"
+#include "image/fetcher.h"
+#include "image/request.h"
+
+#define REFERRERS_MAX 10000
+
+static int request_send(struct fetcher *fetcher, struct arena *arena, const struct reference *r,
+                        struct err *err) {
+    _cleanup_(request_finish) struct json_writer w = {0};
+    struct endpoint endpoint;
+    if (request_endpoint(arena, r, &endpoint, err)) return -1;
+    json_begin_object(&w, NULL);
+    endpoint_put(&w, "endpoint", &endpoint);
+    json_put_string(&w, "name", reference_familiar(arena, r));
+    json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
+    if (request_put_limits(&w, err)) return -1;
+    json_end_object(&w);
+    if (fetcher_start(fetcher, "referrers", -1, -1, err)) return -1;
+    return fetcher_send(fetcher, &w, -1, err);
+}
+
+static int add(struct arena *arena, const struct json *event, struct referrers *list, struct err *err) {
+    const char *digest = json_get_string(event, "digest");
+    if (!digest_valid(digest) || list->count == REFERRERS_MAX)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
+    if (!list->subject) return list->subject = arena_strdup(arena, digest), 0;
+    struct referrer *one = arena_push(arena, list);
+    *one = (struct referrer){.artifact_type = arena_strdup(arena, json_get_string(event, "type")),
+                             .media_type = arena_strdup(arena, json_get_string(event, "media_type")),
+                             .digest = arena_strdup(arena, digest)};
+    json_u64(json_get(event, "size"), &one->size);
+    return 0;
+}
+
+static int converse(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
+                    struct referrers *list, struct err *err) {
+    if (request_send(fetcher, arena, reference, err)) return -1;
+    for (;;) {
+        _cleanup_(json_freep) struct json *event = NULL;
+        if (fetcher_receive(fetcher, &event, err)) return -1;
+        if (str_eq(json_get_string(event, "event"), "done")) return fetcher_wait(fetcher, err);
+        if (add(arena, event, list, err)) return -1;
+    }
+}
+
+int image_referrers(struct arena *arena, const struct reference *reference, struct referrers *ret_referrers,
+                    struct err *err) {
+    struct fetcher fetcher = FETCHER_INIT;
+    struct referrers list = {0};
+    int r = converse(&fetcher, arena, reference, &list, err), signal_number = fetcher.signal;
+    fetcher_finish(&fetcher);
+    if (r && signal_number) fetcher_raise(signal_number);
+    if (r) return -1;
+    *ret_referrers = list;
+    return 0;
+}
