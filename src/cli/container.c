@@ -4,16 +4,12 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/parse_value.h"
+#include "cli/stop.h"
 
 #include <signal.h>
 #include <stdio.h>
 
 // stop
-
-struct stop_flags {
-    const char *signal;
-    struct spec_i64 timeout;
-};
 
 static const struct option stop_rows[] = {
     {"signal", 's', "string", "Signal to send to the container", store_signal,
@@ -27,7 +23,7 @@ const struct option_table stop_options_table = OPTIONS(stop_rows, struct stop_fl
 #define STOP_OWN_TIMEOUT (-1)
 #define STOP_FOREVER     (-2)
 
-static int stop_timeout(const struct stop_flags *flags) {
+int stop_timeout(const struct stop_flags *flags) {
     if (!flags->timeout.set) return STOP_OWN_TIMEOUT;
     if (flags->timeout.value < 0) return STOP_FOREVER;
     return flags->timeout.value > INT32_MAX ? INT32_MAX : (int)flags->timeout.value;

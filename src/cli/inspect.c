@@ -53,9 +53,9 @@ static void put_strings(struct json_writer *w, const char *key, const struct str
 static void write_state(const struct container *container, struct json_writer *w) {
     bool running = str_eq(container->state, "running");
     json_begin_object(w, "State");
-    json_put_string(w, "Status", container->state);
+    json_put_string(w, "Status", container_state(container));
     json_put_bool(w, "Running", running);
-    json_put_bool(w, "Paused", false);
+    json_put_bool(w, "Paused", container->paused);
     json_put_bool(w, "Restarting", false);
     json_put_bool(w, "OOMKilled", container->oom_killed);
     json_put_bool(w, "Dead", false);

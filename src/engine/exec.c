@@ -58,7 +58,7 @@ static int make_process(struct arena *arena, const struct exec_options *options,
     return 0;
 }
 
-static int spawn(int plan_fd, int *ret_client, struct err *err) {
+static int spawn(int plan_fd, int state, int *ret_client, struct err *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
@@ -67,13 +67,14 @@ static int spawn(int plan_fd, int *ret_client, struct err *err) {
     struct runtime_shim shim = RUNTIME_SHIM_NONE;
     shim.plan = plan_fd;
     shim.client = theirs;
+    shim.state = state;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     *ret_client = take_fd(&ours);
     return 0;
 }
 
 static int make_plan(struct engine *engine, struct arena *arena, const struct container *container,
-                     const struct exec_options *options, struct plan *plan, struct err *err) {
+                     const struct exec_options *options, const char *id, struct plan *plan, struct err *err) {
     struct spec spec;
     _cleanup_(plan_unmapp) struct plan_block *own = NULL;
     if (open_plan(engine, container, &own, err) || read_spec(arena, container, own, &spec, err)) return -1;
@@ -84,7 +85,21 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
                                       .seccomp_cache = arena_printf(arena, "%s/seccomp", engine->store.root)};
     if (runtime_compile_exec(&spec, &process, own, &runtime, plan, err)) return -1;
     plan->head.keep_stdin = options->open_stdin;
+    container_event_plan(container, id, plan);
     return 0;
+}
+
+// Docker's words: the command after the action.
+static void say_exec(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct exec_options *options, const char *id) {
+    static const char *const actions[] = {"exec_create", "exec_start"};
+    _cleanup_(str_finish) struct str words = {0};
+    for (size_t i = 0; i < options->command.count; i++)
+        str_printf(&words, i ? " %s" : "%s", options->command.items[i]);
+    if (options->command.count == 1) str_add_char(&words, ' ');
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        container_event(engine, container, arena_printf(arena, "%s: %s", actions[i], str_get(&words)),
+                        "execID", id, NULL);
 }
 
 int container_exec(struct engine *engine, const struct container *container,
@@ -95,10 +110,16 @@ int container_exec(struct engine *engine, const struct container *container,
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(fd_closep) int plan_fd = -1;
     _cleanup_(fd_closep) int client = -1;
+    _cleanup_(fd_closep) int state = -1;
+    char id[ID_SIZE];
+    id_random(id);
     plan_init(&plan);
-    if (make_plan(engine, &arena, container, options, &plan, err) || (plan_fd = plan_memfd(&plan, err)) < 0 ||
-        spawn(plan_fd, &client, err))
+    if (make_plan(engine, &arena, container, options, id, &plan, err) ||
+        (plan_fd = plan_memfd(&plan, err)) < 0 ||
+        (state = container_folder_open(engine, container->id, err)) < 0)
         return -1;
+    say_exec(engine, &arena, container, options, id);
+    if (spawn(plan_fd, state, &client, err)) return -1;
     int32_t pid;
     if (!ret_client) return client_wait_started(client, &pid, err);
     *ret_client = take_fd(&client);

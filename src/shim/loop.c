@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macro.h"
+#include "shim/event.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -59,7 +60,11 @@ static void send_signal(int number) {
 
 static void resize(struct shim_size size) {
     struct winsize window = {.ws_row = size.rows, .ws_col = size.columns};
-    if (the_shim->terminal && the_shim->output[0] >= 0) ioctl(the_shim->output[0], TIOCSWINSZ, &window);
+    struct shim_attribute attributes[2] = {{"height", size.rows}, {"width", size.columns}};
+    if (!the_shim->terminal || the_shim->output[0] < 0) return;
+    ioctl(the_shim->output[0], TIOCSWINSZ, &window);
+    if (the_shim->plan && !the_shim->plan->is_exec)
+        shim_event(the_shim->plan, the_shim->state, "resize", attributes);
 }
 
 static void input_end(struct peer *peer) {

@@ -15,6 +15,7 @@
 #include "plan/execute.h"
 #include "plan/undo.h"
 #include "shim/error_log.h"
+#include "shim/event.h"
 #include "shim/init.h"
 #include "shim/loop.h"
 
@@ -221,12 +222,22 @@ static void run_on_exit(const struct plan_block *plan) {
     execv(argv[0], (char *const *)argv);
 }
 
+static void say_died(const struct plan_block *plan, int state) {
+    struct shim_attribute status[2] = {{"exitCode", shim.exit.status}};
+    if (shim.exit.oom && !plan->is_exec) shim_event(plan, state, "oom", NULL);
+    shim_event(plan, state, plan->is_exec ? "exec_die" : "die", status);
+}
+
 static int watch(struct plan_block *plan, int client, int state) {
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
     if (client >= 0) shim_add_peer(&shim, client, true);
+    shim.plan = plan;
+    shim.state = state;
+    if (!plan->is_exec) shim_event(plan, state, "start", NULL);
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
     if (!plan->is_exec) record_exit(state);
+    say_died(plan, state);
     shim_say_exited_first(&shim);
     finish(plan);
     if (!shim_say_exited(&shim)) run_on_exit(plan);
