@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/store_filter.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +20,8 @@ struct events_flags {
 
 #define AT(member) offsetof(struct events_flags, member)
 
-static int store_event_filter(struct parse *parse, const char *text, void *field, struct err *err) {
-    return event_filter_check(text, err) ? -1 : store_list(parse, text, field, err);
-}
-
 static const struct option rows[] = {
-    {"filter", 'f', "filter", "Filter output based on conditions provided", store_event_filter, AT(filters)},
+    {"filter", 'f', "filter", "Filter output based on conditions provided", store_filter, AT(filters)},
     {"format", 0, "string", FORMAT_HELP, store_string, AT(format)},
     {"since", 0, "string", "Show all events created since timestamp", store_string, AT(since)},
     {"until", 0, "string", "Stream events until this timestamp", store_string, AT(until)},
@@ -162,6 +159,8 @@ static int parse_times(const struct events_flags *flags, struct event_query *que
 static int events(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct events_flags *flags = invocation->options;
     struct event_query query = {.filters = flags->filters};
+    for (size_t i = 0; i < flags->filters.count; i++)
+        if (event_filter_check(flags->filters.items[i], err)) return -1;
     if (parse_times(flags, &query, err)) return -1;
     return engine_events(engine, &query, print_event, flush, flags, err);
 }

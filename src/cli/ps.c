@@ -7,13 +7,16 @@
 #include "base/table.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/ps_filter.h"
+#include "cli/store_filter.h"
 #include "cli/words.h"
+#include "engine/prune.h"
 
 #include <stdio.h>
 #include <string.h>
 
 struct ps_flags {
-    bool all, quiet, no_trunc, latest;
+    bool all, quiet, no_trunc, latest, size;
     struct spec_i64 last;
     struct strings filters;
     const char *format;
@@ -21,74 +24,17 @@ struct ps_flags {
 
 #define AT(member) offsetof(struct ps_flags, member)
 
-static int store_filter(struct parse *parse, const char *text, void *field, struct err *err) {
-    static const char *const known[] = {"id=", "name=", "status=", "label=", "ancestor=", "exited="};
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (str_has_prefix(text, known[i])) return store_list(parse, text, field, err);
-    size_t length = strcspn(text, "=");
-    if (!text[length]) return err_set(err, ERR_INVALID, 0, "it is not of the form KEY=VALUE");
-    return err_set(err, ERR_INVALID, 0, "the filter '%.*s' is not supported yet", (int)length, text);
-}
-
 static const struct option rows[] = {
     {"all", 'a', NULL, "Show all containers (default shows just running)", store_flag, AT(all)},
-    {"filter", 'f', "filter", "Filter output based on conditions: id, name, status, label, ancestor, exited",
-     store_filter, AT(filters)},
+    {"filter", 'f', "filter", "Filter output based on conditions provided", store_filter, AT(filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, AT(format)},
     {"last", 'n', "int", "Show n last created containers (includes all states)", store_i64, AT(last)},
     {"latest", 'l', NULL, "Show the latest created container (includes all states)", store_flag, AT(latest)},
     {"no-trunc", 0, NULL, "Don't truncate output", store_flag, AT(no_trunc)},
     {"quiet", 'q', NULL, "Only display container IDs", store_flag, AT(quiet)},
-    OPTION_LATER("size", 's'),
+    {"size", 's', NULL, "Display total file sizes", store_flag, AT(size)},
 };
 const struct option_table ps_options_table = OPTIONS(rows, struct ps_flags);
-
-// Filters: of one key any has to match, of different keys all.
-
-static bool match_label(const struct container *container, const char *wanted) {
-    size_t key = strcspn(wanted, "=");
-    for (size_t i = 0; i < container->config.labels.count; i++) {
-        const struct spec_key_value *label = &container->config.labels.items[i];
-        if (strncmp(label->key, wanted, key) != 0 || label->key[key]) continue;
-        if (!wanted[key] || str_eq(label->value, wanted + key + 1)) return true;
-    }
-    return false;
-}
-
-static bool match_ancestor(struct arena *arena, const struct container *container, const char *wanted) {
-    const char *hex = str_after(container->image_id, "sha256:");
-    return str_eq(words_image(arena, container->image_name), words_image(arena, wanted)) ||
-           str_eq(container->image_id, wanted) || (hex && strlen(wanted) >= 4 && str_has_prefix(hex, wanted));
-}
-
-static bool match(struct arena *arena, const struct container *container, const char *filter) {
-    const char *value;
-    if ((value = str_after(filter, "id="))) return str_has_prefix(container->id, value);
-    if ((value = str_after(filter, "name=")))
-        return strstr(container->name, *value == '/' ? value + 1 : value);
-    if ((value = str_after(filter, "status="))) return str_eq(container->state, value);
-    if ((value = str_after(filter, "label="))) return match_label(container, value);
-    if ((value = str_after(filter, "ancestor="))) return match_ancestor(arena, container, value);
-    if ((value = str_after(filter, "exited=")))
-        return str_eq(container->state, "exited") &&
-               str_eq(arena_printf(arena, "%d", container->exit_code), value);
-    return false;
-}
-
-static bool wanted(struct arena *arena, const struct ps_flags *flags, const struct container *container) {
-    for (size_t i = 0; i < flags->filters.count; i++) {
-        size_t key = strcspn(flags->filters.items[i], "=") + 1;
-        bool any = false;
-        for (size_t j = 0; j < flags->filters.count && !any; j++)
-            any = !strncmp(flags->filters.items[i], flags->filters.items[j], key) &&
-                  match(arena, container, flags->filters.items[j]);
-        // Labels are all wanted, as Docker has it.
-        if (str_has_prefix(flags->filters.items[i], "label="))
-            any = match(arena, container, flags->filters.items[i]);
-        if (!any) return false;
-    }
-    return true;
-}
 
 // A row as Docker's document of it.
 
@@ -125,8 +71,35 @@ static const char *mounts_text(struct arena *arena, const struct container *cont
     return arena_strdup(arena, str_get(&text));
 }
 
-static void write_row(struct arena *arena, const struct container *container, const struct ps_flags *flags,
+static const char *volumes_text(struct arena *arena, const struct container *container) {
+    size_t count = 0;
+    for (size_t i = 0; i < container->config.mounts.count; i++)
+        count += container->config.mounts.items[i].type == CONTAINER_MOUNT_VOLUME;
+    return arena_printf(arena, "%zu", count);
+}
+
+// What a listing looks up once for all its rows.
+struct listing {
+    struct engine *engine;
+    struct arena *arena;
+    const struct ps_flags *flags;
+    struct images images; // for --size
+};
+
+static const char *size_text(const struct listing *listing, const struct container *container) {
+    char written[16], whole[16];
+    if (!listing->flags->size) return "0B";
+    uint64_t size = container_size(listing->engine, container), image = 0;
+    for (size_t i = 0; i < listing->images.count; i++)
+        if (str_eq(listing->images.items[i].id, container->image_id)) image = listing->images.items[i].size;
+    return arena_printf(listing->arena, "%s (virtual %s)", format_size(size, written),
+                        format_size(image + size, whole));
+}
+
+static void write_row(const struct listing *listing, const struct container *container,
                       struct json_writer *w) {
+    struct arena *arena = listing->arena;
+    const struct ps_flags *flags = listing->flags;
     char created[64];
     json_begin_object(w, NULL);
     json_put_string(w, "Command", command_text(arena, container, flags->no_trunc));
@@ -134,13 +107,14 @@ static void write_row(struct arena *arena, const struct container *container, co
     json_put_string(w, "ID", flags->no_trunc ? container->id : arena_strndup(arena, container->id, SHORT_ID));
     json_put_string(w, "Image", container->image_name);
     json_put_string(w, "Labels", labels_text(arena, container));
-    json_put_string(w, "LocalVolumes", "0");
+    json_put_string(w, "LocalVolumes", volumes_text(arena, container));
     json_put_string(w, "Mounts", mounts_text(arena, container, flags->no_trunc));
     json_put_string(w, "Names", container->name);
     json_put_string(w, "Networks", container->config.network_mode);
     json_put_string(w, "Ports", "");
     json_put_string(w, "RunningFor", words_ago(arena, container->created));
-    json_put_string(w, "State", container->state);
+    json_put_string(w, "Size", size_text(listing, container));
+    json_put_string(w, "State", container_state(container));
     json_put_string(w, "Status", words_status(arena, container));
     json_end_object(w);
 }
@@ -161,35 +135,70 @@ static const struct format_column columns[] = {
     {"LOCAL VOLUMES", "LocalVolumes"},
     {"MOUNTS", "Mounts"},
     {"NETWORKS", "Networks"},
+    {"SIZE", "Size"},
+    {NULL, NULL},
+};
+static const struct format_column size_columns[] = {
+    {"CONTAINER ID", "ID"},
+    {"IMAGE", "Image"},
+    {"COMMAND", "Command"},
+    {"CREATED", "RunningFor"},
+    {"STATUS", "Status"},
+    {"PORTS", "Ports"},
+    {"NAMES", "Names"},
+    {"SIZE", "Size"},
+    {NULL, NULL},
+    {"CREATED AT", "CreatedAt"},
+    {"STATE", "State"},
+    {"LABELS", "Labels"},
+    {"LOCAL VOLUMES", "LocalVolumes"},
+    {"MOUNTS", "Mounts"},
+    {"NETWORKS", "Networks"},
     {NULL, NULL},
 };
 
-static int ps(struct invocation *invocation, struct engine *engine, struct err *err) {
-    const struct ps_flags *flags = invocation->options;
-    struct arena *arena = &invocation->arena;
-    bool filters_state = false;
-    for (size_t i = 0; i < flags->filters.count; i++)
-        filters_state |= str_has_prefix(flags->filters.items[i], "status=") ||
-                         str_has_prefix(flags->filters.items[i], "exited=");
-    bool last = flags->latest || flags->last.value > 0;
+// What a template wants that costs a walk over files is only looked at when it is in it.
+static bool wants_size(const struct ps_flags *flags) {
+    return flags->size || (flags->format && strstr(flags->format, ".Size"));
+}
+
+static int64_t rows_left(const struct ps_flags *flags) {
+    if (flags->last.set && flags->last.value > 0) return flags->last.value;
+    return flags->latest && (!flags->last.set || flags->last.value == -1) ? 1 : 0;
+}
+
+static int list(struct listing *listing, const struct ps_filters *filters, struct json_writer *w,
+                struct err *err) {
+    const struct ps_flags *flags = listing->flags;
+    int64_t left = rows_left(flags);
+    bool all = flags->all || left || filters->all, limited = left > 0;
     struct containers containers;
     struct err ignored;
-    (void)engine_recover(engine, true, &ignored); // what is in the way of that shows with its container
-    if (container_list(engine, arena, flags->all || last || filters_state, &containers, err) < 0) return -1;
-
-    size_t left = flags->latest ? 1 : last ? (size_t)flags->last.value : SIZE_MAX;
-    struct json_writer w = {0};
-    json_begin_array(&w, NULL);
-    for (size_t i = 0; i < containers.count && left; i++) {
-        if (!wanted(arena, flags, &containers.items[i])) continue;
-        write_row(arena, &containers.items[i], flags, &w);
+    (void)engine_recover(listing->engine, true,
+                         &ignored); // what is in the way of that shows with its container
+    if (container_list(listing->engine, listing->arena, all, &containers, err)) return -1;
+    if (flags->size && image_list(&listing->engine->store, listing->arena, &listing->images, err)) return -1;
+    for (size_t i = 0; i < containers.count && (!limited || left); i++) {
+        if (!ps_filters_match(filters, listing->arena, &containers.items[i])) continue;
+        write_row(listing, &containers.items[i], w);
         left--;
     }
+    return 0;
+}
+
+static int ps(struct invocation *invocation, struct engine *engine, struct err *err) {
+    struct ps_flags *flags = invocation->options;
+    struct listing listing = {.engine = engine, .arena = &invocation->arena, .flags = flags};
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    struct ps_filters filters;
+    bool quiet = flags->quiet && !flags->format;
+    flags->size = wants_size(flags) && !quiet;
+    if (ps_filters_read(engine, &invocation->arena, &flags->filters, &filters, err)) return -1;
+    json_begin_array(&w, NULL);
+    if (list(&listing, &filters, &w, err)) return -1;
     json_end_array(&w);
-    const char *format = flags->quiet && !flags->format ? "{{.ID}}" : flags->format;
-    int r = format_rows(format, columns, str_get(&w.text), stdout, err);
-    json_writer_finish(&w);
-    return r;
+    return format_rows(quiet ? "{{.ID}}" : flags->format, flags->size ? size_columns : columns,
+                       str_get(&w.text), stdout, err);
 }
 
 int run_ps(struct invocation *invocation, struct err *err) {

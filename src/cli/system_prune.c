@@ -2,6 +2,7 @@
 // container prune, and system prune: what the separate prunes remove, one after the other.
 #include "cli/cli.h"
 #include "cli/confirm.h"
+#include "cli/store_filter.h"
 #include "engine/prune.h"
 
 #include <ctype.h>
@@ -15,7 +16,7 @@ struct container_prune_flags {
 };
 
 static const struct option container_rows[] = {
-    {"filter", 0, "filter", "Provide filter values (e.g. \"until=<timestamp>\")", store_list,
+    {"filter", 0, "filter", "Provide filter values (e.g. \"until=<timestamp>\")", store_filter,
      offsetof(struct container_prune_flags, filters)},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag,
      offsetof(struct container_prune_flags, force)},
@@ -63,7 +64,8 @@ struct system_prune_flags {
 
 static const struct option system_rows[] = {
     {"all", 'a', NULL, "Remove all unused images not just dangling ones", store_flag, AT(all)},
-    {"filter", 0, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")", store_list, AT(filters)},
+    {"filter", 0, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")", store_filter,
+     AT(filters)},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, AT(force)},
     OPTION_LATER("volumes", 0),
 };

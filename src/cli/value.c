@@ -29,8 +29,9 @@ static bool listed(const char *const *names, size_t count, const char *name) {
 
 // Fields that are maps in Docker's types: a key that is not there is no mistake.
 static bool is_map(const char *name) {
-    static const char *const names[] = {"Labels", "Annotations", "Sysctls",      "Networks",     "Ports",
-                                        "Tmpfs",  "Volumes",     "ExposedPorts", "Config.Labels"};
+    static const char *const names[] = {"Labels",       "Annotations",  "Attributes", "Sysctls",
+                                        "Networks",     "Ports",        "Tmpfs",      "Volumes",
+                                        "ExposedPorts", "Config.Labels"};
     return listed(names, ARRAY_SIZE(names), name);
 }
 

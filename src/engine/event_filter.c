@@ -80,7 +80,6 @@ int event_filter_check(const char *filter, struct err *err) {
     size_t length = strcspn(filter, "=");
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (value_of(filter, &kinds[i])) return 0;
-    if (!filter[length]) return err_set(err, ERR_INVALID, 0, "bad format of filter (expected name=value)");
     return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)length, filter);
 }
 

@@ -31,7 +31,7 @@ uint64_t container_size(struct engine *engine, const struct container *container
     snprintf(path, sizeof path, "%s/upper", container_folder(container->id, folder));
     (void)usage_add_at(&usage, engine->store.root_fd, path);
     usage_finish(&usage);
-    return usage.bytes;
+    return usage.content;
 }
 
 static int filters_read(struct arena *arena, const struct strings *texts, struct prune_filters *ret_filters,

@@ -21,25 +21,40 @@ static int renew_work(struct engine *engine, const char *id, struct err *err) {
     return container_folder_make(engine, id, err);
 }
 
-static int stop(struct engine *engine, const struct container *container, int timeout_s, const char *signal,
-                struct err *err) {
-    if (!container->auto_remove) return container_stop(engine, container, timeout_s, signal, err);
+// What it was is remembered when it runs again. It may have ended by then, and nobody have removed it.
+static int remember(struct engine *engine, struct arena *arena, const char *id, struct err *err) {
+    struct container now;
+    if (set_auto_remove(engine, id, true, err)) return -1;
+    int r = row_load(engine, arena, id, &now, err);
+    if (r > 0) r = container_settle(engine, arena, &now, err);
+    if (r <= 0) return r;
+    return str_eq(now.state, "running") ? 0 : container_remove(engine, &now, false, err);
+}
+
+static int start(struct engine *engine, const struct container *container,
+                 const struct start_options *options, struct err *err) {
+    if (container_start(engine, container, options, NULL, NULL, err)) return -1;
+    container_event(engine, container, "restart", NULL);
+    return 0;
+}
+
+static int restart_removed(struct engine *engine, struct arena *arena, const struct container *container,
+                           int timeout_s, const char *signal, const struct start_options *options,
+                           struct err *err) {
     struct err ignored;
     if (set_auto_remove(engine, container->id, false, err)) return -1;
     int r = container_stop(engine, container, timeout_s, signal, err);
-    if (set_auto_remove(engine, container->id, true, r ? &ignored : err) || r) return -1;
-    return renew_work(engine, container->id, err);
+    if (!r) r = renew_work(engine, container->id, err);
+    if (!r) r = start(engine, container, options, err);
+    return remember(engine, arena, container->id, r ? &ignored : err) || r ? -1 : 0;
 }
 
 int container_restart(struct engine *engine, const struct container *container, int timeout_s,
                       const char *signal, const struct start_options *options, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct container now;
-    if (str_eq(container->state, "running") && stop(engine, container, timeout_s, signal, err)) return -1;
-    int r = row_load(engine, &arena, container->id, &now, err);
-    if (r < 0) return -1;
-    if (!r) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", container->name);
-    if (container_start(engine, &now, options, NULL, NULL, err)) return -1;
-    container_event(engine, &now, "restart", NULL);
-    return 0;
+    bool running = str_eq(container->state, "running");
+    if (running && container->auto_remove)
+        return restart_removed(engine, &arena, container, timeout_s, signal, options, err);
+    if (running && container_stop(engine, container, timeout_s, signal, err)) return -1;
+    return start(engine, container, options, err);
 }

@@ -229,6 +229,7 @@ static int make_plan(struct start *s, struct err *err) {
     s->plan.head.keep_stdin = s->container->config.open_stdin;
     plan_on_exit(s);
     container_event_plan(s->container, NULL, &s->plan);
+    s->plan.head.watch_oom = s->container->config.memory.value > 0;
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }

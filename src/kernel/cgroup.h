@@ -116,3 +116,7 @@ int cgroup_write(const char *file, const char *value, bool optional, const char 
 // The number of processes that the kernel killed for want of memory: memory.events (v2), memory.oom_control
 // (v1).
 int cgroup_oom_count(const char *file, uint64_t *ret_count);
+// A descriptor for poll(2), with these events of it, that says when there may be more of them; and whether
+// there are: seen is how many were known, at first 0. Or -errno.
+int cgroup_oom_watch(const char *file, short *ret_events);
+bool cgroup_oom_happened(int watch, short events, uint64_t *seen);

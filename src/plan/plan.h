@@ -337,6 +337,7 @@ struct plan_block {
     uint8_t no_subreaper;               // orphans are not the shim's
     uint8_t keep;                       // the container is not removed at its end
     uint8_t log_json;                   // SHIM_FD_ERRORS wants JSON
+    uint8_t watch_oom;                  // memory is limited: what happens for lack of it is an event
     uint8_t preserve;                   // so many descriptors from 3 on go to the command
     int64_t created_ns;                 // wall clock
     plan_str state_before, state_after; // the container's state as JSON, but for status and pid between them

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macro.h"
+#include "kernel/cgroup.h"
 #include "shim/event.h"
 
 #include <errno.h>
@@ -29,7 +30,16 @@
 // never stops to write is not listened to for ever.
 #define DRAIN_MAX (16u << 20)
 
-enum { AT_SIGNALS, AT_LISTEN, AT_STDOUT, AT_STDERR, AT_INPUT, AT_PEERS, AT_COUNT = AT_PEERS + SHIM_PEERS };
+enum {
+    AT_SIGNALS,
+    AT_LISTEN,
+    AT_OOM,
+    AT_STDOUT,
+    AT_STDERR,
+    AT_INPUT,
+    AT_PEERS,
+    AT_COUNT = AT_PEERS + SHIM_PEERS
+};
 
 static struct shim *the_shim; // for the requests of peers
 static uint8_t block[PEER_BLOCK];
@@ -97,6 +107,12 @@ static void take_signals(struct shim *shim) {
         if (number == SIGTERM || (shim->forward_signals && number != SIGPIPE)) send_signal(number);
     }
     reap(shim);
+}
+
+static void take_oom(struct shim *shim) {
+    if (!cgroup_oom_happened(shim->oom.fd, shim->oom.events, &shim->oom.seen)) return;
+    shim_event(shim->plan, shim->state, "oom", NULL);
+    shim->oom.told = true;
 }
 
 // Output
@@ -198,6 +214,7 @@ static void poll_set(struct shim *shim, struct pollfd *polls) {
         polls[AT_PEERS + i] = (struct pollfd){.fd = p->fd, .events = events};
         full = full && !peer_free(p);
     }
+    polls[AT_OOM] = (struct pollfd){.fd = shim->oom.fd, .events = shim->oom.events};
     polls[AT_LISTEN] = (struct pollfd){.fd = full ? -1 : shim->listen, .events = POLLIN};
 }
 
@@ -244,6 +261,7 @@ void shim_loop(struct shim *shim) {
         if (n == 0 && timeout == STUCK_MS) drop_stuck(shim);
         if (polls[AT_SIGNALS].revents) take_signals(shim);
         if (polls[AT_LISTEN].revents) take_clients(shim);
+        if (polls[AT_OOM].revents) take_oom(shim);
         serve_peers(shim, polls);
         if (polls[AT_INPUT].revents || (shim->input < 0 && input_waiting(shim))) put_input(shim);
         end_input(shim);

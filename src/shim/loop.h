@@ -24,6 +24,12 @@ struct shim {
     size_t drain_left;             // what is still read after the end
     const struct plan_block *plan; // and the container's directory, for events; or NULL
     int state;
+    struct {
+        int fd; // or -1
+        short events;
+        uint64_t seen;
+        bool told;
+    } oom; // kernel/cgroup.h
     struct shim_exit exit;
     struct json_log log;
     struct peer peers[SHIM_PEERS];
