@@ -50,8 +50,8 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" 'hoy: hoy build is not supported yet'
   expect 1 hoy volume ls
   contains "$output" 'hoy: hoy volume is not supported yet'
-  expect 125 hoy ps --size
-  contains "$output" 'hoy: --size is not supported yet'
+  expect 125 hoy logs --details x
+  contains "$output" 'hoy: --details is not supported yet'
   expect 125 hoy -H tcp://somewhere ps
   contains "$output" 'hoy: --host is not supported yet'
 }
@@ -173,7 +173,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   hoy create --name complete-me base true >/dev/null
   contains " $(completes '')" ' run '
   is "$(completes ru)" 'run '
-  is "$(completes container st)" 'start stop '
+  is "$(completes container st)" 'start stats stop '
   is "$(completes run --netw)" '--network '
   is "$(completes run --network '')" 'bridge none host '
   is "$(completes --storage-driver '')" 'erofs dir '

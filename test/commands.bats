@@ -430,7 +430,10 @@ runs_1001() { hoy top base1 | grep -q 1001; }
   is "$(hoy exec --privileged host grep CapEff /proc/self/status)" \
     "$(hoy run --rm --privileged base grep CapEff /proc/self/status)"
   is "$(hoy exec -u 5 -w /tmp host sh -c 'id -u; pwd' | paste -sd' ')" '5 /tmp'
-  expect 1 hoy exec -w relative host true
+  expect 126 hoy exec -w relative host true
+  expect 126 hoy exec -u nobody-there host true
+  expect 127 hoy exec host no-such-command
+  expect 1 hoy exec -d host no-such-command
   expect 1 hoy exec --env-file /nonexistent host true || is "$status" 125
   hoy rm -f host
 }

@@ -3,9 +3,12 @@
 # events: what happened and what happens, whoever listens.
 
 load lib
+load tmux
 
 # shellcheck disable=SC2034 # read by past
 test_setup() { START=$(date +%s.%N); }
+
+test_teardown() { terminal_stop; }
 
 # past [OPTION...]: what happened since the test began, "action attribute" a line.
 past() { hoy events --since "$START" --until 0s "$@"; }
@@ -87,6 +90,30 @@ kill kill die stop start restart kill kill die stop destroy"
   is "$(past -f event=tag --format '{{.ID}} {{.Actor.Attributes.name}}')" "$id other:2"
   is "$(past -f event=load --format '{{.ID}} {{.Actor.Attributes.name}}')" "$id $id"
 }
+
+@test "resize: a terminal has another size" {
+  terminal_start
+  text "exec $HOY run -it --rm --name sized base sh"
+  shows '/ # ?$'
+  tm resize-window -x 70 -y 20
+  eventually 20 was_resized
+  text exit
+  eventually 20 hoy_is_gone
+}
+was_resized() { past -f event=resize --format '{{.Actor.Attributes.width}}x{{.Actor.Attributes.height}}' | grep -qx 70x20; }
+hoy_is_gone() { [[ -z $(hoy ps -aq) ]]; }
+
+@test "attach and detach" {
+  hoy run -dit --name held base sh
+  terminal_start
+  text "$HOY attach held"
+  eventually 20 heard attach
+  keys C-p
+  keys C-q
+  eventually 20 heard detach
+  hoy rm -f held
+}
+heard() { past -f "event=$1" -f container=held | grep -q "$1"; }
 
 @test "die is written though nobody listens, and oom when it happens" {
   local id

@@ -73,6 +73,8 @@ static const struct option exec_rows[] = {
 };
 const struct option_table exec_options_table = OPTIONS(exec_rows, struct exec_flags);
 
+#define EXEC_FAILURE 126 // what is asked for can't be executed
+
 static int exec_in(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct exec_flags *flags = invocation->options;
     struct container container;
@@ -90,8 +92,10 @@ static int exec_in(struct invocation *invocation, struct engine *engine, struct 
         return err_set(err, ERR_CONFLICT, 0, "Container %s is paused, unpause the container before exec",
                        invocation->arguments.items[0]);
     session_hold_signals();
-    if (container_exec(engine, &container, &flags->exec, flags->detach ? NULL : &client, err) < 0) return -1;
-    if (flags->detach) return 0;
+    if (flags->detach)
+        return container_exec(engine, &container, &flags->exec, NULL, err) ? cli_plain_failure(err) : 0;
+    invocation->failure = EXEC_FAILURE;
+    if (container_exec(engine, &container, &flags->exec, &client, err)) return -1;
 
     struct shim_exit exit = {0};
     int32_t pid;

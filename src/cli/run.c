@@ -209,7 +209,8 @@ static int start_and_attach(struct invocation *invocation, struct engine *engine
     if (session_check_terminal(&session, err) < 0) return -1;
     session_hold_signals();
     if (str_eq(container.state, "running")) return join(engine, &container, &session, err);
-    return start_attached(engine, &container, &options, &session, err);
+    int code = start_attached(engine, &container, &options, &session, err);
+    return code < 0 ? cli_plain_failure(err) : code;
 }
 
 int run_start(struct invocation *invocation, struct err *err) {

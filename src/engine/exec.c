@@ -58,7 +58,7 @@ static int make_process(struct arena *arena, const struct exec_options *options,
     return 0;
 }
 
-static int spawn(int plan_fd, int state, int *ret_client, struct err *err) {
+static int spawn(int plan_fd, int root, int *ret_client, struct err *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
@@ -67,7 +67,7 @@ static int spawn(int plan_fd, int state, int *ret_client, struct err *err) {
     struct runtime_shim shim = RUNTIME_SHIM_NONE;
     shim.plan = plan_fd;
     shim.client = theirs;
-    shim.state = state;
+    shim.state = root;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     *ret_client = take_fd(&ours);
     return 0;
@@ -110,16 +110,14 @@ int container_exec(struct engine *engine, const struct container *container,
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(fd_closep) int plan_fd = -1;
     _cleanup_(fd_closep) int client = -1;
-    _cleanup_(fd_closep) int state = -1;
     char id[ID_SIZE];
     id_random(id);
     plan_init(&plan);
     if (make_plan(engine, &arena, container, options, id, &plan, err) ||
-        (plan_fd = plan_memfd(&plan, err)) < 0 ||
-        (state = container_folder_open(engine, container->id, err)) < 0)
+        (plan_fd = plan_memfd(&plan, err)) < 0)
         return -1;
     say_exec(engine, &arena, container, options, id);
-    if (spawn(plan_fd, state, &client, err)) return -1;
+    if (spawn(plan_fd, engine->store.root_fd, &client, err)) return -1;
     int32_t pid;
     if (!ret_client) return client_wait_started(client, &pid, err);
     *ret_client = take_fd(&client);

@@ -20,7 +20,7 @@ void shim_event(const struct plan_block *plan, int state, const char *action,
                      ",%s%s\"name\":\"%.*s\"}},\"Action\":\"%s\",\"time\":%lld,\"timeNano\":%lld}\n",
                      numbers[0], numbers[1], PLAN_NAME_SIZE - 1, plan_text(plan, plan->name), action,
                      (long long)(now_ns / 1000000000), (long long)now_ns);
-    _cleanup_(fd_closep) int root = fd_open_at(state, "../..", O_PATH | O_DIRECTORY, 0);
+    _cleanup_(fd_closep) int root = fd_open_at(state, plan->is_exec ? "." : "../..", O_PATH | O_DIRECTORY, 0);
     struct iovec parts[] = {{(char *)head, strlen(head)}, {tail, (size_t)n}};
     if (root >= 0) (void)event_log_append(root, parts, ARRAY_SIZE(parts));
 }

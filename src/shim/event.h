@@ -5,8 +5,8 @@
 
 #include "plan/plan.h"
 
-// state: the container's directory in <root>, or -1. key and value (no more than a number): an attribute of
-// this one; a second pair may follow. NULL: none.
+// state: the container's directory in <root>, for an exec'd process <root> itself, or -1. key and value (no
+// more than a number): an attribute of this one; a second pair may follow. NULL: none.
 struct shim_attribute {
     const char *key;
     int value;
