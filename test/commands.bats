@@ -390,6 +390,7 @@ logged() { [[ $(hoy logs echoes) == word ]]; }
   kill -TERM $!
   ends_with 3 $!
   is "$(tail -1 "$BATS_TEST_TMPDIR/out")" got
+  is "$(hoy events --since 1 --until 0s -f container=loud -f event=kill --format '{{.Actor.Attributes.signal}}')" 15
   expect 1 hoy attach loud
   is "$output" 'hoy: You cannot attach to a stopped container, start it first'
   hoy start loud
@@ -469,4 +470,17 @@ runs_1001() { hoy top base1 | grep -q 1001; }
   awk '/total$/ { if ($3 > 1000) { print "system calls: " $3; exit 1 } }' <(sed 's/ total$/ total/' "$BATS_TEST_TMPDIR/calls")
   sqlite3 "$HOY_ROOT/hoy.db" ".timeout 5000" "DELETE FROM container WHERE name LIKE 'row%'"
   hoy rm model
+}
+
+@test "exec into one that is dying: it runs, or is not running" {
+  local i
+  for i in 1 2 3 4 5 6 7 8; do
+    hoy run -d --name "dying$i" base sleep "0.0$i" >/dev/null
+    for _ in 1 2 3; do
+      run hoy exec "dying$i" true
+      # 137: it was there, and ended with the container.
+      ((status == 0 || status == 137)) || { is "$status" 1 && matches "$output" '^hoy: Container [0-9a-f]{64} is not running$'; }
+    done
+    hoy rm -f "dying$i"
+  done
 }

@@ -94,12 +94,11 @@ static int exec_in(struct invocation *invocation, struct engine *engine, struct 
     session_hold_signals();
     if (flags->detach)
         return container_exec(engine, &container, &flags->exec, NULL, err) ? cli_plain_failure(err) : 0;
-    invocation->failure = EXEC_FAILURE;
-    if (container_exec(engine, &container, &flags->exec, &client, err)) return -1;
-
+    if (container_exec(engine, &container, &flags->exec, &client, err)) {
+        if (err->kind != ERR_CONFLICT) invocation->failure = EXEC_FAILURE;
+        return -1;
+    }
     struct shim_exit exit = {0};
-    int32_t pid;
-    if (client_wait_started(client, &pid, err) < 0) return -1;
     int end = session_run(client, &session, &exit, err);
     if (end < 0) return -1;
     switch (end) {

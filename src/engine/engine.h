@@ -130,6 +130,7 @@ struct exec_options {
     bool tty, open_stdin, privileged;
     uint16_t rows, columns;
 };
+// Returns when the command is being executed. ret_client NULL: detached.
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err);
 

@@ -8,8 +8,10 @@
 #include "shim/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int open_plan(struct engine *engine, const struct container *container, struct plan_block **ret_plan,
@@ -17,6 +19,7 @@ static int open_plan(struct engine *engine, const struct container *container, s
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
     int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
+    if (r == -ENOENT) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
     return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 0;
 }
 
@@ -102,14 +105,27 @@ static void say_exec(struct engine *engine, struct arena *arena, const struct co
                         "execID", id, NULL);
 }
 
+// Whatever it was that could not be done, in a container that ends meanwhile that is why. Its process may be
+// on its way through the kernel still, without namespaces.
+#define ENDING_MS 100
+
+static int failure(const struct container *container, struct err *err) {
+    if (err->kind != ERR_SYSTEM && err->kind != ERR_NOT_FOUND) return -1;
+    _cleanup_(fd_closep) int process = (int)syscall(SYS_pidfd_open, container->pid, 0);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    if (process >= 0 && poll(&end, 1, ENDING_MS) <= 0) return -1;
+    return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+}
+
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err) {
     if (!str_eq(container->state, "running") || container->pid <= 0)
-        return err_set(err, ERR_CONFLICT, 0, "container %s is not running", container->id);
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(fd_closep) int plan_fd = -1;
     _cleanup_(fd_closep) int client = -1;
+    int32_t pid;
     char id[ID_SIZE];
     id_random(id);
     plan_init(&plan);
@@ -117,9 +133,8 @@ int container_exec(struct engine *engine, const struct container *container,
         (plan_fd = plan_memfd(&plan, err)) < 0)
         return -1;
     say_exec(engine, &arena, container, options, id);
-    if (spawn(plan_fd, engine->store.root_fd, &client, err)) return -1;
-    int32_t pid;
-    if (!ret_client) return client_wait_started(client, &pid, err);
-    *ret_client = take_fd(&client);
+    if (spawn(plan_fd, engine->store.root_fd, &client, err) || client_wait_started(client, &pid, err))
+        return failure(container, err);
+    if (ret_client) *ret_client = take_fd(&client);
     return 0;
 }

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 
 static int not_running(const char *doing, const struct container *container, struct err *err) {
     return err_set(err, ERR_CONFLICT, 0, "%s: container %s is not running", doing, container->name);
@@ -25,11 +24,8 @@ int container_attach(struct engine *engine, const struct container *container, i
     return 0;
 }
 
-static int send_signal(struct engine *engine, const struct container *container, int shim, int signal) {
+static int send_signal(int shim, int signal) {
     uint32_t number = (uint32_t)signal;
-    char text[16];
-    snprintf(text, sizeof text, "%d", signal);
-    container_event(engine, container, "kill", "signal", text, NULL); // before what comes of it
     return shim_send(shim, SHIM_SIGNAL, &number, sizeof number);
 }
 
@@ -38,7 +34,7 @@ static int send_signal(struct engine *engine, const struct container *container,
 static int send_and_thaw(struct engine *engine, const struct container *container, int shim, int signal) {
     struct err ignored;
     const char *own = container->config.stop_signal;
-    int r = send_signal(engine, container, shim, signal);
+    int r = send_signal(shim, signal);
     if (r || !container->paused) return r;
     if (!str_empty(own) && signal != SIGKILL && signal != signal_parse(own)) return 0;
     return container_unpause(engine, container, &ignored) ? -EIO : 0;

@@ -81,8 +81,14 @@ static void input_end(struct peer *peer) {
     if (peer->first) the_shim->input_ending = true;
 }
 
-static const struct peer_requests requests = {
-    .input_end = input_end, .resize = resize, .signal = send_signal};
+static void ask_signal(int number) {
+    struct shim_attribute attributes[2] = {{"signal", number}};
+    if (the_shim->plan && !the_shim->plan->is_exec)
+        shim_event(the_shim->plan, the_shim->state, "kill", attributes);
+    send_signal(number);
+}
+
+static const struct peer_requests requests = {.input_end = input_end, .resize = resize, .signal = ask_signal};
 
 // The process
 
