@@ -20,6 +20,7 @@ state() { field "$1" .State.Status; }
   is "$(hoy inspect -f '{{.State.Status}} {{.State.Running}} {{.State.Paused}}' still)" 'paused true true'
   is "$(hoy ps -q -f status=paused | wc -l)" 1
   is "$(hoy ps -q -f status=running | wc -l)" 0
+  is "$(hoy info --format '{{.ContainersRunning}} {{.ContainersPaused}} {{.ContainersStopped}}')" '0 1 0'
   ticks=$(cut -d' ' -f14 "/proc/$(field still .State.Pid)/stat")
   sleep 0.3
   is "$(cut -d' ' -f14 "/proc/$(field still .State.Pid)/stat")" "$ticks"

@@ -121,7 +121,7 @@ heard() { past -f "event=$1" -f container=held | grep -q "$1"; }
   eventually 10 died
   is "$(past -f event=die --format '{{.ID}} {{.Actor.Attributes.exitCode}}')" "$id 5"
   hoy rm alone
-  hoy run -d --name hungry -m 20m --memory-swap 20m base sh -c 'head -c 60000000 /dev/zero | tail >/dev/null; exec sleep 1000'
+  hoy run -d --name hungry -m 20m --memory-swap 20m base sh -c 'dd if=/dev/zero of=/dev/shm/f bs=1M count=60; exec sleep 1000'
   eventually 10 was_hungry
   is "$(field hungry .State.Running)" true
   hoy rm -f hungry

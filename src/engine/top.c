@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define NO_PS      127 // its exit status
 #define OUTPUT_MAX (16 << 20)
 #define BLANKS     " \t\v\f\r"
 
@@ -22,7 +23,7 @@
 
 struct ps {
     struct str output, errors;
-    int status; // of its exit; 127: there is none
+    int status; // of its exit
 };
 
 static void ps_finish(struct ps *ps) {
@@ -34,7 +35,7 @@ static void execute(const char *const *argv, int output, int errors) {
     dup2(output, STDOUT_FILENO);
     dup2(errors, STDERR_FILENO);
     execvp("ps", (char *const *)argv);
-    _exit(127);
+    _exit(NO_PS);
 }
 
 // Both pipes to their ends; what is too much is not kept.
@@ -92,11 +93,12 @@ static const char *pid_list(struct arena *arena, const pid_t *pids, size_t count
 static int ask_ps(struct arena *arena, const struct strings *options, const pid_t *pids, size_t count,
                   struct ps *ps, struct err *err) {
     if (run_ps(ps_arguments(arena, options, pid_list(arena, pids, count)), ps, err)) return -1;
-    if (!ps->status || ps->status == 127) return 0;
+    if (!ps->status || ps->status == NO_PS) return 0;
     ps_finish(ps);
     *ps = (struct ps){0};
     if (run_ps(ps_arguments(arena, options, NULL), ps, err)) return -1;
-    if (!ps->status) return 0;
+    if (!options->count && ps->status) ps->status = NO_PS; // one of another kind
+    if (!ps->status || ps->status == NO_PS) return 0;
     const char *why = str_get(&ps->errors);
     return err_set(err, ERR_INVALID, 0, "ps: %.*s", (int)strcspn(why, "\n"), why);
 }
@@ -183,7 +185,7 @@ int container_top(struct engine *engine, struct arena *arena, const struct conta
     if (find_pids(engine, arena, container, &pids, &count, err) ||
         ask_ps(arena, options, pids, count, &ps, err))
         return -1;
-    if (ps.status != 127) {
+    if (ps.status != NO_PS) {
         if (read_table(arena, arena_strdup(arena, str_get(&ps.output)), pids, count, &table, err)) return -1;
     } else if (options->count) {
         return err_set(err, ERR_UNAVAILABLE, 0,
