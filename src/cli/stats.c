@@ -187,6 +187,8 @@ static int stats_loop(struct invocation *invocation, struct engine *engine, int 
     const struct stats_flags *flags = invocation->options;
     _cleanup_(moment_finish) struct moment before = {.arena = ARENA_INIT};
     if (look(invocation, engine, true, &before, err)) return -1;
+    // At once, without what only two looks can tell.
+    if (!flags->no_stream && print(&before, &before, flags, err)) return -1;
     do {
         _cleanup_(moment_finish) struct moment now = {.arena = ARENA_INIT};
         if ((before.entries.count || !flags->no_stream) && wait_second(timer, err)) return -1;
