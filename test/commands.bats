@@ -455,6 +455,9 @@ runs_1001() { hoy top base1 | grep -q 1001; }
     contains "$(hoy __complete "$command" com)" completed
   done
   contains "$(hoy __complete events --s)" --since
+  contains "$(hoy __complete events -f con)" container=
+  contains "$(hoy __complete ps --filter sta)" status=
+  contains "$(hoy __complete system prune --filter lab)" 'label!='
   is "$(hoy system info --format '{{.ServerVersion}}' 2>/dev/null)" "$(hoy info --format '{{.ServerVersion}}' 2>/dev/null)"
   hoy rm completed
 }

@@ -147,13 +147,13 @@ destroyed() { past -f event=destroy -f container=brief | grep -q destroy; }
 
 @test "following: each at once, from now on, until a moment" {
   hoy run --rm --name before base true
-  follow "$BATS_TEST_TMPDIR/followed" --format '{{.Action}} {{.Actor.Attributes.name}}'
+  follow "$BATS_TEST_TMPDIR/followed" -f type=container --format '{{.Action}} {{.Actor.Attributes.name}}'
   hoy run --rm --name after base true
   wait_line "$BATS_TEST_TMPDIR/followed" 'destroy after'
   kill "$PID"
   ends_with 143 "$PID"
   is "$(paste -sd, "$BATS_TEST_TMPDIR/followed")" 'create after,attach after,start after,die after,destroy after'
-  follow "$BATS_TEST_TMPDIR/until" --since 0s --until "$(date -d '+2 seconds' +%s.%N)" --format '{{.Action}}'
+  follow "$BATS_TEST_TMPDIR/until" -f type=container --since 0s --until "$(date -d '+2 seconds' +%s.%N)" --format '{{.Action}}'
   hoy create --name late base
   ends_with 0 "$PID"
   is "$(cat "$BATS_TEST_TMPDIR/until")" create
@@ -203,7 +203,7 @@ destroyed() { past -f event=destroy -f container=brief | grep -q destroy; }
 
 @test "a long file makes room, and who follows goes on" {
   local size
-  follow "$BATS_TEST_TMPDIR/followed" --format '{{.Action}} {{.Actor.Attributes.name}}'
+  follow "$BATS_TEST_TMPDIR/followed" -f type=container --format '{{.Action}} {{.Actor.Attributes.name}}'
   hoy create --name early base
   # As if four megabytes had been written.
   yes "$(printf '%01000d' 0)" | head -n 4300 >>"$HOY_ROOT/events"
@@ -218,6 +218,19 @@ destroyed() { past -f event=destroy -f container=brief | grep -q destroy; }
   size=$(stat -c %s "$HOY_ROOT/events")
   ((size > 0 && size < 2000))
   hoy rm early turn next
+}
+
+@test "a file that is taken away: who follows goes on" {
+  follow "$BATS_TEST_TMPDIR/followed" -f type=container --format '{{.Action}} {{.Actor.Attributes.name}}'
+  hoy create --name early base
+  rm "$HOY_ROOT/events"
+  eventually 10 test -e "$HOY_ROOT/events"
+  hoy create --name next base
+  wait_line "$BATS_TEST_TMPDIR/followed" 'create next'
+  kill "$PID"
+  ends_with 143 "$PID"
+  is "$(paste -sd, "$BATS_TEST_TMPDIR/followed")" 'create early,create next'
+  hoy rm early next
 }
 
 @test "rubbish in the file is nobody's failure" {

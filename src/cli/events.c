@@ -21,7 +21,9 @@ struct events_flags {
 #define AT(member) offsetof(struct events_flags, member)
 
 static const struct option rows[] = {
-    {"filter", 'f', "filter", "Filter output based on conditions provided", store_filter, AT(filters)},
+    {"filter", 'f', "filter", "Filter output based on conditions provided", store_filter, AT(filters),
+     "config=|container=|daemon=|event=|image=|label=|network=|node=|plugin=|scope=|secret=|service=|type=|"
+     "volume="},
     {"format", 0, "string", FORMAT_HELP, store_string, AT(format)},
     {"since", 0, "string", "Show all events created since timestamp", store_string, AT(since)},
     {"until", 0, "string", "Stream events until this timestamp", store_string, AT(until)},

@@ -26,7 +26,9 @@ struct ps_flags {
 
 static const struct option rows[] = {
     {"all", 'a', NULL, "Show all containers (default shows just running)", store_flag, AT(all)},
-    {"filter", 'f', "filter", "Filter output based on conditions provided", store_filter, AT(filters)},
+    {"filter", 'f', "filter", "Filter output based on conditions provided", store_filter, AT(filters),
+     "id=|name=|label=|exited=|status=|ancestor=|before=|since=|volume=|network=|publish=|expose=|health=|is-"
+     "task="},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, AT(format)},
     {"last", 'n', "int", "Show n last created containers (includes all states)", store_i64, AT(last)},
     {"latest", 'l', NULL, "Show the latest created container (includes all states)", store_flag, AT(latest)},

@@ -17,7 +17,7 @@ struct container_prune_flags {
 
 static const struct option container_rows[] = {
     {"filter", 0, "filter", "Provide filter values (e.g. \"until=<timestamp>\")", store_filter,
-     offsetof(struct container_prune_flags, filters)},
+     offsetof(struct container_prune_flags, filters), "until=|label=|label!="},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag,
      offsetof(struct container_prune_flags, force)},
 };
@@ -64,8 +64,8 @@ struct system_prune_flags {
 
 static const struct option system_rows[] = {
     {"all", 'a', NULL, "Remove all unused images not just dangling ones", store_flag, AT(all)},
-    {"filter", 0, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")", store_filter,
-     AT(filters)},
+    {"filter", 0, "filter", "Provide filter values (e.g. \"label=<key>=<value>\")", store_filter, AT(filters),
+     "until=|label=|label!="},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, AT(force)},
     OPTION_LATER("volumes", 0),
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The events' file is read from its beginning or its end, and followed by inotify. When it is renamed because
-// it is long, a new one is followed; the old one, too, for those who had it open.
+// it is long, or removed, a new one is followed; the old one, too, for those who had it open.
 #include "engine/events.h"
 
 #include "base/clock.h"
@@ -96,7 +96,7 @@ static bool same_file(int fd, const struct stat *other) {
 static int watch(struct stream *s, struct file *file) {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", file->fd);
-    file->watch = inotify_add_watch(s->inotify, path, IN_MODIFY | IN_MOVE_SELF);
+    file->watch = inotify_add_watch(s->inotify, path, IN_MODIFY | IN_MOVE_SELF | IN_ATTRIB);
     return file->watch < 0 ? err_set(s->err, ERR_SYSTEM, errno, "watch %s/" EVENT_LOG, s->engine->store.root)
                            : 0;
 }
