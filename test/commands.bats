@@ -359,6 +359,8 @@ Total reclaimed space: 0B"
     'wrote|data|1|bridge|exited||base'
   is "$(hoy ps -a --format json | jq -r 'keys | join(" ")')" \
     'Command CreatedAt ID Image Labels LocalVolumes Mounts Names Networks Ports RunningFor Size State Status'
+  is "$(hoy inspect -s wrote | jq '.[0] | .SizeRw, .SizeRootFs > 1000000' | paste -sd' ')" '100000 true'
+  is "$(hoy container inspect wrote | jq '.[0] | has("SizeRw")')" false
   hoy rm wrote
 }
 
