@@ -168,9 +168,9 @@ static int take_over(struct engine *engine, const struct container *container, c
     bool has_record = !read_exit_record(engine, container->id, &ending);
     if (take_back(dir, &ending, has_record, err, text)) return -1;
     // Else the shim has said it.
+    snprintf(status, sizeof status, "%d", ending.status);
     if (!has_record && str_eq(ending.state, "exited"))
-        snprintf(status, sizeof status, "%d", ending.status),
-            container_event(engine, container, "die", "exitCode", status, NULL);
+        container_event(engine, container, "die", "exitCode", status, NULL);
     if (ending.finished < container->started) ending.finished = container->started; // the clock was set back
     return container_end(engine, container, &ending, err);
 }

@@ -5,11 +5,12 @@
 
 #include "plan/plan.h"
 
-// state: the container's directory in <root>, for an exec'd process <root> itself, or -1. key and value (no
-// more than a number): an attribute of this one; a second pair may follow. NULL: none.
+// What only this event has: two at most, the second may be zeros.
 struct shim_attribute {
     const char *key;
     int value;
 };
+// state: the container's directory in <root>, for an exec'd process <root> itself, or -1. attributes: or
+// NULL.
 void shim_event(const struct plan_block *plan, int state, const char *action,
                 const struct shim_attribute attributes[2]);

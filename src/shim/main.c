@@ -231,11 +231,11 @@ static void say_died(const struct plan_block *plan, int state) {
 static int watch(struct plan_block *plan, int client, int state) {
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
     shim.plan = plan;
-    shim.oom.fd = plan->watch_oom ? cgroup_oom_watch(plan_text(plan, plan->oom_file), &shim.oom.events) : -1;
     shim.state = state;
     // Who hears that it runs finds this event there.
     if (!plan->is_exec) shim_event(plan, state, "start", NULL);
     if (client >= 0) shim_add_peer(&shim, client, true);
+    shim.oom.fd = plan->watch_oom ? cgroup_oom_watch(plan_text(plan, plan->oom_file), &shim.oom.events) : -1;
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
     if (!plan->is_exec) record_exit(state);
