@@ -50,8 +50,8 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" 'hoy: hoy build is not supported yet'
   expect 1 hoy volume ls
   contains "$output" 'hoy: hoy volume is not supported yet'
-  expect 125 hoy ps --size
-  contains "$output" 'hoy: --size is not supported yet'
+  expect 125 hoy logs --details x
+  contains "$output" 'hoy: --details is not supported yet'
   expect 125 hoy -H tcp://somewhere ps
   contains "$output" 'hoy: --host is not supported yet'
 }
@@ -99,15 +99,15 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   is "$(hoy ps -a -f label=tier --format '{{.Names}}')" $'two\none'
   is "$(hoy ps -a -f label=tier=front -f label=x --format '{{.Names}}')" one
   is "$(hoy ps -f status=exited --format '{{.Names}}')" two
-  is "$(hoy ps -f exited=3 --format '{{.Names}}')" two
+  is "$(hoy ps -a -f exited=3 --format '{{.Names}}')" two
   is "$(hoy ps -a -f ancestor=base:latest -f name=two --format '{{.Names}}')" two
   is "$(hoy ps -l --format '{{.Names}}')" two
   is "$(hoy ps -n 2 -q | wc -l)" 2
   is "$(hoy ps -a --format 'table {{.Names}}\t{{.State}}')" $'NAMES     STATE\ntwo       exited\none       created'
   is "$(hoy ps -a --format json | python3 -c 'import json, sys; print([json.loads(l)["Names"] for l in sys.stdin])')" \
     "['two', 'one']"
-  expect 125 hoy ps -f volume=x
-  contains "$output" "the filter 'volume' is not supported yet"
+  expect 125 hoy ps -f volume
+  contains "$output" "bad format of filter (expected name=value)"
   hoy rm one two >/dev/null
 }
 
@@ -173,7 +173,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   hoy create --name complete-me base true >/dev/null
   contains " $(completes '')" ' run '
   is "$(completes ru)" 'run '
-  is "$(completes container st)" 'start stop '
+  is "$(completes container st)" 'start stats stop '
   is "$(completes run --netw)" '--network '
   is "$(completes run --network '')" 'bridge none host '
   is "$(completes --storage-driver '')" 'erofs dir '

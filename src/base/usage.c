@@ -45,7 +45,10 @@ static int add_below(struct usage *usage, int dir, const char *name, dev_t devic
     struct stat st;
     if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW)) return errno == ENOENT ? 0 : -errno;
     if (device && st.st_dev != device) return 0;
-    if (is_new(usage, &st)) usage->bytes += (uint64_t)st.st_blocks * BLOCK;
+    if (is_new(usage, &st)) {
+        usage->bytes += (uint64_t)st.st_blocks * BLOCK;
+        if (!S_ISDIR(st.st_mode)) usage->content += (uint64_t)st.st_size;
+    }
     if (!S_ISDIR(st.st_mode)) return 0;
     int fd = fd_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), r = 0;
     DIR *stream = fd < 0 ? NULL : fdopendir(fd);

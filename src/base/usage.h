@@ -8,6 +8,7 @@
 struct usage {
     void *seen; // inodes with more than one name
     uint64_t bytes;
+    uint64_t content; // what files hold, directories left out: Docker's size of a container
 };
 void usage_finish(struct usage *usage); // for _cleanup_
 

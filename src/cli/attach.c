@@ -28,7 +28,9 @@ static int attach(struct invocation *invocation, struct engine *engine, struct e
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
         return -1;
     if (!str_eq(container.state, "running"))
-        return err_set(err, ERR_CONFLICT, 0, "cannot attach to a stopped container, start it first");
+        return err_set(err, ERR_CONFLICT, 0, "You cannot attach to a stopped container, start it first");
+    if (container.paused)
+        return err_set(err, ERR_CONFLICT, 0, "You cannot attach to a paused container, unpause it first");
     struct session session = {.tty = container.config.tty,
                               .send_stdin = container.config.open_stdin && !flags->no_stdin,
                               .proxy_signals = !flags->no_proxy,
@@ -37,6 +39,7 @@ static int attach(struct invocation *invocation, struct engine *engine, struct e
     _cleanup_(fd_closep) int client = -1;
     if (session_check_terminal(&session, err) < 0) return -1;
     if (container_attach(engine, &container, &client, err) < 0) return -1;
+    container_event(engine, &container, "attach", NULL);
     return session_container(engine, &container, client, &session, NULL, err);
 }
 
@@ -70,6 +73,8 @@ static const struct option exec_rows[] = {
 };
 const struct option_table exec_options_table = OPTIONS(exec_rows, struct exec_flags);
 
+#define EXEC_FAILURE 126 // what is asked for can't be executed
+
 static int exec_in(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct exec_flags *flags = invocation->options;
     struct container container;
@@ -82,14 +87,18 @@ static int exec_in(struct invocation *invocation, struct engine *engine, struct 
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
         return -1;
     if (!str_eq(container.state, "running"))
-        return err_set(err, ERR_CONFLICT, 0, "container %s is not running", invocation->arguments.items[0]);
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container.id);
+    if (container.paused)
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is paused, unpause the container before exec",
+                       invocation->arguments.items[0]);
     session_hold_signals();
-    if (container_exec(engine, &container, &flags->exec, flags->detach ? NULL : &client, err) < 0) return -1;
-    if (flags->detach) return 0;
-
+    if (flags->detach)
+        return container_exec(engine, &container, &flags->exec, NULL, err) ? cli_plain_failure(err) : 0;
+    if (container_exec(engine, &container, &flags->exec, &client, err)) {
+        if (err->kind != ERR_CONFLICT) invocation->failure = EXEC_FAILURE;
+        return -1;
+    }
     struct shim_exit exit = {0};
-    int32_t pid;
-    if (client_wait_started(client, &pid, err) < 0) return -1;
     int end = session_run(client, &session, &exit, err);
     if (end < 0) return -1;
     switch (end) {

@@ -36,6 +36,12 @@ int cli_exit_code(const struct invocation *invocation, const struct err *err) {
     return invocation->command->failure ? invocation->command->failure : 1;
 }
 
+int cli_plain_failure(struct err *err) {
+    if (err->kind == ERR_COMMAND_NOT_FOUND || err->kind == ERR_COMMAND_NOT_EXECUTABLE)
+        err->kind = ERR_INVALID;
+    return -1;
+}
+
 static int for_each(struct invocation *invocation, struct engine *engine, struct err *err) {
     int code = 0;
     (void)err;

@@ -50,8 +50,16 @@ command_run run_isolation;                                         // isolation.
 command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
 
+command_run run_pause, run_unpause, run_restart, run_rename, run_port; // control.c
+command_run run_events;                                                // events.c
+command_run run_top;                                                   // top.c
+command_run run_stats;                                                 // stats.c
+command_run run_container_prune, run_system_prune;                     // system_prune.c
+
 // The options of each, beside the code that uses them.
 extern const struct option_table referrers_options_table;
+extern const struct option_table events_options_table, stats_options_table, container_prune_options_table,
+    system_prune_options_table;
 extern const struct option_table settings_options, search_options_table, verify_options_table,
     run_options_table, create_options_table, explain_options_table, start_options_table, attach_options_table,
     exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,

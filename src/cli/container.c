@@ -4,16 +4,12 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/parse_value.h"
+#include "cli/stop.h"
 
 #include <signal.h>
 #include <stdio.h>
 
 // stop
-
-struct stop_flags {
-    const char *signal;
-    struct spec_i64 timeout;
-};
 
 static const struct option stop_rows[] = {
     {"signal", 's', "string", "Signal to send to the container", store_signal,
@@ -27,7 +23,7 @@ const struct option_table stop_options_table = OPTIONS(stop_rows, struct stop_fl
 #define STOP_OWN_TIMEOUT (-1)
 #define STOP_FOREVER     (-2)
 
-static int stop_timeout(const struct stop_flags *flags) {
+int stop_timeout(const struct stop_flags *flags) {
     if (!flags->timeout.set) return STOP_OWN_TIMEOUT;
     if (flags->timeout.value < 0) return STOP_FOREVER;
     return flags->timeout.value > INT32_MAX ? INT32_MAX : (int)flags->timeout.value;
@@ -91,17 +87,24 @@ int run_wait(struct invocation *invocation, struct err *err) {
 // rm
 
 struct rm_flags {
-    bool force, volumes;
+    bool force, volumes, link;
 };
 
 static const struct option rm_rows[] = {
     {"force", 'f', NULL, "Force the removal of a running container (uses SIGKILL)", store_flag,
      offsetof(struct rm_flags, force)},
-    OPTION_LATER("link", 'l'),
+    {"link", 'l', NULL, "Remove the specified link", store_flag, offsetof(struct rm_flags, link)},
     {"volumes", 'v', NULL, "Remove anonymous volumes associated with the container", store_flag,
      offsetof(struct rm_flags, volumes)},
 };
 const struct option_table rm_options_table = OPTIONS(rm_rows, struct rm_flags);
+
+// A link is a container's second name, "OTHER/ALIAS", which none has here.
+static int rm_link(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err)) return -1;
+    return err_set(err, ERR_CONFLICT, 0, "Conflict, cannot remove the default link name of the container");
+}
 
 static int rm_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     const struct rm_flags *flags = invocation->options;
@@ -119,7 +122,8 @@ static int rm_one(struct invocation *invocation, struct engine *engine, const ch
 }
 
 int run_rm(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, rm_one, err);
+    const struct rm_flags *flags = invocation->options;
+    return cli_for_each(invocation, flags->link ? rm_link : rm_one, err);
 }
 
 // The shim of a detached --rm container runs this at its end: looking for it takes over its exit record, and

@@ -163,7 +163,7 @@ static const char *driver_reason(const struct invocation *invocation, const char
 }
 
 struct counts {
-    size_t containers, running, stopped, images;
+    size_t containers, running, paused, stopped, images;
 };
 
 static int count(struct invocation *invocation, struct engine *engine, struct counts *ret, struct err *err) {
@@ -173,9 +173,12 @@ static int count(struct invocation *invocation, struct engine *engine, struct co
         image_list(&engine->store, &invocation->arena, &images, err) < 0)
         return -1;
     *ret = (struct counts){.containers = containers.count, .images = images.count};
-    for (size_t i = 0; i < containers.count; i++)
-        ret->running += str_eq(containers.items[i].state, "running");
-    ret->stopped = ret->containers - ret->running;
+    for (size_t i = 0; i < containers.count; i++) {
+        const char *state = container_state(&containers.items[i]);
+        ret->running += str_eq(state, "running");
+        ret->paused += str_eq(state, "paused");
+    }
+    ret->stopped = ret->containers - ret->running - ret->paused;
     return 0;
 }
 
@@ -201,7 +204,7 @@ static int print_json(struct invocation *invocation, struct engine *engine, cons
     json_begin_object(&w, NULL);
     json_put_u64(&w, "Containers", counts->containers);
     json_put_u64(&w, "ContainersRunning", counts->running);
-    json_put_u64(&w, "ContainersPaused", 0);
+    json_put_u64(&w, "ContainersPaused", counts->paused);
     json_put_u64(&w, "ContainersStopped", counts->stopped);
     json_put_u64(&w, "Images", counts->images);
     json_put_string(&w, "Driver", engine->store.driver);
@@ -230,8 +233,8 @@ static void print_text(struct invocation *invocation, struct engine *engine, con
     size_t n;
     const struct feature *list = features(&n);
     uname(&kernel);
-    printf("Containers: %zu\n Running: %zu\n Paused: 0\n Stopped: %zu\nImages: %zu\n", counts->containers,
-           counts->running, counts->stopped, counts->images);
+    printf("Containers: %zu\n Running: %zu\n Paused: %zu\n Stopped: %zu\nImages: %zu\n", counts->containers,
+           counts->running, counts->paused, counts->stopped, counts->images);
     printf("Server Version: %s\n", HOY_VERSION);
     printf("Storage Driver: %s (%s)\n", engine->store.driver,
            driver_reason(invocation, engine->store.driver));

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/words.h"
+#include "engine/prune.h"
 #include "engine/why.h"
 #include "network/network.h"
 #include "registry/reference.h"
@@ -15,6 +16,7 @@
 
 struct inspect_flags {
     const char *format, *type;
+    bool size;
 };
 
 static const struct option format_row[] = {
@@ -35,7 +37,10 @@ static const struct option inspect_rows[] = {
 };
 const struct option_table inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
 
-static const struct option size_rows[] = {OPTION_LATER("size", 's')};
+static const struct option size_rows[] = {
+    {"size", 's', NULL, "Display total file sizes if the type is container", store_flag,
+     offsetof(struct inspect_flags, size)},
+};
 const struct option_table size_options_table = OPTIONS(size_rows, struct inspect_flags);
 
 static void put_time(struct json_writer *w, const char *key, int64_t wall_ns) {
@@ -66,9 +71,9 @@ static void write_state(struct engine *engine, struct arena *arena, const struct
                         struct json_writer *w) {
     bool running = str_eq(container->state, "running");
     json_begin_object(w, "State");
-    json_put_string(w, "Status", container->state);
+    json_put_string(w, "Status", container_state(container));
     json_put_bool(w, "Running", running);
-    json_put_bool(w, "Paused", false);
+    json_put_bool(w, "Paused", container->paused);
     json_put_bool(w, "Restarting", false);
     json_put_bool(w, "OOMKilled", container->oom_killed);
     json_put_bool(w, "Dead", false);
@@ -154,8 +159,20 @@ static int write_network(struct engine *engine, const struct container *containe
     return 0;
 }
 
-static int write_container(struct engine *engine, struct arena *arena, const char *name,
+static int write_size(struct engine *engine, struct arena *arena, const struct container *container,
+                      struct json_writer *w, struct err *err) {
+    struct image image;
+    uint64_t size = container_size(engine, container);
+    if (image_find(&engine->store, arena, container->image_id, &image, err)) return -1;
+    json_put_u64(w, "SizeRw", size);
+    json_put_u64(w, "SizeRootFs", image.size + size);
+    return 0;
+}
+
+static int write_container(struct invocation *invocation, struct engine *engine, const char *name,
                            struct json_writer *w, struct err *err) {
+    const struct inspect_flags *flags = invocation->options;
+    struct arena *arena = &invocation->arena;
     struct container container;
     if (container_find(engine, arena, name, &container, err) < 0) return -1;
     const char *runroot = engine->store.runroot, *id = container.id;
@@ -177,6 +194,7 @@ static int write_container(struct engine *engine, struct arena *arena, const cha
     json_put_string(w, "ProcessLabel", "");
     json_put_string(w, "AppArmorProfile", "");
     json_put_null(w, "ExecIDs");
+    if (flags->size && write_size(engine, arena, &container, w, err)) return -1;
     write_mounts(&container.config, w);
     container_config_write(&container.config, w);
     int r = write_network(engine, &container, w, err);
@@ -239,8 +257,9 @@ static void put_text(struct json_writer *w, const char *key, const char *text) {
     json_put_string(w, key, text ? text : "");
 }
 
-static int write_image(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
-                       struct err *err) {
+static int write_image(struct invocation *invocation, struct engine *engine, const char *name,
+                       struct json_writer *w, struct err *err) {
+    struct arena *arena = &invocation->arena;
     struct image image;
     _cleanup_(json_freep) struct json *json = NULL;
     char digest[DIGEST_SIZE];
@@ -287,14 +306,14 @@ static int write_image(struct engine *engine, struct arena *arena, const char *n
 
 // All of the arguments
 
-typedef int writer(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
-                   struct err *err);
+typedef int writer(struct invocation *invocation, struct engine *engine, const char *name,
+                   struct json_writer *w, struct err *err);
 
-static int write_either(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
-                        struct err *err) {
-    if (write_container(engine, arena, name, w, err) == 0) return 0;
+static int write_either(struct invocation *invocation, struct engine *engine, const char *name,
+                        struct json_writer *w, struct err *err) {
+    if (write_container(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
-    if (write_image(engine, arena, name, w, err) == 0) return 0;
+    if (write_image(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     return err_set(err, ERR_NOT_FOUND, 0, "No such object: %s", name);
 }
@@ -308,8 +327,7 @@ static int inspect_all(struct invocation *invocation, struct engine *engine, wri
     if (format_check(invocation, flags->format, err) < 0) return -1;
     json_begin_array(&w, NULL);
     for (size_t i = 0; i < invocation->arguments.count; i++)
-        if (write(engine, &invocation->arena, invocation->arguments.items[i], &w, &errors[failed]) < 0)
-            failed++;
+        if (write(invocation, engine, invocation->arguments.items[i], &w, &errors[failed]) < 0) failed++;
     json_end_array(&w);
     if (format_documents(flags->format, str_get(&w.text), stdout, &errors[failed]) < 0) failed++;
     for (size_t i = 0; i < failed; i++) cli_print_error(invocation, &errors[i]);

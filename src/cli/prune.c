@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // image prune.
 #include "cli/cli.h"
+#include "cli/confirm.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static const struct option rows[] = {
 };
 const struct option_table image_prune_options_table = OPTIONS(rows, struct prune_flags);
 
-static bool confirm(const char *warning) {
+bool confirm(const char *warning) {
     printf("WARNING! %s\nAre you sure you want to continue? [y/N] ", warning);
     fflush(stdout);
     int answer = getchar();

@@ -4,14 +4,17 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/ps_filter.h"
+#include "cli/store_filter.h"
 #include "cli/words.h"
+#include "engine/prune.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct ps_flags {
-    bool all, quiet, no_trunc, latest;
+    bool all, quiet, no_trunc, latest, size;
     struct spec_i64 last;
     struct strings filters;
     const char *format;
@@ -19,79 +22,35 @@ struct ps_flags {
 
 #define AT(member) offsetof(struct ps_flags, member)
 
-static int store_filter(struct parse *parse, const char *text, void *field, struct err *err) {
-    static const char *const known[] = {"id=", "name=", "status=", "label=", "ancestor=", "exited="};
-    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
-        if (str_has_prefix(text, known[i])) return store_list(parse, text, field, err);
-    size_t length = strcspn(text, "=");
-    if (!text[length]) return err_set(err, ERR_INVALID, 0, "it is not of the form KEY=VALUE");
-    return err_set(err, ERR_INVALID, 0, "the filter '%.*s' is not supported yet", (int)length, text);
-}
-
 static const struct option rows[] = {
     {"all", 'a', NULL, "Show all containers (default shows just running)", store_flag, AT(all)},
-    {"filter", 'f', "filter", "Filter output based on conditions: id, name, status, label, ancestor, exited",
-     store_filter, AT(filters)},
+    {"filter", 'f', "filter", "Filter output based on conditions provided", store_filter, AT(filters),
+     "id=|name=|label=|exited=|status=|ancestor=|before=|since=|volume=|network=|publish=|expose=|health=|is-"
+     "task="},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, AT(format)},
     {"last", 'n', "int", "Show n last created containers (includes all states)", store_i64, AT(last)},
     {"latest", 'l', NULL, "Show the latest created container (includes all states)", store_flag, AT(latest)},
     {"no-trunc", 0, NULL, "Don't truncate output", store_flag, AT(no_trunc)},
     {"quiet", 'q', NULL, "Only display container IDs", store_flag, AT(quiet)},
-    OPTION_LATER("size", 's'),
+    {"size", 's', NULL, "Display total file sizes", store_flag, AT(size)},
 };
 const struct option_table ps_options_table = OPTIONS(rows, struct ps_flags);
 
-// Filters: of one key any has to match, of different keys all.
-
-static bool match_label(const struct container *container, const char *wanted) {
-    size_t key = strcspn(wanted, "=");
-    for (size_t i = 0; i < container->config.labels.count; i++) {
-        const struct spec_key_value *label = &container->config.labels.items[i];
-        if (strncmp(label->key, wanted, key) != 0 || label->key[key]) continue;
-        if (!wanted[key] || str_eq(label->value, wanted + key + 1)) return true;
-    }
-    return false;
-}
-
-static bool match_ancestor(struct arena *arena, const struct container *container, const char *wanted) {
-    const char *hex = str_after(container->image_id, "sha256:");
-    return str_eq(words_image(arena, container->image_name), words_image(arena, wanted)) ||
-           str_eq(container->image_id, wanted) || (hex && strlen(wanted) >= 4 && str_has_prefix(hex, wanted));
-}
-
-static bool match(struct arena *arena, const struct container *container, const char *filter) {
-    const char *value;
-    if ((value = str_after(filter, "id="))) return str_has_prefix(container->id, value);
-    if ((value = str_after(filter, "name=")))
-        return strstr(container->name, *value == '/' ? value + 1 : value);
-    if ((value = str_after(filter, "status="))) return str_eq(container->state, value);
-    if ((value = str_after(filter, "label="))) return match_label(container, value);
-    if ((value = str_after(filter, "ancestor="))) return match_ancestor(arena, container, value);
-    if ((value = str_after(filter, "exited=")))
-        return str_eq(container->state, "exited") &&
-               str_eq(arena_printf(arena, "%d", container->exit_code), value);
-    return false;
-}
-
-static bool wanted(struct arena *arena, const struct ps_flags *flags, const struct container *container) {
-    for (size_t i = 0; i < flags->filters.count; i++) {
-        size_t key = strcspn(flags->filters.items[i], "=") + 1;
-        bool any = false;
-        for (size_t j = 0; j < flags->filters.count && !any; j++)
-            any = !strncmp(flags->filters.items[i], flags->filters.items[j], key) &&
-                  match(arena, container, flags->filters.items[j]);
-        // Labels are all wanted, as Docker has it.
-        if (str_has_prefix(flags->filters.items[i], "label="))
-            any = match(arena, container, flags->filters.items[i]);
-        if (!any) return false;
-    }
-    return true;
-}
+// What a listing looks up once for all its rows.
+struct listing {
+    struct engine *engine;
+    struct arena *arena;
+    const struct ps_flags *flags;
+    struct images images; // for sizes
+    bool has_images;
+    struct format format;
+};
 
 // A row, and its columns.
 
 struct row {
     const struct container *container;
+    struct listing *listing;
     bool whole; // --no-trunc
 };
 
@@ -168,7 +127,31 @@ FORMAT_COLUMN(row_running_for) {
 }
 
 FORMAT_COLUMN(row_local_volumes) {
-    return "0";
+    const struct container_config *config = &((const struct row *)data)->container->config;
+    size_t count = 0;
+    for (size_t i = 0; i < config->mounts.count; i++)
+        count += config->mounts.items[i].type == CONTAINER_MOUNT_VOLUME;
+    return arena_printf(arena, "%zu", count);
+}
+
+static uint64_t image_size(struct listing *listing, const char *id) {
+    struct err ignored;
+    if (!listing->has_images)
+        (void)image_list(&listing->engine->store, listing->arena, &listing->images, &ignored);
+    listing->has_images = true;
+    for (size_t i = 0; i < listing->images.count; i++)
+        if (str_eq(listing->images.items[i].id, id)) return listing->images.items[i].size;
+    return 0;
+}
+
+// Costs a walk over files.
+FORMAT_COLUMN(row_size) {
+    const struct row *row = data;
+    char written[16], whole[16];
+    uint64_t size = container_size(row->listing->engine, row->container);
+    uint64_t image = image_size(row->listing, row->container->image_id);
+    return arena_printf(arena, "%s (virtual %s)", format_size(size, written),
+                        format_size(image + size, whole));
 }
 
 FORMAT_COLUMN(row_names) {
@@ -184,7 +167,7 @@ FORMAT_COLUMN(row_ports) {
 }
 
 FORMAT_COLUMN(row_state) {
-    return ((const struct row *)data)->container->state;
+    return container_state(((const struct row *)data)->container);
 }
 
 FORMAT_COLUMN(row_status) {
@@ -205,45 +188,58 @@ static const struct value_method columns[] = {
     {"Mounts", "MOUNTS", row_mounts, false},
     {"LocalVolumes", "LOCAL VOLUMES", row_local_volumes, false},
     {"Networks", "NETWORKS", row_networks, false},
+    {"Size", "SIZE", row_size, false},
     {"Label", NULL, row_label, true},
 };
 
-static const struct format_listing listing = {
-    .rows = {"*formatter.ContainerContext", columns, ARRAY_SIZE(columns)},
-    .table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}}",
-    .raw = "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n"
-           "state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n"
-           "labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n",
-    .raw_quiet = "container_id: {{.ID}}",
-    .setting = "psFormat",
-    .quiet_wins = true,
-    .checked = true,
-};
+#define LISTING(size_column, size_line)                                                                     \
+    {                                                                                                       \
+        .rows = {"*formatter.ContainerContext", columns, ARRAY_SIZE(columns)},                              \
+        .table = "{{.ID}}\t{{.Image}}\t{{.Command}}\t{{.RunningFor}}\t{{.Status}}\t{{.Ports}}\t{{.Names}"   \
+                 "}" size_column,                                                                           \
+        .raw =                                                                                              \
+            "container_id: {{.ID}}\nimage: {{.Image}}\ncommand: {{.Command}}\ncreated_at: {{.CreatedAt}}\n" \
+            "state: {{- pad .State 1 0}}\nstatus: {{- pad .Status 1 0}}\nnames: {{.Names}}\n"               \
+            "labels: {{- pad .Labels 1 0}}\nports: {{- pad .Ports 1 0}}\n" size_line,                       \
+        .raw_quiet = "container_id: {{.ID}}", .setting = "psFormat", .quiet_wins = true, .checked = true,   \
+    }
+static const struct format_listing plain_listing = LISTING("", "");
+static const struct format_listing size_listing = LISTING("\t{{.Size}}", "size: {{.Size}}\n");
+
+static int64_t rows_left(const struct ps_flags *flags) {
+    if (flags->last.set && flags->last.value > 0) return flags->last.value;
+    return flags->latest && (!flags->last.set || flags->last.value == -1) ? 1 : 0;
+}
+
+static int list(struct listing *listing, const struct ps_filters *filters, struct err *err) {
+    const struct ps_flags *flags = listing->flags;
+    int64_t left = rows_left(flags);
+    bool all = flags->all || left || filters->all, limited = left > 0;
+    struct containers containers;
+    struct err ignored;
+    (void)engine_recover(listing->engine, true,
+                         &ignored); // what is in the way of that shows with its container
+    if (container_list(listing->engine, listing->arena, all, &containers, err)) return -1;
+    for (size_t i = 0; i < containers.count && (!limited || left); i++) {
+        if (!ps_filters_match(filters, listing->arena, &containers.items[i])) continue;
+        struct row row = {&containers.items[i], listing, flags->no_trunc};
+        if (format_add(&listing->format, &row, err) < 0) return -1;
+        left--;
+    }
+    return 0;
+}
 
 static int ps(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct ps_flags *flags = invocation->options;
-    struct arena *arena = &invocation->arena;
-    bool filters_state = false;
-    for (size_t i = 0; i < flags->filters.count; i++)
-        filters_state |= str_has_prefix(flags->filters.items[i], "status=") ||
-                         str_has_prefix(flags->filters.items[i], "exited=");
-    _cleanup_(format_finish) struct format format = {0};
-    if (format_begin(&format, &listing, flags->format, flags->quiet, err) < 0) return -1;
-    bool last = flags->latest || flags->last.value > 0;
-    struct containers containers;
-    struct err ignored;
-    (void)engine_recover(engine, true, &ignored); // what is in the way of that shows with its container
-    if (container_list(engine, arena, flags->all || last || filters_state, &containers, err) < 0) return -1;
-
-    size_t left = flags->latest ? 1 : last ? (size_t)flags->last.value : SIZE_MAX;
-    for (size_t i = 0; i < containers.count && left; i++) {
-        if (!wanted(arena, flags, &containers.items[i])) continue;
-        struct row row = {&containers.items[i], flags->no_trunc};
-        if (format_add(&format, &row, err) < 0) return -1;
-        left--;
-    }
-    format_print(&format, stdout);
-    return 0;
+    struct listing listing = {.engine = engine, .arena = &invocation->arena, .flags = flags};
+    struct ps_filters filters;
+    const struct format_listing *columns_of = flags->size ? &size_listing : &plain_listing;
+    int r = format_begin(&listing.format, columns_of, flags->format, flags->quiet, err);
+    if (!r) r = ps_filters_read(engine, &invocation->arena, &flags->filters, &filters, err);
+    if (!r) r = list(&listing, &filters, err);
+    if (!r) format_print(&listing.format, stdout);
+    format_finish(&listing.format);
+    return r;
 }
 
 int run_ps(struct invocation *invocation, struct err *err) {

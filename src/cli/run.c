@@ -165,22 +165,40 @@ static const struct option start_rows[] = {
 };
 const struct option_table start_options_table = OPTIONS(start_rows, struct start_flags);
 
+static int check_paused(const struct container *container, struct err *err) {
+    if (!container->paused) return 0;
+    return err_set(err, ERR_CONFLICT, 0, "cannot start a paused container, try unpause instead");
+}
+
 static int start_one(struct invocation *invocation, struct engine *engine, const char *name,
                      struct err *err) {
     struct container container;
     struct start_options options = {0};
     session_size(&options.rows, &options.columns);
-    if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
+    if (container_find(engine, &invocation->arena, name, &container, err) < 0 ||
+        check_paused(&container, err) < 0)
+        return -1;
     if (!str_eq(container.state, "running") && start_detached(engine, &container, &options, err) < 0)
         return -1;
     puts(name);
     return 0;
 }
 
+// One that runs already is attached to.
+static int join(struct engine *engine, const struct container *container, struct session *session,
+                struct err *err) {
+    _cleanup_(fd_closep) int client = -1;
+    session->joins = true;
+    if (container_attach(engine, container, &client, err)) return -1;
+    container_event(engine, container, "attach", NULL);
+    return session_container(engine, container, client, session, NULL, err);
+}
+
 static int start_and_attach(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct start_flags *flags = invocation->options;
     struct container container;
-    if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
+    if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0 ||
+        check_paused(&container, err) < 0)
         return -1;
     struct session session = {.tty = container.config.tty,
                               .send_stdin = flags->interactive && container.config.open_stdin,
@@ -190,7 +208,9 @@ static int start_and_attach(struct invocation *invocation, struct engine *engine
     session_size(&options.rows, &options.columns);
     if (session_check_terminal(&session, err) < 0) return -1;
     session_hold_signals();
-    return start_attached(engine, &container, &options, &session, err);
+    if (str_eq(container.state, "running")) return join(engine, &container, &session, err);
+    int code = start_attached(engine, &container, &options, &session, err);
+    return code < 0 ? cli_plain_failure(err) : code;
 }
 
 int run_start(struct invocation *invocation, struct err *err) {

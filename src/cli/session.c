@@ -92,7 +92,10 @@ int session_container(struct engine *engine, const struct container *container, 
     }
     int end = session_run(socket, session, &exit, err);
     if (end < 0) return -1;
-    if (end == CLIENT_DETACHED) return 0;
+    if (end == CLIENT_DETACHED) {
+        container_event(engine, container, "detach", NULL);
+        return 0;
+    }
     if (end == CLIENT_CLOSED) return session->joins ? 128 + SIGPIPE : closed(engine, container, err);
     if (end == CLIENT_LOST) return lost(engine, container, err);
     if (container_exited(engine, container->id, &exit, socket, err) < 0) return -1;

@@ -27,7 +27,8 @@ const char *words_status(struct arena *arena, const struct container *container)
     char words[32];
     if (str_eq(container->state, "running")) {
         int64_t up = clock_wall_ns() - container->started;
-        return arena_printf(arena, "Up %s", clock_duration_words(up < 0 ? 0 : up, words));
+        return arena_printf(arena, "Up %s%s", clock_duration_words(up < 0 ? 0 : up, words),
+                            container->paused ? " (Paused)" : "");
     }
     if (str_eq(container->state, "exited"))
         return arena_printf(arena, "Exited (%d) %s", container->exit_code,

@@ -8,7 +8,7 @@
 const char *words_ago(struct arena *arena, int64_t wall_ns);
 // "2026-11-23 21:44:38 +0000 UTC"
 const char *words_time(int64_t wall_ns, char buffer[static 64]);
-// "Up 3 seconds", "Exited (0) 2 minutes ago", "Created"
+// "Up 3 seconds", "Up 3 seconds (Paused)", "Exited (0) 2 minutes ago", "Created"
 const char *words_status(struct arena *arena, const struct container *container);
 // At most so many characters, the last one "…" when something was cut.
 const char *words_cut(struct arena *arena, const char *text, size_t characters);

@@ -131,6 +131,9 @@ int container_commit(struct engine *engine, const struct container *container,
                        .compose = COMPOSE_INIT(&engine->store)};
     int r = run(&m, err);
     if (!r) memcpy(ret_id, m.compose.id, DIGEST_SIZE);
+    if (!r)
+        container_event(engine, container, "commit", "comment", options->message, "imageID", m.compose.id,
+                        "imageRef", image_familiar(&m.compose.arena, options->name), NULL);
     compose_finish(&m.compose);
     return r ? err_wrap(err, "commit container %s", container->name) : 0;
 }

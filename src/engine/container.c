@@ -12,7 +12,7 @@
 
 // Create
 
-static int name_check(const char *name, struct err *err) {
+int container_name_check(const char *name, struct err *err) {
     bool good = isalnum((unsigned char)*name) && name[1];
     for (const char *c = name; *c; c++) good = good && (isalnum((unsigned char)*c) || strchr("_.-", *c));
     if (good && strlen(name) < 256) return 0;
@@ -36,11 +36,11 @@ static int insert(struct engine *engine, const struct container *container, cons
     return 1;
 }
 
-static int name_conflict(const struct container *container, const struct container *holder, struct err *err) {
+int container_name_conflict(const char *name, const struct container *holder, struct err *err) {
     return err_set(err, ERR_CONFLICT, 0,
                    "Conflict. The container name \"/%s\" is already in use by container \"%s\". You have to "
                    "remove (or rename) that container to be able to reuse that name.",
-                   container->name, holder->id);
+                   name, holder->id);
 }
 
 // The holder of the name may be one that is gone as soon as somebody looks.
@@ -53,7 +53,7 @@ static int insert_named(struct engine *engine, struct arena *arena, const struct
         r = row_find(engine, arena, container->name, &holder, err);
         if (!r) {
             r = container_settle(engine, arena, &holder, err);
-            if (r > 0) return name_conflict(container, &holder, err);
+            if (r > 0) return container_name_conflict(container->name, &holder, err);
         } else if (err->kind == ERR_NOT_FOUND) {
             r = 0;
         }
@@ -123,8 +123,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
     struct image image;
     char *id = arena_alloc(arena, ID_SIZE);
     id_random(id);
-    if (str_empty(name)) name = NULL;
-    if (name && name_check(name, err)) return -1;
+    if (name && container_name_check(name, err)) return -1;
     if (image_find(&engine->store, arena, config->image, &image, err)) return -1;
     *ret_container = (struct container){
         .id = id,
@@ -160,6 +159,7 @@ static int create(struct engine *engine, struct arena *arena, const struct conta
         if (starts) run_dir_remove(engine, container.id, &ignored);
         return -1;
     }
+    container_event(engine, &container, "create", NULL);
     if (container_folder_make(engine, container.id, err)) {
         container_erase(engine, &container, false, &ignored);
         return -1;
@@ -253,9 +253,9 @@ int container_remove(struct engine *engine, const struct container *container, b
             if (!force)
                 return err_set(
                     err, ERR_CONFLICT, 0,
-                    "cannot remove container \"/%s\": container is running: stop the container before "
+                    "cannot remove container \"/%s\": container is %s: %sstop the container before "
                     "removing or force remove",
-                    now.name);
+                    now.name, container_state(&now), now.paused ? "unpause and then " : "");
             if (kill_and_wait(engine, &now, err)) return -1;
             continue;
         }

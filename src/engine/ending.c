@@ -23,20 +23,21 @@ bool container_is_live(const struct container *container) {
 }
 
 // The row and the address in one transaction.
-static int erase_row(struct engine *engine, const char *id, struct err *err) {
+static int erase_row(struct engine *engine, const struct container *container, struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
-    if (db_begin(db, err) || network_release(transaction, id, err) ||
-        db_run(db, err, "DELETE FROM container WHERE id = ?", "s", id) < 0)
-        return -1;
-    return db_commit(db, err);
+    if (db_begin(db, err) || network_release(transaction, container->id, err)) return -1;
+    int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
+    if (changed < 0 || db_commit(db, err)) return -1;
+    if (changed) container_event(engine, container, "destroy", NULL);
+    return 0;
 }
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
     if (run_dir_remove(engine, container->id, err) || container_folder_remove(engine, container->id, err))
         return -1;
     if (volumes && volumes_remove_anonymous(engine, &container->config, err)) return -1;
-    return erase_row(engine, container->id, err);
+    return erase_row(engine, container, err);
 }
 
 // 1 when it is this run's ending and the row says so now.
@@ -158,7 +159,7 @@ static int take_back(const struct run_dir *dir, struct ending *ending, bool has_
 // With the lock, and nobody at the socket.
 static int take_over(struct engine *engine, const struct container *container, const struct run_dir *dir,
                      struct err *err) {
-    char text[sizeof err->text];
+    char text[sizeof err->text], status[16];
     bool running = str_eq(container->state, "running");
     struct ending ending = {.state = running ? "exited" : "created",
                             .status = running ? 255 : 0,
@@ -166,6 +167,10 @@ static int take_over(struct engine *engine, const struct container *container, c
                             .error = running ? "its run directory is gone: did the machine restart?" : ""};
     bool has_record = !read_exit_record(engine, container->id, &ending);
     if (take_back(dir, &ending, has_record, err, text)) return -1;
+    // Else the shim has said it.
+    snprintf(status, sizeof status, "%d", ending.status);
+    if (!has_record && str_eq(ending.state, "exited"))
+        container_event(engine, container, "die", "exitCode", status, NULL);
     if (ending.finished < container->started) ending.finished = container->started; // the clock was set back
     return container_end(engine, container, &ending, err);
 }
@@ -201,6 +206,7 @@ static int settle_live(struct engine *engine, struct container *container, struc
         return -1;
     container->pid = pid;
     container->state = "running";
+    container->paused = container_is_paused(engine, container);
     return 1;
 }
 

@@ -30,6 +30,7 @@ struct container {
     const char *state; // created, running, exited, removing (starting is not shown)
     const char *error;
     bool auto_remove;
+    bool paused; // running, but it stands still
     int32_t pid;
     int exit_code;
     bool oom_killed;
@@ -112,12 +113,30 @@ int container_wait(struct engine *engine, const struct container *container, int
 int container_remove(struct engine *engine, const struct container *container, bool force, struct err *err);
 int container_remove_volumes(struct engine *engine, const struct container *container, struct err *err);
 
+int container_pause(struct engine *engine, const struct container *container, struct err *err);
+int container_unpause(struct engine *engine, const struct container *container, struct err *err);
+// ERR_CONFLICT when the name is taken.
+int container_rename(struct engine *engine, const struct container *container, const char *name,
+                     struct err *err);
+// A stop, when it runs (container_stop()), and a detached start.
+int container_restart(struct engine *engine, const struct container *container, int timeout_s,
+                      const char *signal, const struct start_options *options, struct err *err);
+// Docker's word for the state: "paused" for one that runs and is.
+static inline const char *container_state(const struct container *container) {
+    return container->paused ? "paused" : container->state;
+}
+// Something happened to the container: an event (state/event.h). Pairs of an attribute's name and value, then
+// NULL.
+void container_event(struct engine *engine, const struct container *container, const char *action, ...)
+    __attribute__((sentinel));
+
 struct exec_options {
     struct strings command, env;
     const char *user, *working_dir;
     bool tty, open_stdin, privileged;
     uint16_t rows, columns;
 };
+// Returns when the command is being executed. ret_client NULL: detached.
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err);
 

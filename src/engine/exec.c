@@ -8,8 +8,10 @@
 #include "shim/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int read_spec(struct arena *arena, const struct container *container, const struct plan_block *plan,
@@ -50,7 +52,7 @@ static int make_process(struct arena *arena, const struct exec_options *options,
     return 0;
 }
 
-static int spawn(int plan_fd, int *ret_client, struct err *err) {
+static int spawn(int plan_fd, int root, int *ret_client, struct err *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
@@ -59,13 +61,14 @@ static int spawn(int plan_fd, int *ret_client, struct err *err) {
     struct runtime_shim shim = RUNTIME_SHIM_NONE;
     shim.plan = plan_fd;
     shim.client = theirs;
+    shim.state = root;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     *ret_client = take_fd(&ours);
     return 0;
 }
 
 static int make_plan(struct engine *engine, struct arena *arena, const struct container *container,
-                     const struct exec_options *options, struct plan *plan, struct err *err) {
+                     const struct exec_options *options, const char *id, struct plan *plan, struct err *err) {
     struct spec spec;
     _cleanup_(plan_unmapp) struct plan_block *own = NULL;
     if (plan_open(engine, container->id, &own, err) || read_spec(arena, container, own, &spec, err)) return -1;
@@ -76,23 +79,53 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
                                       .seccomp_cache = arena_printf(arena, "%s/seccomp", engine->store.root)};
     if (runtime_compile_exec(&spec, &process, own, &runtime, plan, err)) return -1;
     plan->head.keep_stdin = options->open_stdin;
+    container_event_plan(container, id, plan);
     return 0;
+}
+
+// Docker's words: the command after the action.
+static void say_exec(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct exec_options *options, const char *id) {
+    static const char *const actions[] = {"exec_create", "exec_start"};
+    _cleanup_(str_finish) struct str words = {0};
+    for (size_t i = 0; i < options->command.count; i++)
+        str_printf(&words, i ? " %s" : "%s", options->command.items[i]);
+    if (options->command.count == 1) str_add_char(&words, ' ');
+    for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
+        container_event(engine, container, arena_printf(arena, "%s: %s", actions[i], str_get(&words)),
+                        "execID", id, NULL);
+}
+
+// Whatever it was that could not be done, in a container that ends meanwhile that is why. Its process may be
+// on its way through the kernel still, without namespaces.
+#define ENDING_MS 100
+
+static int failure(const struct container *container, struct err *err) {
+    if (err->kind != ERR_SYSTEM && err->kind != ERR_NOT_FOUND) return -1;
+    _cleanup_(fd_closep) int process = (int)syscall(SYS_pidfd_open, container->pid, 0);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    if (process >= 0 && poll(&end, 1, ENDING_MS) <= 0) return -1;
+    return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
 }
 
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err) {
     if (!str_eq(container->state, "running") || container->pid <= 0)
-        return err_set(err, ERR_CONFLICT, 0, "container %s is not running", container->id);
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(fd_closep) int plan_fd = -1;
     _cleanup_(fd_closep) int client = -1;
-    plan_init(&plan);
-    if (make_plan(engine, &arena, container, options, &plan, err) || (plan_fd = plan_memfd(&plan, err)) < 0 ||
-        spawn(plan_fd, &client, err))
-        return -1;
     int32_t pid;
-    if (!ret_client) return client_wait_started(client, &pid, err);
-    *ret_client = take_fd(&client);
+    char id[ID_SIZE];
+    id_random(id);
+    plan_init(&plan);
+    if (make_plan(engine, &arena, container, options, id, &plan, err) ||
+        (plan_fd = plan_memfd(&plan, err)) < 0)
+        return -1;
+    say_exec(engine, &arena, container, options, id);
+    if (spawn(plan_fd, engine->store.root_fd, &client, err) || client_wait_started(client, &pid, err))
+        return failure(container, err);
+    if (ret_client) *ret_client = take_fd(&client);
     return 0;
 }

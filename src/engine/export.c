@@ -23,6 +23,7 @@ int container_export(struct engine *engine, const struct container *container, i
     _cleanup_(fd_closep) int view = container_view_open(engine, &arena, container, &image, err);
     if (view < 0 || fetcher_run("export", view, out, NULL, err))
         return err_wrap(err, "export container %s", container->name);
+    container_event(engine, container, "export", NULL);
     return 0;
 }
 

@@ -3,7 +3,7 @@
 #include "engine/freeze.h"
 
 #include "engine/parts.h"
-#include "runtime/cgroup.h"
+#include "kernel/cgroup.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -12,20 +12,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TIMEOUT_NS 10000000000u
-
-static int find_group(struct engine *engine, struct arena *arena, const struct container *container,
-                      const char **ret_path, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+int freeze_group(struct engine *engine, struct arena *arena, const struct container *container,
+                 const char **ret_path, struct err *err) {
     struct cgroup_groups groups;
-    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
-    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
-    if (r == -ENOENT) return 0; // it has just ended
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
-    if (runtime_cgroup_groups(plan, arena, &groups, err)) return -1;
+    if (container_groups(engine, arena, container, &groups, err)) return -1;
     const struct cgroup_group *group = cgroup_groups_freezer(&groups);
-    *ret_path = group ? arena_strdup(arena, group->path) : NULL;
+    if (group) *ret_path = group->path;
     return 0;
 }
 
@@ -76,7 +68,7 @@ int freeze_begin(struct engine *engine, const struct container *container, struc
     enum cgroup_freezer state;
     const char *group = NULL;
     if (!str_eq(container->state, "running")) return 0;
-    if (find_group(engine, &arena, container, &group, err)) return -1;
+    if (freeze_group(engine, &arena, container, &group, err)) return -1;
     if (!group)
         return err_set(err, ERR_UNAVAILABLE, 0,
                        "this machine has no freezer of cgroups to pause container %s with; try it with "
@@ -84,7 +76,7 @@ int freeze_begin(struct engine *engine, const struct container *container, struc
                        container->name);
     if (cgroup_freezer_state(group, &state) || state != CGROUP_THAWED) return 0;
     if (start_guard(group, &freeze, err)) return -1;
-    if (frozen(cgroup_freeze(group, TIMEOUT_NS), container, err)) return -1;
+    if (frozen(cgroup_freeze(group, FREEZE_TIMEOUT_NS), container, err)) return -1;
     *ret_freeze = freeze;
     freeze = (struct freeze)FREEZE_INIT;
     return 0;

@@ -5,6 +5,13 @@
 
 #include "engine/engine.h"
 
+#define FREEZE_TIMEOUT_NS 10000000000u // processes may hang in the kernel
+
+// The group whose freezer stops the container, in the arena; NULL where there is none, or when it has just
+// ended.
+int freeze_group(struct engine *engine, struct arena *arena, const struct container *container,
+                 const char **ret_path, struct err *err);
+
 struct freeze {
     int guard; // a pipe to who thaws it; -1: nothing to thaw
     pid_t pid;

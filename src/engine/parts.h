@@ -51,6 +51,25 @@ int container_folder_open(struct engine *engine, const char *id, struct err *err
 int container_view_open(struct engine *engine, struct arena *arena, const struct container *container,
                         struct image *ret_image, struct err *err);
 
+// Events (event.c)
+
+// What the shim says of the container's process, or of an exec'd one.
+void container_event_plan(const struct container *container, const char *exec_id, struct plan *plan);
+// The shim of one that runs learns its new name.
+void container_event_rename(struct engine *engine, const char *id, const char *name);
+
+// The groups of one that runs (groups.c), in the arena; none when it has just ended.
+struct cgroup_groups; // kernel/cgroup.h
+int container_groups(struct engine *engine, struct arena *arena, const struct container *container,
+                     struct cgroup_groups *ret_groups, struct err *err);
+
+// Whether one that runs stands still (pause.c).
+bool container_is_paused(struct engine *engine, const struct container *container);
+
+// Names (container.c): what is no name; whose it is.
+int container_name_check(const char *name, struct err *err);
+int container_name_conflict(const char *name, const struct container *holder, struct err *err);
+
 // Volumes (volume.c)
 
 // Makes the container's volumes, and the host directories that -v makes.

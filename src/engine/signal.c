@@ -29,6 +29,17 @@ static int send_signal(int shim, int signal) {
     return shim_send(shim, SHIM_SIGNAL, &number, sizeof number);
 }
 
+// One that is paused gets the signal when it goes on: now, for a signal that is to end it. Docker takes every
+// signal for one, but where the container has a stop signal of its own.
+static int send_and_thaw(struct engine *engine, const struct container *container, int shim, int signal) {
+    struct err ignored;
+    const char *own = container->config.stop_signal;
+    int r = send_signal(shim, signal);
+    if (r || !container->paused) return r;
+    if (!str_empty(own) && signal != SIGKILL && signal != signal_parse(own)) return 0;
+    return container_unpause(engine, container, &ignored) ? -EIO : 0;
+}
+
 // What the shim said, or what is found when it said nothing.
 static int take_over_exit(struct engine *engine, const struct container *container, int waited,
                           const struct shim_exit *exit, int *ret_code, struct err *err) {
@@ -60,8 +71,9 @@ int container_wait(struct engine *engine, const struct container *container, int
 // After SIGKILL the kernel needs a moment, not minutes; a process that hangs in it may never go.
 #define KILL_WAIT_NS 10000000000u
 
-static int kill_and_wait(int shim, struct shim_exit *ret_exit) {
-    int r = send_signal(shim, SIGKILL);
+static int kill_and_wait(struct engine *engine, const struct container *container, int shim,
+                         struct shim_exit *ret_exit) {
+    int r = send_and_thaw(engine, container, shim, SIGKILL);
     if (!r) r = shim_wait(shim, clock_monotonic_ns() + KILL_WAIT_NS, ret_exit);
     return r ? r : -ETIMEDOUT;
 }
@@ -81,7 +93,9 @@ int container_kill(struct engine *engine, const struct container *container, int
     struct shim_exit exit = {0};
     _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     int r = shim < 0 ? shim : shim_quiet(shim);
-    if (!r) r = signal == SIGKILL ? kill_and_wait(shim, &exit) : send_signal(shim, signal);
+    if (!r)
+        r = signal == SIGKILL ? kill_and_wait(engine, container, shim, &exit)
+                              : send_and_thaw(engine, container, shim, signal);
     if (r == 1) return take_over_exit(engine, container, r, &exit, &code, err);
     if (!r) r = shim_hang_up(shim);
     if (gone(r)) return not_running("cannot kill container", container, err);
@@ -109,12 +123,16 @@ int container_stop(struct engine *engine, const struct container *container, int
                    const char *signal, struct err *err) {
     int number, code;
     struct shim_exit exit = {0};
+    struct container going = *container;
+    going.paused = false;
     if (stop_number(container, signal, &number, err)) return -1;
     _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     int r = shim < 0 ? shim : shim_quiet(shim);
-    if (!r) r = send_signal(shim, number);
+    if (!r) r = send_and_thaw(engine, container, shim, number);
     if (!r) r = shim_wait(shim, stop_deadline(container, timeout_s), &exit);
-    if (r == 0) r = kill_and_wait(shim, &exit);
+    if (r == 0) r = kill_and_wait(engine, &going, shim, &exit);
     if (r < 0 && !gone(r)) return kill_failed("stop", container, r, err);
-    return take_over_exit(engine, container, r, &exit, &code, err);
+    if (take_over_exit(engine, container, r, &exit, &code, err)) return -1;
+    if (shim >= 0) container_event(engine, container, "stop", NULL);
+    return 0;
 }

@@ -231,6 +231,8 @@ static int make_plan(struct start *s, struct err *err) {
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
     plan_on_exit(s);
+    container_event_plan(s->container, NULL, &s->plan);
+    s->plan.head.watch_oom = s->container->config.memory.value > 0;
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
@@ -317,6 +319,7 @@ int container_start(struct engine *engine, const struct container *container,
     if (start_lock(&s, err) || open_folder(&s, err) || forget_exit(&s, err) ||
         (!s.begun && mark_starting(&s, err)))
         return -1;
+    if (ret_client) container_event(engine, container, "attach", NULL);
     if (prepare(&s, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;

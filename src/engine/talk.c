@@ -87,6 +87,7 @@ int plan_open(struct engine *engine, const char *id, struct plan_block **ret_pla
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
     int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
+    if (r == -ENOENT) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
     return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 0;
 }
 

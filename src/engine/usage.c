@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/usage.h"
 
+#include "base/event_log.h"
 #include "base/fd.h"
 #include "base/usage.h"
 #include "engine/parts.h"
@@ -27,7 +28,7 @@ struct count {
         struct part *items;
         size_t count;
     } parts;
-    uint64_t database, folders, filters, partial;
+    uint64_t database, folders, filters, events, partial;
     struct err *err;
 };
 
@@ -255,10 +256,12 @@ static int count_top(struct count *c, const char *name) {
     uint64_t bytes;
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         if (str_eq(name, folders[i].folder)) return each_in(c, name, folders[i].each);
-    bool database = str_has_prefix(name, "hoy.db"), filters = str_eq(name, "seccomp");
-    if (!database && !filters) return add_other(c, name, !str_eq(name, "driver") && !str_eq(name, "empty"));
+    bool database = str_has_prefix(name, "hoy.db"), filters = str_eq(name, "seccomp"),
+         events = str_eq(name, EVENT_LOG) || str_eq(name, EVENT_LOG_OLD);
+    if (!database && !filters && !events)
+        return add_other(c, name, !str_eq(name, "driver") && !str_eq(name, "empty"));
     if (add(c, name, &bytes)) return -1;
-    *(database ? &c->database : &c->filters) += bytes;
+    *(database ? &c->database : filters ? &c->filters : &c->events) += bytes;
     return 0;
 }
 
@@ -272,6 +275,7 @@ static int count_all(struct count *c) {
     c->result->reclaimable = pruned.bytes;
     add_row(c, "database", c->database, false);
     add_row(c, "compiled filters", c->filters, false);
+    add_row(c, "events", c->events, false);
     add_row(c, "interrupted pulls", c->partial, false);
     add_row(c, "folders", c->folders, false);
     c->result->total = c->disk.bytes;

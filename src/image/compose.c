@@ -2,6 +2,7 @@
 #include "image/compose.h"
 
 #include "base/fd.h"
+#include "image/event.h"
 #include "image/fetcher.h"
 #include "image/pull.h"
 #include "oci/image_write.h"
@@ -173,5 +174,9 @@ int compose_commit(struct compose *compose, struct err *err) {
         if (!compose->indexed && make_index(compose, have, err)) return -1;
         c.index = STAGED_EROFS;
     }
-    return commit_image(&c, err);
+    if (commit_image(&c, err)) return -1;
+    if (compose->name)
+        image_event(compose->store, "tag", compose->id, image_familiar(&compose->arena, compose->name),
+                    &compose->config);
+    return 0;
 }

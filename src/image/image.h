@@ -60,6 +60,9 @@ struct image_history {
 int image_history(struct store *store, struct arena *arena, const struct image *image,
                   struct image_history *ret_history, struct err *err);
 
+// "debian:12" for a full name; NULL for NULL.
+const char *image_familiar(struct arena *arena, const char *name);
+
 // Gives an image one more name, which it takes away from another image that has it.
 int image_tag(struct store *store, const char *name, const char *target, struct err *err);
 

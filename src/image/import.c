@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "image/compose.h"
+#include "image/event.h"
 #include "image/fetcher.h"
 #include "image/intake.h"
 #include "image/policy.h"
@@ -187,6 +188,7 @@ int image_import(struct store *store, const struct import_options *options, char
     sigset_t signals = signals_hold();
     int r = run(&import, err), number = import.fetcher.signal;
     if (!r) memcpy(ret_id, import.compose.id, DIGEST_SIZE);
+    if (!r) image_event(store, "import", import.compose.id, import.compose.id, &import.compose.config);
     import_finish(&import);
     if (r && number) raise(number);
     signals_release(&signals);

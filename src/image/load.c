@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // All images of an archive are staged, and the worker has gone, before the first is taken into the store.
 #include "image/archive.h"
+#include "image/event.h"
 #include "image/intake.h"
 #include "image/policy.h"
 #include "registry/reference.h"
@@ -69,6 +70,7 @@ static int take(struct load *load, struct intake_image *image, struct err *err) 
     if (!image->names.count) str_printf(&lines, "Loaded image ID: %s\n", image->commit.id);
     if (image->configured && intake_look_again(&load->intake, image, err)) return -1;
     if (intake_commit(image, err)) return -1;
+    image_event(load->store, "load", image->commit.id, image->commit.id, &image->config);
     fputs(str_get(&lines), load->options->out);
     return 0;
 }

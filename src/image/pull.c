@@ -2,6 +2,7 @@
 // A pull of one reference: what is asked of the worker, what is shown, and what the image is called then.
 #include "image/pull.h"
 
+#include "image/event.h"
 #include "image/intake.h"
 #include "image/policy.h"
 #include "image/request.h"
@@ -191,5 +192,8 @@ int image_pull(struct store *store, struct arena *arena, const struct pull_optio
     intake_finish(&pull.intake, r);
     if (r) return wrap(&pull, err);
     print_end(&pull);
-    return image_find(store, arena, pull.id, ret_image, err);
+    if (image_find(store, arena, pull.id, ret_image, err)) return -1;
+    image_event(store, "pull", reference_familiar(arena, &pull.reference),
+                reference_familiar_repository(arena, &pull.reference), &ret_image->config);
+    return 0;
 }

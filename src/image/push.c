@@ -8,6 +8,7 @@
 // digest is kept (made_blob), and nothing is compressed twice to find out that it is there.
 #include "base/fd.h"
 #include "image/blob.h"
+#include "image/event.h"
 #include "image/image.h"
 #include "image/progress.h"
 #include "image/upload.h"
@@ -425,6 +426,8 @@ int image_push(struct store *store, struct arena *arena, const struct push_optio
     for (size_t i = 0; i < tags.count; i++) {
         reference.tag = tags.items[i];
         if (push_tag(store, arena, options, &reference, err)) return -1;
+        image_event(store, "push", reference_familiar(arena, &reference),
+                    reference_familiar_repository(arena, &reference), NULL);
     }
     return 0;
 }

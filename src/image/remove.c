@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // `hoy rmi`, with Docker's rules of what is a conflict.
+#include "image/event.h"
 #include "image/removal.h"
 #include "registry/reference.h"
 
@@ -141,6 +142,7 @@ int image_remove(struct store *store, const char *name, bool force,
         db_rollback(store->db);
         return -1;
     }
+    image_events_removed(store, &rmi.image, rmi.removal.lines.items, rmi.removal.lines.count);
     for (size_t i = 0; i < rmi.removal.lines.count; i++) removed(rmi.removal.lines.items[i], data);
     return r ? removal_apply(&rmi.removal, err) : 0;
 }

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/tar_header.h"
 #include "image/archive.h"
+#include "image/event.h"
 #include "oci/image_write.h"
 #include "registry/reference.h"
 
@@ -310,5 +311,10 @@ int image_save(struct store *store, struct arena *arena, const struct save_optio
             const struct saved_image *saved = &save.images.items[i];
             return err_wrap(err, "save %s", saved->names.count ? saved->names.items[0] : saved->image.id);
         }
-    return archive_write(&save, err);
+    if (archive_write(&save, err)) return -1;
+    for (size_t i = 0; i < save.images.count; i++) {
+        const struct image *image = &save.images.items[i].image;
+        image_event(store, "save", image->id, image->id, &image->config);
+    }
+    return 0;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/commit.h"
+#include "image/event.h"
 #include "registry/reference.h"
 
 int image_tag(struct store *store, const char *name, const char *target, struct err *err) {
@@ -12,5 +13,7 @@ int image_tag(struct store *store, const char *name, const char *target, struct 
                        target);
     if (image_find(store, &arena, name, &image, err)) return -1;
     const struct commit names = {.store = store, .id = image.id, .name = reference_full(&arena, &reference)};
-    return commit_names(&names, err);
+    if (commit_names(&names, err)) return -1;
+    image_event(store, "tag", image.id, reference_familiar(&arena, &reference), &image.config);
+    return 0;
 }

@@ -319,6 +319,8 @@ struct plan_op {
 // What to do with the container's standard streams.
 enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };
 
+#define PLAN_NAME_SIZE 256
+
 // The file's head; after it the operations, after them the strings.
 struct plan_block {
     uint32_t magic;
@@ -335,6 +337,7 @@ struct plan_block {
     uint8_t no_subreaper;               // orphans are not the shim's
     uint8_t keep;                       // the container is not removed at its end
     uint8_t log_json;                   // SHIM_FD_ERRORS wants JSON
+    uint8_t watch_oom;                  // memory is limited: what happens for lack of it is an event
     uint8_t preserve;                   // so many descriptors from 3 on go to the command
     int64_t created_ns;                 // wall clock
     plan_str state_before, state_after; // the container's state as JSON, but for status and pid between them
@@ -342,6 +345,8 @@ struct plan_block {
     plan_str pid_file;                  // where its pid is written, or ""
     plan_str bundle;
     struct plan_blob config; // the config.json that it was made from, for later processes (exec)
+    plan_str event;          // the beginning of a line for base/event_log.h, up to the attributes; or ""
+    plan_str name;           // the container's, PLAN_NAME_SIZE bytes: it may be renamed while it runs
     plan_str oom_file;       // where the kernel counts OOM kills, read when the container has ended
     char boot_id[40];        // the record is void after a reboot
     // Written by the executor:

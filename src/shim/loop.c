@@ -10,6 +10,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macro.h"
+#include "kernel/cgroup.h"
+#include "shim/event.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -31,7 +33,16 @@
 // never stops to write is not listened to for ever.
 #define DRAIN_MAX (16u << 20)
 
-enum { AT_SIGNALS, AT_LISTEN, AT_STDOUT, AT_STDERR, AT_INPUT, AT_PEERS, AT_COUNT = AT_PEERS + SHIM_PEERS };
+enum {
+    AT_SIGNALS,
+    AT_LISTEN,
+    AT_OOM,
+    AT_STDOUT,
+    AT_STDERR,
+    AT_INPUT,
+    AT_PEERS,
+    AT_COUNT = AT_PEERS + SHIM_PEERS
+};
 
 static struct shim *the_shim; // for the requests of peers
 static uint8_t block[PEER_BLOCK];
@@ -92,15 +103,25 @@ static void send_signal(int number) {
 
 static void resize(struct shim_size size) {
     struct winsize window = {.ws_row = size.rows, .ws_col = size.columns};
-    if (the_shim->terminal && the_shim->output[0] >= 0) ioctl(the_shim->output[0], TIOCSWINSZ, &window);
+    struct shim_attribute attributes[2] = {{"height", size.rows}, {"width", size.columns}};
+    if (!the_shim->terminal || the_shim->output[0] < 0) return;
+    ioctl(the_shim->output[0], TIOCSWINSZ, &window);
+    if (the_shim->plan && !the_shim->plan->is_exec)
+        shim_event(the_shim->plan, the_shim->state, "resize", attributes);
 }
 
 static void input_end(struct peer *peer) {
     if (peer->first) the_shim->input_ending = true;
 }
 
-static const struct peer_requests requests = {
-    .input_end = input_end, .resize = resize, .signal = send_signal};
+static void ask_signal(int number) {
+    struct shim_attribute attributes[2] = {{"signal", number}};
+    if (the_shim->plan && !the_shim->plan->is_exec)
+        shim_event(the_shim->plan, the_shim->state, "kill", attributes);
+    send_signal(number);
+}
+
+static const struct peer_requests requests = {.input_end = input_end, .resize = resize, .signal = ask_signal};
 
 // The process
 
@@ -129,6 +150,12 @@ static void take_signals(struct shim *shim) {
         send_signal(number);
     }
     reap(shim);
+}
+
+static void take_oom(struct shim *shim) {
+    if (!cgroup_oom_happened(shim->oom.fd, shim->oom.events, &shim->oom.seen)) return;
+    shim_event(shim->plan, shim->state, "oom", NULL);
+    shim->oom.told = true;
 }
 
 // Output
@@ -230,6 +257,7 @@ static void poll_set(struct shim *shim, struct pollfd *polls) {
         polls[AT_PEERS + i] = (struct pollfd){.fd = p->fd, .events = events};
         full = full && !peer_free(p);
     }
+    polls[AT_OOM] = (struct pollfd){.fd = shim->oom.fd, .events = shim->oom.events};
     polls[AT_LISTEN] = (struct pollfd){.fd = full ? -1 : shim->listen, .events = POLLIN};
 }
 
@@ -276,6 +304,7 @@ void shim_loop(struct shim *shim) {
         if (n == 0 && timeout == STUCK_MS) drop_stuck(shim);
         if (polls[AT_SIGNALS].revents) take_signals(shim);
         if (polls[AT_LISTEN].revents) take_clients(shim);
+        if (polls[AT_OOM].revents) take_oom(shim);
         serve_peers(shim, polls);
         if (polls[AT_INPUT].revents || (shim->input < 0 && input_waiting(shim))) put_input(shim);
         end_input(shim);

@@ -3,6 +3,7 @@
 // end. All memory is static; nothing is allocated once it runs.
 #pragma once
 
+#include "plan/plan.h"
 #include "shim/jsonlog.h"
 #include "shim/peer.h"
 
@@ -20,7 +21,15 @@ struct shim {
     bool forward_signals; // all that we get, not only SIGTERM; without a terminal
     bool input_ending;    // the first client said that there is no more input
     bool ended;
-    size_t drain_left; // what is still read after the end
+    size_t drain_left;             // what is still read after the end
+    const struct plan_block *plan; // and the container's directory, for events; or NULL
+    int state;
+    struct {
+        int fd; // or -1
+        short events;
+        uint64_t seen;
+        bool told;
+    } oom; // kernel/cgroup.h
     struct shim_exit exit;
     struct {
         int signal;            // that ended the process, 0: none

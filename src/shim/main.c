@@ -16,6 +16,7 @@
 #include "plan/undo.h"
 #include "shim/cause.h"
 #include "shim/error_log.h"
+#include "shim/event.h"
 #include "shim/init.h"
 #include "shim/loop.h"
 
@@ -215,12 +216,24 @@ static void run_on_exit(const struct plan_block *plan) {
     execv(argv[0], (char *const *)argv);
 }
 
+static void say_died(const struct plan_block *plan, int state) {
+    struct shim_attribute status[2] = {{"exitCode", shim.exit.status}};
+    if (shim.exit.oom && !shim.oom.told && !plan->is_exec) shim_event(plan, state, "oom", NULL);
+    shim_event(plan, state, plan->is_exec ? "exec_die" : "die", status);
+}
+
 static int watch(struct plan_block *plan, int client, int state) {
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
+    shim.plan = plan;
+    shim.state = state;
+    // Who hears that it runs finds this event there.
+    if (!plan->is_exec) shim_event(plan, state, "start", NULL);
     if (client >= 0) shim_add_peer(&shim, client, true);
+    shim.oom.fd = plan->watch_oom ? cgroup_oom_watch(plan_text(plan, plan->oom_file), &shim.oom.events) : -1;
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
     if (!plan->is_exec) cause_record(plan, &shim, state);
+    say_died(plan, state);
     shim_say_exited_first(&shim);
     finish(plan);
     if (!shim_say_exited(&shim)) run_on_exit(plan);

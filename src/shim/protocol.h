@@ -62,7 +62,8 @@ enum shim_fd {
     SHIM_FD_CLIENT,   // the first client's socket
     SHIM_FD_LISTEN,   // listening socket, for a container
     SHIM_FD_LOG,      // the json-file log, opened for append
-    SHIM_FD_STATE,    // the container's directory in <root>: where the exit record "exit" is written
+    SHIM_FD_STATE,    // the container's directory in <root>: where the exit record "exit" is written;
+                      // for an exec'd process <root>, where its events go
     SHIM_FD_SELF,     // the sealed memfd that the shim runs from (INIT executes it once more)
     SHIM_FD_START,    // what the container's START operation reads
     SHIM_FD_CONSOLE,  // a socket that gets the terminal's master

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// pause, unpause, restart, rename and port: containers in the middle of their lives.
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/parse_value.h"
+#include "cli/session.h"
+#include "cli/stop.h"
+
+#include <stdio.h>
+#include <string.h>
+
+// pause and unpause
+
+static int pause_one(struct invocation *invocation, struct engine *engine, const char *name,
+                     struct err *err) {
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err) ||
+        container_pause(engine, &container, err))
+        return -1;
+    puts(name);
+    return 0;
+}
+
+int run_pause(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, pause_one, err);
+}
+
+static int unpause_one(struct invocation *invocation, struct engine *engine, const char *name,
+                       struct err *err) {
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err) ||
+        container_unpause(engine, &container, err))
+        return -1;
+    puts(name);
+    return 0;
+}
+
+int run_unpause(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, unpause_one, err);
+}
+
+// restart
+
+static int restart_one(struct invocation *invocation, struct engine *engine, const char *name,
+                       struct err *err) {
+    const struct stop_flags *flags = invocation->options;
+    struct start_options options = {0};
+    struct container container;
+    session_size(&options.rows, &options.columns);
+    if (container_find(engine, &invocation->arena, name, &container, err) ||
+        container_restart(engine, &container, stop_timeout(flags), flags->signal, &options, err))
+        return -1;
+    puts(name);
+    return 0;
+}
+
+int run_restart(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, restart_one, err);
+}
+
+// rename
+
+static int rename_it(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const char *const *words = invocation->arguments.items;
+    struct container container;
+    if (str_empty(words[0]) || str_empty(words[1]))
+        return err_set(err, ERR_INVALID, 0, "Neither old nor new names may be empty");
+    if (container_find(engine, &invocation->arena, words[0], &container, err)) return -1;
+    return container_rename(engine, &container, words[1], err);
+}
+
+int run_rename(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, rename_it, err);
+}
+
+// port: hoy publishes none yet.
+
+static int check_port(const char *text, struct err *err) {
+    uint64_t number;
+    _cleanup_(str_finish) struct str port = {0};
+    str_add_n(&port, text, strcspn(text, "/"));
+    if (!parse_u64(str_get(&port), &number) && number <= UINT16_MAX) return 0;
+    return err_set(err, ERR_INVALID, 0, "invalid port (%s): it is a number up to 65535", str_get(&port));
+}
+
+static int port(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct strings *words = &invocation->arguments;
+    struct container container;
+    if (container_find(engine, &invocation->arena, words->items[0], &container, err)) return -1;
+    if (words->count < 2) return 0;
+    if (check_port(words->items[1], err)) return -1;
+    return err_set(err, ERR_NOT_FOUND, 0, "No public port '%s' published for %s", words->items[1],
+                   words->items[0]);
+}
+
+int run_port(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, port, err);
+}

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a filter names is looked up once, before the containers are.
+#include "cli/ps_filter.h"
+
+#include "base/str.h"
+#include "cli/words.h"
+#include "engine/prune.h"
+
+#include <limits.h>
+#include <regex.h>
+#include <string.h>
+
+enum key {
+    ID,
+    NAME,
+    LABEL,
+    EXITED,
+    STATUS,
+    ANCESTOR,
+    BEFORE,
+    SINCE,
+    VOLUME,
+    NETWORK,
+    PUBLISH,
+    EXPOSE,
+    HEALTH,
+    IS_TASK,
+    ISOLATION,
+};
+
+// Reading
+
+static bool is_one_of(const char *value, const char *const *words, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(value, words[i])) return true;
+    return false;
+}
+
+static int read_status(const struct ps_filter *filter, struct err *err) {
+    static const char *const words[] = {"created",  "running", "paused", "restarting",
+                                        "removing", "exited",  "dead"};
+    if (is_one_of(filter->value, words, ARRAY_SIZE(words))) return 0;
+    return err_set(err, ERR_INVALID, 0, "Invalid filter 'status=%s'", filter->value);
+}
+
+static int read_health(const struct ps_filter *filter, struct err *err) {
+    static const char *const words[] = {"none", "starting", "healthy", "unhealthy"};
+    if (is_one_of(filter->value, words, ARRAY_SIZE(words))) return 0;
+    return err_set(err, ERR_INVALID, 0, "Unrecognised filter value for health: %s", filter->value);
+}
+
+static int read_exited(struct ps_filter *filter, struct err *err) {
+    if (!parse_i64(filter->value, &filter->number)) return 0;
+    return err_set(err, ERR_INVALID, 0, "Invalid filter 'exited=%s': it is a number", filter->value);
+}
+
+static int read_is_task(struct ps_filter *filter, struct err *err) {
+    bool value;
+    if (parse_bool(filter->value, &value))
+        return err_set(err, ERR_INVALID, 0, "Invalid filter 'is-task=[%s]'", filter->value);
+    filter->number = value;
+    return 0;
+}
+
+static int read_moment(struct engine *engine, struct arena *arena, struct ps_filter *filter,
+                       struct err *err) {
+    struct container container;
+    if (container_find(engine, arena, filter->value, &container, err)) return -1;
+    filter->number = container.created;
+    return 0;
+}
+
+// PORT[-PORT][/PROTOCOL]
+static int read_ports(struct arena *arena, const struct ps_filter *filter, const char *key, struct err *err) {
+    const char *ports = arena_strndup(arena, filter->value, strcspn(filter->value, "/"));
+    const char *dash = strchr(ports, '-');
+    uint64_t first, last;
+    if (parse_u64(dash ? arena_strndup(arena, ports, (size_t)(dash - ports)) : ports, &first) ||
+        parse_u64(dash ? dash + 1 : ports, &last) || last > UINT16_MAX)
+        return err_set(err, ERR_INVALID, 0,
+                       "error while looking up for %s %s: a port is a number up to 65535", key,
+                       filter->value);
+    if (first > last)
+        return err_set(err, ERR_INVALID, 0,
+                       "error while looking up for %s %s: Invalid range specified for the Port: %s", key,
+                       filter->value, ports);
+    return 0;
+}
+
+static bool is_made_from(const struct image *image, const struct image *ancestor) {
+    const struct strings *own = &image->config.diff_ids, *below = &ancestor->config.diff_ids;
+    if (!below->count || own->count <= below->count) return false;
+    for (size_t i = 0; i < below->count; i++)
+        if (!str_eq(own->items[i], below->items[i])) return false;
+    return true;
+}
+
+// An image that is not there is nobody's ancestor, but for containers whose image has lost that name.
+static int read_ancestor(struct engine *engine, struct arena *arena, struct ps_filter *filter,
+                         struct err *err) {
+    struct image ancestor;
+    struct images images;
+    if (image_find(&engine->store, arena, filter->value, &ancestor, err))
+        return err->kind == ERR_NOT_FOUND || err->kind == ERR_INVALID ? 0 : -1;
+    if (image_list(&engine->store, arena, &images, err)) return -1;
+    for (size_t i = 0; i < images.count; i++)
+        if (str_eq(images.items[i].id, ancestor.id) || is_made_from(&images.items[i], &ancestor))
+            *arena_push(arena, &filter->set) = images.items[i];
+    return 0;
+}
+
+static const struct {
+    const char *text; // with the equals sign
+    enum key key;
+    bool all; // must all match
+} keys[] = {
+    {"id=", ID, false},           {"name=", NAME, false},       {"label=", LABEL, true},
+    {"exited=", EXITED, false},   {"status=", STATUS, false},   {"ancestor=", ANCESTOR, false},
+    {"before=", BEFORE, true},    {"since=", SINCE, true},      {"volume=", VOLUME, false},
+    {"network=", NETWORK, false}, {"publish=", PUBLISH, false}, {"expose=", EXPOSE, false},
+    {"health=", HEALTH, false},   {"is-task=", IS_TASK, false}, {"isolation=", ISOLATION, false},
+};
+
+static int read_value(struct engine *engine, struct arena *arena, struct ps_filter *filter, struct err *err) {
+    switch ((enum key)filter->key) {
+    case EXITED: return read_exited(filter, err);
+    case STATUS: return read_status(filter, err);
+    case ANCESTOR: return read_ancestor(engine, arena, filter, err);
+    case BEFORE:
+    case SINCE: return read_moment(engine, arena, filter, err);
+    case PUBLISH: return read_ports(arena, filter, "publish", err);
+    case EXPOSE: return read_ports(arena, filter, "expose", err);
+    case HEALTH: return read_health(filter, err);
+    case IS_TASK: return read_is_task(filter, err);
+    case ID:
+    case NAME:
+    case LABEL:
+    case VOLUME:
+    case NETWORK:
+    case ISOLATION: break;
+    }
+    return 0;
+}
+
+static int read_filter(struct engine *engine, struct arena *arena, const char *text, struct ps_filter *filter,
+                       struct err *err) {
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const char *value = str_after(text, keys[i].text);
+        if (!value) continue;
+        *filter = (struct ps_filter){.key = keys[i].key, .value = value};
+        return read_value(engine, arena, filter, err);
+    }
+    return err_set(err, ERR_INVALID, 0, "Invalid filter '%.*s'", (int)strcspn(text, "="), text);
+}
+
+int ps_filters_read(struct engine *engine, struct arena *arena, const struct strings *texts,
+                    struct ps_filters *ret_filters, struct err *err) {
+    struct ps_filters filters = {0};
+    for (size_t i = 0; i < texts->count; i++) {
+        struct ps_filter *filter = arena_push(arena, &filters);
+        if (read_filter(engine, arena, texts->items[i], filter, err)) return -1;
+        filters.all |= filter->key == STATUS;
+    }
+    *ret_filters = filters;
+    return 0;
+}
+
+// Matching
+
+// A regular expression, anywhere in the text.
+static bool match_pattern(const char *text, const char *pattern) {
+    regex_t regex;
+    if (str_eq(text, pattern)) return true;
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB)) return false;
+    bool matches = !regexec(&regex, text, 0, NULL, 0);
+    regfree(&regex);
+    return matches;
+}
+
+static bool match_name(struct arena *arena, const struct container *container, const char *pattern) {
+    return match_pattern(container->name, pattern) ||
+           match_pattern(arena_printf(arena, "/%s", container->name), pattern);
+}
+
+static bool match_ancestor(struct arena *arena, const struct container *container,
+                           const struct ps_filter *filter) {
+    for (size_t i = 0; i < filter->set.count; i++)
+        if (str_eq(filter->set.items[i].id, container->image_id)) return true;
+    return !filter->set.count &&
+           str_eq(words_image(arena, container->image_name), words_image(arena, filter->value));
+}
+
+// A volume's name, or what a mount is mounted at.
+static bool match_volume(const struct container *container, const char *value) {
+    for (size_t i = 0; i < container->config.mounts.count; i++) {
+        const struct container_mount *mount = &container->config.mounts.items[i];
+        if (str_eq(mount->target, value) ||
+            (mount->type == CONTAINER_MOUNT_VOLUME && str_eq(mount->source, value)))
+            return true;
+    }
+    return false;
+}
+
+static bool match(const struct ps_filter *filter, struct arena *arena, const struct container *container) {
+    switch ((enum key)filter->key) {
+    case ID: return match_pattern(container->id, filter->value);
+    case NAME: return match_name(arena, container, filter->value);
+    case LABEL: return container_has_label(container, filter->value);
+    case EXITED: return str_eq(container->state, "exited") && container->exit_code == filter->number;
+    case STATUS: return str_eq(container_state(container), filter->value);
+    case ANCESTOR: return match_ancestor(arena, container, filter);
+    case BEFORE: return container->created < filter->number;
+    case SINCE: return container->created > filter->number;
+    case VOLUME: return match_volume(container, filter->value);
+    case NETWORK: return str_eq(container->config.network_mode, filter->value);
+    case PUBLISH: // there are no ports yet
+    case EXPOSE: return false;
+    case HEALTH: return str_eq(filter->value, "none");
+    case IS_TASK: return !filter->number;
+    case ISOLATION: return true; // of other systems
+    }
+    return false;
+}
+
+bool ps_filters_match(const struct ps_filters *filters, struct arena *arena,
+                      const struct container *container) {
+    for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
+        size_t asked = 0, matched = 0;
+        for (size_t i = 0; i < filters->count; i++) {
+            if (filters->items[i].key != (int)keys[k].key) continue;
+            asked++;
+            matched += match(&filters->items[i], arena, container);
+        }
+        if (keys[k].all ? matched < asked : asked && !matched) return false;
+    }
+    return true;
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stop and restart share (container.c).
+#pragma once
+
+#include "cli/invocation.h"
+#include "oci/spec.h"
+
+struct stop_flags {
+    const char *signal;
+    struct spec_i64 timeout;
+};
+
+// For container_stop().
+int stop_timeout(const struct stop_flags *flags);

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/store_filter.h"
+
+#include <string.h>
+
+int store_filter(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (!strchr(text, '=')) return err_set(err, ERR_INVALID, 0, "bad format of filter (expected name=value)");
+    return store_list(parse, text, field, err);
+}

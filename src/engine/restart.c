@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// A stop and a start. A --rm container must not go in between: its row says meanwhile that it is none.
+#include "engine/parts.h"
+
+#include <stdio.h>
+
+static int set_auto_remove(struct engine *engine, const char *id, bool value, struct err *err) {
+    return db_run(engine->store.db, err, "UPDATE container SET auto_remove = ? WHERE id = ?", "is",
+                  (int64_t)value, id) < 0
+               ? -1
+               : 0;
+}
+
+// A root file system that was made to be thrown away can't be mounted again, unless the kernel's notes of
+// that go: they warn of a crash of the machine, after which there is no run directory either.
+static int renew_work(struct engine *engine, const char *id, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/work", container_folder(id, folder));
+    int r = dir_remove_all_at(engine->store.root_fd, path);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "remove %s/%s", engine->store.root, path);
+    return container_folder_make(engine, id, err);
+}
+
+// What it was is remembered when it runs again. It may have ended by then, and nobody have removed it.
+static int remember(struct engine *engine, struct arena *arena, const char *id, struct err *err) {
+    struct container now;
+    if (set_auto_remove(engine, id, true, err)) return -1;
+    int r = row_load(engine, arena, id, &now, err);
+    if (r > 0) r = container_settle(engine, arena, &now, err);
+    if (r <= 0) return r;
+    return str_eq(now.state, "running") ? 0 : container_remove(engine, &now, false, err);
+}
+
+static int start(struct engine *engine, const struct container *container,
+                 const struct start_options *options, struct err *err) {
+    if (container_start(engine, container, options, NULL, NULL, err)) return -1;
+    container_event(engine, container, "restart", NULL);
+    return 0;
+}
+
+static int restart_removed(struct engine *engine, struct arena *arena, const struct container *container,
+                           int timeout_s, const char *signal, const struct start_options *options,
+                           struct err *err) {
+    struct err ignored;
+    if (set_auto_remove(engine, container->id, false, err)) return -1;
+    int r = container_stop(engine, container, timeout_s, signal, err);
+    if (!r) r = renew_work(engine, container->id, err);
+    if (!r) r = start(engine, container, options, err);
+    return remember(engine, arena, container->id, r ? &ignored : err) || r ? -1 : 0;
+}
+
+int container_restart(struct engine *engine, const struct container *container, int timeout_s,
+                      const char *signal, const struct start_options *options, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    bool running = str_eq(container->state, "running");
+    if (running && container->auto_remove)
+        return restart_removed(engine, &arena, container, timeout_s, signal, options, err);
+    if (running && container_stop(engine, container, timeout_s, signal, err)) return -1;
+    return start(engine, container, options, err);
+}
