@@ -127,6 +127,7 @@ static int write_network(struct engine *engine, const struct container *containe
     bool running = str_eq(container->state, "running");
     int has = running ? network_endpoint(engine->store.db, container->id, &endpoint, err) : 0;
     if (has < 0) return -1;
+    if (has) network_set_mac(&endpoint, container->config.mac_address);
     json_begin_object(w, "NetworkSettings");
     json_begin_object(w, "Ports");
     json_end_object(w);

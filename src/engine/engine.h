@@ -35,6 +35,7 @@ struct container {
     bool oom_killed;
     int64_t created, started, finished; // wall clock, ns
     struct container_config config;
+    struct strings warnings; // of its making: what was discarded, and what may go wrong
 };
 
 // Makes the container's row and directory. name NULL: a made-up one. The image must be in the store (the
@@ -105,6 +106,11 @@ int container_wait(struct engine *engine, const struct container *container, int
 // after the container.
 int container_remove(struct engine *engine, const struct container *container, bool force, struct err *err);
 int container_remove_volumes(struct engine *engine, const struct container *container, struct err *err);
+
+// New limits: of changes only what update's flags give counts, and of that what is set. For a container that
+// runs they hold at once, and for all its later starts; all of them or none. ret_warnings are in the arena.
+int container_update(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct container_config *changes, struct strings *ret_warnings, struct err *err);
 
 struct exec_options {
     struct strings command, env;

@@ -51,6 +51,26 @@ int container_folder_open(struct engine *engine, const char *id, struct err *err
 int container_view_open(struct engine *engine, struct arena *arena, const struct container *container,
                         struct image *ret_image, struct err *err);
 
+// Limits (limits.c)
+
+// Ranges and contradictions.
+int limits_check(const struct container_config *config, struct err *err);
+// What Docker fills in: swap as large as memory.
+void limits_fill(struct container_config *config);
+// What this kernel lacks goes, with Docker's warning.
+int limits_discard(struct arena *arena, struct container_config *config, struct strings *warnings,
+                   struct err *err);
+struct spec_i64 limits_default_swap(int64_t memory);
+
+// Namespaces of other containers (owners.c)
+
+// "container:NAME" becomes "container:<id>", and with its network come its names.
+int owners_resolve(struct engine *engine, struct arena *arena, struct container_config *config,
+                   struct err *err);
+// The processes to join, which have to run. ret_network_id: the container whose network is joined, or NULL.
+int owners_find(struct engine *engine, struct arena *arena, const struct container *container,
+                struct namespace_owners *ret_owners, const char **ret_network_id, struct err *err);
+
 // Volumes (volume.c)
 
 // Makes the container's volumes, and the host directories that -v makes.

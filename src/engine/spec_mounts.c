@@ -66,14 +66,39 @@ static bool covered(const struct spec_builder *b, const char *destination) {
     return false;
 }
 
+// /dev/shm goes with the IPC namespace: the host's, another container's, or none.
+static bool add_shared_shm(struct spec_builder *b) {
+    const char *mode = b->config->ipc_mode;
+    bool host = str_eq(mode, "host"), other = spec_joins(mode);
+    if (!host && !other) return str_eq(mode, "none");
+    struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
+    *mount = (struct spec_mount){.destination = "/dev/shm",
+                                 .type = "bind",
+                                 .source = "/dev/shm",
+                                 .why = arena_printf(b->arena, "--ipc %s", mode)};
+    static const char *const options[] = {"bind", "rprivate", "nosuid", "noexec", "nodev"};
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) strings_add(b->arena, &mount->options, options[i]);
+    if (!other || !b->owners) return true;
+    mount->pid = b->owners->ipc.pid;
+    mount->start_time = b->owners->ipc.start_time;
+    return true;
+}
+
+static const char *writable_cgroups(const struct spec_builder *b) {
+    return spec_has_option(b, "writable-cgroups=true") ? "--security-opt writable-cgroups=true" : NULL;
+}
+
 static void add_default(struct spec_builder *b, const struct mount_row *row) {
-    bool writable = b->config->privileged && (str_eq(row->type, "sysfs") || str_eq(row->type, "cgroup"));
+    if (str_eq(row->destination, "/dev/shm") && add_shared_shm(b)) return;
+    const char *own = str_eq(row->type, "cgroup") ? writable_cgroups(b) : NULL;
+    bool all = str_eq(row->type, "sysfs") || str_eq(row->type, "cgroup");
+    bool writable = own || (b->config->privileged && all);
     struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
     *mount = (struct spec_mount){.destination = row->destination, .type = row->type, .source = row->type};
     for (size_t i = 0; i < ARRAY_SIZE(row->options) && row->options[i]; i++)
         if (!(writable && str_eq(row->options[i], "ro")))
             strings_add(b->arena, &mount->options, row->options[i]);
-    mount->why = writable ? "--privileged" : "default";
+    mount->why = own ? own : writable ? "--privileged" : "default";
     if (!str_eq(row->destination, "/dev/shm")) return;
     mount->source = "shm";
     uint64_t size = b->config->shm_size ? b->config->shm_size : 64u << 20;

@@ -28,6 +28,8 @@ struct start {
     struct spec spec;
     struct endpoint endpoint;
     bool has_network;
+    struct namespace_owners owners;
+    const char *network_id; // whose network is joined, or NULL
     const char *run_path; // <runroot>/containers/<id>
     const char *path;     // <root>/containers/<id>
     struct run_dir run_dir;
@@ -115,7 +117,21 @@ static int write_file(int dir, const char *name, mode_t mode, const char *text, 
     return fd < 0 ? fd : fd_write_all(fd, text, size);
 }
 
+// With another container's network come its files: the same ones, so that both see what is changed in them.
+static int share_etc(struct start *s, struct err *err) {
+    static const char *const names[] = {"hosts", "resolv.conf", "hostname"};
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", container_folder(s->network_id, folder), names[i]);
+        if ((unlinkat(s->run_dir.fd, names[i], 0) && errno != ENOENT) ||
+            linkat(s->engine->store.runroot_fd, path, s->run_dir.fd, names[i], 0))
+            return err_set(err, ERR_CONFLICT, errno, "share %s of container %s", names[i], s->network_id);
+    }
+    return 0;
+}
+
 static int write_etc(struct start *s, struct err *err) {
+    if (s->network_id) return share_etc(s, err);
     const struct container_config *config = &s->container->config;
     struct network_files files = {
         .hostname = config->hostname,
@@ -155,6 +171,7 @@ static int make_spec(struct start *s, struct err *err) {
     const char *volumes = arena_printf(&s->arena, "%s/volumes", s->engine->store.root);
     struct container_spec_input input = {
         .config = &s->container->config,
+        .owners = &s->owners,
         .image = &s->image.config,
         .id = s->container->id,
         .run_dir = s->run_path,
@@ -237,12 +254,14 @@ static int attach_network(struct start *s, struct err *err) {
     if (network_ensure_default(s->engine->store.db, err) ||
         network_attach(s->engine->store.db, s->container->id, &s->endpoint, err))
         return -1;
+    network_set_mac(&s->endpoint, s->container->config.mac_address);
     s->has_network = true;
     return 0;
 }
 
 static int prepare(struct start *s, struct err *err) {
-    return volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
+    return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
+                   volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;

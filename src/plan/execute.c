@@ -388,7 +388,8 @@ static int open_process(int32_t pid, uint64_t start_time) {
 static const struct plan_op *find_target(struct plan_block *block) {
     for (uint32_t i = 0; i < block->count; i++) {
         const struct plan_op *op = &plan_ops(block)[i];
-        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0) return op;
+        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0 && !op->join.path)
+            return op;
     }
     return NULL;
 }
