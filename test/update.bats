@@ -138,11 +138,14 @@ two"
 
 @test "two at once lose nothing" {
   running -m 64m
+  local i pids=()
   for i in 1 2 3 4 5; do
-    hoy update --pids-limit $((100 + i)) one >/dev/null &
-    hoy update -c $((200 + i)) one >/dev/null &
+    hoy update --pids-limit $((100 + i)) one >/dev/null 3>&- &
+    pids+=($!)
+    hoy update -c $((200 + i)) one >/dev/null 3>&- &
+    pids+=($!)
   done
-  wait
+  wait "${pids[@]}"
   matches "$(field one '.HostConfig | "\(.PidsLimit) \(.CpuShares)"')" '^10[1-5] 20[1-5]$'
   if v1; then is "$(value one pids pids.max) $(value one cpu cpu.shares)" "$(field one '.HostConfig | "\(.PidsLimit) \(.CpuShares)"')"; fi
 }

@@ -21,8 +21,7 @@ static int read_rate(struct parse *parse, const char *text, struct device_rate *
         return err_set(err, ERR_INVALID, 0, "it is not of the form /dev/PATH:NUMBER");
     *number++ = 0;
     struct device_rate rate = {.path = path};
-    if (parse_u64(number, &rate.rate) < 0)
-        return err_set(err, ERR_INVALID, 0, "'%s' is no number", number);
+    if (parse_u64(number, &rate.rate) < 0) return err_set(err, ERR_INVALID, 0, "'%s' is no number", number);
     *ret_rate = rate;
     return 0;
 }
@@ -143,8 +142,10 @@ static int set_field(struct parse *parse, char *text, struct device_request *req
                            : str_eq(text, "capabilities") ? &request->capabilities
                                                           : NULL;
     if (!list && str_eq(text, "options"))
-        return err_set(err, ERR_INVALID, 0, "options=%s is not supported: the CDI specification has no say "
-                                            "for it", value);
+        return err_set(err, ERR_INVALID, 0,
+                       "options=%s is not supported: the CDI specification has no say "
+                       "for it",
+                       value);
     if (!list) return err_set(err, ERR_INVALID, 0, "unexpected key '%s' in '%s=%s'", text, text, value);
     for (char *word; (word = strsep(&value, ","));)
         if (*word) strings_add(parse->arena, list, word);

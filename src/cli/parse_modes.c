@@ -79,10 +79,11 @@ int store_runtime(struct parse *parse, const char *text, void *field, struct err
     static const char *const own[] = {"hoy", "hoy-runtime", "runc", "io.containerd.runc.v2", NULL};
     (void)parse;
     if (*text && !is_one_of(text, own))
-        return err_set(err, ERR_INVALID, 0,
-                       "unknown or invalid runtime name: %s; hoy has its own, hoy-runtime, which also answers "
-                       "to runc and io.containerd.runc.v2",
-                       text);
+        return err_set(
+            err, ERR_INVALID, 0,
+            "unknown or invalid runtime name: %s; hoy has its own, hoy-runtime, which also answers "
+            "to runc and io.containerd.runc.v2",
+            text);
     *(const char **)field = *text ? text : NULL;
     return 0;
 }
@@ -140,8 +141,7 @@ int store_annotation(struct parse *parse, const char *text, void *field, struct 
     if (str_has_prefix(pair.key, "hoy."))
         return err_set(err, ERR_INVALID, 0, "names that begin with \"hoy.\" are hoy's own");
     for (size_t i = 0; i < config->annotations.count; i++)
-        if (str_eq(config->annotations.items[i].key, pair.key))
-            return config->annotations.items[i] = pair, 0;
+        if (str_eq(config->annotations.items[i].key, pair.key)) return config->annotations.items[i] = pair, 0;
     *arena_push(parse->arena, &config->annotations) = pair;
     return 0;
 }
@@ -175,8 +175,7 @@ int store_expose(struct parse *parse, const char *text, void *field, struct err 
     static const char *const protocols[] = {"tcp", "udp", "sctp", NULL};
     struct strings *ports = field;
     uint32_t first, last;
-    if (strchr(text, ':'))
-        return err_set(err, ERR_INVALID, 0, "invalid port format for --expose: %s", text);
+    if (strchr(text, ':')) return err_set(err, ERR_INVALID, 0, "invalid port format for --expose: %s", text);
     char *range = arena_strdup(parse->arena, text), *protocol = strchr(range, '/');
     if (protocol) *protocol++ = 0;
     for (char *c = protocol; c && *c; c++) *c = (char)tolower((unsigned char)*c);
@@ -196,8 +195,9 @@ int store_mac(struct parse *parse, const char *text, void *field, struct err *er
     unsigned m[6];
     int end = 0;
     (void)parse;
-    bool valid = sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) == 6 &&
-                 strlen(text) == 17 && end == 17 && strspn(text, "0123456789abcdefABCDEF:") == 17;
+    bool valid =
+        sscanf(text, "%2x:%2x:%2x:%2x:%2x:%2x%n", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5], &end) == 6 &&
+        strlen(text) == 17 && end == 17 && strspn(text, "0123456789abcdefABCDEF:") == 17;
     if (!valid) return err_set(err, ERR_INVALID, 0, "%s is not a valid mac address", text);
     // Bit 0 says that an address is a group's.
     if (m[0] & 1 || !(m[0] | m[1] | m[2] | m[3] | m[4] | m[5]))

@@ -261,7 +261,8 @@ int store_network(struct parse *parse, const char *text, void *field, struct err
     if (str_eq(text, "container:"))
         return err_set(err, ERR_INVALID, 0, "invalid container format container:<name|id>");
     if (str_has_prefix(text, "container:")) return *(const char **)field = text, 0;
-    return err_set(err, ERR_INVALID, 0, "networks other than bridge, none, host and container:X are not supported yet");
+    return err_set(err, ERR_INVALID, 0,
+                   "networks other than bridge, none, host and container:X are not supported yet");
 }
 
 // Words
@@ -313,8 +314,7 @@ int store_security(struct parse *parse, const char *text, void *field, struct er
     static const char *const keys[] = {"apparmor", "seccomp"};
     bool known = (str_eq(key, "systempaths") && str_eq(value, "unconfined")) ||
                  str_eq(key, "writable-cgroups") || (str_eq(key, "label") && label_valid(value));
-    for (size_t i = 0; i < ARRAY_SIZE(keys) && !known; i++)
-        known = str_eq(key, keys[i]) && !str_empty(value);
+    for (size_t i = 0; i < ARRAY_SIZE(keys) && !known; i++) known = str_eq(key, keys[i]) && !str_empty(value);
     if (!known && str_eq(key, "label"))
         return err_set(err, ERR_INVALID, 0,
                        "bad label option: valid are disable, user:, role:, type:, level: and filetype:");

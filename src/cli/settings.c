@@ -174,8 +174,7 @@ static int check_limits(const struct container_config *config, struct err *err) 
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
     if (config->memory_swappiness.set &&
         (config->memory_swappiness.value < -1 || config->memory_swappiness.value > 100))
-        return err_set(err, ERR_INVALID, 0,
-                       "invalid value: %lld. Valid memory swappiness range is 0-100",
+        return err_set(err, ERR_INVALID, 0, "invalid value: %lld. Valid memory swappiness range is 0-100",
                        (long long)config->memory_swappiness.value);
     if (config->stop_timeout.value < -1)
         return err_set(err, ERR_INVALID, 0, "--stop-timeout is a number of seconds, or -1 for no end");

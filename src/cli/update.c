@@ -9,9 +9,10 @@
 #define CONFIG(member) offsetof(struct container_config, member)
 
 static const struct option limit_rows[] = {
-    {"blkio-weight", 0, "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable", store_u64,
-     CONFIG(blkio_weight)},
-    {"cpu-period", 0, "int", "Limit CPU CFS (Completely Fair Scheduler) period", store_i64, CONFIG(cpu_period)},
+    {"blkio-weight", 0, "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable",
+     store_u64, CONFIG(blkio_weight)},
+    {"cpu-period", 0, "int", "Limit CPU CFS (Completely Fair Scheduler) period", store_i64,
+     CONFIG(cpu_period)},
     {"cpu-quota", 0, "int", "Limit CPU CFS (Completely Fair Scheduler) quota", store_i64, CONFIG(cpu_quota)},
     {"cpu-rt-period", 0, "int", "Limit CPU real-time period in microseconds", store_i64,
      CONFIG(cpu_rt_period)},

@@ -53,7 +53,9 @@ static int add_node(struct cdi *cdi, const char *name, const struct json *json) 
                        path);
     struct spec_device device = {
         .path = arena_strdup(b->arena, path),
-        .type = type ? (uint32_t)*type : S_ISBLK(st.st_mode) ? 'b' : 'c',
+        .type = type                  ? (uint32_t)*type
+                : S_ISBLK(st.st_mode) ? 'b'
+                                      : 'c',
         .major = number_of(json, "major", major(st.st_rdev)),
         .minor = number_of(json, "minor", minor(st.st_rdev)),
         .file_mode = number_of(json, "fileMode", there ? st.st_mode : 0666) & 07777,
@@ -63,9 +65,8 @@ static int add_node(struct cdi *cdi, const char *name, const struct json *json) 
     };
     *arena_push(b->arena, &b->spec->devices) = device;
     if (device.type != 'p')
-        *arena_push(b->arena, &b->spec->resources.devices) =
-            (struct spec_device_rule){true, device.type == 'b' ? 'b' : 'c', device.major, device.minor,
-                                      arena_strdup(b->arena, access)};
+        *arena_push(b->arena, &b->spec->resources.devices) = (struct spec_device_rule){
+            true, device.type == 'b' ? 'b' : 'c', device.major, device.minor, arena_strdup(b->arena, access)};
     return 0;
 }
 
@@ -75,8 +76,8 @@ static int add_mount(struct cdi *cdi, const char *name, const struct json *json)
     const char *type = json_get_string(json, "type");
     const struct json *options = json_get(json, "options");
     if (!source || !target || *target != '/')
-        return err_set(b->err, ERR_INVALID, 0,
-                       "CDI device %s: a mount lacks its hostPath or containerPath", name);
+        return err_set(b->err, ERR_INVALID, 0, "CDI device %s: a mount lacks its hostPath or containerPath",
+                       name);
     struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
     *mount = (struct spec_mount){
         .destination = arena_strdup(b->arena, target),
@@ -187,12 +188,14 @@ static int add_name(struct cdi *cdi, const char *name) {
         if (r) return r < 0 ? -1 : 0;
     }
     if (cdi->yaml)
-        return err_set(cdi->b->err, ERR_NOT_FOUND, 0,
-                       "unresolvable CDI device %s: it is in no JSON file of /etc/cdi and /var/run/cdi; %s is "
-                       "YAML, which hoy does not read: have it written as JSON",
-                       name, cdi->yaml);
+        return err_set(
+            cdi->b->err, ERR_NOT_FOUND, 0,
+            "unresolvable CDI device %s: it is in no JSON file of /etc/cdi and /var/run/cdi; %s is "
+            "YAML, which hoy does not read: have it written as JSON",
+            name, cdi->yaml);
     return err_set(cdi->b->err, ERR_NOT_FOUND, 0,
-                   "unresolvable CDI device %s: it is in no specification in /etc/cdi and /var/run/cdi", name);
+                   "unresolvable CDI device %s: it is in no specification in /etc/cdi and /var/run/cdi",
+                   name);
 }
 
 // --gpus

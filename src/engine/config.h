@@ -25,8 +25,9 @@ struct device_rate {
 };
 
 struct container_device {
-    const char *source, *target; // paths on the host, and in the container; of a device or a directory of them
-    const char *permissions;     // of the letters r, w, m
+    const char *source,
+        *target;             // paths on the host, and in the container; of a device or a directory of them
+    const char *permissions; // of the letters r, w, m
 };
 
 // Devices that somebody else describes: a CDI specification.
@@ -135,7 +136,7 @@ struct namespace_owners {
 struct container_spec_input {
     const struct container_config *config;
     const struct namespace_owners *owners; // NULL: as long as nothing is started
-    const struct image_config *image; // to say what came from it
+    const struct image_config *image;      // to say what came from it
     const char *id;
     const char *run_dir; // of the files that become /etc/hosts, /etc/hostname and /etc/resolv.conf
     const char *volumes; // <root>/volumes

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HostConfig's Devices and DeviceRequests, for config.c. Reading returns 0, or -1 when the value is of another
-// shape.
+// HostConfig's Devices and DeviceRequests, for config.c. Reading returns 0, or -1 when the value is of
+// another shape.
 #pragma once
 
 #include "engine/config.h"

@@ -115,8 +115,9 @@ static int check_set(const char *list, const char *name, const char *what, const
     if (set_parse(online.data, there)) return 0;
     for (size_t i = 0; i < sizeof wanted; i++)
         if (wanted[i] & ~there[i])
-            return err_set(err, ERR_INVALID, 0, "Requested %s are not available - requested %s, available: %s",
-                           what, list, online.data);
+            return err_set(err, ERR_INVALID, 0,
+                           "Requested %s are not available - requested %s, available: %s", what, list,
+                           online.data);
     return 0;
 }
 

@@ -13,8 +13,8 @@ static const char *owner_of(const char *mode) {
 
 // The names
 
-static int resolve(struct engine *engine, struct arena *arena, const char **mode,
-                   struct container *ret_owner, struct err *err) {
+static int resolve(struct engine *engine, struct arena *arena, const char **mode, struct container *ret_owner,
+                   struct err *err) {
     const char *name = owner_of(*mode);
     if (!name) return 0;
     if (container_find(engine, arena, name, ret_owner, err)) return -1;

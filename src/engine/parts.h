@@ -62,6 +62,10 @@ int limits_discard(struct arena *arena, struct container_config *config, struct 
                    struct err *err);
 struct spec_i64 limits_default_swap(int64_t memory);
 
+// Groups of an update's making (update.c), which the plan does not know of: after the plan's undo, before the
+// run directory goes.
+int update_groups_remove(struct engine *engine, const struct container *container, struct err *err);
+
 // Namespaces of other containers (owners.c)
 
 // "container:NAME" becomes "container:<id>", and with its network come its names.

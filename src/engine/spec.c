@@ -135,8 +135,7 @@ struct namespace_row {
 
 static void build_namespace(struct spec_builder *b, const struct namespace_row *row) {
     bool asked = !str_empty(row->mode) && !str_eq(row->mode, row->usual);
-    spec_because(b, row->field,
-                 asked ? arena_printf(b->arena, "%s %s", row->option, row->mode) : "default");
+    spec_because(b, row->field, asked ? arena_printf(b->arena, "%s %s", row->option, row->mode) : "default");
     if (str_eq(row->mode, "host")) return;
     struct spec_namespace *ns = arena_push(b->arena, &b->spec->namespaces);
     ns->flag = row->flag;
@@ -230,8 +229,8 @@ int container_spec(struct arena *arena, const struct container_spec_input *input
     if (input->config->init) spec_because(&b, "init", "--init");
     build_namespaces(&b);
     build_names(&b);
-    if (build_annotations(&b) || build_process(&b) || spec_build_mounts(&b) || spec_build_resources(&b) || spec_build_security(&b) ||
-        spec_build_devices(&b))
+    if (build_annotations(&b) || build_process(&b) || spec_build_mounts(&b) || spec_build_resources(&b) ||
+        spec_build_security(&b) || spec_build_devices(&b))
         return -1;
     *ret_spec = spec;
     return 0;

@@ -17,8 +17,8 @@ struct spec_builder {
 int spec_build_mounts(struct spec_builder *b);    // mounts, masked and read-only paths
 int spec_build_resources(struct spec_builder *b); // cgroup limits, ulimits, sysctls
 int spec_build_limits(struct spec_builder *b);    // those of cgroups alone, none but what is set
-int spec_build_devices(struct spec_builder *b);   // --device, --device-cgroup-rule, CDI, those of --privileged
-int spec_build_security(struct spec_builder *b);  // capabilities, seccomp, --security-opt
+int spec_build_devices(struct spec_builder *b);  // --device, --device-cgroup-rule, CDI, those of --privileged
+int spec_build_security(struct spec_builder *b); // capabilities, seccomp, --security-opt
 
 // "container:X"
 bool spec_joins(const char *mode);

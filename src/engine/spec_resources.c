@@ -174,9 +174,8 @@ static int build_weights(struct spec_builder *b) {
         struct spec_weight *weight = arena_push(b->arena, &b->spec->resources.blkio_weights);
         weight->weight = (uint32_t)rate->rate;
         if (device_find(b, rate->path, &weight->major, &weight->minor)) return -1;
-        spec_because(
-            b, "linux.resources.blockIO.weightDevice",
-            arena_printf(b->arena, "--blkio-weight-device %s:%" PRIu64, rate->path, rate->rate));
+        spec_because(b, "linux.resources.blockIO.weightDevice",
+                     arena_printf(b->arena, "--blkio-weight-device %s:%" PRIu64, rate->path, rate->rate));
     }
     return 0;
 }
@@ -290,8 +289,7 @@ static int build_sysctls(struct spec_builder *b) {
 static void build_oom_score(struct spec_builder *b) {
     if (!b->config->oom_score_adj.value) return;
     b->spec->process.oom_score_adj = b->config->oom_score_adj;
-    spec_because(b, "process.oomScoreAdj",
-                 number_why(b, "--oom-score-adj", b->config->oom_score_adj.value));
+    spec_because(b, "process.oomScoreAdj", number_why(b, "--oom-score-adj", b->config->oom_score_adj.value));
 }
 
 int spec_build_resources(struct spec_builder *b) {

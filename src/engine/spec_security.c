@@ -131,8 +131,7 @@ static int build_apparmor(struct spec_builder *b, const char *profile) {
         return err_set(b->err, ERR_INVALID, 0,
                        "--security-opt apparmor=%s: AppArmor is not enabled on this host", profile);
     b->spec->process.apparmor_profile = profile;
-    spec_because(b, "process.apparmorProfile",
-                 arena_printf(b->arena, "--security-opt apparmor=%s", profile));
+    spec_because(b, "process.apparmorProfile", arena_printf(b->arena, "--security-opt apparmor=%s", profile));
     return 0;
 }
 

@@ -30,8 +30,8 @@ struct start {
     bool has_network;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
-    const char *run_path; // <runroot>/containers/<id>
-    const char *path;     // <root>/containers/<id>
+    const char *run_path;   // <runroot>/containers/<id>
+    const char *path;       // <root>/containers/<id>
     struct run_dir run_dir;
     int dir; // of path
     struct plan plan;

@@ -2,11 +2,12 @@
 // New limits for a container. The row is changed first, in a short transaction; then the kernel, where a
 // limit may take long (memory is taken back for it), and where something is refused the row is put back. Who
 // is killed in between leaves limits that hold from the next start on.
+#include "runtime/update.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "runtime/cgroup.h"
-#include "runtime/update.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,20 +81,42 @@ static int build(struct arena *arena, const struct container *container,
     return spec_build_limits(&b);
 }
 
+static int open_plan(struct engine *engine, const struct container *container, struct plan_block **ret_plan,
+                     struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
+    int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
+    if (r == -ENOENT) return 0;
+    return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 1;
+}
+
 static int apply(struct engine *engine, struct arena *arena, const struct container *container,
                  const struct container_config *changes, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct cgroup_groups places;
     struct spec spec;
-    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
-    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
-    return build(arena, container, changes, &spec, err) ||
-                   runtime_cgroup_places(plan, arena, &places, err) ||
+    int r = open_plan(engine, container, &plan, err);
+    if (r <= 0) return r;
+    return build(arena, container, changes, &spec, err) || runtime_cgroup_places(plan, arena, &places, err) ||
                    runtime_update(&places, &spec.resources, err)
                ? -1
                : 0;
+}
+
+// A container has a group in these hierarchies only when there is such a limit.
+static bool may_have_groups(const struct container_config *config) {
+    return !str_empty(config->cpuset_cpus) || !str_empty(config->cpuset_mems) || config->blkio_weight.value;
+}
+
+int update_groups_remove(struct engine *engine, const struct container *container, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    struct cgroup_groups places;
+    if (!may_have_groups(&container->config)) return 0;
+    int r = open_plan(engine, container, &plan, err);
+    // One that was never begun has none.
+    if (r <= 0 || runtime_cgroup_places(plan, &arena, &places, err)) return r < 0 ? -1 : 0;
+    return runtime_cgroup_remove(&places, err);
 }
 
 // The row
@@ -105,9 +128,9 @@ static int store(struct engine *engine, const struct container *container,
     container_config_store(config, &w);
     json_end_object(&w);
     _cleanup_(freep) char *text = str_take(&w.text);
-    int changed = db_run(engine->store.db, err,
-                         "UPDATE container SET config = ? WHERE id = ? AND state <> 'removing'", "ss", text,
-                         container->id);
+    int changed =
+        db_run(engine->store.db, err, "UPDATE container SET config = ? WHERE id = ? AND state <> 'removing'",
+               "ss", text, container->id);
     if (changed == 0)
         return err_set(err, ERR_CONFLICT, 0,
                        "cannot update container %s: it is marked for removal and cannot be updated",
@@ -124,8 +147,8 @@ static int put_back(struct engine *engine, const struct container *container, st
 
 // changes become what the kernel has to be told; ret_now is the container as it was.
 static int change_row(struct engine *engine, struct arena *arena, const struct container *container,
-                      struct container_config *changes, struct strings *warnings,
-                      struct container *ret_now, struct err *err) {
+                      struct container_config *changes, struct strings *warnings, struct container *ret_now,
+                      struct err *err) {
     if (db_begin(engine->store.db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *transaction = engine->store.db;
     int r = row_load(engine, arena, container->id, ret_now, err);
