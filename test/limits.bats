@@ -53,7 +53,7 @@ test_teardown() { hoy rm -f limited >/dev/null 2>&1 || true; }
 }
 
 @test "CPU: real time" {
-  refused 'real-time runtime cannot be higher than CPU real-time period' --cpu-rt-period 1000 --cpu-rt-runtime 1001
+  refused 'cpu real-time runtime cannot be higher than cpu real-time period' --cpu-rt-period 1000 --cpu-rt-runtime 1001
   refused 'can not be negative' --cpu-rt-runtime -1
   if ! [[ -e /sys/fs/cgroup/cpu/cpu.rt_runtime_us ]]; then
     refused 'does not support CPU real-time' --cpu-rt-runtime 1000
@@ -347,7 +347,7 @@ cdi_end() {
   refused 'not a valid mac address' --mac-address 92:d0
   refused 'not a valid mac address' --mac-address ''
   refused 'no address of a single interface' --mac-address ff:ff:ff:ff:ff:ff
-  refused 'conflicting options: mac-address' --mac-address 92:d0:c6:0a:29:33 --network none
+  refused 'conflicting options: mac-address' --mac-address 92:d0:c6:0a:29:33 --network host
 }
 
 @test "explain names the flag of each limit" {

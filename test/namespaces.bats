@@ -48,6 +48,16 @@ donor() { hoy run -d --name donor "$@" base sleep 1000 >/dev/null; }
   is "$(hoy wait joiner)" 137
 }
 
+@test "--pid container: a detached --rm container goes when its donor has gone before it" {
+  donor
+  hoy run -d --rm --name joiner --pid container:donor base sleep 500 >/dev/null
+  local shim
+  shim=$(awk '{print $4}' "/proc/$(field joiner .State.Pid)/stat")
+  is "$(readlink "/proc/$shim/ns/pid_for_children")" "$(host pid)"
+  hoy rm -f donor >/dev/null
+  eventually 10 sh -c '[ -z "$(ls "$HOY_ROOT/containers")" ]'
+}
+
 @test "a donor that does not run, or is not there" {
   hoy create --name donor base sleep 1000 >/dev/null
   refused 'cannot join PID of a non running container: donor' --pid container:donor

@@ -152,6 +152,8 @@ two"
 
 @test "wrong words" {
   expect 125 hoy update --pids-limit 1 && return 1
+  expect 1 hoy update one
+  contains "$output" 'you must provide one or more flags'
   expect 125 hoy update --no-such one
   expect 125 hoy update -m '' one
   expect 125 hoy update -m -1 one

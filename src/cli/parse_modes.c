@@ -62,9 +62,10 @@ static int conflict(const char *what, const char *with, struct err *err) {
 int modes_check(const struct container_config *config, struct err *err) {
     bool names = config->hostname || config->domainname;
     if (str_eq(config->uts_mode, "host") && names) return conflict("hostname", "UTS mode", err);
-    bool bridge = !config->network_mode || str_eq(config->network_mode, "bridge");
-    if (config->mac_address && !bridge) return conflict("mac-address", "network mode", err);
-    if (!config->network_mode || !str_has_prefix(config->network_mode, "container:")) return 0;
+    bool other = str_has_prefix(config->network_mode ? config->network_mode : "", "container:");
+    if (config->mac_address && (other || str_eq(config->network_mode, "host")))
+        return conflict("mac-address", "network mode", err);
+    if (!other) return 0;
     if (names) return conflict("hostname", "network mode", err);
     if (config->dns.count || config->dns_search.count || config->dns_options.count)
         return conflict("dns", "network mode", err);

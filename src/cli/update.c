@@ -5,6 +5,7 @@
 #include "cli/parse_value.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #define CONFIG(member) offsetof(struct container_config, member)
 
@@ -39,8 +40,14 @@ struct update_flags {
     struct strings warnings;
 };
 
+static int store_new_restart(struct parse *parse, const char *text, void *field, struct err *err) {
+    bool ignored;
+    *(bool *)field = true;
+    return store_restart(parse, text, &ignored, err);
+}
+
 static const struct option update_rows[] = {
-    {"restart", 0, "string", "Restart policy to apply when a container exits", store_restart,
+    {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,
      offsetof(struct update_flags, restart), "no"},
 };
 const struct option_table update_options_table = OPTIONS(update_rows, struct update_flags);
@@ -57,7 +64,10 @@ static int update_one(struct invocation *invocation, struct engine *engine, cons
 }
 
 int run_update(struct invocation *invocation, struct err *err) {
+    static const struct container_config nothing;
     const struct update_flags *flags = invocation->options;
+    if (!flags->restart && !memcmp(&flags->config, &nothing, sizeof nothing))
+        return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
     if (flags->config.pids_limit.value < -1)
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
     int code = cli_for_each(invocation, update_one, err);

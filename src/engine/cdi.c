@@ -204,14 +204,15 @@ static int add_gpu(struct cdi *cdi, const char *id) {
     if (!add_name(cdi, arena_printf(cdi->b->arena, GPU_KIND "=%s", id))) return 0;
     if (cdi->has_kind || cdi->b->err->kind != ERR_NOT_FOUND || cdi->yaml) return -1;
     return err_set(cdi->b->err, ERR_INVALID, 0,
-                   "could not select device driver \"\" with capabilities: [[gpu]]: there is no CDI "
+                   "--gpus: could not select device driver \"\" with capabilities: [[gpu]]: there is no CDI "
                    "specification of " GPU_KIND " in /etc/cdi and /var/run/cdi");
 }
 
 static int add_gpus(struct cdi *cdi, const struct device_request *request) {
     if (!str_empty(request->driver) && !str_eq(request->driver, "nvidia"))
         return err_set(cdi->b->err, ERR_INVALID, 0,
-                       "could not select device driver \"%s\" with capabilities: [[gpu]]", request->driver);
+                       "--gpus: could not select device driver \"%s\" with capabilities: [[gpu]]",
+                       request->driver);
     if (request->count < 0) return add_gpu(cdi, "all");
     for (size_t i = 0; i < request->ids.count; i++)
         if (add_gpu(cdi, request->ids.items[i])) return -1;

@@ -35,6 +35,8 @@ enum kind {
     BINDS,         // mounts as -v gives them
     TMPFS,         // mounts as --tmpfs gives them
     MOUNTS,        // all other mounts
+    MASKED,        // container_masked_paths; only written
+    READONLY,      // container_readonly_paths; only written
     FIXED,         // always this text
 };
 
@@ -103,6 +105,7 @@ static const struct field host_fields[] = {
     FIX("VolumeDriver", "\"\""),
     FIX("VolumesFrom", "null"),
     ROW("Mounts", MOUNTS, mounts),
+    FIX("ConsoleSize", "[0,0]"),
     ROW("Annotations", MAP_IF_SET, annotations),
     ROW("CapAdd", LIST, cap_add),
     ROW("CapDrop", LIST, cap_drop),
@@ -155,6 +158,12 @@ static const struct field host_fields[] = {
     ROW("Init", BOOL_IF_SET, init),
     ROW("PidsLimit", I64_OR_NULL, pids_limit),
     ROW("Ulimits", ULIMITS, ulimits),
+    FIX("CpuCount", "0"),
+    FIX("CpuPercent", "0"),
+    FIX("IOMaximumIOps", "0"),
+    FIX("IOMaximumBandwidth", "0"),
+    {"MaskedPaths", MASKED, 0, NULL},
+    {"ReadonlyPaths", READONLY, 0, NULL},
 };
 
 // Mounts
@@ -400,6 +409,14 @@ static void volumes_write(const struct container_config *config, const char *key
         json_put_null(w, key);
 }
 
+static void paths_write(const struct container_config *config, const char *key, const char *const *paths,
+                        struct json_writer *w) {
+    if (config->privileged) return json_put_null(w, key);
+    json_begin_array(w, key);
+    for (; container_hides_paths(config) && *paths; paths++) json_put_string(w, NULL, *paths);
+    json_end_array(w);
+}
+
 static void field_write(const struct container_config *config, const struct field *field,
                         struct json_writer *w) {
     const void *at = (const char *)config + field->at;
@@ -434,6 +451,8 @@ static void field_write(const struct container_config *config, const struct fiel
     case BINDS: return binds_write(config, key, w);
     case TMPFS: return mounts_write(config, FORM_TMPFS, key, w);
     case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
+    case MASKED: return paths_write(config, key, container_masked_paths, w);
+    case READONLY: return paths_write(config, key, container_readonly_paths, w);
     case FIXED: return json_put_raw(w, key, field->text);
     }
 }
@@ -472,6 +491,8 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case BINDS: return !mounts_have(config, FORM_BIND);
     case TMPFS: return !mounts_have(config, FORM_TMPFS);
     case MOUNTS: return !mounts_have(config, FORM_MOUNT);
+    case MASKED:
+    case READONLY:
     case VOLUMES:
     case FIXED: return true;
     }
@@ -651,6 +672,8 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
     case MOUNTS: return mounts_read(r, json);
+    case MASKED:
+    case READONLY:
     case VOLUMES:
     case FIXED: return 0;
     }

@@ -107,6 +107,11 @@ struct container_config {
     } annotations, storage_opt;
 };
 
+// What a container does not see of the kernel's files, and what it only reads. Each ends with NULL.
+extern const char *const container_masked_paths[], *const container_readonly_paths[];
+// Whether it is so.
+bool container_hides_paths(const struct container_config *config);
+
 // Docker's Config and HostConfig objects (both keys are written into the writer's current object). Reading
 // gives the same settings again, but for platform, which is the pull's; what neither Docker's documents nor
 // ours know is passed over.

@@ -81,7 +81,7 @@ static int check_realtime(const struct container_config *config, struct err *err
         return err_set(err, ERR_INVALID, 0, "CPU real-time period and runtime can not be negative");
     if (runtime > (period ? period : RT_PERIOD_US))
         return err_set(err, ERR_INVALID, 0,
-                       "CPU real-time runtime cannot be higher than CPU real-time period");
+                       "cpu real-time runtime cannot be higher than cpu real-time period");
     return 0;
 }
 

@@ -24,13 +24,29 @@ static const struct mount_row default_mounts[] = {
     {"/dev/shm", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777"}},
 };
 
-static const char *const masked_paths[] = {
-    "/proc/acpi",        "/proc/asound",        "/proc/interrupts", "/proc/kcore",
-    "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-    "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
+const char *const container_masked_paths[] = {
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+    NULL,
 };
-static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-                                             "/proc/sysrq-trigger"};
+const char *const container_readonly_paths[] = {"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
+                                                "/proc/sysrq-trigger", NULL};
+
+bool container_hides_paths(const struct container_config *config) {
+    for (size_t i = 0; i < config->security_opt.count; i++)
+        if (str_eq(config->security_opt.items[i], "systempaths=unconfined")) return false;
+    return !config->privileged;
+}
 
 // "/a//b/./../c/" to "/a/c", in place.
 static const char *path_clean(char *path) {
@@ -231,12 +247,12 @@ static void add_thermal_throttle(struct spec_builder *b) {
 }
 
 static void add_hidden_paths(struct spec_builder *b) {
-    if (b->config->privileged || spec_has_option(b, "systempaths=unconfined")) return;
-    for (size_t i = 0; i < ARRAY_SIZE(masked_paths); i++)
-        strings_add(b->arena, &b->spec->masked_paths, masked_paths[i]);
+    if (!container_hides_paths(b->config)) return;
+    for (const char *const *path = container_masked_paths; *path; path++)
+        strings_add(b->arena, &b->spec->masked_paths, *path);
     add_thermal_throttle(b);
-    for (size_t i = 0; i < ARRAY_SIZE(readonly_paths); i++)
-        strings_add(b->arena, &b->spec->readonly_paths, readonly_paths[i]);
+    for (const char *const *path = container_readonly_paths; *path; path++)
+        strings_add(b->arena, &b->spec->readonly_paths, *path);
     spec_because(b, "linux.maskedPaths", "default");
     spec_because(b, "linux.readonlyPaths", "default");
 }

@@ -16,7 +16,7 @@
 
 static int conflict(const char *new, const char *old, struct err *err) {
     return err_set(err, ERR_CONFLICT, 0,
-                   "Conflicting options: %s cannot be updated as %s has already been set.", new, old);
+                   "Conflicting options: %s cannot be updated as %s has already been set", new, old);
 }
 
 static int check_against(const struct container_config *now, const struct container_config *changes,
@@ -131,10 +131,7 @@ static int store(struct engine *engine, const struct container *container,
     int changed =
         db_run(engine->store.db, err, "UPDATE container SET config = ? WHERE id = ? AND state <> 'removing'",
                "ss", text, container->id);
-    if (changed == 0)
-        return err_set(err, ERR_CONFLICT, 0,
-                       "cannot update container %s: it is marked for removal and cannot be updated",
-                       container->name);
+    if (changed == 0) return err_set(err, ERR_CONFLICT, 0, "it is marked for removal and cannot be updated");
     return changed < 0 ? -1 : 0;
 }
 
@@ -175,9 +172,9 @@ int container_update(struct engine *engine, struct arena *arena, const struct co
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     struct container now;
     struct container_config wanted = *changes;
-    if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err) ||
-        change_row(engine, arena, container, &wanted, ret_warnings, &now, err))
-        return -1;
-    if (dir.fd < 0 || !is_running(engine, container)) return 0;
-    return apply(engine, arena, container, &wanted, err) ? put_back(engine, &now, err) : 0;
+    int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
+    if (!r) r = change_row(engine, arena, container, &wanted, ret_warnings, &now, err);
+    bool running = !r && dir.fd >= 0 && is_running(engine, container);
+    if (running && apply(engine, arena, container, &wanted, err)) r = put_back(engine, &now, err);
+    return r ? err_wrap(err, "Cannot update container %s", container->name) : 0;
 }
