@@ -341,9 +341,13 @@ cdi_end() {
   refused 'invalid proto' --expose 80/icmp
   hoy rm limited
   running --mac-address 92:d0:c6:0a:29:33
+  is "$(hoy ps --format '{{.Ports}}')" ''
   is "$(hoy exec limited cat /sys/class/net/eth0/address)" 92:d0:c6:0a:29:33
   is "$(field limited .NetworkSettings.MacAddress)" 92:d0:c6:0a:29:33
   is "$(field limited .Config.MacAddress)" 92:d0:c6:0a:29:33
+  hoy rm -f limited
+  running --expose 443 --expose 5000-5002/udp --expose 5001-5003/udp
+  is "$(hoy ps --format '{{.Ports}}')" '443/tcp, 5000-5003/udp'
   refused 'not a valid mac address' --mac-address 92:d0
   refused 'not a valid mac address' --mac-address ''
   refused 'no address of a single interface' --mac-address ff:ff:ff:ff:ff:ff

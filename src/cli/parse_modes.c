@@ -185,9 +185,10 @@ int store_expose(struct parse *parse, const char *text, void *field, struct err 
     if (range_read(range, &first, &last))
         return err_set(err, ERR_INVALID, 0,
                        "invalid range format for --expose: %s: it is PORT[-PORT][/PROTOCOL]", text);
+    struct strings before = *ports;
     for (uint32_t port = first; port <= last; port++) {
         const char *name = arena_printf(parse->arena, "%u/%s", port, protocol ? protocol : "tcp");
-        if (first != last || !port_has(ports, name)) strings_add(parse->arena, ports, name);
+        if (!port_has(&before, name)) strings_add(parse->arena, ports, name);
     }
     return 0;
 }

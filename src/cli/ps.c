@@ -138,7 +138,8 @@ static void write_row(struct arena *arena, const struct container *container, co
     json_put_string(w, "Mounts", mounts_text(arena, container, flags->no_trunc));
     json_put_string(w, "Names", container->name);
     json_put_string(w, "Networks", container->config.network_mode);
-    json_put_string(w, "Ports", "");
+    bool running = str_eq(container->state, "running");
+    json_put_string(w, "Ports", running ? words_ports(arena, &container->config.exposed_ports) : "");
     json_put_string(w, "RunningFor", words_ago(arena, container->created));
     json_put_string(w, "State", container->state);
     json_put_string(w, "Status", words_status(arena, container));

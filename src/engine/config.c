@@ -723,6 +723,12 @@ static bool label_has(const struct container_config *config, const char *key) {
     return false;
 }
 
+static bool strings_have(const struct strings *list, const char *item) {
+    for (size_t i = 0; i < list->count; i++)
+        if (str_eq(list->items[i], item)) return true;
+    return false;
+}
+
 static bool target_has(const struct container_config *config, const char *target) {
     for (size_t i = 0; i < config->mounts.count; i++)
         if (str_eq(config->mounts.items[i].target, target)) return true;
@@ -765,6 +771,9 @@ void container_config_merge(struct arena *arena, const struct image_config *imag
     for (size_t i = 0; i < image->labels.count; i++)
         if (!label_has(config, image->labels.items[i].key))
             *arena_push(arena, &config->labels) = image->labels.items[i];
+    for (size_t i = 0; i < image->exposed_ports.count; i++)
+        if (!strings_have(&config->exposed_ports, image->exposed_ports.items[i]))
+            strings_add(arena, &config->exposed_ports, image->exposed_ports.items[i]);
     if (str_empty(config->user)) config->user = image->user;
     if (str_empty(config->working_dir)) config->working_dir = image->working_dir;
     if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;
