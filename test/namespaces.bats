@@ -58,6 +58,28 @@ donor() { hoy run -d --name donor "$@" base sleep 1000 >/dev/null; }
   eventually 10 sh -c '[ -z "$(ls "$HOY_ROOT/containers")" ]'
 }
 
+@test "--pid container: a donor that may trace others stands still while somebody comes" {
+  local group
+  touch "$BATS_TEST_TMPDIR/marker"
+  # Looks through whoever comes at the host's files.
+  hoy run -d --name donor --cap-add SYS_PTRACE base sh -c 'while :; do for p in /proc/[0-9]*; do
+    [ ! -e "$p/root$1" ] || echo "saw $p"; done; done 2>/dev/null' sh "$BATS_TEST_TMPDIR/marker" >/dev/null
+  for i in 1 2 3 4 5 6 7 8 9 10; do
+    expect 0 hoy run --rm --pid container:donor base sh -c 'cat /proc/1/comm'
+    is "$output" sh
+  done
+  is "$(hoy logs donor)" ''
+  for group in /sys/fs/cgroup/unified /sys/fs/cgroup; do
+    [[ ! -e $group/hoy-$(field donor .Id)/cgroup.freeze ]] || is "$(cat "$group/hoy-$(field donor .Id)/cgroup.freeze")" 0
+  done
+  # It goes on after a start that failed, too.
+  expect 127 hoy run --rm --pid container:donor base no-such-command
+  is "$(timeout 10 "$HOY" exec donor echo alive)" alive
+  hoy create --name joiner --pid container:donor base sleep 500 >/dev/null
+  hoy start joiner >/dev/null
+  is "$(timeout 10 "$HOY" exec donor echo alive)" alive
+}
+
 @test "a donor that does not run, or is not there" {
   hoy create --name donor base sleep 1000 >/dev/null
   refused 'cannot join PID of a non running container: donor' --pid container:donor

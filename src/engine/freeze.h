@@ -16,3 +16,8 @@ struct freeze {
 int freeze_begin(struct engine *engine, const struct container *container, struct freeze *ret_freeze,
                  struct err *err);
 void freeze_end(struct freeze *freeze); // for _cleanup_
+
+// A process on its way into another container's pid namespace has the host's files open still, and whoever
+// may trace all others there could take them: such a container stands still meanwhile (owners.c).
+int owners_hold(struct engine *engine, const struct container *container, struct freeze *ret_freeze,
+                struct err *err);

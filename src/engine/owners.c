@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers that share another's namespaces. Settings name the other by its id, whatever it is called later;
 // each start looks which process it has then.
+#include "engine/freeze.h"
 #include "engine/parts.h"
 #include "plan/plan.h"
 
+#include <linux/capability.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *owner_of(const char *mode) {
     return str_empty(mode) ? NULL : str_after(mode, "container:");
@@ -79,4 +82,23 @@ int owners_find(struct engine *engine, struct arena *arena, const struct contain
     *ret_owners = owners;
     *ret_network_id = network;
     return 0;
+}
+
+// Who is privileged has the host already.
+static bool may_trace(const struct container_config *config) {
+    for (size_t i = 0; i < config->cap_add.count; i++)
+        if (!strcasecmp(config->cap_add.items[i], "ALL") ||
+            cap_number(config->cap_add.items[i]) == CAP_SYS_PTRACE)
+            return !config->privileged;
+    return false;
+}
+
+int owners_hold(struct engine *engine, const struct container *container, struct freeze *ret_freeze,
+                struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct container owner;
+    const char *id = owner_of(container->config.pid_mode);
+    if (!id) return 0;
+    if (container_find(engine, &arena, id, &owner, err)) return -1;
+    return may_trace(&owner.config) ? freeze_begin(engine, &owner, ret_freeze, err) : 0;
 }

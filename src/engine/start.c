@@ -5,12 +5,14 @@
 // the half that is there for the rest of a crash. If the starter is killed on the way, the row says
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
+#include "engine/freeze.h"
 #include "engine/parts.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -323,19 +325,28 @@ static int start_lock(struct start *s, struct err *err) {
     return run_dir_lock(s->engine, s->container->id, RUN_DIR_MAKE, &s->run_dir, err);
 }
 
+// The shim's first word is that the command runs, or that it does not.
+static void wait_first_word(int client) {
+    struct pollfd word = {.fd = client, .events = POLLIN};
+    while (poll(&word, 1, -1) < 0 && errno == EINTR) {}
+}
+
 int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err) {
     _cleanup_(start_finish) struct start s;
+    _cleanup_(freeze_end) struct freeze freeze = FREEZE_INIT;
     start_init(&s, engine, container, options);
     // The exit record of an earlier run goes before the row says that there is a new one.
     s.wants_block = ret_block;
     if (start_lock(&s, err) || open_folder(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
-    if (prepare(&s, err) || spawn(&s, err)) {
+    if (prepare(&s, err) || owners_hold(engine, container, &freeze, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;
     }
     run_dir_finish(&s.run_dir);
+    if (freeze.guard >= 0) wait_first_word(s.client);
+    freeze_end(&freeze);
     if (ret_block) *ret_block = take_ptr(s.block);
     if (!ret_client) return wait_detached(&s, err);
     *ret_client = take_fd(&s.client);
