@@ -69,6 +69,10 @@ donor() { hoy run -d --name donor "$@" base sleep 1000 >/dev/null; }
     is "$output" sh
   done
   is "$(hoy logs donor)" ''
+  # Nor may one that has come before see it, in whosever namespace they are.
+  hoy run -d --name third --pid container:donor base sleep 1000 >/dev/null
+  for i in 1 2 3 4 5; do expect 0 hoy run --rm --pid container:third base true; done
+  is "$(hoy logs donor)" ''
   for group in /sys/fs/cgroup/unified /sys/fs/cgroup; do
     [[ ! -e $group/hoy-$(field donor .Id)/cgroup.freeze ]] || is "$(cat "$group/hoy-$(field donor .Id)/cgroup.freeze")" 0
   done
@@ -109,6 +113,7 @@ donor() { hoy run -d --name donor "$@" base sleep 1000 >/dev/null; }
   donor -h boat --add-host other:10.1.2.3 --dns 10.9.8.7
   hoy run -d --name joiner --network container:donor base sleep 500 >/dev/null
   is "$(ns joiner net)" "$(ns donor net)"
+  is "$(field joiner '.NetworkSettings.Networks | length')" 0
   [[ $(ns joiner uts) != "$(ns donor uts)" ]]
   is "$(hoy exec joiner hostname)" boat
   is "$(hoy exec joiner cat /sys/class/net/eth0/address)" "$(hoy exec donor cat /sys/class/net/eth0/address)"

@@ -133,9 +133,12 @@ static int write_network(struct engine *engine, const struct container *containe
     json_end_object(w);
     write_endpoint(has ? &endpoint : NULL, w);
     json_begin_object(w, "Networks");
-    json_begin_object(w, container->config.network_mode ? container->config.network_mode : "bridge");
-    write_endpoint(has ? &endpoint : NULL, w);
-    json_end_object(w);
+    const char *mode = container->config.network_mode ? container->config.network_mode : "bridge";
+    if (!str_has_prefix(mode, "container:")) { // else they are that one's
+        json_begin_object(w, mode);
+        write_endpoint(has ? &endpoint : NULL, w);
+        json_end_object(w);
+    }
     json_end_object(w);
     json_end_object(w);
     return 0;

@@ -137,7 +137,8 @@ static void write_row(struct arena *arena, const struct container *container, co
     json_put_string(w, "LocalVolumes", "0");
     json_put_string(w, "Mounts", mounts_text(arena, container, flags->no_trunc));
     json_put_string(w, "Names", container->name);
-    json_put_string(w, "Networks", container->config.network_mode);
+    bool joined = str_has_prefix(container->config.network_mode, "container:");
+    json_put_string(w, "Networks", joined ? "" : container->config.network_mode);
     bool running = str_eq(container->state, "running");
     json_put_string(w, "Ports", running ? words_ports(arena, &container->config.exposed_ports) : "");
     json_put_string(w, "RunningFor", words_ago(arena, container->created));

@@ -93,12 +93,36 @@ static bool may_trace(const struct container_config *config) {
     return false;
 }
 
-int owners_hold(struct engine *engine, const struct container *container, struct freeze *ret_freeze,
-                struct err *err) {
-    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct container owner;
+// Whose pid namespace it is: a container may have joined one that had joined another.
+static const char *pid_owner(const struct containers *all, const char *id) {
+    for (size_t hops = 0; hops <= all->count; hops++) {
+        const char *next = NULL;
+        for (size_t i = 0; i < all->count && !next; i++)
+            if (str_eq(all->items[i].id, id)) next = owner_of(all->items[i].config.pid_mode);
+        if (!next) return id;
+        id = next;
+    }
+    return id;
+}
+
+int owners_hold(struct engine *engine, struct arena *arena, const struct container *container,
+                struct freezes *ret_freezes, struct err *err) {
+    struct containers running;
     const char *id = owner_of(container->config.pid_mode);
     if (!id) return 0;
-    if (container_find(engine, &arena, id, &owner, err)) return -1;
-    return may_trace(&owner.config) ? freeze_begin(engine, &owner, ret_freeze, err) : 0;
+    if (container_list(engine, arena, false, &running, err)) return -1;
+    id = pid_owner(&running, id);
+    for (size_t i = 0; i < running.count; i++) {
+        const struct container *other = &running.items[i];
+        if (!may_trace(&other->config) || !str_eq(pid_owner(&running, other->id), id)) continue;
+        struct freeze *freeze = arena_push(arena, ret_freezes);
+        *freeze = (struct freeze)FREEZE_INIT;
+        if (freeze_begin(engine, other, freeze, err)) return -1;
+    }
+    return 0;
+}
+
+void owners_let_go(struct freezes *freezes) {
+    for (size_t i = 0; i < freezes->count; i++) freeze_end(&freezes->items[i]);
+    freezes->count = 0;
 }

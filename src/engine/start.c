@@ -32,8 +32,9 @@ struct start {
     bool has_network;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
-    const char *run_path;   // <runroot>/containers/<id>
-    const char *path;       // <root>/containers/<id>
+    struct freezes held;
+    const char *run_path; // <runroot>/containers/<id>
+    const char *path;     // <root>/containers/<id>
     struct run_dir run_dir;
     int dir; // of path
     struct plan plan;
@@ -65,6 +66,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
 }
 
 static void start_finish(struct start *s) {
+    owners_let_go(&s->held);
     plan_finish(&s->plan);
     if (s->block) plan_unmap(s->block);
     fd_closep(&s->plan_fd);
@@ -335,18 +337,17 @@ int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err) {
     _cleanup_(start_finish) struct start s;
-    _cleanup_(freeze_end) struct freeze freeze = FREEZE_INIT;
     start_init(&s, engine, container, options);
     // The exit record of an earlier run goes before the row says that there is a new one.
     s.wants_block = ret_block;
     if (start_lock(&s, err) || open_folder(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
-    if (prepare(&s, err) || owners_hold(engine, container, &freeze, err) || spawn(&s, err)) {
+    if (prepare(&s, err) || owners_hold(engine, &s.arena, container, &s.held, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;
     }
     run_dir_finish(&s.run_dir);
-    if (freeze.guard >= 0) wait_first_word(s.client);
-    freeze_end(&freeze);
+    if (s.held.count) wait_first_word(s.client);
+    owners_let_go(&s.held);
     if (ret_block) *ret_block = take_ptr(s.block);
     if (!ret_client) return wait_detached(&s, err);
     *ret_client = take_fd(&s.client);
