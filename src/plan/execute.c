@@ -155,12 +155,13 @@ static long start_child(struct plan_run *run, struct clone_args *args) {
     return pid < 0 ? -errno : pid;
 }
 
-// What the shim starts later is not born in somebody else's pid namespace: that one may be gone by then.
+// What the shim starts later is not born in somebody else's pid namespace: that one may be gone by then. Who
+// is root of a user namespace alone may not come back, and starts nothing more.
 static int leave_joined_pid(struct plan_run *run) {
     if (!plan_find(run->block, PLAN_JOIN_PID)) return 0;
     _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY, 0);
     if (own < 0) return own;
-    return setns(own, CLONE_NEWPID) ? -errno : 0;
+    return setns(own, CLONE_NEWPID) && errno != EPERM ? -errno : 0;
 }
 
 int plan_do_clone(struct plan_run *run, struct plan_op *op) {
