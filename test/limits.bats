@@ -177,6 +177,7 @@ test_teardown() { hoy rm -f limited >/dev/null 2>&1 || true; }
     "$BATS_TEST_TMPDIR/fuse $BATS_TEST_TMPDIR/fuse rw
 $BATS_TEST_TMPDIR/loop /dev/loop99 rwm"
   refused 'not a device node' --device /etc/passwd
+  refused 'there is none in this directory' --device /etc
   refused 'not an absolute path' --device fuse
   refused 'not an absolute path' --device /dev/fuse:fuse
   refused 'bad mode specified: rx' --device /dev/zero:/dev/x:rx

@@ -115,26 +115,30 @@ static int check_device(struct spec_builder *b, const struct container_device *d
     return 0;
 }
 
+static int no_device(struct spec_builder *b, const struct container_device *device, const char *why) {
+    return err_set(b->err, ERR_INVALID, 0,
+                   "error gathering device information while adding custom device \"%s\": %s", device->source,
+                   why);
+}
+
+static int add_given_folder(struct spec_builder *b, const struct container_device *device, int fd,
+                            const char *why) {
+    size_t before = b->spec->devices.count;
+    struct device_walk walk = {.why = why, .permissions = device->permissions};
+    int dir = fd_open_at(fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (dir < 0) return no_device(b, device, strerror(-dir));
+    if (add_folder(b, &walk, dir, device->target, 0)) return -1;
+    return b->spec->devices.count == before ? no_device(b, device, "there is none in this directory") : 0;
+}
+
 static int add_device(struct spec_builder *b, const struct container_device *device) {
     struct stat st;
     const char *why = arena_printf(b->arena, "--device %s", device->source);
     if (check_device(b, device)) return -1;
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, device->source, O_PATH, 0);
-    if (fd < 0 || fstat(fd, &st))
-        return err_set(b->err, ERR_INVALID, 0,
-                       "error gathering device information while adding custom device \"%s\": %s",
-                       device->source, strerror(fd < 0 ? -fd : errno));
-    if (S_ISDIR(st.st_mode)) {
-        int dir = fd_open_at(fd, ".", O_RDONLY | O_DIRECTORY, 0);
-        if (dir < 0) return err_set(b->err, ERR_SYSTEM, -dir, "open %s", device->source);
-        struct device_walk walk = {.why = why, .permissions = device->permissions};
-        return add_folder(b, &walk, dir, device->target, 0);
-    }
-    if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
-        return err_set(b->err, ERR_INVALID, 0,
-                       "error gathering device information while adding custom device \"%s\": not a device "
-                       "node",
-                       device->source);
+    if (fd < 0 || fstat(fd, &st)) return no_device(b, device, strerror(fd < 0 ? -fd : errno));
+    if (S_ISDIR(st.st_mode)) return add_given_folder(b, device, fd, why);
+    if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode)) return no_device(b, device, "not a device node");
     add_node(b, &st, device->target, why);
     add_rule(b, S_ISCHR(st.st_mode) ? 'c' : 'b', major(st.st_rdev), minor(st.st_rdev), device->permissions);
     return 0;
