@@ -64,14 +64,14 @@ donor() { hoy run -d --name donor "$@" base sleep 1000 >/dev/null; }
   # Looks through whoever comes at the host's files.
   hoy run -d --name donor --cap-add SYS_PTRACE base sh -c 'while :; do for p in /proc/[0-9]*; do
     [ ! -e "$p/root$1" ] || echo "saw $p"; done; done 2>/dev/null' sh "$BATS_TEST_TMPDIR/marker" >/dev/null
-  for i in 1 2 3 4 5 6 7 8 9 10; do
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
     expect 0 hoy run --rm --pid container:donor base sh -c 'cat /proc/1/comm'
     is "$output" sh
   done
   is "$(hoy logs donor)" ''
   # Nor may one that has come before see it, in whosever namespace they are.
   hoy run -d --name third --pid container:donor base sleep 1000 >/dev/null
-  for i in 1 2 3 4 5; do expect 0 hoy run --rm --pid container:third base true; done
+  for _ in 1 2 3 4 5; do expect 0 hoy run --rm --pid container:third base true; done
   is "$(hoy logs donor)" ''
   for group in /sys/fs/cgroup/unified /sys/fs/cgroup; do
     [[ ! -e $group/hoy-$(field donor .Id)/cgroup.freeze ]] || is "$(cat "$group/hoy-$(field donor .Id)/cgroup.freeze")" 0
