@@ -53,6 +53,21 @@ again() {
     --sysctl net.ipv4.ip_forward=1 base
 }
 
+@test "as run: more limits, devices" {
+  again --cpu-period 50000 --cpu-quota 20000 --cpuset-mems 0 --memory-reservation 32m -m 64m --memory-swappiness 10 \
+    --oom-score-adj 100 --blkio-weight 300 --device /dev/zero:/dev/nothing:r --device-cgroup-rule 'c 1:3 r' --cgroup-parent as-test base
+  test_teardown
+  again --cpuset-cpus 0 --annotation a=b --runtime runc --expose 80 --expose 90/udp --mac-address 02:42:ac:11:00:99 base
+}
+
+@test "as run: namespaces" {
+  again --pid host --ipc host --uts host --cgroupns host base
+  test_teardown
+  hoy run -d --name donor --ipc shareable base sleep 600 >/dev/null
+  again --network container:donor --pid container:donor --ipc container:donor base
+  hoy rm -f donor >/dev/null
+}
+
 @test "as run: security" {
   again --cap-add NET_ADMIN --cap-drop CHOWN --security-opt no-new-privileges --security-opt seccomp=unconfined --read-only base
   test_teardown

@@ -17,11 +17,13 @@
 // An option that is new has to be said by `as run`, too.
 static void test_every_option(void **state) {
     (void)state;
-    for (size_t i = 0; i < settings_options.count; i++) {
-        const struct option *row = &settings_options.rows[i];
-        if (row->store && row->help && !as_knows_option(row->name))
-            fail_msg("as run does not know --%s", row->name);
-    }
+    static const struct option_table *const tables[] = {&settings_options, &limits_options};
+    for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
+        for (size_t i = 0; i < tables[t]->count; i++) {
+            const struct option *row = &tables[t]->rows[i];
+            if (row->store && row->help && !as_knows_option(row->name))
+                fail_msg("as run does not know --%s", row->name);
+        }
 }
 
 static struct json *document(const struct container_config *config) {
@@ -40,7 +42,7 @@ static void say_again(struct arena *arena, const char *const *argv, const struct
     static const char id[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
     struct err err = {0};
     struct settings settings = {0};
-    const struct option_table *tables[] = {&settings_options, NULL};
+    const struct option_table *tables[] = {&settings_options, &limits_options, NULL};
     struct options_reader reader = {.tables = tables, .values = &settings, .stops = true};
     if (options_read(arena, &reader, argv, &err)) fail_msg("%s: %s", argv[0], err.text);
     for (size_t i = reader.taken; argv[i]; i++) strings_add(arena, &reader.arguments, argv[i]);

@@ -325,6 +325,7 @@ static const struct setting {
     {"HostConfig", "RestartPolicy", "--restart", write_restart},
     {"HostConfig", "Init", "--init", write_flag},
     {"HostConfig", "NetworkMode", "--network", write_mode},
+    {"Config", "MacAddress", "--mac-address", write_text},
     {"HostConfig", "PortBindings", "--publish", write_ports},
     {"HostConfig", "PublishAllPorts", "--publish-all", write_flag},
     {"HostConfig", "Links", "--link", write_list},
@@ -428,6 +429,15 @@ static void write_command(struct words *words, const struct as_settings *as) {
     if (!same || !is_plain(words, command)) add_from(words, command, 0);
 }
 
+// One that came neither of the id nor of whose names it shares.
+static bool has_own_hostname(const struct as_settings *as, const char *hostname) {
+    const struct json *host = json_get(as->own, "HostConfig");
+    const char *network = json_get_string(host, "NetworkMode");
+    return hostname && !str_has_prefix(as->id, hostname) &&
+           !str_eq(json_get_string(host, "UTSMode"), "host") &&
+           !(network && (str_eq(network, "host") || str_has_prefix(network, "container:")));
+}
+
 void as_run_words(struct arena *arena, const struct as_settings *as, struct strings *ret_words) {
     struct words words = {.arena = arena};
     strings_add(arena, &words.list, "hoy");
@@ -439,9 +449,8 @@ void as_run_words(struct arena *arena, const struct as_settings *as, struct stri
         const struct json *value = find(as->own, settings[i].object, settings[i].key);
         words.plain = find(as->plain, settings[i].object, settings[i].key);
         words.flag = settings[i].flag;
-        bool own_hostname = str_eq(words.flag, "--hostname") && json_string(value) &&
-                            str_has_prefix(as->id, json_string(value));
-        if (!own_hostname && !is_plain(&words, value)) settings[i].write(&words, value);
+        bool given = !str_eq(words.flag, "--hostname") || has_own_hostname(as, json_string(value));
+        if (given && !is_plain(&words, value)) settings[i].write(&words, value);
     }
     write_command(&words, as);
     *ret_words = words.list;
@@ -465,8 +474,12 @@ void as_quote(struct str *text, const char *word) {
 bool as_knows_option(const char *name) {
     // Said by others, or of how a container is made and not of what it is.
     static const char *const others[] = {
-        "attach", "cidfile", "entrypoint",     "env-file", "interactive", "label-file", "log-opt",
-        "name",   "net",     "no-healthcheck", "platform", "pull",        "quiet",      "tty",
+        "attach",      "cidfile",    "disable-content-trust",
+        "entrypoint",  "env-file",   "isolation",
+        "interactive", "label-file", "log-opt",
+        "name",        "net",        "no-healthcheck",
+        "platform",    "pull",       "quiet",
+        "tty",
     };
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         if (str_eq(name, others[i])) return true;

@@ -12,7 +12,7 @@ const struct command commands[] = {
     {.forms = CONTAINER("run"),
      .arguments = "IMAGE [COMMAND] [ARG...]",
      .summary = "Create and run a new container from an image",
-     .options = {&run_options_table, &settings_options},
+     .options = {&run_options_table, &settings_options, &limits_options},
      .min = 1,
      .max = -1,
      .stops = true,
@@ -78,7 +78,7 @@ const struct command commands[] = {
     {.forms = {"explain"},
      .arguments = "IMAGE [COMMAND] [ARG...]",
      .summary = "Show every step that makes a container, without making it",
-     .options = {&explain_options_table, &settings_options},
+     .options = {&explain_options_table, &settings_options, &limits_options},
      .min = 1,
      .max = -1,
      .stops = true,
@@ -150,7 +150,7 @@ const struct command commands[] = {
     {.forms = CONTAINER("create"),
      .arguments = "IMAGE [COMMAND] [ARG...]",
      .summary = "Create a new container",
-     .options = {&settings_options},
+     .options = {&settings_options, &limits_options},
      .min = 1,
      .max = -1,
      .stops = true,
@@ -444,6 +444,14 @@ const struct command commands[] = {
      .max = -1,
      .completes = ARGUMENTS_CONTAINERS,
      .run = run_unpause},
+    {.forms = CONTAINER("update"),
+     .arguments = "CONTAINER [CONTAINER...]",
+     .summary = "Update configuration of one or more containers",
+     .options = {&update_options_table, &limits_options},
+     .min = 1,
+     .max = -1,
+     .completes = ARGUMENTS_CONTAINERS,
+     .run = run_update},
     {.forms = CONTAINER("wait"),
      .arguments = "CONTAINER [CONTAINER...]",
      .summary = "Block until one or more containers stop, then print their exit codes",
@@ -479,9 +487,9 @@ const size_t command_group_count = ARRAY_SIZE(command_groups);
 
 // What Docker has and hoy does not have yet.
 static const char *const later[] = {
-    "build", "builder", "buildx", "checkpoint", "compose",      "config",           "context",
-    "cp",    "network", "node",   "plugin",     "secret",       "service",          "stack",
-    "swarm", "trust",   "update", "volume",     "container cp", "container update", "image build",
+    "build", "builder", "buildx", "checkpoint",   "compose",     "config",  "context",
+    "cp",    "network", "node",   "plugin",       "secret",      "service", "stack",
+    "swarm", "trust",   "volume", "container cp", "image build",
 };
 
 // How many words of argv the form is: 1 or 2, or 0 when it is another.

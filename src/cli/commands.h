@@ -26,6 +26,7 @@ const char *command_form_in(const struct command *command, const char *group);
 typedef int command_run(struct invocation *invocation, struct err *err);
 command_run run_run, run_create, run_start, run_attach, run_exec;          // run.c, session.c
 command_run run_stop, run_kill, run_rm, run_wait, run_logs, run_rm_exited; // container.c
+command_run run_update;                                                    // update.c
 command_run run_ps;                                                        // ps.c
 command_run run_pull, run_images, run_tag, run_rmi;                        // images.c
 command_run run_image_prune;                                               // prune.c
@@ -60,6 +61,7 @@ command_run run_container_prune, run_system_prune;                     // system
 extern const struct option_table referrers_options_table;
 extern const struct option_table events_options_table, stats_options_table, container_prune_options_table,
     system_prune_options_table;
+extern const struct option_table limits_options, update_options_table;
 extern const struct option_table settings_options, search_options_table, verify_options_table,
     run_options_table, create_options_table, explain_options_table, start_options_table, attach_options_table,
     exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,

@@ -146,14 +146,18 @@ static int write_network(struct engine *engine, const struct container *containe
     bool running = str_eq(container->state, "running");
     int has = running ? network_endpoint(engine->store.db, container->id, &endpoint, err) : 0;
     if (has < 0) return -1;
+    if (has) network_set_mac(&endpoint, container->config.mac_address);
     json_begin_object(w, "NetworkSettings");
     json_begin_object(w, "Ports");
     json_end_object(w);
     write_endpoint(has ? &endpoint : NULL, w);
     json_begin_object(w, "Networks");
-    json_begin_object(w, container->config.network_mode ? container->config.network_mode : "bridge");
-    write_endpoint(has ? &endpoint : NULL, w);
-    json_end_object(w);
+    const char *mode = container->config.network_mode ? container->config.network_mode : "bridge";
+    if (!str_has_prefix(mode, "container:")) { // else they are that one's
+        json_begin_object(w, mode);
+        write_endpoint(has ? &endpoint : NULL, w);
+        json_end_object(w);
+    }
     json_end_object(w);
     json_end_object(w);
     return 0;

@@ -293,14 +293,14 @@ static void test_words(void **state) {
     assert_string_equal(security.items[0], "no-new-privileges");
     assert_string_equal(security.items[1], "seccomp=unconfined");
     REFUSE(store_capability, struct strings, {"", "no such"}, {"CAP_", "no such"}, {"flying", "no such"});
-    REFUSE(store_network, text_field, {"mynet", "not supported yet"}, {"container:x", "not supported yet"});
+    REFUSE(store_network, text_field, {"mynet", "not supported yet"}, {"container:", "invalid container format"});
     REFUSE(store_restart, bool, {"always", "not supported yet"}, {"on-failure:3", "not supported yet"});
     REFUSE(store_signal, text_field, {"NOPE", "no such signal"}, {"0", "no such signal"},
            {"", "no such signal"});
     REFUSE(store_security, struct strings, {"", "no such"}, {"foo", "no such"}, {"seccomp", "no such"},
            {"seccomp=", "no such"}, {"seccomp=/nonexistent", "/nonexistent"},
-           {"no-new-privileges=x", "no such"}, {"apparmor=mine", "not supported yet"},
-           {"label=level:s0", "not supported yet"});
+           {"no-new-privileges=x", "no such"}, {"apparmor=", "no such"},
+           {"label=x:y", "bad label option"});
     REFUSE(store_pull, text_field, {"", "one of"}, {"sometimes", "one of"});
     REFUSE(store_attach, struct strings, {"", "valid streams"}, {"stdlog", "valid streams"});
     REFUSE(store_hostname, text_field, {"a b", "white space"}, {"a\nb", "white space"},

@@ -258,7 +258,11 @@ int store_network(struct parse *parse, const char *text, void *field, struct err
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
         if (str_eq(modes[i], text)) return *(const char **)field = modes[i], 0;
     if (str_eq(text, "default")) return *(const char **)field = "bridge", 0;
-    return err_set(err, ERR_INVALID, 0, "networks other than bridge, none and host are not supported yet");
+    if (str_eq(text, "container:"))
+        return err_set(err, ERR_INVALID, 0, "invalid container format container:<name|id>");
+    if (str_has_prefix(text, "container:")) return *(const char **)field = text, 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "networks other than bridge, none, host and container:X are not supported yet");
 }
 
 // Words
@@ -282,6 +286,14 @@ static int read_profile(struct parse *parse, const char *path, struct strings *l
     return 0;
 }
 
+static bool label_valid(const char *value) {
+    static const char *const keys[] = {"user:", "role:", "type:", "level:", "filetype:"};
+    if (str_eq(value, "disable") || str_eq(value, "nested")) return true;
+    for (size_t i = 0; value && i < ARRAY_SIZE(keys); i++)
+        if (str_has_prefix(value, keys[i]) && value[strlen(keys[i])]) return true;
+    return false;
+}
+
 int store_security(struct parse *parse, const char *text, void *field, struct err *err) {
     char *key = arena_strdup(parse->arena, text);
     size_t length = strcspn(key, "=:");
@@ -295,16 +307,18 @@ int store_security(struct parse *parse, const char *text, void *field, struct er
     if (str_eq(key, "seccomp") && !str_empty(value) && !str_eq(value, "unconfined") &&
         !str_eq(value, "builtin"))
         return read_profile(parse, value, field, err);
-    bool known = (str_eq(key, "seccomp") && !str_empty(value)) ||
-                 (str_eq(key, "systempaths") && str_eq(value, "unconfined")) ||
-                 (str_eq(key, "apparmor") && str_eq(value, "unconfined")) ||
-                 (str_eq(key, "label") && str_eq(value, "disable"));
-    if (!known) {
-        static const char *const later[] = {"apparmor", "label", "writable-cgroups"};
-        for (size_t i = 0; i < ARRAY_SIZE(later); i++)
-            if (str_eq(key, later[i])) return err_set(err, ERR_INVALID, 0, "%s is not supported yet", text);
-        return err_set(err, ERR_INVALID, 0, "there is no such security option");
-    }
+    if (str_eq(key, "writable-cgroups") && (!value || parse_bool(value, &flag) == 0))
+        value = !value || flag ? "true" : "false";
+    else if (str_eq(key, "writable-cgroups"))
+        return err_set(err, ERR_INVALID, 0, "it is either true or false");
+    static const char *const keys[] = {"apparmor", "seccomp"};
+    bool known = (str_eq(key, "systempaths") && str_eq(value, "unconfined")) ||
+                 str_eq(key, "writable-cgroups") || (str_eq(key, "label") && label_valid(value));
+    for (size_t i = 0; i < ARRAY_SIZE(keys) && !known; i++) known = str_eq(key, keys[i]) && !str_empty(value);
+    if (!known && str_eq(key, "label"))
+        return err_set(err, ERR_INVALID, 0,
+                       "bad label option: valid are disable, user:, role:, type:, level: and filetype:");
+    if (!known) return err_set(err, ERR_INVALID, 0, "there is no such security option");
     strings_add(parse->arena, field, arena_printf(parse->arena, "%s=%s", key, value));
     return 0;
 }

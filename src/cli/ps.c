@@ -159,11 +159,13 @@ FORMAT_COLUMN(row_names) {
 }
 
 FORMAT_COLUMN(row_networks) {
-    return ((const struct row *)data)->container->config.network_mode;
+    const char *mode = ((const struct row *)data)->container->config.network_mode;
+    return str_has_prefix(mode, "container:") ? "" : mode;
 }
 
 FORMAT_COLUMN(row_ports) {
-    return "";
+    const struct container *container = ((const struct row *)data)->container;
+    return str_eq(container->state, "running") ? words_ports(arena, &container->config.exposed_ports) : "";
 }
 
 FORMAT_COLUMN(row_state) {

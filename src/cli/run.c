@@ -58,6 +58,8 @@ static int create_container(struct invocation *invocation, struct engine *engine
     if (r >= 0) {
         session_hold_signals();
         r = make(engine, &invocation->arena, &settings->config, settings->name, ret_container, err);
+        for (size_t i = 0; r >= 0 && i < ret_container->warnings.count; i++)
+            fprintf(stderr, "WARNING: %s\n", ret_container->warnings.items[i]);
     }
     if (cidfile < 0) return r;
     if (r < 0)

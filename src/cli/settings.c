@@ -3,6 +3,8 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_device.h"
+#include "cli/parse_modes.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_value.h"
 
@@ -36,10 +38,6 @@ static const struct option rows[] = {
     {"cap-add", 0, "list", "Add Linux capabilities", store_capability, CONFIG(cap_add)},
     {"cap-drop", 0, "list", "Drop Linux capabilities", store_capability, CONFIG(cap_drop)},
     {"cidfile", 0, "string", "Write the container ID to the file", store_string, AT(cidfile)},
-    {"cpu-shares", 'c', "int", "CPU shares (relative weight)", store_u64, CONFIG(cpu_shares)},
-    {"cpus", 0, "decimal", "Number of CPUs", store_cpus, CONFIG(nano_cpus)},
-    {"cpuset-cpus", 0, "string", "CPUs in which to allow execution (0-3, 0,1)", store_string,
-     CONFIG(cpuset_cpus)},
     {"device-read-bps", 0, "list", "Limit read rate (bytes per second) from a device", store_read_bps,
      AT(config)},
     {"device-write-bps", 0, "list", "Limit write rate (bytes per second) to a device", store_write_bps,
@@ -59,17 +57,12 @@ static const struct option rows[] = {
     {"interactive", 'i', NULL, "Keep STDIN open even if not attached", store_flag, CONFIG(open_stdin)},
     {"label", 'l', "list", "Set meta data on a container", store_label, AT(config)},
     {"label-file", 0, "list", "Read in a line delimited file of labels", store_label_file, AT(config)},
-    {"memory", 'm', "bytes", "Memory limit", store_memory, CONFIG(memory)},
-    {"memory-swap", 0, "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
-     store_memory_swap, CONFIG(memory_swap)},
     {"mount", 0, "mount", "Attach a filesystem mount to the container", store_mount, AT(config)},
     {"name", 0, "string", "Assign a name to the container", store_string, AT(name)},
     {"network", 0, "network", "Connect a container to a network: bridge, none or host", store_network,
      CONFIG(network_mode), "bridge|none|host"},
     // Docker's older name of the same.
     {"net", 0, "network", NULL, store_network, CONFIG(network_mode), "bridge|none|host"},
-    {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", store_i64,
-     CONFIG(pids_limit)},
     {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
      CONFIG(platform)},
     {"privileged", 0, NULL, "Give extended privileges to this container", store_flag, CONFIG(privileged)},
@@ -95,58 +88,68 @@ static const struct option rows[] = {
     {"workdir", 'w', "string", "Working directory inside the container", store_working_dir,
      CONFIG(working_dir)},
 
-    OPTION_LATER("annotation", 0),
-    OPTION_LATER("blkio-weight", 0),
-    OPTION_LATER("blkio-weight-device", 0),
-    OPTION_LATER("cgroup-parent", 0),
-    OPTION_LATER("cgroupns", 0),
-    OPTION_LATER("cpu-count", 0),
-    OPTION_LATER("cpu-percent", 0),
-    OPTION_LATER("cpu-period", 0),
-    OPTION_LATER("cpu-quota", 0),
-    OPTION_LATER("cpu-rt-period", 0),
-    OPTION_LATER("cpu-rt-runtime", 0),
-    OPTION_LATER("cpuset-mems", 0),
-    OPTION_LATER("device", 0),
-    OPTION_LATER("device-cgroup-rule", 0),
-    OPTION_LATER("device-read-iops", 0),
-    OPTION_LATER("device-write-iops", 0),
-    OPTION_LATER("disable-content-trust", 0),
-    OPTION_LATER("expose", 0),
-    OPTION_LATER("gpus", 0),
+    {"annotation", 0, "map", "Add an annotation to the container (passed through to the OCI runtime)",
+     store_annotation, AT(config)},
+    {"blkio-weight-device", 0, "list", "Block IO weight (relative device weight)", store_weight_device,
+     CONFIG(blkio_weights)},
+    {"cgroup-parent", 0, "string", "Optional parent cgroup for the container", store_string,
+     CONFIG(cgroup_parent)},
+    {"cgroupns", 0, "string", "Cgroup namespace to use (host|private)", store_cgroupns, CONFIG(cgroupns_mode),
+     "host|private"},
+    {"device", 0, "list", "Add a host device to the container", store_device, AT(config)},
+    {"device-cgroup-rule", 0, "list", "Add a rule to the cgroup allowed devices list", store_device_rule,
+     CONFIG(device_rules)},
+    {"device-read-iops", 0, "list", "Limit read rate (IO per second) from a device", store_iops,
+     CONFIG(read_iops)},
+    {"device-write-iops", 0, "list", "Limit write rate (IO per second) to a device", store_iops,
+     CONFIG(write_iops)},
+    {"disable-content-trust", 0, NULL, "Skip image verification (default true)", store_content_trust, 0},
+    {"expose", 0, "list", "Expose a port or a range of ports", store_expose, CONFIG(exposed_ports)},
+    {"gpus", 0, "gpu-request", "GPU devices to add to the container ('all' to pass all GPUs)", store_gpus,
+     AT(config)},
+    {"ipc", 0, "string", "IPC mode to use", store_ipc, CONFIG(ipc_mode),
+     "none|private|shareable|host|container:"},
+    {"isolation", 0, "string", "Container isolation technology", store_isolation, CONFIG(isolation),
+     "default"},
+    {"mac-address", 0, "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)", store_mac,
+     CONFIG(mac_address)},
+    {"memory-swappiness", 0, "int", "Tune container memory swappiness (0 to 100)", store_i64,
+     CONFIG(memory_swappiness)},
+    {"oom-kill-disable", 0, NULL, "Disable OOM Killer", store_flag, CONFIG(oom_kill_disable)},
+    {"oom-score-adj", 0, "int", "Tune host's OOM preferences (-1000 to 1000)", store_i64,
+     CONFIG(oom_score_adj)},
+    {"pid", 0, "string", "PID namespace to use", store_pid, CONFIG(pid_mode), "host|container:"},
+    {"runtime", 0, "string", "Runtime to use for this container", store_runtime, CONFIG(runtime),
+     "hoy-runtime|runc"},
+    {"storage-opt", 0, "list", "Storage driver options for the container", store_storage, AT(config),
+     "size="},
+    {"userns", 0, "string", "User namespace to use", store_userns, CONFIG(userns_mode), "host"},
+    {"uts", 0, "string", "UTS namespace to use", store_uts, CONFIG(uts_mode), "host"},
+    // Docker's, but not of a container on Linux, or not any more: refused with the reason.
+    {"cpu-count", 0, "int", NULL, refuse_windows, 0},
+    {"cpu-percent", 0, "int", NULL, refuse_windows, 0},
+    {"io-maxbandwidth", 0, "bytes", NULL, refuse_windows, 0},
+    {"io-maxiops", 0, "uint", NULL, refuse_windows, 0},
+    {"kernel-memory", 0, "bytes", NULL, refuse_kernel_memory, 0},
+    {"use-api-socket", 0, NULL, NULL, refuse_api_socket, 0},
+
     OPTION_LATER("health-cmd", 0),
     OPTION_LATER("health-interval", 0),
     OPTION_LATER("health-retries", 0),
     OPTION_LATER("health-start-interval", 0),
     OPTION_LATER("health-start-period", 0),
     OPTION_LATER("health-timeout", 0),
-    OPTION_LATER("io-maxbandwidth", 0),
-    OPTION_LATER("io-maxiops", 0),
     OPTION_LATER("ip", 0),
     OPTION_LATER("ip6", 0),
-    OPTION_LATER("ipc", 0),
-    OPTION_LATER("isolation", 0),
-    OPTION_LATER("kernel-memory", 0),
     OPTION_LATER("link", 0),
     OPTION_LATER("link-local-ip", 0),
     OPTION_LATER("log-driver", 0),
     OPTION_LATER("log-opt", 0),
-    OPTION_LATER("mac-address", 0),
-    OPTION_LATER("memory-reservation", 0),
-    OPTION_LATER("memory-swappiness", 0),
     OPTION_LATER("network-alias", 0),
     OPTION_LATER("net-alias", 0),
     OPTION_LATER("no-healthcheck", 0),
-    OPTION_LATER("oom-kill-disable", 0),
-    OPTION_LATER("oom-score-adj", 0),
-    OPTION_LATER("pid", 0),
     OPTION_LATER("publish", 'p'),
     OPTION_LATER("publish-all", 'P'),
-    OPTION_LATER("runtime", 0),
-    OPTION_LATER("storage-opt", 0),
-    OPTION_LATER("use-api-socket", 0),
-    OPTION_LATER("userns", 0),
-    OPTION_LATER("uts", 0),
     OPTION_LATER("volume-driver", 0),
     OPTION_LATER("volumes-from", 0),
 };
@@ -169,6 +172,10 @@ static int check_memory(const struct container_config *config, struct err *err) 
 static int check_limits(const struct container_config *config, struct err *err) {
     if (config->pids_limit.value < -1)
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
+    if (config->memory_swappiness.set &&
+        (config->memory_swappiness.value < -1 || config->memory_swappiness.value > 100))
+        return err_set(err, ERR_INVALID, 0, "invalid value: %lld. Valid memory swappiness range is 0-100",
+                       (long long)config->memory_swappiness.value);
     if (config->stop_timeout.value < -1)
         return err_set(err, ERR_INVALID, 0, "--stop-timeout is a number of seconds, or -1 for no end");
     return check_memory(config, err);
@@ -212,7 +219,8 @@ int settings_finish(struct invocation *invocation, bool detached, struct err *er
     invocation->failure = CLI_USAGE_FAILURE;
     if (detached && settings->attach.count)
         return err_set(err, ERR_INVALID, 0, "conflicting options: cannot specify both --attach and --detach");
-    if (check_limits(config, err) < 0 || check_mounts(config, err) < 0) return -1;
+    if (check_limits(config, err) < 0 || check_mounts(config, err) < 0 || modes_check(config, err) < 0)
+        return -1;
 
     struct parse parse = {.arena = arena};
     config->env = settings->file_env;

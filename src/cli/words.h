@@ -10,6 +10,8 @@ const char *words_ago(struct arena *arena, int64_t wall_ns);
 const char *words_time(int64_t wall_ns, char buffer[static 64]);
 // "Up 3 seconds", "Up 3 seconds (Paused)", "Exited (0) 2 minutes ago", "Created"
 const char *words_status(struct arena *arena, const struct container *container);
+// "80/tcp, 5000-5002/udp"
+const char *words_ports(struct arena *arena, const struct strings *ports);
 // At most so many characters, the last one "…" when something was cut.
 const char *words_cut(struct arena *arena, const char *text, size_t characters);
 // "sha256:…", or its first digits alone.

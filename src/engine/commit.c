@@ -36,6 +36,18 @@ static void add_volumes(struct arena *arena, const struct container_config *from
 }
 
 // As Docker merges them: the container's settings were merged with the image's when it was made.
+static void add_ports(struct arena *arena, const struct container_config *from, struct image_config *to) {
+    struct strings ports = {0};
+    const struct strings *lists[] = {&to->exposed_ports, &from->exposed_ports};
+    for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
+        for (size_t i = 0; i < lists[l]->count; i++) {
+            size_t same = 0;
+            while (same < ports.count && !str_eq(ports.items[same], lists[l]->items[i])) same++;
+            if (same == ports.count) strings_add(arena, &ports, lists[l]->items[i]);
+        }
+    to->exposed_ports = ports;
+}
+
 static void merge_config(struct making *m, struct image_config *config) {
     const struct container_config *from = &m->container->config;
     *config = m->image.config;
@@ -50,6 +62,7 @@ static void merge_config(struct making *m, struct image_config *config) {
     config->labels.count = from->labels.count;
     config->on_build = (struct strings){0};
     add_volumes(&m->compose.arena, from, config);
+    add_ports(&m->compose.arena, from, config);
 }
 
 // The list that the image's documents have stays as it is.

@@ -58,6 +58,25 @@ static const struct container_config full = {
     .pids_limit = {true, 0},
     .cpu_shares = {true, 512},
     .cpuset_cpus = "0-1",
+    .cpuset_mems = "0",
+    .cpu_period = {true, 50000},
+    .cpu_quota = {true, -1},
+    .cpu_rt_period = {true, 1000},
+    .cpu_rt_runtime = {true, 500},
+    .memory_reservation = {true, 32 << 20},
+    .memory_swappiness = {true, 0},
+    .oom_score_adj = {true, -5},
+    .oom_kill_disable = true,
+    .blkio_weight = {true, 300},
+    .cgroup_parent = "/p",
+    .pid_mode = "host",
+    .ipc_mode = "shareable",
+    .uts_mode = "host",
+    .userns_mode = "host",
+    .cgroupns_mode = "host",
+    .runtime = "runc",
+    .isolation = "default",
+    .mac_address = "92:d0:c6:0a:29:33",
 };
 
 static void test_round_trip(void **state) {
@@ -103,6 +122,21 @@ static void test_round_trip(void **state) {
     config.cmd = STRINGS("sh", "-c", "echo \"x\"\n");
     config.env = STRINGS("A=1", "B");
     config.cap_add = STRINGS("NET_ADMIN");
+    config.exposed_ports = STRINGS("80/tcp", "53/udp");
+    config.device_rules = STRINGS("c 1:3 r");
+    config.annotations.items = (struct spec_key_value[]){{"org.example", "x"}};
+    config.annotations.count = 1;
+    config.read_iops.items = config.write_iops.items = config.blkio_weights.items =
+        (struct device_rate[]){{"/dev/a", 10}, {"/dev/b", 20}};
+    config.read_iops.count = config.write_iops.count = 1;
+    config.blkio_weights.count = 2;
+    config.devices.items = (struct container_device[]){{"/dev/a", "/dev/b", "rw"}};
+    config.devices.count = 1;
+    config.device_requests.items = (struct device_request[]){
+        {.driver = "cdi", .ids = STRINGS("vendor.com/class=x")},
+        {.driver = "", .count = -1, .capabilities = STRINGS("gpu")},
+    };
+    config.device_requests.count = 2;
     config.security_opt = STRINGS("no-new-privileges");
     config.add_host = STRINGS("a:1.2.3.4");
     config.labels.items = (struct spec_key_value[]){{"k", "v"}, {"empty", ""}};

@@ -4,29 +4,39 @@
 // prints for something that nobody asked for.
 #include "engine/config.h"
 
+#include "engine/config_devices.h"
+
 #include <stdio.h>
 #include <string.h>
 
 enum kind {
     TEXT,          // const char *; "" when NULL
     TEXT_IF_SET,   // const char *; left out when NULL
+    TEXT_OR,       // const char *; the row's text when NULL
     BOOL,          // bool
     BOOL_IF_SET,   // bool; null when false
     LIST,          // struct strings; null when empty
     LIST_BRACKETS, // struct strings; [] when empty
     ENTRYPOINT,    // struct strings; null unless has_entrypoint
+    KEYS_IF_SET,   // struct strings, as the keys of an object; left out when empty
     MAP,           // an array of spec_key_value; {} when empty
+    MAP_IF_SET,    // the same; left out when empty
     I64,           // struct spec_i64; 0 when it is not set
     I64_IF_SET,    // struct spec_i64; left out when it is not set
     I64_OR_NULL,   // struct spec_i64; null when it is not set
     U64,           // struct spec_u64; 0 when it is not set
     SHM_SIZE,      // uint64_t; 0 is the default
     RATES,         // an array of device_rate
+    WEIGHTS,       // the same, with weights
+    DEVICES,       // an array of container_device
+    REQUESTS,      // an array of device_request
     ULIMITS,       // an array of spec_rlimit
     VOLUMES,       // the paths of anonymous volumes; only written
     BINDS,         // mounts as -v gives them
     TMPFS,         // mounts as --tmpfs gives them
     MOUNTS,        // all other mounts
+    MASKED,        // container_masked_paths; only written
+    READONLY,      // container_readonly_paths; only written
     FIXED,         // always this text
 };
 
@@ -55,6 +65,8 @@ struct ulimits {
 
 #define ROW(key, kind, member) \
     { key, kind, offsetof(struct container_config, member), NULL }
+#define ROW_OR(key, member, text) \
+    { key, TEXT_OR, offsetof(struct container_config, member), text }
 #define FIX(key, text) \
     { key, FIXED, 0, text }
 
@@ -65,6 +77,7 @@ static const struct field config_fields[] = {
     ROW("AttachStdin", BOOL, attach_stdin),
     ROW("AttachStdout", BOOL, attach_stdout),
     ROW("AttachStderr", BOOL, attach_stderr),
+    ROW("ExposedPorts", KEYS_IF_SET, exposed_ports),
     ROW("Tty", BOOL, tty),
     ROW("OpenStdin", BOOL, open_stdin),
     FIX("StdinOnce", "false"),
@@ -74,6 +87,7 @@ static const struct field config_fields[] = {
     ROW("Volumes", VOLUMES, mounts),
     ROW("WorkingDir", TEXT, working_dir),
     ROW("Entrypoint", ENTRYPOINT, entrypoint),
+    ROW("MacAddress", TEXT_IF_SET, mac_address),
     FIX("OnBuild", "null"),
     ROW("Labels", MAP, labels),
     ROW("StopSignal", TEXT_IF_SET, stop_signal),
@@ -91,56 +105,65 @@ static const struct field host_fields[] = {
     FIX("VolumeDriver", "\"\""),
     FIX("VolumesFrom", "null"),
     ROW("Mounts", MOUNTS, mounts),
+    FIX("ConsoleSize", "[0,0]"),
+    ROW("Annotations", MAP_IF_SET, annotations),
     ROW("CapAdd", LIST, cap_add),
     ROW("CapDrop", LIST, cap_drop),
-    FIX("CgroupnsMode", "\"private\""),
+    ROW_OR("CgroupnsMode", cgroupns_mode, "private"),
     ROW("Dns", LIST_BRACKETS, dns),
     ROW("DnsOptions", LIST_BRACKETS, dns_options),
     ROW("DnsSearch", LIST_BRACKETS, dns_search),
     ROW("ExtraHosts", LIST, add_host),
     ROW("GroupAdd", LIST, group_add),
-    FIX("IpcMode", "\"private\""),
+    ROW_OR("IpcMode", ipc_mode, "private"),
     FIX("Cgroup", "\"\""),
     FIX("Links", "null"),
-    FIX("OomScoreAdj", "0"),
-    FIX("PidMode", "\"\""),
+    ROW("OomScoreAdj", I64, oom_score_adj),
+    ROW("PidMode", TEXT, pid_mode),
     ROW("Privileged", BOOL, privileged),
     FIX("PublishAllPorts", "false"),
     ROW("ReadonlyRootfs", BOOL, readonly_rootfs),
     ROW("SecurityOpt", LIST, security_opt),
+    ROW("StorageOpt", MAP_IF_SET, storage_opt),
     ROW("Tmpfs", TMPFS, mounts),
-    FIX("UTSMode", "\"\""),
-    FIX("UsernsMode", "\"\""),
+    ROW("UTSMode", TEXT, uts_mode),
+    ROW("UsernsMode", TEXT, userns_mode),
     ROW("ShmSize", SHM_SIZE, shm_size),
     ROW("Sysctls", MAP, sysctls),
-    FIX("Runtime", "\"hoy\""),
-    FIX("Isolation", "\"\""),
+    ROW_OR("Runtime", runtime, "hoy"),
+    ROW("Isolation", TEXT, isolation),
     ROW("CpuShares", U64, cpu_shares),
     ROW("Memory", I64, memory),
     ROW("NanoCpus", I64, nano_cpus),
-    FIX("CgroupParent", "\"\""),
-    FIX("BlkioWeight", "0"),
-    FIX("BlkioWeightDevice", "[]"),
+    ROW("CgroupParent", TEXT, cgroup_parent),
+    ROW("BlkioWeight", U64, blkio_weight),
+    ROW("BlkioWeightDevice", WEIGHTS, blkio_weights),
     ROW("BlkioDeviceReadBps", RATES, read_bps),
     ROW("BlkioDeviceWriteBps", RATES, write_bps),
-    FIX("BlkioDeviceReadIOps", "[]"),
-    FIX("BlkioDeviceWriteIOps", "[]"),
-    FIX("CpuPeriod", "0"),
-    FIX("CpuQuota", "0"),
-    FIX("CpuRealtimePeriod", "0"),
-    FIX("CpuRealtimeRuntime", "0"),
+    ROW("BlkioDeviceReadIOps", RATES, read_iops),
+    ROW("BlkioDeviceWriteIOps", RATES, write_iops),
+    ROW("CpuPeriod", I64, cpu_period),
+    ROW("CpuQuota", I64, cpu_quota),
+    ROW("CpuRealtimePeriod", I64, cpu_rt_period),
+    ROW("CpuRealtimeRuntime", I64, cpu_rt_runtime),
     ROW("CpusetCpus", TEXT, cpuset_cpus),
-    FIX("CpusetMems", "\"\""),
-    FIX("Devices", "[]"),
-    FIX("DeviceCgroupRules", "null"),
-    FIX("DeviceRequests", "null"),
-    FIX("MemoryReservation", "0"),
+    ROW("CpusetMems", TEXT, cpuset_mems),
+    ROW("Devices", DEVICES, devices),
+    ROW("DeviceCgroupRules", LIST, device_rules),
+    ROW("DeviceRequests", REQUESTS, device_requests),
+    ROW("MemoryReservation", I64, memory_reservation),
     ROW("MemorySwap", I64, memory_swap),
-    FIX("MemorySwappiness", "null"),
-    FIX("OomKillDisable", "null"),
+    ROW("MemorySwappiness", I64_OR_NULL, memory_swappiness),
+    ROW("OomKillDisable", BOOL_IF_SET, oom_kill_disable),
     ROW("Init", BOOL_IF_SET, init),
     ROW("PidsLimit", I64_OR_NULL, pids_limit),
     ROW("Ulimits", ULIMITS, ulimits),
+    FIX("CpuCount", "0"),
+    FIX("CpuPercent", "0"),
+    FIX("IOMaximumIOps", "0"),
+    FIX("IOMaximumBandwidth", "0"),
+    {"MaskedPaths", MASKED, 0, NULL},
+    {"ReadonlyPaths", READONLY, 0, NULL},
 };
 
 // Mounts
@@ -295,12 +318,23 @@ static void map_write(const char *key, const struct key_values *map, struct json
     json_end_object(w);
 }
 
-static void rates_write(const char *key, const struct rates *rates, struct json_writer *w) {
-    json_begin_array(w, key);
+static void keys_write(const char *key, const struct strings *keys, struct json_writer *w) {
+    if (!keys->count) return;
+    json_begin_object(w, key);
+    for (size_t i = 0; i < keys->count; i++) json_put_raw(w, keys->items[i], "{}");
+    json_end_object(w);
+}
+
+static const char *rate_word(enum kind kind) {
+    return kind == WEIGHTS ? "Weight" : "Rate";
+}
+
+static void rates_write(const struct field *field, const struct rates *rates, struct json_writer *w) {
+    json_begin_array(w, field->key);
     for (size_t i = 0; i < rates->count; i++) {
         json_begin_object(w, NULL);
         json_put_string(w, "Path", rates->items[i].path);
-        json_put_u64(w, "Rate", rates->items[i].rate);
+        json_put_u64(w, rate_word(field->kind), rates->items[i].rate);
         json_end_object(w);
     }
     json_end_array(w);
@@ -375,6 +409,14 @@ static void volumes_write(const struct container_config *config, const char *key
         json_put_null(w, key);
 }
 
+static void paths_write(const struct container_config *config, const char *key, const char *const *paths,
+                        struct json_writer *w) {
+    if (config->privileged) return json_put_null(w, key);
+    json_begin_array(w, key);
+    for (; container_hides_paths(config) && *paths; paths++) json_put_string(w, NULL, *paths);
+    json_end_array(w);
+}
+
 static void field_write(const struct container_config *config, const struct field *field,
                         struct json_writer *w) {
     const void *at = (const char *)config + field->at;
@@ -386,23 +428,31 @@ static void field_write(const struct container_config *config, const struct fiel
     switch (field->kind) {
     case TEXT: return json_put_string(w, key, *text ? *text : "");
     case TEXT_IF_SET: return *text ? json_put_string(w, key, *text) : (void)0;
+    case TEXT_OR: return json_put_string(w, key, *text ? *text : field->text);
     case BOOL: return json_put_bool(w, key, *(const bool *)at);
     case BOOL_IF_SET: return *(const bool *)at ? json_put_bool(w, key, true) : json_put_null(w, key);
     case LIST: return list_write(field, list, w, list->count == 0);
     case LIST_BRACKETS: return list_write(field, list, w, false);
     case ENTRYPOINT: return list_write(field, list, w, !config->has_entrypoint);
+    case KEYS_IF_SET: return keys_write(key, list, w);
     case MAP: return map_write(key, at, w);
+    case MAP_IF_SET: return ((const struct key_values *)at)->count ? map_write(key, at, w) : (void)0;
     case I64: return json_put_i64(w, key, i64->set ? i64->value : 0);
     case I64_IF_SET: return i64->set ? json_put_i64(w, key, i64->value) : (void)0;
     case I64_OR_NULL: return i64->set ? json_put_i64(w, key, i64->value) : json_put_null(w, key);
     case U64: return json_put_u64(w, key, u64->set ? u64->value : 0);
     case SHM_SIZE: return json_put_u64(w, key, *size ? *size : SHM_SIZE_DEFAULT);
-    case RATES: return rates_write(key, at, w);
+    case RATES:
+    case WEIGHTS: return rates_write(field, at, w);
+    case DEVICES: return config_devices_write(config, key, w);
+    case REQUESTS: return config_requests_write(config, key, w);
     case ULIMITS: return ulimits_write(key, at, w);
     case VOLUMES: return volumes_write(config, key, w);
     case BINDS: return binds_write(config, key, w);
     case TMPFS: return mounts_write(config, FORM_TMPFS, key, w);
     case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
+    case MASKED: return paths_write(config, key, container_masked_paths, w);
+    case READONLY: return paths_write(config, key, container_readonly_paths, w);
     case FIXED: return json_put_raw(w, key, field->text);
     }
 }
@@ -418,23 +468,31 @@ static bool field_is_empty(const struct container_config *config, const struct f
     const void *at = (const char *)config + field->at;
     switch (field->kind) {
     case TEXT:
+    case TEXT_OR:
     case TEXT_IF_SET: return str_empty(*(const char *const *)at);
     case BOOL:
     case BOOL_IF_SET: return !*(const bool *)at;
+    case KEYS_IF_SET:
     case LIST:
     case LIST_BRACKETS: return !((const struct strings *)at)->count;
     case ENTRYPOINT: return !config->has_entrypoint;
+    case MAP_IF_SET:
     case MAP: return !((const struct key_values *)at)->count;
     case I64:
     case I64_IF_SET:
     case I64_OR_NULL: return !((const struct spec_i64 *)at)->set;
     case U64: return !((const struct spec_u64 *)at)->set;
     case SHM_SIZE: return !*(const uint64_t *)at;
+    case DEVICES: return !config->devices.count;
+    case REQUESTS: return !config->device_requests.count;
+    case WEIGHTS:
     case RATES: return !((const struct rates *)at)->count;
     case ULIMITS: return !((const struct ulimits *)at)->count;
     case BINDS: return !mounts_have(config, FORM_BIND);
     case TMPFS: return !mounts_have(config, FORM_TMPFS);
     case MOUNTS: return !mounts_have(config, FORM_MOUNT);
+    case MASKED:
+    case READONLY:
     case VOLUMES:
     case FIXED: return true;
     }
@@ -482,6 +540,7 @@ static int list_read(struct reader *r, const struct json *json, struct strings *
 struct map_reader {
     struct reader *reader;
     struct key_values *map;
+    struct strings *keys;
 };
 
 static int map_item_read(const char *key, const struct json *value, void *data) {
@@ -499,12 +558,25 @@ static int map_read(struct reader *r, const struct json *json, struct key_values
     return json_is_object(json) ? json_each(json, map_item_read, &m) : -1;
 }
 
-static int rates_read(struct reader *r, const struct json *json, struct rates *rates) {
+static int key_read(const char *key, const struct json *value, void *data) {
+    struct map_reader *m = data;
+    (void)value;
+    strings_add(m->reader->arena, m->keys, arena_strdup(m->reader->arena, key));
+    return 0;
+}
+
+static int keys_read(struct reader *r, const struct json *json, struct strings *keys) {
+    struct map_reader m = {.reader = r, .keys = keys};
+    return json_is_object(json) ? json_each(json, key_read, &m) : -1;
+}
+
+static int rates_read(struct reader *r, const struct field *field, const struct json *json,
+                      struct rates *rates) {
     for (size_t i = 0; i < json_length(json); i++) {
         const struct json *item = json_at(json, i);
         struct device_rate *rate = arena_push(r->arena, rates);
         rate->path = arena_strdup(r->arena, json_get_string(item, "Path"));
-        if (!rate->path || json_u64(json_get(item, "Rate"), &rate->rate)) return -1;
+        if (!rate->path || json_u64(json_get(item, rate_word(field->kind)), &rate->rate)) return -1;
     }
     return json_is_array(json) ? 0 : -1;
 }
@@ -577,23 +649,31 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     void *at = (char *)r->config + field->at;
     switch (field->kind) {
     case TEXT:
+    case TEXT_OR:
     case TEXT_IF_SET: return text_read(r, json, at);
     case BOOL:
     case BOOL_IF_SET: *(bool *)at = json_boolean(json); return 0;
     case ENTRYPOINT: r->config->has_entrypoint = true; return list_read(r, json, at);
     case LIST:
     case LIST_BRACKETS: return list_read(r, json, at);
-    case MAP: return map_read(r, json, at);
+    case KEYS_IF_SET: return keys_read(r, json, at);
+    case MAP:
+    case MAP_IF_SET: return map_read(r, json, at);
     case I64: return i64_read(json, false, at);
     case I64_IF_SET:
     case I64_OR_NULL: return i64_read(json, true, at);
     case U64: return u64_read(json, at);
     case SHM_SIZE: return json_u64(json, at);
-    case RATES: return rates_read(r, json, at);
+    case RATES:
+    case WEIGHTS: return rates_read(r, field, json, at);
+    case DEVICES: return config_devices_read(r->arena, json, r->config);
+    case REQUESTS: return config_requests_read(r->arena, json, r->config);
     case ULIMITS: return ulimits_read(r, json, at);
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
     case MOUNTS: return mounts_read(r, json);
+    case MASKED:
+    case READONLY:
     case VOLUMES:
     case FIXED: return 0;
     }
@@ -643,6 +723,12 @@ static bool label_has(const struct container_config *config, const char *key) {
     return false;
 }
 
+static bool strings_have(const struct strings *list, const char *item) {
+    for (size_t i = 0; i < list->count; i++)
+        if (str_eq(list->items[i], item)) return true;
+    return false;
+}
+
 static bool target_has(const struct container_config *config, const char *target) {
     for (size_t i = 0; i < config->mounts.count; i++)
         if (str_eq(config->mounts.items[i].target, target)) return true;
@@ -685,6 +771,9 @@ void container_config_merge(struct arena *arena, const struct image_config *imag
     for (size_t i = 0; i < image->labels.count; i++)
         if (!label_has(config, image->labels.items[i].key))
             *arena_push(arena, &config->labels) = image->labels.items[i];
+    for (size_t i = 0; i < image->exposed_ports.count; i++)
+        if (!strings_have(&config->exposed_ports, image->exposed_ports.items[i]))
+            strings_add(arena, &config->exposed_ports, image->exposed_ports.items[i]);
     if (str_empty(config->user)) config->user = image->user;
     if (str_empty(config->working_dir)) config->working_dir = image->working_dir;
     if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;

@@ -21,7 +21,20 @@ struct container_mount {
 
 struct device_rate {
     const char *path; // of a block device
-    uint64_t rate;
+    uint64_t rate;    // or a weight
+};
+
+struct container_device {
+    const char *source,
+        *target;             // paths on the host, and in the container; of a device or a directory of them
+    const char *permissions; // of the letters r, w, m
+};
+
+// Devices that somebody else describes: a CDI specification.
+struct device_request {
+    const char *driver; // "cdi": ids are names as in vendor.com/class=name; else what --gpus says, or ""
+    int64_t count;      // -1: all
+    struct strings ids, capabilities;
 };
 
 struct container_config {
@@ -40,7 +53,7 @@ struct container_config {
 
     // HostConfig
     bool auto_remove, privileged, readonly_rootfs, init;
-    const char *network_mode; // "bridge", "none", "host"
+    const char *network_mode; // "bridge", "none", "host", "container:<id>"
     struct strings cap_add, cap_drop, group_add, security_opt;
     struct strings add_host, dns, dns_search, dns_options;
     struct {
@@ -64,7 +77,40 @@ struct container_config {
         size_t count;
     } read_bps, write_bps;
     const char *platform;
+    struct strings exposed_ports; // "80/tcp"
+    const char *mac_address;
+    struct spec_i64 cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime; // microseconds
+    struct spec_i64 memory_reservation, memory_swappiness, oom_score_adj;
+    struct spec_u64 blkio_weight;
+    bool oom_kill_disable;
+    const char *cpuset_mems, *cgroup_parent;
+    struct {
+        struct device_rate *items;
+        size_t count;
+    } read_iops, write_iops, blkio_weights;
+    struct {
+        struct container_device *items;
+        size_t count;
+    } devices;
+    struct strings device_rules; // "c 13:* rwm"
+    struct {
+        struct device_request *items;
+        size_t count;
+    } device_requests;
+    // Namespaces, where not the container's own: "host" or "container:<id>", and for ipc "none", "private" or
+    // "shareable".
+    const char *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
+    const char *runtime, *isolation;
+    struct {
+        struct spec_key_value *items;
+        size_t count;
+    } annotations, storage_opt;
 };
+
+// What a container does not see of the kernel's files, and what it only reads. Each ends with NULL.
+extern const char *const container_masked_paths[], *const container_readonly_paths[];
+// Whether it is so.
+bool container_hides_paths(const struct container_config *config);
 
 // Docker's Config and HostConfig objects (both keys are written into the writer's current object). Reading
 // gives the same settings again, but for platform, which is the pull's; what neither Docker's documents nor
@@ -81,11 +127,21 @@ int container_config_read(struct arena *arena, const struct json *json, struct c
 void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,
                             struct container_config *config);
 
+// The processes whose namespaces are joined (container:X). A pid alone could be somebody else's by now.
+struct namespace_owner {
+    int32_t pid;
+    uint64_t start_time;
+};
+struct namespace_owners {
+    struct namespace_owner pid, ipc, network;
+};
+
 // Settings that were merged with their image's config, as an OCI spec (root_path empty: the engine's plan
 // makes the root), with a reason for everything. What Docker refuses is refused with its sentence.
 struct container_spec_input {
     const struct container_config *config;
-    const struct image_config *image; // to say what came from it
+    const struct namespace_owners *owners; // NULL: as long as nothing is started
+    const struct image_config *image;      // to say what came from it
     const char *id;
     const char *run_dir; // of the files that become /etc/hosts, /etc/hostname and /etc/resolv.conf
     const char *volumes; // <root>/volumes

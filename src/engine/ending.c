@@ -34,7 +34,8 @@ static int erase_row(struct engine *engine, const struct container *container, s
 }
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
-    if (run_dir_remove(engine, container->id, err) || container_folder_remove(engine, container->id, err))
+    if (update_groups_remove(engine, container, err) || run_dir_remove(engine, container->id, err) ||
+        container_folder_remove(engine, container->id, err))
         return -1;
     if (volumes && volumes_remove_anonymous(engine, &container->config, err)) return -1;
     return erase_row(engine, container, err);
@@ -61,7 +62,8 @@ int container_end(struct engine *engine, const struct container *container, cons
     if (container->auto_remove) return container_erase(engine, container, true, err);
     int r = write_ending(engine, container->id, ending, err);
     if (r <= 0) return r;
-    return run_dir_remove(engine, container->id, err);
+    return update_groups_remove(engine, container, err) || run_dir_remove(engine, container->id, err) ? -1
+                                                                                                      : 0;
 }
 
 // A shim's word

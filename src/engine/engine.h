@@ -36,6 +36,7 @@ struct container {
     bool oom_killed;
     int64_t created, started, finished; // wall clock, ns
     struct container_config config;
+    struct strings warnings; // of its making: what was discarded, and what may go wrong
 };
 
 // Makes the container's row and directory. name NULL: a made-up one. The image must be in the store (the
@@ -129,6 +130,10 @@ static inline const char *container_state(const struct container *container) {
 // NULL.
 void container_event(struct engine *engine, const struct container *container, const char *action, ...)
     __attribute__((sentinel));
+// New limits: of changes only what update's flags give counts, and of that what is set. For a container that
+// runs they hold at once, and for all its later starts; all of them or none. ret_warnings are in the arena.
+int container_update(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct container_config *changes, struct strings *ret_warnings, struct err *err);
 
 struct exec_options {
     struct strings command, env;

@@ -23,3 +23,13 @@ struct freeze {
 int freeze_begin(struct engine *engine, const struct container *container, struct freeze *ret_freeze,
                  struct err *err);
 void freeze_end(struct freeze *freeze); // for _cleanup_
+
+// A process on its way into another container's pid namespace has the host's files open still, and whoever
+// may trace all others there could take them: such containers stand still meanwhile (owners.c).
+struct freezes {
+    struct freeze *items;
+    size_t count;
+};
+int owners_hold(struct engine *engine, struct arena *arena, const struct container *container,
+                struct freezes *ret_freezes, struct err *err);
+void owners_let_go(struct freezes *freezes);

@@ -69,6 +69,29 @@ bool container_is_paused(struct engine *engine, const struct container *containe
 // Names (container.c): what is no name; whose it is.
 int container_name_check(const char *name, struct err *err);
 int container_name_conflict(const char *name, const struct container *holder, struct err *err);
+// Limits (limits.c)
+
+// Ranges and contradictions.
+int limits_check(const struct container_config *config, struct err *err);
+// What Docker fills in: swap as large as memory.
+void limits_fill(struct container_config *config);
+// What this kernel lacks goes, with Docker's warning.
+int limits_discard(struct arena *arena, struct container_config *config, struct strings *warnings,
+                   struct err *err);
+struct spec_i64 limits_default_swap(int64_t memory);
+
+// Groups of an update's making (update.c), which the plan does not know of: after the plan's undo, before the
+// run directory goes.
+int update_groups_remove(struct engine *engine, const struct container *container, struct err *err);
+
+// Namespaces of other containers (owners.c)
+
+// "container:NAME" becomes "container:<id>", and with its network come its names.
+int owners_resolve(struct engine *engine, struct arena *arena, struct container_config *config,
+                   struct err *err);
+// The processes to join, which have to run. ret_network_id: the container whose network is joined, or NULL.
+int owners_find(struct engine *engine, struct arena *arena, const struct container *container,
+                struct namespace_owners *ret_owners, const char **ret_network_id, struct err *err);
 
 // Volumes (volume.c)
 

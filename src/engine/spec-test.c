@@ -256,8 +256,9 @@ static void test_security(void **state) {
     static const char *const good[] = {
         "no-new-privileges", "no-new-privileges=true", "apparmor=unconfined",
         "label=disable",     "seccomp=builtin",        "seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}"};
-    static const char *const bad[] = {"apparmor=docker-default", "no-new-privileges=perhaps",
-                                      "label=level:s0", "seccomp=/nowhere", "x"};
+    static const char *const bad[] = {
+        "apparmor=docker-default",  "apparmor=",        "no-new-privileges=perhaps",
+        "writable-cgroups=perhaps", "seccomp=/nowhere", "x"};
     for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         FIXTURE;
         add(&f, &f.config.security_opt, good[i]);

@@ -16,6 +16,10 @@ void spec_because(struct spec_builder *b, const char *field, const char *why) {
     spec_set_why(b->arena, b->spec, field, why);
 }
 
+bool spec_joins(const char *mode) {
+    return !str_empty(mode) && str_has_prefix(mode, "container:");
+}
+
 bool spec_host_network(const struct spec_builder *b) {
     return str_eq(b->config->network_mode, "host");
 }
@@ -121,39 +125,86 @@ static int build_process(struct spec_builder *b) {
 
 // Namespaces and names
 
+// "--pid host" joins nobody: the namespace is left out.
+struct namespace_row {
+    uint64_t flag;
+    const char *field, *name, *option;
+    const char *mode, *usual; // what was asked for, and what needs no reason
+    const struct namespace_owner *owner;
+};
+
+static void build_namespace(struct spec_builder *b, const struct namespace_row *row) {
+    bool asked = !str_empty(row->mode) && !str_eq(row->mode, row->usual);
+    spec_because(b, row->field, asked ? arena_printf(b->arena, "%s %s", row->option, row->mode) : "default");
+    if (str_eq(row->mode, "host")) return;
+    struct spec_namespace *ns = arena_push(b->arena, &b->spec->namespaces);
+    ns->flag = row->flag;
+    if (!spec_joins(row->mode)) return;
+    ns->pid = row->owner->pid;
+    ns->start_time = row->owner->start_time;
+    ns->path = arena_printf(b->arena, "/proc/%d/ns/%s", row->owner->pid, row->name);
+}
+
 static void build_namespaces(struct spec_builder *b) {
-    static const struct {
-        uint64_t flag;
-        const char *field;
-    } rows[] = {
-        {CLONE_NEWPID, "linux.namespaces.pid"},       {CLONE_NEWNS, "linux.namespaces.mount"},
-        {CLONE_NEWUTS, "linux.namespaces.uts"},       {CLONE_NEWIPC, "linux.namespaces.ipc"},
-        {CLONE_NEWCGROUP, "linux.namespaces.cgroup"}, {CLONE_NEWTIME, "linux.namespaces.time"},
-        {CLONE_NEWNET, "linux.namespaces.network"},
+    static const struct namespace_owners nobody;
+    const struct container_config *config = b->config;
+    const struct namespace_owners *owners = b->owners ? b->owners : &nobody;
+#define FIELD(name) "linux.namespaces." name
+    const struct namespace_row rows[] = {
+        {CLONE_NEWPID, FIELD("pid"), "pid", "--pid", config->pid_mode, NULL, &owners->pid},
+        {CLONE_NEWNS, FIELD("mount"), "mnt", NULL, NULL, NULL, NULL},
+        {CLONE_NEWUTS, FIELD("uts"), "uts", "--uts", config->uts_mode, NULL, NULL},
+        {CLONE_NEWIPC, FIELD("ipc"), "ipc", "--ipc", config->ipc_mode, "private", &owners->ipc},
+        {CLONE_NEWCGROUP, FIELD("cgroup"), "cgroup", "--cgroupns", config->cgroupns_mode, "private", NULL},
+        {CLONE_NEWTIME, FIELD("time"), "time", NULL, NULL, NULL, NULL},
+        {CLONE_NEWNET, FIELD("network"), "net", "--network", config->network_mode, "bridge",
+         &owners->network},
     };
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (rows[i].flag == CLONE_NEWNET && spec_host_network(b)) continue;
-        if (rows[i].flag == CLONE_NEWTIME && access("/proc/self/ns/time", F_OK)) continue;
-        arena_push(b->arena, &b->spec->namespaces)->flag = rows[i].flag;
-        spec_because(b, rows[i].field, "default");
-    }
+#undef FIELD
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (rows[i].flag != CLONE_NEWTIME || !access("/proc/self/ns/time", F_OK))
+            build_namespace(b, &rows[i]);
     spec_because(b, "linux.namespaces", "default");
-    if (!str_eq(b->config->network_mode, "bridge"))
-        spec_because(b, "linux.namespaces.network",
-                     arena_printf(b->arena, "--network %s", b->config->network_mode));
+}
+
+static const char *hostname_why(struct spec_builder *b) {
+    const char *hostname = b->config->hostname, *network = b->config->network_mode;
+    if (!strncmp(hostname, b->id, SHORT_ID) && strlen(hostname) == SHORT_ID) return "default: the id";
+    if (str_eq(network, "host") || spec_joins(network))
+        return arena_printf(b->arena, "--network %s", network);
+    return arena_printf(b->arena, "--hostname %s", hostname);
 }
 
 static void build_names(struct spec_builder *b) {
-    const char *hostname = b->config->hostname;
-    bool made_up = strncmp(hostname, b->id, SHORT_ID) == 0 && strlen(hostname) == SHORT_ID;
-    b->spec->hostname = hostname;
-    spec_because(b, "hostname",
-                 made_up                ? "default: the id"
-                 : spec_host_network(b) ? "--network host"
-                                        : arena_printf(b->arena, "--hostname %s", hostname));
+    if (str_eq(b->config->uts_mode, "host")) return; // they would be the host's
+    b->spec->hostname = b->config->hostname;
+    spec_because(b, "hostname", hostname_why(b));
     if (str_empty(b->config->domainname)) return;
     b->spec->domainname = b->config->domainname;
     spec_because(b, "domainname", arena_printf(b->arena, "--domainname %s", b->config->domainname));
+}
+
+static void build_cgroup(struct spec_builder *b) {
+    const char *parent = b->config->cgroup_parent;
+    b->spec->cgroups_path = arena_printf(b->arena, "/hoy-%s", b->id);
+    spec_because(b, "linux.cgroupsPath", "default");
+    if (str_empty(parent)) return;
+    bool slash = *parent == '/', end = str_has_suffix(parent, "/");
+    b->spec->cgroups_path =
+        arena_printf(b->arena, "%s%s%shoy-%s", slash ? "" : "/", parent, end ? "" : "/", b->id);
+    spec_because(b, "linux.cgroupsPath", arena_printf(b->arena, "--cgroup-parent %s", parent));
+}
+
+static int build_annotations(struct spec_builder *b) {
+    for (size_t i = 0; i < b->config->annotations.count; i++) {
+        const struct spec_key_value *pair = &b->config->annotations.items[i];
+        // With these hoy tells itself what it may do.
+        if (str_has_prefix(pair->key, "hoy."))
+            return err_set(b->err, ERR_INVALID, 0,
+                           "--annotation %s: names that begin with \"hoy.\" are hoy's own", pair->key);
+        *arena_push(b->arena, &b->spec->annotations) = *pair;
+    }
+    return 0;
 }
 
 int container_spec(struct arena *arena, const struct container_spec_input *input, struct spec *ret_spec,
@@ -162,6 +213,7 @@ int container_spec(struct arena *arena, const struct container_spec_input *input
     struct spec_builder b = {
         .arena = arena,
         .config = input->config,
+        .owners = input->owners,
         .image = input->image,
         .id = input->id,
         .run_dir = input->run_dir,
@@ -169,8 +221,7 @@ int container_spec(struct arena *arena, const struct container_spec_input *input
         .spec = &spec,
         .err = err,
     };
-    spec.cgroups_path = arena_printf(arena, "/hoy-%s", input->id);
-    spec_because(&b, "linux.cgroupsPath", "default");
+    build_cgroup(&b);
     spec_because(&b, "linux.rootfsPropagation", "default");
     spec_because(&b, "root.path", arena_printf(arena, "image %s", input->config->image));
     spec.root_readonly = input->config->readonly_rootfs;
@@ -178,7 +229,8 @@ int container_spec(struct arena *arena, const struct container_spec_input *input
     if (input->config->init) spec_because(&b, "init", "--init");
     build_namespaces(&b);
     build_names(&b);
-    if (build_process(&b) || spec_build_mounts(&b) || spec_build_resources(&b) || spec_build_security(&b))
+    if (build_annotations(&b) || build_process(&b) || spec_build_mounts(&b) || spec_build_resources(&b) ||
+        spec_build_security(&b) || spec_build_devices(&b))
         return -1;
     *ret_spec = spec;
     return 0;

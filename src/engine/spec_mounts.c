@@ -24,13 +24,29 @@ static const struct mount_row default_mounts[] = {
     {"/dev/shm", "tmpfs", {"nosuid", "noexec", "nodev", "mode=1777"}},
 };
 
-static const char *const masked_paths[] = {
-    "/proc/acpi",        "/proc/asound",        "/proc/interrupts", "/proc/kcore",
-    "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-    "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
+const char *const container_masked_paths[] = {
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/sys/firmware",
+    "/sys/devices/virtual/powercap",
+    NULL,
 };
-static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
-                                             "/proc/sysrq-trigger"};
+const char *const container_readonly_paths[] = {"/proc/bus",           "/proc/fs", "/proc/irq", "/proc/sys",
+                                                "/proc/sysrq-trigger", NULL};
+
+bool container_hides_paths(const struct container_config *config) {
+    for (size_t i = 0; i < config->security_opt.count; i++)
+        if (str_eq(config->security_opt.items[i], "systempaths=unconfined")) return false;
+    return !config->privileged;
+}
 
 // "/a//b/./../c/" to "/a/c", in place.
 static const char *path_clean(char *path) {
@@ -66,14 +82,39 @@ static bool covered(const struct spec_builder *b, const char *destination) {
     return false;
 }
 
+// /dev/shm goes with the IPC namespace: the host's, another container's, or none.
+static bool add_shared_shm(struct spec_builder *b) {
+    const char *mode = b->config->ipc_mode;
+    bool host = str_eq(mode, "host"), other = spec_joins(mode);
+    if (!host && !other) return str_eq(mode, "none");
+    struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
+    *mount = (struct spec_mount){.destination = "/dev/shm",
+                                 .type = "bind",
+                                 .source = "/dev/shm",
+                                 .why = arena_printf(b->arena, "--ipc %s", mode)};
+    static const char *const options[] = {"bind", "rprivate", "nosuid", "noexec", "nodev"};
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) strings_add(b->arena, &mount->options, options[i]);
+    if (!other || !b->owners) return true;
+    mount->pid = b->owners->ipc.pid;
+    mount->start_time = b->owners->ipc.start_time;
+    return true;
+}
+
+static const char *writable_cgroups(const struct spec_builder *b) {
+    return spec_has_option(b, "writable-cgroups=true") ? "--security-opt writable-cgroups=true" : NULL;
+}
+
 static void add_default(struct spec_builder *b, const struct mount_row *row) {
-    bool writable = b->config->privileged && (str_eq(row->type, "sysfs") || str_eq(row->type, "cgroup"));
+    if (str_eq(row->destination, "/dev/shm") && add_shared_shm(b)) return;
+    const char *own = str_eq(row->type, "cgroup") ? writable_cgroups(b) : NULL;
+    bool all = str_eq(row->type, "sysfs") || str_eq(row->type, "cgroup");
+    bool writable = own || (b->config->privileged && all);
     struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
     *mount = (struct spec_mount){.destination = row->destination, .type = row->type, .source = row->type};
     for (size_t i = 0; i < ARRAY_SIZE(row->options) && row->options[i]; i++)
         if (!(writable && str_eq(row->options[i], "ro")))
             strings_add(b->arena, &mount->options, row->options[i]);
-    mount->why = writable ? "--privileged" : "default";
+    mount->why = own ? own : writable ? "--privileged" : "default";
     if (!str_eq(row->destination, "/dev/shm")) return;
     mount->source = "shm";
     uint64_t size = b->config->shm_size ? b->config->shm_size : 64u << 20;
@@ -206,12 +247,12 @@ static void add_thermal_throttle(struct spec_builder *b) {
 }
 
 static void add_hidden_paths(struct spec_builder *b) {
-    if (b->config->privileged || spec_has_option(b, "systempaths=unconfined")) return;
-    for (size_t i = 0; i < ARRAY_SIZE(masked_paths); i++)
-        strings_add(b->arena, &b->spec->masked_paths, masked_paths[i]);
+    if (!container_hides_paths(b->config)) return;
+    for (const char *const *path = container_masked_paths; *path; path++)
+        strings_add(b->arena, &b->spec->masked_paths, *path);
     add_thermal_throttle(b);
-    for (size_t i = 0; i < ARRAY_SIZE(readonly_paths); i++)
-        strings_add(b->arena, &b->spec->readonly_paths, readonly_paths[i]);
+    for (const char *const *path = container_readonly_paths; *path; path++)
+        strings_add(b->arena, &b->spec->readonly_paths, *path);
     spec_because(b, "linux.maskedPaths", "default");
     spec_because(b, "linux.readonlyPaths", "default");
 }

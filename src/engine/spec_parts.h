@@ -7,6 +7,7 @@
 struct spec_builder {
     struct arena *arena;
     const struct container_config *config;
+    const struct namespace_owners *owners;
     const struct image_config *image;
     const char *id, *run_dir, *volumes;
     struct spec *spec;
@@ -15,8 +16,12 @@ struct spec_builder {
 
 int spec_build_mounts(struct spec_builder *b);    // mounts, masked and read-only paths
 int spec_build_resources(struct spec_builder *b); // cgroup limits, ulimits, sysctls
-int spec_build_security(struct spec_builder *b);  // capabilities, seccomp, --security-opt, devices
+int spec_build_limits(struct spec_builder *b);    // those of cgroups alone, none but what is set
+int spec_build_devices(struct spec_builder *b);  // --device, --device-cgroup-rule, CDI, those of --privileged
+int spec_build_security(struct spec_builder *b); // capabilities, seccomp, --security-opt
 
+// "container:X"
+bool spec_joins(const char *mode);
 bool spec_host_network(const struct spec_builder *b);
 void spec_because(struct spec_builder *b, const char *field, const char *why);
 // "64m", "1g", "1000": a size as one would write it after --memory.

@@ -1,166 +1,208 @@
 // SPDX-License-Identifier: Apache-2.0
-// Limits: cgroup values, ulimits and kernel parameters, checked as Docker checks them.
+// Limits: cgroup values, ulimits and kernel parameters.
 //
 // One default differs from Docker's, which has none: a container may have PIDS_DEFAULT processes, so that a
 // fork bomb in it is nobody else's trouble. --pids-limit -1 takes the limit away.
-#include "base/fd.h"
+#include "engine/parts.h"
 #include "engine/spec_parts.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#define CPU_PERIOD_US  100000
-#define MEMORY_MINIMUM (6 << 20)
-#define PIDS_DEFAULT   4096
-#define CPU_MAX        8192 // numbers of CPUs beyond this are no CPUs (CVE-2018-20699)
+#define CPU_PERIOD_US 100000
+#define PIDS_DEFAULT  4096
 
 static void set(struct spec_i64 *field, int64_t value) {
     *field = (struct spec_i64){.set = true, .value = value};
 }
 
+static const char *number_why(struct spec_builder *b, const char *flag, int64_t number) {
+    return arena_printf(b->arena, "%s %" PRId64, flag, number);
+}
+
+static const char *size_why(struct spec_builder *b, const char *flag, int64_t bytes) {
+    return arena_printf(b->arena, "%s %s", flag, bytes < 0 ? "-1" : spec_size_text(b->arena, bytes));
+}
+
 // CPU
 
-static int build_cpus(struct spec_builder *b) {
-    int64_t nano = b->config->nano_cpus.set ? b->config->nano_cpus.value : 0;
-    if (!nano) return 0;
-    long online = sysconf(_SC_NPROCESSORS_ONLN);
-    if (nano < 10000000 || nano > online * 1000000000ll)
-        return err_set(b->err, ERR_INVALID, 0,
-                       "range of CPUs is from 0.01 to %ld.00, as there are only %ld CPUs available", online,
-                       online);
+static void build_cpus(struct spec_builder *b) {
+    int64_t nano = b->config->nano_cpus.value;
+    if (!nano) return;
     b->spec->resources.cpu_period = (struct spec_u64){.set = true, .value = CPU_PERIOD_US};
     set(&b->spec->resources.cpu_quota, nano / (1000000000 / CPU_PERIOD_US));
     const char *why = arena_printf(b->arena, "--cpus %.9g", (double)nano / 1e9);
     spec_because(b, "linux.resources.cpu.quota", why);
     spec_because(b, "linux.resources.cpu.period", why);
-    return 0;
+}
+
+static void build_quota(struct spec_builder *b) {
+    int64_t period = b->config->cpu_period.value, quota = b->config->cpu_quota.value;
+    if (period) {
+        b->spec->resources.cpu_period = (struct spec_u64){.set = true, .value = (uint64_t)period};
+        spec_because(b, "linux.resources.cpu.period", number_why(b, "--cpu-period", period));
+    }
+    if (!quota) return;
+    set(&b->spec->resources.cpu_quota, quota);
+    spec_because(b, "linux.resources.cpu.quota", number_why(b, "--cpu-quota", quota));
+}
+
+static void build_realtime(struct spec_builder *b) {
+    int64_t period = b->config->cpu_rt_period.value, runtime = b->config->cpu_rt_runtime.value;
+    if (period) {
+        b->spec->resources.cpu_rt_period = (struct spec_u64){.set = true, .value = (uint64_t)period};
+        spec_because(b, "linux.resources.cpu.realtimePeriod", number_why(b, "--cpu-rt-period", period));
+    }
+    if (!runtime) return;
+    set(&b->spec->resources.cpu_rt_runtime, runtime);
+    spec_because(b, "linux.resources.cpu.realtimeRuntime", number_why(b, "--cpu-rt-runtime", runtime));
 }
 
 static void build_shares(struct spec_builder *b) {
-    if (!b->config->cpu_shares.set || !b->config->cpu_shares.value) return;
+    if (!b->config->cpu_shares.value) return;
     b->spec->resources.cpu_shares = b->config->cpu_shares;
-    spec_because(
-        b, "linux.resources.cpu.shares",
-        arena_printf(b->arena, "--cpu-shares %llu", (unsigned long long)b->config->cpu_shares.value));
+    spec_because(b, "linux.resources.cpu.shares",
+                 number_why(b, "--cpu-shares", (int64_t)b->config->cpu_shares.value));
 }
 
-// "0-3,5" into bits; -EINVAL when it is no such list.
-static int cpuset_parse(const char *text, uint8_t bits[static CPU_MAX / 8]) {
-    while (*text) {
-        char *end;
-        if (*text < '0' || *text > '9') return -EINVAL;
-        unsigned long first = strtoul(text, &end, 10), last = first;
-        if (*end == '-') {
-            if (end[1] < '0' || end[1] > '9') return -EINVAL;
-            last = strtoul(end + 1, &end, 10);
-        }
-        if (first > last || last >= CPU_MAX) return -EINVAL;
-        for (unsigned long cpu = first; cpu <= last; cpu++) bits[cpu / 8] |= (uint8_t)(1u << cpu % 8);
-        if (*end && (*end != ',' || !end[1])) return -EINVAL;
-        text = *end ? end + 1 : end;
-    }
-    return 0;
-}
-
-static int build_cpuset(struct spec_builder *b) {
-    const char *cpus = b->config->cpuset_cpus;
-    if (str_empty(cpus)) return 0;
-    uint8_t wanted[CPU_MAX / 8] = {0}, there[CPU_MAX / 8] = {0};
-    if (cpuset_parse(cpus, wanted))
-        return err_set(b->err, ERR_INVALID, 0, "invalid value %s for cpuset cpus", cpus);
-    _cleanup_(str_finish) struct str online = {0};
-    if (!file_read_at(AT_FDCWD, "/sys/devices/system/cpu/online", 4096, &online)) {
-        online.data[strcspn(online.data, "\n")] = 0;
-        bool known = !cpuset_parse(online.data, there);
-        for (size_t i = 0; known && i < sizeof wanted; i++)
-            if (wanted[i] & ~there[i])
-                return err_set(b->err, ERR_INVALID, 0,
-                               "Requested CPUs are not available - requested %s, available: %s", cpus,
-                               online.data);
-    }
+static void build_cpusets(struct spec_builder *b) {
+    const char *cpus = b->config->cpuset_cpus, *mems = b->config->cpuset_mems;
     b->spec->resources.cpuset_cpus = cpus;
-    spec_because(b, "linux.resources.cpu.cpus", arena_printf(b->arena, "--cpuset-cpus %s", cpus));
-    return 0;
+    b->spec->resources.cpuset_mems = mems;
+    if (!str_empty(cpus))
+        spec_because(b, "linux.resources.cpu.cpus", arena_printf(b->arena, "--cpuset-cpus %s", cpus));
+    if (!str_empty(mems))
+        spec_because(b, "linux.resources.cpu.mems", arena_printf(b->arena, "--cpuset-mems %s", mems));
 }
 
 // Memory
 
-static int check_memory(struct spec_builder *b, int64_t memory, int64_t swap) {
-    if (memory < 0 || (memory && memory < MEMORY_MINIMUM))
-        return err_set(b->err, ERR_INVALID, 0, "Minimum memory limit allowed is 6MB");
-    if (swap > 0 && !memory)
-        return err_set(b->err, ERR_INVALID, 0,
-                       "You should always set the Memory limit when using Memoryswap limit, see usage");
-    if (swap > 0 && swap < memory)
-        return err_set(b->err, ERR_INVALID, 0,
-                       "Minimum memoryswap limit should be larger than memory limit, see usage");
-    return 0;
-}
-
-static int build_memory(struct spec_builder *b) {
-    int64_t memory = b->config->memory.set ? b->config->memory.value : 0;
-    int64_t swap = b->config->memory_swap.set ? b->config->memory_swap.value : 0;
-    if (check_memory(b, memory, swap)) return -1;
-    const char *why = arena_printf(b->arena, "--memory %s", spec_size_text(b->arena, memory));
+static void build_memory(struct spec_builder *b) {
+    int64_t memory = b->config->memory.value, swap = b->config->memory_swap.value;
+    const char *why = size_why(b, "--memory", memory);
     if (memory) {
         set(&b->spec->resources.memory_limit, memory);
         spec_because(b, "linux.resources.memory.limit", why);
     }
-    if (swap) {
-        set(&b->spec->resources.memory_swap, swap);
-        why = arena_printf(b->arena, "--memory-swap %s", swap < 0 ? "-1" : spec_size_text(b->arena, swap));
-    } else if (memory) {
-        set(&b->spec->resources.memory_swap, memory > INT64_MAX / 2 ? -1 : memory * 2);
+    if (!memory && !swap) return;
+    int64_t usual = limits_default_swap(memory).value;
+    set(&b->spec->resources.memory_swap, swap ? swap : usual);
+    if (swap && (swap != usual || !memory)) why = size_why(b, "--memory-swap", swap);
+    spec_because(b, "linux.resources.memory.swap", why);
+}
+
+static void build_more_memory(struct spec_builder *b) {
+    const struct container_config *config = b->config;
+    if (config->memory_reservation.value) {
+        b->spec->resources.memory_reservation = config->memory_reservation;
+        spec_because(b, "linux.resources.memory.reservation",
+                     size_why(b, "--memory-reservation", config->memory_reservation.value));
     }
-    if (swap || memory) spec_because(b, "linux.resources.memory.swap", why);
-    return 0;
+    if (config->memory_swappiness.set && config->memory_swappiness.value >= 0) {
+        b->spec->resources.memory_swappiness =
+            (struct spec_u64){.set = true, .value = (uint64_t)config->memory_swappiness.value};
+        spec_because(b, "linux.resources.memory.swappiness",
+                     number_why(b, "--memory-swappiness", config->memory_swappiness.value));
+    }
+    if (!config->oom_kill_disable) return;
+    b->spec->resources.disable_oom_killer = true;
+    spec_because(b, "linux.resources.memory.disableOOMKiller", "--oom-kill-disable");
 }
 
 static void build_pids(struct spec_builder *b) {
-    int64_t limit = b->config->pids_limit.set ? b->config->pids_limit.value : PIDS_DEFAULT;
+    if (!b->config->pids_limit.set) return;
+    int64_t limit = b->config->pids_limit.value;
     set(&b->spec->resources.pids_limit, limit > 0 ? limit : -1);
-    spec_because(b, "linux.resources.pids.limit",
-                 b->config->pids_limit.set ? arena_printf(b->arena, "--pids-limit %lld", (long long)limit)
-                                           : "default");
+    spec_because(b, "linux.resources.pids.limit", number_why(b, "--pids-limit", limit));
+}
+
+static void build_default_pids(struct spec_builder *b) {
+    if (b->config->pids_limit.set) return;
+    set(&b->spec->resources.pids_limit, PIDS_DEFAULT);
+    spec_because(b, "linux.resources.pids.limit", "default");
 }
 
 // Block devices
 
-static int rate_resolve(struct spec_builder *b, const struct device_rate *rate,
-                        struct spec_throttle *ret_throttle) {
+static int device_find(struct spec_builder *b, const char *path, uint32_t *ret_major, uint32_t *ret_minor) {
     struct stat st;
-    if (stat(rate->path, &st))
-        return err_set(b->err, ERR_INVALID, errno, "%s: %s", rate->path, strerror(errno));
-    if (!S_ISBLK(st.st_mode)) return err_set(b->err, ERR_INVALID, 0, "%s is not a block device", rate->path);
-    *ret_throttle =
-        (struct spec_throttle){.major = major(st.st_rdev), .minor = minor(st.st_rdev), .rate = rate->rate};
+    if (stat(path, &st)) return err_set(b->err, ERR_INVALID, errno, "%s: %s", path, strerror(errno));
+    if (!S_ISBLK(st.st_mode)) return err_set(b->err, ERR_INVALID, 0, "%s is not a block device", path);
+    *ret_major = major(st.st_rdev);
+    *ret_minor = minor(st.st_rdev);
     return 0;
 }
 
-static const char *rate_why(struct spec_builder *b, const char *flag, const struct device_rate *rate) {
-    return arena_printf(b->arena, "%s %s:%s", flag, rate->path,
-                        spec_size_text(b->arena, (int64_t)rate->rate));
+struct rates {
+    struct device_rate *items;
+    size_t count;
+};
+struct throttles {
+    struct spec_throttle *items;
+    size_t count;
+};
+
+static int build_throttles(struct spec_builder *b, const void *given, const char *flag, const char *field,
+                           void *to) {
+    const struct rates *rates = given;
+    for (size_t i = 0; i < rates->count; i++) {
+        const struct device_rate *rate = &rates->items[i];
+        struct spec_throttle *throttle = arena_push(b->arena, (struct throttles *)to);
+        throttle->rate = rate->rate;
+        if (device_find(b, rate->path, &throttle->major, &throttle->minor)) return -1;
+        bool bytes = str_has_suffix(flag, "bps");
+        spec_because(b, arena_printf(b->arena, "linux.resources.blockIO.%s", field),
+                     arena_printf(b->arena, "%s %s:%s", flag, rate->path,
+                                  bytes ? spec_size_text(b->arena, (int64_t)rate->rate)
+                                        : arena_printf(b->arena, "%" PRIu64, rate->rate)));
+    }
+    return 0;
 }
 
-static int build_rates(struct spec_builder *b) {
+static int build_weights(struct spec_builder *b) {
     const struct container_config *config = b->config;
-    for (size_t i = 0; i < config->read_bps.count; i++) {
-        const struct device_rate *rate = &config->read_bps.items[i];
-        if (rate_resolve(b, rate, arena_push(b->arena, &b->spec->resources.read_bps))) return -1;
-        spec_because(b, "linux.resources.blockIO.throttleReadBpsDevice",
-                     rate_why(b, "--device-read-bps", rate));
-    }
-    for (size_t i = 0; i < config->write_bps.count; i++) {
-        const struct device_rate *rate = &config->write_bps.items[i];
-        if (rate_resolve(b, rate, arena_push(b->arena, &b->spec->resources.write_bps))) return -1;
-        spec_because(b, "linux.resources.blockIO.throttleWriteBpsDevice",
-                     rate_why(b, "--device-write-bps", rate));
+    b->spec->resources.blkio_weight = config->blkio_weight;
+    if (config->blkio_weight.value)
+        spec_because(b, "linux.resources.blockIO.weight",
+                     number_why(b, "--blkio-weight", (int64_t)config->blkio_weight.value));
+    for (size_t i = 0; i < config->blkio_weights.count; i++) {
+        const struct device_rate *rate = &config->blkio_weights.items[i];
+        struct spec_weight *weight = arena_push(b->arena, &b->spec->resources.blkio_weights);
+        weight->weight = (uint32_t)rate->rate;
+        if (device_find(b, rate->path, &weight->major, &weight->minor)) return -1;
+        spec_because(b, "linux.resources.blockIO.weightDevice",
+                     arena_printf(b->arena, "--blkio-weight-device %s:%" PRIu64, rate->path, rate->rate));
     }
     return 0;
+}
+
+static int build_block_io(struct spec_builder *b) {
+    const struct container_config *config = b->config;
+    struct spec_resources *r = &b->spec->resources;
+#define THROTTLE(list, flag, field) build_throttles(b, &config->list, flag, field, &r->list)
+    return build_weights(b) || THROTTLE(read_bps, "--device-read-bps", "throttleReadBpsDevice") ||
+                   THROTTLE(write_bps, "--device-write-bps", "throttleWriteBpsDevice") ||
+                   THROTTLE(read_iops, "--device-read-iops", "throttleReadIOPSDevice") ||
+                   THROTTLE(write_iops, "--device-write-iops", "throttleWriteIOPSDevice")
+               ? -1
+               : 0;
+#undef THROTTLE
+}
+
+int spec_build_limits(struct spec_builder *b) {
+    build_cpus(b);
+    build_quota(b);
+    build_realtime(b);
+    build_shares(b);
+    build_cpusets(b);
+    build_memory(b);
+    build_more_memory(b);
+    build_pids(b);
+    return build_block_io(b);
 }
 
 // The process's own limits
@@ -234,17 +276,26 @@ static int build_sysctls(struct spec_builder *b) {
             return err_set(b->err, ERR_INVALID, 0, "sysctl '%s' is not allowed", key);
         if (net && spec_host_network(b))
             return err_set(b->err, ERR_INVALID, 0, "sysctl '%s' not allowed in host network namespace", key);
+        if (!net && str_eq(b->config->ipc_mode, "host"))
+            return err_set(b->err, ERR_INVALID, 0, "sysctl '%s' not allowed in host ipc namespace", key);
         sysctl_add(b, key, value, arena_printf(b->arena, "--sysctl %s=%s", key, value));
     }
-    if (!spec_host_network(b)) build_default_sysctls(b);
+    // Another container's network is as that one has it.
+    bool own = !spec_host_network(b) && !spec_joins(b->config->network_mode);
+    if (own) build_default_sysctls(b);
     return 0;
 }
 
+static void build_oom_score(struct spec_builder *b) {
+    if (!b->config->oom_score_adj.value) return;
+    b->spec->process.oom_score_adj = b->config->oom_score_adj;
+    spec_because(b, "process.oomScoreAdj", number_why(b, "--oom-score-adj", b->config->oom_score_adj.value));
+}
+
 int spec_build_resources(struct spec_builder *b) {
-    build_shares(b);
-    build_pids(b);
-    return build_cpus(b) || build_cpuset(b) || build_memory(b) || build_rates(b) || build_ulimits(b) ||
-                   build_sysctls(b)
+    build_default_pids(b);
+    build_oom_score(b);
+    return limits_check(b->config, b->err) || spec_build_limits(b) || build_ulimits(b) || build_sysctls(b)
                ? -1
                : 0;
 }

@@ -1,18 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the container's root may do: capabilities, the system call filter, --security-opt, devices. Image data
+// What the container's root may do: capabilities, the system call filter, --security-opt. Image data
 // has no say in any of it.
 #include "base/fd.h"
 #include "engine/spec_parts.h"
 #include "runtime/seccomp_profile.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <linux/capability.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define CAP(name) ((cap_mask)1 << CAP_##name)
@@ -81,23 +77,62 @@ static int build_caps(struct spec_builder *b) {
 
 struct security {
     bool no_new_privileges;
-    const char *seccomp; // NULL: the default
+    const char *seccomp, *apparmor; // NULL: the default
 };
 
+// Without SELinux a label says nothing, as for Docker.
+static int label_read(struct spec_builder *b, const char *value) {
+    if (str_eq(value, "disable") || access("/sys/fs/selinux/enforce", F_OK)) return 0;
+    return err_set(b->err, ERR_INVALID, 0,
+                   "--security-opt label=%s: SELinux is enabled on this host, and hoy gives containers no "
+                   "labels yet: say label=disable, or leave it out",
+                   value);
+}
+
+static int cgroups_read(struct spec_builder *b, const char *value) {
+    bool writable;
+    if (parse_bool(value, &writable))
+        return err_set(b->err, ERR_INVALID, 0,
+                       "--security-opt writable-cgroups=%s: it is either true or false", value);
+    if (b->config->privileged && !writable)
+        return err_set(b->err, ERR_INVALID, 0,
+                       "--security-opt writable-cgroups=false conflicts with --privileged");
+    if (writable && !b->config->privileged && str_eq(b->config->cgroupns_mode, "host"))
+        return err_set(b->err, ERR_INVALID, 0,
+                       "--security-opt writable-cgroups=true conflicts with --cgroupns host: the cgroups "
+                       "would be all of the host's");
+    // In v1 a container could lift its own limits there, and the rules for devices with them.
+    if (writable && !b->config->privileged && access("/sys/fs/cgroup/cgroup.controllers", F_OK))
+        return err_set(b->err, ERR_INVALID, 0,
+                       "--security-opt writable-cgroups=true needs a host with cgroup v2 alone: with v1 the "
+                       "container could lift its own limits");
+    return 0;
+}
+
 static int option_read(struct spec_builder *b, const char *option, struct security *security) {
-    static const char *const accepted[] = {
-        "systempaths=unconfined", // read where the paths are made
-        "apparmor=unconfined",    // it is: hoy applies no AppArmor profile
-        "label=disable",          // so it is, too: hoy applies no SELinux label
-    };
     const char *value = str_after(option, "seccomp=");
     if (value) return security->seccomp = value, 0;
     if (str_eq(option, "no-new-privileges")) return security->no_new_privileges = true, 0;
     value = str_after(option, "no-new-privileges=");
     if (value && !parse_bool(value, &security->no_new_privileges)) return 0;
-    for (size_t i = 0; i < ARRAY_SIZE(accepted); i++)
-        if (str_eq(option, accepted[i])) return 0;
-    return err_set(b->err, ERR_INVALID, 0, "--security-opt %s: there is no such option, or not yet", option);
+    if ((value = str_after(option, "label="))) return label_read(b, value);
+    if ((value = str_after(option, "writable-cgroups="))) return cgroups_read(b, value);
+    if ((value = str_after(option, "apparmor=")) && *value) return security->apparmor = value, 0;
+    if (str_eq(option, "systempaths=unconfined")) return 0; // read where the paths are made
+    return err_set(b->err, ERR_INVALID, 0, "invalid --security-opt: \"%s\"", option);
+}
+
+// hoy applies no profile of its own, so "unconfined" is what everybody is.
+static int build_apparmor(struct spec_builder *b, const char *profile) {
+    _cleanup_(str_finish) struct str text = {0};
+    if (!profile || str_eq(profile, "unconfined")) return 0;
+    if (file_read_at(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", 16, &text) ||
+        *str_get(&text) != 'Y')
+        return err_set(b->err, ERR_INVALID, 0,
+                       "--security-opt apparmor=%s: AppArmor is not enabled on this host", profile);
+    b->spec->process.apparmor_profile = profile;
+    spec_because(b, "process.apparmorProfile", arena_printf(b->arena, "--security-opt apparmor=%s", profile));
+    return 0;
 }
 
 // A profile is kept whole: what stood in the file when the container was made.
@@ -123,73 +158,9 @@ static int build_options(struct spec_builder *b) {
     b->spec->process.no_new_privileges = security.no_new_privileges;
     if (security.no_new_privileges)
         spec_because(b, "process.noNewPrivileges", "--security-opt no-new-privileges");
-    return build_seccomp(b, security.seccomp);
-}
-
-// Devices
-
-static const struct spec_device_rule default_rules[] = {
-    {false, 'a', -1, -1, "rwm"}, {true, 'c', -1, -1, "m"}, // making a node is not opening it
-    {true, 'b', -1, -1, "m"},    {true, 'c', 1, 3, "rwm"}, // null
-    {true, 'c', 1, 5, "rwm"},                              // zero
-    {true, 'c', 1, 7, "rwm"},                              // full
-    {true, 'c', 1, 8, "rwm"},                              // random
-    {true, 'c', 1, 9, "rwm"},                              // urandom
-    {true, 'c', 5, 0, "rwm"},                              // tty
-    {true, 'c', 5, 1, "rwm"},                              // console
-    {true, 'c', 5, 2, "rwm"},                              // ptmx
-    {true, 'c', 136, -1, "rwm"},                           // pts/*
-};
-static const struct spec_device_rule all_devices = {true, 'a', -1, -1, "rwm"};
-
-// Of the host's /dev, what every container has of its own.
-static bool device_own(const char *name) {
-    static const char *const names[] = {
-        ".",   "..", "null",   "zero", "full",  "random", "urandom", "tty",       "console", "ptmx", "pts",
-        "shm", "fd", "mqueue", "core", "stdin", "stdout", "stderr",  "hugepages", ".udev",   ".lxc"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (str_eq(name, names[i])) return true;
-    return false;
-}
-
-static int add_host_devices(struct spec_builder *b, int dir, const char *path, int depth) {
-    DIR *stream = fdopendir(dir);
-    if (!stream) return close(dir), err_set(b->err, ERR_SYSTEM, errno, "read %s", path);
-    int r = 0;
-    for (struct dirent *entry; !r && (entry = readdir(stream));) {
-        struct stat st;
-        if (device_own(entry->d_name) || fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW)) continue;
-        const char *name = arena_printf(b->arena, "%s/%s", path, entry->d_name);
-        if (S_ISDIR(st.st_mode) && depth < 8) {
-            int below = fd_open_at(dir, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-            if (below >= 0) r = add_host_devices(b, below, name, depth + 1);
-        } else if (S_ISCHR(st.st_mode) || S_ISBLK(st.st_mode)) {
-            *arena_push(b->arena, &b->spec->devices) = (struct spec_device){
-                .path = name,
-                .type = S_ISCHR(st.st_mode) ? 'c' : 'b',
-                .major = major(st.st_rdev),
-                .minor = minor(st.st_rdev),
-                .file_mode = st.st_mode & 07777,
-                .uid = st.st_uid,
-                .gid = st.st_gid,
-                .why = "--privileged",
-            };
-        }
-    }
-    closedir(stream);
-    return r;
-}
-
-static int build_devices(struct spec_builder *b) {
-    const struct spec_device_rule *rules = b->config->privileged ? &all_devices : default_rules;
-    size_t count = b->config->privileged ? 1 : ARRAY_SIZE(default_rules);
-    for (size_t i = 0; i < count; i++) *arena_push(b->arena, &b->spec->resources.devices) = rules[i];
-    spec_because(b, "linux.resources.devices", b->config->privileged ? "--privileged" : "default");
-    if (!b->config->privileged) return 0;
-    int dev = fd_open_at(AT_FDCWD, "/dev", O_RDONLY | O_DIRECTORY, 0);
-    return dev < 0 ? err_set(b->err, ERR_SYSTEM, -dev, "open /dev") : add_host_devices(b, dev, "/dev", 0);
+    return build_apparmor(b, security.apparmor) || build_seccomp(b, security.seccomp) ? -1 : 0;
 }
 
 int spec_build_security(struct spec_builder *b) {
-    return build_caps(b) || build_options(b) || build_devices(b) ? -1 : 0;
+    return build_caps(b) || build_options(b) ? -1 : 0;
 }

@@ -5,12 +5,14 @@
 // the half that is there for the rest of a crash. If the starter is killed on the way, the row says
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
+#include "engine/freeze.h"
 #include "engine/parts.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -28,6 +30,9 @@ struct start {
     struct spec spec;
     struct endpoint endpoint;
     bool has_network;
+    struct namespace_owners owners;
+    const char *network_id; // whose network is joined, or NULL
+    struct freezes held;
     const char *run_path; // <runroot>/containers/<id>
     const char *path;     // <root>/containers/<id>
     struct run_dir run_dir;
@@ -61,6 +66,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
 }
 
 static void start_finish(struct start *s) {
+    owners_let_go(&s->held);
     plan_finish(&s->plan);
     if (s->block) plan_unmap(s->block);
     fd_closep(&s->plan_fd);
@@ -118,7 +124,21 @@ static int write_file(int dir, const char *name, mode_t mode, const char *text, 
     return fd < 0 ? fd : fd_write_all(fd, text, size);
 }
 
+// With another container's network come its files: the same ones, so that both see what is changed in them.
+static int share_etc(struct start *s, struct err *err) {
+    static const char *const names[] = {"hosts", "resolv.conf", "hostname"};
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", container_folder(s->network_id, folder), names[i]);
+        if ((unlinkat(s->run_dir.fd, names[i], 0) && errno != ENOENT) ||
+            linkat(s->engine->store.runroot_fd, path, s->run_dir.fd, names[i], 0))
+            return err_set(err, ERR_CONFLICT, errno, "share %s of container %s", names[i], s->network_id);
+    }
+    return 0;
+}
+
 static int write_etc(struct start *s, struct err *err) {
+    if (s->network_id) return share_etc(s, err);
     const struct container_config *config = &s->container->config;
     struct network_files files = {
         .hostname = config->hostname,
@@ -158,6 +178,7 @@ static int make_spec(struct start *s, struct err *err) {
     const char *volumes = arena_printf(&s->arena, "%s/volumes", s->engine->store.root);
     struct container_spec_input input = {
         .config = &s->container->config,
+        .owners = &s->owners,
         .image = &s->image.config,
         .id = s->container->id,
         .run_dir = s->run_path,
@@ -242,12 +263,14 @@ static int attach_network(struct start *s, struct err *err) {
     if (network_ensure_default(s->engine->store.db, err) ||
         network_attach(s->engine->store.db, s->container->id, &s->endpoint, err))
         return -1;
+    network_set_mac(&s->endpoint, s->container->config.mac_address);
     s->has_network = true;
     return 0;
 }
 
 static int prepare(struct start *s, struct err *err) {
-    return volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
+    return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
+                   volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
@@ -309,6 +332,12 @@ static int start_lock(struct start *s, struct err *err) {
     return run_dir_lock(s->engine, s->container->id, RUN_DIR_MAKE, &s->run_dir, err);
 }
 
+// The shim's first word is that the command runs, or that it does not.
+static void wait_first_word(int client) {
+    struct pollfd word = {.fd = client, .events = POLLIN};
+    while (poll(&word, 1, -1) < 0 && errno == EINTR) {}
+}
+
 int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err) {
@@ -320,11 +349,13 @@ int container_start(struct engine *engine, const struct container *container,
         (!s.begun && mark_starting(&s, err)))
         return -1;
     if (ret_client) container_event(engine, container, "attach", NULL);
-    if (prepare(&s, err) || spawn(&s, err)) {
+    if (prepare(&s, err) || owners_hold(engine, &s.arena, container, &s.held, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;
     }
     run_dir_finish(&s.run_dir);
+    if (s.held.count) wait_first_word(s.client);
+    owners_let_go(&s.held);
     if (ret_block) *ret_block = take_ptr(s.block);
     if (!ret_client) return wait_detached(&s, err);
     *ret_client = take_fd(&s.client);

@@ -25,6 +25,11 @@ static void endpoint_make(const struct network *network, uint32_t address, const
     snprintf(ret_endpoint->host_interface, sizeof ret_endpoint->host_interface, "hoy%.12s", container_id);
 }
 
+void network_set_mac(struct endpoint *endpoint, const char *mac) {
+    uint8_t *m = endpoint->mac;
+    if (mac) sscanf(mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2], &m[3], &m[4], &m[5]);
+}
+
 // The first address of [first, end) that nobody has: 1, 0 when there is none. Reads only the rows in front of
 // the gap.
 static int address_find_free(struct db *db, uint32_t first, uint32_t end, uint32_t *ret_address,

@@ -29,6 +29,10 @@ int network_release(struct db *db, const char *container_id, struct err *err);
 // What a container has: 1, or 0 when nothing.
 int network_endpoint(struct db *db, const char *container_id, struct endpoint *ret_endpoint, struct err *err);
 
+// An address of its owner's own choice: "92:d0:c6:0a:29:33". NULL: it keeps the one that goes with the IP
+// address.
+void network_set_mac(struct endpoint *endpoint, const char *mac);
+
 // Adds VETH_ADD, LINK_UP, ADDRESS_ADD, ROUTE_ADD for the endpoint to the plan.
 void network_plan(const struct endpoint *endpoint, struct plan *plan);
 

@@ -26,6 +26,9 @@ struct spec_mount {
     } uid_maps, gid_maps; // of an id-mapped mount (idmap or ridmap is among the options); none: those of the
                           // container's user namespace
     const char *why;      // the flag, image field or default behind it; NULL: the config.json itself
+    // hoy's own, never in a document: the source is where this process has it, and a tmpfs; 0: on the host
+    int32_t pid;
+    uint64_t start_time;
 };
 
 struct spec_device {
@@ -52,6 +55,9 @@ struct spec_rlimit {
 struct spec_namespace {
     uint64_t flag; // CLONE_NEW*
     const char *path;
+    // hoy's own, never in a document: path is of this process (as process_stat has it); 0: any.
+    int32_t pid;
+    uint64_t start_time;
 };
 
 struct spec_key_value {

@@ -165,6 +165,7 @@ static int open_target(struct plan_run *run, struct plan_op *op, int file) {
 static int bind_source(struct plan_run *run, struct plan_op *op) {
     int recursive = !!(op->mount.flags & MS_REC);
     if (op->mount.options & PLAN_MOUNT_IDMAP) return plan_take_tree(run);
+    if (op->mount.pid) return plan_borrow_tree(run, op);
     if (op->mount.options & PLAN_MOUNT_SOURCE_NOFOLLOW)
         return mount_clone_nofollow(AT_FDCWD, TEXT(op->mount.source), recursive);
     return mount_clone(AT_FDCWD, TEXT(op->mount.source), recursive);

@@ -155,6 +155,15 @@ static long start_child(struct plan_run *run, struct clone_args *args) {
     return pid < 0 ? -errno : pid;
 }
 
+// What the shim starts later is not born in somebody else's pid namespace: that one may be gone by then. Who
+// is root of a user namespace alone may not come back, and starts nothing more.
+static int leave_joined_pid(struct plan_run *run) {
+    if (!plan_find(run->block, PLAN_JOIN_PID)) return 0;
+    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY, 0);
+    if (own < 0) return own;
+    return setns(own, CLONE_NEWPID) && errno != EPERM ? -errno : 0;
+}
+
 int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return -errno;
@@ -186,7 +195,7 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     // Whoever looks later knows the process by this. Until GO it ends when its parent does.
     struct process_stat stat;
     if (!process_stat((pid_t)pid, &stat)) run->block->start_time = stat.start_time;
-    return 0;
+    return leave_joined_pid(run);
 }
 
 union descriptor_space {
@@ -388,7 +397,8 @@ static int open_process(int32_t pid, uint64_t start_time) {
 static const struct plan_op *find_target(struct plan_block *block) {
     for (uint32_t i = 0; i < block->count; i++) {
         const struct plan_op *op = &plan_ops(block)[i];
-        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0) return op;
+        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0 && !op->join.path)
+            return op;
     }
     return NULL;
 }

@@ -311,8 +311,9 @@ static void say_mount(struct str *t, const struct plan_block *block, const struc
         words_add(&options, op->mount.propagation, words_propagation, ",");
     }
     if (op->mount.data) str_printf(&options, "%s%s", options.len ? "," : "", TEXT(op->mount.data));
-    str_printf(t, "mount %s at %s", bind ? TEXT(op->mount.source) : TEXT(op->mount.type),
-               TEXT(op->mount.target));
+    str_printf(t, "mount %s", bind ? TEXT(op->mount.source) : TEXT(op->mount.type));
+    if (op->mount.pid) str_printf(t, " of process %d", op->mount.pid);
+    str_printf(t, " at %s", TEXT(op->mount.target));
     if (options.len) str_printf(t, " (%s)", str_get(&options));
 }
 

@@ -114,7 +114,9 @@ static int join_process(struct plan_run *run, struct plan_op *op) {
 static int join(struct plan_run *run, struct plan_op *op) {
     if (!op->join.path) return join_process(run, op);
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY | O_NONBLOCK, 0);
-    int r = fd < 0 ? fd : check_namespace(run, op, fd);
+    // After it is open: a process that is still there now was there then.
+    int r = op->join.pid ? plan_check_owner(run, op->join.pid, op->join.start_time) : 0;
+    if (!r) r = fd < 0 ? fd : check_namespace(run, op, fd);
     if (r) return r;
     return setns(fd, (int)op->join.flags) ? -errno : 0;
 }
@@ -136,7 +138,7 @@ static int open_for_helper(struct plan_run *run, struct plan_op *op) {
 int plan_do_join(struct plan_run *run, struct plan_op *op) {
     if (op->side == PLAN_HOST) return open_for_helper(run, op);
     int r = join(run, op);
-    if (!r && op->join.pid && op->join.flags & CLONE_NEWPID) r = plan_enter(run);
+    if (!r && !op->join.path && op->join.flags & CLONE_NEWPID) r = plan_enter(run);
     if (r || !(op->join.flags & CLONE_NEWNS)) return r;
     run->root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     return run->root < 0 ? run->root : 0;

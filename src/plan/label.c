@@ -56,7 +56,7 @@ int plan_do_apparmor(struct plan_run *run, struct plan_op *op) {
         r = plan_write_proc(run, SELF "exec", text);
     if (r == -ENOENT)
         err_set(&run->err, ERR_INVALID, 0,
-                "process.apparmorProfile: there is no profile \"%.200s\" loaded, or AppArmor is not enabled",
+                "%s: there is no profile \"%.200s\" loaded, or AppArmor is not enabled", TEXT(op->why),
                 TEXT(op->text));
     return r;
 }

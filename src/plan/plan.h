@@ -179,7 +179,7 @@ struct plan_op {
         } bpf;
         struct { // CLONE_NEW* of namespaces to join: of a process (pid), or one by path. On side HOST: by a
                  // helper from which the child is born, as some of them belong to the host
-            plan_str path;
+            plan_str path;  // with a pid: that process's, and only if it is still that one
             int32_t pid;
             uint64_t flags;
             uint64_t
@@ -269,6 +269,8 @@ struct plan_op {
             uint64_t unset;                // MS_* that a copy loses
             plan_str data;
             uint32_t options;    // PLAN_MOUNT_*
+            int32_t pid;         // the source, a tmpfs, is this process's; 0: the host's
+            uint64_t start_time; // of pid, as in join
             uint64_t set, clear; // MOUNT_ATTR_* for this mount and all below it: rro, rnosuid, rdev …
         } mount;
         struct {

@@ -114,6 +114,11 @@ int plan_attach_root(struct plan_run *run, const char *where);
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_resctrl(struct plan_block *block, struct plan_op *op);
 
+// borrow.c. Whether a process that a plan names is there and still that one: 0, or -ESRCH with a sentence.
+int plan_check_owner(struct plan_run *run, int32_t pid, uint64_t start_time);
+// The source of a MOUNT that is another process's, as a detached mount: a descriptor, or -errno.
+int plan_borrow_tree(struct plan_run *run, struct plan_op *op);
+
 // place.c. As in kernel/path.h, but a path that leads into a mount of the plan's own making is resolved from
 // that mount. What is at the path by now, when somebody renames directories meanwhile, is then of no account.
 int plan_open_in(struct plan_run *run, const char *path, int flags);

@@ -322,6 +322,12 @@ static void print_options(struct shell *shell, const struct plan_op *op, const c
 }
 
 static void print_bind(struct shell *shell, const struct plan_op *op, const char *target) {
+    if (op->mount.pid) {
+        fprintf(shell->out, "# (no command takes process %d's %s out of its mount namespace: an empty one)\n",
+                op->mount.pid, TEXT(op->mount.source));
+        fprintf(shell->out, "mkdir -p %s\nmount -t tmpfs shm %s\n", target, target);
+        return;
+    }
     _cleanup_(freep) char *source = embed(shell, TEXT(op->mount.source));
     if (!(op->mount.options & PLAN_MOUNT_NO_CREATE))
         fprintf(shell->out, "mount_point %s %s\n", target, source);

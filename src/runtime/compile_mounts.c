@@ -120,6 +120,8 @@ static void plan_mount(struct compiler *c, const struct spec_mount *mount, const
     op->mount.options = options->plan_options;
     op->mount.set = options->attr_set;
     op->mount.clear = options->attr_clear;
+    op->mount.pid = mount->pid;
+    op->mount.start_time = mount->start_time;
 }
 
 // On v1 a tmpfs with each hierarchy's own folder bound in: with a cgroup namespace that folder is what the

@@ -126,6 +126,8 @@ static void join(struct compiler *c, const struct spec_namespace *ns, enum plan_
     op->side = (uint8_t)side;
     op->join.path = path;
     op->join.flags = ns->flag;
+    op->join.pid = ns->pid;
+    op->join.start_time = ns->start_time;
 }
 
 static bool is_joined(const struct compiler *c, const struct spec_namespace *ns) {

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// update, and the limits that it shares with run and create.
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/parse_value.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define CONFIG(member) offsetof(struct container_config, member)
+
+static const struct option limit_rows[] = {
+    {"blkio-weight", 0, "uint16", "Block IO (relative weight), between 10 and 1000, or 0 to disable",
+     store_u64, CONFIG(blkio_weight)},
+    {"cpu-period", 0, "int", "Limit CPU CFS (Completely Fair Scheduler) period", store_i64,
+     CONFIG(cpu_period)},
+    {"cpu-quota", 0, "int", "Limit CPU CFS (Completely Fair Scheduler) quota", store_i64, CONFIG(cpu_quota)},
+    {"cpu-rt-period", 0, "int", "Limit CPU real-time period in microseconds", store_i64,
+     CONFIG(cpu_rt_period)},
+    {"cpu-rt-runtime", 0, "int", "Limit CPU real-time runtime in microseconds", store_i64,
+     CONFIG(cpu_rt_runtime)},
+    {"cpu-shares", 'c', "int", "CPU shares (relative weight)", store_u64, CONFIG(cpu_shares)},
+    {"cpus", 0, "decimal", "Number of CPUs", store_cpus, CONFIG(nano_cpus)},
+    {"cpuset-cpus", 0, "string", "CPUs in which to allow execution (0-3, 0,1)", store_string,
+     CONFIG(cpuset_cpus)},
+    {"cpuset-mems", 0, "string", "MEMs in which to allow execution (0-3, 0,1)", store_string,
+     CONFIG(cpuset_mems)},
+    {"memory", 'm', "bytes", "Memory limit", store_memory, CONFIG(memory)},
+    {"memory-reservation", 0, "bytes", "Memory soft limit", store_memory, CONFIG(memory_reservation)},
+    {"memory-swap", 0, "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
+     store_memory_swap, CONFIG(memory_swap)},
+    {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", store_i64,
+     CONFIG(pids_limit)},
+};
+const struct option_table limits_options = OPTIONS(limit_rows, struct container_config);
+
+struct update_flags {
+    struct container_config config; // first: the limits' rows count from here
+    bool restart;
+    struct strings warnings;
+};
+
+static int store_new_restart(struct parse *parse, const char *text, void *field, struct err *err) {
+    bool ignored;
+    *(bool *)field = true;
+    return store_restart(parse, text, &ignored, err);
+}
+
+static const struct option update_rows[] = {
+    {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,
+     offsetof(struct update_flags, restart), "no"},
+};
+const struct option_table update_options_table = OPTIONS(update_rows, struct update_flags);
+
+static int update_one(struct invocation *invocation, struct engine *engine, const char *name,
+                      struct err *err) {
+    struct update_flags *flags = invocation->options;
+    struct container container;
+    if (container_find(engine, &invocation->arena, name, &container, err) < 0 ||
+        container_update(engine, &invocation->arena, &container, &flags->config, &flags->warnings, err) < 0)
+        return -1;
+    puts(name);
+    return 0;
+}
+
+int run_update(struct invocation *invocation, struct err *err) {
+    static const struct container_config nothing;
+    const struct update_flags *flags = invocation->options;
+    if (!flags->restart && !memcmp(&flags->config, &nothing, sizeof nothing))
+        return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
+    if (flags->config.pids_limit.value < -1)
+        return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
+    int code = cli_for_each(invocation, update_one, err);
+    for (size_t i = 0; i < flags->warnings.count; i++)
+        fprintf(stderr, "WARNING: %s\n", flags->warnings.items[i]);
+    return code;
+}

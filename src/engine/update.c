@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: Apache-2.0
+// New limits for a container. The row is changed first, in a short transaction; then the kernel, where a
+// limit may take long (memory is taken back for it), and where something is refused the row is put back. Who
+// is killed in between leaves limits that hold from the next start on.
+#include "runtime/update.h"
+#include "engine/parts.h"
+#include "engine/spec_parts.h"
+#include "runtime/cgroup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Docker's rules for what is set already
+
+static int conflict(const char *new, const char *old, struct err *err) {
+    return err_set(err, ERR_CONFLICT, 0,
+                   "Conflicting options: %s cannot be updated as %s has already been set", new, old);
+}
+
+static int check_against(const struct container_config *now, const struct container_config *changes,
+                         struct err *err) {
+    int64_t swap = now->memory_swap.value;
+    if (!swap && now->memory.value) swap = limits_default_swap(now->memory.value).value;
+    if (changes->nano_cpus.value && now->cpu_period.value) return conflict("Nano CPUs", "CPU Period", err);
+    if (changes->nano_cpus.value && now->cpu_quota.value) return conflict("Nano CPUs", "CPU Quota", err);
+    if (changes->cpu_period.value && now->nano_cpus.value) return conflict("CPU Period", "NanoCPUs", err);
+    if (changes->cpu_quota.value && now->nano_cpus.value) return conflict("CPU Quota", "NanoCPUs", err);
+    if (swap > 0 && changes->memory.value > swap && !changes->memory_swap.value)
+        return err_set(err, ERR_CONFLICT, 0,
+                       "Memory limit should be smaller than already set memoryswap limit, update the "
+                       "memoryswap at the same time");
+    return 0;
+}
+
+// The settings with the changes in them
+
+static void merge_i64(struct spec_i64 *field, const struct spec_i64 *change) {
+    if (change->value) *field = *change;
+}
+
+static void merge_u64(struct spec_u64 *field, const struct spec_u64 *change) {
+    if (change->value) *field = *change;
+}
+
+static void merge_text(const char **field, const char *change) {
+    if (!str_empty(change)) *field = change;
+}
+
+static void merge(struct container_config *config, const struct container_config *changes) {
+    merge_i64(&config->nano_cpus, &changes->nano_cpus);
+    merge_i64(&config->cpu_period, &changes->cpu_period);
+    merge_i64(&config->cpu_quota, &changes->cpu_quota);
+    merge_i64(&config->cpu_rt_period, &changes->cpu_rt_period);
+    merge_i64(&config->cpu_rt_runtime, &changes->cpu_rt_runtime);
+    merge_i64(&config->memory, &changes->memory);
+    merge_i64(&config->memory_swap, &changes->memory_swap);
+    merge_i64(&config->memory_reservation, &changes->memory_reservation);
+    merge_u64(&config->cpu_shares, &changes->cpu_shares);
+    merge_u64(&config->blkio_weight, &changes->blkio_weight);
+    merge_text(&config->cpuset_cpus, changes->cpuset_cpus);
+    merge_text(&config->cpuset_mems, changes->cpuset_mems);
+    if (changes->pids_limit.set) config->pids_limit = changes->pids_limit;
+}
+
+// The kernel
+
+// Memory goes together with swap: v2's limit of swap is the difference.
+static void complete(const struct container_config *merged, struct container_config *changes) {
+    if (!changes->memory.value && !changes->memory_swap.value) return;
+    changes->memory = merged->memory;
+    changes->memory_swap = merged->memory_swap;
+}
+
+static int build(struct arena *arena, const struct container *container,
+                 const struct container_config *config, struct spec *ret_spec, struct err *err) {
+    *ret_spec = (struct spec){0};
+    struct spec_builder b = {
+        .arena = arena, .config = config, .id = container->id, .spec = ret_spec, .err = err};
+    return spec_build_limits(&b);
+}
+
+static int open_plan(struct engine *engine, const struct container *container, struct plan_block **ret_plan,
+                     struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
+    int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
+    if (r == -ENOENT) return 0;
+    return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 1;
+}
+
+static int apply(struct engine *engine, struct arena *arena, const struct container *container,
+                 const struct container_config *changes, struct err *err) {
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    struct cgroup_groups places;
+    struct spec spec;
+    int r = open_plan(engine, container, &plan, err);
+    if (r <= 0) return r;
+    return build(arena, container, changes, &spec, err) || runtime_cgroup_places(plan, arena, &places, err) ||
+                   runtime_update(&places, &spec.resources, err)
+               ? -1
+               : 0;
+}
+
+// A container has a group in these hierarchies only when there is such a limit.
+static bool may_have_groups(const struct container_config *config) {
+    return !str_empty(config->cpuset_cpus) || !str_empty(config->cpuset_mems) || config->blkio_weight.value;
+}
+
+int update_groups_remove(struct engine *engine, const struct container *container, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    struct cgroup_groups places;
+    if (!may_have_groups(&container->config)) return 0;
+    int r = open_plan(engine, container, &plan, err);
+    // One that was never begun has none.
+    if (r <= 0 || runtime_cgroup_places(plan, &arena, &places, err)) return r < 0 ? -1 : 0;
+    return runtime_cgroup_remove(&places, err);
+}
+
+// The row
+
+static int store(struct engine *engine, const struct container *container,
+                 const struct container_config *config, struct err *err) {
+    struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    container_config_store(config, &w);
+    json_end_object(&w);
+    _cleanup_(freep) char *text = str_take(&w.text);
+    int changed =
+        db_run(engine->store.db, err, "UPDATE container SET config = ? WHERE id = ? AND state <> 'removing'",
+               "ss", text, container->id);
+    if (changed == 0) return err_set(err, ERR_CONFLICT, 0, "it is marked for removal and cannot be updated");
+    return changed < 0 ? -1 : 0;
+}
+
+static int put_back(struct engine *engine, const struct container *container, struct err *err) {
+    struct err other;
+    if (store(engine, container, &container->config, &other))
+        return err_wrap(err, "the new limits hold from the next start on, but not now");
+    return -1;
+}
+
+// changes become what the kernel has to be told; ret_now is the container as it was.
+static int change_row(struct engine *engine, struct arena *arena, const struct container *container,
+                      struct container_config *changes, struct strings *warnings, struct container *ret_now,
+                      struct err *err) {
+    if (db_begin(engine->store.db, err)) return -1;
+    _cleanup_(db_rollbackp) struct db *transaction = engine->store.db;
+    int r = row_load(engine, arena, container->id, ret_now, err);
+    if (r < 0) return -1;
+    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", container->name);
+    struct container_config merged = ret_now->config;
+    if (check_against(&merged, changes, err) || limits_discard(arena, changes, warnings, err)) return -1;
+    merge(&merged, changes);
+    limits_fill(&merged);
+    if (limits_check(&merged, err) || store(engine, container, &merged, err)) return -1;
+    complete(&merged, changes);
+    (void)transaction;
+    return db_commit(engine->store.db, err);
+}
+
+static bool is_running(struct engine *engine, const struct container *container) {
+    _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
+    return shim >= 0;
+}
+
+// The lock keeps others from starting, ending or changing it meanwhile. What never ran has no run directory.
+int container_update(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct container_config *changes, struct strings *ret_warnings, struct err *err) {
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    struct container now;
+    struct container_config wanted = *changes;
+    int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
+    if (!r) r = change_row(engine, arena, container, &wanted, ret_warnings, &now, err);
+    bool running = !r && dir.fd >= 0 && is_running(engine, container);
+    if (running && apply(engine, arena, container, &wanted, err)) r = put_back(engine, &now, err);
+    return r ? err_wrap(err, "Cannot update container %s", container->name) : 0;
+}
