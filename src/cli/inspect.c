@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/health.h"
 #include "cli/words.h"
 #include "network/network.h"
 #include "registry/reference.h"
@@ -50,13 +51,13 @@ static void put_strings(struct json_writer *w, const char *key, const struct str
 
 // Containers
 
-static void write_state(const struct container *container, struct json_writer *w) {
-    bool running = str_eq(container->state, "running");
+static void write_state(struct engine *engine, const struct container *container, struct json_writer *w) {
+    bool running = str_eq(container->state, "running"), restarting = str_eq(container->state, "restarting");
     json_begin_object(w, "State");
     json_put_string(w, "Status", container->state);
-    json_put_bool(w, "Running", running);
+    json_put_bool(w, "Running", running || restarting);
     json_put_bool(w, "Paused", false);
-    json_put_bool(w, "Restarting", false);
+    json_put_bool(w, "Restarting", restarting);
     json_put_bool(w, "OOMKilled", container->oom_killed);
     json_put_bool(w, "Dead", false);
     json_put_i64(w, "Pid", running ? container->pid : 0);
@@ -64,6 +65,7 @@ static void write_state(const struct container *container, struct json_writer *w
     json_put_string(w, "Error", container->error ? container->error : "");
     put_time(w, "StartedAt", container->started);
     put_time(w, "FinishedAt", container->finished);
+    health_write(engine, container, w);
     json_end_object(w);
 }
 
@@ -149,14 +151,14 @@ static int write_container(struct engine *engine, struct arena *arena, const cha
     json_put_string(w, "Id", id);
     put_time(w, "Created", container.created);
     write_command(arena, &container.config, w);
-    write_state(&container, w);
+    write_state(engine, &container, w);
     json_put_string(w, "Image", container.image_id);
     json_put_string(w, "ResolvConfPath", arena_printf(arena, "%s/containers/%s/resolv.conf", runroot, id));
     json_put_string(w, "HostnamePath", arena_printf(arena, "%s/containers/%s/hostname", runroot, id));
     json_put_string(w, "HostsPath", arena_printf(arena, "%s/containers/%s/hosts", runroot, id));
     json_put_string(w, "LogPath", container_log_path(engine, arena, id));
     json_put_string(w, "Name", arena_printf(arena, "/%s", container.name));
-    json_put_i64(w, "RestartCount", 0);
+    json_put_i64(w, "RestartCount", container.restart_count);
     json_put_string(w, "Driver", engine->store.driver);
     json_put_string(w, "Platform", "linux");
     json_put_string(w, "MountLabel", "");

@@ -36,11 +36,9 @@ static int open_cidfile(const char *path, int *ret_fd, struct err *err) {
     if (!path) return 0;
     int fd = fd_open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd == -EEXIST)
-        return err_set(
-            err, ERR_CONFLICT, 0,
-            "container ID file %s is there already: make sure that the other container isn't running, "
-            "or delete it",
-            path);
+        return err_set(err, ERR_CONFLICT, 0,
+                       "container ID file found, make sure the other container isn't running or delete %s",
+                       path);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "create container ID file %s", path);
     *ret_fd = fd;
     return 0;
@@ -171,8 +169,8 @@ static int start_one(struct invocation *invocation, struct engine *engine, const
     struct start_options options = {0};
     session_size(&options.rows, &options.columns);
     if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
-    if (!str_eq(container.state, "running") && start_detached(engine, &container, &options, err) < 0)
-        return -1;
+    bool runs = str_eq(container.state, "running") || str_eq(container.state, "restarting");
+    if (!runs && start_detached(engine, &container, &options, err) < 0) return -1;
     puts(name);
     return 0;
 }

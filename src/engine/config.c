@@ -3,6 +3,7 @@
 // drives both directions. What hoy does not do (yet) stands in the tables too, with the value that Docker
 // prints for something that nobody asked for.
 #include "engine/config.h"
+#include "engine/upkeep.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@ enum kind {
     BOOL,          // bool
     BOOL_IF_SET,   // bool; null when false
     LIST,          // struct strings; null when empty
+    LIST_IF_SET,   // struct strings; left out when empty
     LIST_BRACKETS, // struct strings; [] when empty
     ENTRYPOINT,    // struct strings; null unless has_entrypoint
     MAP,           // an array of spec_key_value; {} when empty
@@ -27,6 +29,8 @@ enum kind {
     BINDS,         // mounts as -v gives them
     TMPFS,         // mounts as --tmpfs gives them
     MOUNTS,        // all other mounts
+    HEALTHCHECK,   // struct health_config *; left out when NULL
+    RESTART,       // struct restart_policy
     FIXED,         // always this text
 };
 
@@ -70,6 +74,8 @@ static const struct field config_fields[] = {
     FIX("StdinOnce", "false"),
     ROW("Env", LIST_BRACKETS, env),
     ROW("Cmd", LIST, cmd),
+    ROW("Healthcheck", HEALTHCHECK, health),
+    ROW("HealthcheckOnFailureAction", TEXT_IF_SET, health_on_failure),
     ROW("Image", TEXT, image),
     ROW("Volumes", VOLUMES, mounts),
     ROW("WorkingDir", TEXT, working_dir),
@@ -78,6 +84,7 @@ static const struct field config_fields[] = {
     ROW("Labels", MAP, labels),
     ROW("StopSignal", TEXT_IF_SET, stop_signal),
     ROW("StopTimeout", I64_IF_SET, stop_timeout),
+    ROW("Shell", LIST_IF_SET, shell),
 };
 
 static const struct field host_fields[] = {
@@ -86,7 +93,7 @@ static const struct field host_fields[] = {
     FIX("LogConfig", "{\"Type\":\"json-file\",\"Config\":{}}"),
     ROW("NetworkMode", TEXT, network_mode),
     FIX("PortBindings", "{}"),
-    FIX("RestartPolicy", "{\"Name\":\"no\",\"MaximumRetryCount\":0}"),
+    ROW("RestartPolicy", RESTART, restart),
     ROW("AutoRemove", BOOL, auto_remove),
     FIX("VolumeDriver", "\"\""),
     FIX("VolumesFrom", "null"),
@@ -389,6 +396,7 @@ static void field_write(const struct container_config *config, const struct fiel
     case BOOL: return json_put_bool(w, key, *(const bool *)at);
     case BOOL_IF_SET: return *(const bool *)at ? json_put_bool(w, key, true) : json_put_null(w, key);
     case LIST: return list_write(field, list, w, list->count == 0);
+    case LIST_IF_SET: return list->count ? list_write(field, list, w, false) : (void)0;
     case LIST_BRACKETS: return list_write(field, list, w, false);
     case ENTRYPOINT: return list_write(field, list, w, !config->has_entrypoint);
     case MAP: return map_write(key, at, w);
@@ -403,6 +411,8 @@ static void field_write(const struct container_config *config, const struct fiel
     case BINDS: return binds_write(config, key, w);
     case TMPFS: return mounts_write(config, FORM_TMPFS, key, w);
     case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
+    case HEALTHCHECK: return health_config_write(config->health, key, w);
+    case RESTART: return restart_policy_write(&config->restart, key, w);
     case FIXED: return json_put_raw(w, key, field->text);
     }
 }
@@ -422,6 +432,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case BOOL:
     case BOOL_IF_SET: return !*(const bool *)at;
     case LIST:
+    case LIST_IF_SET:
     case LIST_BRACKETS: return !((const struct strings *)at)->count;
     case ENTRYPOINT: return !config->has_entrypoint;
     case MAP: return !((const struct key_values *)at)->count;
@@ -435,6 +446,8 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case BINDS: return !mounts_have(config, FORM_BIND);
     case TMPFS: return !mounts_have(config, FORM_TMPFS);
     case MOUNTS: return !mounts_have(config, FORM_MOUNT);
+    case HEALTHCHECK: return !config->health;
+    case RESTART: return !config->restart.name;
     case VOLUMES:
     case FIXED: return true;
     }
@@ -582,6 +595,7 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case BOOL_IF_SET: *(bool *)at = json_boolean(json); return 0;
     case ENTRYPOINT: r->config->has_entrypoint = true; return list_read(r, json, at);
     case LIST:
+    case LIST_IF_SET:
     case LIST_BRACKETS: return list_read(r, json, at);
     case MAP: return map_read(r, json, at);
     case I64: return i64_read(json, false, at);
@@ -594,6 +608,8 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
     case MOUNTS: return mounts_read(r, json);
+    case HEALTHCHECK: return health_config_read(r->arena, json, at);
+    case RESTART: return restart_policy_read(r->arena, json, at);
     case VOLUMES:
     case FIXED: return 0;
     }
@@ -690,5 +706,6 @@ void container_config_merge(struct arena *arena, const struct image_config *imag
     if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;
     if (str_empty(config->network_mode)) config->network_mode = "bridge";
     if (str_empty(config->hostname)) config->hostname = arena_strndup(arena, id, SHORT_ID);
+    health_config_merge(arena, image, config);
     volumes_merge(arena, image, config);
 }

@@ -5,7 +5,9 @@
 // the half that is there for the rest of a crash. If the starter is killed on the way, the row says
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
+#include "engine/again.h"
 #include "engine/parts.h"
+#include "engine/upkeep.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
@@ -33,8 +35,9 @@ struct start {
     struct run_dir run_dir;
     int dir; // of path
     struct plan plan;
-    struct plan_op root; // the overlay, until its place in the plan comes
-    int plan_fd, client, shim_client, listen, log;
+    struct plan_op root;         // the overlay, until its place in the plan comes
+    struct plan_restart restart; // how often, and after how long, it was started again
+    int plan_fd, client, shim_client, listen, log, health;
     bool wants_block; // the caller does
     struct plan_block *block;
 };
@@ -54,6 +57,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .shim_client = -1,
         .listen = -1,
         .log = -1,
+        .health = -1,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -68,6 +72,7 @@ static void start_finish(struct start *s) {
     fd_closep(&s->shim_client);
     fd_closep(&s->listen);
     fd_closep(&s->log);
+    fd_closep(&s->health);
     fd_closep(&s->dir);
     run_dir_finish(&s->run_dir);
     arena_finish(&s->arena);
@@ -75,12 +80,15 @@ static void start_finish(struct start *s) {
 
 // The row
 
+// FinishedAt stays what it was at a restart, as Docker has it.
 static int mark_starting(struct start *s, struct err *err) {
-    int changed = db_run(s->engine->store.db, err,
-                         "UPDATE container SET state = 'starting', pid = 0, started = ?, finished = 0, "
-                         "exit_code = 0, oom_killed = 0, error = '' WHERE id = ? AND state IN ('created', "
-                         "'exited')",
-                         "is", clock_wall_ns(), s->container->id);
+    const char *sql = s->options->again
+                          ? "UPDATE container SET state = 'starting', pid = 0, started = ?, exit_code = 0, "
+                            "oom_killed = 0, error = '' WHERE id = ? AND state = 'restarting'"
+                          : "UPDATE container SET state = 'starting', pid = 0, started = ?, finished = 0, "
+                            "exit_code = 0, oom_killed = 0, error = '', restart_count = 0, stopped = 0 "
+                            "WHERE id = ? AND state IN ('created', 'exited')";
+    int changed = db_run(s->engine->store.db, err, sql, "is", clock_wall_ns(), s->container->id);
     if (changed == 0)
         return err_set(err, ERR_CONFLICT, 0, "container %s is running already, or being removed",
                        s->container->name);
@@ -200,12 +208,20 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
     return 0;
 }
 
-// What the shim executes when nobody was there to hear of the end.
-static void plan_on_exit(struct start *s) {
-    const struct store *store = &s->engine->store;
-    const char *const argv[] = {s->engine->hoy, "--root",    store->root,     "--runroot",
-                                store->runroot, "rm-exited", s->container->id};
-    if (s->container->auto_remove) s->plan.head.on_exit = plan_strings(&s->plan, argv, ARRAY_SIZE(argv));
+// What the shim executes when the container is to be started again, or when nobody was there to hear of the
+// end of one that is to be removed. Others have it, too: their policy may change.
+static int plan_upkeep(struct start *s, struct err *err) {
+    struct strings words = {0}, hoy;
+    again_words(s->engine, &s->arena, &words);
+    hoy = words;
+    strings_add(&s->arena, &words, "after-exit");
+    strings_add(&s->arena, &words, s->container->id);
+    s->plan.head.on_exit = plan_strings(&s->plan, words.items, words.count);
+    s->plan.head.auto_remove = s->container->auto_remove;
+    if (upkeep_plan(s->container, &hoy, &s->plan, err)) return -1;
+    s->plan.head.restart.count = s->restart.count;
+    s->plan.head.restart.delay_ms = s->restart.delay_ms;
+    return 0;
 }
 
 // For `hoy exec`.
@@ -227,7 +243,7 @@ static int make_plan(struct start *s, struct err *err) {
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
-    plan_on_exit(s);
+    if (plan_upkeep(s, err)) return -1;
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
@@ -275,6 +291,8 @@ static int spawn(struct start *s, struct err *err) {
     shim.listen = s->listen;
     shim.log = s->log;
     shim.state = s->dir;
+    if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
+    shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     fd_closep(&s->shim_client); // or the shim's end would not be heard
     fd_closep(&s->listen);
@@ -304,6 +322,21 @@ static int start_lock(struct start *s, struct err *err) {
     return run_dir_lock(s->engine, s->container->id, RUN_DIR_MAKE, &s->run_dir, err);
 }
 
+// With the lock. The plan of the run before says how long the back-off was; somebody may have stopped the
+// container since the caller looked.
+static int start_again(struct start *s, struct err *err) {
+    _cleanup_(plan_unmapp) struct plan_block *before = NULL;
+    struct container now;
+    if (!s->options->again) return 0;
+    int r = row_load(s->engine, &s->arena, s->container->id, &now, err);
+    if (r < 0) return -1;
+    if (r == 0 || !container_is_restarting(&now))
+        return err_set(err, ERR_CONFLICT, 0, "container %s is not to be started again", s->container->name);
+    if (!plan_map_at(s->run_dir.fd, "plan", &before)) s->restart = before->restart;
+    s->restart.count = (uint32_t)now.restart_count;
+    return 0;
+}
+
 int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err) {
@@ -311,7 +344,9 @@ int container_start(struct engine *engine, const struct container *container,
     start_init(&s, engine, container, options);
     // The exit record of an earlier run goes before the row says that there is a new one.
     s.wants_block = ret_block;
-    if (start_lock(&s, err) || open_folder(&s, err) || (!s.begun && mark_starting(&s, err))) return -1;
+    if (start_lock(&s, err) || start_again(&s, err) || open_folder(&s, err) ||
+        (!s.begun && mark_starting(&s, err)))
+        return -1;
     if (prepare(&s, err) || spawn(&s, err)) {
         start_take_back(&s, err);
         return -1;

@@ -26,6 +26,10 @@ int shim_connect(struct engine *engine, const char *id) {
     return r ? -errno : take_fd(&fd);
 }
 
+bool shim_is_gone(int r) {
+    return r == -ENOENT || r == -ECONNREFUSED || r == -ENOTDIR || r == -EPIPE || r == -ECONNRESET;
+}
+
 int shim_send(int shim, enum shim_frame_type type, const void *bytes, size_t size) {
     struct {
         struct shim_frame head;

@@ -17,6 +17,7 @@
 #include "shim/error_log.h"
 #include "shim/init.h"
 #include "shim/loop.h"
+#include "shim/restart.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -39,7 +40,7 @@ static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
 
 // What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
-static struct { int plan, start, console, pidfd, errors, terminal; } given;
+static struct { int plan, start, console, pidfd, errors, terminal, health; } given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -205,12 +206,14 @@ static bool had_oom(const struct plan_block *plan) {
 
 static void record_exit(int state) {
     char text[128];
-    int n = snprintf(text, sizeof text, "{\"status\":%d,\"oom\":%u,\"exited_ns\":%lld}\n", shim.exit.status,
-                     shim.exit.oom, (long long)shim.exit.exited_ns);
+    int n = snprintf(text, sizeof text,
+                     "{\"status\":%d,\"oom\":%u,\"exited_ns\":%lld,\"restarts\":%u,\"stopped\":%u}\n",
+                     shim.exit.status, shim.exit.oom, (long long)shim.exit.exited_ns, shim.exit.restarts,
+                     shim.exit.stopped);
     if (state >= 0) (void)file_replace_at(state, "exit", text, (size_t)n, 0600, false);
 }
 
-// A detached --rm container is removed by hoy itself.
+// The start, and the removal of a detached --rm container, are hoy's own work.
 static void run_on_exit(const struct plan_block *plan) {
     const char *argv[ON_EXIT_MAX + 1];
     if (!plan->on_exit.count || plan->on_exit.count > ON_EXIT_MAX) return;
@@ -221,15 +224,30 @@ static void run_on_exit(const struct plan_block *plan) {
     execv(argv[0], (char *const *)argv);
 }
 
+static bool restarts(struct plan_block *plan, uint64_t started_ns) {
+    struct restart_run run = {.status = shim.exit.status,
+                              .ran_ns = clock_monotonic_ns() - started_ns,
+                              .stopped = shim.stopped,
+                              .demanded = shim.demanded};
+    return shim.listen >= 0 && !shim.leaving && restart_next(&plan->restart, &run);
+}
+
 static int watch(struct plan_block *plan, int client, int state) {
+    uint64_t started_ns = clock_monotonic_ns();
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
+    shim.plan = plan;
     if (client >= 0) shim_add_peer(&shim, client, true);
+    health_begin(&shim.health, plan, given.health);
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
+    shim.exit.restarts = restarts(plan, started_ns);
+    shim.exit.stopped = shim.stopped;
     if (!plan->is_exec) record_exit(state);
     shim_say_exited_first(&shim);
     finish(plan);
-    if (!shim_say_exited(&shim)) run_on_exit(plan);
+    bool heard = shim_say_exited(&shim);
+    if (shim.exit.restarts ? shim_back_off(&shim, plan->restart.delay_ms) : !heard && plan->auto_remove)
+        run_on_exit(plan);
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;
 }
 
@@ -257,6 +275,7 @@ static int shim_main(void) {
     given.pidfd = given_fd(SHIM_FD_PIDFD);
     given.errors = given_fd(SHIM_FD_ERRORS);
     given.terminal = given_fd(SHIM_FD_TERMINAL);
+    given.health = given_fd(SHIM_FD_HEALTH);
     given_fd(SHIM_FD_SELF);
     given.plan = given_fd(SHIM_FD_PLAN);
     int r = plan_map(given.plan, &plan);
