@@ -165,10 +165,8 @@ static int take_back(const struct container *container, const struct run_dir *di
     struct plan_block *plan = NULL;
     _cleanup_(fd_closep) int fd = dir->fd < 0 ? -ENOENT : fd_open_at(dir->fd, "plan", O_RDWR, 0);
     int r = fd < 0 ? fd : plan_map(fd, &plan);
-    if (r == -ENOENT || r == -ENODATA || r == -EINVAL) { // the starter was killed before it wrote one
-        if (restarts(ending)) ending->state = "exited";
-        return 0;
-    }
+    if (r == -ENOENT && restarts(ending)) ending->state = "exited";
+    if (r == -ENOENT || r == -ENODATA || r == -EINVAL) return 0; // the starter was killed before it wrote one
     if (r) return err_set(err, ERR_SYSTEM, -r, "read the plan of a container whose shim is gone");
     bool failed = plan->failed >= 0 && plan->error.kind;
     if (!has_record && failed) {
@@ -189,12 +187,17 @@ static int take_back(const struct container *container, const struct run_dir *di
     return r ? err_set(err, ERR_SYSTEM, -r, "clean up after a container whose shim is gone") : 0;
 }
 
+// What a container is called while it is being started, and is again when that comes to nothing.
+static const char *state_before_run(const struct container *container) {
+    return container->restart_count ? "restarting" : "created";
+}
+
 // With the lock, and nobody at the socket.
 static int take_over(struct engine *engine, const struct container *container, const struct run_dir *dir,
                      struct err *err) {
     char text[sizeof err->text];
     bool running = str_eq(container->state, "running");
-    struct ending ending = {.state = running ? "exited" : "created",
+    struct ending ending = {.state = running ? "exited" : state_before_run(container),
                             .status = running ? 255 : 0,
                             .finished = clock_wall_ns(),
                             .error = running ? "its run directory is gone: did the machine restart?" : ""};
@@ -226,8 +229,7 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
     enum run_dir_mode mode = str_eq(container->state, "running") ? RUN_DIR_WAIT : RUN_DIR_PROBE;
     if (run_dir_lock(engine, container->id, mode, &dir, err)) {
         if (err->kind != ERR_UNAVAILABLE) return -1;
-        // Whoever is starting it is alive.
-        if (!container_is_restarting(container)) container->state = "created";
+        container->state = state_before_run(container); // whoever is starting it is alive
         return 1;
     }
     int r = row_load(engine, arena, container->id, container, err);
@@ -244,7 +246,7 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
 static int settle_live(struct engine *engine, struct container *container, struct err *err) {
     int32_t pid = container->pid > 0 ? container->pid : plan_read_pid(engine, container->id);
     if (pid <= 0) {
-        container->state = "created";
+        container->state = state_before_run(container);
         return 1;
     }
     if (str_eq(container->state, "starting") &&
