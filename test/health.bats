@@ -150,7 +150,7 @@ test_teardown() {
   serve other $'nonsense\n'
   eventually 10 is_health tcp healthy
   eventually 10 is_health refused unhealthy
-  is "$(last refused Output)" 'connect to 127.0.0.1:8080: Connection refused'
+  is "$(last refused Output)" 'connect to localhost:8080: Connection refused'
   eventually 10 is_health http204 healthy
   eventually 10 is_health http301 healthy
   eventually 10 is_health http404 unhealthy

@@ -64,8 +64,12 @@ run_here() { run --separate-stderr hoy "$@"; }
 }
 
 @test "who blocks the signal, to read it otherwise, is heard" {
-  hoy run -d --name c1 base env --block-signal=TERM sh -c '
-    echo ready; until grep -q "^ShdPnd:.*4000$" /proc/1/status; do sleep 0.05; done; exit 8'
+  hoy run -d --name c1 "$REGISTRY/debian:12" python3 -uc '
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("ready")
+signal.sigwait([signal.SIGTERM])
+sys.exit(8)'
   eventually 10 says c1 ready
   run_here stop c1
   is "$(code c1) $stderr" '8 '
