@@ -169,8 +169,7 @@ static int start_one(struct invocation *invocation, struct engine *engine, const
     struct start_options options = {0};
     session_size(&options.rows, &options.columns);
     if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
-    bool runs = str_eq(container.state, "running") || str_eq(container.state, "restarting");
-    if (!runs && start_detached(engine, &container, &options, err) < 0) return -1;
+    if (!container_runs(&container) && start_detached(engine, &container, &options, err) < 0) return -1;
     puts(name);
     return 0;
 }

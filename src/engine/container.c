@@ -203,8 +203,7 @@ int container_list(struct engine *engine, struct arena *arena, bool all, struct 
         struct err why;
         int r = container_settle(engine, arena, container, &why);
         if (r < 0) container->error = arena_strdup(arena, why.text);
-        if (r && (all || str_eq(container->state, "running") || container_is_restarting(container)))
-            *arena_push(arena, &list) = *container;
+        if (r && (all || container_runs(container))) *arena_push(arena, &list) = *container;
     }
     *ret_containers = list;
     return 0;

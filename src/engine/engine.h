@@ -45,6 +45,11 @@ struct container {
     struct container_config config;
 };
 
+// What Docker calls Running: also between two runs.
+static inline bool container_runs(const struct container *container) {
+    return str_eq(container->state, "running") || str_eq(container->state, "restarting");
+}
+
 // Makes the container's row and directory. name NULL: a made-up one. The image must be in the store (the
 // caller pulls). ERR_CONFLICT when the name is taken, with who has it.
 int container_create(struct engine *engine, struct arena *arena, const struct container_config *config,

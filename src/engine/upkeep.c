@@ -2,6 +2,7 @@
 #include "engine/upkeep.h"
 
 #include "base/signal_name.h"
+#include "engine/parts.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -66,11 +67,23 @@ int restart_policy_read(struct arena *arena, const struct json *json, struct res
     return restart_policy_parse(arena, text, ret_policy, &ignored);
 }
 
-void restart_policy_plan(const struct restart_policy *policy, struct plan_restart *restart) {
+static void policy_plan(const struct restart_policy *policy, struct plan_restart *restart) {
     restart->policy = !policy->name                        ? PLAN_RESTART_NO
                       : str_eq(policy->name, "on-failure") ? PLAN_RESTART_ON_FAILURE
                                                            : PLAN_RESTART_ALWAYS;
     restart->max_retries = (uint32_t)policy->max_retries;
+}
+
+int restart_policy_apply(struct engine *engine, const struct container *container,
+                         const struct restart_policy *policy, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
+    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
+    if (r == -ENOENT) return 0; // it does not run
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
+    policy_plan(policy, &plan->restart);
+    return 0;
 }
 
 // Health checks as settings
@@ -328,6 +341,6 @@ int upkeep_plan(const struct container *container, const struct strings *hoy, st
     int64_t timeout = config->stop_timeout.set ? config->stop_timeout.value : STOP_TIMEOUT_S;
     plan->head.stop_signal = (uint8_t)(signal > 0 ? signal : SIGTERM);
     plan->head.stop_timeout_s = timeout < 0 ? -1 : timeout > INT32_MAX ? INT32_MAX : (int32_t)timeout;
-    restart_policy_plan(&config->restart, &plan->head.restart);
+    policy_plan(&config->restart, &plan->head.restart);
     return plan_checks(container, hoy, plan, err);
 }

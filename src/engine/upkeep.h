@@ -32,5 +32,7 @@ int upkeep_plan(const struct container *container, const struct strings *hoy, st
 #define DURATION_TEXT_SIZE 48
 void duration_text(uint64_t ns, char text[static DURATION_TEXT_SIZE]);
 
-// What the shim is told by a policy's words.
-void restart_policy_plan(const struct restart_policy *policy, struct plan_restart *restart);
+// Another policy for one that runs (or is between two runs): its shim goes by that from now on. The row is
+// the caller's.
+int restart_policy_apply(struct engine *engine, const struct container *container,
+                         const struct restart_policy *policy, struct err *err);
