@@ -95,7 +95,7 @@ image_with() {
   is "$(last c1 ExitCode)" -1
   is "$(last c1 Output)" 'Health check exceeded timeout (300ms): begun'
   hoy stop c1 2>/dev/null
-  ! pgrep -f 'sleep 77'
+  run ! pgrep -f 'sleep 77'
   hoy rm c1
 }
 

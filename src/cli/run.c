@@ -33,13 +33,13 @@ const struct option_table run_options_table = OPTIONS(run_rows, struct run_optio
 
 // --cidfile: made before the container, so that two of one name can't both go on.
 static int open_cidfile(const char *path, int *ret_fd, struct err *err) {
-    if (!path) return 0;
+    if (str_empty(path)) return 0;
     int fd = fd_open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd == -EEXIST)
         return err_set(err, ERR_CONFLICT, 0,
                        "container ID file found, make sure the other container isn't running or delete %s",
                        path);
-    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "create container ID file %s", path);
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "failed to create the container ID file: open %s", path);
     *ret_fd = fd;
     return 0;
 }

@@ -14,7 +14,6 @@ enum kind {
     BOOL,          // bool
     BOOL_IF_SET,   // bool; null when false
     LIST,          // struct strings; null when empty
-    LIST_IF_SET,   // struct strings; left out when empty
     LIST_BRACKETS, // struct strings; [] when empty
     ENTRYPOINT,    // struct strings; null unless has_entrypoint
     MAP,           // an array of spec_key_value; {} when empty
@@ -84,7 +83,6 @@ static const struct field config_fields[] = {
     ROW("Labels", MAP, labels),
     ROW("StopSignal", TEXT_IF_SET, stop_signal),
     ROW("StopTimeout", I64_IF_SET, stop_timeout),
-    ROW("Shell", LIST_IF_SET, shell),
 };
 
 static const struct field host_fields[] = {
@@ -396,7 +394,6 @@ static void field_write(const struct container_config *config, const struct fiel
     case BOOL: return json_put_bool(w, key, *(const bool *)at);
     case BOOL_IF_SET: return *(const bool *)at ? json_put_bool(w, key, true) : json_put_null(w, key);
     case LIST: return list_write(field, list, w, list->count == 0);
-    case LIST_IF_SET: return list->count ? list_write(field, list, w, false) : (void)0;
     case LIST_BRACKETS: return list_write(field, list, w, false);
     case ENTRYPOINT: return list_write(field, list, w, !config->has_entrypoint);
     case MAP: return map_write(key, at, w);
@@ -432,7 +429,6 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case BOOL:
     case BOOL_IF_SET: return !*(const bool *)at;
     case LIST:
-    case LIST_IF_SET:
     case LIST_BRACKETS: return !((const struct strings *)at)->count;
     case ENTRYPOINT: return !config->has_entrypoint;
     case MAP: return !((const struct key_values *)at)->count;
@@ -595,7 +591,6 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case BOOL_IF_SET: *(bool *)at = json_boolean(json); return 0;
     case ENTRYPOINT: r->config->has_entrypoint = true; return list_read(r, json, at);
     case LIST:
-    case LIST_IF_SET:
     case LIST_BRACKETS: return list_read(r, json, at);
     case MAP: return map_read(r, json, at);
     case I64: return i64_read(json, false, at);

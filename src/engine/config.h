@@ -52,7 +52,6 @@ struct container_config {
 
     struct health_config *health;  // NULL: none of its own
     const char *health_on_failure; // "kill", "restart", "stop"; NULL: "none"
-    struct strings shell;          // the image's, for its health check
 
     // HostConfig
     struct restart_policy restart;

@@ -110,13 +110,11 @@ void health_settle(struct engine *engine, struct container *container) {
 static int check_command(struct arena *arena, const struct container *container, struct strings *ret_command,
                          struct err *err) {
     const struct health_config *health = container->config.health;
-    const struct strings *shell = &container->config.shell;
     if (!health_config_checks(health))
         return err_set(err, ERR_INVALID, 0, "container %s has no health check", container->name);
     if (str_eq(health->test.items[0], "CMD-SHELL")) {
-        static const char *const standard[] = {"/bin/sh", "-c"};
-        for (size_t i = 0; i < shell->count; i++) strings_add(arena, ret_command, shell->items[i]);
-        for (size_t i = 0; !shell->count && i < 2; i++) strings_add(arena, ret_command, standard[i]);
+        strings_add(arena, ret_command, "/bin/sh");
+        strings_add(arena, ret_command, "-c");
     }
     for (size_t i = 1; i < health->test.count; i++) strings_add(arena, ret_command, health->test.items[i]);
     return 0;

@@ -157,8 +157,6 @@ void health_config_merge(struct arena *arena, const struct image_config *image,
     if (!own->test.count) own->test = theirs->test;
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         if (!*number(own, i)) *number(own, i) = *number(theirs, i);
-    // Only who has a check of the image's form needs its shell.
-    if (health_config_checks(own)) config->shell = image->shell;
 }
 
 bool health_config_checks(const struct health_config *health) {
@@ -176,11 +174,7 @@ struct native {
     char target[80];
 };
 
-static int refuse(const char *text, const char *why, struct err *err) {
-    return err_set(err, ERR_INVALID, 0, "health check '%.100s': %s", text, why);
-}
-
-static int parse_host(const char *host, struct native *native) {
+static int parse_address(const char *host, struct native *native) {
     size_t length = strlen(host);
     char bare[INET6_ADDRSTRLEN] = "";
     if (!*host || str_eq(host, "localhost")) host = "127.0.0.1";
@@ -200,42 +194,48 @@ static int parse_port(const char *text, uint16_t *ret_port) {
     return 0;
 }
 
+// "[HOST][:PORT]"
+static const char *parse_place(const char *place, size_t length, struct native *native) {
+    char host[64];
+    if (length >= sizeof host) return "the address is too long";
+    snprintf(host, sizeof host, "%.*s", (int)length, place);
+    char *colon = strrchr(host, ':'), *bracket = strrchr(host, ']');
+    if (colon && bracket && colon < bracket) colon = NULL;
+    if (colon) *colon = 0;
+    if (parse_address(host, native)) return "HOST is an IP address (IPv6 in brackets), localhost, or nothing";
+    if (!colon && native->probe == PLAN_PROBE_HTTP)
+        native->port = 80;
+    else if (!colon || parse_port(colon + 1, &native->port))
+        return "it needs a port from 1 to 65535";
+    snprintf(native->target, sizeof native->target, "%s:%u", *host ? host : "127.0.0.1", native->port);
+    return NULL;
+}
+
 static bool path_is_plain(const char *path) {
     for (const char *p = path; *p; p++)
         if ((unsigned char)*p <= ' ' || *p == 0x7f) return false;
     return strlen(path) <= NATIVE_PATH_MAX;
 }
 
+// What is wrong with what stands after "tcp://" or "http://", or NULL.
+static const char *parse_rest(const char *rest, struct native *native) {
+    size_t length = strcspn(rest, "/");
+    native->path = rest[length] ? rest + length : "/";
+    if (native->probe == PLAN_PROBE_TCP && rest[length]) return "tcp:// has no path";
+    if (!path_is_plain(native->path))
+        return "the path is too long, or has spaces or control characters in it";
+    return parse_place(rest, length, native);
+}
+
 // 1; 0: it is a command; -1.
 static int native_parse(const char *text, struct native *ret_native, struct err *err) {
     struct native native = {0};
-    const char *rest;
-    char host[64];
-    if ((rest = str_after(text, "tcp://")))
-        native.probe = PLAN_PROBE_TCP;
-    else if ((rest = str_after(text, "http://")))
-        native.probe = PLAN_PROBE_HTTP;
-    else if (str_has_prefix(text, "https://"))
-        return refuse(text, "it takes a command of the image's, hoy itself asks by tcp:// and http:// only",
-                      err);
-    else
-        return 0;
-    size_t length = strcspn(rest, "/");
-    native.path = rest[length] ? rest + length : "/";
-    if (native.probe == PLAN_PROBE_TCP && rest[length]) return refuse(text, "tcp:// has no path", err);
-    if (!path_is_plain(native.path))
-        return refuse(text, "the path is too long, or has spaces or control characters in it", err);
-    if (length >= sizeof host) return refuse(text, "the address is too long", err);
-    snprintf(host, sizeof host, "%.*s", (int)length, rest);
-    char *colon = strrchr(host, ':'), *bracket = strrchr(host, ']');
-    if (colon && bracket && colon < bracket) colon = NULL;
-    if (colon) *colon = 0;
-    if (parse_host(host, &native))
-        return refuse(text, "HOST is an IP address (IPv6 in brackets), localhost, or nothing", err);
-    if (!colon && native.probe == PLAN_PROBE_HTTP) native.port = 80;
-    if (!native.port && (!colon || parse_port(colon + 1, &native.port)))
-        return refuse(text, "it needs a port from 1 to 65535", err);
-    snprintf(native.target, sizeof native.target, "%s:%u", *host ? host : "127.0.0.1", native.port);
+    const char *tcp = str_after(text, "tcp://"), *http = str_after(text, "http://");
+    const char *wrong = "it takes a command of the image's, hoy itself asks by tcp:// and http:// only";
+    if (!tcp && !http && !str_has_prefix(text, "https://")) return 0;
+    native.probe = tcp ? PLAN_PROBE_TCP : PLAN_PROBE_HTTP;
+    if (tcp || http) wrong = parse_rest(tcp ? tcp : http, &native);
+    if (wrong) return err_set(err, ERR_INVALID, 0, "health check '%.100s': %s", text, wrong);
     *ret_native = native;
     return 1;
 }

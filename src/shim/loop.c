@@ -268,8 +268,8 @@ static bool output_open(const struct shim *shim) {
 
 // Until the deadline, in poll's words; a little later rather than too early.
 static int milliseconds_until(uint64_t deadline_ns) {
-    uint64_t now = clock_monotonic_ns();
     if (deadline_ns == SHIM_NEVER) return -1;
+    uint64_t now = clock_monotonic_ns();
     if (now >= deadline_ns) return 0;
     uint64_t left_ms = (deadline_ns - now + 999999) / 1000000;
     return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
