@@ -158,6 +158,12 @@ static const char *killed_state(struct plan_block *plan, const struct container 
     return restart_next(&plan->restart, &run) ? "restarting" : "exited";
 }
 
+// One whose second run was about to begin still has the first one's plan, which its shim has undone.
+static bool is_of_earlier_run(const struct plan_block *plan, const struct container *container) {
+    return str_eq(container->state, "starting") && container->restart_count &&
+           plan->created_ns < container->started;
+}
+
 // The kernel's part of a run whose shim is gone; what became of the start. Only in the boot in which it ended
 // is a container started again at its end: later it is `system restore` that does it.
 static int take_back(const struct container *container, const struct run_dir *dir, struct ending *ending,
@@ -168,6 +174,10 @@ static int take_back(const struct container *container, const struct run_dir *di
     if (r == -ENOENT && restarts(ending)) ending->state = "exited";
     if (r == -ENOENT || r == -ENODATA || r == -EINVAL) return 0; // the starter was killed before it wrote one
     if (r) return err_set(err, ERR_SYSTEM, -r, "read the plan of a container whose shim is gone");
+    if (is_of_earlier_run(plan, container)) {
+        if (!this_boot(plan) && restarts(ending)) ending->state = "exited";
+        return plan_unmap(plan), 0;
+    }
     bool failed = plan->failed >= 0 && plan->error.kind;
     if (!has_record && failed) {
         snprintf(ret_text, sizeof err->text, "%s", plan->error.text);
@@ -251,10 +261,12 @@ static int settle_live(struct engine *engine, struct container *container, struc
     }
     if (str_eq(container->state, "starting") &&
         db_run(engine->store.db, err,
-               "UPDATE container SET state = 'running', pid = ? WHERE id = ? AND state = 'starting'", "is",
-               (int64_t)pid, container->id) < 0)
+               "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
+               "'starting'",
+               "is", (int64_t)pid, container->id) < 0)
         return -1;
     container->pid = pid;
+    container->exit_code = 0;
     container->state = "running";
     health_settle(engine, container);
     return 1;

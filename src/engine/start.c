@@ -80,11 +80,11 @@ static void start_finish(struct start *s) {
 
 // The row
 
-// FinishedAt stays what it was at a restart, as Docker has it.
+// At a restart the last run's end is what is known until the next one runs.
 static int mark_starting(struct start *s, struct err *err) {
     const char *sql = s->options->again
-                          ? "UPDATE container SET state = 'starting', pid = 0, started = ?, exit_code = 0, "
-                            "oom_killed = 0, error = '' WHERE id = ? AND state = 'restarting'"
+                          ? "UPDATE container SET state = 'starting', pid = 0, started = ?, oom_killed = 0, "
+                            "error = '' WHERE id = ? AND state = 'restarting'"
                           : "UPDATE container SET state = 'starting', pid = 0, started = ?, finished = 0, "
                             "exit_code = 0, oom_killed = 0, error = '', restart_count = 0, stopped = 0 "
                             "WHERE id = ? AND state IN ('created', 'exited')";
@@ -308,8 +308,9 @@ static int wait_detached(struct start *s, struct err *err) {
         return -1;
     }
     return db_run(s->engine->store.db, err,
-                  "UPDATE container SET state = 'running', pid = ? WHERE id = ? AND state = 'starting'", "is",
-                  (int64_t)pid, s->container->id) < 0
+                  "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
+                  "'starting'",
+                  "is", (int64_t)pid, s->container->id) < 0
                ? -1
                : 0;
 }
