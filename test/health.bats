@@ -183,6 +183,11 @@ test_teardown() {
   # The last result outlives the container's end.
   is "$(health killed) $(last killed ExitCode)" 'unhealthy 1'
   hoy rm killed stopped
+  # One that can't hear is not waited for.
+  hoy run -d --name deaf "${fast[@]}" --health-cmd false --health-on-failure restart base sleep 1000
+  is_again() { (($(field deaf .RestartCount) >= 1)); }
+  eventually 8 is_again
+  hoy rm -f deaf
   # The writable layer remembers that it was there before: the second run is healthy.
   hoy run -d --name again "${fast[@]}" --health-cmd 'test -e /second' --health-on-failure restart base \
     sh -c 'test -e /first && touch /second; touch /first; trap "exit 0" TERM; sleep 1000 & wait'

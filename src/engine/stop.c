@@ -63,8 +63,8 @@ static bool is_young(pid_t pid) {
 static bool is_deaf(const struct stopping *s, struct process_signals *ret_seen) {
     const struct container *container = s->stop->container;
     uint64_t bit = UINT64_C(1) << (s->signal - 1);
-    if (process_signals(container->pid, ret_seen) || !ret_seen->is_init) return false;
-    if (!container->config.init) return !((ret_seen->caught | ret_seen->blocked) & bit);
+    if (process_signals(container->pid, ret_seen)) return false;
+    if (!container->config.init) return process_is_deaf(ret_seen, s->signal);
     pid_t child = process_child(container->pid);
     if (child <= 0 || process_signals(child, ret_seen)) return false;
     return (ret_seen->ignored & bit) && !(ret_seen->blocked & bit);

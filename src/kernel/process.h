@@ -23,6 +23,11 @@ struct process_signals {
     uint64_t switches; // how often it was put off a processor
 };
 int process_signals(pid_t pid, struct process_signals *ret_signals);
+// An init without a handler for the signal: it will never know of it. (One that blocks it may read it.)
+static inline bool process_is_deaf(const struct process_signals *signals, int number) {
+    uint64_t bit = UINT64_C(1) << (number - 1);
+    return signals->is_init && !((signals->caught | signals->blocked) & bit);
+}
 // Its first child, 0 when there is none.
 pid_t process_child(pid_t pid);
 

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macro.h"
+#include "kernel/process.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -102,6 +103,9 @@ static void act_on_unhealthy(struct shim *shim) {
     shim->stopped = action == PLAN_UNHEALTHY_STOP;
     shim->demanded = action == PLAN_UNHEALTHY_RESTART;
     send_signal(shim->plan->stop_signal);
+    struct process_signals signals;
+    if (!process_signals(shim->pid, &signals) && process_is_deaf(&signals, shim->plan->stop_signal))
+        timeout_s = 0;
     if (timeout_s >= 0) shim->kill_at_ns = clock_monotonic_ns() + (uint64_t)timeout_s * 1000000000u;
 }
 
