@@ -51,7 +51,13 @@ image_with() {
   hoy run -d --name c1 --no-healthcheck checked sleep 1000
   is "$(field c1 .State.Health)" null
   hoy rm -f c1
-  hoy rmi checked
+  # An image that is made of a container has the container's.
+  hoy create --name c1 --health-cmd 'own check' checked
+  hoy commit c1 committed >/dev/null
+  is "$(hoy image inspect committed | jq -c '.[0].Config.Healthcheck')" \
+    '{"Test":["CMD-SHELL","own check"],"Interval":1000000000,"Retries":7}'
+  hoy rm c1
+  hoy rmi committed checked
 }
 
 @test "starting, healthy, unhealthy, and healthy again" {

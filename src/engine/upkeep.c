@@ -116,6 +116,13 @@ void health_config_write(const struct health_config *health, const char *key, st
     json_end_object(w);
 }
 
+const char *health_config_text(struct arena *arena, const struct health_config *health) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    if (!health) return NULL;
+    health_config_write(health, NULL, &w);
+    return arena_strdup(arena, str_get(&w.text));
+}
+
 int health_config_read(struct arena *arena, const struct json *json, struct health_config **ret_health) {
     struct health_config *health = arena_new(arena, struct health_config);
     const struct json *test = json_get(json, "Test");

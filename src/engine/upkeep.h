@@ -14,6 +14,8 @@ void restart_policy_write(const struct restart_policy *policy, const char *key, 
 int restart_policy_read(struct arena *arena, const struct json *json, struct restart_policy *ret_policy);
 
 void health_config_write(const struct health_config *health, const char *key, struct json_writer *w);
+// As an image's config has it; NULL for NULL.
+const char *health_config_text(struct arena *arena, const struct health_config *health);
 int health_config_read(struct arena *arena, const struct json *json, struct health_config **ret_health);
 // What the settings do not say is the image's.
 void health_config_merge(struct arena *arena, const struct image_config *image,
