@@ -251,3 +251,13 @@ kill_shim() {
   is "$output" c1
   hoy rm -f c1
 }
+
+@test "the unit that calls restore is sound" {
+  local unit=$BATS_TEST_TMPDIR/hoy-restore.service
+  sed "s|^ExecStart=[^ ]*|ExecStart=$HOY|" "$BUILD/data/hoy-restore.service" >"$unit"
+  contains "$(cat "$unit")" "ExecStart=$HOY system restore"
+  contains "$(cat "$unit")" 'WantedBy=multi-user.target'
+  command -v systemd-analyze >/dev/null || skip 'systemd is not installed'
+  run systemd-analyze verify --man=no "$unit"
+  is "$output" ''
+}
