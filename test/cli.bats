@@ -61,7 +61,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-opt=x=y \
     --tmpfs=here --ulimit=nofile --ulimit=nofile=2:1 --sysctl=kernel.core_pattern=x --add-host=a \
     --add-host=a:b --dns=name --cpus=1,5 -m=1q --device-read-bps=sda:1 --cap-add=FLY --security-opt=what \
-    --security-opt=seccomp=/no/such/file --network=mine --restart=always --pull=maybe --stop-signal=NO \
+    --security-opt=seccomp=/no/such/file --network=mine --restart=maybe --pull=maybe --stop-signal=NO \
     -a=stdlog -w=relative --env-file=/no/such/file -e==x -l==x --detach-keys=ctrl-1 --pids-limit=many; do
     expect 125 hoy run --rm "$flag" base true
     contains "$output" 'hoy: invalid argument'

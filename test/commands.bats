@@ -468,7 +468,7 @@ runs_1001() { hoy top base1 | grep -q 1001; }
   local i
   hoy create --name model base
   for i in {1..1000}; do
-    printf "INSERT INTO container SELECT printf('%%064x', %d), 'row%d', image_id, image_name, created, config, 'exited', 0, 0, started, finished, 0, 0, '' FROM container WHERE name = 'model';\n" "$i" "$i"
+    printf "INSERT INTO container SELECT printf('%%064x', %d), 'row%d', image_id, image_name, created, config, 'exited', 0, 0, started, finished, 0, 0, '', 0, 0 FROM container WHERE name = 'model';\n" "$i" "$i"
   done | sqlite3 "$HOY_ROOT/hoy.db" ".timeout 5000" ".read /dev/stdin"
   is "$(hoy ps -aq | wc -l)" 1001
   strace -f -c -o "$BATS_TEST_TMPDIR/calls" "$HOY" ps -a -f status=exited -f ancestor=base >"$BATS_TEST_TMPDIR/rows"

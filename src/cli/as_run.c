@@ -321,6 +321,7 @@ static const struct setting {
     {"Config.Healthcheck", "StartPeriod", "--health-start-period", write_duration},
     {"Config.Healthcheck", "StartInterval", "--health-start-interval", write_duration},
     {"Config.Healthcheck", "Retries", "--health-retries", write_number},
+    {"Config", "HealthcheckOnFailureAction", "--health-on-failure", write_text},
     {"HostConfig", "AutoRemove", "--rm", write_flag},
     {"HostConfig", "RestartPolicy", "--restart", write_restart},
     {"HostConfig", "Init", "--init", write_flag},

@@ -27,6 +27,9 @@ static int attach(struct invocation *invocation, struct engine *engine, struct e
     struct container container;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
         return -1;
+    if (str_eq(container.state, "restarting"))
+        return err_set(err, ERR_CONFLICT, 0,
+                       "You cannot attach to a restarting container, wait until it is running");
     if (!str_eq(container.state, "running"))
         return err_set(err, ERR_CONFLICT, 0, "You cannot attach to a stopped container, start it first");
     if (container.paused)
@@ -86,6 +89,9 @@ static int exec_in(struct invocation *invocation, struct engine *engine, struct 
     if (session_check_terminal(&session, err) < 0) return -1;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
         return -1;
+    if (str_eq(container.state, "restarting"))
+        return err_set(err, ERR_CONFLICT, 0,
+                       "Container %s is restarting, wait until the container is running", container.id);
     if (!str_eq(container.state, "running"))
         return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container.id);
     if (container.paused)

@@ -422,6 +422,10 @@ const struct command commands[] = {
      .summary = "Remove unused data",
      .options = {&system_prune_options_table},
      .run = run_system_prune},
+    {.forms = {"system restore"},
+     .arguments = "",
+     .summary = "Start the containers that are to run whenever the machine does",
+     .run = run_system_restore},
     {.forms = {"tag", "image tag"},
      .arguments = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]",
      .summary = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE",
@@ -469,8 +473,10 @@ const struct command commands[] = {
      .completes = ARGUMENTS_CONTAINERS,
      .run = run_why},
 
-    // Hidden: for the shim of a detached --rm container, for the shell, for `make install`.
-    {.forms = {"rm-exited"}, .arguments = "ID", .min = 1, .max = 1, .run = run_rm_exited},
+    // Hidden: for the shim at the end of a container and for its health checks, for the shell, for `make
+    // install`.
+    {.forms = {"after-exit"}, .arguments = "ID", .min = 1, .max = 1, .run = run_after_exit},
+    {.forms = {"health-probe"}, .arguments = "ID", .min = 1, .max = 1, .run = run_health_probe},
     {.forms = {"__complete"}, .arguments = "[WORD...]", .max = -1, .verbatim = true, .run = run_complete},
     {.forms = {"__manual"}, .arguments = "", .run = run_manual},
 };

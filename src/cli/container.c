@@ -20,26 +20,48 @@ static const struct option stop_rows[] = {
 };
 const struct option_table stop_options_table = OPTIONS(stop_rows, struct stop_flags);
 
-#define STOP_OWN_TIMEOUT (-1)
-#define STOP_FOREVER     (-2)
-
 int stop_timeout(const struct stop_flags *flags) {
     if (!flags->timeout.set) return STOP_OWN_TIMEOUT;
     if (flags->timeout.value < 0) return STOP_FOREVER;
     return flags->timeout.value > INT32_MAX ? INT32_MAX : (int)flags->timeout.value;
 }
 
-static int stop_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
-    const struct stop_flags *flags = invocation->options;
-    struct container container;
-    if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
-    if (container_stop(engine, &container, stop_timeout(flags), flags->signal, err) < 0) return -1;
+// Each name's outcome, in their order. Returns the exit code.
+static int say_stopped(struct invocation *invocation, const struct container_stop *stop, const char *name) {
+    if (stop->failed) return cli_print_error(invocation, &stop->err), 1;
     puts(name);
+    fflush(stdout);
+    if (stop->notice[0]) fprintf(stderr, "hoy: %s\n", stop->notice);
     return 0;
 }
 
+static int stop(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct stop_flags *flags = invocation->options;
+    const struct strings *names = &invocation->arguments;
+    struct stop_options options = {.timeout_s = stop_timeout(flags), .signal = flags->signal};
+    struct container *containers = arena_array(&invocation->arena, struct container, names->count);
+    struct container_stop *stops = arena_array(&invocation->arena, struct container_stop, names->count);
+    const char **found = arena_array(&invocation->arena, const char *, names->count);
+    size_t count = 0;
+    int code = 0;
+    for (size_t i = 0; i < names->count; i++) {
+        if (container_find(engine, &invocation->arena, names->items[i], &containers[count], err) < 0) {
+            cli_print_error(invocation, err);
+            code = 1;
+            continue;
+        }
+        found[count] = names->items[i];
+        stops[count] = (struct container_stop){.container = &containers[count]};
+        count++;
+    }
+    containers_stop(engine, &options, stops, count);
+    for (size_t i = 0; i < count; i++)
+        if (say_stopped(invocation, &stops[i], found[i])) code = 1;
+    return code;
+}
+
 int run_stop(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, stop_one, err);
+    return cli_with_engine(invocation, stop, err);
 }
 
 // kill
@@ -124,19 +146,4 @@ static int rm_one(struct invocation *invocation, struct engine *engine, const ch
 int run_rm(struct invocation *invocation, struct err *err) {
     const struct rm_flags *flags = invocation->options;
     return cli_for_each(invocation, flags->link ? rm_link : rm_one, err);
-}
-
-// The shim of a detached --rm container runs this at its end: looking for it takes over its exit record, and
-// with that it goes.
-static int rm_exited(struct invocation *invocation, struct engine *engine, const char *name,
-                     struct err *err) {
-    struct container container;
-    if (container_find(engine, &invocation->arena, name, &container, err) < 0)
-        return err->kind == ERR_NOT_FOUND ? 0 : -1;
-    if (!container.auto_remove || str_eq(container.state, "running")) return 0;
-    return container_remove(engine, &container, false, err);
-}
-
-int run_rm_exited(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, rm_exited, err);
 }

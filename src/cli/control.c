@@ -44,13 +44,17 @@ int run_unpause(struct invocation *invocation, struct err *err) {
 static int restart_one(struct invocation *invocation, struct engine *engine, const char *name,
                        struct err *err) {
     const struct stop_flags *flags = invocation->options;
+    struct stop_options stop_options = {.timeout_s = stop_timeout(flags), .signal = flags->signal};
     struct start_options options = {0};
     struct container container;
+    struct container_stop stop;
     session_size(&options.rows, &options.columns);
     if (container_find(engine, &invocation->arena, name, &container, err) ||
-        container_restart(engine, &container, stop_timeout(flags), flags->signal, &options, err))
+        container_restart(engine, &container, &stop_options, &options, &stop, err))
         return -1;
     puts(name);
+    fflush(stdout);
+    if (stop.notice[0]) fprintf(stderr, "hoy: %s\n", stop.notice);
     return 0;
 }
 

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/health.h"
 #include "cli/words.h"
 #include "engine/prune.h"
 #include "engine/why.h"
@@ -69,12 +70,12 @@ static void write_why(struct engine *engine, struct arena *arena, const struct c
 
 static void write_state(struct engine *engine, struct arena *arena, const struct container *container,
                         struct json_writer *w) {
-    bool running = str_eq(container->state, "running");
+    bool running = str_eq(container->state, "running"), restarting = str_eq(container->state, "restarting");
     json_begin_object(w, "State");
     json_put_string(w, "Status", container_state(container));
-    json_put_bool(w, "Running", running);
+    json_put_bool(w, "Running", running || restarting);
     json_put_bool(w, "Paused", container->paused);
-    json_put_bool(w, "Restarting", false);
+    json_put_bool(w, "Restarting", restarting);
     json_put_bool(w, "OOMKilled", container->oom_killed);
     json_put_bool(w, "Dead", false);
     json_put_i64(w, "Pid", running ? container->pid : 0);
@@ -82,6 +83,7 @@ static void write_state(struct engine *engine, struct arena *arena, const struct
     json_put_string(w, "Error", container->error ? container->error : "");
     put_time(w, "StartedAt", container->started);
     put_time(w, "FinishedAt", container->finished);
+    health_write(engine, container, w);
     write_why(engine, arena, container, w);
     json_end_object(w);
 }
@@ -191,7 +193,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     json_put_string(w, "HostsPath", arena_printf(arena, "%s/containers/%s/hosts", runroot, id));
     json_put_string(w, "LogPath", container_log_path(engine, arena, id));
     json_put_string(w, "Name", arena_printf(arena, "/%s", container.name));
-    json_put_i64(w, "RestartCount", 0);
+    json_put_i64(w, "RestartCount", container.restart_count);
     json_put_string(w, "Driver", engine->store.driver);
     json_put_string(w, "Platform", "linux");
     json_put_string(w, "MountLabel", "");

@@ -278,12 +278,16 @@ static void test_words(void **state) {
     (void)state;
     struct strings list = {0};
     const char *word = NULL;
-    bool flag = false;
+    struct restart_policy policy = {0};
     assert_int_equal(give(store_capability, "net_admin", &list), 0);
     assert_int_equal(give(store_capability, "CAP_CHOWN", &list), 0);
     assert_int_equal(give(store_capability, "all", &list), 0);
     assert_int_equal(give(store_network, "none", (void *)&word), 0);
-    assert_int_equal(give(store_restart, "no", &flag), 0);
+    assert_int_equal(give(store_restart, "on-failure:3", &policy), 0);
+    assert_string_equal(policy.name, "on-failure");
+    assert_int_equal(policy.max_retries, 3);
+    assert_int_equal(give(store_restart, "no", &policy), 0);
+    assert_null(policy.name);
     assert_int_equal(give(store_signal, "SIGRTMIN+3", (void *)&word), 0);
     assert_int_equal(give(store_pull, "ALWAYS", (void *)&word), 0);
     assert_string_equal(word, "always");
@@ -293,14 +297,17 @@ static void test_words(void **state) {
     assert_string_equal(security.items[0], "no-new-privileges");
     assert_string_equal(security.items[1], "seccomp=unconfined");
     REFUSE(store_capability, struct strings, {"", "no such"}, {"CAP_", "no such"}, {"flying", "no such"});
-    REFUSE(store_network, text_field, {"mynet", "not supported yet"}, {"container:", "invalid container format"});
-    REFUSE(store_restart, bool, {"always", "not supported yet"}, {"on-failure:3", "not supported yet"});
+    REFUSE(store_network, text_field, {"mynet", "not supported yet"},
+           {"container:", "invalid container format"});
+    REFUSE(store_restart, struct restart_policy, {"sometimes", "invalid restart policy"},
+           {"always:3", "cannot be used with"}, {"on-failure:-1", "cannot be negative"},
+           {"on-failure:x", "must be an integer"}, {"on-failure:99999999999", "must be an integer"},
+           {":3", "no policy provided"});
     REFUSE(store_signal, text_field, {"NOPE", "no such signal"}, {"0", "no such signal"},
            {"", "no such signal"});
     REFUSE(store_security, struct strings, {"", "no such"}, {"foo", "no such"}, {"seccomp", "no such"},
            {"seccomp=", "no such"}, {"seccomp=/nonexistent", "/nonexistent"},
-           {"no-new-privileges=x", "no such"}, {"apparmor=", "no such"},
-           {"label=x:y", "bad label option"});
+           {"no-new-privileges=x", "no such"}, {"apparmor=", "no such"}, {"label=x:y", "bad label option"});
     REFUSE(store_pull, text_field, {"", "one of"}, {"sometimes", "one of"});
     REFUSE(store_attach, struct strings, {"", "valid streams"}, {"stdlog", "valid streams"});
     REFUSE(store_hostname, text_field, {"a b", "white space"}, {"a\nb", "white space"},

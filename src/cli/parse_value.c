@@ -4,7 +4,7 @@
 #include "base/fd.h"
 #include "base/signal_name.h"
 #include "base/str.h"
-#include "engine/config.h"
+#include "engine/upkeep.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -346,9 +346,7 @@ int store_attach(struct parse *parse, const char *text, void *field, struct err 
 }
 
 int store_restart(struct parse *parse, const char *text, void *field, struct err *err) {
-    (void)parse, (void)field;
-    if (str_eq(text, "no") || !*text) return 0;
-    return err_set(err, ERR_INVALID, 0, "restart policies other than 'no' are not supported yet");
+    return restart_policy_parse(parse->arena, text, field, err);
 }
 
 int store_signal(struct parse *parse, const char *text, void *field, struct err *err) {

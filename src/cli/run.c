@@ -33,15 +33,13 @@ const struct option_table run_options_table = OPTIONS(run_rows, struct run_optio
 
 // --cidfile: made before the container, so that two of one name can't both go on.
 static int open_cidfile(const char *path, int *ret_fd, struct err *err) {
-    if (!path) return 0;
+    if (str_empty(path)) return 0;
     int fd = fd_open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL, 0644);
     if (fd == -EEXIST)
-        return err_set(
-            err, ERR_CONFLICT, 0,
-            "container ID file %s is there already: make sure that the other container isn't running, "
-            "or delete it",
-            path);
-    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "create container ID file %s", path);
+        return err_set(err, ERR_CONFLICT, 0,
+                       "container ID file found, make sure the other container isn't running or delete %s",
+                       path);
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "failed to create the container ID file: open %s", path);
     *ret_fd = fd;
     return 0;
 }
@@ -180,8 +178,7 @@ static int start_one(struct invocation *invocation, struct engine *engine, const
     if (container_find(engine, &invocation->arena, name, &container, err) < 0 ||
         check_paused(&container, err) < 0)
         return -1;
-    if (!str_eq(container.state, "running") && start_detached(engine, &container, &options, err) < 0)
-        return -1;
+    if (!container_runs(&container) && start_detached(engine, &container, &options, err) < 0) return -1;
     puts(name);
     return 0;
 }

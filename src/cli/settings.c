@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/health.h"
 #include "cli/parse_device.h"
 #include "cli/parse_modes.h"
 #include "cli/parse_mount.h"
@@ -51,6 +52,23 @@ static const struct option rows[] = {
     {"env", 'e', "list", "Set environment variables", store_env, AT(env)},
     {"env-file", 0, "list", "Read in a file of environment variables", store_env_file, AT(file_env)},
     {"group-add", 0, "list", "Add additional groups to join", store_list, CONFIG(group_add)},
+    {"health-cmd", 0, "string",
+     "Command to run to check health; tcp://[HOST]:PORT and http://[HOST]:PORT/PATH are checked without one",
+     store_health_cmd, AT(config)},
+    {"health-interval", 0, "duration", "Time between running the check (ms|s|m|h) (default 30s)",
+     store_health_interval, AT(config)},
+    {"health-on-failure", 0, "string", "What an unhealthy container gets (default \"none\")",
+     store_health_on_failure, CONFIG(health_on_failure), "none|kill|restart|stop"},
+    {"health-retries", 0, "int", "Consecutive failures needed to report unhealthy (default 3)",
+     store_health_retries, AT(config)},
+    {"health-start-interval", 0, "duration",
+     "Time between running the check during the start period (ms|s|m|h) (default 5s)",
+     store_health_start_interval, AT(config)},
+    {"health-start-period", 0, "duration",
+     "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h)",
+     store_health_start_period, AT(config)},
+    {"health-timeout", 0, "duration", "Maximum time to allow one check to run (ms|s|m|h) (default 30s)",
+     store_health_timeout, AT(config)},
     {"hostname", 'h', "string", "Container host name", store_hostname, CONFIG(hostname)},
     {"init", 0, NULL, "Run an init inside the container that forwards signals and reaps processes",
      store_flag, CONFIG(init)},
@@ -63,6 +81,8 @@ static const struct option rows[] = {
      CONFIG(network_mode), "bridge|none|host"},
     // Docker's older name of the same.
     {"net", 0, "network", NULL, store_network, CONFIG(network_mode), "bridge|none|host"},
+    {"no-healthcheck", 0, NULL, "Disable any container-specified HEALTHCHECK", store_no_healthcheck,
+     AT(config)},
     {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
      CONFIG(platform)},
     {"privileged", 0, NULL, "Give extended privileges to this container", store_flag, CONFIG(privileged)},
@@ -71,8 +91,8 @@ static const struct option rows[] = {
     {"quiet", 'q', NULL, "Suppress the pull output", store_flag, AT(quiet)},
     {"read-only", 0, NULL, "Mount the container's root filesystem as read only", store_flag,
      CONFIG(readonly_rootfs)},
-    {"restart", 0, "string", "Restart policy to apply when a container exits: no", store_restart, AT(restart),
-     "no"},
+    {"restart", 0, "string", "Restart policy to apply when a container exits (default \"no\")", store_restart,
+     CONFIG(restart), "no|on-failure|on-failure:|always|unless-stopped"},
     {"rm", 0, NULL, "Automatically remove the container when it exits", store_flag, CONFIG(auto_remove)},
     {"security-opt", 0, "list", "Security Options", store_security, CONFIG(security_opt),
      "no-new-privileges|seccomp=|seccomp=unconfined|systempaths=unconfined"},
@@ -133,12 +153,6 @@ static const struct option rows[] = {
     {"kernel-memory", 0, "bytes", NULL, refuse_kernel_memory, 0},
     {"use-api-socket", 0, NULL, NULL, refuse_api_socket, 0},
 
-    OPTION_LATER("health-cmd", 0),
-    OPTION_LATER("health-interval", 0),
-    OPTION_LATER("health-retries", 0),
-    OPTION_LATER("health-start-interval", 0),
-    OPTION_LATER("health-start-period", 0),
-    OPTION_LATER("health-timeout", 0),
     OPTION_LATER("ip", 0),
     OPTION_LATER("ip6", 0),
     OPTION_LATER("link", 0),
@@ -147,7 +161,6 @@ static const struct option rows[] = {
     OPTION_LATER("log-opt", 0),
     OPTION_LATER("network-alias", 0),
     OPTION_LATER("net-alias", 0),
-    OPTION_LATER("no-healthcheck", 0),
     OPTION_LATER("publish", 'p'),
     OPTION_LATER("publish-all", 'P'),
     OPTION_LATER("volume-driver", 0),
@@ -176,8 +189,6 @@ static int check_limits(const struct container_config *config, struct err *err) 
         (config->memory_swappiness.value < -1 || config->memory_swappiness.value > 100))
         return err_set(err, ERR_INVALID, 0, "invalid value: %lld. Valid memory swappiness range is 0-100",
                        (long long)config->memory_swappiness.value);
-    if (config->stop_timeout.value < -1)
-        return err_set(err, ERR_INVALID, 0, "--stop-timeout is a number of seconds, or -1 for no end");
     return check_memory(config, err);
 }
 
@@ -219,6 +230,11 @@ int settings_finish(struct invocation *invocation, bool detached, struct err *er
     invocation->failure = CLI_USAGE_FAILURE;
     if (detached && settings->attach.count)
         return err_set(err, ERR_INVALID, 0, "conflicting options: cannot specify both --attach and --detach");
+    if (config->auto_remove && config->restart.name)
+        return err_set(err, ERR_INVALID, 0, "conflicting options: cannot specify both --restart and --rm");
+    if (config->auto_remove && str_eq(config->health_on_failure, "restart"))
+        return err_set(err, ERR_INVALID, 0,
+                       "conflicting options: cannot specify both --health-on-failure=restart and --rm");
     if (check_limits(config, err) < 0 || check_mounts(config, err) < 0 || modes_check(config, err) < 0)
         return -1;
 

@@ -12,7 +12,6 @@ struct settings {
     struct strings env, file_env; // -e goes over --env-file, wherever each stands
     struct strings attach;
     struct strings entrypoint;
-    bool restart;
 };
 
 // Takes the image and its command from the arguments, and checks what only all flags together show. detached:

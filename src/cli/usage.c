@@ -89,7 +89,7 @@ static int print_kinds(const struct disk_usage *usage, struct format *format, st
     struct kind own = {.name = "Engine"}, orphans = {.name = "Orphans"};
     for (size_t i = 0; i < usage->images.count; i++) images.active += usage->images.items[i].containers > 0;
     for (size_t i = 0; i < usage->containers.count; i++)
-        containers.active += str_eq(usage->containers.items[i].container.state, "running");
+        containers.active += container_runs(&usage->containers.items[i].container);
     for (size_t i = 0; i < usage->volumes.count; i++)
         volumes.active += usage->volumes.items[i].containers > 0;
     for (size_t i = 0; i < usage->others.count; i++) {

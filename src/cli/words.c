@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/health.h"
 #include "registry/reference.h"
 
 #include <stdio.h>
@@ -29,8 +30,11 @@ const char *words_status(struct arena *arena, const struct container *container)
     if (str_eq(container->state, "running")) {
         int64_t up = clock_wall_ns() - container->started;
         return arena_printf(arena, "Up %s%s", clock_duration_words(up < 0 ? 0 : up, words),
-                            container->paused ? " (Paused)" : "");
+                            container->paused ? " (Paused)" : health_words(container));
     }
+    if (str_eq(container->state, "restarting"))
+        return arena_printf(arena, "Restarting (%d) %s", container->exit_code,
+                            words_ago(arena, container->finished));
     if (str_eq(container->state, "exited"))
         return arena_printf(arena, "Exited (%d) %s", container->exit_code,
                             words_ago(arena, container->finished));

@@ -3,6 +3,7 @@
 // become the image's. The container stands still only while the layer is written.
 #include "engine/freeze.h"
 #include "engine/parts.h"
+#include "engine/upkeep.h"
 #include "image/compose.h"
 #include "image/fetcher.h"
 #include "oci/change.h"
@@ -58,6 +59,7 @@ static void merge_config(struct making *m, struct image_config *config) {
     config->user = from->user;
     config->working_dir = from->working_dir;
     config->stop_signal = from->stop_signal;
+    config->healthcheck = health_config_text(&m->compose.arena, from->health);
     config->labels.items = from->labels.items;
     config->labels.count = from->labels.count;
     config->on_build = (struct strings){0};

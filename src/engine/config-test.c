@@ -119,6 +119,10 @@ static void test_round_trip(void **state) {
     };
     config.mounts.items = mounts;
     config.mounts.count = ARRAY_SIZE(mounts);
+    config.restart = (struct restart_policy){.name = "on-failure", .max_retries = 3};
+    config.health = &(struct health_config){
+        .test = STRINGS("CMD", "a"), .interval_ns = 1000000, .timeout_ns = 2000000, .retries = 4};
+    config.health_on_failure = "kill";
     config.cmd = STRINGS("sh", "-c", "echo \"x\"\n");
     config.env = STRINGS("A=1", "B");
     config.cap_add = STRINGS("NET_ADMIN");
@@ -196,6 +200,8 @@ static void test_bad(void **state) {
         {"{\"Config\":{\"Hostname\":7}}", "Config.Hostname"},
         {"{\"Config\":{\"Labels\":{\"a\":1}}}", "Config.Labels"},
         {"{\"HostConfig\":{\"Memory\":\"64m\"}}", "HostConfig.Memory"},
+        {"{\"HostConfig\":{\"RestartPolicy\":{\"Name\":\"x\"}}}", "HostConfig.RestartPolicy"},
+        {"{\"Config\":{\"Healthcheck\":{\"Test\":\"x\"}}}", "Config.Healthcheck"},
         {"{\"HostConfig\":{\"Binds\":[\"nothing\"]}}", "HostConfig.Binds"},
         {"{\"HostConfig\":{\"Mounts\":[{\"Type\":\"x\",\"Target\":\"/\"}]}}", "HostConfig.Mounts"},
         {"{\"HostConfig\":{\"Ulimits\":[{\"Name\":\"x\"}]}}", "HostConfig.Ulimits"},

@@ -3,6 +3,7 @@
 // drives both directions. What hoy does not do (yet) stands in the tables too, with the value that Docker
 // prints for something that nobody asked for.
 #include "engine/config.h"
+#include "engine/upkeep.h"
 
 #include "engine/config_devices.h"
 
@@ -37,6 +38,8 @@ enum kind {
     MOUNTS,        // all other mounts
     MASKED,        // container_masked_paths; only written
     READONLY,      // container_readonly_paths; only written
+    HEALTHCHECK,   // struct health_config *; left out when NULL
+    RESTART,       // struct restart_policy
     FIXED,         // always this text
 };
 
@@ -83,6 +86,8 @@ static const struct field config_fields[] = {
     FIX("StdinOnce", "false"),
     ROW("Env", LIST_BRACKETS, env),
     ROW("Cmd", LIST, cmd),
+    ROW("Healthcheck", HEALTHCHECK, health),
+    ROW("HealthcheckOnFailureAction", TEXT_IF_SET, health_on_failure),
     ROW("Image", TEXT, image),
     ROW("Volumes", VOLUMES, mounts),
     ROW("WorkingDir", TEXT, working_dir),
@@ -100,7 +105,7 @@ static const struct field host_fields[] = {
     FIX("LogConfig", "{\"Type\":\"json-file\",\"Config\":{}}"),
     ROW("NetworkMode", TEXT, network_mode),
     FIX("PortBindings", "{}"),
-    FIX("RestartPolicy", "{\"Name\":\"no\",\"MaximumRetryCount\":0}"),
+    ROW("RestartPolicy", RESTART, restart),
     ROW("AutoRemove", BOOL, auto_remove),
     FIX("VolumeDriver", "\"\""),
     FIX("VolumesFrom", "null"),
@@ -453,6 +458,8 @@ static void field_write(const struct container_config *config, const struct fiel
     case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
     case MASKED: return paths_write(config, key, container_masked_paths, w);
     case READONLY: return paths_write(config, key, container_readonly_paths, w);
+    case HEALTHCHECK: return health_config_write(config->health, key, w);
+    case RESTART: return restart_policy_write(&config->restart, key, w);
     case FIXED: return json_put_raw(w, key, field->text);
     }
 }
@@ -491,6 +498,8 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case BINDS: return !mounts_have(config, FORM_BIND);
     case TMPFS: return !mounts_have(config, FORM_TMPFS);
     case MOUNTS: return !mounts_have(config, FORM_MOUNT);
+    case HEALTHCHECK: return !config->health;
+    case RESTART: return !config->restart.name;
     case MASKED:
     case READONLY:
     case VOLUMES:
@@ -672,6 +681,8 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
     case MOUNTS: return mounts_read(r, json);
+    case HEALTHCHECK: return health_config_read(r->arena, json, at);
+    case RESTART: return restart_policy_read(r->arena, json, at);
     case MASKED:
     case READONLY:
     case VOLUMES:
@@ -779,5 +790,6 @@ void container_config_merge(struct arena *arena, const struct image_config *imag
     if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;
     if (str_empty(config->network_mode)) config->network_mode = "bridge";
     if (str_empty(config->hostname)) config->hostname = arena_strndup(arena, id, SHORT_ID);
+    health_config_merge(arena, image, config);
     volumes_merge(arena, image, config);
 }

@@ -19,6 +19,18 @@ struct container_mount {
     const char *why;           // the flag as it was given
 };
 
+// HostConfig.RestartPolicy
+struct restart_policy {
+    const char *name; // "on-failure", "always", "unless-stopped"; NULL: "no"
+    int32_t max_retries;
+};
+
+// Config.Healthcheck. 0: the image's value, and without one Docker's.
+struct health_config {
+    struct strings test; // {"NONE"}, {"CMD", …}, {"CMD-SHELL", "…"}; empty: the image's
+    int64_t interval_ns, timeout_ns, start_period_ns, start_interval_ns, retries;
+};
+
 struct device_rate {
     const char *path; // of a block device
     uint64_t rate;    // or a weight
@@ -51,7 +63,11 @@ struct container_config {
         size_t count;
     } labels;
 
+    struct health_config *health;  // NULL: none of its own
+    const char *health_on_failure; // "kill", "restart", "stop"; NULL: "none"
+
     // HostConfig
+    struct restart_policy restart;
     bool auto_remove, privileged, readonly_rootfs, init;
     const char *network_mode; // "bridge", "none", "host", "container:<id>"
     struct strings cap_add, cap_drop, group_add, security_opt;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers are made, found, listed and removed.
+#include "engine/again.h"
 #include "engine/parts.h"
+#include "engine/upkeep.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -94,7 +96,8 @@ static int check_config(struct engine *engine, const struct image *image, const 
         .volumes = "/",
     };
     struct spec spec;
-    return container_spec(&arena, &input, &spec, err);
+    return health_config_check(&container->config, err) || container_spec(&arena, &input, &spec, err) ? -1
+                                                                                                      : 0;
 }
 
 static const char *host_name(struct arena *arena) {
@@ -206,7 +209,7 @@ int container_list(struct engine *engine, struct arena *arena, bool all, struct 
         struct err why;
         int r = container_settle(engine, arena, container, &why);
         if (r < 0) container->error = arena_strdup(arena, why.text);
-        if (r && (all || str_eq(container->state, "running"))) *arena_push(arena, &list) = *container;
+        if (r && (all || container_runs(container))) *arena_push(arena, &list) = *container;
     }
     *ret_containers = list;
     return 0;
@@ -261,6 +264,15 @@ int container_remove(struct engine *engine, const struct container *container, b
                     "removing or force remove",
                     now.name, container_state(&now), now.paused ? "unpause and then " : "");
             if (kill_and_wait(engine, &now, err)) return -1;
+            continue;
+        }
+        if (container_is_restarting(&now)) {
+            if (!force)
+                return err_set(err, ERR_CONFLICT, 0,
+                               "You cannot remove a restarting container %s. Stop the container before "
+                               "attempting removal or force remove",
+                               now.id);
+            if (again_cancel(engine, now.id, err) < 0) return -1;
             continue;
         }
         // The lock: one that is about to run is not to be taken away from under its starter.

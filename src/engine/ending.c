@@ -7,9 +7,11 @@
 //
 // The order makes a crash at any point harmless: a --rm container's directories go before its row, so a row
 // is always there to find what is left; the row of one that stays changes before its run directory goes.
+#include "engine/again.h"
 #include "engine/parts.h"
 #include "network/network.h"
 #include "plan/undo.h"
+#include "shim/restart.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,6 +19,10 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+static bool restarts(const struct ending *ending) {
+    return str_eq(ending->state, "restarting");
+}
 
 bool container_is_live(const struct container *container) {
     return str_eq(container->state, "running") || str_eq(container->state, "starting");
@@ -41,7 +47,8 @@ int container_erase(struct engine *engine, const struct container *container, bo
     return erase_row(engine, container, err);
 }
 
-// 1 when it is this run's ending and the row says so now.
+// One that is about to be started again keeps its address. 1 when it is this run's ending and the row says so
+// now.
 static int write_ending(struct engine *engine, const char *id, const struct ending *ending, struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
@@ -49,21 +56,29 @@ static int write_ending(struct engine *engine, const char *id, const struct endi
     int changed =
         db_run(db, err,
                "UPDATE container SET state = ?, pid = 0, exit_code = ?, oom_killed = ?, finished = ?, "
-               "error = ? WHERE id = ? AND state IN ('starting', 'running') AND started <= ?",
-               "siiissi", ending->state, (int64_t)ending->status, (int64_t)ending->oom, ending->finished,
-               ending->error ? ending->error : "", id, ending->finished);
+               "error = ?, stopped = ?, restart_count = restart_count + ? WHERE id = ? AND state IN "
+               "('starting', 'running', 'restarting') AND started <= ?",
+               "siiisiisi", ending->state, (int64_t)ending->status, (int64_t)ending->oom, ending->finished,
+               ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending), id,
+               ending->finished);
     if (changed <= 0) return changed;
-    if (network_release(db, id, err) || db_commit(db, err)) return -1;
+    if (!restarts(ending) && network_release(db, id, err)) return -1;
+    if (db_commit(db, err)) return -1;
     return 1;
 }
 
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
                   struct err *err) {
     if (container->auto_remove) return container_erase(engine, container, true, err);
-    int r = write_ending(engine, container->id, ending, err);
+    struct ending last = *ending;
+    // Of one that ran before, a start that fails is the end.
+    if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
+    int r = write_ending(engine, container->id, &last, err);
     if (r <= 0) return r;
-    return update_groups_remove(engine, container, err) || run_dir_remove(engine, container->id, err) ? -1
-                                                                                                      : 0;
+    if (update_groups_remove(engine, container, err)) return -1;
+    if (restarts(&last)) return 0;
+    health_keep(engine, container);
+    return run_dir_remove(engine, container->id, err);
 }
 
 // A shim's word
@@ -94,8 +109,11 @@ static int end_with_lock(struct engine *engine, const char *id, const struct end
 
 int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, int shim,
                      struct err *err) {
-    struct ending ending = {
-        .state = "exited", .status = exit->status, .oom = exit->oom, .finished = exit->exited_ns};
+    struct ending ending = {.state = exit->restarts ? "restarting" : "exited",
+                            .status = exit->status,
+                            .oom = exit->oom,
+                            .finished = exit->exited_ns,
+                            .stopped = exit->stopped};
     return end_with_lock(engine, id, &ending, shim, err);
 }
 
@@ -116,13 +134,18 @@ static int read_exit_record(struct engine *engine, const char *id, struct ending
     snprintf(path, sizeof path, "%s/exit", container_folder(id, folder));
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
-    int64_t status = 0, oom = 0, finished = 0;
+    int64_t status = 0, oom = 0, finished = 0, again = 0, stopped = 0;
     if (file_read_at(engine->store.root_fd, path, 16384, &text) ||
         json_parse(str_get(&text), text.len, &json) || json_i64(json_get(json, "status"), &status) ||
         json_i64(json_get(json, "oom"), &oom) || json_i64(json_get(json, "exited_ns"), &finished))
         return -ENOENT;
-    *ret_ending =
-        (struct ending){.state = "exited", .status = (int)status, .oom = oom != 0, .finished = finished};
+    (void)json_i64(json_get(json, "restarts"), &again);
+    (void)json_i64(json_get(json, "stopped"), &stopped);
+    *ret_ending = (struct ending){.state = again ? "restarting" : "exited",
+                                  .status = (int)status,
+                                  .oom = oom != 0,
+                                  .finished = finished,
+                                  .stopped = stopped != 0};
     return 0;
 }
 
@@ -132,14 +155,33 @@ static bool this_boot(const struct plan_block *plan) {
     return strncmp(str_get(&boot), plan->boot_id, 36) == 0;
 }
 
-// The kernel's part of a run whose shim is gone; what became of the start.
-static int take_back(const struct run_dir *dir, struct ending *ending, bool has_record, struct err *err,
-                     char ret_text[static sizeof err->text]) {
+// The policy of one whose shim could not look at it.
+static const char *killed_state(struct plan_block *plan, const struct container *container) {
+    int64_t ran_ns = clock_wall_ns() - container->started;
+    struct restart_run run = {.status = 137, .ran_ns = ran_ns > 0 ? (uint64_t)ran_ns : 0};
+    return restart_next(&plan->restart, &run) ? "restarting" : "exited";
+}
+
+// One whose second run was about to begin still has the first one's plan, which its shim has undone.
+static bool is_of_earlier_run(const struct plan_block *plan, const struct container *container) {
+    return str_eq(container->state, "starting") && container->restart_count &&
+           plan->created_ns < container->started;
+}
+
+// The kernel's part of a run whose shim is gone; what became of the start. Only in the boot in which it ended
+// is a container started again at its end: later it is `system restore` that does it.
+static int take_back(const struct container *container, const struct run_dir *dir, struct ending *ending,
+                     bool has_record, struct err *err, char ret_text[static sizeof err->text]) {
     struct plan_block *plan = NULL;
     _cleanup_(fd_closep) int fd = dir->fd < 0 ? -ENOENT : fd_open_at(dir->fd, "plan", O_RDWR, 0);
     int r = fd < 0 ? fd : plan_map(fd, &plan);
+    if (r == -ENOENT && restarts(ending)) ending->state = "exited";
     if (r == -ENOENT || r == -ENODATA || r == -EINVAL) return 0; // the starter was killed before it wrote one
     if (r) return err_set(err, ERR_SYSTEM, -r, "read the plan of a container whose shim is gone");
+    if (is_of_earlier_run(plan, container)) {
+        if (!this_boot(plan) && restarts(ending)) ending->state = "exited";
+        return plan_unmap(plan), 0;
+    }
     bool failed = plan->failed >= 0 && plan->error.kind;
     if (!has_record && failed) {
         snprintf(ret_text, sizeof err->text, "%s", plan->error.text);
@@ -148,14 +190,20 @@ static int take_back(const struct run_dir *dir, struct ending *ending, bool has_
                                   .finished = clock_wall_ns(),
                                   .error = ret_text};
     } else if (!has_record && plan->pid > 0) {
-        *ending = (struct ending){.state = "exited",
+        *ending = (struct ending){.state = this_boot(plan) ? killed_state(plan, container) : "exited",
                                   .status = 137,
                                   .finished = clock_wall_ns(),
                                   .error = "the container's shim was killed, and the container with it"};
     }
+    if (restarts(ending) && !this_boot(plan)) ending->state = "exited";
     r = this_boot(plan) ? plan_undo(plan) : 0;
     plan_unmap(plan);
     return r ? err_set(err, ERR_SYSTEM, -r, "clean up after a container whose shim is gone") : 0;
+}
+
+// What a container is called while it is being started, and is again when that comes to nothing.
+static const char *state_before_run(const struct container *container) {
+    return container->restart_count ? "restarting" : "created";
 }
 
 // With the lock, and nobody at the socket.
@@ -163,17 +211,33 @@ static int take_over(struct engine *engine, const struct container *container, c
                      struct err *err) {
     char text[sizeof err->text], status[16];
     bool running = str_eq(container->state, "running");
-    struct ending ending = {.state = running ? "exited" : "created",
+    struct ending ending = {.state = running ? "exited" : state_before_run(container),
                             .status = running ? 255 : 0,
                             .finished = clock_wall_ns(),
                             .error = running ? "its run directory is gone: did the machine restart?" : ""};
     bool has_record = !read_exit_record(engine, container->id, &ending);
-    if (take_back(dir, &ending, has_record, err, text)) return -1;
+    if (take_back(container, dir, &ending, has_record, err, text)) return -1;
     // Else the shim has said it.
     snprintf(status, sizeof status, "%d", ending.status);
     if (!has_record && str_eq(ending.state, "exited"))
         container_event(engine, container, "die", "exitCode", status, NULL);
     if (ending.finished < container->started) ending.finished = container->started; // the clock was set back
+    if (container_end(engine, container, &ending, err)) return -1;
+    if (restarts(&ending)) again_resume(engine, container->id);
+    return 0;
+}
+
+// With the lock: nobody looks after it.
+static int resume(struct engine *engine, const struct container *container, const struct run_dir *dir,
+                  struct err *err) {
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    if (dir->fd >= 0 && !plan_map_at(dir->fd, "plan", &plan) && this_boot(plan))
+        return again_resume(engine, container->id), 0;
+    struct ending ending = {.state = "exited",
+                            .status = container->exit_code,
+                            .oom = container->oom_killed,
+                            .finished = container->finished,
+                            .error = "its run directory is gone: did the machine restart?"};
     return container_end(engine, container, &ending, err);
 }
 
@@ -183,14 +247,16 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
     enum run_dir_mode mode = str_eq(container->state, "running") ? RUN_DIR_WAIT : RUN_DIR_PROBE;
     if (run_dir_lock(engine, container->id, mode, &dir, err)) {
         if (err->kind != ERR_UNAVAILABLE) return -1;
-        container->state = "created"; // whoever is starting it is alive
+        container->state = state_before_run(container); // whoever is starting it is alive
         return 1;
     }
     int r = row_load(engine, arena, container->id, container, err);
-    if (r <= 0 || !container_is_live(container)) return r;
+    bool restarting = r > 0 && container_is_restarting(container);
+    if (r <= 0 || (!restarting && !container_is_live(container))) return r;
     _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     if (shim >= 0) return 1; // a later run
-    if (take_over(engine, container, &dir, err)) return err_wrap(err, "container %s", container->name);
+    if (restarting ? resume(engine, container, &dir, err) : take_over(engine, container, &dir, err))
+        return err_wrap(err, "container %s", container->name);
     return row_load(engine, arena, container->id, container, err);
 }
 
@@ -198,27 +264,56 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
 static int settle_live(struct engine *engine, struct container *container, struct err *err) {
     int32_t pid = container->pid > 0 ? container->pid : plan_read_pid(engine, container->id);
     if (pid <= 0) {
-        container->state = "created";
+        container->state = state_before_run(container);
         return 1;
     }
     if (str_eq(container->state, "starting") &&
         db_run(engine->store.db, err,
-               "UPDATE container SET state = 'running', pid = ? WHERE id = ? AND state = 'starting'", "is",
-               (int64_t)pid, container->id) < 0)
+               "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
+               "'starting'",
+               "is", (int64_t)pid, container->id) < 0)
         return -1;
     container->pid = pid;
+    container->exit_code = 0;
     container->state = "running";
     container->paused = container_is_paused(engine, container);
+    health_settle(engine, container);
     return 1;
+}
+
+// Its shim may have seen the end already, and wait to start it again: then the record of the end is there.
+static int settle_waiting(struct engine *engine, struct arena *arena, struct container *container,
+                          struct err *err) {
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    struct ending ending;
+    if (read_exit_record(engine, container->id, &ending) || !restarts(&ending))
+        return settle_live(engine, container, err);
+    if (run_dir_lock(engine, container->id, RUN_DIR_PROBE, &dir, err)) {
+        if (err->kind != ERR_UNAVAILABLE) return -1;
+        container->state = "restarting"; // somebody is at it
+        return 1;
+    }
+    int r = row_load(engine, arena, container->id, container, err);
+    if (r <= 0 || !container_is_live(container)) return r;
+    // Once more, with the lock: nobody begins a new run now.
+    if (read_exit_record(engine, container->id, &ending) || !restarts(&ending))
+        return settle_live(engine, container, err);
+    if (ending.finished < container->started) ending.finished = container->started;
+    if (container_end(engine, container, &ending, err)) return -1;
+    return row_load(engine, arena, container->id, container, err);
 }
 
 int container_settle(struct engine *engine, struct arena *arena, struct container *container,
                      struct err *err) {
     if (str_eq(container->state, "removing"))
         return container_erase(engine, container, container->auto_remove, err) ? -1 : 0;
-    if (!container_is_live(container)) return 1;
+    bool restarting = container_is_restarting(container);
+    if (!restarting && !container_is_live(container)) return 1;
     _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
-    if (shim >= 0) return settle_live(engine, container, err);
+    if (shim >= 0 && restarting) return 1;
+    if (shim >= 0)
+        return container_may_restart(container) ? settle_waiting(engine, arena, container, err)
+                                                : settle_live(engine, container, err);
     if (shim != -ENOENT && shim != -ECONNREFUSED && shim != -ENOTDIR)
         return err_set(err, ERR_SYSTEM, -shim, "container %s: ask its shim", container->name);
     return settle_dead(engine, arena, container, err);
@@ -260,10 +355,11 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
     {
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         // A start looks at a few of the oldest only: those that were left, not the hundred that start now.
-        const char *sql = everything
-                              ? "SELECT id FROM container WHERE state IN ('starting', 'running', 'removing')"
-                              : "SELECT id FROM container WHERE state IN ('starting', 'removing') "
-                                "ORDER BY created LIMIT 4";
+        const char *sql =
+            everything ? "SELECT id FROM container WHERE state IN ('starting', 'running', 'restarting', "
+                         "'removing')"
+                       : "SELECT id FROM container WHERE state IN ('starting', 'removing') "
+                         "ORDER BY created LIMIT 4";
         int r;
         if (db_query(engine->store.db, &rows, err, sql, "")) return -1;
         while ((r = db_next(&rows, err)) > 0)

@@ -27,17 +27,30 @@ void engine_close(struct engine *engine);
 
 struct container {
     const char *id, *name, *image_id, *image_name;
-    const char *state; // created, running, exited, removing (starting is not shown)
+    const char *state; // created, running, restarting, exited, removing (starting is not shown)
     const char *error;
     bool auto_remove;
     bool paused; // running, but it stands still
     int32_t pid;
     int exit_code;
     bool oom_killed;
+    int64_t restart_count;  // since somebody started it
+    bool stopped;           // somebody asked it to end
+    enum container_health { // of one that runs
+        CONTAINER_HEALTH_NONE,
+        CONTAINER_HEALTH_STARTING,
+        CONTAINER_HEALTH_HEALTHY,
+        CONTAINER_HEALTH_UNHEALTHY,
+    } health;
     int64_t created, started, finished; // wall clock, ns
     struct container_config config;
     struct strings warnings; // of its making: what was discarded, and what may go wrong
 };
+
+// What Docker calls Running: also between two runs.
+static inline bool container_runs(const struct container *container) {
+    return str_eq(container->state, "running") || str_eq(container->state, "restarting");
+}
 
 // Makes the container's row and directory. name NULL: a made-up one. The image must be in the store (the
 // caller pulls). ERR_CONFLICT when the name is taken, with who has it.
@@ -68,11 +81,19 @@ int container_list(struct engine *engine, struct arena *arena, bool all, struct 
 // there was one, with its times and its error.
 struct start_options {
     bool explain;           // keep the plan's times; the caller prints
+    bool again;             // one that is restarting, by its policy
     uint16_t rows, columns; // of the caller's terminal
 };
 int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err);
+
+// The start at the end of a back-off: nothing when it is not restarting any more.
+int container_start_again(struct engine *engine, const struct container *container, struct err *err);
+// Those that do not run, but do by their policy once the machine is up: "always", and "unless-stopped" when
+// nobody stopped them. The oldest first.
+int container_list_restorable(struct engine *engine, struct arena *arena, struct containers *ret_containers,
+                              struct err *err);
 
 // The plan of the run that is, or of one that might be: then everything of a start is done but the start. For
 // `explain --as sh`, and `as`. When the plan has been looked at, container_forget_plan() takes back what was
@@ -102,11 +123,26 @@ int container_process(struct engine *engine, const struct container *container, 
 int container_attach(struct engine *engine, const struct container *container, int *ret_client,
                      struct err *err);
 int container_kill(struct engine *engine, const struct container *container, int signal, struct err *err);
-// The stop signal, then SIGKILL after the timeout (seconds; -1: the container's own, or 10; waits for ever
-// with -2). Returns when it has ended.
+// Stops: the stop signal, then SIGKILL after the timeout, and no restart. Several end side by side. One that
+// can't hear the signal is killed at once, unless it has a timeout of its own, or one is given here.
+#define STOP_OWN_TIMEOUT (-1) // the container's, or 10 seconds
+#define STOP_FOREVER     (-2)
+struct stop_options {
+    int timeout_s;
+    const char *signal; // or NULL: the container's
+};
+struct container_stop {
+    const struct container *container;
+    bool failed;
+    struct err err;   // then
+    char notice[160]; // why it was not waited for; or ""
+};
+void containers_stop(struct engine *engine, const struct stop_options *options, struct container_stop *stops,
+                     size_t count);
+// One of them, without a word about a process that can't hear. Returns when it has ended.
 int container_stop(struct engine *engine, const struct container *container, int timeout_s,
                    const char *signal, struct err *err);
-// Waits until it does not run.
+// Waits for the next end of a run.
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
                    struct err *err);
 // Anonymous volumes stay, but with a --rm container's; container_remove_volumes() takes them too (`rm -v`),
@@ -119,9 +155,10 @@ int container_unpause(struct engine *engine, const struct container *container, 
 // ERR_CONFLICT when the name is taken.
 int container_rename(struct engine *engine, const struct container *container, const char *name,
                      struct err *err);
-// A stop, when it runs (container_stop()), and a detached start.
-int container_restart(struct engine *engine, const struct container *container, int timeout_s,
-                      const char *signal, const struct start_options *options, struct err *err);
+// A stop, when it runs, and a detached start. ret_stop has a notice, as after containers_stop().
+int container_restart(struct engine *engine, const struct container *container,
+                      const struct stop_options *stop_options, const struct start_options *options,
+                      struct container_stop *ret_stop, struct err *err);
 // Docker's word for the state: "paused" for one that runs and is.
 static inline const char *container_state(const struct container *container) {
     return container->paused ? "paused" : container->state;
@@ -163,6 +200,20 @@ struct commit_options {
 };
 int container_commit(struct engine *engine, const struct container *container,
                      const struct commit_options *options, char ret_id[static DIGEST_SIZE], struct err *err);
+
+// The results of its health checks (shim/health_record.h), of its last run if it does not run: 1; 0 when it
+// has none.
+struct health_record;
+int container_health_read(struct engine *engine, const struct container *container,
+                          struct health_record *ret_record);
+// Makes one check that is a command, as the shim is told to: its exit code, or HEALTH_NOT_STARTED with the
+// sentence as output.
+struct probe_result {
+    int32_t exit_code;
+    struct str output; // bounded
+};
+int container_probe(struct engine *engine, const struct container *container, struct probe_result *ret_result,
+                    struct err *err);
 
 // What a crash left, made clean: a few of the containers between two states, which every create and run does
 // by itself; with everything all of them, run directories without a container, and what killed pulls left:

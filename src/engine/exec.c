@@ -71,7 +71,8 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
                      const struct exec_options *options, const char *id, struct plan *plan, struct err *err) {
     struct spec spec;
     _cleanup_(plan_unmapp) struct plan_block *own = NULL;
-    if (plan_open(engine, container->id, &own, err) || read_spec(arena, container, own, &spec, err)) return -1;
+    if (plan_open(engine, container->id, &own, err) || read_spec(arena, container, own, &spec, err))
+        return -1;
     struct spec_process process = spec.process;
     if (make_process(arena, options, &process, err)) return -1;
     if (options->privileged) spec.seccomp = NULL;

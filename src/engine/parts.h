@@ -66,6 +66,10 @@ int container_groups(struct engine *engine, struct arena *arena, const struct co
 // Whether one that runs stands still (pause.c).
 bool container_is_paused(struct engine *engine, const struct container *container);
 
+// One that is paused gets a signal when it goes on: now, for a signal that is to end it. Docker takes every
+// signal for one, but where the container has a stop signal of its own. 0 or -errno.
+int container_thaw_for(struct engine *engine, const struct container *container, int signal);
+
 // Names (container.c): what is no name; whose it is.
 int container_name_check(const char *name, struct err *err);
 int container_name_conflict(const char *name, const struct container *holder, struct err *err);
@@ -99,9 +103,28 @@ int owners_find(struct engine *engine, struct arena *arena, const struct contain
 int volumes_make(struct engine *engine, const struct container_config *config, struct err *err);
 int volumes_remove_anonymous(struct engine *engine, const struct container_config *config, struct err *err);
 
+// Health (health.c)
+
+// The record's file in the run directory, new; what was found out before stays in its log. -1: there are no
+// checks.
+int health_open(struct engine *engine, const struct container *container, int run_dir, int *ret_fd,
+                struct err *err);
+// Keeps it beside the log: the run directory goes.
+void health_keep(struct engine *engine, const struct container *container);
+// container->health, of one that runs.
+void health_settle(struct engine *engine, struct container *container);
+
+// After SIGKILL the kernel needs a moment, not minutes; a process that hangs in it may never go.
+#define KILL_WAIT_NS 10000000000u
+int container_kill_failed(const char *doing, const struct container *container, int error, struct err *err);
+// What the shim said of the end, or what is found when it said nothing (signal.c).
+int container_take_exit(struct engine *engine, const struct container *container, int waited,
+                        const struct shim_exit *exit, int *ret_code, struct err *err);
+
 // Words to a shim (talk.c)
 
-int shim_connect(struct engine *engine, const char *id);                            // or -errno
+int shim_connect(struct engine *engine, const char *id); // or -errno
+bool shim_is_gone(int r); // what connecting and speaking fail with when there is none any more
 int shim_send(int shim, enum shim_frame_type type, const void *bytes, size_t size); // 0 or -errno
 int shim_quiet(int shim);                                                           // no output, please
 // Returns when the shim has taken in all that was said. 0 or -errno.
@@ -117,11 +140,12 @@ int32_t plan_read_pid(struct engine *engine, const char *id);
 // Ends (ending.c)
 
 struct ending {
-    const char *state; // "exited", or "created" when it never ran
+    const char *state; // "exited", "restarting", or "created" when it never ran
     int status;
     bool oom;
     int64_t finished; // ns; an ending that is older than the container's last start is somebody else's
     const char *error;
+    bool stopped; // somebody asked for it
 };
 // With the run directory locked (or absent): the row, the address, the directories.
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a container stands still is the kernel's to say. Only of one that was ever paused in this run is it
 // asked: a file in the run directory tells, which goes with that. So a listing of many asks it nothing.
+#include "base/signal_name.h"
 #include "engine/freeze.h"
 #include "engine/parts.h"
 #include "kernel/cgroup.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -74,4 +76,12 @@ int container_unpause(struct engine *engine, const struct container *container, 
         return err_set(err, ERR_SYSTEM, -r, "cannot unpause container %s", container->name);
     container_event(engine, container, "unpause", NULL);
     return 0;
+}
+
+int container_thaw_for(struct engine *engine, const struct container *container, int signal) {
+    const char *own = container->config.stop_signal;
+    struct err ignored;
+    if (!container->paused) return 0;
+    if (!str_empty(own) && signal != SIGKILL && signal != signal_parse(own)) return 0;
+    return container_unpause(engine, container, &ignored) ? -EIO : 0;
 }

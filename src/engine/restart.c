@@ -38,23 +38,32 @@ static int start(struct engine *engine, const struct container *container,
     return 0;
 }
 
+static int stop(struct engine *engine, const struct container *container, const struct stop_options *options,
+                struct container_stop *ret_stop, struct err *err) {
+    *ret_stop = (struct container_stop){.container = container};
+    containers_stop(engine, options, ret_stop, 1);
+    if (ret_stop->failed) *err = ret_stop->err;
+    return ret_stop->failed ? -1 : 0;
+}
+
 static int restart_removed(struct engine *engine, struct arena *arena, const struct container *container,
-                           int timeout_s, const char *signal, const struct start_options *options,
-                           struct err *err) {
+                           const struct stop_options *stop_options, const struct start_options *options,
+                           struct container_stop *ret_stop, struct err *err) {
     struct err ignored;
     if (set_auto_remove(engine, container->id, false, err)) return -1;
-    int r = container_stop(engine, container, timeout_s, signal, err);
+    int r = stop(engine, container, stop_options, ret_stop, err);
     if (!r) r = renew_work(engine, container->id, err);
     if (!r) r = start(engine, container, options, err);
     return remember(engine, arena, container->id, r ? &ignored : err) || r ? -1 : 0;
 }
 
-int container_restart(struct engine *engine, const struct container *container, int timeout_s,
-                      const char *signal, const struct start_options *options, struct err *err) {
+int container_restart(struct engine *engine, const struct container *container,
+                      const struct stop_options *stop_options, const struct start_options *options,
+                      struct container_stop *ret_stop, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    bool running = str_eq(container->state, "running");
-    if (running && container->auto_remove)
-        return restart_removed(engine, &arena, container, timeout_s, signal, options, err);
-    if (running && container_stop(engine, container, timeout_s, signal, err)) return -1;
+    *ret_stop = (struct container_stop){.container = container};
+    if (container_runs(container) && container->auto_remove)
+        return restart_removed(engine, &arena, container, stop_options, options, ret_stop, err);
+    if (container_runs(container) && stop(engine, container, stop_options, ret_stop, err)) return -1;
     return start(engine, container, options, err);
 }

@@ -6,7 +6,7 @@
 
 #define COLUMNS                                                                                            \
     "SELECT id, name, image_id, image_name, created, config, state, auto_remove, pid, started, finished, " \
-    "exit_code, oom_killed, error FROM container "
+    "exit_code, oom_killed, error, restart_count, stopped FROM container "
 
 static int row_read(struct arena *arena, const struct db_rows *rows, struct container *ret_container,
                     struct err *err) {
@@ -24,6 +24,8 @@ static int row_read(struct arena *arena, const struct db_rows *rows, struct cont
         .exit_code = (int)db_i64(rows, 11),
         .oom_killed = db_i64(rows, 12) != 0,
         .error = arena_strdup(arena, db_text(rows, 13)),
+        .restart_count = db_i64(rows, 14),
+        .stopped = db_i64(rows, 15) != 0,
     };
     const char *text = db_text(rows, 5);
     _cleanup_(json_freep) struct json *json = NULL;
@@ -84,8 +86,9 @@ int row_list(struct engine *engine, struct arena *arena, bool all, struct contai
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     struct containers list = {0};
     if (db_query(engine->store.db, &rows, err,
-                 COLUMNS "WHERE ? OR state IN ('starting', 'running') ORDER BY created DESC, id", "i",
-                 (int64_t)all))
+                 COLUMNS
+                 "WHERE ? OR state IN ('starting', 'running', 'restarting') ORDER BY created DESC, id",
+                 "i", (int64_t)all))
         return -1;
     int r;
     while ((r = db_next(&rows, err)) > 0)

@@ -5,8 +5,10 @@
 // the half that is there for the rest of a crash. If the starter is killed on the way, the row says
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
+#include "engine/again.h"
 #include "engine/freeze.h"
 #include "engine/parts.h"
+#include "engine/upkeep.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
@@ -38,8 +40,9 @@ struct start {
     struct run_dir run_dir;
     int dir; // of path
     struct plan plan;
-    struct plan_op root; // the overlay, until its place in the plan comes
-    int plan_fd, client, shim_client, listen, log;
+    struct plan_op root;         // the overlay, until its place in the plan comes
+    struct plan_restart restart; // how often, and after how long, it was started again
+    int plan_fd, client, shim_client, listen, log, health;
     bool wants_block; // the caller does
     struct plan_block *block;
 };
@@ -59,6 +62,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .shim_client = -1,
         .listen = -1,
         .log = -1,
+        .health = -1,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -74,6 +78,7 @@ static void start_finish(struct start *s) {
     fd_closep(&s->shim_client);
     fd_closep(&s->listen);
     fd_closep(&s->log);
+    fd_closep(&s->health);
     fd_closep(&s->dir);
     run_dir_finish(&s->run_dir);
     arena_finish(&s->arena);
@@ -81,12 +86,15 @@ static void start_finish(struct start *s) {
 
 // The row
 
+// At a restart the last run's end is what is known until the next one runs.
 static int mark_starting(struct start *s, struct err *err) {
-    int changed = db_run(s->engine->store.db, err,
-                         "UPDATE container SET state = 'starting', pid = 0, started = ?, finished = 0, "
-                         "exit_code = 0, oom_killed = 0, error = '' WHERE id = ? AND state IN ('created', "
-                         "'exited')",
-                         "is", clock_wall_ns(), s->container->id);
+    const char *sql = s->options->again
+                          ? "UPDATE container SET state = 'starting', pid = 0, started = ?, oom_killed = 0, "
+                            "error = '' WHERE id = ? AND state = 'restarting'"
+                          : "UPDATE container SET state = 'starting', pid = 0, started = ?, finished = 0, "
+                            "exit_code = 0, oom_killed = 0, error = '', restart_count = 0, stopped = 0 "
+                            "WHERE id = ? AND state IN ('created', 'exited')";
+    int changed = db_run(s->engine->store.db, err, sql, "is", clock_wall_ns(), s->container->id);
     if (changed == 0)
         return err_set(err, ERR_CONFLICT, 0, "container %s is running already, or being removed",
                        s->container->name);
@@ -224,12 +232,20 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
     return 0;
 }
 
-// What the shim executes when nobody was there to hear of the end.
-static void plan_on_exit(struct start *s) {
-    const struct store *store = &s->engine->store;
-    const char *const argv[] = {s->engine->hoy, "--root",    store->root,     "--runroot",
-                                store->runroot, "rm-exited", s->container->id};
-    if (s->container->auto_remove) s->plan.head.on_exit = plan_strings(&s->plan, argv, ARRAY_SIZE(argv));
+// What the shim executes when the container is to be started again, or when nobody was there to hear of the
+// end of one that is to be removed. Others have it, too: their policy may change.
+static int plan_upkeep(struct start *s, struct err *err) {
+    struct strings words = {0}, hoy;
+    again_words(s->engine, &s->arena, &words);
+    hoy = words;
+    strings_add(&s->arena, &words, "after-exit");
+    strings_add(&s->arena, &words, s->container->id);
+    s->plan.head.on_exit = plan_strings(&s->plan, words.items, words.count);
+    s->plan.head.auto_remove = s->container->auto_remove;
+    if (upkeep_plan(s->container, &hoy, &s->plan, err)) return -1;
+    s->plan.head.restart.count = s->restart.count;
+    s->plan.head.restart.delay_ms = s->restart.delay_ms;
+    return 0;
 }
 
 // For `hoy exec`.
@@ -251,7 +267,7 @@ static int make_plan(struct start *s, struct err *err) {
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
-    plan_on_exit(s);
+    if (plan_upkeep(s, err)) return -1;
     container_event_plan(s->container, NULL, &s->plan);
     s->plan.head.watch_oom = s->container->config.memory.value > 0;
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);
@@ -303,6 +319,8 @@ static int spawn(struct start *s, struct err *err) {
     shim.listen = s->listen;
     shim.log = s->log;
     shim.state = s->dir;
+    if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
+    shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     fd_closep(&s->shim_client); // or the shim's end would not be heard
     fd_closep(&s->listen);
@@ -318,8 +336,9 @@ static int wait_detached(struct start *s, struct err *err) {
         return -1;
     }
     return db_run(s->engine->store.db, err,
-                  "UPDATE container SET state = 'running', pid = ? WHERE id = ? AND state = 'starting'", "is",
-                  (int64_t)pid, s->container->id) < 0
+                  "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
+                  "'starting'",
+                  "is", (int64_t)pid, s->container->id) < 0
                ? -1
                : 0;
 }
@@ -338,6 +357,21 @@ static void wait_first_word(int client) {
     while (poll(&word, 1, -1) < 0 && errno == EINTR) {}
 }
 
+// With the lock. The plan of the run before says how long the back-off was; somebody may have stopped the
+// container since the caller looked.
+static int start_again(struct start *s, struct err *err) {
+    _cleanup_(plan_unmapp) struct plan_block *before = NULL;
+    struct container now;
+    if (!s->options->again) return 0;
+    int r = row_load(s->engine, &s->arena, s->container->id, &now, err);
+    if (r < 0) return -1;
+    if (r == 0 || !container_is_restarting(&now))
+        return err_set(err, ERR_CONFLICT, 0, "container %s is not to be started again", s->container->name);
+    if (!plan_map_at(s->run_dir.fd, "plan", &before)) s->restart = before->restart;
+    s->restart.count = (uint32_t)now.restart_count;
+    return 0;
+}
+
 int container_start(struct engine *engine, const struct container *container,
                     const struct start_options *options, int *ret_client, struct plan_block **ret_block,
                     struct err *err) {
@@ -345,7 +379,7 @@ int container_start(struct engine *engine, const struct container *container,
     start_init(&s, engine, container, options);
     // The exit record of an earlier run goes before the row says that there is a new one.
     s.wants_block = ret_block;
-    if (start_lock(&s, err) || open_folder(&s, err) || forget_exit(&s, err) ||
+    if (start_lock(&s, err) || start_again(&s, err) || open_folder(&s, err) || forget_exit(&s, err) ||
         (!s.begun && mark_starting(&s, err)))
         return -1;
     if (ret_client) container_event(engine, container, "attach", NULL);
@@ -365,7 +399,8 @@ int container_start(struct engine *engine, const struct container *container,
 int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err) {
     _cleanup_(start_finish) struct start s;
-    if (container_is_live(container)) return plan_open(engine, container->id, ret_block, err);
+    if (container_is_live(container) || container_is_restarting(container))
+        return plan_open(engine, container->id, ret_block, err);
     start_init(&s, engine, container, options);
     s.wants_block = true;
     if (start_lock(&s, err) || open_folder(&s, err) || prepare(&s, err)) return -1;
@@ -380,7 +415,7 @@ int container_forget_plan(struct engine *engine, const struct container *contain
     struct container now;
     if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err)) return -1;
     int r = row_load(engine, &arena, container->id, &now, err);
-    if (r < 0 || (r > 0 && container_is_live(&now))) return r < 0 ? -1 : 0;
+    if (r < 0 || (r > 0 && (container_is_live(&now) || container_is_restarting(&now)))) return r < 0 ? -1 : 0;
     if (network_release(engine->store.db, container->id, err)) return -1;
     return run_dir_remove(engine, container->id, err);
 }

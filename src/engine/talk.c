@@ -26,6 +26,10 @@ int shim_connect(struct engine *engine, const char *id) {
     return r ? -errno : take_fd(&fd);
 }
 
+bool shim_is_gone(int r) {
+    return r == -ENOENT || r == -ECONNREFUSED || r == -ENOTDIR || r == -EPIPE || r == -ECONNRESET;
+}
+
 int shim_send(int shim, enum shim_frame_type type, const void *bytes, size_t size) {
     struct {
         struct shim_frame head;
@@ -46,11 +50,11 @@ int shim_quiet(int shim) {
 static int wait_readable(int fd, uint64_t deadline_ns) {
     for (;;) {
         uint64_t now = clock_monotonic_ns();
-        if (now >= deadline_ns) return 0;
-        uint64_t left_ms = (deadline_ns - now + 999999) / 1000000;
+        uint64_t left_ms = now < deadline_ns ? (deadline_ns - now + 999999) / 1000000 : 0;
         struct pollfd p = {.fd = fd, .events = POLLIN};
         int n = poll(&p, 1, deadline_ns == UINT64_MAX || left_ms > INT32_MAX ? -1 : (int)left_ms);
         if (n > 0) return 1;
+        if (n == 0 && !left_ms) return 0;
         if (n < 0 && errno != EINTR) return -errno;
     }
 }

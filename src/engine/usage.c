@@ -206,7 +206,7 @@ static int count_container(struct count *c, const char *path) {
     usage->other = whole.bytes - usage->writable - usage->log;
     c->disk.bytes += usage->other;
     c->result->containers_bytes += whole.bytes;
-    if (!str_eq(usage->container.state, "running")) c->result->stopped += whole.bytes;
+    if (!container_runs(&usage->container)) c->result->stopped += whole.bytes;
     return 0;
 }
 

@@ -137,6 +137,26 @@ static void explain_oom(struct inquiry *inquiry) {
         why_say(inquiry, "The container's own process went on, and ended by itself with success.");
 }
 
+// Health checks
+
+static void explain_health(struct inquiry *inquiry) {
+    int64_t failed = record_number(inquiry, "unhealthy");
+    const char *output = record_text(inquiry, "health_output"),
+               *policy = inquiry->container->config.health_on_failure;
+    if (!failed) return;
+    why_say(inquiry,
+            "It was unhealthy: its last %lld health checks had failed, the last one with the code %lld%s%s.",
+            (long long)failed, (long long)record_number(inquiry, "health_code"), *output ? ": " : "", output);
+    why_advise(inquiry,
+               "hoy inspect -f '{{json .State.Health}}' %s shows the last checks; --health-timeout and "
+               "--health-start-period give it more time",
+               inquiry->container->name);
+    if (!str_empty(policy) && !str_eq(policy, "none")) {
+        inquiry->why->cause = "unhealthy";
+        why_say(inquiry, "That is why it was ended (--health-on-failure %s).", policy);
+    }
+}
+
 // A signal
 
 static const struct {
@@ -287,6 +307,7 @@ static void explain_end(struct inquiry *inquiry) {
         explain_signal(inquiry, number);
     else
         explain_exit(inquiry);
+    explain_health(inquiry);
     explain_limits(inquiry);
 }
 

@@ -7,7 +7,7 @@
 
 struct why {
     // running, created (never started), start-failed, stopped (as it was asked to), exit, signal, crash,
-    // seccomp, oom, lost (its shim was killed, or the machine went down)
+    // seccomp, oom, unhealthy, lost (its shim was killed, or the machine went down)
     const char *cause;
     struct strings sentences; // what happened, the most important first
     struct strings advice;    // what to try

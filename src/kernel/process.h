@@ -15,6 +15,22 @@ struct process_stat {
 // -ENOENT or -ESRCH when there is none.
 int process_stat(pid_t pid, struct process_stat *ret_stat);
 
+// What becomes of signals to a process: /proc/PID/status. Bit n - 1 of a mask: signal n.
+struct process_signals {
+    char command[17], state;
+    bool is_init; // of a pid namespace below ours: without a handler a signal is nothing to it
+    uint64_t blocked, ignored, caught;
+    uint64_t switches; // how often it was put off a processor
+};
+int process_signals(pid_t pid, struct process_signals *ret_signals);
+// An init without a handler for the signal: it will never know of it. (One that blocks it may read it.)
+static inline bool process_is_deaf(const struct process_signals *signals, int number) {
+    uint64_t bit = UINT64_C(1) << (number - 1);
+    return signals->is_init && !((signals->caught | signals->blocked) & bit);
+}
+// Its first child, 0 when there is none.
+pid_t process_child(pid_t pid);
+
 // Whether this process is in another user namespace than the machine's first. Root there is not the machine's
 // root.
 bool process_in_user_namespace(void);

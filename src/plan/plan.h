@@ -52,6 +52,8 @@ struct plan_blob {
     uint32_t at, size;
 };
 
+#include "plan/upkeep.h" // made of these
+
 // Every operation, the side that it has unless somebody gives it another one, and its member of the union.
 #define PLAN_OPS(X)                                       \
     X(IMAGE_MOUNT, image_mount, PLAN_PARENT, image_mount) \
@@ -328,19 +330,25 @@ struct plan_block {
     uint32_t magic;
     uint32_t size; // of the whole block
     uint32_t count;
-    uint32_t strings;                   // offset of the strings from the head
-    plan_str id;                        // the container's (or exec's)
-    struct plan_list on_exit;           // argv of what the shim executes at its end when nobody listened
-    struct plan_list streams;           // what its 0, 1 and 2 are by /proc's words, if they are the caller's
-    uint8_t stdio;                      // enum plan_stdio
-    uint8_t keep_stdin;                 // -i: else the container reads /dev/null
-    uint8_t is_exec;                    // into a container that runs: its end kills nothing else
-    uint8_t leaves;                     // the shim goes when the command runs, or is ready to
-    uint8_t no_subreaper;               // orphans are not the shim's
-    uint8_t keep;                       // the container is not removed at its end
-    uint8_t log_json;                   // SHIM_FD_ERRORS wants JSON
-    uint8_t watch_oom;                  // memory is limited: what happens for lack of it is an event
-    uint8_t preserve;                   // so many descriptors from 3 on go to the command
+    uint32_t strings;            // offset of the strings from the head
+    plan_str id;                 // the container's (or exec's)
+    struct plan_list on_exit;    // argv of what the shim executes at its end: to start it again, or
+                                 // to remove it when nobody listened
+    struct plan_list streams;    // what its 0, 1 and 2 are by /proc's words, if they are the caller's
+    uint8_t stdio;               // enum plan_stdio
+    uint8_t keep_stdin;          // -i: else the container reads /dev/null
+    uint8_t is_exec;             // into a container that runs: its end kills nothing else
+    uint8_t leaves;              // the shim goes when the command runs, or is ready to
+    uint8_t no_subreaper;        // orphans are not the shim's
+    uint8_t keep;                // the container is not removed at its end
+    uint8_t log_json;            // SHIM_FD_ERRORS wants JSON
+    uint8_t watch_oom;           // memory is limited: what happens for lack of it is an event
+    uint8_t preserve;            // so many descriptors from 3 on go to the command
+    uint8_t auto_remove;         // --rm
+    uint8_t stop_signal;         // what asks it to end
+    int32_t stop_timeout_s;      // and how long it may take; -1: no limit
+    struct plan_restart restart; // the policy is written by `update`, the rest by the shim
+    struct plan_health health;
     int64_t created_ns;                 // wall clock
     plan_str state_before, state_after; // the container's state as JSON, but for status and pid between them
     plan_str folder;                    // an OCI container's own directory, removed at its end

@@ -126,19 +126,34 @@ static void add_kernel_log(struct str *text, const struct plan_block *plan, cons
     add_text(text, "denial", answer.denial);
 }
 
+// An unhealthy container may have been ended for it.
+static void add_health(struct str *text, const struct health_record *record) {
+    if (!record || record->status != HEALTH_UNHEALTHY || !record->checks) return;
+    const struct health_entry *last = &record->entries[(record->checks - 1) % HEALTH_LOG_MAX];
+    char output[256];
+    size_t size = last->size < sizeof output ? last->size : sizeof output - 1;
+    memcpy(output, last->output, size);
+    output[size] = '\0';
+    add_number(text, "unhealthy", record->failing_streak);
+    add_number(text, "health_code", last->exit_code);
+    add_text(text, "health_output", output);
+}
+
 void cause_record(const struct plan_block *plan, const struct shim *shim, int dir) {
     _cleanup_(str_finish) struct str text = {0};
     if (dir < 0) return;
-    str_printf(&text, "{\"status\":%d,\"oom\":%u,\"exited_ns\":%" PRId64, shim->exit.status, shim->exit.oom,
-               shim->exit.exited_ns);
+    str_printf(&text, "{\"status\":%d,\"oom\":%u,\"exited_ns\":%" PRId64 ",\"restarts\":%u,\"stopped\":%u",
+               shim->exit.status, shim->exit.oom, shim->exit.exited_ns, shim->exit.restarts,
+               shim->exit.stopped);
     // Nobody asks about a container that is removed at its end.
-    if (!plan->on_exit.count) {
+    if (!plan->auto_remove) {
         add_number(&text, "signal", shim->end.signal);
         if (shim->end.core) str_add(&text, ",\"core\":true");
         add_number(&text, "asked", shim->end.asked);
         add_number(&text, "asked_last", shim->end.asked_last);
         add_text(&text, "asked_by", shim->end.asked_by);
         if (shim->end.asked) str_printf(&text, ",\"handled\":%s", shim->end.handled ? "true" : "false");
+        add_health(&text, shim->health.record);
         add_limits(&text, plan);
         if (shim->exit.status || shim->exit.oom) add_kernel_log(&text, plan, shim);
     }

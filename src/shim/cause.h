@@ -2,12 +2,13 @@
 // Why a container ended: what can only be asked when it happens, written into its directory as "exit", for
 // `hoy why` and for whoever takes over the end. JSON:
 //
-//   status oom exited_ns     as in struct shim_exit
+//   status oom exited_ns restarts stopped    as in struct shim_exit
 //   signal core              the signal that ended it, and whether it left a core dump
 //   asked asked_last asked_by    the first and last signal that came through the shim; the sender's name
 //   where
 //                            it was none of hoy's commands
 //   handled                  whether the process had a handler for the first of them
+//   unhealthy health_code health_output    how many health checks had failed, and how the last did
 //   pids_refused             how often a limit of processes refused one
 //   throttled_us             how long its processes waited for their share of the CPUs
 //   oom_group oom_limit oom_swap_limit killed killed_pid biggest    the killing for want of memory

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/macro.h"
 #include "kernel/cgroup.h"
+#include "kernel/process.h"
 #include "shim/event.h"
 
 #include <errno.h>
@@ -40,6 +41,7 @@ enum {
     AT_STDOUT,
     AT_STDERR,
     AT_INPUT,
+    AT_HEALTH,
     AT_PEERS,
     AT_COUNT = AT_PEERS + SHIM_PEERS
 };
@@ -101,6 +103,29 @@ static void send_signal(int number) {
     syscall(SYS_pidfd_send_signal, the_shim->pidfd, number, NULL, 0);
 }
 
+static void say_kill(int number) {
+    struct shim_attribute attributes[2] = {{"signal", number}};
+    if (the_shim->plan && !the_shim->plan->is_exec)
+        shim_event(the_shim->plan, the_shim->state, "kill", attributes);
+}
+
+// A container whose end somebody wants is not looked after any more.
+static void send_stop(int number) {
+    say_kill(number);
+    the_shim->stopped = true;
+    health_end(&the_shim->health);
+    if (!the_shim->ended) send_signal(number);
+}
+
+// `kill`, and a key or signal that `run` passes on.
+static void send_client_signal(int number) {
+    bool asks_end = number == SIGKILL || number == SIGTERM || number == SIGINT || number == SIGQUIT ||
+                    number == the_shim->plan->stop_signal;
+    if (asks_end) return send_stop(number);
+    say_kill(number);
+    send_signal(number);
+}
+
 static void resize(struct shim_size size) {
     struct winsize window = {.ws_row = size.rows, .ws_col = size.columns};
     struct shim_attribute attributes[2] = {{"height", size.rows}, {"width", size.columns}};
@@ -114,14 +139,24 @@ static void input_end(struct peer *peer) {
     if (peer->first) the_shim->input_ending = true;
 }
 
-static void ask_signal(int number) {
-    struct shim_attribute attributes[2] = {{"signal", number}};
-    if (the_shim->plan && !the_shim->plan->is_exec)
-        shim_event(the_shim->plan, the_shim->state, "kill", attributes);
-    send_signal(number);
-}
+static const struct peer_requests requests = {
+    .input_end = input_end, .resize = resize, .signal = send_client_signal, .stop = send_stop};
 
-static const struct peer_requests requests = {.input_end = input_end, .resize = resize, .signal = ask_signal};
+// What an unhealthy container gets, and what becomes of it then.
+static void act_on_unhealthy(struct shim *shim) {
+    enum plan_unhealthy action = (enum plan_unhealthy)shim->plan->health.on_unhealthy;
+    int64_t timeout_s = shim->plan->stop_timeout_s;
+    if (action == PLAN_UNHEALTHY_NONE) return;
+    health_end(&shim->health);
+    if (action == PLAN_UNHEALTHY_KILL) return send_signal(SIGKILL);
+    shim->stopped = action == PLAN_UNHEALTHY_STOP;
+    shim->demanded = action == PLAN_UNHEALTHY_RESTART;
+    send_signal(shim->plan->stop_signal);
+    struct process_signals signals;
+    if (!process_signals(shim->pid, &signals) && process_is_deaf(&signals, shim->plan->stop_signal))
+        timeout_s = 0;
+    if (timeout_s >= 0) shim->kill_at_ns = clock_monotonic_ns() + (uint64_t)timeout_s * 1000000000u;
+}
 
 // The process
 
@@ -130,8 +165,10 @@ static void reap(struct shim *shim) {
     for (;;) {
         info.si_pid = 0;
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) || !info.si_pid) return;
+        if (health_reaped(&shim->health, info.si_pid)) continue;
         if (info.si_pid != shim->pid) continue; // an orphan that became ours
         shim->ended = true;
+        health_end(&shim->health);
         shim->drain_left = DRAIN_MAX;
         shim->exit.status = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
         shim->exit.exited_ns = clock_wall_ns();
@@ -146,6 +183,7 @@ static void take_signals(struct shim *shim) {
         int number = (int)info.ssi_signo;
         if (number == SIGCHLD) continue;
         if (number != SIGTERM && (!shim->forward_signals || number == SIGPIPE)) continue;
+        shim->leaving |= number == SIGTERM;
         remember_sender(shim, (pid_t)info.ssi_pid);
         send_signal(number);
     }
@@ -259,6 +297,7 @@ static void poll_set(struct shim *shim, struct pollfd *polls) {
     }
     polls[AT_OOM] = (struct pollfd){.fd = shim->oom.fd, .events = shim->oom.events};
     polls[AT_LISTEN] = (struct pollfd){.fd = full ? -1 : shim->listen, .events = POLLIN};
+    polls[AT_HEALTH] = health_poll(&shim->health);
 }
 
 static void serve_peers(struct shim *shim, const struct pollfd *polls) {
@@ -291,17 +330,52 @@ static bool output_open(const struct shim *shim) {
     return shim->output[0] >= 0 || shim->output[1] >= 0;
 }
 
+// Until the deadline, in poll's words; a little later rather than too early.
+static int milliseconds_until(uint64_t deadline_ns) {
+    if (deadline_ns == SHIM_NEVER) return -1;
+    uint64_t now = clock_monotonic_ns();
+    if (now >= deadline_ns) return 0;
+    uint64_t left_ms = (deadline_ns - now + 999999) / 1000000;
+    return left_ms > INT32_MAX ? INT32_MAX : (int)left_ms;
+}
+
+static int loop_timeout(const struct shim *shim) {
+    // After the end a read says what there is; poll only when the clients have to make room first.
+    if (shim->ended) return output_room(shim) ? 0 : STUCK_MS;
+    uint64_t health_ns = health_deadline(&shim->health);
+    return milliseconds_until(health_ns < shim->kill_at_ns ? health_ns : shim->kill_at_ns);
+}
+
+static void say_health(struct shim *shim, uint32_t before) {
+    static const char *const actions[] = {[HEALTH_STARTING] = "health_status: starting",
+                                          [HEALTH_HEALTHY] = "health_status: healthy",
+                                          [HEALTH_UNHEALTHY] = "health_status: unhealthy"};
+    uint32_t now = shim->health.record->status;
+    if (now != before && now < ARRAY_SIZE(actions)) shim_event(shim->plan, shim->state, actions[now], NULL);
+}
+
+static void keep_time(struct shim *shim, short health_events) {
+    if (shim->ended) return;
+    uint32_t before = shim->health.record ? shim->health.record->status : 0;
+    bool unhealthy = health_serve(&shim->health, health_events);
+    if (shim->health.record) say_health(shim, before);
+    if (unhealthy) act_on_unhealthy(shim);
+    if (shim->kill_at_ns == SHIM_NEVER || clock_monotonic_ns() < shim->kill_at_ns) return;
+    shim->kill_at_ns = SHIM_NEVER;
+    send_signal(SIGKILL);
+}
+
 void shim_loop(struct shim *shim) {
     the_shim = shim;
+    shim->kill_at_ns = SHIM_NEVER;
     reap(shim);
     while (!shim->ended || output_open(shim)) {
         struct pollfd polls[AT_COUNT];
         poll_set(shim, polls);
-        // After the end a read says what there is; poll only when the clients have to make room first.
-        int timeout = !shim->ended ? -1 : output_room(shim) ? 0 : STUCK_MS;
+        int timeout = loop_timeout(shim);
         int n = poll(polls, AT_COUNT, timeout);
         if (n < 0) continue;
-        if (n == 0 && timeout == STUCK_MS) drop_stuck(shim);
+        if (n == 0 && shim->ended && timeout == STUCK_MS) drop_stuck(shim);
         if (polls[AT_SIGNALS].revents) take_signals(shim);
         if (polls[AT_LISTEN].revents) take_clients(shim);
         if (polls[AT_OOM].revents) take_oom(shim);
@@ -309,6 +383,7 @@ void shim_loop(struct shim *shim) {
         if (polls[AT_INPUT].revents || (shim->input < 0 && input_waiting(shim))) put_input(shim);
         end_input(shim);
         serve_output(shim, polls);
+        keep_time(shim, polls[AT_HEALTH].revents);
     }
 }
 
@@ -330,7 +405,7 @@ void shim_say_exited_first(struct shim *shim) {
 
 bool shim_say_exited(struct shim *shim) {
     if (shim->listen >= 0) take_clients(shim);
-    fd_closep(&shim->listen);
+    if (!shim->exit.restarts) fd_closep(&shim->listen);
     for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) say_exited(shim, p);
     while (sends_waiting(shim)) {
         struct pollfd polls[AT_COUNT];
@@ -343,4 +418,38 @@ bool shim_say_exited(struct shim *shim) {
             serve_peers(shim, polls);
     }
     return peer_present(shim->peers) && shim->peers->first && !shim->peers->deaf;
+}
+
+// Back-off
+
+// The sockets go to whoever is executed next, so that a client learns from its connection's end that this is
+// over, too.
+static void hand_on(struct shim *shim) {
+    fcntl(shim->listen, F_SETFD, 0);
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++)
+        if (peer_present(p)) fcntl(p->fd, F_SETFD, 0);
+}
+
+// Who was told of the end has heard all; what he said meanwhile still counts.
+static void dismiss(struct shim *shim) {
+    for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
+        if (peer_present(p)) peer_receive(p, &requests);
+        if (peer_present(p)) peer_drop(p);
+    }
+}
+
+bool shim_back_off(struct shim *shim, uint32_t delay_ms) {
+    uint64_t deadline_ns = clock_monotonic_ns() + (uint64_t)delay_ms * 1000000u;
+    dismiss(shim);
+    while (!shim->stopped && !shim->leaving) {
+        struct pollfd polls[AT_COUNT];
+        int timeout = milliseconds_until(deadline_ns);
+        if (timeout == 0) return hand_on(shim), true;
+        poll_set(shim, polls);
+        if (poll(polls, AT_COUNT, timeout) <= 0) continue;
+        if (polls[AT_SIGNALS].revents) take_signals(shim);
+        if (polls[AT_LISTEN].revents) take_clients(shim);
+        serve_peers(shim, polls);
+    }
+    return false;
 }

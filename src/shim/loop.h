@@ -4,12 +4,14 @@
 #pragma once
 
 #include "plan/plan.h"
+#include "shim/health.h"
 #include "shim/jsonlog.h"
 #include "shim/peer.h"
 
 #include <signal.h>
 
 #define SHIM_PEERS 16
+#define SHIM_NEVER UINT64_MAX
 
 struct shim {
     pid_t pid; // the container's first process (or the exec'd one), and a descriptor for it
@@ -30,6 +32,11 @@ struct shim {
         uint64_t seen;
         bool told;
     } oom; // kernel/cgroup.h
+    struct health health;
+    uint64_t kill_at_ns; // monotonic; when it gets SIGKILL if it has not ended; SHIM_NEVER
+    bool stopped;        // somebody asked it to end
+    bool demanded;       // its health check asked for another run
+    bool leaving;        // we were asked to end, as all programs are when the machine goes down
     struct shim_exit exit;
     struct {
         int signal;            // that ended the process, 0: none
@@ -50,9 +57,13 @@ void shim_add_peer(struct shim *shim, int fd, bool first);
 // Until the process has ended and all its output is in the log and on its way to the clients.
 void shim_loop(struct shim *shim);
 
+// Between two runs: waits so long for somebody who wants no second one. True: nobody did.
+bool shim_back_off(struct shim *shim, uint32_t delay_ms);
+
 // Tells the first client, which has things of its own to take away meanwhile.
 void shim_say_exited_first(struct shim *shim);
 
-// Tells everybody else, and waits until they have it, the first too. Returns whether the first client, whose
+// Tells everybody else, and waits until they have it, the first too. One that is to be started again can be
+// reached further on. Returns whether the first client, whose
 // business the rest is, is among them.
 bool shim_say_exited(struct shim *shim);

@@ -19,6 +19,7 @@
 #include "shim/event.h"
 #include "shim/init.h"
 #include "shim/loop.h"
+#include "shim/restart.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -41,7 +42,7 @@ static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
 
 // What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
-static struct { int plan, start, console, pidfd, errors, terminal; } given;
+static struct { int plan, start, console, pidfd, errors, terminal, health; } given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -205,7 +206,7 @@ static bool had_oom(const struct plan_block *plan) {
     return *file && !cgroup_count(file, "oom_kill", &count) && count > 0;
 }
 
-// A detached --rm container is removed by hoy itself.
+// The start, and the removal of a detached --rm container, are hoy's own work.
 static void run_on_exit(const struct plan_block *plan) {
     const char *argv[ON_EXIT_MAX + 1];
     if (!plan->on_exit.count || plan->on_exit.count > ON_EXIT_MAX) return;
@@ -222,7 +223,16 @@ static void say_died(const struct plan_block *plan, int state) {
     shim_event(plan, state, plan->is_exec ? "exec_die" : "die", status);
 }
 
+static bool restarts(struct plan_block *plan, uint64_t started_ns) {
+    struct restart_run run = {.status = shim.exit.status,
+                              .ran_ns = clock_monotonic_ns() - started_ns,
+                              .stopped = shim.stopped,
+                              .demanded = shim.demanded};
+    return shim.listen >= 0 && !shim.leaving && restart_next(&plan->restart, &run);
+}
+
 static int watch(struct plan_block *plan, int client, int state) {
+    uint64_t started_ns = clock_monotonic_ns();
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
     shim.plan = plan;
     shim.state = state;
@@ -230,13 +240,18 @@ static int watch(struct plan_block *plan, int client, int state) {
     if (!plan->is_exec) shim_event(plan, state, "start", NULL);
     if (client >= 0) shim_add_peer(&shim, client, true);
     shim.oom.fd = plan->watch_oom ? cgroup_oom_watch(plan_text(plan, plan->oom_file), &shim.oom.events) : -1;
+    health_begin(&shim.health, plan, given.health);
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
+    shim.exit.restarts = restarts(plan, started_ns);
+    shim.exit.stopped = shim.stopped;
     if (!plan->is_exec) cause_record(plan, &shim, state);
     say_died(plan, state);
     shim_say_exited_first(&shim);
     finish(plan);
-    if (!shim_say_exited(&shim)) run_on_exit(plan);
+    bool heard = shim_say_exited(&shim);
+    if (shim.exit.restarts ? shim_back_off(&shim, plan->restart.delay_ms) : !heard && plan->auto_remove)
+        run_on_exit(plan);
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;
 }
 
@@ -264,6 +279,7 @@ static int shim_main(void) {
     given.pidfd = given_fd(SHIM_FD_PIDFD);
     given.errors = given_fd(SHIM_FD_ERRORS);
     given.terminal = given_fd(SHIM_FD_TERMINAL);
+    given.health = given_fd(SHIM_FD_HEALTH);
     given_fd(SHIM_FD_SELF);
     given.plan = given_fd(SHIM_FD_PLAN);
     int r = plan_map(given.plan, &plan);

@@ -135,15 +135,17 @@ static bool take_frame(struct peer *peer, const struct peer_requests *requests, 
         struct shim_size size;
         uint32_t number;
     } arg = {0};
-    static const size_t sizes[] = {
-        [SHIM_HELLO] = sizeof arg.hello, [SHIM_RESIZE] = sizeof arg.size, [SHIM_SIGNAL] = sizeof arg.number};
+    static const size_t sizes[] = {[SHIM_HELLO] = sizeof arg.hello,
+                                   [SHIM_RESIZE] = sizeof arg.size,
+                                   [SHIM_SIGNAL] = sizeof arg.number,
+                                   [SHIM_STOP] = sizeof arg.number};
     if (head.type == SHIM_STDIN) return take_input(peer, requests, bytes, head.size);
     if (head.type >= ARRAY_SIZE(sizes) || !sizes[head.type] || head.size != sizes[head.type]) return false;
     memcpy(&arg, bytes, head.size);
     if (head.type == SHIM_HELLO) return take_hello(peer, &arg.hello);
     if (head.type == SHIM_RESIZE) return requests->resize(arg.size), true;
     if (!arg.number || arg.number > 64) return false;
-    requests->signal((int)arg.number);
+    (head.type == SHIM_STOP ? requests->stop : requests->signal)((int)arg.number);
     return true;
 }
 

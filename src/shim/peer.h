@@ -30,6 +30,7 @@ struct peer_requests {
     void (*input_end)(struct peer *peer);
     void (*resize)(struct shim_size size);
     void (*signal)(int number);
+    void (*stop)(int number);
 };
 
 void peer_init(struct peer *peer, int fd, bool first); // takes the descriptor, and makes it non-blocking

@@ -22,6 +22,7 @@ enum shim_frame_type {
     SHIM_STDIN,     // bytes; an empty frame is the end of input
     SHIM_RESIZE,    // struct shim_size
     SHIM_SIGNAL,    // uint32_t: a signal for the container's pid 1 (or the exec'd process)
+    SHIM_STOP,      // uint32_t: the same; it is to end, and is not started again
     // shim to client
     SHIM_STARTED = 32, // uint32_t: the container's pid on the host; the command is being executed. The first
                        // frame for later clients, too
@@ -53,6 +54,8 @@ struct shim_exit {
     int32_t status;    // the exit code; 128 + n after signal n
     uint32_t oom;      // the kernel killed something in the container for lack of memory
     int64_t exited_ns; // wall clock
+    uint32_t restarts; // it will be started again: the shim waits for that, and can be reached
+    uint32_t stopped;  // somebody asked it to end
 };
 
 // Descriptors that a shim is born with. Absent ones are closed. Where descriptors go to the container's
@@ -70,5 +73,6 @@ enum shim_fd {
     SHIM_FD_PIDFD,    // a socket that gets a pidfd of the process
     SHIM_FD_ERRORS,   // an OCI runtime's log
     SHIM_FD_TERMINAL, // of a process that is there already: its terminal's master
+    SHIM_FD_HEALTH,   // the record of health checks (shim/health_record.h)
     SHIM_FD_COUNT,
 };

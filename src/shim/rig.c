@@ -22,6 +22,9 @@ static void save_plan(struct rig *rig, const struct rig_options *o, int *ret_fd)
     plan.head.keep_stdin = o->keep_stdin;
     plan.head.is_exec = o->is_exec;
     if (o->on_exit) plan.head.on_exit = plan_strings(&plan, &o->on_exit, 1);
+    plan.head.auto_remove = o->on_exit && !o->restart.policy;
+    plan.head.restart = o->restart;
+    plan.head.stop_signal = SIGTERM;
     const char *argv[] = {o->program ? o->program : "/bin/sh", "-c", o->script};
     const char *env[] = {"PATH=/usr/bin:/bin", "PS1=$ ", "TERM=xterm"};
     struct plan_list arguments = plan_strings(&plan, argv, o->program ? 1 : 3);

@@ -16,6 +16,7 @@ struct rig_options {
     enum plan_stdio stdio;
     bool keep_stdin, is_exec, no_client;
     const char *on_exit; // a program
+    struct plan_restart restart;
     const char *script;  // for /bin/sh -c; or:
     const char *program; // without arguments
 };

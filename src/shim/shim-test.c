@@ -370,6 +370,74 @@ static void test_on_exit(void **state) {
     rig_finish(&rig);
 }
 
+static struct rig_options restarting(const char *script) {
+    return (struct rig_options){
+        .script = script, .on_exit = "/bin/false", .restart = {.policy = PLAN_RESTART_ALWAYS}};
+}
+
+// /bin/false stands for the program that starts the container again.
+static void test_restart(void **state) {
+    (void)state;
+    struct rig rig;
+    char out[1024], err[1024];
+    start(&rig, restarting("exit 3"));
+    struct shim_exit exit = listen_to_end(rig.client, out, err);
+    assert_int_equal(exit.status, 3);
+    assert_true(exit.restarts && !exit.stopped);
+    char *text = rig_read(&rig, "exit");
+    assert_non_null(strstr(text, "\"restarts\":1,\"stopped\":0"));
+    free(text);
+    assert_int_equal(WEXITSTATUS(rig_wait(&rig)), 1);
+    rig_finish(&rig);
+}
+
+static void test_restart_stopped(void **state) {
+    (void)state;
+    struct rig rig;
+    char out[1024], err[1024];
+    uint32_t number = SIGTERM;
+    // While it runs
+    start(&rig, restarting("echo ready; exec sleep 1000"));
+    listen_for(rig.client, "ready");
+    send_frame(rig.client, SHIM_STOP, &number, sizeof number);
+    struct shim_exit exit = listen_to_end(rig.client, out, err);
+    assert_true(!exit.restarts && exit.stopped);
+    assert_int_equal(WEXITSTATUS(rig_wait(&rig)), 0);
+    rig_finish(&rig);
+    // Before the next run
+    struct rig_options options = restarting("exit 3");
+    options.restart.delay_ms = 60000;
+    start(&rig, options);
+    exit = listen_to_end(rig.client, out, err);
+    assert_true(exit.restarts);
+    int client = rig_connect(&rig);
+    send_frame(client, SHIM_STOP, &number, sizeof number);
+    assert_int_equal(WEXITSTATUS(rig_wait(&rig)), 0);
+    close(client);
+    rig_finish(&rig);
+}
+
+// A signal that says something else does not keep it from starting again; the end of the shim's own does.
+static void test_restart_signals(void **state) {
+    (void)state;
+    struct rig rig;
+    char out[1024], err[1024];
+    uint32_t number = SIGHUP;
+    start(&rig, restarting("echo ready; exec sleep 1000"));
+    listen_for(rig.client, "ready");
+    send_frame(rig.client, SHIM_SIGNAL, &number, sizeof number);
+    assert_true(listen_to_end(rig.client, out, err).restarts);
+    assert_int_equal(WEXITSTATUS(rig_wait(&rig)), 1);
+    rig_finish(&rig);
+    start(&rig, restarting("echo ready; exec sleep 1000"));
+    listen_for(rig.client, "ready");
+    kill(rig.shim, SIGTERM);
+    struct shim_exit exit = listen_to_end(rig.client, out, err);
+    assert_true(!exit.restarts && !exit.stopped);
+    rig_wait(&rig);
+    rig_finish(&rig);
+}
+
 static void test_inherit(void **state) {
     (void)state;
     struct rig rig;
@@ -717,18 +785,33 @@ static int begin_test(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_streams),         TEST(test_not_found),
-        TEST(test_signals),         TEST(test_half_close),
-        TEST(test_owner_gone),      TEST(test_clients_come_and_go),
-        TEST(test_slow_client),     TEST(test_client_that_never_reads),
-        TEST(test_input_window),    TEST(test_garbage),
-        TEST(test_many_clients),    TEST(test_orphan_holds_the_pipe),
-        TEST(test_on_exit),         TEST(test_inherit),
-        TEST(test_both_floods),     TEST(test_proxied_signal),
-        TEST(test_output_closed),   TEST(test_shim_lost),
-        TEST(test_terminal),        TEST(test_redraw),
-        TEST(test_detach),          TEST(test_terminal_restored),
-        TEST(test_bad_detach_keys), TEST(test_init),
+        TEST(test_streams),
+        TEST(test_not_found),
+        TEST(test_signals),
+        TEST(test_half_close),
+        TEST(test_owner_gone),
+        TEST(test_clients_come_and_go),
+        TEST(test_slow_client),
+        TEST(test_client_that_never_reads),
+        TEST(test_input_window),
+        TEST(test_garbage),
+        TEST(test_many_clients),
+        TEST(test_orphan_holds_the_pipe),
+        TEST(test_on_exit),
+        TEST(test_restart),
+        TEST(test_restart_stopped),
+        TEST(test_restart_signals),
+        TEST(test_inherit),
+        TEST(test_both_floods),
+        TEST(test_proxied_signal),
+        TEST(test_output_closed),
+        TEST(test_shim_lost),
+        TEST(test_terminal),
+        TEST(test_redraw),
+        TEST(test_detach),
+        TEST(test_terminal_restored),
+        TEST(test_bad_detach_keys),
+        TEST(test_init),
     };
     signal(SIGPIPE, SIG_IGN);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -82,14 +82,16 @@ CREATE TABLE container (
     image_name    TEXT NOT NULL,         -- as the user wrote it
     created       INTEGER NOT NULL,
     config        TEXT NOT NULL,         -- the settings, JSON (engine/config.h)
-    state         TEXT NOT NULL,         -- created, starting, running, exited, removing
+    state         TEXT NOT NULL,         -- created, starting, running, restarting, exited, removing
     auto_remove   INTEGER NOT NULL,
     pid           INTEGER NOT NULL DEFAULT 0,
     started       INTEGER NOT NULL DEFAULT 0,
     finished      INTEGER NOT NULL DEFAULT 0,
     exit_code     INTEGER NOT NULL DEFAULT 0,
     oom_killed    INTEGER NOT NULL DEFAULT 0,
-    error         TEXT NOT NULL DEFAULT ''
+    error         TEXT NOT NULL DEFAULT '',
+    restart_count INTEGER NOT NULL DEFAULT 0, -- since somebody started it
+    stopped       INTEGER NOT NULL DEFAULT 0  -- somebody asked it to end, and did not start it since
 );
 CREATE INDEX container_image ON container(image_id);
 -- Between two states: a crash leaves its containers here, and the next command looks after them.
