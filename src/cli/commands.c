@@ -351,6 +351,7 @@ const struct command commands[] = {
 
     // Hidden: for the shim of a detached --rm container, for the shell, for `make install`.
     {.forms = {"rm-exited"}, .arguments = "ID", .min = 1, .max = 1, .run = run_rm_exited},
+    {.forms = {"log-rotated"}, .arguments = "ID BYTES", .min = 2, .max = 2, .run = run_log_rotated},
     {.forms = {"__complete"}, .arguments = "[WORD...]", .max = -1, .verbatim = true, .run = run_complete},
     {.forms = {"__manual"}, .arguments = "", .run = run_manual},
 };

@@ -59,6 +59,9 @@ static const struct option rows[] = {
     {"interactive", 'i', NULL, "Keep STDIN open even if not attached", store_flag, CONFIG(open_stdin)},
     {"label", 'l', "list", "Set meta data on a container", store_label, AT(config)},
     {"label-file", 0, "list", "Read in a line delimited file of labels", store_label_file, AT(config)},
+    {"log-driver", 0, "string", "Logging driver for the container", store_string, CONFIG(log.driver),
+     "json-file|local|journald|syslog|none"},
+    {"log-opt", 0, "list", "Log driver options", store_log_option, AT(config)},
     {"memory", 'm', "bytes", "Memory limit", store_memory, CONFIG(memory)},
     {"memory-swap", 0, "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
      store_memory_swap, CONFIG(memory_swap)},
@@ -129,8 +132,6 @@ static const struct option rows[] = {
     OPTION_LATER("kernel-memory", 0),
     OPTION_LATER("link", 0),
     OPTION_LATER("link-local-ip", 0),
-    OPTION_LATER("log-driver", 0),
-    OPTION_LATER("log-opt", 0),
     OPTION_LATER("mac-address", 0),
     OPTION_LATER("memory-reservation", 0),
     OPTION_LATER("memory-swappiness", 0),
@@ -212,6 +213,8 @@ int settings_finish(struct invocation *invocation, bool detached, struct err *er
     invocation->failure = CLI_USAGE_FAILURE;
     if (detached && settings->attach.count)
         return err_set(err, ERR_INVALID, 0, "conflicting options: cannot specify both --attach and --detach");
+    if (str_eq(config->log.driver, "none") && config->log.options.count)
+        return err_set(err, ERR_INVALID, 0, "invalid logging opts for driver none");
     if (check_limits(config, err) < 0 || check_mounts(config, err) < 0) return -1;
 
     struct parse parse = {.arena = arena};

@@ -27,6 +27,7 @@ enum kind {
     BINDS,         // mounts as -v gives them
     TMPFS,         // mounts as --tmpfs gives them
     MOUNTS,        // all other mounts
+    LOG_CONFIG,    // struct container_log
     FIXED,         // always this text
 };
 
@@ -83,7 +84,7 @@ static const struct field config_fields[] = {
 static const struct field host_fields[] = {
     ROW("Binds", BINDS, mounts),
     FIX("ContainerIDFile", "\"\""),
-    FIX("LogConfig", "{\"Type\":\"json-file\",\"Config\":{}}"),
+    ROW("LogConfig", LOG_CONFIG, log),
     ROW("NetworkMode", TEXT, network_mode),
     FIX("PortBindings", "{}"),
     FIX("RestartPolicy", "{\"Name\":\"no\",\"MaximumRetryCount\":0}"),
@@ -295,6 +296,19 @@ static void map_write(const char *key, const struct key_values *map, struct json
     json_end_object(w);
 }
 
+static void log_write(const struct container_log *log, const char *key, struct json_writer *w) {
+    json_begin_object(w, key);
+    json_put_string(w, "Type", log->driver ? log->driver : "json-file");
+    map_write("Config", (const struct key_values *)&log->options, w);
+    json_end_object(w);
+}
+
+const char *container_log_option(const struct container_log *log, const char *key) {
+    for (size_t i = log->options.count; i; i--)
+        if (str_eq(log->options.items[i - 1].key, key)) return log->options.items[i - 1].value;
+    return NULL;
+}
+
 static void rates_write(const char *key, const struct rates *rates, struct json_writer *w) {
     json_begin_array(w, key);
     for (size_t i = 0; i < rates->count; i++) {
@@ -403,6 +417,7 @@ static void field_write(const struct container_config *config, const struct fiel
     case BINDS: return binds_write(config, key, w);
     case TMPFS: return mounts_write(config, FORM_TMPFS, key, w);
     case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
+    case LOG_CONFIG: return log_write(at, key, w);
     case FIXED: return json_put_raw(w, key, field->text);
     }
 }
@@ -435,6 +450,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case BINDS: return !mounts_have(config, FORM_BIND);
     case TMPFS: return !mounts_have(config, FORM_TMPFS);
     case MOUNTS: return !mounts_have(config, FORM_MOUNT);
+    case LOG_CONFIG: return !((const struct container_log *)at)->driver;
     case VOLUMES:
     case FIXED: return true;
     }
@@ -497,6 +513,14 @@ static int map_item_read(const char *key, const struct json *value, void *data) 
 static int map_read(struct reader *r, const struct json *json, struct key_values *map) {
     struct map_reader m = {.reader = r, .map = map};
     return json_is_object(json) ? json_each(json, map_item_read, &m) : -1;
+}
+
+static int log_read(struct reader *r, const struct json *json, struct container_log *log) {
+    const struct json *options = json_get(json, "Config");
+    const char *driver = json_get_string(json, "Type");
+    if (!json_is_object(json)) return -1;
+    log->driver = str_empty(driver) ? NULL : arena_strdup(r->arena, driver);
+    return json_is_null(options) ? 0 : map_read(r, options, (struct key_values *)&log->options);
 }
 
 static int rates_read(struct reader *r, const struct json *json, struct rates *rates) {
@@ -594,6 +618,7 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
     case MOUNTS: return mounts_read(r, json);
+    case LOG_CONFIG: return log_read(r, json, at);
     case VOLUMES:
     case FIXED: return 0;
     }

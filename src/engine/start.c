@@ -5,6 +5,7 @@
 // the half that is there for the rest of a crash. If the starter is killed on the way, the row says
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
+#include "engine/log.h"
 #include "engine/parts.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
@@ -34,7 +35,7 @@ struct start {
     int dir; // of path
     struct plan plan;
     struct plan_op root; // the overlay, until its place in the plan comes
-    int plan_fd, client, shim_client, listen, log;
+    int plan_fd, client, shim_client, listen, log, receiver;
     bool wants_block; // the caller does
     struct plan_block *block;
 };
@@ -54,6 +55,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .shim_client = -1,
         .listen = -1,
         .log = -1,
+        .receiver = -1,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -68,6 +70,7 @@ static void start_finish(struct start *s) {
     fd_closep(&s->shim_client);
     fd_closep(&s->listen);
     fd_closep(&s->log);
+    fd_closep(&s->receiver);
     fd_closep(&s->dir);
     run_dir_finish(&s->run_dir);
     arena_finish(&s->arena);
@@ -228,6 +231,7 @@ static int make_plan(struct start *s, struct err *err) {
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
     plan_on_exit(s);
+    if (log_plan(s->engine, &s->arena, s->container, &s->plan, err)) return -1;
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
@@ -263,8 +267,7 @@ static int open_listen(struct start *s, struct err *err) {
 static int spawn(struct start *s, struct err *err) {
     int ends[2];
     if (open_listen(s, err)) return -1;
-    s->log = fd_open_at(s->dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-    if (s->log < 0) return err_set(err, ERR_SYSTEM, -s->log, "open %s/log", s->path);
+    if (log_open(s->container, s->dir, &s->log, &s->receiver, err)) return -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
     s->client = ends[0];
@@ -274,6 +277,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.client = s->shim_client;
     shim.listen = s->listen;
     shim.log = s->log;
+    shim.receiver = s->receiver;
     shim.state = s->dir;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     fd_closep(&s->shim_client); // or the shim's end would not be heard

@@ -3,7 +3,7 @@
 // end. All memory is static; nothing is allocated once it runs.
 #pragma once
 
-#include "shim/jsonlog.h"
+#include "shim/log.h"
 #include "shim/peer.h"
 
 #include <signal.h>
@@ -22,7 +22,7 @@ struct shim {
     bool ended;
     size_t drain_left; // what is still read after the end
     struct shim_exit exit;
-    struct json_log log;
+    struct log log;
     struct peer peers[SHIM_PEERS];
 };
 

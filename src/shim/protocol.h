@@ -61,7 +61,7 @@ enum shim_fd {
     SHIM_FD_PLAN = 3, // the plan's file, read-write
     SHIM_FD_CLIENT,   // the first client's socket
     SHIM_FD_LISTEN,   // listening socket, for a container
-    SHIM_FD_LOG,      // the json-file log, opened for append
+    SHIM_FD_LOG,      // the log's file, opened for append
     SHIM_FD_STATE,    // the container's directory in <root>: where the exit record "exit" is written
     SHIM_FD_SELF,     // the sealed memfd that the shim runs from (INIT executes it once more)
     SHIM_FD_START,    // what the container's START operation reads
@@ -69,5 +69,6 @@ enum shim_fd {
     SHIM_FD_PIDFD,    // a socket that gets a pidfd of the process
     SHIM_FD_ERRORS,   // an OCI runtime's log
     SHIM_FD_TERMINAL, // of a process that is there already: its terminal's master
+    SHIM_FD_RECEIVER, // a connected socket of who gets the log's lines
     SHIM_FD_COUNT,
 };
