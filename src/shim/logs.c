@@ -222,7 +222,7 @@ static int read_compressed(struct logs *logs, int file) {
 
 static int read_file(struct logs *logs, struct logs_file *file, off_t from) {
     begin_file(logs);
-    if (!file->compressed && lseek(file->fd, from, SEEK_SET) < 0)
+    if (lseek(file->fd, from, SEEK_SET) < 0)
         return err_set(logs->err, ERR_SYSTEM, errno, "cannot read the container's log");
     int r = file->compressed ? read_compressed(logs, file->fd) : read_on(logs, file->fd);
     if (r || !file->number) return r;

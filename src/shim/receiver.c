@@ -141,7 +141,7 @@ static bool send_journal(struct receiver *receiver, const struct log_piece *piec
 }
 
 // "2026-11-23T21:44:38.123456+01:00"
-static int put_iso_time(const struct plan_log *log, int64_t wall_ns, char *to) {
+static int put_iso_time(const struct plan_log *log, int64_t wall_ns, char to[static LOG_TIME_SIZE]) {
     int offset = log->utc_offset_s, minutes = (offset < 0 ? -offset : offset) / 60, n = 19;
     int64_t local_ns = wall_ns + offset * NS_PER_S;
     log_time_seconds(local_ns / NS_PER_S, to);
@@ -151,7 +151,8 @@ static int put_iso_time(const struct plan_log *log, int64_t wall_ns, char *to) {
         n += 6;
     }
     if (!offset) return to[n] = 'Z', n + 1;
-    return n + sprintf(to + n, "%c%02d:%02d", offset < 0 ? '-' : '+', minutes / 60, minutes % 60);
+    return n + snprintf(to + n, LOG_TIME_SIZE - (size_t)n, "%c%02d:%02d", offset < 0 ? '-' : '+',
+                        minutes / 60, minutes % 60);
 }
 
 static int syslog_head(const struct receiver *receiver, const struct log_piece *piece, char *to,
@@ -159,7 +160,7 @@ static int syslog_head(const struct receiver *receiver, const struct log_piece *
     const struct plan_log *log = &receiver->plan->log;
     const char *host = plan_text(receiver->plan, log->host), *tag = plan_text(receiver->plan, log->tag);
     int priority = log->facility << 3 | (piece->stream == LOG_STDERR ? PRIORITY_ERR : PRIORITY_INFO);
-    char time[LOG_TIME_SIZE + 8];
+    char time[LOG_TIME_SIZE];
     if (log->stamp >= PLAN_LOG_STAMP_RFC5424) {
         int size = put_iso_time(log, piece->wall_ns, time);
         return snprintf(to, room, "<%d>1 %.*s %s %s %d %s - ", priority, size, time, host, tag, getpid(),
