@@ -227,10 +227,27 @@ static int keep_budget(struct engine *engine, uint64_t budget, struct err *err) 
     return 0;
 }
 
+static ino_t current_file(struct engine *engine, const struct container *container) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct log_file_options files;
+    struct err ignored;
+    struct stat st;
+    if (log_file_options(&container->config.log, &files, &ignored)) return 0;
+    const char *path =
+        arena_printf(&arena, "containers/%s/%s", container->id, log_file_name(&arena, container->id, &files));
+    return fstatat(engine->store.root_fd, path, &st, 0) ? 0 : st.st_ino;
+}
+
+// The shim tells one of us at a time: what was rotated meanwhile is seen to as well.
 int container_log_rotated(struct engine *engine, const struct container *container, uint64_t budget,
                           struct err *err) {
-    struct err ignored;
-    int r = compress_all(engine, container, err);
-    if (!budget) return r;
-    return keep_budget(engine, budget, r ? &ignored : err) ? -1 : r;
+    for (ino_t now = current_file(engine, container), seen = 0; now != seen;
+         now = current_file(engine, container)) {
+        struct err ignored;
+        seen = now;
+        int r = compress_all(engine, container, err);
+        if (budget && keep_budget(engine, budget, r ? &ignored : err)) r = -1;
+        if (r) return -1;
+    }
+    return 0;
 }

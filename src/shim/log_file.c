@@ -51,6 +51,33 @@ static size_t entry_end(const struct log_file *file, size_t at) {
     return newline ? (size_t)(newline + 1 - file->out) : file->used;
 }
 
+// Who sees to rotated files
+
+static bool helper_runs(struct log_file *file) {
+    siginfo_t info;
+    return file->helper > 0 && !waitid(P_PID, (id_t)file->helper, &info, WEXITED | WNOHANG | WNOWAIT) &&
+           !info.si_pid;
+}
+
+// One at a time, however fast it goes.
+static void tell(struct log_file *file) {
+    const char *argv[ROTATED_WORDS + 1];
+    char *environment[] = {NULL};
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    if (!file->rotated.count || file->rotated.count > ROTATED_WORDS) return;
+    file->again = helper_runs(file);
+    if (file->again) return;
+    plan_list_get(file->plan, file->rotated, argv);
+    sigemptyset(&none);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    if (posix_spawn(&file->helper, argv[0], NULL, &attributes, (char *const *)argv, environment))
+        file->helper = 0;
+    posix_spawnattr_destroy(&attributes);
+}
+
 // Writing
 
 static size_t write_some(struct log_file *file, const char *bytes, size_t size) {
@@ -99,6 +126,7 @@ void log_file_flush(struct log_file *file, int64_t wall_ns) {
         for (size_t at = whole; at < file->used; at = entry_end(file, at)) file->lost++;
     }
     file->used = 0;
+    if (file->again) tell(file);
 }
 
 // Rotation
@@ -132,29 +160,6 @@ static int replace(struct log_file *file) {
     fd_closep(&file->fd);
     file->fd = fd;
     return 0;
-}
-
-static bool helper_runs(struct log_file *file) {
-    siginfo_t info;
-    return file->helper > 0 && !waitid(P_PID, (id_t)file->helper, &info, WEXITED | WNOHANG | WNOWAIT) &&
-           !info.si_pid;
-}
-
-// One that runs looks again before it goes.
-static void tell(struct log_file *file) {
-    const char *argv[ROTATED_WORDS + 1];
-    char *environment[] = {NULL};
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    if (!file->rotated.count || file->rotated.count > ROTATED_WORDS || helper_runs(file)) return;
-    plan_list_get(file->plan, file->rotated, argv);
-    sigemptyset(&none);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    if (posix_spawn(&file->helper, argv[0], NULL, &attributes, (char *const *)argv, environment))
-        file->helper = 0;
-    posix_spawnattr_destroy(&attributes);
 }
 
 // 0, or why not now.

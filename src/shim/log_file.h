@@ -21,6 +21,7 @@ struct log_file {
     struct plan_list rotated;
     const struct plan_block *plan;
     pid_t helper;
+    bool again;    // it was at work when there was more to tell
     uint64_t lost; // entries that the disk did not take, and why
     int lost_error;
     struct log_json json;
