@@ -38,12 +38,10 @@ char *log_local_put(const struct log_local *local, const struct log_piece *piece
     if (piece->size) {
         *to++ = 0x1a;
         to = put_varint(to, piece->size);
-        memcpy(to, piece->text, piece->size);
-        to += piece->size;
+        to = vector_copy_exact(to, piece->text, piece->size);
     }
     if (piece->part) to = put_part(to, piece);
-    memcpy(to, local->attributes, local->attributes_size);
-    to += local->attributes_size;
+    to = vector_copy_exact(to, local->attributes, local->attributes_size);
     size_t size = (size_t)(to - begin);
     put_length(begin - 4, size);
     return put_length(to, size);
