@@ -72,26 +72,34 @@ static ssize_t send_once(struct receiver *receiver, struct iovec *parts, size_t 
     return n < 0 ? -errno : n;
 }
 
-// The same, with one wait for room and one new connection.
-static ssize_t send_parts(struct receiver *receiver, struct iovec *parts, size_t count) {
+static ssize_t send_waiting(struct receiver *receiver, struct iovec *parts, size_t count) {
     ssize_t n = send_once(receiver, parts, count);
     if (n < 0 && is_full((int)-n) && wait_room(receiver)) n = send_once(receiver, parts, count);
-    if (n < 0 && !is_full((int)-n) && n != -EMSGSIZE) {
-        fd_closep(&receiver->fd);
-        receiver->rest = 0; // whoever comes next did not get its beginning
-        connect_again(receiver);
-        if (receiver->fd >= 0) n = send_once(receiver, parts, count);
-        if (n < 0 && is_full((int)-n) && wait_room(receiver)) n = send_once(receiver, parts, count);
-    }
     if (n >= 0) receiver->stuck = false;
     return n;
 }
 
+// The same, with one new connection.
+static ssize_t send_parts(struct receiver *receiver, struct iovec *parts, size_t count) {
+    ssize_t n = send_waiting(receiver, parts, count);
+    if (n >= 0 || is_full((int)-n) || n == -EMSGSIZE) return n;
+    fd_closep(&receiver->fd);
+    connect_again(receiver);
+    return receiver->fd < 0 ? n : send_waiting(receiver, parts, count);
+}
+
+// Whoever is connected to next does not get the end of what somebody else got the beginning of.
 static bool send_rest(struct receiver *receiver) {
     while (receiver->rest) {
         struct iovec part = {receiver->rest_bytes, receiver->rest};
-        ssize_t n = send_parts(receiver, &part, 1);
-        if (n < 0) return !receiver->rest;
+        ssize_t n = send_waiting(receiver, &part, 1);
+        if (n < 0 && is_full((int)-n)) return receiver->lost_error = (int)-n, false;
+        if (n < 0) {
+            fd_closep(&receiver->fd);
+            receiver->lost_error = (int)-n;
+            receiver->lost++;
+            n = (ssize_t)receiver->rest;
+        }
         receiver->rest -= (size_t)n;
         memmove(receiver->rest_bytes, receiver->rest_bytes + n, receiver->rest);
     }
