@@ -26,7 +26,7 @@ const char *command_form_in(const struct command *command, const char *group);
 typedef int command_run(struct invocation *invocation, struct err *err);
 command_run run_run, run_create, run_start, run_attach, run_exec;          // run.c, session.c
 command_run run_stop, run_kill, run_rm, run_wait, run_logs, run_rm_exited; // container.c
-command_run run_log_rotated;                                          // logs.c
+command_run run_log_rotated;                                               // logs.c
 command_run run_ps;                                                        // ps.c
 command_run run_pull, run_images, run_tag, run_rmi;                        // images.c
 command_run run_image_prune;                                               // prune.c

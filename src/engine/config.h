@@ -63,7 +63,7 @@ struct container_config {
         struct device_rate *items;
         size_t count;
     } read_bps, write_bps;
-    struct container_log { // HostConfig.LogConfig
+    struct container_log {  // HostConfig.LogConfig
         const char *driver; // NULL: what daemon.json says, or json-file
         struct {
             struct spec_key_value *items;

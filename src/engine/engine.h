@@ -91,8 +91,8 @@ int container_failed(struct engine *engine, const char *id, const struct err *wh
 const char *container_log_path(struct engine *engine, struct arena *arena, const struct container *container);
 // Writes it (shim/logs.h). ended: as there.
 struct logs_options;
-int container_logs(struct engine *engine, const struct container *container, const struct logs_options *options,
-                   int ended, struct err *err);
+int container_logs(struct engine *engine, const struct container *container,
+                   const struct logs_options *options, int ended, struct err *err);
 // After a container's log was rotated: compresses what is to be, and removes the oldest of all logs' rotated
 // files while all logs together have more than budget bytes (0: no end).
 int container_log_rotated(struct engine *engine, const struct container *container, uint64_t budget,

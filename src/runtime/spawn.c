@@ -52,12 +52,12 @@ static void place(int fds[SHIM_FD_COUNT], int shift) {
 static int execute(int program, const struct runtime_shim *shim) {
     char shift[16];
     const char *argv[] = {"hoy-shim", shift, NULL}, *envp[] = {NULL};
-    int fds[SHIM_FD_COUNT] = {
-        [SHIM_FD_PLAN] = shim->plan,     [SHIM_FD_CLIENT] = shim->client,    [SHIM_FD_LISTEN] = shim->listen,
-        [SHIM_FD_LOG] = shim->log,       [SHIM_FD_STATE] = shim->state,      [SHIM_FD_SELF] = program,
-        [SHIM_FD_START] = shim->start,   [SHIM_FD_CONSOLE] = shim->console,  [SHIM_FD_PIDFD] = shim->pidfd,
-        [SHIM_FD_ERRORS] = shim->errors, [SHIM_FD_TERMINAL] = shim->terminal,
-        [SHIM_FD_RECEIVER] = shim->receiver};
+    int fds[SHIM_FD_COUNT] = {[SHIM_FD_PLAN] = shim->plan,         [SHIM_FD_CLIENT] = shim->client,
+                              [SHIM_FD_LISTEN] = shim->listen,     [SHIM_FD_LOG] = shim->log,
+                              [SHIM_FD_STATE] = shim->state,       [SHIM_FD_SELF] = program,
+                              [SHIM_FD_START] = shim->start,       [SHIM_FD_CONSOLE] = shim->console,
+                              [SHIM_FD_PIDFD] = shim->pidfd,       [SHIM_FD_ERRORS] = shim->errors,
+                              [SHIM_FD_TERMINAL] = shim->terminal, [SHIM_FD_RECEIVER] = shim->receiver};
     snprintf(shift, sizeof shift, "%d", shim->preserve);
     if (chdir("/")) return -errno;
     place(fds, shim->preserve);
