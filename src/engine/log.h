@@ -16,11 +16,6 @@ bool log_driver_is(const struct container_log *log, const char *name);
 
 // The settings with the defaults of /etc/docker/daemon.json, checked.
 int log_settle(struct arena *arena, struct container_config *config, struct err *err);
-struct log_defaults {
-    struct arena *arena;
-    struct container_log *log;
-    bool same; // the driver is theirs
-};
 
 struct log_file_options {
     bool none, local, compress; // local: the form
@@ -33,7 +28,6 @@ const char *log_file_name(struct arena *arena, const char *id, const struct log_
 
 // The tag's template, of words such as {{.Name}}.
 int log_tag_check(const struct container_log *log, struct err *err);
-const char *log_tag(struct arena *arena, const struct container *container, const char *standard);
 
 // syslog's options: where (a connected socket comes from log_syslog_connect), which facility, which form.
 struct log_syslog {

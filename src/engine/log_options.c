@@ -165,6 +165,12 @@ static int check_regex(const struct container_log *log, const char *key, struct 
 
 // daemon.json's are for containers whose driver it names, or that name none.
 
+struct log_defaults {
+    struct arena *arena;
+    struct container_log *log;
+    bool same; // the driver is theirs
+};
+
 static int default_add(const char *key, const struct json *value, void *data) {
     struct log_defaults *defaults = data;
     const char *text = json_string(value);

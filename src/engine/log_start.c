@@ -70,7 +70,7 @@ int log_tag_check(const struct container_log *log, struct err *err) {
     return 0;
 }
 
-const char *log_tag(struct arena *arena, const struct container *container, const char *standard) {
+static const char *log_tag(struct arena *arena, const struct container *container, const char *standard) {
     _cleanup_(str_finish) struct str text = {0};
     const char *tag = container_log_option(&container->config.log, "tag"), *word, *s, *next;
     if (str_empty(tag)) tag = standard;
