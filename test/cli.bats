@@ -48,10 +48,10 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" 'hoy: unknown command: hoy container nonsense'
   expect 1 hoy build .
   contains "$output" 'hoy: hoy build is not supported yet'
-  expect 1 hoy volume ls
-  contains "$output" 'hoy: hoy volume is not supported yet'
-  expect 125 hoy logs --details x
-  contains "$output" 'hoy: --details is not supported yet'
+  expect 1 hoy network ls
+  contains "$output" 'hoy: hoy network is not supported yet'
+  expect 125 hoy run --publish 80:80 base
+  contains "$output" 'hoy: --publish is not supported yet'
   expect 125 hoy -H tcp://somewhere ps
   contains "$output" 'hoy: --host is not supported yet'
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/json.h"
 
+#include "base/fd.h"
+
 #include <errno.h>
 #include <json-c/json.h>
 #include <limits.h>
@@ -81,6 +83,16 @@ int json_parse(const char *text, size_t size, struct json **ret_json) {
         return -EINVAL;
     }
     *ret_json = (struct json *)object;
+    return 0;
+}
+
+int json_read_file(const char *path, size_t limit, struct json **ret_json) {
+    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    int r = file_read_at(AT_FDCWD, path, limit, &text);
+    if (r < 0 && r != -ENOENT && r != -ENOTDIR) return r;
+    if (text.len && (json_parse(text.data, text.len, &json) || !json_is_object(json))) return -EINVAL;
+    *ret_json = take_ptr(json);
     return 0;
 }
 

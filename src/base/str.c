@@ -113,7 +113,7 @@ int parse_bool(const char *s, bool *ret_value) {
     return -EINVAL;
 }
 
-int parse_size(const char *s, uint64_t *ret_bytes) {
+static int parse_units(const char *s, long double step, uint64_t *ret_bytes) {
     static const char units[] = "kmgtp";
     if (str_empty(s) || !isdigit((unsigned char)*s)) return -EINVAL;
     char *end;
@@ -124,7 +124,7 @@ int parse_size(const char *s, uint64_t *ret_bytes) {
     while (*end == ' ') end++;
     const char *unit = *end ? strchr(units, tolower((unsigned char)*end)) : NULL;
     if (unit && *unit) {
-        for (const char *u = units; u <= unit; u++) value *= 1024;
+        for (const char *u = units; u <= unit; u++) value *= step;
         end++;
         if (tolower((unsigned char)*end) == 'i' && tolower((unsigned char)end[1]) == 'b') end++;
     }
@@ -133,6 +133,14 @@ int parse_size(const char *s, uint64_t *ret_bytes) {
     if (value > (long double)INT64_MAX) return -ERANGE;
     *ret_bytes = (uint64_t)value;
     return 0;
+}
+
+int parse_size(const char *s, uint64_t *ret_bytes) {
+    return parse_units(s, 1024, ret_bytes);
+}
+
+int parse_size_decimal(const char *s, uint64_t *ret_bytes) {
+    return parse_units(s, 1000, ret_bytes);
 }
 
 const char *format_size(uint64_t bytes, char buffer[static 16]) {

@@ -43,6 +43,8 @@ int parse_bool(const char *s, bool *ret_value);
 // Docker's sizes: a number, may be with a fraction, and b, k, m, g, t, p (powers of 1024; kb, kib and upper
 // case too).
 int parse_size(const char *s, uint64_t *ret_bytes);
+// The same with powers of 1000, as Docker reads the sizes of logs.
+int parse_size_decimal(const char *s, uint64_t *ret_bytes);
 
 // "12.3MB", "7.34kB": powers of 1000 and four significant digits, as Docker prints sizes. buffer of >= 16.
 const char *format_size(uint64_t bytes, char buffer[static 16]);

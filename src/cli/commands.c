@@ -477,6 +477,7 @@ const struct command commands[] = {
     // install`.
     {.forms = {"after-exit"}, .arguments = "ID", .min = 1, .max = 1, .run = run_after_exit},
     {.forms = {"health-probe"}, .arguments = "ID", .min = 1, .max = 1, .run = run_health_probe},
+    {.forms = {"log-rotated"}, .arguments = "ID BYTES", .min = 2, .max = 2, .run = run_log_rotated},
     {.forms = {"__complete"}, .arguments = "[WORD...]", .max = -1, .verbatim = true, .run = run_complete},
     {.forms = {"__manual"}, .arguments = "", .run = run_manual},
 };

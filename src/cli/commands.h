@@ -27,6 +27,7 @@ typedef int command_run(struct invocation *invocation, struct err *err);
 command_run run_run, run_create, run_start, run_attach, run_exec; // run.c, session.c
 command_run run_stop, run_kill, run_rm, run_wait, run_logs;       // container.c
 command_run run_after_exit, run_health_probe, run_system_restore; // upkeep.c
+command_run run_log_rotated;                                      // logs.c
 command_run run_update;                                           // update.c
 command_run run_ps;                                               // ps.c
 command_run run_pull, run_images, run_tag, run_rmi;               // images.c

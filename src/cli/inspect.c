@@ -191,7 +191,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     json_put_string(w, "ResolvConfPath", arena_printf(arena, "%s/containers/%s/resolv.conf", runroot, id));
     json_put_string(w, "HostnamePath", arena_printf(arena, "%s/containers/%s/hostname", runroot, id));
     json_put_string(w, "HostsPath", arena_printf(arena, "%s/containers/%s/hosts", runroot, id));
-    json_put_string(w, "LogPath", container_log_path(engine, arena, id));
+    json_put_string(w, "LogPath", container_log_path(engine, arena, &container));
     json_put_string(w, "Name", arena_printf(arena, "/%s", container.name));
     json_put_i64(w, "RestartCount", container.restart_count);
     json_put_string(w, "Driver", engine->store.driver);

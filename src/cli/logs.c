@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 struct logs_flags {
@@ -31,6 +32,7 @@ static int store_tail(struct parse *parse, const char *text, void *field, struct
 }
 
 static const struct option rows[] = {
+    {"details", 0, NULL, "Show extra details provided to logs", store_flag, AT(options.details)},
     {"follow", 'f', NULL, "Follow log output", store_flag, AT(options.follow)},
     {"since", 0, "string",
      "Show logs since timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)",
@@ -41,7 +43,6 @@ static const struct option rows[] = {
     {"until", 0, "string",
      "Show logs before a timestamp (e.g. \"2013-01-02T13:23:37Z\") or relative (e.g. \"42m\" for 42 minutes)",
      store_time, AT(options.until_ns)},
-    OPTION_LATER("details", 0),
 };
 const struct option_table logs_options_table = OPTIONS(rows, struct logs_flags);
 
@@ -58,10 +59,27 @@ static int logs(struct invocation *invocation, struct engine *engine, struct err
         if (container_find(engine, &invocation->arena, container.id, &container, err) < 0) return -1;
         if (str_eq(container.state, "running")) return -1;
     }
-    return logs_print(container_log_path(engine, &invocation->arena, container.id), &flags->options,
-                      STDOUT_FILENO, STDERR_FILENO, ended, err);
+    const int out[2] = {STDOUT_FILENO, STDERR_FILENO};
+    return container_logs(engine, &container, &flags->options, out, ended, err);
 }
 
 int run_logs(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, logs, err);
+}
+
+// What a shim runs after it rotated a log, with the budget that the container was started with.
+static int rotated(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const char *const *arguments = invocation->arguments.items;
+    struct container container;
+    uint64_t budget;
+    if (parse_u64(arguments[1], &budget))
+        return err_set(err, ERR_INVALID, 0, "%s is no budget", arguments[1]);
+    if (container_find(engine, &invocation->arena, arguments[0], &container, err) < 0)
+        return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    (void)setpriority(PRIO_PROCESS, 0, 19); // whoever writes so much is not to wait for it
+    return container_log_rotated(engine, &container, budget, err);
+}
+
+int run_log_rotated(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, rotated, err);
 }

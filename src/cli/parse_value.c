@@ -133,6 +133,21 @@ static bool sysctl_allowed(const char *key) {
     return str_has_prefix(key, "net.") || str_has_prefix(key, "fs.mqueue.");
 }
 
+int store_log_option(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct container_config *config = field;
+    char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');
+    (void)err; // which keys there are is the driver's business
+    if (value)
+        *value++ = 0;
+    else
+        value = key + strlen(key);
+    for (size_t i = 0; i < config->log.options.count; i++)
+        if (str_eq(config->log.options.items[i].key, key))
+            return config->log.options.items[i].value = value, 0;
+    *arena_push(parse->arena, &config->log.options) = (struct spec_key_value){key, value};
+    return 0;
+}
+
 int store_sysctl(struct parse *parse, const char *text, void *field, struct err *err) {
     struct container_config *config = field;
     char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');

@@ -75,6 +75,9 @@ static const struct option rows[] = {
     {"interactive", 'i', NULL, "Keep STDIN open even if not attached", store_flag, CONFIG(open_stdin)},
     {"label", 'l', "list", "Set meta data on a container", store_label, AT(config)},
     {"label-file", 0, "list", "Read in a line delimited file of labels", store_label_file, AT(config)},
+    {"log-driver", 0, "string", "Logging driver for the container", store_string, CONFIG(log.driver),
+     "json-file|local|journald|syslog|none"},
+    {"log-opt", 0, "list", "Log driver options", store_log_option, AT(config)},
     {"mount", 0, "mount", "Attach a filesystem mount to the container", store_mount, AT(config)},
     {"name", 0, "string", "Assign a name to the container", store_string, AT(name)},
     {"network", 0, "network", "Connect a container to a network: bridge, none or host", store_network,
@@ -157,8 +160,6 @@ static const struct option rows[] = {
     OPTION_LATER("ip6", 0),
     OPTION_LATER("link", 0),
     OPTION_LATER("link-local-ip", 0),
-    OPTION_LATER("log-driver", 0),
-    OPTION_LATER("log-opt", 0),
     OPTION_LATER("network-alias", 0),
     OPTION_LATER("net-alias", 0),
     OPTION_LATER("publish", 'p'),
@@ -235,6 +236,8 @@ int settings_finish(struct invocation *invocation, bool detached, struct err *er
     if (config->auto_remove && str_eq(config->health_on_failure, "restart"))
         return err_set(err, ERR_INVALID, 0,
                        "conflicting options: cannot specify both --health-on-failure=restart and --rm");
+    if (str_eq(config->log.driver, "none") && config->log.options.count)
+        return err_set(err, ERR_INVALID, 0, "invalid logging opts for driver none");
     if (check_limits(config, err) < 0 || check_mounts(config, err) < 0 || modes_check(config, err) < 0)
         return -1;
 

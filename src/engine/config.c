@@ -40,6 +40,7 @@ enum kind {
     READONLY,      // container_readonly_paths; only written
     HEALTHCHECK,   // struct health_config *; left out when NULL
     RESTART,       // struct restart_policy
+    LOG_CONFIG,    // struct container_log
     FIXED,         // always this text
 };
 
@@ -102,7 +103,7 @@ static const struct field config_fields[] = {
 static const struct field host_fields[] = {
     ROW("Binds", BINDS, mounts),
     FIX("ContainerIDFile", "\"\""),
-    FIX("LogConfig", "{\"Type\":\"json-file\",\"Config\":{}}"),
+    ROW("LogConfig", LOG_CONFIG, log),
     ROW("NetworkMode", TEXT, network_mode),
     FIX("PortBindings", "{}"),
     ROW("RestartPolicy", RESTART, restart),
@@ -334,6 +335,19 @@ static const char *rate_word(enum kind kind) {
     return kind == WEIGHTS ? "Weight" : "Rate";
 }
 
+static void log_write(const struct container_log *log, const char *key, struct json_writer *w) {
+    json_begin_object(w, key);
+    json_put_string(w, "Type", log->driver ? log->driver : "json-file");
+    map_write("Config", (const struct key_values *)&log->options, w);
+    json_end_object(w);
+}
+
+const char *container_log_option(const struct container_log *log, const char *key) {
+    for (size_t i = log->options.count; i; i--)
+        if (str_eq(log->options.items[i - 1].key, key)) return log->options.items[i - 1].value;
+    return NULL;
+}
+
 static void rates_write(const struct field *field, const struct rates *rates, struct json_writer *w) {
     json_begin_array(w, field->key);
     for (size_t i = 0; i < rates->count; i++) {
@@ -460,6 +474,7 @@ static void field_write(const struct container_config *config, const struct fiel
     case READONLY: return paths_write(config, key, container_readonly_paths, w);
     case HEALTHCHECK: return health_config_write(config->health, key, w);
     case RESTART: return restart_policy_write(&config->restart, key, w);
+    case LOG_CONFIG: return log_write(at, key, w);
     case FIXED: return json_put_raw(w, key, field->text);
     }
 }
@@ -500,6 +515,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case MOUNTS: return !mounts_have(config, FORM_MOUNT);
     case HEALTHCHECK: return !config->health;
     case RESTART: return !config->restart.name;
+    case LOG_CONFIG: return !((const struct container_log *)at)->driver;
     case MASKED:
     case READONLY:
     case VOLUMES:
@@ -577,6 +593,14 @@ static int key_read(const char *key, const struct json *value, void *data) {
 static int keys_read(struct reader *r, const struct json *json, struct strings *keys) {
     struct map_reader m = {.reader = r, .keys = keys};
     return json_is_object(json) ? json_each(json, key_read, &m) : -1;
+}
+
+static int log_read(struct reader *r, const struct json *json, struct container_log *log) {
+    const struct json *options = json_get(json, "Config");
+    const char *driver = json_get_string(json, "Type");
+    if (!json_is_object(json)) return -1;
+    log->driver = str_empty(driver) ? NULL : arena_strdup(r->arena, driver);
+    return json_is_null(options) ? 0 : map_read(r, options, (struct key_values *)&log->options);
 }
 
 static int rates_read(struct reader *r, const struct field *field, const struct json *json,
@@ -683,6 +707,7 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case MOUNTS: return mounts_read(r, json);
     case HEALTHCHECK: return health_config_read(r->arena, json, at);
     case RESTART: return restart_policy_read(r->arena, json, at);
+    case LOG_CONFIG: return log_read(r, json, at);
     case MASKED:
     case READONLY:
     case VOLUMES:

@@ -92,6 +92,13 @@ struct container_config {
         struct device_rate *items;
         size_t count;
     } read_bps, write_bps;
+    struct container_log {  // HostConfig.LogConfig
+        const char *driver; // NULL: what daemon.json says, or json-file
+        struct {
+            struct spec_key_value *items;
+            size_t count;
+        } options;
+    } log;
     const char *platform;
     struct strings exposed_ports; // "80/tcp"
     const char *mac_address;
@@ -136,6 +143,9 @@ void container_config_write(const struct container_config *config, struct json_w
 void container_config_store(const struct container_config *config, struct json_writer *writer);
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
                           struct err *err);
+
+// The log's option of that name, or NULL.
+const char *container_log_option(const struct container_log *log, const char *key);
 
 // What the image says where the settings say nothing, as Docker merges them at create: command, entrypoint,
 // environment, user, working directory, labels, stop signal, volumes; and a host name from the id. Doing it

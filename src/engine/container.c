@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers are made, found, listed and removed.
 #include "engine/again.h"
+#include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/upkeep.h"
 
@@ -146,6 +147,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
         return -1;
     limits_fill(&ret_container->config);
     container_config_merge(arena, &image.config, id, &ret_container->config);
+    if (log_settle(arena, &ret_container->config, err)) return -1;
     *ret_image = image;
     return check_config(engine, &image, ret_container, err);
 }
@@ -213,22 +215,6 @@ int container_list(struct engine *engine, struct arena *arena, bool all, struct 
     }
     *ret_containers = list;
     return 0;
-}
-
-// Logs
-
-const char *container_log_path(struct engine *engine, struct arena *arena, const char *id) {
-    return arena_printf(arena, "%s/containers/%s/log", engine->store.root, id);
-}
-
-int container_log_open(struct engine *engine, const struct container *container, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
-    snprintf(path, sizeof path, "%s/log", container_folder(container->id, folder));
-    int fd = fd_open_at(engine->store.root_fd, path, O_RDONLY, 0);
-    if (fd == -ENOENT)
-        return err_set(err, ERR_NOT_FOUND, 0, "container %s has no log: it was never started",
-                       container->name);
-    return fd < 0 ? err_set(err, ERR_SYSTEM, -fd, "open %s/%s", engine->store.root, path) : fd;
 }
 
 // Remove

@@ -112,9 +112,16 @@ int container_exited(struct engine *engine, const char *id, const struct shim_ex
 // sentence. (A detached container_start has done this itself.)
 int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err);
 
-// The json-file log, for reading; -1 with ERR_NOT_FOUND when the container never ran. Its path, for inspect.
-int container_log_open(struct engine *engine, const struct container *container, struct err *err);
-const char *container_log_path(struct engine *engine, struct arena *arena, const char *id);
+// Where the container's log is, for inspect: "" when it is no json-file.
+const char *container_log_path(struct engine *engine, struct arena *arena, const struct container *container);
+// Writes it to two descriptors (shim/logs.h). ended: as there.
+struct logs_options;
+int container_logs(struct engine *engine, const struct container *container,
+                   const struct logs_options *options, const int out[static 2], int ended, struct err *err);
+// After a container's log was rotated: compresses what is to be, and removes the oldest of all logs' rotated
+// files while all logs together have more than budget bytes (0: no end).
+int container_log_rotated(struct engine *engine, const struct container *container, uint64_t budget,
+                          struct err *err);
 
 // The process of a container that runs, and when it began (kernel/process.h). ERR_CONFLICT when it doesn't.
 int container_process(struct engine *engine, const struct container *container, pid_t *ret_pid,

@@ -43,6 +43,8 @@ int container_folder_open(struct engine *engine, const char *id, struct err *err
 int container_folder_remove(struct engine *engine, const char *id, struct err *err) {
     char path[CONTAINER_FOLDER_SIZE];
     int r = dir_remove_all_at(engine->store.root_fd, container_folder(id, path));
+    // A log may just have been compressed in it.
+    if (r == -ENOTEMPTY) r = dir_remove_all_at(engine->store.root_fd, path);
     return r ? err_set(err, ERR_SYSTEM, -r, "remove %s/%s", engine->store.root, path) : 0;
 }
 

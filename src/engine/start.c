@@ -7,6 +7,7 @@
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
 #include "engine/freeze.h"
+#include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/upkeep.h"
 #include "network/network.h"
@@ -42,7 +43,7 @@ struct start {
     struct plan plan;
     struct plan_op root;         // the overlay, until its place in the plan comes
     struct plan_restart restart; // how often, and after how long, it was started again
-    int plan_fd, client, shim_client, listen, log, health;
+    int plan_fd, client, shim_client, listen, log, receiver, health;
     bool wants_block; // the caller does
     struct plan_block *block;
 };
@@ -63,6 +64,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .listen = -1,
         .log = -1,
         .health = -1,
+        .receiver = -1,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -79,6 +81,7 @@ static void start_finish(struct start *s) {
     fd_closep(&s->listen);
     fd_closep(&s->log);
     fd_closep(&s->health);
+    fd_closep(&s->receiver);
     fd_closep(&s->dir);
     run_dir_finish(&s->run_dir);
     arena_finish(&s->arena);
@@ -270,6 +273,7 @@ static int make_plan(struct start *s, struct err *err) {
     if (plan_upkeep(s, err)) return -1;
     container_event_plan(s->container, NULL, &s->plan);
     s->plan.head.watch_oom = s->container->config.memory.value > 0;
+    if (log_plan(s->engine, &s->arena, s->container, &s->plan, err)) return -1;
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
@@ -307,8 +311,7 @@ static int open_listen(struct start *s, struct err *err) {
 static int spawn(struct start *s, struct err *err) {
     int ends[2];
     if (open_listen(s, err)) return -1;
-    s->log = fd_open_at(s->dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
-    if (s->log < 0) return err_set(err, ERR_SYSTEM, -s->log, "open %s/log", s->path);
+    if (log_open(s->container, s->dir, &s->log, &s->receiver, err)) return -1;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
     s->client = ends[0];
@@ -318,6 +321,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.client = s->shim_client;
     shim.listen = s->listen;
     shim.log = s->log;
+    shim.receiver = s->receiver;
     shim.state = s->dir;
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;

@@ -325,15 +325,12 @@ static struct json *read_record(struct engine *engine, const char *id) {
 int container_why(struct engine *engine, struct arena *arena, const struct container *container,
                   struct why *ret_why, struct err *err) {
     struct why why = {.cause = "running"};
-    struct err ignored;
     _cleanup_(json_freep) struct json *record = read_record(engine, container->id);
     struct inquiry inquiry = {.arena = arena, .container = container, .record = record, .why = &why};
     (void)err;
     if (str_eq(container->state, "exited")) {
         explain_end(&inquiry);
-        _cleanup_(fd_closep) int log =
-            container->exit_code ? container_log_open(engine, container, &ignored) : -1;
-        why_read_output(&inquiry, log);
+        if (container->exit_code) why_read_output(&inquiry, engine);
         why_explain_output(&inquiry);
     } else if (str_eq(container->state, "created")) {
         explain_start(&inquiry);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // The last lines of what a container wrote, and what is known of such lines.
+#include "base/fd.h"
 #include "engine/why_parts.h"
 #include "shim/logs.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -28,18 +30,22 @@ static void add_line(struct inquiry *inquiry, const char *text, size_t size) {
     strings_add(inquiry->arena, output, arena_strdup(inquiry->arena, line));
 }
 
-void why_read_output(struct inquiry *inquiry, int log) {
+// Both streams as one, as they came.
+void why_read_output(struct inquiry *inquiry, struct engine *engine) {
     static char tail[TAIL_BYTES + 1];
+    struct logs_options options = {.tail = LINES_MAX};
+    struct err ignored;
     struct stat st;
-    if (log < 0 || fstat(log, &st)) return;
+    _cleanup_(fd_closep) int file = memfd_create("output", MFD_CLOEXEC);
+    const int out[2] = {file, file};
+    if (file < 0 || container_logs(engine, inquiry->container, &options, out, -1, &ignored) ||
+        fstat(file, &st))
+        return;
     off_t at = st.st_size > TAIL_BYTES ? st.st_size - TAIL_BYTES : 0;
-    ssize_t n = pread(log, tail, TAIL_BYTES, at);
+    ssize_t n = pread(file, tail, TAIL_BYTES, at);
     char *rest = tail;
     tail[n < 0 ? 0 : n] = '\0';
-    for (char *line; (line = strsep(&rest, "\n"));) {
-        struct logs_entry entry;
-        if (*line && logs_scan(line, strlen(line), &entry)) add_line(inquiry, entry.text, entry.size);
-    }
+    for (char *line; (line = strsep(&rest, "\n"));) add_line(inquiry, line, strlen(line));
 }
 
 // Capabilities

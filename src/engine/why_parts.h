@@ -17,5 +17,5 @@ int64_t record_number(const struct inquiry *inquiry, const char *key);   // 0: n
 const char *record_text(const struct inquiry *inquiry, const char *key); // ""
 
 // Sentences and advice out of the last lines of output (why_output.c).
-void why_read_output(struct inquiry *inquiry, int log);
+void why_read_output(struct inquiry *inquiry, struct engine *engine);
 void why_explain_output(struct inquiry *inquiry);

@@ -14,6 +14,8 @@
 //   hoy-fetch import    indexes the tars of an image, which come with messages
 //   hoy-fetch tar       a tar, compressed or not, which comes with the request, becomes an image's layer
 //   hoy-fetch download  the same from a URL
+//   hoy-fetch gzip      compresses a file, which comes with the request, into one that comes with a message
+//   hoy-fetch gunzip    the reverse
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
 //   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
 #include "base/fd.h"
@@ -91,6 +93,8 @@ static const struct mode {
     {"import", WORKER_STAGING_FD, false, .request = import_run},
     {"tar", WORKER_STAGING_FD, false, .request_with = import_tar_run},
     {"download", WORKER_STAGING_FD, true, .request_with = import_tar_run},
+    {"gzip", WORKER_CHANNEL_FD, false, .request_with = gzip_run},
+    {"gunzip", WORKER_CHANNEL_FD, false, .request_with = gunzip_run},
     {"extract", WORKER_TAR_FD, .run = run_extract},
     {"export", WORKER_TAR_FD, .run = pack_run_export},
     {"layer", WORKER_TAR_FD, .run = pack_run_layer},

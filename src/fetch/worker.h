@@ -52,3 +52,6 @@ int load_run(struct worker *worker, const struct json *request, int archive_fd, 
 int import_run(struct worker *worker, const struct json *request, struct err *err);
 // A tar of which nothing is known, from a descriptor or a URL.
 int import_tar_run(struct worker *worker, const struct json *request, int fd, struct err *err);
+// A rotated log (gzip.c).
+int gzip_run(struct worker *worker, const struct json *request, int fd, struct err *err);
+int gunzip_run(struct worker *worker, const struct json *request, int fd, struct err *err);

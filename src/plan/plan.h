@@ -181,7 +181,7 @@ struct plan_op {
         } bpf;
         struct { // CLONE_NEW* of namespaces to join: of a process (pid), or one by path. On side HOST: by a
                  // helper from which the child is born, as some of them belong to the host
-            plan_str path;  // with a pid: that process's, and only if it is still that one
+            plan_str path; // with a pid: that process's, and only if it is still that one
             int32_t pid;
             uint64_t flags;
             uint64_t
@@ -325,6 +325,31 @@ enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };
 
 #define PLAN_NAME_SIZE 256
 
+// Where a container's output goes. The texts are finished: a tag is expanded, attributes are written as the
+// file's form has them.
+enum plan_log_file { PLAN_LOG_NO_FILE, PLAN_LOG_JSON, PLAN_LOG_LOCAL };
+enum plan_log_socket { PLAN_LOG_NO_SOCKET, PLAN_LOG_JOURNAL, PLAN_LOG_SYSLOG };
+enum plan_log_stamp {
+    PLAN_LOG_STAMP_UNIX,
+    PLAN_LOG_STAMP_RFC3164,
+    PLAN_LOG_STAMP_RFC5424,
+    PLAN_LOG_STAMP_MICRO
+};
+struct plan_log {
+    uint8_t file, socket;     // enum plan_log_file, plan_log_socket
+    uint8_t stamp;            // of syslog: enum plan_log_stamp
+    uint8_t facility;         // of syslog
+    uint8_t drops;            // a receiver that takes nothing is not waited for at all
+    int32_t utc_offset_s;     // of syslog's times
+    uint32_t max_files;       // rotated ones and the one that is written
+    uint64_t max_bytes;       // of each; 0: no end
+    plan_str name;            // of the file, in the container's directory
+    struct plan_blob fixed;   // in each entry of a file: what comes after the stream's name
+    struct plan_blob fields;  // of each message to a journal
+    plan_str host, tag;       // syslog's, as they stand between the time and the message
+    struct plan_list rotated; // argv of what the shim executes after a rotation, or nothing
+};
+
 // The file's head; after it the operations, after them the strings.
 struct plan_block {
     uint32_t magic;
@@ -355,10 +380,11 @@ struct plan_block {
     plan_str pid_file;                  // where its pid is written, or ""
     plan_str bundle;
     struct plan_blob config; // the config.json that it was made from, for later processes (exec)
-    plan_str event;          // the beginning of a line for base/event_log.h, up to the attributes; or ""
-    plan_str name;           // the container's, PLAN_NAME_SIZE bytes: it may be renamed while it runs
-    plan_str oom_file;       // where the kernel counts OOM kills, read when the container has ended
-    char boot_id[40];        // the record is void after a reboot
+    struct plan_log log;
+    plan_str event;    // the beginning of a line for base/event_log.h, up to the attributes; or ""
+    plan_str name;     // the container's, PLAN_NAME_SIZE bytes: it may be renamed while it runs
+    plan_str oom_file; // where the kernel counts OOM kills, read when the container has ended
+    char boot_id[40];  // the record is void after a reboot
     // Written by the executor:
     int32_t pid;         // the child, in the host's numbers; 0 before the clone
     uint64_t start_time; // its, in clock ticks since the boot

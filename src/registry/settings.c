@@ -25,13 +25,9 @@ static void searchp(struct search *search) {
 
 static int daemon_read(struct search *s) {
     const char *path = arena_printf(s->arena, "%s/docker/daemon.json", s->etc);
-    _cleanup_(str_finish) struct str text = {0};
-    int r = file_read_at(AT_FDCWD, path, DAEMON_MAX, &text);
-    if (r == -ENOENT || r == -ENOTDIR) return 0;
-    if (r < 0) return err_set(s->err, ERR_SYSTEM, -r, "can't read %s", path);
-    if (!text.len || (json_parse(text.data, text.len, &s->daemon) == 0 && json_is_object(s->daemon)))
-        return 0;
-    return err_set(s->err, ERR_INVALID, 0, "%s is no valid JSON", path);
+    int r = json_read_file(path, DAEMON_MAX, &s->daemon);
+    if (r == -EINVAL) return err_set(s->err, ERR_INVALID, 0, "%s is no valid JSON", path);
+    return r < 0 ? err_set(s->err, ERR_SYSTEM, -r, "can't read %s", path) : 0;
 }
 
 // insecure-registries: hosts, and networks for hosts that are given by their address. (Docker asks the DNS

@@ -41,7 +41,7 @@ int runtime_compile_exec(const struct spec *spec, const struct spec_process *pro
 // streams, else it has /dev/null. detach: a session of its own. Returns its pid.
 struct runtime_shim {
     int plan, client, listen, log, state;
-    int start, console, pidfd, errors, terminal, health;
+    int start, console, pidfd, errors, terminal, health, receiver;
     int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
 };

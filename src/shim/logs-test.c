@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "shim/jsonlog.h"
+#include "shim/log.h"
 
 #include <fcntl.h>
 #include <setjmp.h>
@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,8 +23,12 @@
 
 #define NOW 1795473148887202000LL // 2026-11-23T22:32:28.887202Z
 
-static char path[] = "/tmp/hoy-logs-XXXXXX";
-static struct json_log writer;
+static char folder[] = "/tmp/hoy-logs-XXXXXX";
+static char path[64]; // of the file that is written
+static int folder_fd;
+static struct log writer;
+static struct plan_block *block;
+static struct plan_log form; // of the next writer
 
 static int file_open(bool empty) {
     return open(path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | (empty ? O_TRUNC : 0), 0600);
@@ -50,19 +55,45 @@ static char *file_text(void) {
     return text;
 }
 
-static void begin_writing(void) {
+static void map_plan(const struct plan_log *log) {
+    struct plan plan;
+    struct err err;
+    plan_init(&plan);
+    plan.head.log = *log;
+    plan.head.log.name = plan_string(&plan, "log");
+    int fd = plan_memfd(&plan, &err);
+    plan_unmap(block);
+    assert_int_equal(plan_map(fd, &block), 0);
+    close(fd);
+    plan_finish(&plan);
+}
+
+static void empty_folder(void) {
+    char name[80];
+    for (int i = 0; i < 10; i++) {
+        snprintf(name, sizeof name, i ? "%s.%d" : "%s", path, i);
+        unlink(name);
+    }
+}
+
+static void go_on_writing(void) {
     memset(&writer, 0, sizeof writer);
-    writer.fd = file_open(true);
+    map_plan(&form);
+    log_init(&writer, block, file_open(false), folder_fd, -1);
+}
+static void begin_writing(void) {
+    empty_folder();
+    go_on_writing();
 }
 
 static void log_out(const char *bytes, size_t size) {
-    json_log_add(&writer, JSON_LOG_STDOUT, bytes, size, NOW);
+    log_add(&writer, LOG_STDOUT, bytes, size, NOW);
 }
 
 static void end_writing(void) {
-    json_log_end(&writer, JSON_LOG_STDOUT, NOW);
-    json_log_end(&writer, JSON_LOG_STDERR, NOW);
-    close(writer.fd);
+    log_end(&writer, LOG_STDOUT, NOW);
+    log_end(&writer, LOG_STDERR, NOW);
+    close(writer.file.fd);
 }
 
 // What logs_print gives, its stdout and stderr in one or apart.
@@ -70,7 +101,9 @@ static char *print_to(const struct logs_options *options, bool want_err) {
     static char text[4 << 20];
     FILE *out = tmpfile(), *other = tmpfile();
     struct err err;
-    assert_int_equal(logs_print(path, options, fileno(out), fileno(other), -1, &err), 0);
+    const struct logs_source source = {
+        .folder = folder_fd, .name = "log", .local = form.file == PLAN_LOG_LOCAL};
+    assert_int_equal(logs_print(&source, options, fileno(out), fileno(other), -1, &err), 0);
     strcpy(text, read_all(fileno(want_err ? other : out)));
     fclose(out);
     fclose(other);
@@ -86,7 +119,7 @@ static void test_format(void **state) {
         "a<b>&\"\\\t\001\r\177\377\303\251\xe2\x80\xa8\xe2\x80\xa9\xed\xa0\x80\xc0\xaf\n";
     begin_writing();
     log_out(text, sizeof text - 1);
-    json_log_add(&writer, JSON_LOG_STDERR, "err\n", 4, 1795473148000000000LL);
+    log_add(&writer, LOG_STDERR, "err\n", 4, 1795473148000000000LL);
     log_out("no end", 6);
     end_writing();
     assert_string_equal(
@@ -105,8 +138,8 @@ static void test_times(void **state) {
     for (size_t i = 0; i < 7; i++) {
         char expected[CLOCK_RFC3339_SIZE];
         clock_rfc3339(seconds[i] * 1000000000, expected);
-        assert_int_equal(ftruncate(writer.fd, 0), 0);
-        json_log_add(&writer, JSON_LOG_STDOUT, "\n", 1, seconds[i] * 1000000000);
+        assert_int_equal(ftruncate(writer.file.fd, 0), 0);
+        log_add(&writer, LOG_STDOUT, "\n", 1, seconds[i] * 1000000000);
         assert_non_null(strstr(file_text(), expected));
     }
     end_writing();
@@ -115,8 +148,8 @@ static void test_times(void **state) {
 // A line of every length around the limit, in pieces of several sizes, reads back as it was.
 static void test_long_lines(void **state) {
     (void)state;
-    static char text[3 * JSON_LOG_LINE];
-    for (size_t length = JSON_LOG_LINE - 3; length < JSON_LOG_LINE + 3; length++)
+    static char text[3 * LOG_LINE];
+    for (size_t length = LOG_LINE - 3; length < LOG_LINE + 3; length++)
         for (size_t piece = 1000; piece < 70000; piece *= 3) {
             // Two-byte characters at odd places: none is cut in two.
             for (size_t i = 0; i < sizeof text; i++) text[i] = "x\303\251"[i % 3];
@@ -158,8 +191,8 @@ static void test_streams_and_stamps(void **state) {
     (void)state;
     begin_writing();
     log_out("one\n", 4);
-    json_log_add(&writer, JSON_LOG_STDERR, "two\n", 4, NOW + 1000000000);
-    json_log_add(&writer, JSON_LOG_STDOUT, "three\n", 6, NOW + 2000000000);
+    log_add(&writer, LOG_STDERR, "two\n", 4, NOW + 1000000000);
+    log_add(&writer, LOG_STDOUT, "three\n", 6, NOW + 2000000000);
     end_writing();
     assert_string_equal(print(&(struct logs_options){.tail = -1}), "one\nthree\n");
     assert_string_equal(print_to(&(struct logs_options){.tail = -1}, true), "two\n");
@@ -253,7 +286,7 @@ static void test_fuzz(void **state) {
         char *bytes = malloc(size + 1);
         memcpy(bytes, text, size + 1);
         struct logs_entry entry;
-        if (logs_scan(bytes, size, &entry)) {
+        if (logs_scan_json(bytes, size, &entry)) {
             assert_true(entry.text >= bytes && entry.text + entry.size <= bytes + size);
             assert_true(entry.time >= bytes && entry.time + strlen(entry.time) <= bytes + size);
         }
@@ -271,9 +304,11 @@ static void test_follow(void **state) {
     if (reader == 0) {
         struct err err;
         close(alive[0]);
-        _exit(logs_print(path, &(struct logs_options){.tail = 1, .follow = true}, out[1], 2, alive[1], &err)
-                  ? 1
-                  : 0);
+        const struct logs_source source = {.folder = folder_fd, .name = "log"};
+        _exit(
+            logs_print(&source, &(struct logs_options){.tail = 1, .follow = true}, out[1], 2, alive[1], &err)
+                ? 1
+                : 0);
     }
     close(alive[1]);
     close(out[1]);
@@ -332,15 +367,17 @@ static void test_full_disk(void **state) {
     char text[64];
     begin_writing();
     for (int i = 0; i < 10; i++) log_out(text, (size_t)sprintf(text, "line %d\n", i));
-    close(writer.fd);
-    writer.fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+    close(writer.file.fd);
+    writer.file.fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
     log_out("lost\n", 5);
-    close(writer.fd);
-    writer.fd = file_open(false);
+    close(writer.file.fd);
+    writer.file.fd = file_open(false);
     log_out("back\n", 5);
     end_writing();
     assert_null(strstr(file_text(), "lost"));
-    assert_string_equal(print(&(struct logs_options){.tail = 2}), "line 9\nback\n");
+    assert_string_equal(print(&(struct logs_options){.tail = 3}), "line 9\nback\n");
+    assert_string_equal(print_to(&(struct logs_options){.tail = -1}, true),
+                        "hoy: 1 lines of output are missing here: No space left on device\n");
 }
 
 // The same when the room ends in the middle of a write.
@@ -361,14 +398,148 @@ static void test_disk_full_within_a_write(void **state) {
     assert_string_equal(print(&(struct logs_options){.tail = -1}), "first\nsecond\nfourth\n");
 }
 
+static size_t size_of(const char *suffix) {
+    char name[80];
+    struct stat st;
+    snprintf(name, sizeof name, "%s%s", path, suffix);
+    return stat(name, &st) ? 0 : (size_t)st.st_size;
+}
+
+// Three files of a thousand bytes, and what is in them is the end of what was written, whole.
+static void test_rotation(void **state) {
+    (void)state;
+    char text[32], expected[8192] = "";
+    form.max_bytes = 1000, form.max_files = 3;
+    begin_writing();
+    for (int i = 0; i < 200; i++) log_out(text, (size_t)sprintf(text, "line %d\n", i));
+    log_add(&writer, LOG_STDERR, "last\n", 5, NOW);
+    end_writing();
+    assert_in_range(size_of(".1"), 1000, 1100);
+    assert_in_range(size_of(".2"), 1000, 1100);
+    assert_int_equal(size_of(".3"), 0);
+    char *all = print(&(struct logs_options){.tail = -1});
+    int first = atoi(all + 5);
+    assert_in_range(first, 120, 180);
+    for (int i = first; i < 200; i++) sprintf(expected + strlen(expected), "line %d\n", i);
+    assert_string_equal(all, expected);
+    assert_string_equal(print_to(&(struct logs_options){.tail = -1}, true), "last\n");
+    for (int tail = 2; tail < 200 - first; tail++) {
+        sprintf(text, "line %d\n", 200 - tail + 1); // the other one is stderr's
+        char *got = print(&(struct logs_options){.tail = tail});
+        assert_int_equal(strncmp(got, text, strlen(text)), 0);
+        assert_string_equal(got + strlen(got) - 9, "line 199\n");
+    }
+    // One is removed by hand.
+    snprintf(text, sizeof text, "%s.1", path);
+    unlink(text);
+    assert_non_null(strstr(print_to(&(struct logs_options){.tail = -1}, true), "a rotated file is missing"));
+    form.max_files = 1;
+    begin_writing();
+    for (int i = 0; i < 200; i++) log_out(text, (size_t)sprintf(text, "line %d\n", i));
+    end_writing();
+    assert_int_equal(size_of(".1"), 0);
+    assert_in_range(size_of(""), 1, 1100);
+    form.max_bytes = 0;
+}
+
+// Everything comes once, however often the file is rotated meanwhile (as long as it is there).
+static void test_follow_rotation(void **state) {
+    (void)state;
+    int alive[2], out[2];
+    char text[32], got[32];
+    form.max_bytes = 2000, form.max_files = 9;
+    begin_writing();
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, alive), 0);
+    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+    pid_t reader = fork();
+    if (reader == 0) {
+        struct err err;
+        close(alive[0]);
+        const struct logs_source source = {
+            .folder = folder_fd, .name = "log", .local = form.file == PLAN_LOG_LOCAL};
+        const struct logs_options options = {.tail = -1, .follow = true};
+        _exit(logs_print(&source, &options, out[1], 2, alive[1], &err) ? 1 : 0);
+    }
+    close(alive[1]);
+    close(out[1]);
+    for (int i = 0; i < 3000; i++) {
+        log_out(text, (size_t)sprintf(text, "line %04d\n", i));
+        // It may be a few files behind, but not more than there are.
+        if (i % 60) continue;
+        for (int j = i ? i - 59 : 0; j <= i; j++) {
+            sprintf(text, "line %04d\n", j);
+            assert_int_equal(fd_read_full(out[0], got, 10), 10);
+            got[10] = 0;
+            assert_string_equal(got, text);
+        }
+    }
+    end_writing();
+    close(alive[0]);
+    int status;
+    while (read(out[0], got, sizeof got) > 0) {}
+    assert_int_equal(waitpid(reader, &status, 0), reader);
+    assert_int_equal(status, 0);
+    close(out[0]);
+    form.max_bytes = 0;
+}
+
+static void test_local_format(void **state) {
+    (void)state;
+    static const char line[] =
+        "\0\0\0\025\n\006stdout\020\300\270\224\271\231\356\306\365\030\032\001p\0\0\0\025";
+    begin_writing();
+    log_add(&writer, LOG_STDOUT, "p\n", 2, 1795473148000246848);
+    end_writing();
+    int fd = file_open(false);
+    char bytes[64];
+    assert_int_equal(fd_read_full(fd, bytes, sizeof bytes), 29);
+    close(fd);
+    assert_memory_equal(bytes, line, 13);
+    assert_memory_equal(bytes + 22, line + 22, 7);
+}
+
+static void test_local_damage(void **state) {
+    (void)state;
+    begin_writing();
+    log_out("one\ntwo\n", 8);
+    end_writing();
+    size_t size = size_of("") / 2;
+    // Cut within the second entry.
+    assert_int_equal(truncate(path, (off_t)(size + size / 2)), 0);
+    assert_string_equal(print(&(struct logs_options){.tail = -1}), "one\n");
+    assert_string_equal(print(&(struct logs_options){.tail = 1}), "one\n");
+    // What follows cannot be found.
+    int fd = file_open(false);
+    assert_int_equal(fd_write_all(fd, "\377\377\377\377junk", 8), 0);
+    close(fd);
+    go_on_writing();
+    log_out("three\n", 6);
+    end_writing();
+    assert_string_equal(print(&(struct logs_options){.tail = -1}), "one\n");
+    assert_non_null(strstr(print_to(&(struct logs_options){.tail = -1}, true), "damaged"));
+}
+
+static void test_local_fuzz(void **state) {
+    (void)state;
+    srand(4);
+    for (int round = 0; round < 200000; round++) {
+        size_t size = (size_t)rand() % 40;
+        char *bytes = malloc(size + 1);
+        for (size_t i = 0; i < size; i++) bytes[i] = (char)(rand() % 4 ? rand() % 52 : rand());
+        struct logs_entry entry;
+        _cleanup_(str_finish) struct str text = {0};
+        if (logs_scan_local(bytes, size, &entry)) {
+            assert_true(entry.text >= bytes && entry.text + entry.size <= bytes + size);
+            logs_entry_details(&entry, &text);
+        }
+        free(bytes);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_format),
         cmocka_unit_test(test_times),
-        cmocka_unit_test(test_long_lines),
-        cmocka_unit_test(test_random_bytes),
-        cmocka_unit_test(test_streams_and_stamps),
-        cmocka_unit_test(test_tail_of_many),
         cmocka_unit_test(test_damage),
         cmocka_unit_test(test_endless_line),
         cmocka_unit_test(test_fuzz),
@@ -377,9 +548,24 @@ int main(void) {
         cmocka_unit_test(test_full_disk),
         cmocka_unit_test(test_disk_full_within_a_write),
     };
-    int fd = mkstemp(path);
-    close(fd);
-    int r = cmocka_run_group_tests(tests, NULL, NULL);
-    unlink(path);
+    const struct CMUnitTest local[] = {
+        cmocka_unit_test(test_local_format),
+        cmocka_unit_test(test_local_damage),
+        cmocka_unit_test(test_local_fuzz),
+    };
+    const struct CMUnitTest both[] = {
+        cmocka_unit_test(test_long_lines),         cmocka_unit_test(test_random_bytes),
+        cmocka_unit_test(test_streams_and_stamps), cmocka_unit_test(test_tail_of_many),
+        cmocka_unit_test(test_rotation),           cmocka_unit_test(test_follow_rotation),
+    };
+    if (!mkdtemp(folder)) return 1;
+    snprintf(path, sizeof path, "%s/log", folder);
+    folder_fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    form = (struct plan_log){.file = PLAN_LOG_JSON};
+    int r = cmocka_run_group_tests(tests, NULL, NULL) + cmocka_run_group_tests(both, NULL, NULL);
+    form.file = PLAN_LOG_LOCAL;
+    r += cmocka_run_group_tests(both, NULL, NULL) + cmocka_run_group_tests(local, NULL, NULL);
+    empty_folder();
+    rmdir(folder);
     return r;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The file is read in blocks, cut at newlines, and each line scanned by hand: Docker writes one fixed form.
-// In a text every quote has a backslash before it, so `{"log":"` can only be where an entry begins: what a
-// crash left before it in the same line is passed over.
+// A file is read in blocks, cut into entries (logs_entry.h), and what is wanted of these is written. The tail
+// is found from the end, by reading backwards; only a compressed file, and a damaged one, has to be gone
+// through for that.
 #include "shim/logs.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/macro.h"
+#include "shim/logs_files.h"
 #include "shim/protocol.h"
 #include "shim/queue.h"
 
@@ -16,28 +17,33 @@
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define LINE_MAX_BYTES (256u << 10) // no entry of ours is longer
-#define BEGIN          "{\"log\":\""
-#define TAIL_BLOCK     65536
-#define TAIL_LOOK      128 // how far before its end an entry says whether its text ends with a newline
+#define ENTRY_MAX (256u << 10) // no entry of ours is longer
 
 struct logs {
+    const struct logs_source *source;
     const struct logs_options *options;
-    int file, watch, ended;
+    struct logs_files files;
+    int watch, ended;
     int outputs[2];
     bool mid_line[2]; // the last text of this stream had no newline yet
     bool over;        // past --until, or nobody reads
-    size_t size;      // of the line that is being collected
-    bool skipping;    // it is too long
+    int64_t skip;     // so many lines are passed over
+    bool counting;    // nothing is printed
+    int64_t lines;    // counted
+    size_t size;      // of the entry that is being collected
+    bool skipping;    // it is too long, or lengths have lost their meaning
+    uint64_t damaged; // entries of this file
     int target;       // which output the waiting bytes are for
     size_t waiting;
+    struct str words; // of one entry: time, details
     struct queue frames;
     struct err *err;
 };
 
-static char line[LINE_MAX_BYTES + 1], output[65536], block[TAIL_BLOCK + TAIL_LOOK];
+static char entry_bytes[ENTRY_MAX + 16], output[65536], block[65536];
 static uint8_t frame_bytes[sizeof(struct shim_frame) + SHIM_FRAME_MAX];
 
 // Output
@@ -63,190 +69,211 @@ static int put(struct logs *logs, int target, const char *bytes, size_t size) {
     return 0;
 }
 
-// Always nine digits, so that lines stay in columns.
-static int put_time(struct logs *logs, int target, const char *time) {
-    char text[48];
-    int seconds = (int)strcspn(time, ".Z+");
-    const char *fraction = time[seconds] == '.' ? time + seconds + 1 : "";
-    int digits = (int)strspn(fraction, "0123456789");
-    const char *zone = *fraction ? fraction + digits : time + seconds;
-    int n = snprintf(text, sizeof text, "%.*s.%.*s%.*s%s ", seconds, time, digits < 9 ? digits : 9, fraction,
-                     digits < 9 ? 9 - digits : 0, "000000000", zone);
-    return n > 0 && (size_t)n < sizeof text ? put(logs, target, text, (size_t)n) : 0;
+static int say(struct logs *logs, const char *text) {
+    if (flush(logs)) return -1;
+    dprintf(logs->outputs[1], "hoy: log %s: %s\n", logs->source->name, text);
+    return 0;
 }
 
-// Scanning
-
-static bool take_hex(const char *s, uint32_t *ret_value) {
-    uint32_t value = 0;
-    for (int i = 0; i < 4; i++) {
-        char c = s[i];
-        int digit = c >= '0' && c <= '9'                 ? c - '0'
-                    : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
-                                                         : -1;
-        if (digit < 0) return false;
-        value = value << 4 | (uint32_t)digit;
-    }
-    *ret_value = value;
-    return true;
+static int say_damage(struct logs *logs) {
+    char text[128];
+    uint64_t damaged = logs->damaged;
+    logs->damaged = 0;
+    if (!damaged || logs->counting) return 0;
+    snprintf(text, sizeof text, "%llu %s passed over: damaged, or cut short", (unsigned long long)damaged,
+             damaged == 1 ? "entry is" : "entries are");
+    return say(logs, text);
 }
 
-static char *put_utf8(char *to, uint32_t c) {
-    if (c < 0x80) return *to = (char)c, to + 1;
-    if (c >= 0xd800 && c < 0xe000) c = 0xfffd; // halves of pairs stand for nothing; we write none
-    if (c >= 0x800)
-        *to++ = (char)(0xe0 | c >> 12), *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-    else
-        *to++ = (char)(0xc0 | c >> 6);
-    *to++ = (char)(0x80 | (c & 0x3f));
-    return to;
-}
+// Entries
 
-// One escape behind its backslash. Yields where the text goes on, or NULL.
-static const char *take_escape(const char *s, const char *end, char **to) {
-    static const char from[] = "\"\\/nrtbf", into[] = "\"\\/\n\r\t\b\f";
-    const char *simple;
-    uint32_t c;
-    if (s == end) return NULL;
-    if (*s == 'u') {
-        if (end - s < 5 || !take_hex(s + 1, &c)) return NULL;
-        *to = put_utf8(*to, c);
-        return s + 5;
-    }
-    simple = *s ? strchr(from, *s) : NULL;
-    if (!simple) return NULL;
-    *(*to)++ = into[simple - from];
-    return s + 1;
-}
-
-// A string up to its closing quote, unescaped where it stands (it never grows). Yields what comes after the
-// quote, or NULL.
-static char *take_string(char *s, char *end, char **ret_text, size_t *ret_size) {
-    char *to = s, *from = s;
-    while (from < end && *from != '"') {
-        char *special = from;
-        while (special < end && *special != '"' && *special != '\\') special++;
-        memmove(to, from, (size_t)(special - from));
-        to += special - from;
-        from = special;
-        if (from == end || *from == '"') break;
-        from = (char *)take_escape(from + 1, end, &to);
-        if (!from) return NULL;
-    }
-    if (from >= end) return NULL;
-    *ret_text = s;
-    *ret_size = (size_t)(to - s);
-    return from + 1;
-}
-
-static char *skip(char *s, const char *end, const char *word) {
-    size_t n = strlen(word);
-    return s && (size_t)(end - s) >= n && !memcmp(s, word, n) ? s + n : NULL;
-}
-
-static bool scan_entry(char *s, char *end, struct logs_entry *ret_entry) {
-    char *text, *stream, *time;
-    size_t size, stream_size, time_size;
-    s = skip(s, end, BEGIN);
-    if (!s || !(s = take_string(s, end, &text, &size))) return false;
-    if (!(s = skip(s, end, ",\"stream\":\"")) || !(s = take_string(s, end, &stream, &stream_size)))
+// Whether it is to be shown; what comes after --until ends everything.
+static bool wanted(struct logs *logs, const struct logs_entry *entry) {
+    const struct logs_options *o = logs->options;
+    int64_t time;
+    if (logs->counting || logs->skip) {
+        if (entry->ends && logs->counting) logs->lines++;
+        if (entry->ends && !logs->counting) logs->skip--;
         return false;
-    // What Docker may have between: attributes, as one object.
-    char *found = memmem(s, (size_t)(end - s), ",\"time\":\"", 9);
-    if (!(s = found ? found + 9 : NULL) || !(s = take_string(s, end, &time, &time_size))) return false;
-    if (s != end - 1 || *s != '}') return false;
-    time[time_size] = 0;
-    *ret_entry = (struct logs_entry){.text = text,
-                                     .size = size,
-                                     .is_stderr = stream_size == 6 && !memcmp(stream, "stderr", 6),
-                                     .time = time};
+    }
+    if (!o->since_ns && !o->until_ns) return true;
+    if (logs_entry_ns(entry, &time) || (o->since_ns && time < o->since_ns)) return false;
+    if (o->until_ns && time > o->until_ns) return logs->over = true, false;
     return true;
 }
 
-bool logs_scan(char *s, size_t size, struct logs_entry *ret_entry) {
-    char *end = s + size;
-    // Several beginnings: the last one is whole if any is.
-    for (char *next; (next = memmem(s + 1, size ? size - 1 : 0, BEGIN, strlen(BEGIN)));)
-        size -= (size_t)(next - s), s = next;
-    return size && scan_entry(s, end, ret_entry);
+// In the middle of a line nothing is put before a text.
+static int put_words(struct logs *logs, int target, const struct logs_entry *entry) {
+    const struct logs_options *o = logs->options;
+    if (logs->mid_line[target] || !(o->timestamps || o->details)) return 0;
+    logs->words.len = 0;
+    if (o->timestamps) {
+        logs_entry_time(entry, &logs->words);
+        str_add_char(&logs->words, ' ');
+    }
+    if (o->details) {
+        logs_entry_details(entry, &logs->words);
+        str_add_char(&logs->words, ' ');
+    }
+    return put(logs, target, logs->words.data, logs->words.len);
 }
-
-// Lines
 
 static int print_entry(struct logs *logs, const struct logs_entry *entry) {
-    const struct logs_options *o = logs->options;
     int target = entry->is_stderr;
-    int64_t time;
-    if (o->since_ns || o->until_ns) {
-        if (clock_parse_rfc3339(entry->time, &time)) return 0;
-        if (o->since_ns && time < o->since_ns) return 0;
-        if (o->until_ns && time > o->until_ns) return logs->over = true, 0;
-    }
-    if ((target ? o->no_stderr : o->no_stdout) || !entry->size) return 0;
-    if (o->timestamps && !logs->mid_line[target] && put_time(logs, target, entry->time)) return -1;
-    logs->mid_line[target] = entry->text[entry->size - 1] != '\n';
-    return put(logs, target, entry->text, entry->size);
+    if (!wanted(logs, entry)) return 0;
+    if ((target ? logs->options->no_stderr : logs->options->no_stdout) || !(entry->size || entry->ends))
+        return 0;
+    if (put_words(logs, target, entry) || put(logs, target, entry->text, entry->size)) return -1;
+    logs->mid_line[target] = !entry->ends;
+    return entry->ends ? put(logs, target, "\n", 1) : 0;
 }
 
 static int end_line(struct logs *logs) {
     struct logs_entry entry;
-    bool whole = !logs->skipping && logs_scan(line, logs->size, &entry);
+    bool whole = !logs->skipping && logs_scan_json(entry_bytes, logs->size, &entry);
+    bool torn = whole && entry.text != entry_bytes + 8; // something stood before it
+    logs->damaged += !whole || torn;
     logs->size = 0;
     logs->skipping = false;
     return whole ? print_entry(logs, &entry) : 0;
 }
 
-static int take_block(struct logs *logs, const char *s, size_t size) {
+static int take_lines(struct logs *logs, const char *s, size_t size) {
     for (const char *end = s + size; s < end && !logs->over;) {
         const char *newline = memchr(s, '\n', (size_t)(end - s));
         size_t n = (size_t)((newline ? newline : end) - s);
-        if (logs->size + n > LINE_MAX_BYTES) logs->skipping = true;
-        if (!logs->skipping) memcpy(line + logs->size, s, n), logs->size += n;
+        if (logs->size + n > ENTRY_MAX) logs->skipping = true;
+        if (!logs->skipping) memcpy(entry_bytes + logs->size, s, n), logs->size += n;
         if (newline && end_line(logs)) return -1;
         s += n + (newline ? 1 : 0);
     }
     return 0;
 }
 
-// All that the file has now.
-static int read_on(struct logs *logs) {
+// How many bytes the entry that is being collected has as far as it is known.
+static size_t frame_size(const struct logs *logs) {
+    return logs->size < LOGS_LOCAL_LENGTH ? LOGS_LOCAL_LENGTH
+                                          : logs_local_length(entry_bytes) + 2 * LOGS_LOCAL_LENGTH;
+}
+
+static int end_frame(struct logs *logs) {
+    struct logs_entry entry;
+    size_t length = logs_local_length(entry_bytes);
+    bool whole = logs_local_length(entry_bytes + LOGS_LOCAL_LENGTH + length) == length &&
+                 logs_scan_local(entry_bytes + LOGS_LOCAL_LENGTH, length, &entry);
+    logs->size = 0;
+    if (whole) return print_entry(logs, &entry);
+    // Nothing says where the next one begins.
+    logs->skipping = true;
+    logs->damaged++;
+    return 0;
+}
+
+static int take_frames(struct logs *logs, const char *s, size_t size) {
+    while (size && !logs->over && !logs->skipping) {
+        size_t whole = frame_size(logs), n = whole - logs->size < size ? whole - logs->size : size;
+        memcpy(entry_bytes + logs->size, s, n);
+        logs->size += n, s += n, size -= n;
+        if (logs->size < whole) break;
+        whole = frame_size(logs);
+        if (whole > ENTRY_MAX) logs->skipping = true, logs->damaged++;
+        if (logs->size == whole && end_frame(logs)) return -1;
+    }
+    return 0;
+}
+
+// Files
+
+// All that a descriptor has now.
+static int read_on(struct logs *logs, int fd) {
     while (!logs->over) {
-        ssize_t n = read(logs->file, block, TAIL_BLOCK);
+        ssize_t n = read(fd, block, sizeof block);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return err_set(logs->err, ERR_SYSTEM, errno, "cannot read the container's log");
         if (n == 0) break;
-        if (take_block(logs, block, (size_t)n)) return -1;
+        if ((logs->source->local ? take_frames : take_lines)(logs, block, (size_t)n)) return -1;
     }
     return flush(logs);
 }
 
-// The end of the file
-
-// Whether the entry that ends at position i of the block ends a line of output, and is not a piece of one.
-static bool ends_line(size_t i) {
-    size_t look = i < TAIL_LOOK ? i : TAIL_LOOK;
-    return memmem(block + i - look, look, "\\n\",\"stream\":\"", 13);
+static void begin_file(struct logs *logs) {
+    logs->size = 0;
+    logs->skipping = false;
 }
 
-// Where the last `tail` lines begin, read backwards from the end.
-static off_t find_tail(int file, int64_t tail) {
-    off_t end = lseek(file, 0, SEEK_END);
-    int64_t lines = 0;
-    bool last = true; // an unfinished last line counts
-    if (tail <= 0) return tail ? 0 : end;
-    for (off_t at = end; at > 0;) {
-        off_t start = at > TAIL_BLOCK ? at - TAIL_BLOCK : 0, from = start > TAIL_LOOK ? start - TAIL_LOOK : 0;
-        ssize_t n = pread(file, block, (size_t)(at - from), from);
-        if (n != at - from) return 0; // it was cut meanwhile
-        for (off_t p = at - 1; p >= start; p--) {
-            size_t i = (size_t)(p - from);
-            if (block[i] != '\n') continue;
-            bool ends = ends_line(i);
-            if (ends || last) lines += ends || last;
-            if (lines > tail && ends) return p + 1;
-            last = false;
+// A rotated file ends with a whole entry.
+static int end_file(struct logs *logs) {
+    if (logs->size && !logs->over) logs->damaged++;
+    begin_file(logs);
+    return say_damage(logs);
+}
+
+static int read_compressed(struct logs *logs, int file) {
+    const struct logs_source *source = logs->source;
+    if (!source->begin) return say(logs, "a compressed file is passed over");
+    int fd = source->begin(source->data, file, logs->err);
+    if (fd < 0) return -1;
+    int r = read_on(logs, fd);
+    struct err why;
+    // What came out of it before it was found to be damaged is good.
+    if (source->end(source->data, &why) && !r && !logs->over && !logs->counting) r = say(logs, why.text);
+    return r;
+}
+
+static int read_file(struct logs *logs, struct logs_file *file, off_t from) {
+    begin_file(logs);
+    if (lseek(file->fd, from, SEEK_SET) < 0)
+        return err_set(logs->err, ERR_SYSTEM, errno, "cannot read the container's log");
+    int r = file->compressed ? read_compressed(logs, file->fd) : read_on(logs, file->fd);
+    if (r || !file->number) return r;
+    return end_file(logs);
+}
+
+// The tail
+
+// How many lines a file has, by going through it.
+static int count_lines(struct logs *logs, struct logs_file *file, int64_t *ret_lines) {
+    logs->counting = true;
+    logs->lines = 0;
+    int r = read_file(logs, file, 0);
+    logs->counting = false;
+    logs->damaged = 0;
+    begin_file(logs);
+    *ret_lines = logs->lines;
+    return r;
+}
+
+// Where the last lines begin: in which file (one past the oldest: before everything), and where in it.
+static int find_tail(struct logs *logs, size_t *ret_file, off_t *ret_from) {
+    int64_t left = logs->options->tail;
+    *ret_from = 0;
+    for (size_t i = 0; i < logs->files.count; i++) {
+        struct logs_file *file = &logs->files.items[i];
+        int64_t lines = 0;
+        *ret_file = i;
+        if (!file->compressed &&
+            logs_file_tail(file->fd, logs->source->local, i == 0, left, ret_from, &lines)) {
+            if (lines >= left) return 0;
+            left -= lines;
+            continue;
         }
-        at = start;
+        if (count_lines(logs, file, &lines)) return -1;
+        if (lines >= left) return logs->skip = lines - left, 0;
+        left -= lines;
+    }
+    *ret_from = 0;
+    return 0;
+}
+
+static int read_all(struct logs *logs) {
+    size_t first = logs->files.count - 1;
+    off_t from = 0;
+    if (logs->options->tail >= 0 && find_tail(logs, &first, &from)) return -1;
+    for (size_t i = first + 1; i && !logs->over; i--) {
+        if (i <= first && logs->files.items[i].number != logs->files.items[i - 1].number + 1 &&
+            say(logs, "a rotated file is missing"))
+            return -1;
+        if (read_file(logs, &logs->files.items[i - 1], i == first + 1 ? from : 0)) return -1;
     }
     return 0;
 }
@@ -291,6 +318,30 @@ static bool wait_more(struct logs *logs) {
     return !(polls[1].revents && has_ended(logs));
 }
 
+// The file that we read may have become a rotated one, or empty again. Then its rest is read, what was
+// rotated after it, and the one that is written now.
+static int turn(struct logs *logs) {
+    struct logs_file *current = &logs->files.items[0];
+    struct stat ours, now;
+    if (fstat(current->fd, &ours) || fstatat(logs->source->folder, logs->source->name, &now, 0)) return 0;
+    if (ours.st_ino == now.st_ino && ours.st_dev == now.st_dev) {
+        if (lseek(current->fd, 0, SEEK_CUR) <= now.st_size) return 0;
+        return end_file(logs) || read_file(logs, current, 0) ? -1 : 0;
+    }
+    if (read_on(logs, current->fd) || end_file(logs)) return -1;
+    _cleanup_(logs_files_finish) struct logs_files later = {0};
+    bool found = false;
+    if (logs_files_after(logs->source, &ours, &later, &found, logs->err)) return -1;
+    if (!found && say(logs, "a part was rotated away before it was read")) return -1;
+    for (size_t i = later.count; i && !logs->over; i--)
+        if (read_file(logs, &later.items[i - 1], 0)) return -1;
+    if (later.count) {
+        fd_closep(&current->fd);
+        current->fd = take_fd(&later.items[0].fd);
+    }
+    return 0;
+}
+
 static int follow(struct logs *logs) {
     struct {
         struct shim_frame head;
@@ -300,29 +351,44 @@ static int follow(struct logs *logs) {
     bool more = true;
     while (more && !logs->over) {
         more = wait_more(logs);
-        if (read_on(logs)) return -1;
+        if (turn(logs) || read_on(logs, logs->files.items[0].fd) || say_damage(logs)) return -1;
     }
     return 0;
 }
 
-int logs_print(const char *path, const struct logs_options *options, int out, int err_out, int ended,
-               struct err *err) {
-    _cleanup_(fd_closep) int file = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW, 0);
-    if (file == -ENOENT) return 0;
-    if (file < 0) return err_set(err, ERR_SYSTEM, -file, "cannot open the container's log %s", path);
-    bool following = options->follow && ended >= 0;
-    _cleanup_(fd_closep) int watch = following ? inotify_init1(IN_CLOEXEC | IN_NONBLOCK) : -1;
-    if (following && (watch < 0 || inotify_add_watch(watch, path, IN_MODIFY) < 0))
-        return err_set(err, ERR_SYSTEM, errno, "cannot watch the container's log");
-    struct logs logs = {
+static void watchp(struct logs *logs) {
+    fd_closep(&logs->watch);
+    logs_files_finish(&logs->files);
+    str_finish(&logs->words);
+}
+
+// The folder of the file: that is where a rotation is seen.
+static int watch(struct logs *logs) {
+    char path[512];
+    const char *slash = strrchr(logs->source->name, '/');
+    int n = slash ? (int)(slash - logs->source->name) : 0;
+    snprintf(path, sizeof path, "/proc/self/fd/%d/%.*s", logs->source->folder, n, logs->source->name);
+    logs->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    if (logs->watch < 0 || inotify_add_watch(logs->watch, path, IN_MODIFY | IN_CREATE | IN_MOVED_TO) < 0)
+        return err_set(logs->err, ERR_SYSTEM, errno, "cannot watch the container's log");
+    return 0;
+}
+
+int logs_print(const struct logs_source *source, const struct logs_options *options, int out, int err_out,
+               int ended, struct err *err) {
+    _cleanup_(watchp) struct logs logs = {
+        .source = source,
         .options = options,
-        .file = file,
-        .watch = watch,
+        .watch = -1,
         .ended = ended,
         .outputs = {out, err_out},
         .frames = {.bytes = frame_bytes, .size = sizeof frame_bytes},
         .err = err,
     };
-    if (lseek(file, find_tail(file, options->tail), SEEK_SET) < 0 || read_on(&logs)) return -1;
+    bool following = options->follow && ended >= 0;
+    if (following && watch(&logs)) return -1;
+    if (logs_files_open(source, &logs.files, err)) return -1;
+    if (!logs.files.count) return 0;
+    if (read_all(&logs) || say_damage(&logs)) return -1;
     return following ? follow(&logs) : 0;
 }

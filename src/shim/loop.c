@@ -214,7 +214,7 @@ static size_t output_room(const struct shim *shim) {
 }
 
 static void end_output(struct shim *shim, int stream) {
-    json_log_end(&shim->log, (enum json_log_stream)stream, clock_wall_ns());
+    log_end(&shim->log, (enum log_stream)stream, clock_wall_ns());
     if (shim->input == shim->output[stream]) shim->input = -1;
     fd_closep(&shim->output[stream]);
 }
@@ -231,7 +231,7 @@ static void take_output(struct shim *shim, int stream) {
     for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++)
         if (peer_present(p) && p->wants[stream])
             peer_output(p, stream ? SHIM_STDERR : SHIM_STDOUT, block, (size_t)n);
-    json_log_add(&shim->log, (enum json_log_stream)stream, block, (size_t)n, clock_wall_ns());
+    log_add(&shim->log, (enum log_stream)stream, block, (size_t)n, clock_wall_ns());
 }
 
 // Input

@@ -5,7 +5,7 @@
 
 #include "plan/plan.h"
 #include "shim/health.h"
-#include "shim/jsonlog.h"
+#include "shim/log.h"
 #include "shim/peer.h"
 
 #include <signal.h>
@@ -45,7 +45,7 @@ struct shim {
         bool handled;          // the process had a handler for the first
         char asked_by[32];     // the program that sent it to us, "" for a client
     } end;
-    struct json_log log;
+    struct log log;
     struct peer peers[SHIM_PEERS];
 };
 

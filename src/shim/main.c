@@ -272,7 +272,7 @@ static int shim_main(void) {
     struct err err = {0};
     shim.output[0] = shim.output[1] = shim.input = -1;
     int client = given_fd(SHIM_FD_CLIENT), state = given_fd(SHIM_FD_STATE);
-    shim.log.fd = given_fd(SHIM_FD_LOG);
+    int log = given_fd(SHIM_FD_LOG), receiver = given_fd(SHIM_FD_RECEIVER);
     shim.listen = given_fd(SHIM_FD_LISTEN);
     given.start = given_fd(SHIM_FD_START);
     given.console = given_fd(SHIM_FD_CONSOLE);
@@ -284,6 +284,7 @@ static int shim_main(void) {
     given.plan = given_fd(SHIM_FD_PLAN);
     int r = plan_map(given.plan, &plan);
     if (r) return err_set(&err, ERR_SYSTEM, -r, "the shim cannot read its plan"), fail(NULL, client, &err);
+    log_init(&shim.log, plan, log, state, receiver);
     shim.forward_signals = plan->stdio == PLAN_STDIO_INHERIT;
     // Keys that a person types at hoy's terminal are hoy's business.
     if (!shim.forward_signals) setsid();

@@ -64,7 +64,7 @@ enum shim_fd {
     SHIM_FD_PLAN = 3, // the plan's file, read-write
     SHIM_FD_CLIENT,   // the first client's socket
     SHIM_FD_LISTEN,   // listening socket, for a container
-    SHIM_FD_LOG,      // the json-file log, opened for append
+    SHIM_FD_LOG,      // the log's file, opened for append
     SHIM_FD_STATE,    // the container's directory in <root>: where the exit record "exit" is written;
                       // for an exec'd process <root>, where its events go
     SHIM_FD_SELF,     // the sealed memfd that the shim runs from (INIT executes it once more)
@@ -74,5 +74,6 @@ enum shim_fd {
     SHIM_FD_ERRORS,   // an OCI runtime's log
     SHIM_FD_TERMINAL, // of a process that is there already: its terminal's master
     SHIM_FD_HEALTH,   // the record of health checks (shim/health_record.h)
+    SHIM_FD_RECEIVER, // a connected socket of who gets the log's lines
     SHIM_FD_COUNT,
 };

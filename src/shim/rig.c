@@ -21,6 +21,7 @@ static void save_plan(struct rig *rig, const struct rig_options *o, int *ret_fd)
     plan.head.stdio = (uint8_t)o->stdio;
     plan.head.keep_stdin = o->keep_stdin;
     plan.head.is_exec = o->is_exec;
+    plan.head.log = (struct plan_log){.file = PLAN_LOG_JSON, .name = plan_string(&plan, "log")};
     if (o->on_exit) plan.head.on_exit = plan_strings(&plan, &o->on_exit, 1);
     plan.head.auto_remove = o->on_exit && !o->restart.policy;
     plan.head.restart = o->restart;
