@@ -38,6 +38,7 @@ command_run run_login, run_logout;                                         // lo
 command_run run_export, run_diff;                                          // export.c
 command_run run_save, run_load;                                            // archive.c
 command_run run_commit, run_import;                                        // commit.c
+command_run run_cp;                                                        // cp.c
 command_run run_push;                                                      // push.c
 command_run run_manifest_create, run_manifest_annotate, run_manifest_inspect, run_manifest_push,
     run_manifest_rm;                                               // manifest.c
@@ -47,6 +48,7 @@ command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
 
 // The options of each, beside the code that uses them.
+extern const struct option_table cp_options_table;
 extern const struct option_table settings_options, search_options_table, verify_options_table,
     run_options_table, create_options_table, explain_options_table, start_options_table, attach_options_table,
     exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,

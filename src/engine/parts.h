@@ -51,6 +51,22 @@ int container_folder_open(struct engine *engine, const char *id, struct err *err
 int container_view_open(struct engine *engine, struct arena *arena, const struct container *container,
                         struct image *ret_image, struct err *err);
 
+// What a container sees (files.c), or would see when it ran: its root file system with its mounts, but for
+// those of the kernel, as a tree of mounts that no table shows. A container that does not run can't be
+// started meanwhile, if the tree is for writing.
+struct container_files {
+    int tree;
+    struct run_dir lock;
+    struct engine *engine;
+    char id[ID_SIZE];
+};
+int container_files_open(struct engine *engine, const struct container *container, bool writable,
+                         struct container_files *ret_files, struct err *err);
+void container_files_finish(struct container_files *files);
+
+// "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
+const char *path_clean(char *path);
+
 // Volumes (volume.c)
 
 // Makes the container's volumes, and the host directories that -v makes.

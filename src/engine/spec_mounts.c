@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is mounted in a container: Docker's defaults, then the user's own mounts from the root downwards, then
 // the three files in /etc.
+#include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/mount.h"
 
@@ -32,8 +33,7 @@ static const char *const masked_paths[] = {
 static const char *const readonly_paths[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys",
                                              "/proc/sysrq-trigger"};
 
-// "/a//b/./../c/" to "/a/c", in place.
-static const char *path_clean(char *path) {
+const char *path_clean(char *path) {
     char *out = path;
     for (char *in = path; *in;) {
         while (*in == '/') in++;

@@ -13,5 +13,6 @@
 int confine(int staging, bool network, struct err *err);
 
 // For a look at a root file system (a detached tree of mounts): it becomes all that there is, without a
-// network. What stays is the capability to read every file in it.
-int confine_to_view(int view, struct err *err);
+// network. What stays is the capability to read every file in it; with writes also those to make files for
+// any owner.
+int confine_to_view(int view, bool writes, struct err *err);
