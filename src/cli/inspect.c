@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // inspect: containers and images as Docker's documents.
+#include "cli/inspect.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -22,15 +23,15 @@ static const struct option format_row[] = {
 const struct option_table format_options_table = OPTIONS(format_row, struct inspect_flags);
 
 static int store_type(struct parse *parse, const char *text, void *field, struct err *err) {
-    if (!str_eq(text, "container") && !str_eq(text, "image"))
+    if (!str_eq(text, "container") && !str_eq(text, "image") && !str_eq(text, "volume"))
         return err_set(err, ERR_INVALID, 0,
-                       "objects of other types than container and image are not supported yet");
+                       "objects of other types than container, image and volume are not supported yet");
     return store_string(parse, text, field, err);
 }
 
 static const struct option inspect_rows[] = {
-    {"type", 0, "string", "Only inspect objects of the given type: container or image", store_type,
-     offsetof(struct inspect_flags, type), "container|image"},
+    {"type", 0, "string", "Only inspect objects of the given type: container, image or volume", store_type,
+     offsetof(struct inspect_flags, type), "container|image|volume"},
 };
 const struct option_table inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
 
@@ -282,6 +283,8 @@ static int write_either(struct engine *engine, struct arena *arena, const char *
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_image(engine, arena, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
+    if (inspect_volume(engine, arena, name, w, err) == 0) return 0;
+    if (err->kind != ERR_NOT_FOUND) return -1;
     return err_set(err, ERR_NOT_FOUND, 0, "No such object: %s", name);
 }
 
@@ -313,6 +316,14 @@ static int inspect_either(struct invocation *invocation, struct engine *engine, 
     return inspect_all(invocation, engine, write_either, err);
 }
 
+static int inspect_volumes(struct invocation *invocation, struct engine *engine, struct err *err) {
+    return inspect_all(invocation, engine, inspect_volume, err);
+}
+
+int run_volume_inspect(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, inspect_volumes, err);
+}
+
 int run_container_inspect(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, inspect_container, err);
 }
@@ -323,8 +334,9 @@ int run_image_inspect(struct invocation *invocation, struct err *err) {
 
 int run_inspect(struct invocation *invocation, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
-    cli_body *body = !flags->type                   ? inspect_either
-                     : str_eq(flags->type, "image") ? inspect_image
-                                                    : inspect_container;
+    cli_body *body = !flags->type                    ? inspect_either
+                     : str_eq(flags->type, "image")  ? inspect_image
+                     : str_eq(flags->type, "volume") ? inspect_volumes
+                                                     : inspect_container;
     return cli_with_engine(invocation, body, err);
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // image prune.
+#include "cli/prune.h"
+
 #include "cli/cli.h"
 
 #include <ctype.h>
@@ -21,7 +23,7 @@ static const struct option rows[] = {
 };
 const struct option_table image_prune_options_table = OPTIONS(rows, struct prune_flags);
 
-static bool confirm(const char *warning) {
+bool prune_confirm(const char *warning) {
     printf("WARNING! %s\nAre you sure you want to continue? [y/N] ", warning);
     fflush(stdout);
     int answer = getchar();
@@ -37,7 +39,7 @@ static int image_prune_body(struct invocation *invocation, struct engine *engine
     const char *warning =
         options->all ? "This will remove all images without at least one container associated to them."
                      : "This will remove all dangling images.";
-    if (!options->plan && !flags->force && !confirm(warning)) return 0;
+    if (!options->plan && !flags->force && !prune_confirm(warning)) return 0;
     if (image_prune(&engine->store, &invocation->arena, options, &pruned, err)) return -1;
     if (pruned.lines.count) puts(options->plan ? "Images to delete:" : "Deleted Images:");
     for (size_t i = 0; i < pruned.lines.count; i++)

@@ -14,7 +14,12 @@ struct container_mount {
     const char *propagation;      // "rprivate" …, NULL
     bool non_recursive;           // bind-recursive=disabled
     bool volume_nocopy;
-    bool anonymous;            // a volume that got a made-up name, and goes with `rm -v`
+    bool anonymous; // a volume that got a made-up name, and goes with `rm -v`
+    struct {
+        struct spec_key_value *items;
+        size_t count;
+    } labels, driver_options;  // of the volume, when it is made here
+    const char *subpath;       // of a volume or image: mounted in its place
     const char *tmpfs_options; // for --tmpfs: what stood after the colon
     const char *why;           // the flag as it was given
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/volume.h"
 #include "shim/protocol.h"
 
 #include "base/clock.h"
@@ -69,9 +70,17 @@ const char *path_clean(char *path);
 
 // Volumes (volume.c)
 
-// Makes the container's volumes, and the host directories that -v makes.
+// With the container's row: its volumes' rows, and that it uses them. Nothing where it has none.
+int volumes_use(struct engine *engine, const struct container *container, struct err *err);
+// Makes the directories of the container's volumes, and those of the host that -v makes.
 int volumes_make(struct engine *engine, const struct container_config *config, struct err *err);
-int volumes_remove_anonymous(struct engine *engine, const struct container_config *config, struct err *err);
+// Those that nobody else uses. id: of the container; NULL: it is gone already.
+int volumes_remove_anonymous(struct engine *engine, const char *id, const struct container_config *config,
+                             struct err *err);
+int volumes_recover(struct engine *engine, struct err *err);
+// volume_options.c
+const char *volume_option(const struct volume *volume, const char *key); // or NULL
+int volume_options_check(const struct volume *volume, struct err *err);
 
 // Words to a shim (talk.c)
 

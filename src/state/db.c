@@ -27,7 +27,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define APPLICATION_ID 0x686f7921 // "hoy!"
 #define LOG_PAGES      200
 #define BUSY_NS        (60 * 1000000000ull)

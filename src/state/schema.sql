@@ -105,3 +105,20 @@ CREATE TABLE address (
     PRIMARY KEY (network, address)
 ) WITHOUT ROWID;
 CREATE INDEX address_container ON address(container_id);
+
+-- <root>/volumes/<name>/_data
+CREATE TABLE volume (
+    name          TEXT PRIMARY KEY,
+    created       INTEGER NOT NULL,
+    anonymous     INTEGER NOT NULL,      -- its name was made up
+    labels        TEXT NOT NULL,         -- JSON objects of texts
+    options       TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- From when a container is made until it is removed.
+CREATE TABLE volume_use (
+    volume        TEXT NOT NULL REFERENCES volume(name),
+    container_id  TEXT NOT NULL REFERENCES container(id) ON DELETE CASCADE,
+    PRIMARY KEY (volume, container_id)
+) WITHOUT ROWID;
+CREATE INDEX volume_use_container ON volume_use(container_id);
