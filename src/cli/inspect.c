@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/words.h"
+#include "engine/volume.h"
 #include "network/network.h"
 #include "registry/reference.h"
 
@@ -78,23 +79,48 @@ static void write_command(struct arena *arena, const struct container_config *co
     put_strings(w, "Args", &words, 1);
 }
 
-static void write_mounts(const struct container_config *config, struct json_writer *w) {
+// As -v had it after the second colon.
+static const char *mount_mode(struct arena *arena, const struct container_mount *mount) {
+    bool by_volume_flag =
+        mount->why && (str_has_prefix(mount->why, "-v") || str_has_prefix(mount->why, "--volume"));
+    if (mount->type == CONTAINER_MOUNT_VOLUME && !mount->anonymous && !mount->readonly &&
+        !mount->volume_nocopy)
+        return "z";
+    if (!by_volume_flag) return mount->type == CONTAINER_MOUNT_VOLUME && !mount->anonymous ? "z" : "";
+    return arena_printf(arena, "%s%s%s%s", mount->readonly ? "ro" : "",
+                        mount->readonly && (mount->propagation || mount->volume_nocopy) ? "," : "",
+                        mount->propagation ? mount->propagation : "", mount->volume_nocopy ? "nocopy" : "");
+}
+
+static void write_mount(struct engine *engine, struct arena *arena, const struct container_mount *mount,
+                        struct json_writer *w) {
     static const char *const types[] = {[CONTAINER_MOUNT_BIND] = "bind",
                                         [CONTAINER_MOUNT_VOLUME] = "volume",
-                                        [CONTAINER_MOUNT_TMPFS] = "tmpfs"};
+                                        [CONTAINER_MOUNT_TMPFS] = "tmpfs",
+                                        [CONTAINER_MOUNT_IMAGE] = "image"};
+    bool bind = mount->type == CONTAINER_MOUNT_BIND, volume = mount->type == CONTAINER_MOUNT_VOLUME;
+    const char *source = mount->source ? mount->source : "";
+    json_begin_object(w, NULL);
+    json_put_string(w, "Type", types[mount->type]);
+    if (volume) json_put_string(w, "Name", source);
+    json_put_string(w, "Source", volume ? volume_path(engine, arena, source) : source);
+    json_put_string(w, "Destination", mount->target);
+    if (volume) json_put_string(w, "Driver", "local");
+    json_put_string(w, "Mode", mount_mode(arena, mount));
+    json_put_bool(w, "RW", !mount->readonly);
+    json_put_string(w, "Propagation", mount->propagation ? mount->propagation : bind ? "rprivate" : "");
+    json_end_object(w);
+}
+
+// What --tmpfs gave is only in HostConfig, as with Docker.
+static void write_mounts(struct engine *engine, struct arena *arena, const struct container_config *config,
+                         struct json_writer *w) {
     json_begin_array(w, "Mounts");
     for (size_t i = 0; i < config->mounts.count; i++) {
         const struct container_mount *mount = &config->mounts.items[i];
-        json_begin_object(w, NULL);
-        json_put_string(w, "Type", types[mount->type]);
-        json_put_string(w, mount->type == CONTAINER_MOUNT_VOLUME ? "Name" : "Source",
-                        mount->source ? mount->source : "");
-        json_put_string(w, "Destination", mount->target);
-        json_put_string(w, "Mode", mount->readonly ? "ro" : "");
-        json_put_bool(w, "RW", !mount->readonly);
-        bool bind = mount->type == CONTAINER_MOUNT_BIND;
-        json_put_string(w, "Propagation", mount->propagation ? mount->propagation : bind ? "rprivate" : "");
-        json_end_object(w);
+        if (mount->type == CONTAINER_MOUNT_TMPFS && mount->why && str_has_prefix(mount->why, "--tmpfs"))
+            continue;
+        write_mount(engine, arena, mount, w);
     }
     json_end_array(w);
 }
@@ -164,7 +190,7 @@ static int write_container(struct engine *engine, struct arena *arena, const cha
     json_put_string(w, "ProcessLabel", "");
     json_put_string(w, "AppArmorProfile", "");
     json_put_null(w, "ExecIDs");
-    write_mounts(&container.config, w);
+    write_mounts(engine, arena, &container.config, w);
     container_config_write(&container.config, w);
     int r = write_network(engine, &container, w, err);
     json_end_object(w);

@@ -13,6 +13,7 @@ struct settings {
     struct strings attach;
     struct strings entrypoint;
     bool restart;
+    const char *volume_driver; // "local"
 };
 
 // Takes the image and its command from the arguments, and checks what only all flags together show. detached:

@@ -138,6 +138,10 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
     };
     if (str_eq(config->network_mode, "host") && str_empty(config->hostname))
         ret_container->config.hostname = host_name(arena);
+    struct image_sources sources;
+    if (mounts_inherit(engine, arena, &ret_container->config, err) ||
+        image_sources_find(engine, arena, &ret_container->config, NULL, &sources, err))
+        return -1;
     container_config_merge(arena, &image.config, id, &ret_container->config);
     *ret_image = image;
     return check_config(engine, &image, ret_container, err);

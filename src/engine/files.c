@@ -24,7 +24,8 @@
 struct part {
     const char *target, *source; // source NULL: it is there only while the container runs
     bool readonly, recursive;
-    int tree; // or -errno
+    bool mounted; // a volume that is a mount of its own, while a container uses it
+    int tree;     // or -errno
 };
 
 struct view {
@@ -68,6 +69,14 @@ static const char *source_of(struct engine *engine, struct view *view, const str
     }
 }
 
+static bool is_mounted(struct engine *engine, struct view *view, const struct container_mount *mount) {
+    struct volume volume;
+    struct err ignored;
+    return mount->type == CONTAINER_MOUNT_VOLUME && !mount->anonymous &&
+           !volume_find(engine, &view->arena, mount->source, &volume, &ignored) &&
+           volume_option(&volume, "type");
+}
+
 static void list_parts(struct engine *engine, struct view *view, const struct container_config *config) {
     static const char *const files[] = {"/etc/hosts", "/etc/hostname", "/etc/resolv.conf"};
     for (size_t i = 0; i < ARRAY_SIZE(files); i++)
@@ -79,6 +88,7 @@ static void list_parts(struct engine *engine, struct view *view, const struct co
             .source = source_of(engine, view, mount),
             .readonly = mount->readonly,
             .recursive = !mount->non_recursive,
+            .mounted = is_mounted(engine, view, mount),
             .tree = -ENOENT,
         };
     }
@@ -111,13 +121,24 @@ static int clone_running(struct view *view) {
     return take_fd(&root);
 }
 
+// While nobody uses such a volume nothing can be put into it, nor under it.
+static int clone_source(const struct part *part) {
+    uint64_t id;
+    int is_root = 1;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, part->source, O_PATH, 0);
+    if (fd < 0) return fd;
+    if (part->mounted && (mount_identify(fd, &id, &is_root) || !is_root))
+        return mount_new("tmpfs", "hoy", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, "size=0,nr_inodes=1");
+    return mount_clone(fd, "", part->recursive);
+}
+
 static int clone_stopped(struct view *view) {
     _cleanup_(fd_closep) int place = fd_open_at(AT_FDCWD, view->place, O_PATH | O_DIRECTORY, 0);
     int r = place < 0 ? place : mount_attach(view->image, place);
     if (r) return r;
     for (size_t i = 0; i < view->parts.count; i++) {
         struct part *part = &view->parts.items[i];
-        if (part->source) part->tree = mount_clone(AT_FDCWD, part->source, part->recursive);
+        if (part->source) part->tree = clone_source(part);
     }
     return mount_clone(AT_FDCWD, arena_printf(&view->arena, "%s/merged", view->place), 0);
 }

@@ -78,6 +78,15 @@ int volumes_make(struct engine *engine, const struct container_config *config, s
 int volumes_remove_anonymous(struct engine *engine, const char *id, const struct container_config *config,
                              struct err *err);
 int volumes_recover(struct engine *engine, struct err *err);
+// --volumes-from (inherit.c): adds the mounts of the containers that config names.
+int mounts_inherit(struct engine *engine, struct arena *arena, struct container_config *config,
+                   struct err *err);
+// Where the images are that the container mounts (image_mounts.c); with a plan also what mounts them there.
+int image_sources_find(struct engine *engine, struct arena *arena, const struct container_config *config,
+                       struct plan *plan, struct image_sources *ret_sources, struct err *err);
+// What mounts the container's volumes that have options (volume_options.c).
+int volumes_plan(struct engine *engine, struct arena *arena, const struct container_config *config,
+                 struct plan *plan, struct err *err);
 // volume_options.c
 const char *volume_option(const struct volume *volume, const char *key); // or NULL
 int volume_options_check(const struct volume *volume, struct err *err);

@@ -26,6 +26,9 @@ struct spec_mount {
     } uid_maps, gid_maps; // of an id-mapped mount (idmap or ridmap is among the options); none: those of the
                           // container's user namespace
     const char *why;      // the flag, image field or default behind it; NULL: the config.json itself
+    // The engine's own, in no document: a part of the source, and a volume that tmpcopyup fills once.
+    const char *subpath;
+    bool volume;
 };
 
 struct spec_device {
