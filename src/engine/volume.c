@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/usage.h"
 #include "engine/parts.h"
+#include "kernel/quota.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -129,6 +130,43 @@ static int check_name(const char *name, struct err *err) {
                    name, name);
 }
 
+#define FIRST_PROJECT 0x686f0000 // "ho": numbers of projects that nobody gives by hand
+
+// option size=: the quota's project is a number that no other volume has.
+static int set_quota(struct engine *engine, const struct volume *volume, struct err *err) {
+    struct db *db = engine->store.db;
+    const char *size = volume_option(volume, "size");
+    char path[NAME_MAX + 32];
+    uint64_t bytes;
+    int64_t project = FIRST_PROJECT;
+    if (!size || parse_size(size, &bytes)) return 0;
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        if (db_query(db, &rows, err, "SELECT max(project) FROM volume", "")) return -1;
+        if (db_next(&rows, err) > 0 && db_i64(&rows, 0) >= project) project = db_i64(&rows, 0) + 1;
+    }
+    snprintf(path, sizeof path, "volumes/%s/_data", volume->name);
+    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+    int r = fd < 0 ? fd : quota_limit_directory(fd, (uint32_t)project, bytes);
+    if (r == -ENOTSUP)
+        return err_set(err, ERR_INVALID, 0,
+                       "create %s: quota size requested but no quota support: the file system of %s has no "
+                       "project quotas, or they are not turned on (mount option prjquota)",
+                       volume->name, engine->store.root);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "create %s: set its quota", volume->name);
+    return db_run(db, err, "UPDATE volume SET project = ? WHERE name = ?", "is", project, volume->name) < 0
+               ? -1
+               : 0;
+}
+
+static void remove_empty(struct engine *engine, const char *name) {
+    char path[NAME_MAX + 32];
+    snprintf(path, sizeof path, "volumes/%s/_data", name);
+    (void)unlinkat(engine->store.root_fd, path, AT_REMOVEDIR);
+    path[strlen(path) - strlen("/_data")] = 0;
+    (void)unlinkat(engine->store.root_fd, path, AT_REMOVEDIR);
+}
+
 // In the caller's transaction: the row, and after it the directory.
 static int insert(struct engine *engine, const struct volume *volume, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -138,7 +176,10 @@ static int insert(struct engine *engine, const struct volume *volume, struct err
                "?, ?, ?)",
                "siiss", volume->name, clock_wall_ns(), (int64_t)volume->anonymous,
                words_write(&arena, &volume->labels), words_write(&arena, &volume->options));
-    return added < 0 || make_directory(engine, volume->name, err) ? -1 : 0;
+    if (added < 0 || make_directory(engine, volume->name, err)) return -1;
+    if (!added || !set_quota(engine, volume, err)) return 0;
+    remove_empty(engine, volume->name);
+    return -1;
 }
 
 int volume_create(struct engine *engine, struct arena *arena, const struct volume *given,
@@ -450,16 +491,12 @@ static int recover_away(struct engine *engine, const char *name, struct err *err
 static int recover_made(struct engine *engine, const char *name, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct volume ignored;
-    char path[NAME_MAX + 32];
     _cleanup_(db_rollbackp) struct db *transaction = engine->store.db;
     int r = load(engine, &arena, name, &ignored, err);
     if (r) return r < 0 ? -1 : 0;
     if (db_begin(transaction, err) || (r = load(engine, &arena, name, &ignored, err)) < 0) return -1;
     if (r) return 0;
-    snprintf(path, sizeof path, "volumes/%s/_data", name);
-    (void)unlinkat(engine->store.root_fd, path, AT_REMOVEDIR);
-    path[strlen(path) - strlen("/_data")] = 0;
-    (void)unlinkat(engine->store.root_fd, path, AT_REMOVEDIR);
+    remove_empty(engine, name);
     return 0;
 }
 

@@ -111,6 +111,7 @@ CREATE TABLE volume (
     name          TEXT PRIMARY KEY,
     created       INTEGER NOT NULL,
     anonymous     INTEGER NOT NULL,      -- its name was made up
+    project       INTEGER NOT NULL DEFAULT 0, -- of its quota; 0: none
     labels        TEXT NOT NULL,         -- JSON objects of texts
     options       TEXT NOT NULL
 ) WITHOUT ROWID;
