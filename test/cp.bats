@@ -152,6 +152,16 @@ there() { hoy cp "box:$1" - | tar -xO; }
   expect 1 hoy cp box:/proc/self/status .
 }
 
+@test "a container that shares its mounts gets none by a copy" {
+  local before
+  mkdir bound
+  running -v "$PWD/bound:/bound:rshared" -v box-volume:/data
+  before=$(hoy exec box cat /proc/self/mountinfo | awk '{print $5}' | sort)
+  hoy cp one box:/data/x
+  hoy cp box:/data/x out
+  is "$(hoy exec box cat /proc/self/mountinfo | awk '{print $5}' | sort)" "$before"
+}
+
 @test "read-only roots and volumes take nothing" {
   for how in made running; do
     "$how" --read-only -v "$PWD/src:/ro:ro" -v "$PWD/src:/rw"

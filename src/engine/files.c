@@ -156,9 +156,10 @@ static int attach_part(const struct view *view, const struct part *part, int roo
     _cleanup_(fd_closep) int target =
         view->makes ? path_make_in(root, part->target, file) : path_open_in(root, part->target, O_PATH);
     if (target < 0) return 0;
-    int r = set_flags(view, part->tree, part->readonly, 1);
-    if (!r) r = mount_attach(part->tree, target);
-    return r == -ENOTDIR || r == -ENOENT ? 0 : r;
+    int r = mount_attach(part->tree, target);
+    if (r == -ENOTDIR || r == -ENOENT) return 0;
+    if (!r) r = mount_set_propagation(part->tree, MS_PRIVATE | MS_REC);
+    return r ? r : set_flags(view, part->tree, part->readonly, 1);
 }
 
 static int make_tree(struct view *view) {
@@ -170,6 +171,9 @@ static int make_tree(struct view *view) {
     if (root < 0) return root;
     _cleanup_(fd_closep) int place = fd_open_at(AT_FDCWD, view->place, O_PATH | O_DIRECTORY, 0);
     int r = place < 0 ? place : mount_attach(root, place);
+    // Else what is mounted in it here would be in the container, too, where that shares its mounts. (Before
+    // Linux 5.12 only what is attached takes flags.)
+    if (!r) r = mount_set_propagation(root, MS_PRIVATE);
     for (size_t i = 0; !r && i < view->parts.count; i++) r = attach_part(view, &view->parts.items[i], root);
     if (!r) r = set_flags(view, root, view->readonly_root, 0);
     return r ? r : mount_clone(root, "", 1);
