@@ -48,8 +48,8 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" 'hoy: unknown command: hoy container nonsense'
   expect 1 hoy build .
   contains "$output" 'hoy: hoy build is not supported yet'
-  expect 1 hoy volume ls
-  contains "$output" 'hoy: hoy volume is not supported yet'
+  expect 1 hoy swarm init
+  contains "$output" 'hoy: hoy swarm is not supported yet'
   expect 125 hoy ps --size
   contains "$output" 'hoy: --size is not supported yet'
   expect 125 hoy -H tcp://somewhere ps
@@ -58,7 +58,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
 
 @test "the arguments of run's flags are checked before anything is made" {
   local flag
-  for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-opt=x=y \
+  for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-driver=x \
     --tmpfs=here --ulimit=nofile --ulimit=nofile=2:1 --sysctl=kernel.core_pattern=x --add-host=a \
     --add-host=a:b --dns=name --cpus=1,5 -m=1q --device-read-bps=sda:1 --cap-add=FLY --security-opt=what \
     --security-opt=seccomp=/no/such/file --network=mine --restart=always --pull=maybe --stop-signal=NO \

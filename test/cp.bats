@@ -100,9 +100,11 @@ there() { hoy cp "box:$1" - | tar -xO; }
   hoy cp box:/tmp/bad out
   is "$(stat -c %a out/sh)" 755
   hoy exec box sh -c 'mknod /tmp/bad/disk b 8 0 && chmod 666 /tmp/bad/disk'
-  expect 1 hoy cp box:/tmp/bad out2
-  contains "$output" 'is a device'
-  [[ ! -b out2/disk ]]
+  for flag in -L -a; do
+    expect 1 hoy cp "$flag" box:/tmp/bad out2
+    contains "$output" 'is a device'
+    [[ ! -b out2/disk ]]
+  done
 }
 
 @test "tars: through standard output, and from standard input" {

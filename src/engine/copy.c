@@ -247,7 +247,7 @@ static int from_to_host(struct copy *c, const struct place *from, const char *na
     struct place to = place_of(c->arena, options->local);
     struct route route;
     if (check_output(c, &to) || look_outside(c, &to) || choose(c, from, name, &to, &route)) return -1;
-    if (start_outside(c, "new-files", route.directory, c->pipe[0]) || pack_inside(c, from, route.name) ||
+    if (start_outside(c, "host-files", route.directory, c->pipe[0]) || pack_inside(c, from, route.name) ||
         send_unpack(c, &c->outside, "/", options->archive, options->archive))
         return -1;
     return receive_both(c, &c->inside, &c->outside, ret_bytes);

@@ -338,11 +338,8 @@ int confine(int staging, bool network, struct err *err) {
     return seccomp_confine(network ? WORK_NETWORK : WORK_LOCAL, err);
 }
 
-int confine_to_view(int view, bool writes, struct err *err) {
-    const uint64_t one = 1, reads = one << CAP_DAC_READ_SEARCH,
-                   makes = one << CAP_CHOWN | one << CAP_DAC_OVERRIDE | one << CAP_FOWNER |
-                           one << CAP_FSETID | one << CAP_MKNOD | one << CAP_SETFCAP,
-                   kept = writes ? reads | makes : reads;
+int confine_to_view(int view, uint64_t capabilities, struct err *err) {
+    const uint64_t kept = UINT64_C(1) << CAP_DAC_READ_SEARCH | capabilities;
     uid_t uid = FETCH_UID;
     gid_t gid = FETCH_UID;
     user_find(&uid, &gid);
@@ -353,5 +350,5 @@ int confine_to_view(int view, bool writes, struct err *err) {
     if (set_limits(err) || drop_root(uid, gid, err)) return -1;
     r = caps_set(kept, kept, 0);
     return r ? err_set(err, ERR_SYSTEM, -r, "can't drop capabilities")
-             : seccomp_confine(writes ? WORK_FILES : WORK_VIEW, err);
+             : seccomp_confine(capabilities ? WORK_FILES : WORK_VIEW, err);
 }

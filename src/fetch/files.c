@@ -10,15 +10,21 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#define BIT(cap) (UINT64_C(1) << (cap))
+#define OWNERS   (BIT(CAP_CHOWN) | BIT(CAP_DAC_OVERRIDE) | BIT(CAP_FOWNER) | BIT(CAP_FSETID))
+#define DEVICES  (BIT(CAP_MKNOD) | BIT(CAP_SETFCAP))
+
 struct files {
     struct worker *worker;
     int root;
+    bool devices;
     struct err err;
 };
 
@@ -130,6 +136,7 @@ static void unpack(struct files *files, const struct json *request) {
                         .where = path,
                         .keep_owner = json_boolean(json_get(request, "owner")),
                         .keep_rights = json_boolean(json_get(request, "rights")),
+                        .keep_devices = files->devices,
                         .keep_kinds = true};
     uint64_t bytes;
     if (check_writable(files, directory) || untar_run(&how, &bytes, &files->err)) fail(files);
@@ -148,10 +155,10 @@ static void answer(struct files *files, const struct json *request) {
 }
 
 // Until hoy has no more requests: the end of the channel ends the worker.
-static _Noreturn void run(struct worker *worker, bool writes) {
-    struct files files = {.worker = worker};
+static _Noreturn void run(struct worker *worker, uint64_t capabilities) {
+    struct files files = {.worker = worker, .devices = capabilities & DEVICES};
     signal(SIGPIPE, SIG_IGN); // whoever reads may have gone: hoy is to hear of it
-    if (confine_to_view(worker->staging, writes, &files.err)) fail(&files);
+    if (confine_to_view(worker->staging, capabilities, &files.err)) fail(&files);
     files.root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     for (;;) {
         _cleanup_(fd_closep) int fd = -1;
@@ -161,9 +168,13 @@ static _Noreturn void run(struct worker *worker, bool writes) {
 }
 
 int files_run_read(struct worker *worker) {
-    run(worker, false);
+    run(worker, 0);
 }
 
 int files_run_write(struct worker *worker) {
-    run(worker, true);
+    run(worker, OWNERS | DEVICES);
+}
+
+int files_run_host(struct worker *worker) {
+    run(worker, OWNERS);
 }

@@ -6,9 +6,11 @@
 //   {"do":"pack","path":P,"whole":bool,"name":N}  {"event":"done","bytes":B}    whole: what is in the
 //   directory P
 //   {"do":"unpack","path":P,"owner":bool,"rights":bool}  {"event":"done","bytes":B}
+// A tree of the host's gets no devices, and its worker could not make any.
 #pragma once
 
 #include "fetch/worker.h"
 
 int files_run_read(struct worker *worker);
 int files_run_write(struct worker *worker);
+int files_run_host(struct worker *worker);

@@ -15,7 +15,7 @@
 //   hoy-fetch download  the same from a URL
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
 //   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
-//   hoy-fetch files     the same, a part of it; new-files: a tar (5) becomes files in it (fetch/files.h)
+//   hoy-fetch files     the same, a part of it; new-files, host-files: a tar (5) becomes files in it
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
@@ -95,6 +95,7 @@ static const struct mode {
     {"changes", WORKER_TAR_FD, .run = pack_run_changes},
     {"files", WORKER_TAR_FD, .run = files_run_read},
     {"new-files", WORKER_TAR_FD, .run = files_run_write},
+    {"host-files", WORKER_TAR_FD, .run = files_run_host},
 };
 
 static int run_mode(const struct mode *mode, struct worker *worker) {

@@ -264,6 +264,16 @@ static bool is_new(struct plan_run *run, struct plan_op *op) {
     return (!strcmp(type, "tmpfs") || !strcmp(type, "devpts")) && !(op->mount.options & PLAN_MOUNT_COPY_UP);
 }
 
+static int copy_up(struct plan_run *run, struct plan_op *op, int from, int to) {
+    const char *source = TEXT(op->mount.source);
+    bool volume = op->mount.options & PLAN_MOUNT_VOLUME;
+    int r = volume ? plan_fill_volume(source, from) : plan_copy_up(from, to);
+    if (r)
+        err_set(&run->err, ERR_SYSTEM, -r, "copy what the image has at %s into %s", TEXT(op->mount.target),
+                volume ? source : "the tmpfs there");
+    return r;
+}
+
 int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     int bind = !!(op->mount.flags & MS_BIND);
     int r = op->mount.options & PLAN_MOUNT_COPY_SYMLINK ? copy_symlink(run, op) : 0;
@@ -283,9 +293,7 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
                        TEXT(op->mount.source), TEXT(op->mount.target)),
                -ENOTDIR;
 
-    if (op->mount.options & PLAN_MOUNT_COPY_UP)
-        r = op->mount.options & PLAN_MOUNT_VOLUME ? plan_fill_volume(TEXT(op->mount.source), target)
-                                                  : plan_copy_up(target, tree);
+    if (op->mount.options & PLAN_MOUNT_COPY_UP) r = copy_up(run, op, target, tree);
     if (!r) r = apply_options(op, tree);
     uint64_t flags = bind ? op->mount.flags : is_written_first(run, op) ? MS_RDONLY : 0;
     if (!r) r = attach_with(tree, target, flags, 0);

@@ -279,7 +279,7 @@ static int make_special(const struct extraction *x, const struct member *m, cons
     bool is_device = m->type == S_IFCHR || m->type == S_IFBLK;
     if (owner_of(x, m, &uid, &gid)) return -1;
     if (m->type == S_IFLNK && str_empty(target)) return refuse(x, m, "is a symbolic link to nothing");
-    if (is_device && !x->how->keep_rights)
+    if (is_device && !x->how->keep_devices)
         return refuse(x, m, "is a device: on the host it would give away what the container may not have");
     dev_t device =
         is_device ? makedev(archive_entry_rdevmajor(m->entry), archive_entry_rdevminor(m->entry)) : 0;

@@ -13,8 +13,9 @@ struct untar {
     int tar, directory;
     const char *where; // the directory's name, for sentences
     bool keep_owner;   // else everything is root's
-    bool keep_rights; // else no setuid and setgid bits, devices, and attributes with a meaning for the system
-    bool keep_kinds;  // a directory takes no other file's place, nor the other way round
+    bool keep_rights;  // else no setuid and setgid bits, and no attributes with a meaning for the system
+    bool keep_devices; // else they are refused
+    bool keep_kinds;   // a directory takes no other file's place, nor the other way round
 };
 // How many bytes the tar had.
 int untar_run(const struct untar *how, uint64_t *ret_bytes, struct err *err);
