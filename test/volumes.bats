@@ -175,10 +175,24 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
     kill -9 $! 2>/dev/null || true
     wait $! 2>/dev/null || true
   done
+  expect 0 hoy system check
   hoy ps -aq | xargs -r "$HOY" rm -fv >/dev/null
   hoy volume prune -af >/dev/null
   expect 0 hoy system check
   is "$(ls "$HOY_ROOT/volumes")" ''
+}
+
+@test "a removal that was killed on its way is finished, and the name can be used again" {
+  hoy volume create going >/dev/null
+  echo old >"$(data going)/f"
+  sqlite3 "$HOY_ROOT/hoy.db" "UPDATE volume SET removing = 1 WHERE name = 'going'" || skip "no sqlite3"
+  expect 1 hoy volume inspect going
+  is "$(hoy run --rm -v going:/g base ls /g)" ''
+  hoy volume rm going >/dev/null
+  hoy volume create going >/dev/null
+  sqlite3 "$HOY_ROOT/hoy.db" "UPDATE volume SET removing = 1 WHERE name = 'going'"
+  expect 0 hoy system check
+  [[ ! -e $HOY_ROOT/volumes/going ]]
 }
 
 @test "volume-subpath: inside the volume, also by links" {

@@ -50,7 +50,7 @@ static int check_files(struct engine *engine, struct arena *arena, struct string
     if (db_query(engine->store.db, &rows, err,
                  "SELECT 'layers/' || substr(diff_id, 8), iif(driver = 'dir', -1, size) FROM layer "
                  "UNION SELECT 'containers/' || id, -1 FROM container "
-                 "UNION SELECT 'volumes/' || name || '/_data', -1 FROM volume",
+                 "UNION SELECT 'volumes/' || name || '/_data', -1 FROM volume WHERE NOT removing",
                  ""))
         return -1;
     while ((r = db_next(&rows, err)) > 0) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// A volume's directory is made and taken away inside the transaction that makes or deletes its row, so that
-// nobody can begin to use one that goes. What goes is moved to <root>/tmp first: kill -9 leaves a directory
-// there, which the next volumes_recover() removes. What the image has at a volume's place is copied into an
-// empty one by the container's plan (plan/copy.c).
+// A volume's directory is made in the transaction that makes its row. Its removal begins with a mark in the
+// row, from which on nobody sees it; a second transaction deletes the row and moves the directory to
+// <root>/tmp, so that nobody can begin to use one that goes. Whatever of that kill -9 leaves, the next
+// volumes_recover() finishes. What the image has at a volume's place is copied into an empty one by the
+// container's plan (plan/copy.c).
 #include "engine/volume.h"
 
 #include "base/clock.h"
@@ -97,7 +98,8 @@ static int find_users(struct engine *engine, struct arena *arena, struct volume 
 static int load(struct engine *engine, struct arena *arena, const char *name, struct volume *ret_volume,
                 struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE name = ?", "s", name)) return -1;
+    if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE name = ? AND NOT removing", "s", name))
+        return -1;
     int r = db_next(&rows, err);
     return r > 0 && row_of_volume(arena, &rows, ret_volume, err) ? -1 : r;
 }
@@ -167,15 +169,38 @@ static void remove_empty(struct engine *engine, const char *name) {
     (void)unlinkat(engine->store.root_fd, path, AT_REMOVEDIR);
 }
 
-// In the caller's transaction: the row, and after it the directory.
-static int insert(struct engine *engine, const struct volume *volume, struct err *err) {
+// In the caller's transaction, of a row that is marked: it goes, and the directory to <root>/tmp/<ret_away>.
+// 1; 0 when there is none.
+static int take_away(struct engine *engine, const char *name, char ret_away[static 32], struct err *err) {
+    struct db *db = engine->store.db;
+    char id[ID_SIZE], from[NAME_MAX + 16];
+    int root = engine->store.root_fd;
+    id_random(id);
+    snprintf(from, sizeof from, "volumes/%s", name);
+    snprintf(ret_away, 32, "tmp/volume-%.16s", id);
+    int gone = db_run(db, err, "DELETE FROM volume WHERE name = ? AND removing", "s", name);
+    if (gone <= 0) return gone;
+    int r = dir_make_all_at(root, "tmp", 0700);
+    if (!r && renameat(root, from, root, ret_away) && errno != ENOENT) r = -errno;
+    return r ? err_set(err, ERR_SYSTEM, -r, "remove %s", name) : 1;
+}
+
+static int insert_row(struct engine *engine, const struct volume *volume, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    int added =
-        db_run(engine->store.db, err,
-               "INSERT OR IGNORE INTO volume (name, created, anonymous, labels, options) VALUES (?, ?, "
-               "?, ?, ?)",
-               "siiss", volume->name, clock_wall_ns(), (int64_t)volume->anonymous,
-               words_write(&arena, &volume->labels), words_write(&arena, &volume->options));
+    return db_run(engine->store.db, err,
+                  "INSERT OR IGNORE INTO volume (name, created, anonymous, labels, options) VALUES (?, ?, "
+                  "?, ?, ?)",
+                  "siiss", volume->name, clock_wall_ns(), (int64_t)volume->anonymous,
+                  words_write(&arena, &volume->labels), words_write(&arena, &volume->options));
+}
+
+// In the caller's transaction: the row, and after it the directory. One of that name may just be on its way
+// out.
+static int insert(struct engine *engine, const struct volume *volume, struct err *err) {
+    char away[32];
+    int added = insert_row(engine, volume, err);
+    if (!added && (added = take_away(engine, volume->name, away, err)) > 0)
+        added = insert_row(engine, volume, err);
     if (added < 0 || make_directory(engine, volume->name, err)) return -1;
     if (!added || !set_quota(engine, volume, err)) return 0;
     remove_empty(engine, volume->name);
@@ -251,20 +276,6 @@ int volumes_use(struct engine *engine, const struct container *container, struct
 
 // Remove
 
-// In the caller's transaction: the row, then the directory, to <root>/tmp/<ret_away>.
-static int take_away(struct engine *engine, const char *name, char ret_away[static 32], struct err *err) {
-    struct db *db = engine->store.db;
-    char id[ID_SIZE], from[NAME_MAX + 16];
-    int root = engine->store.root_fd;
-    id_random(id);
-    snprintf(from, sizeof from, "volumes/%s", name);
-    snprintf(ret_away, 32, "tmp/volume-%.16s", id);
-    if (db_run(db, err, "DELETE FROM volume WHERE name = ?", "s", name) < 0) return -1;
-    int r = dir_make_all_at(root, "tmp", 0700);
-    if (!r && renameat(root, from, root, ret_away) && errno != ENOENT) r = -errno;
-    return r ? err_set(err, ERR_SYSTEM, -r, "remove %s", name) : 0;
-}
-
 static int remove_away(struct engine *engine, const char *name, const char *away, struct err *err) {
     int r = dir_remove_all_at(engine->store.root_fd, away);
     return r ? err_set(err, ERR_SYSTEM, -r, "remove %s", name) : 0;
@@ -277,18 +288,32 @@ static int in_use(const struct volume *volume, struct err *err) {
     return err_set(err, ERR_CONFLICT, 0, "remove %s: volume is in use - [%s]", volume->name, str_get(&ids));
 }
 
-int volume_remove(struct engine *engine, const char *name, struct err *err) {
+static int mark(struct engine *engine, const char *name, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct db *db = engine->store.db;
     struct volume volume;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
+    if (db_begin(db, err) || volume_find(engine, &arena, name, &volume, err)) return -1;
+    if (volume.users.count) return in_use(&volume, err);
+    if (db_run(db, err, "UPDATE volume SET removing = 1 WHERE name = ?", "s", name) < 0) return -1;
+    return db_commit(transaction, err);
+}
+
+static int finish_removal(struct engine *engine, const char *name, struct err *err) {
+    struct db *db = engine->store.db;
     char away[32];
     {
         _cleanup_(db_rollbackp) struct db *transaction = db;
-        if (db_begin(db, err) || volume_find(engine, &arena, name, &volume, err)) return -1;
-        if (volume.users.count) return in_use(&volume, err);
-        if (take_away(engine, name, away, err) || db_commit(transaction, err)) return -1;
+        if (db_begin(db, err)) return -1;
+        int r = take_away(engine, name, away, err);
+        if (r <= 0) return r; // somebody else was quicker
+        if (db_commit(transaction, err)) return -1;
     }
     return remove_away(engine, name, away, err);
+}
+
+int volume_remove(struct engine *engine, const char *name, struct err *err) {
+    return mark(engine, name, err) ? -1 : finish_removal(engine, name, err);
 }
 
 // id NULL: of a container that is gone already.
@@ -402,7 +427,7 @@ int volume_list(struct engine *engine, struct arena *arena, const struct strings
     {
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         int r;
-        if (db_query(engine->store.db, &rows, err, COLUMNS "ORDER BY name", "")) return -1;
+        if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE NOT removing ORDER BY name", "")) return -1;
         while ((r = db_next(&rows, err)) > 0)
             if (row_of_volume(arena, &rows, arena_push(arena, &all), err)) return -1;
         if (r < 0) return -1;
@@ -500,7 +525,25 @@ static int recover_made(struct engine *engine, const char *name, struct err *err
     return 0;
 }
 
+static int recover_marked(struct engine *engine, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct strings names = {0};
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        int r;
+        if (db_query(engine->store.db, &rows, err, "SELECT name FROM volume WHERE removing", "")) return -1;
+        while ((r = db_next(&rows, err)) > 0)
+            strings_add(&arena, &names, arena_strdup(&arena, db_text(&rows, 0)));
+        if (r < 0) return -1;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        if (finish_removal(engine, names.items[i], err)) return -1;
+    return 0;
+}
+
 int volumes_recover(struct engine *engine, struct err *err) {
-    return each_in(engine, "tmp", recover_away, err) || each_in(engine, "volumes", recover_made, err) ? -1
-                                                                                                      : 0;
+    return recover_marked(engine, err) || each_in(engine, "tmp", recover_away, err) ||
+                   each_in(engine, "volumes", recover_made, err)
+               ? -1
+               : 0;
 }

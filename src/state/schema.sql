@@ -112,6 +112,7 @@ CREATE TABLE volume (
     created       INTEGER NOT NULL,
     anonymous     INTEGER NOT NULL,      -- its name was made up
     project       INTEGER NOT NULL DEFAULT 0, -- of its quota; 0: none
+    removing      INTEGER NOT NULL DEFAULT 0, -- as good as gone: whoever sees it finishes that
     labels        TEXT NOT NULL,         -- JSON objects of texts
     options       TEXT NOT NULL
 ) WITHOUT ROWID;
