@@ -92,14 +92,14 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   setfattr -n user.colour -v blue "$HOY_ROOT/containers/$(field maker .Id)/upper/stuff/sub"
   hoy commit maker stuff >/dev/null
   hoy run --rm -v filled:/stuff stuff sh -c 'rm /stuff/soft; echo own >/stuff/own'
-  cd "$(data filled)"
-  is "$(stat -c %u:%g:%a:%h f)" 5:6:640:2
-  [[ f -ef hard ]]
-  is "$(stat -c %a sub)" 1750
-  is "$(getfattr -n user.colour --only-values sub)" blue
-  [[ -p pipe ]]
-  cd ..
-  is "$(ls)" _data
+  local at
+  at=$(data filled)
+  is "$(stat -c %u:%g:%a:%h "$at/f")" 5:6:640:2
+  [[ $at/f -ef $at/hard ]]
+  is "$(stat -c %a "$at/sub")" 1750
+  is "$(getfattr -n user.colour --only-values --absolute-names "$at/sub")" blue
+  [[ -p $at/pipe ]]
+  is "$(ls "$HOY_ROOT/volumes/filled")" _data
   hoy run --rm -v filled:/stuff stuff sh -c '[ ! -e /stuff/soft ] && [ -e /stuff/own ]'
   hoy run --rm -v plain:/stuff:nocopy stuff true
   is "$(ls "$(data plain)")" ''
