@@ -35,6 +35,7 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   is "$(hoy volume inspect two | jq -c '.[0] | [.Driver, .Labels, .Options, .Scope]')" '["local",{"a":"b","c":""},null,"local"]'
   is "$(hoy inspect -f '{{.Name}}' one)" one
   is "$(hoy inspect --type volume -f '{{.Name}}' one)" one
+  contains "$(hoy __complete volume rm t)" two
   expect 1 hoy volume inspect one nosuch
   contains "$output" 'get nosuch: no such volume'
   expect 1 hoy volume rm nosuch one
