@@ -279,6 +279,12 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   is "$output" 0:0
   is "$(stat -c %u:%g src/made)" 1234:1235
   hoy run --rm --user 33:44 --mount type=bind,src="$PWD/src",dst=/b,bind-idmap=match-user:root base true
+  hoy run --rm --mount type=bind,src="$PWD/src",dst=/b,bind-idmap=match-user:77:78 base touch /b/by77
+  is "$(stat -c %u:%g src/by77)" 77:78
+  # It stays the caller's who made it, whoever starts it again.
+  SUDO_UID=1234 SUDO_GID=1235 hoy create --name again --mount type=bind,src="$PWD/src",dst=/b,bind-idmap base touch /b/again >/dev/null
+  SUDO_UID=1 SUDO_GID=1 hoy start -a again
+  is "$(stat -c %u:%g src/again)" 1234:1235
   SUDO_UID=1234 SUDO_GID=1235 hoy run --rm --user 33:44 --mount type=bind,src="$PWD/src",dst=/b,bind-idmap base touch /b/by33
   is "$(stat -c %u:%g src/by33)" 1234:1235
   expect 125 hoy run --rm --mount type=bind,src="$PWD/src",dst=/b,bind-idmap=userns base true

@@ -5,6 +5,7 @@
 #include "engine/config.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -195,10 +196,18 @@ static int key_recursive(struct mount_spec *spec, const char *key, const char *v
         value);
 }
 
+// Who may have come by sudo.
+static const char *caller(struct arena *arena) {
+    const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+    uint32_t u, g;
+    if (getuid() || !uid || !gid || parse_u32(uid, &u) || parse_u32(gid, &g)) u = getuid(), g = getgid();
+    return arena_printf(arena, "match-user:%u:%u", u, g);
+}
+
 static int key_idmap(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
     const char *user = str_after(value ? value : "match-user", "match-user");
     spec->bind_key = key;
-    spec->mount.idmap = value ? value : "match-user";
+    spec->mount.idmap = !value || str_eq(value, "match-user") ? caller(spec->arena) : value;
     if (str_eq(value, "userns") || (user && !*user) || (user && *user == ':' && user[1])) return 0;
     return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s (match-user, match-user:USER or userns)",
                    key, value);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // bind-idmap: the container's user and a user of the host change places in a bind mount, so that what the one
 // makes is the other's on the disk, and what was the other's is the one's inside. All other ids stay.
+#include "base/arena.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "engine/spec_parts.h"
 
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ID_LAST 4294967294u // the next one is no id
 
@@ -30,21 +29,21 @@ static int find_user(const char *user, struct ids *ret_ids) {
     return -1;
 }
 
+static int read_ids(const char *text, struct ids *ret_ids) {
+    _cleanup_(freep) char *uid = xstrdup(text);
+    char *gid = strchr(uid, ':');
+    struct ids ids;
+    if (!gid) return -1;
+    *gid++ = 0;
+    return parse_u32(uid, &ids.uid) || parse_u32(gid, &ids.gid) ? -1 : (*ret_ids = ids, 0);
+}
+
+// Who the caller was stands in the settings, so that it stays so whoever starts the container again.
 static int host_ids(struct spec_builder *b, const struct container_mount *given, struct ids *ret_ids) {
-    const char *user = str_after(given->idmap, "match-user:"), *uid = getenv("SUDO_UID"),
-               *gid = getenv("SUDO_GID");
-    if (user) {
-        if (!find_user(user, ret_ids)) return 0;
-        return err_set(b->err, ERR_INVALID, 0, "%s: there is no user \"%s\" in /etc/passwd", given->why,
-                       user);
-    }
-    // The caller, who may have come by sudo.
-    *ret_ids = (struct ids){getuid(), getgid()};
-    if (!getuid() && uid && gid) {
-        struct ids ids;
-        if (!parse_u32(uid, &ids.uid) && !parse_u32(gid, &ids.gid)) *ret_ids = ids;
-    }
-    return 0;
+    const char *user = str_after(given->idmap, "match-user:");
+    if (user && (!read_ids(user, ret_ids) || !find_user(user, ret_ids))) return 0;
+    return err_set(b->err, ERR_INVALID, 0, "%s: there is no user \"%s\" in /etc/passwd", given->why,
+                   user ? user : "");
 }
 
 // --user in numbers: names are the image's, which is not looked into here.

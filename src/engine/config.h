@@ -20,7 +20,7 @@ struct container_mount {
     bool non_recursive;           // bind-recursive=disabled
     bool writable_below;          // bind-recursive=writable: only the mount itself is read-only
     bool readonly_below;          // bind-recursive=readonly: or it fails
-    const char *idmap;            // "match-user[:USER]", "userns", NULL
+    const char *idmap;            // "match-user:USER", "match-user:UID:GID", "userns", NULL
     bool inherited;               // from --volumes-from
     bool volume_nocopy;
     bool anonymous; // a volume that got a made-up name, and goes with `rm -v`
