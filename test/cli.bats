@@ -58,7 +58,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
 
 @test "the arguments of run's flags are checked before anything is made" {
   local flag
-  for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-opt=x=y \
+  for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-driver=x \
     --tmpfs=here --ulimit=nofile --ulimit=nofile=2:1 --sysctl=kernel.core_pattern=x --add-host=a \
     --add-host=a:b --dns=name --cpus=1,5 -m=1q --device-read-bps=sda:1 --cap-add=FLY --security-opt=what \
     --security-opt=seccomp=/no/such/file --network=mine --restart=maybe --pull=maybe --stop-signal=NO \

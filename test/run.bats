@@ -30,7 +30,7 @@ load lib
 }
 
 @test "flags of later versions are refused by name" {
-  for flag in --publish=80:80 --gpus=all --volumes-from=x; do
+  for flag in --publish=80:80 --link=a --ip=1.2.3.4; do
     expect 125 hoy run --rm "$flag" base true
     contains "$output" "${flag%%=*}"
   done

@@ -7,7 +7,7 @@ load lib
 test_teardown() {
   hoy ps -aq | xargs -r "$HOY" rm -f >/dev/null
   hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null
-  rm -rf "$HOY_ROOT"/volumes/*
+  hoy volume prune -af >/dev/null
 }
 
 # The bytes that du counts, and those of system df.

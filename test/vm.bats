@@ -19,6 +19,8 @@ file_setup() {
     [[ ! -e $BUILD/src/$test-test ]] || PROGRAMS+=" $BUILD/src/$test-test"
   done
   make_profile
+  mke2fs -q -t ext4 -O quota,project -E quotatype=prjquota "$BATS_FILE_TMPDIR/quota.ext4" 64m
+  PROGRAMS+=" $BATS_FILE_TMPDIR/quota.ext4"
   for kernel in $KERNELS; do
     why_not "$kernel" >/dev/null && continue
     vm/machine "$kernel" vm/checks >"$BATS_FILE_TMPDIR/$kernel" 2>&1 3>&- &

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // inspect: containers and images as Docker's documents.
+#include "cli/inspect.h"
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/cli.h"
@@ -7,6 +8,7 @@
 #include "cli/health.h"
 #include "cli/words.h"
 #include "engine/prune.h"
+#include "engine/volume.h"
 #include "engine/why.h"
 #include "network/network.h"
 #include "registry/reference.h"
@@ -26,15 +28,15 @@ static const struct option format_row[] = {
 const struct option_table format_options_table = OPTIONS(format_row, struct inspect_flags);
 
 static int store_type(struct parse *parse, const char *text, void *field, struct err *err) {
-    if (!str_eq(text, "container") && !str_eq(text, "image"))
+    if (!str_eq(text, "container") && !str_eq(text, "image") && !str_eq(text, "volume"))
         return err_set(err, ERR_INVALID, 0,
-                       "objects of other types than container and image are not supported yet");
+                       "objects of other types than container, image and volume are not supported yet");
     return store_string(parse, text, field, err);
 }
 
 static const struct option inspect_rows[] = {
-    {"type", 0, "string", "Only inspect objects of the given type: container or image", store_type,
-     offsetof(struct inspect_flags, type), "container|image"},
+    {"type", 0, "string", "Only inspect objects of the given type: container, image or volume", store_type,
+     offsetof(struct inspect_flags, type), "container|image|volume"},
 };
 const struct option_table inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
 
@@ -98,23 +100,48 @@ static void write_command(struct arena *arena, const struct container_config *co
     put_strings(w, "Args", &words, 1);
 }
 
-static void write_mounts(const struct container_config *config, struct json_writer *w) {
+// As -v had it after the second colon.
+static const char *mount_mode(struct arena *arena, const struct container_mount *mount) {
+    bool by_volume_flag =
+        mount->why && (str_has_prefix(mount->why, "-v") || str_has_prefix(mount->why, "--volume"));
+    if (mount->type == CONTAINER_MOUNT_VOLUME && !mount->anonymous && !mount->readonly &&
+        !mount->volume_nocopy)
+        return "z";
+    if (!by_volume_flag) return mount->type == CONTAINER_MOUNT_VOLUME && !mount->anonymous ? "z" : "";
+    return arena_printf(arena, "%s%s%s%s", mount->readonly ? "ro" : "",
+                        mount->readonly && (mount->propagation || mount->volume_nocopy) ? "," : "",
+                        mount->propagation ? mount->propagation : "", mount->volume_nocopy ? "nocopy" : "");
+}
+
+static void write_mount(struct engine *engine, struct arena *arena, const struct container_mount *mount,
+                        struct json_writer *w) {
     static const char *const types[] = {[CONTAINER_MOUNT_BIND] = "bind",
                                         [CONTAINER_MOUNT_VOLUME] = "volume",
-                                        [CONTAINER_MOUNT_TMPFS] = "tmpfs"};
+                                        [CONTAINER_MOUNT_TMPFS] = "tmpfs",
+                                        [CONTAINER_MOUNT_IMAGE] = "image"};
+    bool bind = mount->type == CONTAINER_MOUNT_BIND, volume = mount->type == CONTAINER_MOUNT_VOLUME;
+    const char *source = mount->source ? mount->source : "";
+    json_begin_object(w, NULL);
+    json_put_string(w, "Type", types[mount->type]);
+    if (volume) json_put_string(w, "Name", source);
+    json_put_string(w, "Source", volume ? volume_path(engine, arena, source) : source);
+    json_put_string(w, "Destination", mount->target);
+    if (volume) json_put_string(w, "Driver", "local");
+    json_put_string(w, "Mode", mount_mode(arena, mount));
+    json_put_bool(w, "RW", !mount->readonly);
+    json_put_string(w, "Propagation", mount->propagation ? mount->propagation : bind ? "rprivate" : "");
+    json_end_object(w);
+}
+
+// What --tmpfs gave is only in HostConfig, as with Docker.
+static void write_mounts(struct engine *engine, struct arena *arena, const struct container_config *config,
+                         struct json_writer *w) {
     json_begin_array(w, "Mounts");
     for (size_t i = 0; i < config->mounts.count; i++) {
         const struct container_mount *mount = &config->mounts.items[i];
-        json_begin_object(w, NULL);
-        json_put_string(w, "Type", types[mount->type]);
-        json_put_string(w, mount->type == CONTAINER_MOUNT_VOLUME ? "Name" : "Source",
-                        mount->source ? mount->source : "");
-        json_put_string(w, "Destination", mount->target);
-        json_put_string(w, "Mode", mount->readonly ? "ro" : "");
-        json_put_bool(w, "RW", !mount->readonly);
-        bool bind = mount->type == CONTAINER_MOUNT_BIND;
-        json_put_string(w, "Propagation", mount->propagation ? mount->propagation : bind ? "rprivate" : "");
-        json_end_object(w);
+        if (mount->type == CONTAINER_MOUNT_TMPFS && mount->why && str_has_prefix(mount->why, "--tmpfs"))
+            continue;
+        write_mount(engine, arena, mount, w);
     }
     json_end_array(w);
 }
@@ -201,7 +228,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     json_put_string(w, "AppArmorProfile", "");
     json_put_null(w, "ExecIDs");
     if (flags->size && write_size(engine, arena, &container, w, err)) return -1;
-    write_mounts(&container.config, w);
+    write_mounts(engine, arena, &container.config, w);
     container_config_write(&container.config, w);
     int r = write_network(engine, &container, w, err);
     json_end_object(w);
@@ -315,11 +342,18 @@ static int write_image(struct invocation *invocation, struct engine *engine, con
 typedef int writer(struct invocation *invocation, struct engine *engine, const char *name,
                    struct json_writer *w, struct err *err);
 
+static int write_volume(struct invocation *invocation, struct engine *engine, const char *name,
+                        struct json_writer *w, struct err *err) {
+    return inspect_volume(engine, &invocation->arena, name, w, err);
+}
+
 static int write_either(struct invocation *invocation, struct engine *engine, const char *name,
                         struct json_writer *w, struct err *err) {
     if (write_container(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_image(invocation, engine, name, w, err) == 0) return 0;
+    if (err->kind != ERR_NOT_FOUND) return -1;
+    if (write_volume(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     return err_set(err, ERR_NOT_FOUND, 0, "No such object: %s", name);
 }
@@ -352,6 +386,14 @@ static int inspect_either(struct invocation *invocation, struct engine *engine, 
     return inspect_all(invocation, engine, write_either, err);
 }
 
+static int inspect_volumes(struct invocation *invocation, struct engine *engine, struct err *err) {
+    return inspect_all(invocation, engine, write_volume, err);
+}
+
+int run_volume_inspect(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, inspect_volumes, err);
+}
+
 int run_container_inspect(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, inspect_container, err);
 }
@@ -362,8 +404,9 @@ int run_image_inspect(struct invocation *invocation, struct err *err) {
 
 int run_inspect(struct invocation *invocation, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
-    cli_body *body = !flags->type                   ? inspect_either
-                     : str_eq(flags->type, "image") ? inspect_image
-                                                    : inspect_container;
+    cli_body *body = !flags->type                    ? inspect_either
+                     : str_eq(flags->type, "image")  ? inspect_image
+                     : str_eq(flags->type, "volume") ? inspect_volumes
+                                                     : inspect_container;
     return cli_with_engine(invocation, body, err);
 }

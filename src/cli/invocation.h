@@ -9,7 +9,13 @@ struct invocation;
 struct engine;
 typedef int cli_each(struct invocation *invocation, struct engine *engine, const char *name, struct err *err);
 
-enum command_arguments { ARGUMENTS_ANY, ARGUMENTS_CONTAINERS, ARGUMENTS_IMAGES, ARGUMENTS_BOTH };
+enum command_arguments {
+    ARGUMENTS_ANY,
+    ARGUMENTS_CONTAINERS,
+    ARGUMENTS_IMAGES,
+    ARGUMENTS_BOTH,
+    ARGUMENTS_VOLUMES,
+};
 
 struct command {
     const char *forms[5];                  // "ps", "container ls", …; the first is what it is called

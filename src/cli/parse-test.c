@@ -98,20 +98,24 @@ static void test_mount(void **state) {
     assert_true(m[2].volume_nocopy && !m[2].readonly);
     assert_string_equal(m[3].source, "/a,\"b");
     assert_true(m[3].non_recursive);
-    REFUSE(store_mount, struct container_config, {"", "unexpected key"}, {"type=bind", "target is required"},
-           {"target=", "target is required"}, {"type=bind,target=/a", "source is required"},
-           {"type=bind,source=a,target=/a", "absolute"}, {"type=foo,target=/a", "no mount type"},
-           {"type=image,source=x,target=/a", "type=image is not supported yet"},
-           {"target=/a,volume-driver=x", "volume-driver is not supported yet"},
-           {"target=/a,foo=1", "unexpected key"}, {"target=/a,source", "key=value"},
-           {"target=/a,ro=x", "invalid value"}, {"target=a", "absolute"},
-           {"type=tmpfs,target=/a,source=/b", "no source"}, {"type=tmpfs,target=/a,tmpfs-mode=999", "octal"},
-           {"type=tmpfs,target=/a,tmpfs-size=x", "invalid value"},
-           {"type=bind,src=/a,dst=/b,tmpfs-size=1", "mix"}, {"dst=/b,bind-propagation=shared", "mix"},
-           {"type=tmpfs,dst=/b,volume-nocopy", "mix"},
-           {"type=bind,src=/a,dst=/b,bind-propagation=x", "propagation"}, {"\"target=/a", "not closed"},
-           {"\"target=/a\"x", "closing quote"}, {"tar\"get=/a", "quote"},
-           {"target=/a,", "unexpected key ''"});
+    REFUSE(
+        store_mount, struct container_config, {"", "unexpected key"}, {"type=bind", "target is required"},
+        {"target=", "target is required"}, {"type=bind,target=/a", "source is required"},
+        {"type=bind,source=a,target=/a", "absolute"}, {"type=foo,target=/a", "no mount type"},
+        {"type=image,target=/a", "source is required"}, {"type=cluster,target=/a", "not supported yet"},
+        {"target=/a,volume-driver=x", "plugin"}, {"target=/a,volume-subpath=../x", "leads out"},
+        {"target=/a,volume-subpath=/x", "relative"}, {"type=bind,src=/a,dst=/b,volume-subpath=x", "mix"},
+        {"type=bind,src=/a,dst=/b,bind-recursive=readonly", "requires 'readonly'"},
+        {"type=bind,src=/a,dst=/b,bind-recursive=x", "must be"}, {"target=/a,consistency=x", "invalid value"},
+        {"type=bind,src=/a,dst=/b,bind-idmap=match-user:", "invalid value"},
+        {"target=/a,foo=1", "unexpected key"}, {"target=/a,source", "key=value"},
+        {"target=/a,ro=x", "invalid value"}, {"target=a", "absolute"},
+        {"type=tmpfs,target=/a,source=/b", "no source"}, {"type=tmpfs,target=/a,tmpfs-mode=999", "octal"},
+        {"type=tmpfs,target=/a,tmpfs-size=x", "invalid value"},
+        {"type=bind,src=/a,dst=/b,tmpfs-size=1", "mix"}, {"dst=/b,bind-propagation=shared", "mix"},
+        {"type=tmpfs,dst=/b,volume-nocopy", "mix"},
+        {"type=bind,src=/a,dst=/b,bind-propagation=x", "propagation"}, {"\"target=/a", "not closed"},
+        {"\"target=/a\"x", "closing quote"}, {"tar\"get=/a", "quote"}, {"target=/a,", "unexpected key ''"});
 }
 
 static void test_tmpfs(void **state) {

@@ -5,6 +5,7 @@
 #include "engine/config.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -39,6 +40,16 @@ static int check_volume_name(const char *name, struct err *err) {
                    "'%s' is no name of a volume (letters, digits and _.-, at least two); a host directory is "
                    "given by an absolute path",
                    name);
+}
+
+static int check_volume_driver(const char *driver, struct err *err) {
+    if (str_eq(driver, "local")) return 0;
+    return err_set(err, ERR_INVALID, 0, "error looking up volume plugin %s: plugin \"%s\" not found", driver,
+                   driver);
+}
+
+int store_volume_driver(struct parse *parse, const char *text, void *field, struct err *err) {
+    return check_volume_driver(text, err) ? -1 : store_string(parse, text, field, err);
 }
 
 static struct container_mount *add(struct parse *parse, struct container_config *config,
@@ -126,7 +137,7 @@ struct mount_spec {
     struct arena *arena;
     struct container_mount mount;
     const char *type;
-    const char *bind_key, *volume_key, *tmpfs_key; // one that was given, of each family
+    const char *bind_key, *volume_key, *tmpfs_key, *image_key; // one that was given, of each family
     uint64_t size;
     const char *mode;
 };
@@ -173,11 +184,33 @@ static int key_non_recursive(struct mount_spec *spec, const char *key, const cha
 
 static int key_recursive(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
     spec->bind_key = key;
-    if (str_eq(value, "writable") || str_eq(value, "readonly"))
-        return err_set(err, ERR_INVALID, 0, "bind-recursive=%s is not supported yet", value);
     spec->mount.non_recursive = str_eq(value, "disabled");
-    if (spec->mount.non_recursive || str_eq(value, "enabled")) return 0;
-    return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s (must be enabled or disabled)", key, value);
+    spec->mount.writable_below = str_eq(value, "writable");
+    spec->mount.readonly_below = str_eq(value, "readonly");
+    if (spec->mount.non_recursive || spec->mount.writable_below || spec->mount.readonly_below ||
+        str_eq(value, "enabled"))
+        return 0;
+    return err_set(
+        err, ERR_INVALID, 0,
+        "invalid value for %s: %s (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")", key,
+        value);
+}
+
+// Who may have come by sudo.
+static const char *caller(struct arena *arena) {
+    const char *uid = getenv("SUDO_UID"), *gid = getenv("SUDO_GID");
+    uint32_t u, g;
+    if (getuid() || !uid || !gid || parse_u32(uid, &u) || parse_u32(gid, &g)) u = getuid(), g = getgid();
+    return arena_printf(arena, "match-user:%u:%u", u, g);
+}
+
+static int key_idmap(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
+    const char *user = str_after(value ? value : "match-user", "match-user");
+    spec->bind_key = key;
+    spec->mount.idmap = !value || str_eq(value, "match-user") ? caller(spec->arena) : value;
+    if (str_eq(value, "userns") || (user && !*user) || (user && *user == ':' && user[1])) return 0;
+    return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s (match-user, match-user:USER or userns)",
+                   key, value);
 }
 
 static int key_create_source(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
@@ -204,9 +237,44 @@ static int key_mode(struct mount_spec *spec, const char *key, const char *value,
     return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s (octal digits)", key, value);
 }
 
-static int key_later(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    (void)spec, (void)value;
-    return err_set(err, ERR_INVALID, 0, "%s is not supported yet", key);
+static int key_subpath(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
+    bool image = str_has_prefix(key, "image");
+    for (const char *p = value; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+        if (p[0] == '.' && p[1] == '.' && (!p[2] || p[2] == '/'))
+            return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s leads out of it by \"..\"", key,
+                           value);
+    if (*value == '/' || !*value)
+        return err_set(err, ERR_INVALID, 0, "invalid value for %s: it must be a relative path", key);
+    *(image ? &spec->image_key : &spec->volume_key) = key;
+    spec->mount.subpath = value;
+    return 0;
+}
+
+static int key_label(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
+    const char *equals = strchr(value, '=');
+    (void)err;
+    spec->volume_key = key;
+    size_t length = equals ? (size_t)(equals - value) : strlen(value);
+    struct spec_key_value word = {arena_strndup(spec->arena, value, length), equals ? equals + 1 : ""};
+    if (str_eq(key, "volume-label"))
+        *arena_push(spec->arena, &spec->mount.labels) = word;
+    else
+        *arena_push(spec->arena, &spec->mount.driver_options) = word;
+    return 0;
+}
+
+static int key_driver(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
+    spec->volume_key = key;
+    return check_volume_driver(value, err);
+}
+
+// Of file systems shared with a virtual machine; Docker passes it over on Linux.
+static int key_consistency(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
+    static const char *const words[] = {"consistent", "cached", "delegated", "default"};
+    (void)spec;
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+        if (str_eq(value, words[i])) return 0;
+    return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s", key, value);
 }
 
 static const struct {
@@ -229,12 +297,13 @@ static const struct {
     {"volume-nocopy", true, key_no_copy},
     {"tmpfs-size", false, key_size},
     {"tmpfs-mode", false, key_mode},
-    {"consistency", false, key_later},
-    {"volume-subpath", false, key_later},
-    {"volume-label", false, key_later},
-    {"volume-driver", false, key_later},
-    {"volume-opt", false, key_later},
-    {"image-subpath", false, key_later},
+    {"bind-idmap", true, key_idmap},
+    {"consistency", false, key_consistency},
+    {"volume-subpath", false, key_subpath},
+    {"volume-label", false, key_label},
+    {"volume-driver", false, key_driver},
+    {"volume-opt", false, key_label},
+    {"image-subpath", false, key_subpath},
 };
 
 static int read_key(struct mount_spec *spec, char *field, struct err *err) {
@@ -272,14 +341,32 @@ static int next_field(char **rest, char **ret_field, struct err *err) {
     return 0;
 }
 
+static int check_bind(const struct mount_spec *spec, struct err *err) {
+    const struct container_mount *mount = &spec->mount;
+    const char *how = mount->propagation;
+    if (!mount->readonly_below && !mount->writable_below) return 0;
+    const char *word = mount->readonly_below ? "readonly" : "writable";
+    if (!mount->readonly)
+        return err_set(err, ERR_INVALID, 0, "option 'bind-recursive=%s' requires 'readonly' to be specified",
+                       word);
+    if (mount->readonly_below && !str_eq(how, "rprivate"))
+        return err_set(
+            err, ERR_INVALID, 0,
+            "option 'bind-recursive=readonly' requires 'bind-propagation=rprivate' to be specified");
+    return 0;
+}
+
 static int mix(const char *key, const char *type, struct err *err) {
     return err_set(err, ERR_INVALID, 0, "cannot mix '%s' with mount type '%s'", key, type);
 }
 
 static int finish_bind(struct mount_spec *spec, struct err *err) {
     spec->mount.type = CONTAINER_MOUNT_BIND;
-    if (spec->volume_key || spec->tmpfs_key)
-        return mix(spec->volume_key ? spec->volume_key : spec->tmpfs_key, "bind", err);
+    const char *other = spec->volume_key  ? spec->volume_key
+                        : spec->tmpfs_key ? spec->tmpfs_key
+                                          : spec->image_key;
+    if (other) return mix(other, "bind", err);
+    if (check_bind(spec, err)) return -1;
     if (str_empty(spec->mount.source)) return err_set(err, ERR_INVALID, 0, "source is required");
     if (*spec->mount.source != '/')
         return err_set(err, ERR_INVALID, 0, "the path on the host, '%s', must be absolute",
@@ -289,16 +376,18 @@ static int finish_bind(struct mount_spec *spec, struct err *err) {
 
 static int finish_volume(struct mount_spec *spec, struct err *err) {
     spec->mount.type = CONTAINER_MOUNT_VOLUME;
-    if (spec->bind_key || spec->tmpfs_key)
-        return mix(spec->bind_key ? spec->bind_key : spec->tmpfs_key, "volume", err);
+    const char *other = spec->bind_key ? spec->bind_key : spec->tmpfs_key ? spec->tmpfs_key : spec->image_key;
+    if (other) return mix(other, "volume", err);
     if (!spec->mount.source) spec->mount.source = "";
     return *spec->mount.source ? check_volume_name(spec->mount.source, err) : 0;
 }
 
 static int finish_tmpfs(struct mount_spec *spec, struct err *err) {
     spec->mount.type = CONTAINER_MOUNT_TMPFS;
-    if (spec->bind_key || spec->volume_key)
-        return mix(spec->bind_key ? spec->bind_key : spec->volume_key, "tmpfs", err);
+    const char *other = spec->bind_key     ? spec->bind_key
+                        : spec->volume_key ? spec->volume_key
+                                           : spec->image_key;
+    if (other) return mix(other, "tmpfs", err);
     if (!str_empty(spec->mount.source)) return err_set(err, ERR_INVALID, 0, "a tmpfs has no source");
     const char *size =
         spec->size ? arena_printf(spec->arena, "size=%llu", (unsigned long long)spec->size) : "";
@@ -309,12 +398,23 @@ static int finish_tmpfs(struct mount_spec *spec, struct err *err) {
     return 0;
 }
 
+static int finish_image(struct mount_spec *spec, struct err *err) {
+    spec->mount.type = CONTAINER_MOUNT_IMAGE;
+    const char *other = spec->bind_key     ? spec->bind_key
+                        : spec->volume_key ? spec->volume_key
+                                           : spec->tmpfs_key;
+    if (other) return mix(other, "image", err);
+    if (str_empty(spec->mount.source)) return err_set(err, ERR_INVALID, 0, "source is required");
+    spec->mount.readonly = true;
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*finish)(struct mount_spec *spec, struct err *err); // NULL: not there yet
 } types[] = {
-    {"bind", finish_bind}, {"volume", finish_volume}, {"tmpfs", finish_tmpfs},
-    {"image", NULL},       {"cluster", NULL},         {"npipe", NULL},
+    {"bind", finish_bind},   {"volume", finish_volume}, {"tmpfs", finish_tmpfs},
+    {"image", finish_image}, {"cluster", NULL},         {"npipe", NULL},
 };
 
 static int finish(struct mount_spec *spec, struct err *err) {
@@ -326,7 +426,7 @@ static int finish(struct mount_spec *spec, struct err *err) {
         if (!types[i].finish) return err_set(err, ERR_INVALID, 0, "type=%s is not supported yet", spec->type);
         return types[i].finish(spec, err);
     }
-    return err_set(err, ERR_INVALID, 0, "'%s' is no mount type: bind, volume or tmpfs", spec->type);
+    return err_set(err, ERR_INVALID, 0, "'%s' is no mount type: bind, volume, tmpfs or image", spec->type);
 }
 
 int store_mount(struct parse *parse, const char *text, void *field, struct err *err) {

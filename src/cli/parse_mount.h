@@ -5,6 +5,7 @@
 
 #include "args/options.h"
 
-option_store store_volume; // src:dst[:options], dst
-option_store store_mount;  // type=bind|volume|tmpfs,source=…,target=…,…
-option_store store_tmpfs;  // path[:options]
+option_store store_volume;        // src:dst[:options], dst
+option_store store_mount;         // type=bind|volume|tmpfs|image,source=…,target=…,…
+option_store store_tmpfs;         // path[:options]
+option_store store_volume_driver; // const char *

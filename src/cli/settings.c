@@ -108,6 +108,10 @@ static const struct option rows[] = {
     {"ulimit", 0, "ulimit", "Ulimit options", store_ulimit, AT(config)},
     {"user", 'u', "string", "Username or UID (format: <name|uid>[:<group|gid>])", store_string, CONFIG(user)},
     {"volume", 'v', "list", "Bind mount a volume", store_volume, AT(config)},
+    {"volume-driver", 0, "string", "Optional volume driver for the container: local", store_volume_driver,
+     AT(volume_driver), "local"},
+    {"volumes-from", 0, "list", "Mount volumes from the specified container(s)", store_list,
+     CONFIG(volumes_from)},
     {"workdir", 'w', "string", "Working directory inside the container", store_working_dir,
      CONFIG(working_dir)},
 
@@ -164,8 +168,6 @@ static const struct option rows[] = {
     OPTION_LATER("net-alias", 0),
     OPTION_LATER("publish", 'p'),
     OPTION_LATER("publish-all", 'P'),
-    OPTION_LATER("volume-driver", 0),
-    OPTION_LATER("volumes-from", 0),
 };
 const struct option_table settings_options = OPTIONS(rows, struct settings);
 

@@ -12,6 +12,7 @@ struct settings {
     struct strings env, file_env; // -e goes over --env-file, wherever each stands
     struct strings attach;
     struct strings entrypoint;
+    const char *volume_driver; // "local"
 };
 
 // Takes the image and its command from the arguments, and checks what only all flags together show. detached:

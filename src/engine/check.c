@@ -34,6 +34,8 @@ static int check_rows(struct engine *engine, struct arena *arena, struct strings
         "(SELECT 1 FROM image WHERE image.id = container.image_id)",
         "SELECT 'address ' || address || ' is held for a container that is not there' FROM address WHERE "
         "NOT EXISTS (SELECT 1 FROM container WHERE container.id = address.container_id)",
+        "SELECT 'container ' || container_id || ' uses volume ' || volume || ', which is not there' FROM "
+        "volume_use WHERE NOT EXISTS (SELECT 1 FROM volume WHERE volume.name = volume_use.volume)",
     };
     for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
         if (ask(engine, arena, problems, questions[i], err)) return -1;
@@ -48,7 +50,8 @@ static int check_files(struct engine *engine, struct arena *arena, struct string
     if (db_query(engine->store.db, &rows, err,
                  "SELECT 'layers/' || substr(diff_id, 8), iif(driver = 'dir', -1, size) FROM layer "
                  "UNION SELECT 'blobs/sha256/' || substr(digest, 8), size FROM kept_blob "
-                 "UNION SELECT 'containers/' || id, -1 FROM container",
+                 "UNION SELECT 'containers/' || id, -1 FROM container "
+                 "UNION SELECT 'volumes/' || name || '/_data', -1 FROM volume WHERE NOT removing",
                  ""))
         return -1;
     while ((r = db_next(&rows, err)) > 0) {

@@ -36,6 +36,7 @@ enum kind {
     BINDS,         // mounts as -v gives them
     TMPFS,         // mounts as --tmpfs gives them
     MOUNTS,        // all other mounts
+    INHERITED,     // mounts of other containers; Docker has no field for them
     MASKED,        // container_masked_paths; only written
     READONLY,      // container_readonly_paths; only written
     HEALTHCHECK,   // struct health_config *; left out when NULL
@@ -51,10 +52,6 @@ struct field {
     const char *text;
 };
 
-struct key_values {
-    struct spec_key_value *items;
-    size_t count;
-};
 struct rates {
     struct device_rate *items;
     size_t count;
@@ -109,7 +106,8 @@ static const struct field host_fields[] = {
     ROW("RestartPolicy", RESTART, restart),
     ROW("AutoRemove", BOOL, auto_remove),
     FIX("VolumeDriver", "\"\""),
-    FIX("VolumesFrom", "null"),
+    ROW("VolumesFrom", LIST, volumes_from),
+    ROW("VolumesFromMounts", INHERITED, mounts),
     ROW("Mounts", MOUNTS, mounts),
     FIX("ConsoleSize", "[0,0]"),
     ROW("Annotations", MAP_IF_SET, annotations),
@@ -174,9 +172,10 @@ static const struct field host_fields[] = {
 
 // Mounts
 
-enum form { FORM_BIND, FORM_TMPFS, FORM_MOUNT };
+enum form { FORM_BIND, FORM_TMPFS, FORM_MOUNT, FORM_INHERITED };
 
 static enum form mount_form(const struct container_mount *mount) {
+    if (mount->inherited) return FORM_INHERITED;
     if (mount->anonymous || (mount->why && str_has_prefix(mount->why, "--mount"))) return FORM_MOUNT;
     return mount->type == CONTAINER_MOUNT_TMPFS ? FORM_TMPFS : FORM_BIND;
 }
@@ -227,7 +226,7 @@ static int bind_read(struct arena *arena, const char *text, struct container_mou
     return *target == '/' ? 0 : -1;
 }
 
-static const char *const mount_types[] = {"bind", "volume", "tmpfs"};
+static const char *const mount_types[] = {"bind", "volume", "tmpfs", "image"};
 
 // "size=64m,mode=1777" as Docker's [["size","64m"],["mode","1777"]].
 static void tmpfs_options_write(const char *options, struct json_writer *w) {
@@ -257,34 +256,77 @@ static const char *tmpfs_options_read(struct arena *arena, const struct json *op
     return text.len ? arena_strdup(arena, text.data) : NULL;
 }
 
+struct key_values {
+    struct spec_key_value *items;
+    size_t count;
+};
+static void map_write(const char *key, const struct key_values *map, struct json_writer *w);
+
+static void bind_options_write(const struct container_mount *mount, struct json_writer *w) {
+    if (!mount->propagation && !mount->non_recursive && !mount->create_source && !mount->writable_below &&
+        !mount->readonly_below && !mount->idmap)
+        return;
+    json_begin_object(w, "BindOptions");
+    if (mount->propagation) json_put_string(w, "Propagation", mount->propagation);
+    if (mount->non_recursive) json_put_bool(w, "NonRecursive", true);
+    if (mount->create_source) json_put_bool(w, "CreateMountpoint", true);
+    if (mount->writable_below) json_put_bool(w, "ReadOnlyNonRecursive", true);
+    if (mount->readonly_below) json_put_bool(w, "ReadOnlyForceRecursive", true);
+    if (mount->idmap) json_put_string(w, "IDMap", mount->idmap);
+    json_end_object(w);
+}
+
+static void volume_options_write(const struct container_mount *mount, struct json_writer *w) {
+    if (!mount->volume_nocopy && !mount->anonymous && !mount->labels.count && !mount->driver_options.count &&
+        !mount->subpath)
+        return;
+    json_begin_object(w, "VolumeOptions");
+    if (mount->volume_nocopy) json_put_bool(w, "NoCopy", true);
+    if (mount->anonymous) json_put_raw(w, "Labels", "{\"" ANONYMOUS_LABEL "\":\"\"}");
+    if (!mount->anonymous && mount->labels.count)
+        map_write("Labels", (const struct key_values *)&mount->labels, w);
+    if (mount->driver_options.count) {
+        json_begin_object(w, "DriverConfig");
+        map_write("Options", (const struct key_values *)&mount->driver_options, w);
+        json_end_object(w);
+    }
+    if (mount->subpath) json_put_string(w, "Subpath", mount->subpath);
+    json_end_object(w);
+}
+
+static void image_options_write(const struct container_mount *mount, struct json_writer *w) {
+    if (!mount->subpath) return;
+    json_begin_object(w, "ImageOptions");
+    json_put_string(w, "Subpath", mount->subpath);
+    json_end_object(w);
+}
+
 static void mount_write(const struct container_mount *mount, struct json_writer *w) {
     json_begin_object(w, NULL);
     json_put_string(w, "Type", mount_types[mount->type]);
     if (mount->source) json_put_string(w, "Source", mount->source);
     json_put_string(w, "Target", mount->target);
     if (mount->readonly) json_put_bool(w, "ReadOnly", true);
-    if (mount->type == CONTAINER_MOUNT_BIND &&
-        (mount->propagation || mount->non_recursive || mount->create_source)) {
-        json_begin_object(w, "BindOptions");
-        if (mount->propagation) json_put_string(w, "Propagation", mount->propagation);
-        if (mount->non_recursive) json_put_bool(w, "NonRecursive", true);
-        if (mount->create_source) json_put_bool(w, "CreateMountpoint", true);
-        json_end_object(w);
-    }
-    if (mount->type == CONTAINER_MOUNT_VOLUME && (mount->volume_nocopy || mount->anonymous)) {
-        json_begin_object(w, "VolumeOptions");
-        if (mount->volume_nocopy) json_put_bool(w, "NoCopy", true);
-        if (mount->anonymous) json_put_raw(w, "Labels", "{\"" ANONYMOUS_LABEL "\":\"\"}");
-        json_end_object(w);
-    }
+    if (mount->type == CONTAINER_MOUNT_BIND) bind_options_write(mount, w);
+    if (mount->type == CONTAINER_MOUNT_VOLUME) volume_options_write(mount, w);
+    if (mount->type == CONTAINER_MOUNT_IMAGE) image_options_write(mount, w);
     if (mount->type == CONTAINER_MOUNT_TMPFS && mount->tmpfs_options)
         tmpfs_options_write(mount->tmpfs_options, w);
     json_end_object(w);
 }
 
+struct reader {
+    struct arena *arena;
+    struct container_config *config;
+};
+static int map_read(struct reader *r, const struct json *json, struct key_values *map);
+
 static int mount_read(struct arena *arena, const struct json *json, struct container_mount *mount) {
-    const struct json *bind = json_get(json, "BindOptions"), *volume = json_get(json, "VolumeOptions");
-    const char *type = json_get_string(json, "Type");
+    const struct json *bind = json_get(json, "BindOptions"), *volume = json_get(json, "VolumeOptions"),
+                      *driver = json_get(json_get(volume, "DriverConfig"), "Options");
+    const char *type = json_get_string(json, "Type"),
+               *subpath = json_get_string(json_get(json, "ImageOptions"), "Subpath");
+    struct reader reader = {.arena = arena};
     size_t n = 0;
     while (n < ARRAY_SIZE(mount_types) && !str_eq(type, mount_types[n])) n++;
     if (n == ARRAY_SIZE(mount_types) || !json_get_string(json, "Target")) return -1;
@@ -296,10 +338,18 @@ static int mount_read(struct arena *arena, const struct json *json, struct conta
         .propagation = arena_strdup(arena, json_get_string(bind, "Propagation")),
         .non_recursive = json_boolean(json_get(bind, "NonRecursive")),
         .create_source = json_boolean(json_get(bind, "CreateMountpoint")),
+        .writable_below = json_boolean(json_get(bind, "ReadOnlyNonRecursive")),
+        .readonly_below = json_boolean(json_get(bind, "ReadOnlyForceRecursive")),
+        .idmap = arena_strdup(arena, json_get_string(bind, "IDMap")),
         .volume_nocopy = json_boolean(json_get(volume, "NoCopy")),
         .anonymous = json_get(json_get(volume, "Labels"), ANONYMOUS_LABEL) != NULL,
+        .subpath = arena_strdup(arena, subpath ? subpath : json_get_string(volume, "Subpath")),
         .tmpfs_options = tmpfs_options_read(arena, json_get(json_get(json, "TmpfsOptions"), "Options")),
     };
+    if (!mount->anonymous && json_get(volume, "Labels") &&
+        map_read(&reader, json_get(volume, "Labels"), (struct key_values *)&mount->labels))
+        return -1;
+    if (driver && map_read(&reader, driver, (struct key_values *)&mount->driver_options)) return -1;
     mount->why =
         mount->anonymous
             ? "image Volumes"
@@ -402,15 +452,15 @@ static void mounts_write(const struct container_config *config, enum form form, 
     for (size_t i = 0; i < config->mounts.count; i++) {
         const struct container_mount *mount = &config->mounts.items[i];
         if (mount_form(mount) != form) continue;
-        if (!any && form == FORM_MOUNT) json_begin_array(w, key);
+        if (!any && form != FORM_TMPFS) json_begin_array(w, key);
         if (!any && form == FORM_TMPFS) json_begin_object(w, key);
         any = true;
-        if (form == FORM_MOUNT)
+        if (form != FORM_TMPFS)
             mount_write(mount, w);
         else
             json_put_string(w, mount->target, mount->tmpfs_options ? mount->tmpfs_options : "");
     }
-    if (any && form == FORM_MOUNT) json_end_array(w);
+    if (any && form != FORM_TMPFS) json_end_array(w);
     if (any && form == FORM_TMPFS) json_end_object(w);
 }
 
@@ -470,6 +520,7 @@ static void field_write(const struct container_config *config, const struct fiel
     case BINDS: return binds_write(config, key, w);
     case TMPFS: return mounts_write(config, FORM_TMPFS, key, w);
     case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
+    case INHERITED: return mounts_write(config, FORM_INHERITED, key, w);
     case MASKED: return paths_write(config, key, container_masked_paths, w);
     case READONLY: return paths_write(config, key, container_readonly_paths, w);
     case HEALTHCHECK: return health_config_write(config->health, key, w);
@@ -513,6 +564,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case BINDS: return !mounts_have(config, FORM_BIND);
     case TMPFS: return !mounts_have(config, FORM_TMPFS);
     case MOUNTS: return !mounts_have(config, FORM_MOUNT);
+    case INHERITED: return !mounts_have(config, FORM_INHERITED);
     case HEALTHCHECK: return !config->health;
     case RESTART: return !config->restart.name;
     case LOG_CONFIG: return !((const struct container_log *)at)->driver;
@@ -528,7 +580,8 @@ static void fields_write(const struct container_config *config, const char *key,
                          size_t count, bool all, struct json_writer *w) {
     json_begin_object(w, key);
     for (size_t i = 0; i < count; i++)
-        if (all || !field_is_empty(config, &fields[i])) field_write(config, &fields[i], w);
+        if (all ? fields[i].kind != INHERITED : !field_is_empty(config, &fields[i]))
+            field_write(config, &fields[i], w);
     json_end_object(w);
 }
 
@@ -546,11 +599,6 @@ void container_config_store(const struct container_config *config, struct json_w
 }
 
 // Reading. Each returns 0, or -1 when the value is of another shape.
-
-struct reader {
-    struct arena *arena;
-    struct container_config *config;
-};
 
 static int list_read(struct reader *r, const struct json *json, struct strings *list) {
     if (!json_is_array(json)) return -1;
@@ -647,6 +695,16 @@ static int mounts_read(struct reader *r, const struct json *json) {
     return json_is_array(json) ? 0 : -1;
 }
 
+static int inherited_read(struct reader *r, const struct json *json) {
+    size_t before = r->config->mounts.count;
+    if (mounts_read(r, json)) return -1;
+    for (size_t i = before; i < r->config->mounts.count; i++) {
+        r->config->mounts.items[i].inherited = true;
+        r->config->mounts.items[i].why = "--volumes-from";
+    }
+    return 0;
+}
+
 static int tmpfs_item_read(const char *target, const struct json *options, void *data) {
     struct reader *r = data;
     const char *text = json_string(options);
@@ -705,6 +763,7 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
     case MOUNTS: return mounts_read(r, json);
+    case INHERITED: return inherited_read(r, json);
     case HEALTHCHECK: return health_config_read(r->arena, json, at);
     case RESTART: return restart_policy_read(r->arena, json, at);
     case LOG_CONFIG: return log_read(r, json, at);

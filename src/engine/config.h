@@ -8,13 +8,27 @@
 #include "oci/spec.h"
 
 struct container_mount {
-    enum container_mount_type { CONTAINER_MOUNT_BIND, CONTAINER_MOUNT_VOLUME, CONTAINER_MOUNT_TMPFS } type;
+    enum container_mount_type {
+        CONTAINER_MOUNT_BIND,
+        CONTAINER_MOUNT_VOLUME,
+        CONTAINER_MOUNT_TMPFS,
+        CONTAINER_MOUNT_IMAGE, // source: the image's name
+    } type;
     const char *source, *target;
     bool readonly, create_source; // create_source: -v makes a missing host directory, --mount does not
     const char *propagation;      // "rprivate" …, NULL
     bool non_recursive;           // bind-recursive=disabled
+    bool writable_below;          // bind-recursive=writable: only the mount itself is read-only
+    bool readonly_below;          // bind-recursive=readonly: or it fails
+    const char *idmap;            // "match-user:USER", "match-user:UID:GID", "userns", NULL
+    bool inherited;               // from --volumes-from
     bool volume_nocopy;
-    bool anonymous;            // a volume that got a made-up name, and goes with `rm -v`
+    bool anonymous; // a volume that got a made-up name, and goes with `rm -v`
+    struct {
+        struct spec_key_value *items;
+        size_t count;
+    } labels, driver_options;  // of the volume, when it is made here
+    const char *subpath;       // of a volume or image: mounted in its place
     const char *tmpfs_options; // for --tmpfs: what stood after the colon
     const char *why;           // the flag as it was given
 };
@@ -69,7 +83,8 @@ struct container_config {
     // HostConfig
     struct restart_policy restart;
     bool auto_remove, privileged, readonly_rootfs, init;
-    const char *network_mode; // "bridge", "none", "host", "container:<id>"
+    const char *network_mode;    // "bridge", "none", "host", "container:<id>"
+    struct strings volumes_from; // CONTAINER[:ro|:rw]; their mounts are among the mounts, as inherited
     struct strings cap_add, cap_drop, group_add, security_opt;
     struct strings add_host, dns, dns_search, dns_options;
     struct {
@@ -171,6 +186,18 @@ struct container_spec_input {
     const char *id;
     const char *run_dir; // of the files that become /etc/hosts, /etc/hostname and /etc/resolv.conf
     const char *volumes; // <root>/volumes
+    const struct image_sources *images; // NULL: only to check
 };
+
+// Where the images are that are mounted: a directory of the host's, or the layers for an overlay.
+struct image_sources {
+    struct image_source {
+        const struct container_mount *mount;
+        const char *path, *layers; // layers: "lowerdir=…", or NULL
+    } * items;
+    size_t count;
+};
+const struct image_source *image_source_find(const struct image_sources *sources,
+                                             const struct container_mount *mount);
 int container_spec(struct arena *arena, const struct container_spec_input *input, struct spec *ret_spec,
                    struct err *err);

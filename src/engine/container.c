@@ -146,6 +146,10 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
         limits_discard(arena, &ret_container->config, &ret_container->warnings, err))
         return -1;
     limits_fill(&ret_container->config);
+    struct image_sources sources;
+    if (mounts_inherit(engine, arena, &ret_container->config, err) ||
+        image_sources_find(engine, arena, &ret_container->config, NULL, &sources, err))
+        return -1;
     container_config_merge(arena, &image.config, id, &ret_container->config);
     if (log_settle(arena, &ret_container->config, err)) return -1;
     *ret_image = image;
@@ -168,11 +172,11 @@ static int create(struct engine *engine, struct arena *arena, const struct conta
         if (starts) run_dir_remove(engine, container.id, &ignored);
         return -1;
     }
-    container_event(engine, &container, "create", NULL);
-    if (container_folder_make(engine, container.id, err)) {
-        container_erase(engine, &container, false, &ignored);
+    if (container_folder_make(engine, container.id, err) || volumes_use(engine, &container, err)) {
+        container_erase(engine, &container, true, &ignored);
         return -1;
     }
+    container_event(engine, &container, "create", NULL);
     container.state = "created";
     *ret_container = container;
     return 0;

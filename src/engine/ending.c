@@ -43,7 +43,7 @@ int container_erase(struct engine *engine, const struct container *container, bo
     if (update_groups_remove(engine, container, err) || run_dir_remove(engine, container->id, err) ||
         container_folder_remove(engine, container->id, err))
         return -1;
-    if (volumes && volumes_remove_anonymous(engine, &container->config, err)) return -1;
+    if (volumes && volumes_remove_anonymous(engine, container->id, &container->config, err)) return -1;
     return erase_row(engine, container, err);
 }
 
@@ -372,5 +372,6 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
         if (r < 0 || (r > 0 && container_settle(engine, &arena, &container, err) < 0)) return -1;
     }
     if (!everything) return 0;
-    return remove_orphans(engine, err) ? -1 : image_recover(&engine->store, err);
+    return remove_orphans(engine, err) || volumes_recover(engine, err) ? -1
+                                                                       : image_recover(&engine->store, err);
 }

@@ -196,6 +196,23 @@ int container_export(struct engine *engine, const struct container *container, i
 int container_changes(struct engine *engine, const struct container *container, struct arena *arena,
                       struct strings *ret_changes, struct err *err);
 
+// Copies between the container and the host, by docker cp's rules. path is the container's, local the host's:
+// absolute, or NULL for a tar from or to a descriptor. A "/." at the end means what is in a directory.
+struct copy_options {
+    const char *path, *local;
+    int stream;
+    bool follow;  // a link as the source
+    bool archive; // owners stay; else all is root's
+};
+struct copied {
+    uint64_t bytes;
+    const char *target; // where it came to
+};
+int container_copy_from(struct engine *engine, struct arena *arena, const struct container *container,
+                        const struct copy_options *options, struct copied *ret_copied, struct err *err);
+int container_copy_to(struct engine *engine, struct arena *arena, const struct container *container,
+                      const struct copy_options *options, struct copied *ret_copied, struct err *err);
+
 // An image of the container's image and what changed, with the container's settings and then the changes
 // (oci/change.h). With pause a container that runs stands still while its files are read. Interruptible: a
 // signal leaves nothing.

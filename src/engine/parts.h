@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/volume.h"
 #include "shim/protocol.h"
 
 #include "base/clock.h"
@@ -97,11 +98,44 @@ int owners_resolve(struct engine *engine, struct arena *arena, struct container_
 int owners_find(struct engine *engine, struct arena *arena, const struct container *container,
                 struct namespace_owners *ret_owners, const char **ret_network_id, struct err *err);
 
+// What a container sees (files.c), or would see when it ran: its root file system with its mounts, but for
+// those of the kernel, as a tree of mounts that no table shows. A container that does not run can't be
+// started meanwhile, if the tree is for writing.
+struct container_files {
+    int tree;
+    struct run_dir lock;
+    struct engine *engine;
+    char id[ID_SIZE];
+};
+int container_files_open(struct engine *engine, const struct container *container, bool writable,
+                         struct container_files *ret_files, struct err *err);
+void container_files_finish(struct container_files *files);
+
+// "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
+const char *path_clean(char *path);
+
 // Volumes (volume.c)
 
-// Makes the container's volumes, and the host directories that -v makes.
+// With the container's row: its volumes' rows, and that it uses them. Nothing where it has none.
+int volumes_use(struct engine *engine, const struct container *container, struct err *err);
+// Makes the directories of the container's volumes, and those of the host that -v makes.
 int volumes_make(struct engine *engine, const struct container_config *config, struct err *err);
-int volumes_remove_anonymous(struct engine *engine, const struct container_config *config, struct err *err);
+// Those that nobody else uses. id: of the container; NULL: it is gone already.
+int volumes_remove_anonymous(struct engine *engine, const char *id, const struct container_config *config,
+                             struct err *err);
+int volumes_recover(struct engine *engine, struct err *err);
+// --volumes-from (inherit.c): adds the mounts of the containers that config names.
+int mounts_inherit(struct engine *engine, struct arena *arena, struct container_config *config,
+                   struct err *err);
+// Where the images are that the container mounts (image_mounts.c); with a plan also what mounts them there.
+int image_sources_find(struct engine *engine, struct arena *arena, const struct container_config *config,
+                       struct plan *plan, struct image_sources *ret_sources, struct err *err);
+// What mounts the container's volumes that have options (volume_options.c).
+int volumes_plan(struct engine *engine, struct arena *arena, const struct container_config *config,
+                 struct plan *plan, struct err *err);
+// volume_options.c
+const char *volume_option(const struct volume *volume, const char *key); // or NULL
+int volume_options_check(const struct volume *volume, struct err *err);
 
 // Health (health.c)
 

@@ -218,6 +218,7 @@ int container_spec(struct arena *arena, const struct container_spec_input *input
         .id = input->id,
         .run_dir = input->run_dir,
         .volumes = input->volumes,
+        .images = input->images,
         .spec = &spec,
         .err = err,
     };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is mounted in a container: Docker's defaults, then the user's own mounts from the root downwards, then
 // the three files in /etc.
+#include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/mount.h"
 
@@ -48,8 +49,7 @@ bool container_hides_paths(const struct container_config *config) {
     return !config->privileged;
 }
 
-// "/a//b/./../c/" to "/a/c", in place.
-static const char *path_clean(char *path) {
+const char *path_clean(char *path) {
     char *out = path;
     for (char *in = path; *in;) {
         while (*in == '/') in++;
@@ -134,15 +134,44 @@ static void add_bind(struct spec_builder *b, const struct container_mount *given
     // To be a peer of the host's it must not have become a slave on the way, as all else does.
     if (str_eq(given->propagation, "shared") || str_eq(given->propagation, "rshared"))
         b->spec->rootfs_propagation = "shared";
-    bool all = !given->non_recursive && mount_can_recurse(); // as far as the kernel can
+    bool all = !given->non_recursive && !given->writable_below && mount_can_recurse(); // as far as it can
     if (given->readonly) strings_add(b->arena, &mount->options, all ? "rro" : "ro");
+}
+
+static int check_readonly_below(struct spec_builder *b, const struct container_mount *given) {
+    if (!given->readonly_below || mount_can_recurse()) return 0;
+    return err_set(b->err, ERR_INVALID, 0, "%s: bind-recursive=readonly needs Linux 5.12 or later",
+                   given->why);
+}
+
+// Read-only, as everything of an image is.
+static int add_image(struct spec_builder *b, const struct container_mount *given, struct spec_mount *mount) {
+    const struct image_source *source = image_source_find(b->images, given);
+    static const char *const words[] = {"bind", "rprivate", "ro", "exec", "nosuid", "nodev"};
+    mount->subpath = given->subpath;
+    if (source && source->layers) {
+        if (given->subpath)
+            return err_set(b->err, ERR_INVALID, 0,
+                           "%s: image-subpath takes an image of one layer with the storage driver \"dir\"",
+                           given->why);
+        mount->type = mount->source = "overlay";
+        strings_add(b->arena, &mount->options, source->layers);
+        strings_add(b->arena, &mount->options, "ro");
+        return 0;
+    }
+    mount->type = "bind";
+    mount->source = source ? source->path : "/";
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) strings_add(b->arena, &mount->options, words[i]);
+    return 0;
 }
 
 static int add_volume(struct spec_builder *b, const struct container_mount *given, struct spec_mount *mount) {
     if (strchr(given->source, '/') || *given->source == '.')
         return err_set(b->err, ERR_INVALID, 0, "\"%s\" is no name of a volume", given->source);
     add_bind(b, given, arena_printf(b->arena, "%s/%s/_data", b->volumes, given->source), mount);
-    if (!given->volume_nocopy) strings_add(b->arena, &mount->options, "tmpcopyup");
+    mount->subpath = given->subpath;
+    mount->volume = true;
+    if (!given->volume_nocopy && !given->subpath) strings_add(b->arena, &mount->options, "tmpcopyup");
     return 0;
 }
 
@@ -198,13 +227,15 @@ static int add_given(struct spec_builder *b, const struct container_mount *given
     *mount = (struct spec_mount){.destination = target, .why = given->why};
     if (given->type == CONTAINER_MOUNT_TMPFS) return add_tmpfs(b, given, mount);
     if (given->type == CONTAINER_MOUNT_VOLUME) return add_volume(b, given, mount);
+    if (given->type == CONTAINER_MOUNT_IMAGE) return add_image(b, given, mount);
+    if (check_readonly_below(b, given)) return -1;
     struct stat st;
     if (!given->create_source && stat(given->source, &st))
         return err_set(b->err, ERR_INVALID, 0,
                        "invalid mount config for type \"bind\": bind source path does not exist: %s",
                        given->source);
     add_bind(b, given, given->source, mount);
-    return 0;
+    return given->idmap ? spec_build_idmap(b, given, mount) : 0;
 }
 
 static size_t depth(const char *path) {

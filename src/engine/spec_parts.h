@@ -10,10 +10,13 @@ struct spec_builder {
     const struct namespace_owners *owners;
     const struct image_config *image;
     const char *id, *run_dir, *volumes;
+    const struct image_sources *images;
     struct spec *spec;
     struct err *err;
 };
 
+// bind-idmap: whose files those that the container makes are on the host (bind_idmap.c).
+int spec_build_idmap(struct spec_builder *b, const struct container_mount *given, struct spec_mount *mount);
 int spec_build_mounts(struct spec_builder *b);    // mounts, masked and read-only paths
 int spec_build_resources(struct spec_builder *b); // cgroup limits, ulimits, sysctls
 int spec_build_limits(struct spec_builder *b);    // those of cgroups alone, none but what is set

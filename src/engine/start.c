@@ -30,6 +30,7 @@ struct start {
     struct arena arena;
     bool begun; // by container_begin()
     struct image image;
+    struct image_sources images; // that are mounted
     struct spec spec;
     struct endpoint endpoint;
     bool has_network;
@@ -187,7 +188,9 @@ static int write_etc(struct start *s, struct err *err) {
 
 static int make_spec(struct start *s, struct err *err) {
     const char *volumes = arena_printf(&s->arena, "%s/volumes", s->engine->store.root);
+    if (image_sources_find(s->engine, &s->arena, &s->container->config, NULL, &s->images, err)) return -1;
     struct container_spec_input input = {
+        .images = &s->images,
         .config = &s->container->config,
         .owners = &s->owners,
         .image = &s->image.config,
@@ -198,6 +201,18 @@ static int make_spec(struct start *s, struct err *err) {
     if (container_spec(&s->arena, &input, &s->spec, err)) return -1;
     s->spec.process.rows = s->options->rows;
     s->spec.process.columns = s->options->columns;
+    return 0;
+}
+
+// What is mounted on the host for the container's own mounts: before the clone, so that the child has it.
+static int plan_sources(struct start *s, struct plan *plan, struct err *err) {
+    const struct container_config *config = &s->container->config;
+    size_t first = plan->count;
+    struct image_sources ignored;
+    if (image_sources_find(s->engine, &s->arena, config, plan, &ignored, err) ||
+        volumes_plan(s->engine, &s->arena, config, plan, err))
+        return -1;
+    for (size_t i = first; i < plan->count; i++) plan->ops[i].side = PLAN_HOST;
     return 0;
 }
 
@@ -212,7 +227,7 @@ static int plan_host(struct plan *plan, void *data, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "image %s gives no root file system", s->image.id);
     s->root = plan->ops[plan->count - 1];
     if (s->root.side == PLAN_CHILD) plan->count--;
-    return 0;
+    return plan_sources(s, plan, err);
 }
 
 static int plan_root(struct plan *plan, void *data, struct err *err) {

@@ -1,20 +1,233 @@
 // SPDX-License-Identifier: Apache-2.0
-// Volumes: <root>/volumes/<name>/_data. One is made when a container that names it starts; what the image has
-// at its place is copied into an empty one by the container's plan, inside the container's mount namespace.
-#include "engine/parts.h"
+// A volume's directory is made in the transaction that makes its row. Its removal begins with a mark in the
+// row, from which on nobody sees it; a second transaction deletes the row and moves the directory to
+// <root>/tmp, so that nobody can begin to use one that goes. Whatever of that kill -9 leaves, the next
+// volumes_recover() finishes. What the image has at a volume's place is copied into an empty one by the
+// container's plan (plan/copy.c).
+#include "engine/volume.h"
 
+#include "base/clock.h"
+#include "base/usage.h"
+#include "engine/parts.h"
+#include "kernel/quota.h"
+#include "state/event.h"
+
+#include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
-static int volume_make(struct engine *engine, const char *name, struct err *err) {
+#define COLUMNS "SELECT name, created, anonymous, labels, options FROM volume "
+
+const char *volume_path(struct engine *engine, struct arena *arena, const char *name) {
+    return arena_printf(arena, "%s/volumes/%s/_data", engine->store.root, name);
+}
+
+static int make_directory(struct engine *engine, const char *name, struct err *err) {
     char path[512];
     if ((size_t)snprintf(path, sizeof path, "volumes/%s/_data", name) >= sizeof path)
         return err_set(err, ERR_INVALID, 0, "the volume's name %.40s… is too long", name);
     int r = dir_make_all_at(engine->store.root_fd, path, 0755);
     return r ? err_set(err, ERR_SYSTEM, -r, "make volume %s", name) : 0;
 }
+
+// Rows
+
+static const char *words_write(struct arena *arena, const struct volume_words *words) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    for (size_t i = 0; i < words->count; i++) json_put_string(&w, words->items[i].key, words->items[i].value);
+    json_end_object(&w);
+    return arena_strdup(arena, str_get(&w.text));
+}
+
+struct words_reader {
+    struct arena *arena;
+    struct volume_words *words;
+};
+
+static int word_read(const char *key, const struct json *value, void *data) {
+    struct words_reader *r = data;
+    if (!json_string(value)) return -1;
+    *arena_push(r->arena, r->words) = (struct spec_key_value){
+        .key = arena_strdup(r->arena, key), .value = arena_strdup(r->arena, json_string(value))};
+    return 0;
+}
+
+static int by_key(const void *a, const void *b) {
+    return strcmp(((const struct spec_key_value *)a)->key, ((const struct spec_key_value *)b)->key);
+}
+
+static int words_read(struct arena *arena, const char *text, struct volume_words *words) {
+    _cleanup_(json_freep) struct json *json = NULL;
+    struct words_reader reader = {arena, words};
+    if (json_parse(text, strlen(text), &json) || !json_is_object(json)) return -1;
+    if (json_each(json, word_read, &reader)) return -1;
+    if (words->count) qsort(words->items, words->count, sizeof *words->items, by_key);
+    return 0;
+}
+
+static int row_of_volume(struct arena *arena, const struct db_rows *rows, struct volume *ret_volume,
+                         struct err *err) {
+    *ret_volume = (struct volume){.name = arena_strdup(arena, db_text(rows, 0)),
+                                  .created = db_i64(rows, 1),
+                                  .anonymous = db_i64(rows, 2) != 0};
+    if (words_read(arena, db_text(rows, 3), &ret_volume->labels) ||
+        words_read(arena, db_text(rows, 4), &ret_volume->options))
+        return err_set(err, ERR_INVALID, 0, "volume %s: its row in the database is damaged",
+                       ret_volume->name);
+    return 0;
+}
+
+static int find_users(struct engine *engine, struct arena *arena, struct volume *volume, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    int r;
+    if (db_query(engine->store.db, &rows, err,
+                 "SELECT container_id FROM volume_use WHERE volume = ? ORDER BY container_id", "s",
+                 volume->name))
+        return -1;
+    while ((r = db_next(&rows, err)) > 0)
+        strings_add(arena, &volume->users, arena_strdup(arena, db_text(&rows, 0)));
+    return r;
+}
+
+static int load(struct engine *engine, struct arena *arena, const char *name, struct volume *ret_volume,
+                struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE name = ? AND NOT removing", "s", name))
+        return -1;
+    int r = db_next(&rows, err);
+    return r > 0 && row_of_volume(arena, &rows, ret_volume, err) ? -1 : r;
+}
+
+int volume_find(struct engine *engine, struct arena *arena, const char *name, struct volume *ret_volume,
+                struct err *err) {
+    struct volume volume;
+    int r = load(engine, arena, name, &volume, err);
+    if (r == 0) err_set(err, ERR_NOT_FOUND, 0, "get %s: no such volume", name);
+    if (r <= 0 || find_users(engine, arena, &volume, err)) return -1;
+    *ret_volume = volume;
+    return 0;
+}
+
+// Create
+
+static int check_name(const char *name, struct err *err) {
+    bool good = isalnum((unsigned char)*name);
+    for (const char *c = name; *c; c++) good = good && (isalnum((unsigned char)*c) || strchr("_.-", *c));
+    if (strlen(name) == 1)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "create %s: volume name is too short, names should be at least two alphanumeric characters",
+            name);
+    if (good && strlen(name) < NAME_MAX) return 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "create %.100s: \"%.100s\" includes invalid characters for a local volume name, only "
+                   "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "
+                   "absolute path",
+                   name, name);
+}
+
+#define FIRST_PROJECT 0x686f0000 // "ho": numbers of projects that nobody gives by hand
+
+// option size=: the quota's project is a number that no other volume has.
+static int set_quota(struct engine *engine, const struct volume *volume, struct err *err) {
+    struct db *db = engine->store.db;
+    const char *size = volume_option(volume, "size");
+    char path[NAME_MAX + 32];
+    uint64_t bytes;
+    int64_t project = FIRST_PROJECT;
+    if (!size || parse_size(size, &bytes)) return 0;
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        if (db_query(db, &rows, err, "SELECT max(project) FROM volume", "")) return -1;
+        if (db_next(&rows, err) > 0 && db_i64(&rows, 0) >= project) project = db_i64(&rows, 0) + 1;
+    }
+    snprintf(path, sizeof path, "volumes/%s/_data", volume->name);
+    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.root_fd, path, O_RDONLY | O_DIRECTORY, 0);
+    int r = fd < 0 ? fd : quota_limit_directory(fd, (uint32_t)project, bytes);
+    if (r == -ENOTSUP)
+        return err_set(err, ERR_INVALID, 0,
+                       "create %s: quota size requested but no quota support: the file system of %s has no "
+                       "project quotas, or they are not turned on (mount option prjquota)",
+                       volume->name, engine->store.root);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "create %s: set its quota", volume->name);
+    return db_run(db, err, "UPDATE volume SET project = ? WHERE name = ?", "is", project, volume->name) < 0
+               ? -1
+               : 0;
+}
+
+static void remove_empty(struct engine *engine, const char *name) {
+    char path[NAME_MAX + 32];
+    snprintf(path, sizeof path, "volumes/%s/_data", name);
+    (void)unlinkat(engine->store.root_fd, path, AT_REMOVEDIR);
+    path[strlen(path) - strlen("/_data")] = 0;
+    (void)unlinkat(engine->store.root_fd, path, AT_REMOVEDIR);
+}
+
+// In the caller's transaction, of a row that is marked: it goes, and the directory to <root>/tmp/<ret_away>.
+// 1; 0 when there is none.
+static int take_away(struct engine *engine, const char *name, char ret_away[static 32], struct err *err) {
+    struct db *db = engine->store.db;
+    char id[ID_SIZE], from[NAME_MAX + 16];
+    int root = engine->store.root_fd;
+    id_random(id);
+    snprintf(from, sizeof from, "volumes/%s", name);
+    snprintf(ret_away, 32, "tmp/volume-%.16s", id);
+    int gone = db_run(db, err, "DELETE FROM volume WHERE name = ? AND removing", "s", name);
+    if (gone <= 0) return gone;
+    int r = dir_make_all_at(root, "tmp", 0700);
+    if (!r && renameat(root, from, root, ret_away) && errno != ENOENT) r = -errno;
+    return r ? err_set(err, ERR_SYSTEM, -r, "remove %s", name) : 1;
+}
+
+static int insert_row(struct engine *engine, const struct volume *volume, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    return db_run(engine->store.db, err,
+                  "INSERT OR IGNORE INTO volume (name, created, anonymous, labels, options) VALUES (?, ?, "
+                  "?, ?, ?)",
+                  "siiss", volume->name, clock_wall_ns(), (int64_t)volume->anonymous,
+                  words_write(&arena, &volume->labels), words_write(&arena, &volume->options));
+}
+
+// In the caller's transaction: the row, and after it the directory. One of that name may just be on its way
+// out.
+static int insert(struct engine *engine, const struct volume *volume, struct err *err) {
+    char away[32];
+    int added = insert_row(engine, volume, err);
+    if (!added && (added = take_away(engine, volume->name, away, err)) > 0)
+        added = insert_row(engine, volume, err);
+    if (added < 0 || make_directory(engine, volume->name, err)) return -1;
+    if (added) event_write(engine->store.root_fd, "volume", "create", volume->name, "driver", "local", NULL);
+    if (!added || !set_quota(engine, volume, err)) return 0;
+    remove_empty(engine, volume->name);
+    return -1;
+}
+
+int volume_create(struct engine *engine, struct arena *arena, const struct volume *given,
+                  const char **ret_name, struct err *err) {
+    struct volume volume = *given;
+    if (!volume.name) {
+        char *name = arena_alloc(arena, ID_SIZE);
+        id_random(name);
+        volume.name = name;
+        volume.anonymous = true;
+        *arena_push(arena, &volume.labels) = (struct spec_key_value){VOLUME_ANONYMOUS_LABEL, ""};
+    }
+    if (check_name(volume.name, err) || volume_options_check(&volume, err)) return -1;
+    struct db *db = engine->store.db;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
+    if (db_begin(db, err) || insert(engine, &volume, err) || db_commit(transaction, err)) return -1;
+    *ret_name = volume.name;
+    return 0;
+}
+
+// Of a container
 
 // -v makes a directory that the host does not have, as Docker does.
 static int source_make(const char *source, struct err *err) {
@@ -27,7 +240,7 @@ static int source_make(const char *source, struct err *err) {
 int volumes_make(struct engine *engine, const struct container_config *config, struct err *err) {
     for (size_t i = 0; i < config->mounts.count; i++) {
         const struct container_mount *mount = &config->mounts.items[i];
-        int r = mount->type == CONTAINER_MOUNT_VOLUME ? volume_make(engine, mount->source, err)
+        int r = mount->type == CONTAINER_MOUNT_VOLUME ? make_directory(engine, mount->source, err)
                 : mount->type == CONTAINER_MOUNT_BIND && mount->create_source
                     ? source_make(mount->source, err)
                     : 0;
@@ -36,18 +249,305 @@ int volumes_make(struct engine *engine, const struct container_config *config, s
     return 0;
 }
 
-int volumes_remove_anonymous(struct engine *engine, const struct container_config *config, struct err *err) {
+static int use(struct engine *engine, const char *id, const struct container_mount *mount, struct err *err) {
+    struct spec_key_value anonymous = {VOLUME_ANONYMOUS_LABEL, ""};
+    struct volume volume = {.name = mount->source, .anonymous = mount->anonymous};
+    volume.labels = mount->anonymous ? (struct volume_words){&anonymous, 1}
+                                     : (struct volume_words){mount->labels.items, mount->labels.count};
+    volume.options = (struct volume_words){mount->driver_options.items, mount->driver_options.count};
+    if (check_name(volume.name, err) || volume_options_check(&volume, err) || insert(engine, &volume, err))
+        return -1;
+    return db_run(engine->store.db, err,
+                  "INSERT OR IGNORE INTO volume_use (volume, container_id) VALUES (?, ?)", "ss",
+                  mount->source, id) < 0
+               ? -1
+               : 0;
+}
+
+int volumes_use(struct engine *engine, const struct container *container, struct err *err) {
+    struct db *db = engine->store.db;
+    _cleanup_(db_rollbackp) struct db *transaction = NULL;
+    const struct container_config *config = &container->config;
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        if (config->mounts.items[i].type != CONTAINER_MOUNT_VOLUME) continue;
+        if (!transaction && db_begin(transaction = db, err)) return -1;
+        if (use(engine, container->id, &config->mounts.items[i], err)) return -1;
+    }
+    return transaction ? db_commit(transaction, err) : 0;
+}
+
+// Remove
+
+static int remove_away(struct engine *engine, const char *name, const char *away, struct err *err) {
+    int r = dir_remove_all_at(engine->store.root_fd, away);
+    return r ? err_set(err, ERR_SYSTEM, -r, "remove %s", name) : 0;
+}
+
+static int in_use(const struct volume *volume, struct err *err) {
+    _cleanup_(str_finish) struct str ids = {0};
+    for (size_t i = 0; i < volume->users.count; i++)
+        str_printf(&ids, "%s%s", i ? ", " : "", volume->users.items[i]);
+    return err_set(err, ERR_CONFLICT, 0, "remove %s: volume is in use - [%s]", volume->name, str_get(&ids));
+}
+
+static int mark(struct engine *engine, const char *name, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct db *db = engine->store.db;
+    struct volume volume;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
+    if (db_begin(db, err) || volume_find(engine, &arena, name, &volume, err)) return -1;
+    if (volume.users.count) return in_use(&volume, err);
+    if (db_run(db, err, "UPDATE volume SET removing = 1 WHERE name = ?", "s", name) < 0) return -1;
+    return db_commit(transaction, err);
+}
+
+static int finish_removal(struct engine *engine, const char *name, struct err *err) {
+    struct db *db = engine->store.db;
+    char away[32];
+    {
+        _cleanup_(db_rollbackp) struct db *transaction = db;
+        if (db_begin(db, err)) return -1;
+        int r = take_away(engine, name, away, err);
+        if (r <= 0) return r; // somebody else was quicker
+        if (db_commit(transaction, err)) return -1;
+    }
+    if (remove_away(engine, name, away, err)) return -1;
+    event_write(engine->store.root_fd, "volume", "destroy", name, "driver", "local", NULL);
+    return 0;
+}
+
+int volume_remove(struct engine *engine, const char *name, struct err *err) {
+    return mark(engine, name, err) ? -1 : finish_removal(engine, name, err);
+}
+
+// id NULL: of a container that is gone already.
+static int remove_anonymous(struct engine *engine, const char *id, const char *name, struct err *err) {
+    struct db *db = engine->store.db;
+    if (id &&
+        db_run(db, err, "DELETE FROM volume_use WHERE container_id = ? AND volume = ?", "ss", id, name) < 0)
+        return -1;
+    int r = volume_remove(engine, name, err);
+    return r && (err->kind == ERR_NOT_FOUND || err->kind == ERR_CONFLICT) ? 0
+                                                                          : r; // it is somebody else's, too
+}
+
+int volumes_remove_anonymous(struct engine *engine, const char *id, const struct container_config *config,
+                             struct err *err) {
     for (size_t i = 0; i < config->mounts.count; i++) {
         const struct container_mount *mount = &config->mounts.items[i];
-        char path[512];
-        if (!mount->anonymous || strlen(mount->source) != ID_SIZE - 1 || strchr(mount->source, '/')) continue;
-        snprintf(path, sizeof path, "volumes/%s", mount->source);
-        int r = dir_remove_all_at(engine->store.root_fd, path);
-        if (r) return err_set(err, ERR_SYSTEM, -r, "remove volume %s", mount->source);
+        if (mount->anonymous && remove_anonymous(engine, id, mount->source, err)) return -1;
     }
     return 0;
 }
 
 int container_remove_volumes(struct engine *engine, const struct container *container, struct err *err) {
-    return volumes_remove_anonymous(engine, &container->config, err);
+    return volumes_remove_anonymous(engine, NULL, &container->config, err);
+}
+
+// List
+
+static bool match_words(const struct volume_words *words, const char *wanted) {
+    size_t key = strcspn(wanted, "=");
+    for (size_t i = 0; i < words->count; i++) {
+        const struct spec_key_value *word = &words->items[i];
+        if (strncmp(word->key, wanted, key) != 0 || word->key[key]) continue;
+        if (!wanted[key] || str_eq(word->value, wanted + key + 1)) return true;
+    }
+    return false;
+}
+
+struct filter {
+    const char *key;
+    bool all; // of several all have to match, not any
+    bool (*match)(const struct volume *volume, const char *value);
+};
+
+static bool match_dangling(const struct volume *volume, const char *value) {
+    bool wanted = false;
+    return !parse_bool(value, &wanted) && wanted == !volume->users.count;
+}
+static bool match_driver(const struct volume *volume, const char *value) {
+    (void)volume;
+    return str_eq(value, "local");
+}
+static bool match_label(const struct volume *volume, const char *value) {
+    return match_words(&volume->labels, value);
+}
+static bool match_no_label(const struct volume *volume, const char *value) {
+    return !match_words(&volume->labels, value);
+}
+static bool match_name(const struct volume *volume, const char *value) {
+    return strstr(volume->name, value) != NULL;
+}
+
+static const struct filter filter_rows[] = {
+    {"dangling", false, match_dangling}, {"driver", false, match_driver}, {"label", true, match_label},
+    {"label!", true, match_no_label},    {"name", false, match_name},
+};
+
+static const struct filter *filter_find(const char *text, const char **ret_value) {
+    for (size_t i = 0; i < ARRAY_SIZE(filter_rows); i++) {
+        const char *rest = str_after(text, filter_rows[i].key);
+        if (!rest || *rest != '=') continue;
+        *ret_value = rest + 1;
+        return &filter_rows[i];
+    }
+    return NULL;
+}
+
+static int filters_check(const struct strings *filters, struct err *err) {
+    for (size_t i = 0; i < filters->count; i++) {
+        const char *text = filters->items[i], *value;
+        bool flag;
+        const struct filter *filter = filter_find(text, &value);
+        if (!filter)
+            return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)strcspn(text, "="), text);
+        if (filter->match == match_dangling && parse_bool(value, &flag))
+            return err_set(err, ERR_INVALID, 0, "invalid filter 'dangling=%s'", value);
+    }
+    return 0;
+}
+
+static bool filters_match(const struct strings *filters, const struct volume *volume) {
+    for (size_t k = 0; k < ARRAY_SIZE(filter_rows); k++) {
+        bool any = false, all = true, given = false;
+        for (size_t i = 0; i < filters->count; i++) {
+            const char *value;
+            if (filter_find(filters->items[i], &value) != &filter_rows[k]) continue;
+            bool matches = filter_rows[k].match(volume, value);
+            given = true;
+            any |= matches;
+            all &= matches;
+        }
+        if (given && !(filter_rows[k].all ? all : any)) return false;
+    }
+    return true;
+}
+
+int volume_list(struct engine *engine, struct arena *arena, const struct strings *filters,
+                struct volumes *ret_volumes, struct err *err) {
+    struct volumes all = {0}, list = {0};
+    if (filters_check(filters, err)) return -1;
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        int r;
+        if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE NOT removing ORDER BY name", "")) return -1;
+        while ((r = db_next(&rows, err)) > 0)
+            if (row_of_volume(arena, &rows, arena_push(arena, &all), err)) return -1;
+        if (r < 0) return -1;
+    }
+    for (size_t i = 0; i < all.count; i++) {
+        if (find_users(engine, arena, &all.items[i], err)) return -1;
+        if (filters_match(filters, &all.items[i])) *arena_push(arena, &list) = all.items[i];
+    }
+    *ret_volumes = list;
+    return 0;
+}
+
+// Prune
+
+static bool is_label_filter(const char *text) {
+    return str_has_prefix(text, "label=") || str_has_prefix(text, "label!=");
+}
+
+// "all=true" is a filter, too.
+static int prune_filters(struct arena *arena, const struct volume_prune_options *options,
+                         struct strings *ret_filters, bool *ret_all, struct err *err) {
+    *ret_all = options->all;
+    for (size_t i = 0; i < options->filters.count; i++) {
+        const char *text = options->filters.items[i], *all = str_after(text, "all=");
+        if (all && !parse_bool(all, ret_all)) continue;
+        if (!is_label_filter(text))
+            return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)strcspn(text, "="), text);
+        strings_add(arena, ret_filters, text);
+    }
+    return 0;
+}
+
+static int prune_one(struct engine *engine, struct arena *arena, const char *name,
+                     struct volume_pruned *pruned, struct err *err) {
+    _cleanup_(usage_finish) struct usage usage = {0};
+    (void)usage_add_at(&usage, engine->store.root_fd, arena_printf(arena, "volumes/%s/_data", name));
+    if (volume_remove(engine, name, err))
+        return err->kind == ERR_CONFLICT || err->kind == ERR_NOT_FOUND ? 0 : -1; // used since, or gone
+    strings_add(arena, &pruned->names, name);
+    pruned->bytes += usage.bytes;
+    return 0;
+}
+
+int volume_prune(struct engine *engine, struct arena *arena, const struct volume_prune_options *options,
+                 struct volume_pruned *ret_pruned, struct err *err) {
+    struct volume_pruned pruned = {0};
+    struct strings filters = {0};
+    struct volumes volumes;
+    bool all;
+    if (prune_filters(arena, options, &filters, &all, err) ||
+        volume_list(engine, arena, &filters, &volumes, err))
+        return -1;
+    for (size_t i = 0; i < volumes.count; i++) {
+        const struct volume *volume = &volumes.items[i];
+        if (volume->users.count || !(all || volume->anonymous)) continue;
+        if (prune_one(engine, arena, volume->name, &pruned, err)) return -1;
+    }
+    *ret_pruned = pruned;
+    return 0;
+}
+
+// What a crash left
+
+// Of each name in the folder.
+static int each_in(struct engine *engine, const char *folder,
+                   int (*each)(struct engine *engine, const char *name, struct err *err), struct err *err) {
+    int r = 0, fd = fd_open_at(engine->store.root_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd == -ENOENT) return 0;
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir)
+        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "look into %s/%s", engine->store.root, folder);
+    for (struct dirent *entry; !r && (entry = readdir(dir));)
+        if (*entry->d_name != '.') r = each(engine, entry->d_name, err);
+    closedir(dir);
+    return r;
+}
+
+static int recover_away(struct engine *engine, const char *name, struct err *err) {
+    char path[NAME_MAX + 8];
+    if (!str_has_prefix(name, "volume-")) return 0;
+    snprintf(path, sizeof path, "tmp/%s", name);
+    return remove_away(engine, name, path, err);
+}
+
+// A directory without a row is one that was not made to the end, and is empty. If it is not, it stays.
+static int recover_made(struct engine *engine, const char *name, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct volume ignored;
+    _cleanup_(db_rollbackp) struct db *transaction = engine->store.db;
+    int r = load(engine, &arena, name, &ignored, err);
+    if (r) return r < 0 ? -1 : 0;
+    if (db_begin(transaction, err) || (r = load(engine, &arena, name, &ignored, err)) < 0) return -1;
+    if (r) return 0;
+    remove_empty(engine, name);
+    return 0;
+}
+
+static int recover_marked(struct engine *engine, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct strings names = {0};
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        int r;
+        if (db_query(engine->store.db, &rows, err, "SELECT name FROM volume WHERE removing", "")) return -1;
+        while ((r = db_next(&rows, err)) > 0)
+            strings_add(&arena, &names, arena_strdup(&arena, db_text(&rows, 0)));
+        if (r < 0) return -1;
+    }
+    for (size_t i = 0; i < names.count; i++)
+        if (finish_removal(engine, names.items[i], err)) return -1;
+    return 0;
+}
+
+int volumes_recover(struct engine *engine, struct err *err) {
+    return recover_marked(engine, err) || each_in(engine, "tmp", recover_away, err) ||
+                   each_in(engine, "volumes", recover_made, err)
+               ? -1
+               : 0;
 }

@@ -244,6 +244,11 @@ static const int network_calls[] = {SCMP_SYS(connect), SCMP_SYS(bind)};
 
 // Never open_by_handle_at(): with CAP_DAC_READ_SEARCH it opens any file of a file system.
 static const int view_calls[] = {SCMP_SYS(openat2), SCMP_SYS(flistxattr), SCMP_SYS(fgetxattr)};
+// To make files. A name is never looked up twice: what was made is changed through its descriptor.
+static const int file_calls[] = {
+    SCMP_SYS(mkdirat),  SCMP_SYS(mknodat),   SCMP_SYS(symlinkat), SCMP_SYS(linkat),   SCMP_SYS(unlinkat),
+    SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(fchown),    SCMP_SYS(fchownat), SCMP_SYS(fchmod),
+    SCMP_SYS(umask),    SCMP_SYS(utimensat), SCMP_SYS(fsetxattr)};
 static const int local_calls[] = {SCMP_SYS(renameat), SCMP_SYS(renameat2), SCMP_SYS(unlinkat)};
 
 static const int families[] = {AF_INET, AF_INET6, AF_UNIX, AF_NETLINK};
@@ -294,12 +299,15 @@ static int allow_with_arguments(scmp_filter_ctx filter) {
     return r;
 }
 
-enum work { WORK_NETWORK, WORK_LOCAL, WORK_VIEW };
+enum work { WORK_NETWORK, WORK_LOCAL, WORK_VIEW, WORK_FILES };
 
 static int allow_work(scmp_filter_ctx filter, enum work work) {
     switch (work) {
     case WORK_NETWORK: return allow_network(filter);
     case WORK_LOCAL: return allow_all(filter, local_calls, ARRAY_SIZE(local_calls));
+    case WORK_FILES:
+        if (allow_all(filter, file_calls, ARRAY_SIZE(file_calls))) return -EINVAL;
+        return allow_all(filter, view_calls, ARRAY_SIZE(view_calls));
     case WORK_VIEW: return allow_all(filter, view_calls, ARRAY_SIZE(view_calls));
     }
     return -EINVAL;
@@ -330,8 +338,8 @@ int confine(int staging, bool network, struct err *err) {
     return seccomp_confine(network ? WORK_NETWORK : WORK_LOCAL, err);
 }
 
-int confine_to_view(int view, struct err *err) {
-    const uint64_t reads_all = UINT64_C(1) << CAP_DAC_READ_SEARCH;
+int confine_to_view(int view, uint64_t capabilities, struct err *err) {
+    const uint64_t kept = UINT64_C(1) << CAP_DAC_READ_SEARCH | capabilities;
     uid_t uid = FETCH_UID;
     gid_t gid = FETCH_UID;
     user_find(&uid, &gid);
@@ -340,6 +348,7 @@ int confine_to_view(int view, struct err *err) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
         return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
     if (set_limits(err) || drop_root(uid, gid, err)) return -1;
-    r = caps_set(reads_all, reads_all, 0);
-    return r ? err_set(err, ERR_SYSTEM, -r, "can't drop capabilities") : seccomp_confine(WORK_VIEW, err);
+    r = caps_set(kept, kept, 0);
+    return r ? err_set(err, ERR_SYSTEM, -r, "can't drop capabilities")
+             : seccomp_confine(capabilities ? WORK_FILES : WORK_VIEW, err);
 }

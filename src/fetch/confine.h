@@ -7,11 +7,13 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 // Single-threaded still. The staging directory (-1: none) becomes the worker's own. With network false there
 // are no sockets, and files in that directory can be renamed and removed.
 int confine(int staging, bool network, struct err *err);
 
 // For a look at a root file system (a detached tree of mounts): it becomes all that there is, without a
-// network. What stays is the capability to read every file in it.
-int confine_to_view(int view, struct err *err);
+// network. What stays is the capability to read every file in it; and those that are
+// given (bits): with any of them files can be made.
+int confine_to_view(int view, uint64_t capabilities, struct err *err);

@@ -18,9 +18,11 @@
 //   hoy-fetch gunzip    the reverse
 //   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
 //   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
+//   hoy-fetch files     the same, a part of it; new-files, host-files: a tar (5) becomes files in it
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/confine.h"
+#include "fetch/files.h"
 #include "fetch/login.h"
 #include "fetch/pack.h"
 #include "fetch/referrers.h"
@@ -99,6 +101,9 @@ static const struct mode {
     {"export", WORKER_TAR_FD, .run = pack_run_export},
     {"layer", WORKER_TAR_FD, .run = pack_run_layer},
     {"changes", WORKER_TAR_FD, .run = pack_run_changes},
+    {"files", WORKER_TAR_FD, .run = files_run_read},
+    {"new-files", WORKER_TAR_FD, .run = files_run_write},
+    {"host-files", WORKER_TAR_FD, .run = files_run_host},
 };
 
 static int run_mode(const struct mode *mode, struct worker *worker) {

@@ -26,7 +26,7 @@ static int put(void *data, const void *bytes, size_t size) {
 static void begin(struct worker *worker) {
     struct err err = {0};
     signal(SIGPIPE, SIG_IGN); // whoever reads may have gone: hoy is to hear of it
-    if (confine_to_view(worker->staging, &err)) worker_fail(worker, &err);
+    if (confine_to_view(worker->staging, 0, &err)) worker_fail(worker, &err);
 }
 
 static int open_folder(struct worker *worker, const char *name) {

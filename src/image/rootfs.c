@@ -96,9 +96,13 @@ int image_lower_find(struct store *store, const struct image *image, struct aren
     return 0;
 }
 
-static const char *plan_index(struct store *store, const struct image *image, const struct image_lower *lower,
-                              const char *why, struct plan *plan, struct arena *arena) {
-    const char *target = arena_printf(arena, "%s/images/%s", store->runroot, digest_hex(image->chain_id));
+const char *image_index_path(struct store *store, const struct image *image, struct arena *arena) {
+    return arena_printf(arena, "%s/images/%s", store->runroot, digest_hex(image->chain_id));
+}
+
+const char *image_plan_index(struct store *store, const struct image *image, const struct image_lower *lower,
+                             const char *why, struct plan *plan, struct arena *arena) {
+    const char *target = image_index_path(store, image, arena);
     struct plan_op *op = plan_add(plan, PLAN_IMAGE_MOUNT, why);
     op->image_mount.index = plan_string(plan, lower->index);
     op->image_mount.layers = plan_strings(plan, lower->tars.items, lower->tars.count);
@@ -127,7 +131,8 @@ int image_plan_rootfs(struct store *store, const struct image *image, const char
     if (image_lower_find(store, image, &arena, &lower, err)) return -1;
     snprintf(why, sizeof why, "image %.*s", SHORT_ID, digest_hex(image->id));
     struct strings *directories = &lower.directories;
-    if (lower.index) strings_add(&arena, directories, plan_index(store, image, &lower, why, plan, &arena));
+    if (lower.index)
+        strings_add(&arena, directories, image_plan_index(store, image, &lower, why, plan, &arena));
     struct plan_op *op = plan_add(plan, PLAN_ROOT_OVERLAY, why);
     op->overlay.lower = plan_strings(plan, directories->items, directories->count);
     op->overlay.upper = plan_string(plan, upper);

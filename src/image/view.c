@@ -25,8 +25,8 @@
 #define FLAGS (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
 struct view {
-    const char *place; // where the tree stands while it is made
-    const char *upper;
+    const char *place;        // where the tree stands while it is made
+    const char *upper, *work; // work NULL: nothing is written
     struct image_lower lower;
     struct arena arena;
     const char *doing;
@@ -39,7 +39,8 @@ static int open_place(struct view *view, const char *name) {
 
 static int set_flags(struct view *view, const char *name) {
     _cleanup_(fd_closep) int mount = open_place(view, name);
-    return mount < 0 ? mount : mount_set_flags(mount, FLAGS, 0);
+    uint64_t flags = view->work && !strcmp(name, "merged") ? FLAGS & ~MS_RDONLY : FLAGS;
+    return mount < 0 ? mount : mount_set_flags(mount, flags, 0);
 }
 
 static int attach_at(struct view *view, int mount, const char *name) {
@@ -60,6 +61,8 @@ static int overlay_at(struct view *view, const struct strings *directories, cons
     const char **lower = arena_array(&view->arena, const char *, directories->count + 1);
     for (size_t i = 0; i < directories->count; i++) lower[i] = directories->items[i];
     struct overlay overlay = {.lower = lower};
+    if (view->work && !strcmp(name, "merged"))
+        overlay = (struct overlay){.lower = lower + 1, .upper = view->upper, .work = view->work};
     _cleanup_(fd_closep) int mount = overlay_new(&overlay);
     if (mount != -ENAMETOOLONG) return attach_at(view, mount, name);
     int r = overlay_attach(&overlay, arena_printf(&view->arena, "%s/%s", view->place, name));
@@ -129,8 +132,13 @@ static int take_tree(int channel, struct err *err) {
 }
 
 int image_view_open(struct store *store, const struct image *image, const char *upper, struct err *err) {
+    return image_view_open_writable(store, image, upper, NULL, err);
+}
+
+int image_view_open_writable(struct store *store, const struct image *image, const char *upper,
+                             const char *work, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct view view = {.upper = upper};
+    struct view view = {.upper = upper, .work = work};
     int ends[2];
     if (image_lower_find(store, image, &arena, &view.lower, err)) return -1;
     view.place = arena_printf(&arena, "%s/rootfs", store->runroot);

@@ -9,3 +9,7 @@
 // container sees it without its own mounts, "lower" the image's part of it, "upper" the writable layer as
 // overlayfs keeps it. upper is an absolute path. Returns the descriptor.
 int image_view_open(struct store *store, const struct image *image, const char *upper, struct err *err);
+
+// The same, and "merged" can be written to. work: overlayfs's; nobody else may have the two in use.
+int image_view_open_writable(struct store *store, const struct image *image, const char *upper,
+                             const char *work, struct err *err);

@@ -94,9 +94,19 @@ int path_make_in_nofollow(int root, const char *path, int file) {
     return make_in(root, path, file, O_NOFOLLOW);
 }
 
+static int open_beneath(int dir, const char *path, int flags, uint64_t resolve) {
+    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | resolve};
+    for (int i = 0;; i++) {
+        long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
+        if (fd >= 0) return (int)fd;
+        if ((errno != EAGAIN && errno != EINTR) || i >= RETRIES) return -errno;
+    }
+}
+
 int path_open_below(int dir, const char *path, int flags) {
-    struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC,
-                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS};
-    long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
-    return fd < 0 ? -errno : (int)fd;
+    return open_beneath(dir, path, flags, RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS);
+}
+
+int path_open_plain(int dir, const char *path, int flags) {
+    return open_beneath(dir, path, flags, RESOLVE_NO_SYMLINKS);
 }

@@ -19,6 +19,10 @@ int path_make_in_nofollow(int root, const char *path, int file);
 // no magic link. For procfs, where a mount over a file would take what is written to it.
 int path_open_below(int dir, const char *path, int flags);
 
+// The same for trees that go on in other mounts: no link anywhere on the way. With O_PATH | O_NOFOLLOW the
+// last part may be one.
+int path_open_plain(int dir, const char *path, int flags);
+
 // The directory that path's last component is in, made when missing, and that component's name (which is
 // "." for the root itself). The name points into path.
 int path_parent_in(int root, const char *path, const char **ret_name);

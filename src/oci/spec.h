@@ -29,6 +29,9 @@ struct spec_mount {
     // hoy's own, never in a document: the source is where this process has it, and a tmpfs; 0: on the host
     int32_t pid;
     uint64_t start_time;
+    // The engine's own, in no document: a part of the source, and a volume that tmpcopyup fills once.
+    const char *subpath;
+    bool volume;
 };
 
 struct spec_device {

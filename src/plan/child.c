@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "kernel/link.h"
 #include "kernel/mount.h"
+#include "kernel/path.h"
 #include "plan/run.h"
 
 #include <errno.h>
@@ -162,8 +163,21 @@ static int open_target(struct plan_run *run, struct plan_op *op, int file) {
     return nofollow ? plan_make_in_nofollow(run, path, file) : plan_make_in(run, path, file);
 }
 
+// Whoever can write in the source may exchange what is in it: the path is resolved once, inside the source.
+static int clone_subpath(struct plan_run *run, struct plan_op *op, int recursive) {
+    const char *source = TEXT(op->mount.source), *subpath = TEXT(op->mount.subpath);
+    _cleanup_(fd_closep) int whole = fd_open_at(AT_FDCWD, source, O_PATH | O_DIRECTORY, 0);
+    if (whole < 0) return whole;
+    _cleanup_(fd_closep) int part = path_open_in(whole, subpath, O_PATH);
+    if (part >= 0) return mount_clone(part, "", recursive);
+    err_set(&run->err, ERR_NOT_FOUND, -part, "cannot access path %s/%s: %s", source, subpath,
+            strerror(-part));
+    return part;
+}
+
 static int bind_source(struct plan_run *run, struct plan_op *op) {
     int recursive = !!(op->mount.flags & MS_REC);
+    if (op->mount.subpath) return clone_subpath(run, op, recursive);
     if (op->mount.options & PLAN_MOUNT_IDMAP) return plan_take_tree(run);
     if (op->mount.pid) return plan_borrow_tree(run, op);
     if (op->mount.options & PLAN_MOUNT_SOURCE_NOFOLLOW)
@@ -251,6 +265,16 @@ static bool is_new(struct plan_run *run, struct plan_op *op) {
     return (!strcmp(type, "tmpfs") || !strcmp(type, "devpts")) && !(op->mount.options & PLAN_MOUNT_COPY_UP);
 }
 
+static int copy_up(struct plan_run *run, struct plan_op *op, int from, int to) {
+    const char *source = TEXT(op->mount.source);
+    bool volume = op->mount.options & PLAN_MOUNT_VOLUME;
+    int r = volume ? plan_fill_volume(source, from) : plan_copy_up(from, to);
+    if (r)
+        err_set(&run->err, ERR_SYSTEM, -r, "copy what the image has at %s into %s", TEXT(op->mount.target),
+                volume ? source : "the tmpfs there");
+    return r;
+}
+
 int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     int bind = !!(op->mount.flags & MS_BIND);
     int r = op->mount.options & PLAN_MOUNT_COPY_SYMLINK ? copy_symlink(run, op) : 0;
@@ -270,7 +294,7 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
                        TEXT(op->mount.source), TEXT(op->mount.target)),
                -ENOTDIR;
 
-    if (op->mount.options & PLAN_MOUNT_COPY_UP) r = plan_copy_up(target, tree);
+    if (op->mount.options & PLAN_MOUNT_COPY_UP) r = copy_up(run, op, target, tree);
     if (!r) r = apply_options(op, tree);
     uint64_t flags = bind ? op->mount.flags : is_written_first(run, op) ? MS_RDONLY : 0;
     if (!r) r = attach_with(tree, target, flags, 0);

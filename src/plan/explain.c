@@ -131,6 +131,11 @@ static void say_resctrl(struct str *t, const struct plan_block *block, const str
         str_printf(t, "%s%.*s", before, (int)strcspn(s, "\n"), s);
 }
 
+static void say_volume_mount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "mount volume %s (%s of %s)", TEXT(op->volume.name), TEXT(op->volume.type),
+               TEXT(op->volume.device));
+}
+
 static void say_idmap_tree(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "let the files of %s have other owners", TEXT(op->idmap_tree.source));
     if (!op->idmap_tree.uid) {
@@ -311,7 +316,8 @@ static void say_mount(struct str *t, const struct plan_block *block, const struc
         words_add(&options, op->mount.propagation, words_propagation, ",");
     }
     if (op->mount.data) str_printf(&options, "%s%s", options.len ? "," : "", TEXT(op->mount.data));
-    str_printf(t, "mount %s", bind ? TEXT(op->mount.source) : TEXT(op->mount.type));
+    str_printf(t, "mount %s%s%s", bind ? TEXT(op->mount.source) : TEXT(op->mount.type),
+               op->mount.subpath ? "/" : "", TEXT(op->mount.subpath));
     if (op->mount.pid) str_printf(t, " of process %d", op->mount.pid);
     str_printf(t, " at %s", TEXT(op->mount.target));
     if (options.len) str_printf(t, " (%s)", str_get(&options));

@@ -13,6 +13,7 @@ static const struct {
     size_t second;
 } phrases[PLAN_OP_COUNT] = {
 #define AT(member) offsetof(struct plan_op, member)
+    [PLAN_VOLUME_MOUNT] = {"mount the volume", AT(volume.name), "", 0},
     [PLAN_IMAGE_MOUNT] = {"mount the image", AT(image_mount.index), " at ", AT(image_mount.target)},
     [PLAN_SCOPE_START] = {"ask systemd for the cgroup", AT(scope.group), "", 0},
     [PLAN_CGROUP_CREATE] = {"make the cgroup", AT(path), "", 0},

@@ -4,68 +4,17 @@
 #include "base/fd.h"
 #include "kernel/bpf_device.h"
 #include "kernel/cgroup.h"
-#include "kernel/erofs.h"
 #include "kernel/link.h"
 #include "plan/namespace.h"
 #include "plan/run.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/file.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-// The shared lock that says "this image is in use": held by the process that ran the plan, for its life.
-static int image_lock = -1;
-
-static bool is_mounted(const char *target) {
-    struct statfs fs;
-    return !statfs(target, &fs) && (uint32_t)fs.f_type == EROFS_SUPER_MAGIC_V1;
-}
-
-static int mount_image(struct plan_run *run, struct plan_op *op) {
-    const char *target = TEXT(op->image_mount.target);
-    _cleanup_(freep) const char **layers = plan_list_items(run->block, op->image_mount.layers);
-    if (mkdir(target, 0700) && errno != EEXIST) return -errno;
-    if (is_mounted(target)) return 0;
-    return erofs_mount(TEXT(op->image_mount.index), layers, op->image_mount.layers.count, target);
-}
-
-// An image is mounted once, by the first container that uses it, and unmounted by the last. A shared lock on
-// a file is the count of users, kept by the kernel: it can't be left behind. Who mounts or unmounts holds the
-// lock exclusively; flock's change from exclusive to shared is not atomic, so look again afterwards.
-int plan_do_image_mount(struct plan_run *run, struct plan_op *op) {
-    const char *path = TEXT(op->image_mount.lock);
-    _cleanup_(fd_closep) int lock = fd_open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
-    if (lock < 0) return lock;
-    if (flock(lock, LOCK_SH)) return -errno;
-    while (!is_mounted(TEXT(op->image_mount.target))) {
-        if (flock(lock, LOCK_EX)) return -errno;
-        int r = mount_image(run, op);
-        if (r) return r;
-        if (flock(lock, LOCK_SH)) return -errno;
-    }
-    image_lock = take_fd(&lock);
-    return 0;
-}
-
-int plan_undo_image_mount(struct plan_block *block, struct plan_op *op) {
-    fd_closep(&image_lock);
-    _cleanup_(fd_closep) int lock =
-        fd_open_at(AT_FDCWD, plan_text(block, op->image_mount.lock), O_RDWR | O_NOFOLLOW, 0);
-    if (lock == -ENOENT) return 0;
-    if (lock < 0) return lock;
-    if (flock(lock, LOCK_EX | LOCK_NB)) return errno == EWOULDBLOCK ? 0 : -errno;
-    const char *target = plan_text(block, op->image_mount.target);
-    if (is_mounted(target) && umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW)) return -errno;
-    return 0;
-}
 
 int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
     if (plan_scope_is_held()) return cgroup_create(TEXT(op->path)); // systemd has been there

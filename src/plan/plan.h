@@ -57,6 +57,7 @@ struct plan_blob {
 // Every operation, the side that it has unless somebody gives it another one, and its member of the union.
 #define PLAN_OPS(X)                                       \
     X(IMAGE_MOUNT, image_mount, PLAN_PARENT, image_mount) \
+    X(VOLUME_MOUNT, volume_mount, PLAN_HOST, volume)      \
     X(SCOPE_START, scope_start, PLAN_HOST, scope)         \
     X(CGROUP_CREATE, cgroup_create, PLAN_HOST, path)      \
     X(CGROUP_WRITE, cgroup_write, PLAN_PARENT, write)     \
@@ -140,6 +141,7 @@ enum plan_op_type {
 #define PLAN_MOUNT_COPY_SYMLINK       0x40  // a symbolic link as the source is made anew at the target
 #define PLAN_MOUNT_IDMAP              0x80  // files change owner by a map
 #define PLAN_MOUNT_IDMAP_RECURSIVE    0x100 // those of the mounts below, too
+#define PLAN_MOUNT_VOLUME             0x200 // with COPY_UP: the source is a volume, filled once for all
 
 // What RESCTRL made, in plan_op.resctrl.made.
 #define PLAN_RESCTRL_GROUP   0x1
@@ -162,6 +164,12 @@ struct plan_op {
             plan_str target;         // where on the host it is mounted
             plan_str lock;           // a file: shared lock while a container uses it, exclusive to unmount
         } image_mount;
+        struct { // a volume with options, mounted once for all that use it
+            plan_str name;
+            plan_str type, device, data; // type "bind" (or "none"): device is a directory
+            plan_str target, lock;       // as of an image
+            uint64_t flags;              // MS_*
+        } volume;
         struct { // a cgroup that systemd makes and owns, by hoy-systemd; the operations for it come after
             struct plan_list start, stop; // what to execute, the first word being the program's path
             plan_str group;               // where it has to come to be, below each hierarchy's root
@@ -270,6 +278,7 @@ struct plan_op {
             uint64_t propagation;          // MS_PRIVATE … or 0
             uint64_t unset;                // MS_* that a copy loses
             plan_str data;
+            plan_str subpath;    // of a bind mount's source, resolved inside it; or ""
             uint32_t options;    // PLAN_MOUNT_*
             int32_t pid;         // the source, a tmpfs, is this process's; 0: the host's
             uint64_t start_time; // of pid, as in join

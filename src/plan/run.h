@@ -112,6 +112,7 @@ int plan_attach_root(struct plan_run *run, const char *where);
 
 // Host side things that the undo takes back.
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
+int plan_undo_volume_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_resctrl(struct plan_block *block, struct plan_op *op);
 
 // borrow.c. Whether a process that a plan names is there and still that one: 0, or -ESRCH with a sentence.
@@ -131,6 +132,8 @@ void plan_place_add(struct plan_run *run, const char *target, int mount, bool fr
 // Copies the content of a directory (where the image has one) into an empty one. 0 when there is none to
 // copy.
 int plan_copy_up(int from, int to);
+// The same for a volume at a path of the host's, which another container may fill at the same moment.
+int plan_fill_volume(const char *path, int from);
 
 // The sentence for a failed operation.
 void plan_failure(const struct plan_block *block, const struct plan_op *op, int error, struct err *ret_err);

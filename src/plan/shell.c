@@ -71,6 +71,7 @@ static char *quote_inside(const struct shell *shell, const char *path) {
 static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_IMAGE_MOUNT] =
         "The image. mount(8) wants block devices; hoy hands the kernel the files themselves.",
+    [PLAN_VOLUME_MOUNT] = "Volumes that have a file system of their own.",
     [PLAN_SCOPE_START] =
         "hoy asks systemd for the cgroups; here they are made without it, and it may not like them.",
     [PLAN_CGROUP_CREATE] = "A cgroup of its own in each hierarchy.",
@@ -328,7 +329,10 @@ static void print_bind(struct shell *shell, const struct plan_op *op, const char
         fprintf(shell->out, "mkdir -p %s\nmount -t tmpfs shm %s\n", target, target);
         return;
     }
-    _cleanup_(freep) char *source = embed(shell, TEXT(op->mount.source));
+    _cleanup_(str_finish) struct str path = {0};
+    str_printf(&path, "%s%s%s", TEXT(op->mount.source), op->mount.subpath ? "/" : "",
+               TEXT(op->mount.subpath));
+    _cleanup_(freep) char *source = embed(shell, str_get(&path));
     if (!(op->mount.options & PLAN_MOUNT_NO_CREATE))
         fprintf(shell->out, "mount_point %s %s\n", target, source);
     fputs("mount", shell->out);
@@ -426,6 +430,19 @@ static void do_mask_path(struct shell *shell, const struct plan_op *op) {
     fprintf(shell->out, "hide %s\n", path);
 }
 
+static void do_volume_mount(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *type = quote(shell, TEXT(op->volume.type)),
+                          *device = quote(shell, TEXT(op->volume.device)),
+                          *target = quote(shell, TEXT(op->volume.target));
+    _cleanup_(str_finish) struct str options = {0};
+    words_add(&options, op->volume.flags & ~(uint64_t)(MS_BIND | MS_REC), words_mount_flags, ",");
+    if (op->volume.flags & MS_BIND) str_printf(&options, "%sbind", options.len ? "," : "");
+    if (op->volume.data) str_printf(&options, "%s%s", options.len ? "," : "", TEXT(op->volume.data));
+    _cleanup_(freep) char *quoted = quote(shell, str_get(&options));
+    fprintf(shell->out, "mountpoint -q %s || mount -t %s %s%s %s %s\n", target, type,
+            options.len ? "-o " : "", options.len ? quoted : "", device, target);
+}
+
 static void do_root_readonly(struct shell *shell, const struct plan_op *op) {
     (void)op;
     fputs("mount -o remount,bind,ro \"$root\"\n", shell->out);
@@ -437,6 +454,7 @@ static void do_oom_score_adj(struct shell *shell, const struct plan_op *op) {
 
 static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_op *) = {
     [PLAN_IMAGE_MOUNT] = do_image_mount,
+    [PLAN_VOLUME_MOUNT] = do_volume_mount,
     [PLAN_SCOPE_START] = do_nothing, // its heading says why
     [PLAN_CGROUP_CREATE] = do_cgroup_create,
     [PLAN_CGROUP_WRITE] = do_cgroup_write,

@@ -108,7 +108,8 @@ static void plan_idmap_tree(struct compiler *c, const struct spec_mount *mount,
 static void plan_mount(struct compiler *c, const struct spec_mount *mount, const char *type,
                        const char *source, const char *destination, const struct mount_options *options) {
     plan_str s = plan_string(c->plan, source), target = plan_string(c->plan, destination),
-             t = plan_string(c->plan, type), data = plan_string(c->plan, add_label(c, type, options->data));
+             t = plan_string(c->plan, type), data = plan_string(c->plan, add_label(c, type, options->data)),
+             subpath = plan_string(c->plan, mount->subpath);
     struct plan_op *op = plan_add(c->plan, PLAN_MOUNT, mount->why ? mount->why : "mounts");
     op->mount.source = s;
     op->mount.target = target;
@@ -117,7 +118,8 @@ static void plan_mount(struct compiler *c, const struct spec_mount *mount, const
     op->mount.flags = options->flags;
     op->mount.unset = options->flags & MS_BIND ? options->unset : 0;
     op->mount.propagation = options->propagation;
-    op->mount.options = options->plan_options;
+    op->mount.subpath = subpath;
+    op->mount.options = options->plan_options | (mount->volume ? PLAN_MOUNT_VOLUME : 0);
     op->mount.set = options->attr_set;
     op->mount.clear = options->attr_clear;
     op->mount.pid = mount->pid;

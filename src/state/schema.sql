@@ -116,3 +116,22 @@ CREATE TABLE address (
     PRIMARY KEY (network, address)
 ) WITHOUT ROWID;
 CREATE INDEX address_container ON address(container_id);
+
+-- <root>/volumes/<name>/_data
+CREATE TABLE volume (
+    name          TEXT PRIMARY KEY,
+    created       INTEGER NOT NULL,
+    anonymous     INTEGER NOT NULL,      -- its name was made up
+    project       INTEGER NOT NULL DEFAULT 0, -- of its quota; 0: none
+    removing      INTEGER NOT NULL DEFAULT 0, -- as good as gone: whoever sees it finishes that
+    labels        TEXT NOT NULL,         -- JSON objects of texts
+    options       TEXT NOT NULL
+) WITHOUT ROWID;
+
+-- From when a container is made until it is removed.
+CREATE TABLE volume_use (
+    volume        TEXT NOT NULL REFERENCES volume(name),
+    container_id  TEXT NOT NULL REFERENCES container(id) ON DELETE CASCADE,
+    PRIMARY KEY (volume, container_id)
+) WITHOUT ROWID;
+CREATE INDEX volume_use_container ON volume_use(container_id);

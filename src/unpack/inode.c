@@ -81,13 +81,13 @@ static int link_read(int fd, struct arena *arena, struct tree_node *node) {
 
 int inode_read(int root, const char *path, struct arena *arena, struct inode *ret_inode, int *ret_fd) {
     struct inode inode;
-    _cleanup_(fd_closep) int look = path_open_below(root, path, O_PATH | O_NOFOLLOW);
+    _cleanup_(fd_closep) int look = path_open_plain(root, path, O_PATH | O_NOFOLLOW);
     if (look < 0) return is_gone(look) ? 0 : look;
     if (fstat(look, &inode.stat)) return -errno;
     mode_t type = inode.stat.st_mode & S_IFMT;
     _cleanup_(fd_closep) int fd = -1;
     if (type == S_IFREG || type == S_IFDIR) {
-        fd = path_open_below(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
+        fd = path_open_plain(root, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY);
         if (fd < 0) return is_gone(fd) ? 0 : fd;
         if (fstat(fd, &inode.stat)) return -errno;
         if ((inode.stat.st_mode & S_IFMT) != type) return 0;
@@ -113,7 +113,7 @@ static void dir_closep(DIR **dir) {
 int directory_list(int root, const char *path, struct arena *arena, struct strings *ret_names) {
     struct strings names = {0};
     _cleanup_(fd_closep) int fd =
-        path_open_below(root, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+        path_open_plain(root, *path ? path : ".", O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     if (fd < 0) return is_gone(fd) ? 0 : fd;
     _cleanup_(dir_closep) DIR *dir = fdopendir(fd);
     if (!dir) return -errno;

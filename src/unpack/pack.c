@@ -2,6 +2,7 @@
 #include "unpack/pack.h"
 
 #include "base/fd.h"
+#include "base/tar_header.h"
 #include "unpack/inode.h"
 #include "unpack/path.h"
 
@@ -15,7 +16,10 @@
 
 struct packer {
     int root;
+    const char *name; // what the first `base` bytes of a path are called in the tar; NULL: themselves
+    size_t base;
     struct tar_writer *writer;
+    uint64_t bytes;     // of headers and files, as a plain ustar has them
     struct arena arena; // of the links' paths
     struct link {
         dev_t dev;
@@ -62,6 +66,10 @@ static void links_grow(struct packer *p) {
     free(old);
 }
 
+static const char *name_of(const struct packer *p, struct arena *arena, const char *path) {
+    return p->name ? arena_printf(arena, "%s%s", p->name, path + p->base) : path;
+}
+
 // The first name of a file that has several, when it was another.
 static int link_find(struct packer *p, const struct inode *inode, const char *path, const char **ret_first) {
     *ret_first = NULL;
@@ -103,8 +111,10 @@ static int put_file(struct packer *p, const char *path) {
     int r = inode_read(p->root, path, &arena, &inode, &fd);
     if (r < 0) return cannot_read(p, path, r);
     if (!r || S_ISSOCK(inode.stat.st_mode)) return 0;
-    if (link_find(p, &inode, path, &first)) return -1;
-    if (written(p, tar_write_header(p->writer, path, &inode.node, first))) return -1;
+    const char *name = name_of(p, &arena, path);
+    if (link_find(p, &inode, name, &first)) return -1;
+    if (written(p, tar_write_header(p->writer, name, &inode.node, first))) return -1;
+    p->bytes += TAR_HEADER_SIZE + p->writer->size + tar_padding(p->writer->size);
     return first || !S_ISREG(inode.stat.st_mode) ? 0 : put_bytes(p, path, fd);
 }
 
@@ -132,6 +142,21 @@ int pack_tree(int root, struct tar_writer *writer, struct err *err) {
     _cleanup_(packer_finish) struct packer p;
     packer_init(&p, root, writer, err);
     return put_directory(&p, "") || written(&p, tar_write_end(writer)) ? -1 : 0;
+}
+
+int pack_path(int root, const char *path, const char *name, struct tar_writer *writer, uint64_t *ret_bytes,
+              struct err *err) {
+    _cleanup_(packer_finish) struct packer p;
+    struct stat st;
+    packer_init(&p, root, writer, err);
+    p.name = name;
+    p.base = strlen(path);
+    if (put_file(&p, path)) return -1;
+    if (!p.bytes) return cannot_read(&p, path, -ENOENT);
+    bool enter = !fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
+    if ((enter && put_directory(&p, path)) || written(&p, tar_write_end(writer))) return -1;
+    *ret_bytes = p.bytes + 2 * TAR_HEADER_SIZE;
+    return 0;
 }
 
 // Layers

@@ -10,6 +10,11 @@
 // away meanwhile is left out; a file that gets shorter is filled up with zeros.
 int pack_tree(int root, struct tar_writer *writer, struct err *err);
 
+// One path below root with all that is below it, called name in the tar ("." or a last part that is no link).
+// The bytes are those of the tar without what ustar can't express.
+int pack_path(int root, const char *path, const char *name, struct tar_writer *writer, uint64_t *ret_bytes,
+              struct err *err);
+
 // Changes as a layer (layer.md of the image specification): whiteouts, opaque directories. ERR_INVALID for a
 // file whose own name would be a whiteout.
 int pack_layer(int root, const struct changes *changes, struct tar_writer *writer, struct err *err);

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: Apache-2.0
+// Documents of inspect that are written elsewhere.
+#pragma once
+
+#include "cli/cli.h"
+
+int inspect_volume(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
+                   struct err *err); // volume.c

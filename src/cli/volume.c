@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// volume create, ls, inspect, rm, prune.
+#include "engine/volume.h"
+
+#include "base/str.h"
+#include "cli/cli.h"
+#include "cli/confirm.h"
+#include "cli/format.h"
+#include "cli/inspect.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+// create
+
+struct create_flags {
+    const char *driver;
+    struct strings labels, options;
+};
+
+#define CREATE(member) offsetof(struct create_flags, member)
+static const struct option create_rows[] = {
+    {"driver", 'd', "string", "Specify volume driver name (default \"local\")", store_string, CREATE(driver),
+     "local"},
+    {"label", 0, "list", "Set metadata for a volume", store_list, CREATE(labels)},
+    {"opt", 'o', "map", "Set driver specific options: type=, device=, o=, size=", store_list,
+     CREATE(options)},
+    OPTION_LATER("availability", 0),
+    OPTION_LATER("group", 0),
+    OPTION_LATER("limit-bytes", 0),
+    OPTION_LATER("required-bytes", 0),
+    OPTION_LATER("scope", 0),
+    OPTION_LATER("secret", 0),
+    OPTION_LATER("sharing", 0),
+    OPTION_LATER("topology-preferred", 0),
+    OPTION_LATER("topology-required", 0),
+    OPTION_LATER("type", 0),
+};
+const struct option_table volume_create_options_table = OPTIONS(create_rows, struct create_flags);
+
+// "KEY[=VALUE]"; the last one of a key counts.
+static int read_words(struct arena *arena, const struct strings *texts, struct volume_words *words,
+                      struct err *err) {
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *text = texts->items[i];
+        size_t length = strcspn(text, "="), n = 0;
+        if (!length) return err_set(err, ERR_INVALID, 0, "'%s' is not of the form KEY=VALUE", text);
+        const char *key = arena_strndup(arena, text, length);
+        while (n < words->count && !str_eq(words->items[n].key, key)) n++;
+        struct spec_key_value *word = n < words->count ? &words->items[n] : arena_push(arena, words);
+        *word = (struct spec_key_value){key, text[length] ? text + length + 1 : ""};
+    }
+    return 0;
+}
+
+static int create(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct create_flags *flags = invocation->options;
+    struct arena *arena = &invocation->arena;
+    struct volume volume = {0};
+    const char *name;
+    if (invocation->arguments.count && *invocation->arguments.items[0])
+        volume.name = invocation->arguments.items[0];
+    if (flags->driver && *flags->driver && !str_eq(flags->driver, "local"))
+        return err_set(err, ERR_INVALID, 0,
+                       "create %s: error looking up volume plugin %s: plugin \"%s\" not found",
+                       volume.name ? volume.name : "volume", flags->driver, flags->driver);
+    if (read_words(arena, &flags->labels, &volume.labels, err) ||
+        read_words(arena, &flags->options, &volume.options, err) ||
+        volume_create(engine, arena, &volume, &name, err))
+        return -1;
+    puts(name);
+    return 0;
+}
+
+int run_volume_create(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, create, err);
+}
+
+// ls
+
+struct ls_flags {
+    bool quiet;
+    struct strings filters;
+    const char *format;
+};
+
+static const struct option ls_rows[] = {
+    {"filter", 'f', "filter", "Provide filter values: dangling, driver, label, name", store_list,
+     offsetof(struct ls_flags, filters)},
+    {"format", 0, "string", FORMAT_HELP_TABLE, store_string, offsetof(struct ls_flags, format)},
+    {"quiet", 'q', NULL, "Only display volume names", store_flag, offsetof(struct ls_flags, quiet)},
+    OPTION_LATER("cluster", 0),
+};
+const struct option_table volume_ls_options_table = OPTIONS(ls_rows, struct ls_flags);
+
+static const char *join_words(struct arena *arena, const struct volume_words *words) {
+    const char *text = "";
+    for (size_t i = 0; i < words->count; i++)
+        text =
+            arena_printf(arena, "%s%s%s=%s", text, i ? "," : "", words->items[i].key, words->items[i].value);
+    return text;
+}
+
+static void put_row(struct engine *engine, struct arena *arena, const struct volume *volume,
+                    struct json_writer *w) {
+    json_begin_object(w, NULL);
+    json_put_string(w, "Availability", "N/A");
+    json_put_string(w, "Driver", "local");
+    json_put_string(w, "Group", "N/A");
+    json_put_string(w, "Labels", join_words(arena, &volume->labels));
+    json_put_string(w, "Links", "N/A");
+    json_put_string(w, "Mountpoint", volume_path(engine, arena, volume->name));
+    json_put_string(w, "Name", volume->name);
+    json_put_string(w, "Scope", "local");
+    json_put_string(w, "Size", "N/A");
+    json_put_string(w, "Status", "N/A");
+    json_end_object(w);
+}
+
+static int ls(struct invocation *invocation, struct engine *engine, struct err *err) {
+    static const struct format_column columns[] = {{"DRIVER", "Driver"},
+                                                   {"VOLUME NAME", "Name"},
+                                                   {NULL, NULL},
+                                                   {"SCOPE", "Scope"},
+                                                   {"MOUNTPOINT", "Mountpoint"},
+                                                   {"LABELS", "Labels"},
+                                                   {"LINKS", "Links"},
+                                                   {"SIZE", "Size"},
+                                                   {"AVAILABILITY", "Availability"},
+                                                   {"GROUP", "Group"},
+                                                   {"STATUS", "Status"},
+                                                   {NULL, NULL}};
+    const struct ls_flags *flags = invocation->options;
+    struct volumes volumes;
+    if (volume_list(engine, &invocation->arena, &flags->filters, &volumes, err)) return -1;
+    if (flags->quiet && !flags->format) {
+        for (size_t i = 0; i < volumes.count; i++) puts(volumes.items[i].name);
+        return 0;
+    }
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_array(&w, NULL);
+    for (size_t i = 0; i < volumes.count; i++) put_row(engine, &invocation->arena, &volumes.items[i], &w);
+    json_end_array(&w);
+    return format_rows(flags->format, columns, str_get(&w.text), stdout, err);
+}
+
+int run_volume_ls(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, ls, err);
+}
+
+// inspect
+
+static void put_words(struct json_writer *w, const char *key, const struct volume_words *words) {
+    if (!words->count) return json_put_null(w, key);
+    json_begin_object(w, key);
+    for (size_t i = 0; i < words->count; i++) json_put_string(w, words->items[i].key, words->items[i].value);
+    json_end_object(w);
+}
+
+int inspect_volume(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
+                   struct err *err) {
+    struct volume volume;
+    struct tm tm;
+    char created[40];
+    if (volume_find(engine, arena, name, &volume, err)) return -1;
+    time_t seconds = (time_t)(volume.created / 1000000000);
+    strftime(created, sizeof created, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&seconds, &tm));
+    json_begin_object(w, NULL);
+    json_put_string(w, "CreatedAt", created);
+    json_put_string(w, "Driver", "local");
+    put_words(w, "Labels", &volume.labels);
+    json_put_string(w, "Mountpoint", volume_path(engine, arena, volume.name));
+    json_put_string(w, "Name", volume.name);
+    put_words(w, "Options", &volume.options);
+    json_put_string(w, "Scope", "local");
+    json_end_object(w);
+    return 0;
+}
+
+// rm
+
+struct rm_flags {
+    bool force;
+};
+
+static const struct option rm_rows[] = {
+    {"force", 'f', NULL, "Force the removal of one or more volumes", store_flag,
+     offsetof(struct rm_flags, force)},
+};
+const struct option_table volume_rm_options_table = OPTIONS(rm_rows, struct rm_flags);
+
+// With --force one that is not there counts as removed.
+static int rm(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+    const struct rm_flags *flags = invocation->options;
+    if (volume_remove(engine, name, err) && !(flags->force && err->kind == ERR_NOT_FOUND)) return -1;
+    puts(name);
+    return 0;
+}
+
+int run_volume_rm(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, rm, err);
+}
+
+// prune
+
+struct prune_flags {
+    struct volume_prune_options options;
+    bool force;
+};
+
+static const struct option prune_rows[] = {
+    {"all", 'a', NULL, "Remove all unused volumes, not just anonymous ones", store_flag,
+     offsetof(struct prune_flags, options.all)},
+    {"filter", 0, "filter", "Provide filter values: label, label!, all", store_list,
+     offsetof(struct prune_flags, options.filters)},
+    {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, offsetof(struct prune_flags, force)},
+};
+const struct option_table volume_prune_options_table = OPTIONS(prune_rows, struct prune_flags);
+
+static int prune(struct invocation *invocation, struct engine *engine, struct err *err) {
+    const struct prune_flags *flags = invocation->options;
+    struct volume_pruned pruned;
+    char size[16];
+    const char *warning =
+        flags->options.all ? "This will remove all local volumes not used by at least one container."
+                           : "This will remove anonymous local volumes not used by at least one container.";
+    if (!flags->force && !confirm(warning)) return 0;
+    if (volume_prune(engine, &invocation->arena, &flags->options, &pruned, err)) return -1;
+    if (pruned.names.count) puts("Deleted Volumes:");
+    for (size_t i = 0; i < pruned.names.count; i++) puts(pruned.names.items[i]);
+    printf("%sTotal reclaimed space: %s\n", pruned.names.count ? "\n" : "", format_size(pruned.bytes, size));
+    return 0;
+}
+
+int run_volume_prune(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, prune, err);
+}
+
+// Cluster volumes, which are swarm's, are all that Docker can update.
+int run_volume_update(struct invocation *invocation, struct err *err) {
+    (void)invocation;
+    return err_set(err, ERR_INVALID, 0,
+                   "This node is not a swarm manager: only cluster volumes can be updated, and hoy has none");
+}
