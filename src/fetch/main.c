@@ -13,7 +13,7 @@
 //   hoy-fetch import    indexes the tars of an image, which come with messages
 //   hoy-fetch tar       a tar, compressed or not, which comes with the request, becomes an image's layer
 //   hoy-fetch download  the same from a URL
-//   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
+//   hoy-fetch extract   staged tars of 4 become directories there, each in a process that is confined to it
 //   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
 #include "base/fd.h"
 #include "base/str.h"
@@ -24,7 +24,6 @@
 #include "fetch/signature.h"
 #include "fetch/tags.h"
 #include "fetch/worker.h"
-#include "unpack/extract.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -50,19 +49,13 @@ static void settings_read(struct worker *worker, const struct json *request) {
 
 static int begin(struct worker *worker, bool network) {
     struct err err = {0};
+    signal(SIGPIPE, SIG_IGN); // who extracts what is written may be gone
     // Before there is no way back to the files that they read.
     if (network && curl_global_init(CURL_GLOBAL_DEFAULT)) err_set(&err, ERR_SYSTEM, 0, "can't start libcurl");
     if (err.kind || confine(worker->staging, network, &err)) {
         err_wrap(&err, "hoy-fetch");
         worker_fail(worker, &err);
     }
-    return 0;
-}
-
-static int run_extract(struct worker *worker) {
-    struct err err = {0};
-    if (extract_tar(WORKER_TAR_FD, worker->staging, &err)) worker_fail(worker, &err);
-    worker_event(worker, "done");
     return 0;
 }
 
@@ -87,7 +80,7 @@ static const struct mode {
     {"import", WORKER_STAGING_FD, false, .request = import_run},
     {"tar", WORKER_STAGING_FD, false, .request_with = import_tar_run},
     {"download", WORKER_STAGING_FD, true, .request_with = import_tar_run},
-    {"extract", WORKER_TAR_FD, .run = run_extract},
+    {"extract", WORKER_STAGING_FD, .run = extract_run},
     {"export", WORKER_TAR_FD, .run = pack_run_export},
     {"layer", WORKER_TAR_FD, .run = pack_run_layer},
     {"changes", WORKER_TAR_FD, .run = pack_run_changes},

@@ -201,6 +201,19 @@ static int on_layers(struct intake *intake, struct intake_image *image, const st
     return answer(intake, &(struct answer){.word = "go", .index = image->commit.index}, -1, err);
 }
 
+static int on_layer(struct intake *intake, struct intake_image *image, const struct json *event,
+                    struct err *err) {
+    const struct strings *ids = &image->config.diff_ids;
+    uint64_t layer;
+    if (!image->configured || str_eq(intake->store->driver, "erofs") ||
+        json_u64(json_get(event, "layer"), &layer) || layer >= ids->count)
+        return -1;
+    if (extraction_add(&intake->extraction, &intake->staging, ids->items[layer], intake->received, err))
+        return -1;
+    intake->fetcher.beside = &intake->extraction.fetcher;
+    return 0;
+}
+
 static int on_progress(struct intake *intake, struct intake_image *image, const struct json *event,
                        struct err *err) {
     uint64_t layer, current;
@@ -228,7 +241,7 @@ static const struct {
                   struct err *err);
 } events[] = {
     {"signature", on_signature}, {"resolved", on_resolved}, {"layers", on_layers},
-    {"progress", on_progress},   {"complete", on_complete},
+    {"layer", on_layer},         {"progress", on_progress}, {"complete", on_complete},
 };
 
 static int image_end(struct intake *intake, struct intake_image *image, struct err *err) {
@@ -247,9 +260,11 @@ int intake_next(struct intake *intake, struct intake_image **ret_image, struct e
     struct intake_image *image = arena_new(intake->arena, struct intake_image);
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
-        if (fetcher_receive(&intake->fetcher, &event, err)) return -1;
+        fd_closep(&intake->received);
+        if (fetcher_receive_with(&intake->fetcher, &event, &intake->received, err)) return -1;
         const char *name = json_get_string(event, "event");
-        if (str_eq(name, "done") && !image->resolved) return fetcher_wait(&intake->fetcher, err);
+        if (str_eq(name, "done") && !image->resolved)
+            return fetcher_wait(&intake->fetcher, err) || extraction_wait(&intake->extraction, err) ? -1 : 0;
         *ret_image = image;
         if (str_eq(name, "image")) return image_end(intake, image, err);
         err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
@@ -274,9 +289,12 @@ int intake_look_again(struct intake *intake, struct intake_image *image, struct 
 }
 
 void intake_finish(struct intake *intake, bool failed) {
-    int number = intake->fetcher.signal;
+    int number = intake->fetcher.signal ? intake->fetcher.signal : intake->extraction.fetcher.signal;
+    fd_closep(&intake->received);
     fetcher_kill(&intake->fetcher);
+    fetcher_kill(&intake->extraction.fetcher);
     staging_remove(&intake->staging);
+    extraction_finish(&intake->extraction);
     fetcher_finish(&intake->fetcher);            // a signal that waited may end us now
     if (failed && number) fetcher_raise(number); // now that nothing is left of it, what the signal asked for
 }

@@ -6,6 +6,8 @@
 //   digest's index leads to another
 //   {"event":"signature","payload":T,"signature":S}         before "resolved", when the request wants them
 //   {"event":"layers"}                                      the config is there too; answered, layer by layer
+//   {"event":"layer","layer":N}                             with the driver "dir": its tar is staged, or
+//   grows from now on, and with the event comes a pipe that tells of it (unpack/extract.h)
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
 //   {"event":"image"}                                       the image is complete. An archive may have
@@ -17,6 +19,10 @@
 // Answers: {"answer":"have","diff_id":D} with a descriptor of that layer, any number of them; then
 // {"answer":"go","index":NAME} (what the merged index is to be staged by; null: it is in the store), or
 // {"answer":"stop"}: hoy has the image.
+//
+// To the worker that extracts hoy says {"diff_id":D}, with such a pipe or without, for a staged tar that is
+// to become the directory <diff id hex> beside it, and then {}; the answer is "done", or "error", which may
+// also come before.
 #pragma once
 
 #include "base/str.h"
