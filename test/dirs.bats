@@ -50,6 +50,32 @@ alike() {
   done
 }
 
+# Whose directories that are is said by the layer below, another one in each image.
+@test "directories that a layer only implies show what the layer below says of them" {
+  local name
+  for name in implied hidden other; do
+    archive "$name" | hoy load -q
+    archive "$name" | erofs load -q
+    alike "dirs:$name"
+  done
+  expect 0 hoy run --rm --network none --entrypoint /bin/sh -v "$HOY_ROOT:/r:ro" base -c 'ls /r/images | wc -l'
+  is "${lines[-1]}" 3
+  # In a container, too, which has no marks of ours to see.
+  local mounted
+  mounted=$(hoy image mount dirs:implied | awk '{print $NF}')
+  is "$(stat -c '%a %u %g' "$mounted/tmp" "$mounted/home/user" "$mounted" "$mounted/usr")" $'1777 0 0\n700 1000 1001\n751 3 4\n555 0 0'
+  expect 0 getfattr -Rhd -m - --absolute-names "$mounted"
+  lacks "$output" hoy
+  hoy image umount dirs:implied
+  # What goes with the image: its cover.
+  is "$(hoy system check)" 'No problems'
+  hoy rmi dirs:other >/dev/null
+  is "$(find "$HOY_ROOT/images" -mindepth 1 -maxdepth 1 | wc -l)" 2
+  alike dirs:implied
+  # One that is there already, by another name.
+  archive implied | hoy load -q
+}
+
 part() { find "$HOY_ROOT/tmp" -path '*/usr/bin/python3*' -size +1M | grep -q .; }
 extractors() { pgrep -P "$(pgrep -P "$1" -f 'hoy-fetch extract')"; }
 

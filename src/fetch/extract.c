@@ -9,12 +9,14 @@
 #include "base/id.h"
 #include "fetch/layer.h"
 #include "fetch/worker.h"
+#include "unpack/cover.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -159,5 +161,39 @@ int extract_run(struct worker *worker) {
     for (size_t i = 0; i < x.jobs.count; i++)
         if (x.jobs.items[i].err.kind) worker_fail(worker, &x.jobs.items[i].err);
     worker_event(worker, "done");
+    return 0;
+}
+
+// The cover of an image's layers (unpack/cover.h), which come uppermost first.
+
+static void tell_cover(struct worker *worker, bool any) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "event", "done");
+    json_put_bool(&w, "any", any);
+    json_end_object(&w);
+    worker_send(worker, &w);
+}
+
+// A directory of every layer is open for each level of a path.
+static void raise_limit(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    limit.rlim_cur = limit.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+int cover_run(struct worker *worker) {
+    int layers[IMAGE_LAYERS_MAX], unwanted = -1;
+    _cleanup_(json_freep) struct json *request = worker_receive(worker, &unwanted);
+    struct err err = {0};
+    bool any = false;
+    uint64_t count = 0;
+    raise_limit();
+    json_u64(json_get(request, "layers"), &count);
+    for (uint64_t i = 0; i < count && i < IMAGE_LAYERS_MAX; i++)
+        json_free(worker_receive(worker, &layers[i]));
+    if (cover_write(layers, count, worker->staging, &any, &err)) worker_fail(worker, &err);
+    tell_cover(worker, any);
     return 0;
 }

@@ -14,6 +14,7 @@
 //   hoy-fetch tar       a tar, compressed or not, which comes with the request, becomes an image's layer
 //   hoy-fetch download  the same from a URL
 //   hoy-fetch extract   staged tars of 4 become directories there, each in a process that is confined to it
+//   hoy-fetch cover     the cover of such directories, which come with messages, into the directory 4
 //   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
 #include "base/fd.h"
 #include "base/str.h"
@@ -81,6 +82,7 @@ static const struct mode {
     {"tar", WORKER_STAGING_FD, false, .request_with = import_tar_run},
     {"download", WORKER_STAGING_FD, true, .request_with = import_tar_run},
     {"extract", WORKER_STAGING_FD, .run = extract_run},
+    {"cover", WORKER_STAGING_FD, .run = cover_run},
     {"export", WORKER_TAR_FD, .run = pack_run_export},
     {"layer", WORKER_TAR_FD, .run = pack_run_layer},
     {"changes", WORKER_TAR_FD, .run = pack_run_changes},

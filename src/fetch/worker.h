@@ -50,7 +50,8 @@ int manifest_run(struct worker *worker, const struct json *request, struct err *
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
 int load_run(struct worker *worker, const struct json *request, int archive_fd, struct err *err);
 int import_run(struct worker *worker, const struct json *request, struct err *err);
-// Not confined itself.
+// Not confined themselves.
 int extract_run(struct worker *worker);
+int cover_run(struct worker *worker);
 // A tar of which nothing is known, from a descriptor or a URL.
 int import_tar_run(struct worker *worker, const struct json *request, int fd, struct err *err);

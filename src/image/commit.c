@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "image/cover.h"
 #include "image/extraction.h"
 #include "image/pull.h"
 
@@ -77,18 +78,24 @@ static int layers_extract(const struct commit *c, struct err *err) {
         staged_name(ids->items[i], name);
         if (is_staged(c, i)) unlinkat(c->staging->fd, name, 0);
     }
-    if (r) return -1;
+    return r;
+}
+
+static int directories_take(struct commit *c, struct err *err) {
+    if (layers_extract(c, err)) return -1;
+    int r = cover_stage(c, err);
+    if (r > 0) c->index = STAGED_COVER;
+    if (r < 0) return -1;
     return syncfs(c->staging->fd) ? err_set(err, ERR_SYSTEM, errno, "can't write the layers to the disk") : 0;
 }
 
-static int layers_take(const struct commit *c, struct err *err) {
+static int files_take(const struct commit *c, struct err *err) {
     char name[NAME_SIZE];
-    if (!str_eq(c->store->driver, "erofs")) return layers_extract(c, err);
     for (size_t i = 0; i < c->config->diff_ids.count; i++) {
         staged_name(c->config->diff_ids.items[i], name);
         if (is_staged(c, i) && file_take(c, name, err)) return -1;
     }
-    return 0;
+    return c->index ? file_take(c, c->index, err) : 0;
 }
 
 // Into place. An older one of the same name has the same content, or lost its row in a crash.
@@ -115,6 +122,15 @@ static int directory_sync(const struct commit *c, const char *name, struct err *
     return 0;
 }
 
+// One that is there is the same, and may be in use.
+static bool has_cover(const struct commit *c, const char *hex) {
+    char path[16 + ID_SIZE];
+    struct stat st;
+    snprintf(path, sizeof path, "images/%s", hex);
+    return str_eq(c->index, STAGED_COVER) && !fstatat(c->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) &&
+           S_ISDIR(st.st_mode);
+}
+
 static int move_all(const struct commit *c, struct err *err) {
     const struct strings *ids = &c->config->diff_ids;
     bool erofs = str_eq(c->store->driver, "erofs");
@@ -126,7 +142,8 @@ static int move_all(const struct commit *c, struct err *err) {
             return -1;
     }
     chain_id(ids, ids->count, chain);
-    if (c->index && move(c, c->index, "images", digest_hex(chain), err)) return -1;
+    if (c->index && !has_cover(c, digest_hex(chain)) && move(c, c->index, "images", digest_hex(chain), err))
+        return -1;
     return directory_sync(c, "layers", err) || directory_sync(c, "images", err) ? -1 : 0;
 }
 
@@ -287,14 +304,14 @@ static int sizes_read(const struct commit *c, int64_t *sizes, struct err *err) {
     return 0;
 }
 
-int commit_image(const struct commit *c, struct err *err) {
+int commit_image(const struct commit *commit, struct err *err) {
+    struct commit with_cover = *commit, *c = &with_cover;
     int64_t sizes[IMAGE_LAYERS_MAX] = {0};
     int r = dir_make_all_at(c->store->root_fd, "layers", 0700);
     if (!r) r = dir_make_all_at(c->store->root_fd, "images", 0700);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't make directories in %s", c->store->root);
     if (sizes_read(c, sizes, err)) return -1;
-    if (layers_take(c, err)) return -1;
-    if (c->index && file_take(c, c->index, err)) return -1;
+    if (str_eq(c->store->driver, "erofs") ? files_take(c, err) : directories_take(c, err)) return -1;
     if (publish(c, sizes, err) == 0) return 0;
     struct err ignored;
     store_sweep(c->store, &ignored);

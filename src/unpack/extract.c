@@ -60,7 +60,7 @@ static int fail(struct extraction *x, const char *path, const char *what) {
 
 // To the parent
 
-static const char *const attributes[] = {"trusted.overlay.opaque", EXTRACT_IMPLIED, EXTRACT_IMPLIES};
+static const char *const attributes[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES};
 enum attribute { OPAQUE, IMPLIED, IMPLIES };
 
 static int ask_for(const struct extraction *x, int directory, enum attribute attribute) {
@@ -355,7 +355,7 @@ static bool implies(const struct tree_node *directory) {
         const struct tree_node *node = directory->children.items[i].node;
         if (S_ISDIR(node->mode) && (node->implicit || implies(node))) return true;
     }
-    return directory->implicit;
+    return false;
 }
 
 static int extract_here(struct extraction *x) {

@@ -9,8 +9,9 @@
 
 #include <sys/types.h>
 
-// A directory that the layer only implies has the first of these, and the root of a layer with any of them
-// the second. overlayfs hides all names that begin so.
+// overlayfs hides all names that begin so. A directory that the layer only implies (no member names it) is
+// marked as implied; the root of a layer with such directories below it says so.
+#define EXTRACT_OPAQUE  "trusted.overlay.opaque"
 #define EXTRACT_IMPLIED "trusted.overlay.hoy.implied"
 #define EXTRACT_IMPLIES "trusted.overlay.hoy.implies"
 
