@@ -21,6 +21,9 @@ struct intake {
     struct fetcher fetcher;
     struct extraction extraction; // with the `dir` driver
     struct progress progress;
+    bool loading;                  // layers are shown as they come out of an archive
+    struct strings members;        // of the archive, that are shown: their digests, by their lines
+    size_t shown;                  // the line of the one that comes, or out of range
     int received;                  // the descriptor that came with the last event, or -1
     size_t images, document_bytes; // so far
     // For an image that the store has already: it comes again, all of it but the layers that are not broken.

@@ -10,6 +10,8 @@
 //   grows from now on, and with the event comes a pipe that tells of it (unpack/extract.h)
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
+//   {"event":"member","id":I,"size":B}                      an archive has what may be a layer, and then
+//   {"event":"staged","current":B,"digest":D}               of the last one: bytes so far; at the end what it is
 //   {"event":"image"}                                       the image is complete. An archive may have
 //   another
 //   {"event":"tags","tags":[T…]}                            some of a repository's tags (mode "tags")
