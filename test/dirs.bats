@@ -5,8 +5,18 @@
 load lib
 load rough
 
-file_setup() { rough_start; }
-file_teardown() { rough_stop; }
+file_setup() {
+  rough_start
+  "$BATS_TEST_DIRNAME/lying-registry.py" /dev/null >"$BATS_FILE_TMPDIR/port" 2>/dev/null 3>&- 4>&- &
+  LIES_PID=$!
+  wait_line "$BATS_FILE_TMPDIR/port" '[0-9]'
+  LIES=127.0.0.1:$(<"$BATS_FILE_TMPDIR/port")
+  export LIES LIES_PID
+}
+file_teardown() {
+  rough_stop
+  kill "$LIES_PID"
+}
 test_setup() {
   rough
   export HOY_ROOT=$BATS_TEST_TMPDIR/root HOY_RUNROOT=$BATS_TEST_TMPDIR/run
@@ -132,6 +142,39 @@ slowly() {
   rough
   hoy pull -q "$ROUGH/debian:12"
   is "$(hoy run --rm "$ROUGH/debian:12" python3 -c 'print(6 * 7)')" 42
+}
+
+@test "what an earlier pull had is wrong: the layer comes and is extracted once more" {
+  slowly pull -q
+  eventually 30 has_part
+  kill -KILL "$PID"
+  wait "$PID" || true
+  eventually 5 eval '! pgrep hoy-fetch >/dev/null'
+  rough
+  hoy images >/dev/null
+  printf X | dd of="$(find "$HOY_ROOT/tmp/partial" -type f)" bs=1 seek=20000000 conv=notrunc status=none
+  hoy pull -q "$ROUGH/debian:12"
+  erofs pull -q "$ROUGH/debian:12"
+  alike "$ROUGH/debian:12"
+}
+has_part() { [[ -n $(find "$HOY_ROOT/tmp" -name '*.part' -size +22M) ]]; }
+
+@test "a registry that lies: the same sentence, and nothing is left" {
+  local lie
+  for lie in flipped diff-id truncated short long size-small not-gzip; do
+    run erofs pull -q "$LIES/$lie:1"
+    is "$status" 1
+    expect 1 hoy pull -q "$LIES/$lie:1"
+    one_sentence "$output"
+    is "$output" "$(erofs pull -q "$LIES/$lie:1" 2>&1)"
+    is "$(find "$HOY_ROOT"/{layers,images,tmp} -mindepth 1 2>/dev/null)" ''
+  done
+  for lie in tar-huge tar-truncated tar-garbage; do
+    expect 1 hoy pull -q "$LIES/$lie:1"
+    one_sentence "$output"
+    matches "$output" "$lie:1: layer sha256:[0-9a-f]+: the layer"
+    is "$(find "$HOY_ROOT"/{layers,images,tmp} -mindepth 1 2>/dev/null)" ''
+  done
 }
 
 @test "kill -9 at random moments: the store stays sound" {

@@ -2,8 +2,8 @@
 // The layers of an image become directories, each in a process of its own (unpack/extract.h), as many at once
 // as there are CPUs. hoy names them one by one, as their tars begin to grow in the staging directory.
 //
-// What is wrong with a tar is told at the end: it may be that the bytes are not what they should be, which
-// the worker that writes them finds out, and which says more. What this machine lacks is told at once.
+// What is wrong with a tar is told when its bytes are known to be what they should be: if they are not, the
+// worker that writes them finds that out, which says more. What this machine lacks is told at once.
 #include "unpack/extract.h"
 #include "base/fd.h"
 #include "base/id.h"
@@ -27,7 +27,8 @@ enum state { WAITS, RUNS, ENDED };
 struct job {
     const char *diff_id;
     enum state state;
-    int grown; // -1: the tar is complete
+    int grown;     // -1: the tar is complete
+    bool verified; // hoy says so
     struct extract extract;
     struct err err;
 };
@@ -79,12 +80,15 @@ static int job_begin(const struct extractor *x, struct job *job) {
     return r;
 }
 
+static void job_judge(struct extractor *x, const struct job *job) {
+    if (job->err.kind == ERR_SYSTEM || (job->err.kind && job->verified)) worker_fail(x->worker, &job->err);
+}
+
 static void job_end(struct extractor *x, struct job *job) {
     x->running -= job->state == RUNS;
     job->state = ENDED;
-    if (!job->err.kind) return;
-    err_wrap(&job->err, "layer %.19s", job->diff_id);
-    if (job->err.kind == ERR_SYSTEM) worker_fail(x->worker, &job->err);
+    if (job->err.kind) err_wrap(&job->err, "layer %.19s", job->diff_id);
+    job_judge(x, job);
 }
 
 static void jobs_begin(struct extractor *x) {
@@ -111,7 +115,7 @@ static struct job *job_find(struct extractor *x, const char *diff_id) {
     return job;
 }
 
-// A layer, for the first time or once more.
+// A layer, for the first time or once more; or the word that one is verified.
 static void on_message(struct extractor *x) {
     _cleanup_(fd_closep) int grown = -1;
     _cleanup_(json_freep) struct json *message = worker_receive(x->worker, &grown);
@@ -120,10 +124,16 @@ static void on_message(struct extractor *x) {
     if (!diff_id) return;
     if (!digest_valid(diff_id)) _exit(1);
     struct job *job = job_find(x, diff_id);
+    if (json_boolean(json_get(message, "verified"))) {
+        job->verified = true;
+        job_judge(x, job);
+        return;
+    }
     extract_end(&job->extract);
     fd_closep(&job->grown);
     x->running -= job->state == RUNS;
     job->state = WAITS;
+    job->verified = false;
     job->err = (struct err){0};
     job->grown = take_fd(&grown);
 }

@@ -26,6 +26,16 @@ int extraction_add(struct extraction *extraction, const struct staging *staging,
     return start(extraction, staging, err) || fetcher_send(&extraction->fetcher, &w, grown, err) ? -1 : 0;
 }
 
+int extraction_verified(struct extraction *extraction, const char *diff_id, struct err *err) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    if (!extraction->fetcher.pid) return 0;
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "diff_id", diff_id);
+    json_put_bool(&w, "verified", true);
+    json_end_object(&w);
+    return fetcher_send(&extraction->fetcher, &w, -1, err);
+}
+
 int extraction_wait(struct extraction *extraction, struct err *err) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     _cleanup_(json_freep) struct json *done = NULL;

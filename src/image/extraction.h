@@ -16,6 +16,8 @@ struct extraction {
 // complete, or -1. Once more for the same layer: all over again.
 int extraction_add(struct extraction *extraction, const struct staging *staging, const char *diff_id,
                    int grown, struct err *err);
+// The tar was complete, and is what its name says.
+int extraction_verified(struct extraction *extraction, const char *diff_id, struct err *err);
 // Waits until all are directories. They are not on the disk yet.
 int extraction_wait(struct extraction *extraction, struct err *err);
 // Ends all of its processes, and lets signals through again; for _cleanup_.

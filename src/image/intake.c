@@ -279,14 +279,14 @@ static int on_progress(struct intake *intake, struct intake_image *image, const 
 
 static int on_complete(struct intake *intake, struct intake_image *image, const struct json *event,
                        struct err *err) {
+    const struct strings *ids = &image->config.diff_ids;
     uint64_t layer;
-    (void)err;
-    if (json_u64(json_get(event, "layer"), &layer)) return 0;
+    if (json_u64(json_get(event, "layer"), &layer) || layer >= ids->count) return 0;
     if (intake->loading)
         progress_say(&intake->progress, member_of(intake, image, layer), member_complete);
     else
         progress_complete(&intake->progress, layer);
-    return 0;
+    return extraction_verified(&intake->extraction, ids->items[layer], err);
 }
 
 static const struct {

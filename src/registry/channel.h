@@ -23,8 +23,8 @@
 // {"answer":"stop"}: hoy has the image.
 //
 // To the worker that extracts hoy says {"diff_id":D}, with such a pipe or without, for a staged tar that is
-// to become the directory <diff id hex> beside it, and then {}; the answer is "done", or "error", which may
-// also come before.
+// to become the directory <diff id hex> beside it; {"diff_id":D,"verified":true} when it is what it should be;
+// and in the end {}. The answer is "done", or "error", which may also come before.
 #pragma once
 
 #include "base/str.h"

@@ -113,7 +113,7 @@ static ssize_t copy_some(const struct extraction *x, off_t *from, int fd, size_t
     n = pread(x->tar, block, want < sizeof block ? want : sizeof block, *from);
     int r = n > 0 ? fd_write_all(fd, block, (size_t)n) : 0;
     if (n > 0) *from += n;
-    errno = -r;
+    if (r) errno = -r;
     return r ? -1 : n;
 }
 
