@@ -180,7 +180,7 @@ has_part() { [[ -n $(find "$HOY_ROOT/tmp" -name '*.part' -size +22M) ]]; }
 @test "kill -9 at random moments: the store stays sound" {
   RANDOM=5
   local round victims pid
-  for round in {1..25}; do
+  for round in {1..15}; do
     "$HOY" --storage-driver dir pull -q "$REGISTRY/layers:1" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
     pid=$!
     sleep "0.$(printf %03d $((RANDOM % 200)))"
