@@ -14,31 +14,34 @@ test_teardown() { hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null; 
 
 nothing_left() { is "$(find "$HOY_ROOT"/{layers,images,tmp} -mindepth 1)" ''; }
 
-# traced: runs the command, and says of each process but the first how it ended and what it had open then.
-traced() { strace -f -o "$BATS_TEST_TMPDIR/trace" -e trace=%process,close_range,chdir,close "$HOY" "$@"; }
+# traced COMMAND...: what each process did is in a file of its own, trace.PID.
+traced() {
+  rm -f "$BATS_TEST_TMPDIR"/trace.*
+  strace -ff -o "$BATS_TEST_TMPDIR/trace" -e trace=%process,close_range,chdir "$HOY" "$@"
+}
+forks() { cat "$BATS_TEST_TMPDIR"/trace.* | sed -nE 's/^(fork|clone)\(.*= ([0-9]+)$/\2/p'; }
 
 @test "the last one who has the files open is a process that has nothing else" {
   traced rmi large >/dev/null
   nothing_left
-  local trace=$BATS_TEST_TMPDIR/trace child
-  child=$(sed -nE 's/^[0-9]+ +.*(fork|clone)\(.*= ([0-9]+)$/\2/p' "$trace")
+  local child
+  child=$(forks)
   matches "$child" '^[0-9]+$'
   # From 0 on, up to the file, and from there to the end; then it goes, and nobody waits for it.
-  local calls
-  calls=$(sed -nE "s/^$child +//p" "$trace" | grep -vE '^\+\+\+|^---')
-  matches "$calls" '^close_range\(0, [0-9]+, 0\) += 0
+  matches "$(grep -vE '^\+\+\+|^---' "$BATS_TEST_TMPDIR/trace.$child")" '^close_range\(0, [0-9]+, 0\) += 0
 close_range\([0-9]+, (4294967295|UINT_MAX|-1), 0\) += 0
 chdir\("/"\) += 0
 exit_group\(0\) += \?$'
-  lacks "$(grep -v "^$child" "$trace")" wait
+  rm "$BATS_TEST_TMPDIR/trace.$child"
+  lacks "$(cat "$BATS_TEST_TMPDIR"/trace.*)" wait
 }
 
 @test "small ones, and a prune of large ones" {
   hoy pull -q base >/dev/null
   traced rmi base >/dev/null
-  is "$(grep -cE '(fork|clone)\(' "$BATS_TEST_TMPDIR/trace")" 0
+  is "$(forks)" ''
   traced image prune -af >/dev/null
-  is "$(grep -cE '(fork|clone)\(' "$BATS_TEST_TMPDIR/trace")" 1
+  matches "$(forks)" '^[0-9]+$'
   nothing_left
 }
 
