@@ -30,6 +30,7 @@ env_registry() {
 # An authority, and what it signs: NAME.crt, NAME.key.
 certificates() {
   openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=ca -days 2 -keyout ca.key -out ca.crt
+  openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other -days 2 -keyout stranger.key -out stranger.crt
   local name
   for name in server client; do
     openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj "/CN=$name" -keyout $name.key -out $name.csr
@@ -101,6 +102,27 @@ pulls() {
   contains "$output" 'client.key is missing'
   cp "$BATS_FILE_TMPDIR/client.key" "/etc/containers/certs.d/$MUTUAL/client.key"
   pulls "$MUTUAL/tiny:1"
+  # Several: the one that an authority signed which the server names, as with Docker; wherever they are.
+  local folder=/etc/containers/certs.d/$MUTUAL
+  cp "$BATS_FILE_TMPDIR/stranger.crt" "$folder/a.cert"
+  expect 1 hoy pull "$MUTUAL/tiny:1"
+  contains "$output" 'a.key is missing'
+  cp "$BATS_FILE_TMPDIR/stranger.key" "$folder/a.key"
+  pulls "$MUTUAL/tiny:1"
+  mkdir "/etc/docker/certs.d/$MUTUAL"
+  mv "$folder/client.cert" "$folder/client.key" "/etc/docker/certs.d/$MUTUAL"
+  pulls "$MUTUAL/tiny:1"
+  rm "/etc/docker/certs.d/$MUTUAL/client.cert"
+  expect 1 hoy pull "$MUTUAL/tiny:1"
+  contains "$output" 'client.cert is missing'
+  rm "/etc/docker/certs.d/$MUTUAL/client.key"
+  cp "$folder/a.cert" "$folder/b.cert"
+  cp "$folder/a.key" "$folder/b.key"
+  expect 1 hoy pull "$MUTUAL/tiny:1" # none of them
+  one_sentence "${lines[-1]}"
+  cp "$BATS_FILE_TMPDIR/client.key" "$folder/b.key" # of another certificate
+  expect 1 hoy pull "$MUTUAL/tiny:1"
+  contains "$output" "can't use the client's certificates for $MUTUAL in certs.d"
   echo rubbish >"/etc/docker/certs.d/$TLS/ca.crt"
   expect 1 hoy pull "$TLS/tiny:1"
   one_sentence "${lines[-1]}"

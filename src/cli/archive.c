@@ -68,7 +68,11 @@ const struct option_table load_options_table = OPTIONS(load_rows, struct load_fl
 static int load_from(struct invocation *invocation, struct engine *engine, int archive, struct err *err) {
     const struct load_flags *flags = invocation->options;
     struct stat st;
-    const struct load_options options = {.archive = archive, .platform = flags->platform, .out = stdout};
+    // As with Docker, only at a terminal there is more than names.
+    const struct load_options options = {.archive = archive,
+                                         .platform = flags->platform,
+                                         .out = stdout,
+                                         .progress = !flags->quiet && isatty(STDOUT_FILENO) ? stdout : NULL};
     if (fstat(archive, &st) == 0 && S_ISDIR(st.st_mode))
         return err_set(err, ERR_INVALID, 0, "it is a directory");
     return image_load(&engine->store, &invocation->arena, &options, err);

@@ -45,7 +45,7 @@ struct stream {
     atomic_uint_least64_t consumed;
     struct err decode_err;
     // store
-    int out;
+    int out, grown; // grown: for who extracts it; -1: nobody does
     uint64_t written, flushed, checked;
     char diff_id[DIGEST_SIZE];
     struct hash *tar_hash;
@@ -53,7 +53,7 @@ struct stream {
     // tree
     int in;
     pthread_mutex_t lock;
-    pthread_cond_t grown;
+    pthread_cond_t more;
     uint64_t available;
     bool complete;
     struct err tree_err;
@@ -254,7 +254,7 @@ static void tell_available(struct stream *s, bool complete) {
     pthread_mutex_lock(&s->lock);
     s->available = s->written;
     s->complete = complete;
-    pthread_cond_signal(&s->grown);
+    pthread_cond_signal(&s->more);
     pthread_mutex_unlock(&s->lock);
 }
 
@@ -263,8 +263,11 @@ static int store_block(struct stream *s, const struct ring_block *block) {
     if (r) return err_set(&s->store_err, ERR_SYSTEM, -r, "can't write the layer");
     s->written += block->size;
     tell_available(s, false);
+    // A pipe that is full says enough.
+    if (s->grown >= 0) (void)!write(s->grown, "", 1);
     hash_add(s->tar_hash, block->bytes, block->size);
-    if (s->written - s->flushed >= WRITEBACK_BYTES) { // the disk may begin: it is flushed at the end
+    // The disk may begin: it is flushed at the end. A tar that is extracted never gets there, if it can be.
+    if (s->grown < 0 && s->written - s->flushed >= WRITEBACK_BYTES) {
         sync_file_range(s->out, (off_t)s->flushed, (off_t)(s->written - s->flushed), SYNC_FILE_RANGE_WRITE);
         s->flushed = s->written;
     }
@@ -293,7 +296,7 @@ static void *store_main(void *data) {
 static uint64_t wait_available(void *data, uint64_t upto) {
     struct stream *s = data;
     pthread_mutex_lock(&s->lock);
-    while (s->available < upto && !s->complete) pthread_cond_wait(&s->grown, &s->lock);
+    while (s->available < upto && !s->complete) pthread_cond_wait(&s->more, &s->lock);
     uint64_t available = s->available;
     pthread_mutex_unlock(&s->lock);
     return available;
@@ -301,13 +304,32 @@ static uint64_t wait_available(void *data, uint64_t upto) {
 
 static void *tree_main(void *data) {
     struct stream *s = data;
-    const struct tree_source source = {s->in, wait_available, s};
+    const struct tree_source source = {.fd = s->in, .available = wait_available, .data = s};
     if (!s->worker->erofs && !s->unknown) return NULL;
     if (tree_from_tar(&source, &s->layer->tree, &s->tree_err) && s->unknown) ring_drain(&s->tar);
     return NULL;
 }
 
 // All of it
+
+void layer_tell_staged(struct worker *worker, const struct layer *layer, int grown) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "event", "layer");
+    json_put_u64(&w, "layer", layer->number);
+    json_end_object(&w);
+    worker_send_with(worker, &w, grown);
+}
+
+static int begin_extraction(struct stream *s, struct err *err) {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC)) return err_set(err, ERR_SYSTEM, errno, "can't make a pipe");
+    _cleanup_(fd_closep) int theirs = ends[0];
+    s->grown = ends[1];
+    fcntl(s->grown, F_SETFL, O_NONBLOCK);
+    layer_tell_staged(s->worker, s->layer, theirs);
+    return 0;
+}
 
 static int stream_open(struct stream *s, struct err *err) {
     char name[LAYER_NAME_SIZE];
@@ -328,13 +350,14 @@ static int stream_open(struct stream *s, struct err *err) {
     ring_init(&s->tar, TAR_BLOCK);
     s->blob_hash = hash_new();
     s->tar_hash = hash_new();
-    return 0;
+    return s->worker->erofs || s->unknown ? 0 : begin_extraction(s, err);
 }
 
 static void stream_finish(struct stream *s) {
     decoder_freep(&s->decoder);
     fd_closep(&s->out);
     fd_closep(&s->in);
+    fd_closep(&s->grown);
     partial_close(&s->partial);
     if (s->blob.block_size) ring_finish(&s->blob);
     if (s->tar.block_size) ring_finish(&s->tar);
@@ -363,9 +386,10 @@ static int layer_stream(struct worker *worker, const struct layer_source *source
                                                 .in_one = *again,
                                                 .out = -1,
                                                 .in = -1,
+                                                .grown = -1,
                                                 .partial = {.fd = -1},
                                                 .lock = PTHREAD_MUTEX_INITIALIZER,
-                                                .grown = PTHREAD_COND_INITIALIZER};
+                                                .more = PTHREAD_COND_INITIALIZER};
     void *(*const stages[])(void *) = {decode_main, store_main, tree_main};
     pthread_t threads[ARRAY_SIZE(stages)];
     *again = false;

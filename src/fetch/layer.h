@@ -4,6 +4,8 @@
 //
 //   read, SHA-256 of the blob -> decompress -> write the tar, its SHA-256 (the diff id)
 //                                                     `-> tree of the tar's headers, out of the growing file
+//
+// With the `dir` driver there is no tree: another process extracts the growing file (fetch/extract.c).
 #pragma once
 
 #include "fetch/source.h"
@@ -37,5 +39,7 @@ struct layer_source {
 // From the first source that has it.
 int layer_fetch(struct worker *worker, const struct layer_source *sources, size_t count, struct layer *layer,
                 struct err *err);
+// For the `dir` driver: a tar is there, or grows from now on (unpack/extract.h has what grown is).
+void layer_tell_staged(struct worker *worker, const struct layer *layer, int grown);
 // The tree of a tar that is complete; layer->size too.
 int layer_read(struct layer *layer, int tar_fd, struct err *err);

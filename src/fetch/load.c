@@ -335,6 +335,7 @@ static int layer_plain(const struct load *load, const struct layer *layer, struc
     if (renameat(staging, blob_name(layer->blob->digest, blob), staging, layer_name(layer->diff_id, tar)))
         return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, 0, "the archive lacks it")
                                : err_set(err, ERR_SYSTEM, errno, "can't name it");
+    if (!load->worker->erofs) layer_tell_staged(load->worker, layer, -1);
     return 0;
 }
 

@@ -16,7 +16,8 @@
 //   hoy-fetch download  the same from a URL
 //   hoy-fetch gzip      compresses a file, which comes with the request, into one that comes with a message
 //   hoy-fetch gunzip    the reverse
-//   hoy-fetch extract   a layer's tar (5) into the directory 4; confines itself (unpack/extract.h)
+//   hoy-fetch extract   staged tars of 4 become directories there, each in a process that is confined to it
+//   hoy-fetch cover     the cover of such directories, which come with messages, into the directory 4
 //   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
 //   hoy-fetch files     the same, a part of it; new-files, host-files: a tar (5) becomes files in it
 #include "base/fd.h"
@@ -30,7 +31,6 @@
 #include "fetch/signature.h"
 #include "fetch/tags.h"
 #include "fetch/worker.h"
-#include "unpack/extract.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -57,19 +57,13 @@ static void settings_read(struct worker *worker, const struct json *request) {
 
 static int begin(struct worker *worker, bool network) {
     struct err err = {0};
+    signal(SIGPIPE, SIG_IGN); // who extracts what is written may be gone
     // Before there is no way back to the files that they read.
     if (network && curl_global_init(CURL_GLOBAL_DEFAULT)) err_set(&err, ERR_SYSTEM, 0, "can't start libcurl");
     if (err.kind || confine(worker->staging, network, &err)) {
         err_wrap(&err, "hoy-fetch");
         worker_fail(worker, &err);
     }
-    return 0;
-}
-
-static int run_extract(struct worker *worker) {
-    struct err err = {0};
-    if (extract_tar(WORKER_TAR_FD, worker->staging, &err)) worker_fail(worker, &err);
-    worker_event(worker, "done");
     return 0;
 }
 
@@ -97,7 +91,8 @@ static const struct mode {
     {"download", WORKER_STAGING_FD, true, .request_with = import_tar_run},
     {"gzip", WORKER_CHANNEL_FD, false, .request_with = gzip_run},
     {"gunzip", WORKER_CHANNEL_FD, false, .request_with = gunzip_run},
-    {"extract", WORKER_TAR_FD, .run = run_extract},
+    {"extract", WORKER_STAGING_FD, .run = extract_run},
+    {"cover", WORKER_STAGING_FD, .run = cover_run},
     {"export", WORKER_TAR_FD, .run = pack_run_export},
     {"layer", WORKER_TAR_FD, .run = pack_run_layer},
     {"changes", WORKER_TAR_FD, .run = pack_run_changes},

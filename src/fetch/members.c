@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fetch/members.h"
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "fetch/hash.h"
 #include "oci/image_spec.h"
@@ -18,7 +19,8 @@
 #define LINKS_MAX       8
 #define WRITEBACK_BYTES (8u << 20)
 #define TAIL_MAX        (1u << 20) // what may follow the archive's end
-#define STAGED_MEMBER   "member"   // until its digest is known
+#define PROGRESS_NS     100000000
+#define STAGED_MEMBER   "member" // until its digest is known
 
 struct staging_in {
     struct worker *worker;
@@ -26,6 +28,7 @@ struct staging_in {
     struct tar_stream *stream;
     struct archive_members members;
     uint64_t written, checked; // of all members
+    uint64_t told_ns;
 };
 
 static void staging_in_finish(struct staging_in *in) {
@@ -61,14 +64,55 @@ static int check_growth(struct staging_in *in, size_t size, struct err *err) {
     return worker_check_disk(in->worker, "what is in the archive", err);
 }
 
-static int file_copy(struct staging_in *in, int fd, struct hash *hash, uint64_t limit, uint64_t *ret_size,
-                     struct err *err) {
+// What is shown meanwhile. A member may be a layer when it is no JSON, and has room for a tar's header.
+
+static bool may_be_layer(const struct stream_member *m, const char *bytes, size_t size) {
+    return m->size >= 512 && size && *bytes != '{' && *bytes != '[';
+}
+
+// The digest in a name: "blobs/sha256/<hex>", "<hex>/layer.tar", "<hex>.tar"; or what there is instead.
+static const char *name_digest(const char *name) {
+    for (; *name; name++)
+        if (strspn(name, "0123456789abcdef") >= SHORT_ID) return name;
+    return "layer";
+}
+
+static void tell_begun(struct staging_in *in, const struct stream_member *m) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    char id[SHORT_ID + 1];
+    snprintf(id, sizeof id, "%s", name_digest(m->name));
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "event", "member");
+    json_put_string(&w, "id", id);
+    json_put_u64(&w, "size", m->size);
+    json_end_object(&w);
+    worker_send(in->worker, &w);
+    in->told_ns = clock_monotonic_ns();
+}
+
+static void tell_staged(struct staging_in *in, uint64_t size, const char *digest) {
+    uint64_t now = clock_monotonic_ns();
+    if (!digest && now - in->told_ns < PROGRESS_NS) return;
+    in->told_ns = now;
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "event", "staged");
+    json_put_u64(&w, "current", size);
+    if (digest) json_put_string(&w, "digest", digest);
+    json_end_object(&w);
+    worker_send(in->worker, &w);
+}
+
+static int file_copy(struct staging_in *in, const struct stream_member *m, int fd, struct hash *hash,
+                     uint64_t *ret_size, bool *ret_told, struct err *err) {
     uint64_t size = 0, flushed = 0;
+    bool told = false;
     const void *bytes;
     size_t n;
     int r;
     while ((r = tar_stream_read(in->stream, &bytes, &n, err)) > 0) {
-        if (size + n > limit) return err_set(err, ERR_INVALID, 0, "the archive is damaged");
+        if (!size && (told = may_be_layer(m, bytes, n))) tell_begun(in, m);
+        if (size + n > m->size) return err_set(err, ERR_INVALID, 0, "the archive is damaged");
         int written = fd_write_all(fd, bytes, n);
         if (written) return err_set(err, ERR_SYSTEM, -written, "can't write what is in the archive");
         hash_add(hash, bytes, n);
@@ -77,8 +121,10 @@ static int file_copy(struct staging_in *in, int fd, struct hash *hash, uint64_t 
             sync_file_range(fd, (off_t)flushed, (off_t)(size - flushed), SYNC_FILE_RANGE_WRITE);
             flushed = size;
         }
+        if (told) tell_staged(in, size, NULL);
         if (check_growth(in, n, err)) return -1;
     }
+    *ret_told = told;
     *ret_size = size;
     return r;
 }
@@ -87,15 +133,17 @@ static int file_stage(struct staging_in *in, const struct stream_member *m, stru
                       struct err *err) {
     char name[BLOB_NAME_SIZE];
     int staging = in->worker->staging;
+    bool told = false;
     if (m->size > in->worker->layer_limit)
         return refuse(m->name, "claims to have more bytes than a layer may have (HOY_LAYER_LIMIT)", err);
     _cleanup_(hash_freep) struct hash *hash = hash_new();
     _cleanup_(fd_closep) int fd =
         fd_open_at(staging, STAGED_MEMBER, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "can't write what is in the archive");
-    if (file_copy(in, fd, hash, m->size, &member->size, err)) return -1;
+    if (file_copy(in, m, fd, hash, &member->size, &told, err)) return -1;
     if (member->size != m->size) return refuse(m->name, "is cut off", err);
     hash_end(hash, member->digest);
+    if (told) tell_staged(in, member->size, member->digest);
     const char *hex = str_after(m->name, "blobs/sha256/");
     if (hex && !str_eq(hex, digest_hex(member->digest)))
         return refuse(m->name, "is not what its name says: its bytes have another digest", err);

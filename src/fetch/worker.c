@@ -11,8 +11,12 @@
 #define DISK_RESERVE (64u << 20)
 
 void worker_send(struct worker *worker, const struct json_writer *message) {
+    worker_send_with(worker, message, -1);
+}
+
+void worker_send_with(struct worker *worker, const struct json_writer *message, int fd) {
     pthread_mutex_lock(&worker->lock);
-    int r = channel_send(worker->channel, str_get(&message->text), message->text.len, -1);
+    int r = channel_send(worker->channel, str_get(&message->text), message->text.len, fd);
     pthread_mutex_unlock(&worker->lock);
     if (r < 0) _exit(1);
 }

@@ -11,7 +11,7 @@
 
 #define WORKER_CHANNEL_FD 3
 #define WORKER_STAGING_FD 4
-#define WORKER_TAR_FD     5 // to extract; or to write to, where the other is a root file system
+#define WORKER_TAR_FD     5 // to write to, where the other is a root file system
 
 struct worker {
     int channel, staging;
@@ -25,6 +25,7 @@ struct worker {
 
 // Ends the worker: the other side is gone.
 void worker_send(struct worker *worker, const struct json_writer *message);
+void worker_send_with(struct worker *worker, const struct json_writer *message, int fd);
 // The next answer; ends the worker when there will be none. *ret_fd is -1 when no descriptor came with it.
 struct json *worker_receive(struct worker *worker, int *ret_fd);
 // Tells the error and ends the worker, from any thread.
@@ -50,6 +51,9 @@ int manifest_run(struct worker *worker, const struct json *request, struct err *
 int pull_run(struct worker *worker, const struct json *request, struct err *err);
 int load_run(struct worker *worker, const struct json *request, int archive_fd, struct err *err);
 int import_run(struct worker *worker, const struct json *request, struct err *err);
+// Not confined themselves.
+int extract_run(struct worker *worker);
+int cover_run(struct worker *worker);
 // A tar of which nothing is known, from a descriptor or a URL.
 int import_tar_run(struct worker *worker, const struct json *request, int fd, struct err *err);
 // A rotated log (gzip.c).

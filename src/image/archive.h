@@ -22,5 +22,6 @@ struct load_options {
     int archive;          // read from where it is to its end
     const char *platform; // or NULL: this machine's where there is a choice
     FILE *out;            // gets a line for each name
+    FILE *progress;       // gets the layers as they come; or NULL
 };
 int image_load(struct store *store, struct arena *arena, const struct load_options *options, struct err *err);

@@ -4,7 +4,8 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "image/blob.h"
-#include "image/fetcher.h"
+#include "image/cover.h"
+#include "image/extraction.h"
 #include "image/pull.h"
 #include "registry/channel.h"
 
@@ -53,21 +54,6 @@ static int file_take(const struct commit *c, const char *name, struct err *err) 
     return 0;
 }
 
-// The `dir` driver: a tar becomes a directory, in a process that is confined to it.
-static int layer_extract(const struct commit *c, const char *tar_name, const char *directory,
-                         struct err *err) {
-    if (mkdirat(c->staging->fd, directory, 0755))
-        return err_set(err, ERR_SYSTEM, errno, "can't make %s", directory);
-    _cleanup_(fd_closep) int tar = fd_open_at(c->staging->fd, tar_name, O_RDONLY | O_NOFOLLOW, 0);
-    _cleanup_(fd_closep) int target =
-        fd_open_at(c->staging->fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (tar < 0 || target < 0)
-        return err_set(err, ERR_SYSTEM, tar < 0 ? -tar : -target, "can't open %s", tar_name);
-    if (fetcher_run("extract", target, tar, NULL, err)) return -1;
-    if (syncfs(target)) return err_set(err, ERR_SYSTEM, errno, "can't write %s to the disk", directory);
-    return 0;
-}
-
 static bool is_first(const struct commit *c, size_t i) {
     for (size_t j = 0; j < i; j++)
         if (str_eq(c->config->diff_ids.items[i], c->config->diff_ids.items[j])) return false;
@@ -82,11 +68,45 @@ static bool blob_is_staged(const struct commit *c, size_t i) {
     return c->kept && !c->kept[i] && is_first(c, i);
 }
 
-static int layer_take(const struct commit *c, const char *diff_id, struct err *err) {
+static bool is_extracted(const struct commit *c, const char *diff_id) {
+    struct stat st;
+    return !fstatat(c->staging->fd, digest_hex(diff_id), &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
+}
+
+// The `dir` driver: of what comes from outside the tars are directories by now, of what hoy made they become
+// so here. The tars go first: they need not reach the disk.
+static int layers_extract(const struct commit *c, struct err *err) {
+    _cleanup_(extraction_finish) struct extraction extraction = EXTRACTION_INIT;
+    const struct strings *ids = &c->config->diff_ids;
     char name[NAME_SIZE];
-    staged_name(diff_id, name);
-    if (str_eq(c->store->driver, "erofs")) return file_take(c, name, err);
-    return layer_extract(c, name, digest_hex(diff_id), err);
+    int r = 0;
+    for (size_t i = 0; !r && i < ids->count; i++)
+        if (is_staged(c, i) && !is_extracted(c, ids->items[i]))
+            r = extraction_add(&extraction, c->staging, ids->items[i], -1, err);
+    if (!r) r = extraction_wait(&extraction, err);
+    if (r && extraction.fetcher.signal) raise(extraction.fetcher.signal); // blocked still
+    for (size_t i = 0; !r && i < ids->count; i++) {
+        staged_name(ids->items[i], name);
+        if (is_staged(c, i)) unlinkat(c->staging->fd, name, 0);
+    }
+    return r;
+}
+
+static int directories_take(struct commit *c, struct err *err) {
+    if (layers_extract(c, err)) return -1;
+    int r = cover_stage(c, err);
+    if (r > 0) c->index = STAGED_COVER;
+    if (r < 0) return -1;
+    return syncfs(c->staging->fd) ? err_set(err, ERR_SYSTEM, errno, "can't write the layers to the disk") : 0;
+}
+
+static int files_take(const struct commit *c, struct err *err) {
+    char name[NAME_SIZE];
+    for (size_t i = 0; i < c->config->diff_ids.count; i++) {
+        staged_name(c->config->diff_ids.items[i], name);
+        if (is_staged(c, i) && file_take(c, name, err)) return -1;
+    }
+    return c->index ? file_take(c, c->index, err) : 0;
 }
 
 static void staged_blob(const char *digest, char name[static BLOB_NAME_SIZE]) {
@@ -142,6 +162,15 @@ static int move_blobs(const struct commit *c, struct err *err) {
     return c->kept ? directory_sync(c, BLOB_FOLDER, err) : 0;
 }
 
+// One that is there is the same, and may be in use.
+static bool has_cover(const struct commit *c, const char *hex) {
+    char path[16 + ID_SIZE];
+    struct stat st;
+    snprintf(path, sizeof path, "images/%s", hex);
+    return str_eq(c->index, STAGED_COVER) && !fstatat(c->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) &&
+           S_ISDIR(st.st_mode);
+}
+
 static int move_all(const struct commit *c, struct err *err) {
     const struct strings *ids = &c->config->diff_ids;
     bool erofs = str_eq(c->store->driver, "erofs");
@@ -153,7 +182,8 @@ static int move_all(const struct commit *c, struct err *err) {
             return -1;
     }
     chain_id(ids, ids->count, chain);
-    if (c->index && move(c, c->index, "images", digest_hex(chain), err)) return -1;
+    if (c->index && !has_cover(c, digest_hex(chain)) && move(c, c->index, "images", digest_hex(chain), err))
+        return -1;
     if (move_blobs(c, err)) return -1;
     return directory_sync(c, "layers", err) || directory_sync(c, "images", err) ? -1 : 0;
 }
@@ -342,16 +372,16 @@ static int sizes_read(const struct commit *c, int64_t *sizes, struct err *err) {
     return 0;
 }
 
-int commit_image(const struct commit *c, struct err *err) {
+int commit_image(const struct commit *commit, struct err *err) {
+    struct commit with_cover = *commit, *c = &with_cover;
     int64_t sizes[IMAGE_LAYERS_MAX] = {0};
     int r = dir_make_all_at(c->store->root_fd, "layers", 0700);
     if (!r) r = dir_make_all_at(c->store->root_fd, "images", 0700);
     if (!r && c->kept) r = dir_make_all_at(c->store->root_fd, BLOB_FOLDER, 0700);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't make directories in %s", c->store->root);
     if (sizes_read(c, sizes, err)) return -1;
-    for (size_t i = 0; i < c->config->diff_ids.count; i++)
-        if (is_staged(c, i) && layer_take(c, c->config->diff_ids.items[i], err)) return -1;
-    if (blobs_take(c, err) || (c->index && file_take(c, c->index, err))) return -1;
+    if (blobs_take(c, err)) return -1;
+    if (str_eq(c->store->driver, "erofs") ? files_take(c, err) : directories_take(c, err)) return -1;
     if (publish(c, sizes, err) == 0) return 0;
     struct err ignored;
     store_sweep(c->store, &ignored);

@@ -67,7 +67,8 @@ static int program_spawn(struct fetcher *fetcher, const char *path, const char *
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    // A process group of its own: so that those that it starts can be ended with it.
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setsigmask(&attributes, &none);
     // Not the terminal: what the worker has to say, it says through the channel.
     for (int fd = 0; fd < FIRST_FD; fd++)
@@ -120,17 +121,16 @@ int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int
 
 // It has gone without a last word.
 static int died(struct fetcher *fetcher, struct err *err) {
-    int status = 0;
-    while (waitpid(fetcher->pid, &status, 0) < 0 && errno == EINTR) {}
-    fetcher->pid = 0;
-    if (WIFSIGNALED(status))
-        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch was ended by signal %d (%s)", WTERMSIG(status),
-                       strsignal(WTERMSIG(status)));
-    return err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %d and did not say why",
-                   WEXITSTATUS(status));
+    siginfo_t info = {0};
+    while (waitid(P_PID, (id_t)fetcher->pid, &info, WEXITED | WNOWAIT) && errno == EINTR) {}
+    fetcher_kill(fetcher);
+    if (info.si_code != CLD_EXITED)
+        return err_set(err, ERR_SYSTEM, 0, "hoy-fetch was ended by signal %d (%s)", info.si_status,
+                       strsignal(info.si_status));
+    return err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %d and did not say why", info.si_status);
 }
 
-static int event_read(struct fetcher *fetcher, struct json **ret_event, struct err *err) {
+static int event_read(struct fetcher *fetcher, struct json **ret_event, int *ret_fd, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(fd_closep) int fd = -1;
     _cleanup_(json_freep) struct json *json = NULL;
@@ -150,7 +150,15 @@ static int event_read(struct fetcher *fetcher, struct json **ret_event, struct e
         return -1;
     }
     *ret_event = take_ptr(json);
+    *ret_fd = take_fd(&fd);
     return 0;
+}
+
+static int beside_read(struct fetcher *fetcher, struct err *err) {
+    _cleanup_(json_freep) struct json *event = NULL;
+    _cleanup_(fd_closep) int fd = -1;
+    if (event_read(fetcher, &event, &fd, err)) return -1;
+    return err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
 }
 
 // A signal came: its default is what the caller wanted to happen, only not before the worker is gone.
@@ -161,12 +169,21 @@ static int interrupted(struct fetcher *fetcher, struct err *err) {
     return err_set(err, ERR_UNAVAILABLE, EINTR, "interrupted");
 }
 
-int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err *err) {
-    struct pollfd fds[] = {{fetcher->channel, POLLIN, 0}, {fetcher->signals, POLLIN, 0}};
+int fetcher_receive_with(struct fetcher *fetcher, struct json **ret_event, int *ret_fd, struct err *err) {
+    struct fetcher *beside = fetcher->beside;
+    struct pollfd fds[] = {{fetcher->channel, POLLIN, 0},
+                           {fetcher->signals, POLLIN, 0},
+                           {beside ? beside->channel : -1, POLLIN, 0}};
     while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
         if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't wait for hoy-fetch");
     if (fds[1].revents) return interrupted(fetcher, err);
-    return event_read(fetcher, ret_event, err);
+    if (fds[2].revents) return beside_read(beside, err);
+    return event_read(fetcher, ret_event, ret_fd, err);
+}
+
+int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err *err) {
+    _cleanup_(fd_closep) int unwanted = -1;
+    return fetcher_receive_with(fetcher, ret_event, &unwanted, err);
 }
 
 int fetcher_wait(struct fetcher *fetcher, struct err *err) {
@@ -181,10 +198,11 @@ void fetcher_raise(int number) {
     raise(number);
 }
 
+// What it started becomes our child when it dies (image/extraction.c sees to that).
 void fetcher_kill(struct fetcher *fetcher) {
     if (fetcher->pid <= 0) return;
-    kill(fetcher->pid, SIGKILL);
-    while (waitpid(fetcher->pid, NULL, 0) < 0 && errno == EINTR) {}
+    kill(-fetcher->pid, SIGKILL);
+    while (waitpid(-fetcher->pid, NULL, 0) > 0 || errno == EINTR) {}
     fetcher->pid = 0;
 }
 

@@ -12,8 +12,9 @@
 struct fetcher {
     int channel, signals; // signals: SIGINT, SIGTERM and SIGHUP as a descriptor
     pid_t pid;
-    sigset_t mask; // what was blocked before
-    int signal;    // that interrupted fetcher_receive(), or 0
+    sigset_t mask;          // what was blocked before
+    int signal;             // that interrupted fetcher_receive(), or 0
+    struct fetcher *beside; // another one that may only speak to fail meanwhile, or NULL
 };
 #define FETCHER_INIT \
     { .channel = -1, .signals = -1 }
@@ -25,11 +26,14 @@ int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int
 // The next event; the caller frees. The worker's "error" event is returned as an error. ERR_UNAVAILABLE with
 // EINTR when a signal came.
 int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err *err);
+// The same, with the descriptor that came with it, or -1.
+int fetcher_receive_with(struct fetcher *fetcher, struct json **ret_event, int *ret_fd, struct err *err);
 // After "done": waits until it is gone.
 int fetcher_wait(struct fetcher *fetcher, struct err *err);
 // After fetcher_finish(): ends this program by a signal that came (fetcher->signal), as it would have been.
 void fetcher_raise(int signal);
-// Ends it if it still runs; and does that and lets signals through again, for _cleanup_.
+// Ends it if it still runs, and all processes of its own; and does that and lets signals through again, for
+// _cleanup_.
 void fetcher_kill(struct fetcher *fetcher);
 void fetcher_finish(struct fetcher *fetcher);
 

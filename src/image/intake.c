@@ -143,6 +143,51 @@ static void names_read(struct intake *intake, struct intake_image *image, const 
                         arena_strdup(intake->arena, json_string(json_at(names, i))));
 }
 
+// Progress of an archive
+
+static const char member_known[] = "Already exists", member_complete[] = "Load complete";
+
+// The line of a layer; none: out of range.
+static size_t member_of(const struct intake *intake, const struct intake_image *image, uint64_t layer) {
+    const struct descriptors *layers = &image->manifest.layers;
+    for (size_t i = 0; layer < layers->count && i < intake->members.count; i++)
+        if (str_eq(intake->members.items[i], layers->items[layer].digest)) return i;
+    return SIZE_MAX;
+}
+
+// Of an image that the store has: all layers.
+static void show_known(struct intake *intake, const struct intake_image *image) {
+    for (size_t i = 0; i < image->manifest.layers.count; i++)
+        if (!image->have || image->have[i])
+            progress_say(&intake->progress, member_of(intake, image, i), member_known);
+}
+
+static int on_member(struct intake *intake, struct intake_image *image, const struct json *event,
+                     struct err *err) {
+    const char *id = json_get_string(event, "id");
+    uint64_t size;
+    (void)image;
+    (void)err;
+    if (!intake->loading || !id || json_u64(json_get(event, "size"), &size)) return -1;
+    if (id[strspn(id, "0123456789abcdefghijklmnopqrstuvwxyz")]) return -1; // it is printed
+    intake->shown = progress_add(&intake->progress, id, size);
+    if (intake->shown == intake->members.count) strings_add(intake->arena, &intake->members, NULL);
+    return 0;
+}
+
+static int on_staged(struct intake *intake, struct intake_image *image, const struct json *event,
+                     struct err *err) {
+    const char *digest = json_get_string(event, "digest");
+    uint64_t current;
+    (void)image;
+    (void)err;
+    if (!intake->loading || json_u64(json_get(event, "current"), &current)) return -1;
+    progress_bytes(&intake->progress, intake->shown, current);
+    if (digest && intake->shown < intake->members.count)
+        intake->members.items[intake->shown] = arena_strdup(intake->arena, digest);
+    return 0;
+}
+
 static int on_signature(struct intake *intake, struct intake_image *image, const struct json *event,
                         struct err *err) {
     const char *payload = json_get_string(event, "payload"), *signature = json_get_string(event, "signature");
@@ -179,6 +224,7 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     int known = intake->again ? 0 : store_has_image(intake->store, image->commit.id, err);
     if (known > 0) known = has_blobs(intake, image, err);
     if (known < 0) return -1;
+    if (known && intake->loading) show_known(intake, image);
     return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
 }
 
@@ -227,7 +273,10 @@ static int on_layers(struct intake *intake, struct intake_image *image, const st
     image->kept = arena_array(intake->arena, bool, ids->count + 1);
     bool *offered = arena_array(intake->arena, bool, ids->count + 1);
     if (layers_offer(intake, image, offered, err)) return -1;
-    progress_begin(&intake->progress, intake->arena, intake->out, &image->manifest.layers, offered);
+    if (intake->loading)
+        show_known(intake, image);
+    else
+        progress_begin(&intake->progress, intake->arena, intake->out, &image->manifest.layers, offered);
     chain_id(ids, ids->count, chain);
     if (str_eq(intake->store->driver, "erofs") &&
         (intake->again ||
@@ -237,25 +286,43 @@ static int on_layers(struct intake *intake, struct intake_image *image, const st
     return answer(intake, &(struct answer){.word = "go", .index = image->commit.index}, -1, err);
 }
 
+static int on_layer(struct intake *intake, struct intake_image *image, const struct json *event,
+                    struct err *err) {
+    const struct strings *ids = &image->config.diff_ids;
+    uint64_t layer;
+    if (!image->configured || str_eq(intake->store->driver, "erofs") ||
+        json_u64(json_get(event, "layer"), &layer) || layer >= ids->count)
+        return -1;
+    if (extraction_add(&intake->extraction, &intake->staging, ids->items[layer], intake->received, err))
+        return -1;
+    intake->fetcher.beside = &intake->extraction.fetcher;
+    return 0;
+}
+
 static int on_progress(struct intake *intake, struct intake_image *image, const struct json *event,
                        struct err *err) {
     uint64_t layer, current;
-    (void)image;
     (void)err;
     if (json_u64(json_get(event, "layer"), &layer) || json_u64(json_get(event, "current"), &current))
         return 0;
-    progress_bytes(&intake->progress, layer, current);
+    if (!intake->loading)
+        progress_bytes(&intake->progress, layer, current);
+    else if (layer < image->manifest.layers.count)
+        progress_extracting(&intake->progress, member_of(intake, image, layer), current,
+                            image->manifest.layers.items[layer].size);
     return 0;
 }
 
 static int on_complete(struct intake *intake, struct intake_image *image, const struct json *event,
                        struct err *err) {
+    const struct strings *ids = &image->config.diff_ids;
     uint64_t layer;
-    (void)image;
-    (void)err;
-    if (json_u64(json_get(event, "layer"), &layer)) return 0;
-    progress_complete(&intake->progress, layer);
-    return 0;
+    if (json_u64(json_get(event, "layer"), &layer) || layer >= ids->count) return 0;
+    if (intake->loading)
+        progress_say(&intake->progress, member_of(intake, image, layer), member_complete);
+    else
+        progress_complete(&intake->progress, layer);
+    return extraction_verified(&intake->extraction, ids->items[layer], err);
 }
 
 static const struct {
@@ -263,8 +330,8 @@ static const struct {
     int (*handle)(struct intake *intake, struct intake_image *image, const struct json *event,
                   struct err *err);
 } events[] = {
-    {"signature", on_signature}, {"resolved", on_resolved}, {"layers", on_layers},
-    {"progress", on_progress},   {"complete", on_complete},
+    {"signature", on_signature}, {"resolved", on_resolved}, {"layers", on_layers}, {"layer", on_layer},
+    {"progress", on_progress},   {"complete", on_complete}, {"member", on_member}, {"staged", on_staged},
 };
 
 static int image_end(struct intake *intake, struct intake_image *image, struct err *err) {
@@ -284,9 +351,11 @@ int intake_next(struct intake *intake, struct intake_image **ret_image, struct e
     struct intake_image *image = arena_new(intake->arena, struct intake_image);
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
-        if (fetcher_receive(&intake->fetcher, &event, err)) return -1;
+        fd_closep(&intake->received);
+        if (fetcher_receive_with(&intake->fetcher, &event, &intake->received, err)) return -1;
         const char *name = json_get_string(event, "event");
-        if (str_eq(name, "done") && !image->resolved) return fetcher_wait(&intake->fetcher, err);
+        if (str_eq(name, "done") && !image->resolved)
+            return fetcher_wait(&intake->fetcher, err) || extraction_wait(&intake->extraction, err) ? -1 : 0;
         *ret_image = image;
         if (str_eq(name, "image")) return image_end(intake, image, err);
         err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
@@ -311,9 +380,12 @@ int intake_look_again(struct intake *intake, struct intake_image *image, struct 
 }
 
 void intake_finish(struct intake *intake, bool failed) {
-    int number = intake->fetcher.signal;
+    int number = intake->fetcher.signal ? intake->fetcher.signal : intake->extraction.fetcher.signal;
+    fd_closep(&intake->received);
     fetcher_kill(&intake->fetcher);
+    fetcher_kill(&intake->extraction.fetcher);
     staging_remove(&intake->staging);
+    extraction_finish(&intake->extraction);
     fetcher_finish(&intake->fetcher);            // a signal that waited may end us now
     if (failed && number) fetcher_raise(number); // now that nothing is left of it, what the signal asked for
 }

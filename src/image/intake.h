@@ -6,6 +6,7 @@
 #pragma once
 
 #include "image/commit.h"
+#include "image/extraction.h"
 #include "image/fetcher.h"
 #include "image/progress.h"
 #include "image/staging.h"
@@ -18,7 +19,12 @@ struct intake {
     FILE *out; // where progress is shown, or NULL
     struct staging staging;
     struct fetcher fetcher;
+    struct extraction extraction; // with the `dir` driver
     struct progress progress;
+    bool loading;                  // layers are shown as they come out of an archive
+    struct strings members;        // of the archive, that are shown: their digests, by their lines
+    size_t shown;                  // the line of the one that comes, or out of range
+    int received;                  // the descriptor that came with the last event, or -1
     size_t images, document_bytes; // so far
     // For an image that the store has already: it comes again, all of it but the layers that are not broken.
     bool again;
@@ -31,7 +37,7 @@ struct intake {
 #define INTAKE_INIT(store_, arena_, out_)                                                      \
     {                                                                                          \
         .store = (store_), .arena = (arena_), .out = (out_), .staging = {.tmp = -1, .fd = -1}, \
-        .fetcher = FETCHER_INIT                                                                \
+        .fetcher = FETCHER_INIT, .extraction = EXTRACTION_INIT, .received = -1                 \
     }
 
 // One that the registry has for an image: what was signed, and the signature in base64.

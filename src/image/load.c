@@ -79,6 +79,8 @@ static int load_run(struct load *load, struct err *err) {
     struct intake_image *image;
     int r;
     if (policy_check_local("docker-archive", err)) return -1;
+    load->intake.loading = true;
+    progress_begin_load(&load->intake.progress, load->arena, load->options->progress);
     if (intake_start(&load->intake, "load", err) || request_send(load, err)) return -1;
     while ((r = intake_next(&load->intake, &image, err)) > 0) {
         if (names_check(load, image, err)) return -1;

@@ -4,21 +4,20 @@
 #include "image/image.h"
 
 #include <errno.h>
-#include <linux/magic.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
-// Another file system begins there.
-static bool is_mount(struct store *store, const char *path) {
-    struct stat above, at;
-    return !fstat(store->runroot_fd, &above) && !stat(path, &at) && above.st_dev != at.st_dev;
+// It may be of the same file system, when a layer is a directory.
+static bool is_mount(const char *path) {
+    uint64_t id;
+    int is_root = 0;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    return fd >= 0 && !mount_identify(fd, &id, &is_root) && is_root;
 }
 
 const char *image_mount_path(struct store *store, struct arena *arena, const struct image *image) {
     const char *path = arena_printf(arena, "%s/mounts/%s", store->runroot, digest_hex(image->id));
-    return is_mount(store, path) ? path : NULL;
+    return is_mount(path) ? path : NULL;
 }
 
 int image_mount(struct store *store, struct arena *arena, const struct image *image, const char **ret_path,

@@ -9,12 +9,14 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#define LINES_MAX   256 // of a load
 #define COLUMNS_MIN 44
 #define BAR_MAX     50
 #define FIXED       45 // id, state, numbers and the spaces between
 
 static const char waiting[] = "Pulling fs layer", loading[] = "Downloading", exists[] = "Already exists",
-                  complete[] = "Pull complete", preparing[] = "Preparing", pushing[] = "Pushing";
+                  complete[] = "Pull complete", preparing[] = "Preparing", pushing[] = "Pushing",
+                  archived[] = "Loading layer", extracting[] = "Extracting";
 
 static void bar_format(const struct progress *p, const struct progress_layer *layer, struct str *line) {
     char current[16], size[16];
@@ -33,7 +35,7 @@ static void line_draw(const struct progress *p, size_t index) {
     const struct progress_layer *layer = &p->layers[index];
     _cleanup_(str_finish) struct str line = {0};
     str_printf(&line, "%s: %s", layer->id, layer->state);
-    if (layer->state == p->moving) bar_format(p, layer, &line);
+    if (layer->state == p->moving || layer->state == extracting) bar_format(p, layer, &line);
     if (p->redraw && line.len >= p->columns) line.len = p->columns - 1;
     size_t up = p->count - index;
     if (p->redraw)
@@ -78,6 +80,32 @@ void progress_begin_push(struct progress *p, struct arena *arena, FILE *out, con
         fprintf(out, "%s: %s\n", p->layers[i].id, preparing);
     }
     fflush(out);
+}
+
+void progress_begin_load(struct progress *p, struct arena *arena, FILE *out) {
+    *p = (struct progress){.out = out, .moving = archived};
+    if (out) p->layers = arena_array(arena, struct progress_layer, LINES_MAX);
+}
+
+size_t progress_add(struct progress *p, const char *id, uint64_t size) {
+    if (!p->out || p->count == LINES_MAX) return SIZE_MAX;
+    struct progress_layer *layer = &p->layers[p->count++];
+    snprintf(layer->id, sizeof layer->id, "%s", id);
+    layer->size = size;
+    layer->state = archived;
+    measure(p);
+    fprintf(p->out, "%s: %s\n", layer->id, archived);
+    fflush(p->out);
+    return p->count - 1;
+}
+
+void progress_extracting(struct progress *p, size_t index, uint64_t current, uint64_t size) {
+    if (!p->out || index >= p->count || !p->redraw) return;
+    struct progress_layer *layer = &p->layers[index];
+    layer->state = extracting;
+    layer->size = size;
+    layer->current = current < size ? current : size;
+    line_draw(p, index);
 }
 
 void progress_size(struct progress *p, size_t index, uint64_t size) {

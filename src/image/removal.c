@@ -5,6 +5,7 @@
 #include "base/usage.h"
 #include "image/blob.h"
 #include "image/pull.h"
+#include "kernel/release.h"
 #include "registry/reference.h"
 
 #include <dirent.h>
@@ -14,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void removal_finish(struct removal *removal) {
@@ -188,6 +190,42 @@ static int move_files(struct store *store, int journal, char *list, struct err *
     return 0;
 }
 
+// Large files are kept open until they have no name: they are freed while we are gone already.
+
+#define HELD_MIN  (1 << 20)
+#define WORTH_MIN (16u << 20) // of all of them: what takes longer than to make a process
+
+struct held {
+    int fds[RELEASE_MAX];
+    size_t count;
+    uint64_t bytes;
+};
+
+static void held_finish(struct held *held) {
+    if (held->bytes >= WORTH_MIN) {
+        release_files(held->fds, held->count);
+        return;
+    }
+    for (size_t i = 0; i < held->count; i++) close(held->fds[i]);
+}
+
+static void hold_large(int journal, struct held *held) {
+    int fd = fd_open_at(journal, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) fd_closep(&fd);
+    for (struct dirent *entry; dir && held->count < RELEASE_MAX && (entry = readdir(dir));) {
+        struct stat st;
+        if (fstatat(journal, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
+            st.st_size < HELD_MIN)
+            continue;
+        int file = fd_open_at(journal, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+        if (file < 0) continue;
+        held->fds[held->count++] = file;
+        held->bytes += (uint64_t)st.st_size;
+    }
+    if (dir) closedir(dir);
+}
+
 // The third step. journal is locked.
 static int finish_journal(struct store *store, int journal, const char *name, struct err *err) {
     _cleanup_(str_finish) struct str list = {0};
@@ -201,6 +239,8 @@ static int finish_journal(struct store *store, int journal, const char *name, st
     }
     char path[PATH_MAX];
     snprintf(path, sizeof path, "tmp/%s", name);
+    _cleanup_(held_finish) struct held held = {0};
+    hold_large(journal, &held);
     r = dir_remove_all_at(store->root_fd, path);
     return r ? err_set(err, ERR_SYSTEM, -r, "remove %s/%s", store->root, path) : 0;
 }

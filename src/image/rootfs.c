@@ -57,11 +57,15 @@ static void list_tars(struct store *store, const struct image *image, struct are
                     arena_printf(arena, "%s/layers/%s", store->root, digest_hex(diff_ids->items[i])));
 }
 
-// Uppermost first. A layer that stands in the image twice is left out below: overlayfs refuses a directory
-// twice, and what the lower one has the upper one has too.
+// Uppermost first, below the cover (image/cover.h). A layer that stands in the image twice is left out below:
+// overlayfs refuses a directory twice, and what the lower one has the upper one has too.
 static void list_directories(struct store *store, const struct image *image, struct arena *arena,
                              struct strings *lower) {
     const struct strings *diff_ids = &image->config.diff_ids;
+    mode_t cover = 0;
+    if (!look_at(store, "images", image->chain_id, &cover) && S_ISDIR(cover))
+        strings_add(arena, lower,
+                    arena_printf(arena, "%s/images/%s", store->root, digest_hex(image->chain_id)));
     for (size_t i = diff_ids->count; i-- > 0;) {
         size_t j = i + 1;
         while (j < diff_ids->count && !str_eq(diff_ids->items[i], diff_ids->items[j])) j++;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // <etc>/docker/certs.d/HOST:PORT and <etc>/containers/certs.d/HOST:PORT: *.crt are authorities that are
-// trusted as well, NAME.cert and NAME.key are what we show of ourselves.
+// trusted as well, NAME.cert and NAME.key are what we show of ourselves, one pair or several.
 #include "registry/settings_parts.h"
 
 #include "base/fd.h"
@@ -24,43 +24,64 @@ static int pem_read(const char *path, struct str *text, struct err *err) {
     return 0;
 }
 
-static int one_read(struct arena *arena, const char *path, const char **ret, struct err *err) {
+static int one_read(struct arena *arena, const char *path, const char **ret, size_t *total, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     if (pem_read(path, &text, err)) return -1;
     *ret = arena_strdup(arena, str_get(&text));
     explicit_bzero(text.data, text.len);
+    *total += text.len;
+    if (*total <= TOTAL_MAX) return 0;
+    return err_set(err, ERR_INVALID, 0, "%s: certificates of more than %u KiB", path, TOTAL_MAX >> 10);
+}
+
+// NAME.cert is there, or NAME.key: the other must be, too.
+static const char *other_find(struct arena *arena, const char *path, const char *suffix, const char *other,
+                              const char *what, struct err *err) {
+    size_t length = strlen(path) - strlen(suffix);
+    const char *wanted = arena_printf(arena, "%.*s%s", (int)length, path, other);
+    if (!faccessat(AT_FDCWD, wanted, F_OK, 0)) return wanted;
+    err_set(err, ERR_INVALID, 0, "%s is missing, %s %s (an authority's certificate is called .crt)", wanted,
+            what, strrchr(path, '/') + 1);
+    return NULL;
+}
+
+static int pairs_read(struct arena *arena, const char *directory, struct endpoint *endpoint, size_t *total,
+                      struct err *err) {
+    struct strings certs, keys;
+    names_in(arena, directory, ".cert", &certs);
+    names_in(arena, directory, ".key", &keys);
+    for (size_t i = 0; i < certs.count; i++) {
+        const char *cert = arena_printf(arena, "%s/%s", directory, certs.items[i]);
+        const char *key =
+            other_find(arena, cert, ".cert", ".key", "the key of the client's certificate", err);
+        struct client_pair *pair = arena_push(arena, &endpoint->pairs);
+        if (!key || one_read(arena, cert, &pair->cert, total, err) ||
+            one_read(arena, key, &pair->key, total, err))
+            return -1;
+    }
+    for (size_t i = 0; i < keys.count; i++) {
+        const char *key = arena_printf(arena, "%s/%s", directory, keys.items[i]);
+        if (!other_find(arena, key, ".key", ".cert", "the client's certificate of the key", err)) return -1;
+    }
     return 0;
 }
 
-static int pair_read(struct arena *arena, const char *directory, const char *name, struct endpoint *endpoint,
-                     struct err *err) {
-    const char *cert = arena_printf(arena, "%s/%s", directory, name);
-    const char *key = arena_printf(arena, "%.*s.key", (int)(strlen(cert) - strlen(".cert")), cert);
-    if (faccessat(AT_FDCWD, key, F_OK, 0))
-        return err_set(err, ERR_INVALID, 0,
-                       "%s is missing, the key of the client's certificate %s (an authority's certificate is "
-                       "called .crt)",
-                       key, name);
-    return one_read(arena, cert, &endpoint->cert, err) || one_read(arena, key, &endpoint->key, err) ? -1 : 0;
-}
-
 static int directory_read(struct arena *arena, const char *directory, struct str *ca,
-                          struct endpoint *endpoint, struct err *err) {
+                          struct endpoint *endpoint, size_t *total, struct err *err) {
     struct strings names;
     names_in(arena, directory, ".crt", &names);
     for (size_t i = 0; i < names.count; i++)
         if (pem_read(arena_printf(arena, "%s/%s", directory, names.items[i]), ca, err)) return -1;
-    names_in(arena, directory, ".cert", &names);
-    if (!names.count || endpoint->cert) return 0;
-    return pair_read(arena, directory, names.items[0], endpoint, err);
+    return pairs_read(arena, directory, endpoint, total, err);
 }
 
 int certificates_read(struct arena *arena, const char *etc, struct endpoint *endpoint, struct err *err) {
     static const char *const folders[] = {"containers", "docker"};
     _cleanup_(str_finish) struct str ca = {0};
+    size_t total = 0; // of all pairs
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
         const char *directory = arena_printf(arena, "%s/%s/certs.d/%s", etc, folders[i], endpoint->domain);
-        if (directory_read(arena, directory, &ca, endpoint, err)) return -1;
+        if (directory_read(arena, directory, &ca, endpoint, &total, err)) return -1;
     }
     if (ca.len) endpoint->ca = arena_strdup(arena, ca.data);
     return 0;

@@ -6,8 +6,12 @@
 //   digest's index leads to another
 //   {"event":"signature","payload":T,"signature":S}         before "resolved", when the request wants them
 //   {"event":"layers"}                                      the config is there too; answered, layer by layer
+//   {"event":"layer","layer":N}                             with the driver "dir": its tar is staged, or
+//   grows from now on, and with the event comes a pipe that tells of it (unpack/extract.h)
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
+//   {"event":"member","id":I,"size":B}                      an archive has what may be a layer, and then
+//   {"event":"staged","current":B,"digest":D}               of the last one: bytes so far; at the end what it is
 //   {"event":"image"}                                       the image is complete. An archive may have
 //   another
 //   {"event":"tags","tags":[T…]}                            some of a repository's tags (mode "tags")
@@ -17,6 +21,10 @@
 // Answers: {"answer":"have","diff_id":D} with a descriptor of that layer, any number of them; then
 // {"answer":"go","index":NAME} (what the merged index is to be staged by; null: it is in the store), or
 // {"answer":"stop"}: hoy has the image.
+//
+// To the worker that extracts hoy says {"diff_id":D}, with such a pipe or without, for a staged tar that is
+// to become the directory <diff id hex> beside it; {"diff_id":D,"verified":true} when it is what it should be;
+// and in the end {}. The answer is "done", or "error", which may also come before.
 #pragma once
 
 #include "base/str.h"

@@ -12,8 +12,6 @@ static const struct {
     {"password", offsetof(struct endpoint, credentials.password)},
     {"identity_token", offsetof(struct endpoint, credentials.identity_token)},
     {"ca", offsetof(struct endpoint, ca)},
-    {"cert", offsetof(struct endpoint, cert)},
-    {"key", offsetof(struct endpoint, key)},
 };
 
 void endpoint_put(struct json_writer *w, const char *key, const struct endpoint *endpoint) {
@@ -22,6 +20,14 @@ void endpoint_put(struct json_writer *w, const char *key, const struct endpoint 
         const char *text = *(const char *const *)((const char *)endpoint + texts[i].at);
         if (text) json_put_string(w, texts[i].key, text);
     }
+    json_begin_array(w, "pairs");
+    for (size_t i = 0; i < endpoint->pairs.count; i++) {
+        json_begin_object(w, NULL);
+        json_put_string(w, "cert", endpoint->pairs.items[i].cert);
+        json_put_string(w, "key", endpoint->pairs.items[i].key);
+        json_end_object(w);
+    }
+    json_end_array(w);
     json_put_bool(w, "mirror", endpoint->mirror);
     json_put_bool(w, "insecure", endpoint->insecure);
     json_end_object(w);
@@ -33,4 +39,12 @@ void endpoint_read(struct arena *arena, const struct json *json, struct endpoint
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         *(const char **)((char *)ret + texts[i].at) =
             arena_strdup(arena, json_get_string(json, texts[i].key));
+    const struct json *pairs = json_get(json, "pairs");
+    for (size_t i = 0; i < json_length(pairs); i++) {
+        const char *cert = json_get_string(json_at(pairs, i), "cert");
+        const char *key = json_get_string(json_at(pairs, i), "key");
+        if (cert && key)
+            *arena_push(arena, &ret->pairs) =
+                (struct client_pair){arena_strdup(arena, cert), arena_strdup(arena, key)};
+    }
 }

@@ -5,13 +5,23 @@
 #include "base/json.h"
 #include "registry/credentials.h"
 
+// PEM: what we show of ourselves.
+struct client_pair {
+    const char *cert, *key;
+};
+struct client_pairs {
+    struct client_pair *items;
+    size_t count;
+};
+
 struct endpoint {
-    const char *host;            // "registry-1.docker.io", "localhost:5000"
-    const char *repository;      // "library/debian", or NULL
-    const char *domain;          // as credentials are kept by: "docker.io". Not told to the worker
-    bool mirror;                 // of another registry, which comes later in the list
-    bool insecure;               // its certificate is not checked, and without TLS it will do, too
-    const char *ca, *cert, *key; // PEM: trusted as well; what we show of ourselves. Or NULL
+    const char *host;       // "registry-1.docker.io", "localhost:5000"
+    const char *repository; // "library/debian", or NULL
+    const char *domain;     // as credentials are kept by: "docker.io". Not told to the worker
+    bool mirror;            // of another registry, which comes later in the list
+    bool insecure;          // its certificate is not checked, and without TLS it will do, too
+    const char *ca;         // PEM: trusted as well; or NULL
+    struct client_pairs pairs;
     struct credentials credentials;
 };
 struct endpoints {

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "base/str.h"
+#include "registry/client_cert.h"
 #include "registry/reference.h"
 
 #include <curl/curl.h>
@@ -295,6 +296,7 @@ static const struct failure {
     {CURLE_SEND_ERROR, true, "the connection to %s broke"},
     {CURLE_PEER_FAILED_VERIFICATION, false, "the TLS certificate of %s can't be trusted"},
     {CURLE_SSL_CACERT_BADFILE, false, "can't read the trusted certificates to check %s with"},
+    {CURLE_SSL_CERTPROBLEM, false, "can't use the client's certificates for %s in certs.d"},
     {CURLE_SSL_CONNECT_ERROR, true, "no TLS connection with %s"},
     {CURLE_WEIRD_SERVER_REPLY, false, "%s does not speak HTTP"},
     {CURLE_UNSUPPORTED_PROTOCOL, false, "%s does not speak HTTP as a registry does"},
@@ -325,9 +327,8 @@ static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
         return err_set(hop->err, ERR_UNAVAILABLE, ETIMEDOUT, "%s stalls: nothing came for %u seconds",
                        hop->host, stall_seconds(hop));
     if (code == CURLE_ABORTED_BY_CALLBACK) return err_set(hop->err, ERR_UNAVAILABLE, ECANCELED, "%s", words);
-    int number = code == CURLE_PEER_FAILED_VERIFICATION ? EKEYREJECTED
-                 : code == CURLE_SSL_CONNECT_ERROR      ? EPROTO
-                                                        : 0;
+    bool rejected = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CERTPROBLEM;
+    int number = rejected ? EKEYREJECTED : code == CURLE_SSL_CONNECT_ERROR ? EPROTO : 0;
     const char *detail = *hop->http->words ? hop->http->words : curl_easy_strerror(code);
     return err_set(hop->err, ERR_UNAVAILABLE, number, "%s: %.200s", words, detail);
 }
@@ -348,6 +349,18 @@ static void set_blob(CURL *c, CURLoption option, const char *text) {
     if (text) curl_easy_setopt(c, option, &blob);
 }
 
+static void hop_identify(struct hop *hop) {
+    CURL *c = hop->http->curl;
+    const struct client_pairs *pairs = &hop->known->pairs;
+    if (pairs->count == 1) {
+        set_blob(c, CURLOPT_SSLCERT_BLOB, pairs->items[0].cert);
+        set_blob(c, CURLOPT_SSLKEY_BLOB, pairs->items[0].key);
+    }
+    if (pairs->count < 2) return;
+    curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, client_cert_install);
+    curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, pairs);
+}
+
 // Authorities of certs.d are trusted beside the system's: those are looked up by CAPATH.
 static void hop_trust(struct hop *hop) {
     CURL *c = hop->http->curl;
@@ -355,8 +368,7 @@ static void hop_trust(struct hop *hop) {
     if (getenv("SSL_CERT_DIR")) curl_easy_setopt(c, CURLOPT_CAPATH, getenv("SSL_CERT_DIR"));
     if (!hop->known) return;
     set_blob(c, CURLOPT_CAINFO_BLOB, hop->known->ca);
-    if (hop->exact) set_blob(c, CURLOPT_SSLCERT_BLOB, hop->known->cert);
-    if (hop->exact) set_blob(c, CURLOPT_SSLKEY_BLOB, hop->known->key);
+    if (hop->exact) hop_identify(hop);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, (long)!hop->known->insecure);
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, hop->known->insecure ? 0L : 2L);
 }

@@ -131,9 +131,18 @@ static void test_certificates(void **state) {
     assert_int_equal(settings_endpoints(&arena, etc, &r, &e, &err), 0);
     assert_int_equal(e.count, 1);
     assert_string_equal(e.items[0].ca, "B\nA\n");
-    assert_string_equal(e.items[0].cert, "C\n");
-    assert_string_equal(e.items[0].key, "K\n");
+    assert_int_equal(e.items[0].pairs.count, 1);
+    assert_string_equal(e.items[0].pairs.items[0].cert, "C\n");
+    assert_string_equal(e.items[0].pairs.items[0].key, "K\n");
     assert_null(e.items[0].repository);
+    put("docker/certs.d/c.io:5000/another.cert", "C2");
+    put("docker/certs.d/c.io:5000/another.key", "K2");
+    assert_int_equal(settings_endpoints(&arena, etc, &r, &e, &err), 0);
+    assert_int_equal(e.items[0].pairs.count, 2);
+    assert_string_equal(e.items[0].pairs.items[0].key, "K2\n");
+    put("containers/certs.d/c.io:5000/lone.key", "K3");
+    assert_int_equal(settings_endpoints(&arena, etc, &r, &e, &err), -1);
+    assert_non_null(strstr(err.text, "lone.cert is missing"));
 }
 
 int main(void) {

@@ -16,10 +16,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -338,11 +340,18 @@ static void test_refused(void **state) {
     tree_free(&tree);
 }
 
+static int extract_all(const struct extract_job *job, struct err *err) {
+    _cleanup_(extract_end) struct extract extract = EXTRACT_NONE;
+    int r = extract_start(job, &extract, err);
+    while (!r) r = extract_serve(&extract, err);
+    return r < 0 ? -1 : 0;
+}
+
 static int extract(const char *target, struct err *err) {
     _cleanup_(fd_closep) int tar = open("layer0", O_RDONLY | O_CLOEXEC);
     mkdir(target, 0700);
     _cleanup_(fd_closep) int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    return extract_tar(tar, fd, err);
+    return extract_all(&(struct extract_job){tar, -1, fd}, err);
 }
 
 static void test_extract(void **state) {
@@ -372,7 +381,6 @@ static void test_extract_refused(void **state) {
     write_layer(0, TAR({"ok"}, {"../../escaped", .data = "x"}));
     assert_int_equal(extract("x", &err), -1);
     assert_int_equal(err.kind, ERR_INVALID);
-    assert_int_equal(access("x/ok", F_OK), -1);
     write_layer(0, TAR({"e", '2', "/tmp"}, {"e/escaped", .data = "x"}));
     assert_int_equal(extract("y", &err), -1);
     write_layer(0, TAR({"l", '1', "etc/passwd"}));
@@ -386,12 +394,92 @@ static void test_extract_refused(void **state) {
     assert_int_equal(err.code, EEXIST);
 }
 
+// A job whose tar has its first `size` bytes, of all that are in layer0.
+static void grow_begin(const struct str *tar, size_t size, const char *target, struct extract *extract,
+                       int *ret_out, int *ret_grown) {
+    int ends[2];
+    struct err err = {0};
+    *ret_out = open("growing", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_int_equal(fd_write_all(*ret_out, tar->data, size), 0);
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    assert_int_equal(mkdir(target, 0700), 0);
+    _cleanup_(fd_closep) int fd = open(target, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const struct extract_job job = {*ret_out, ends[0], fd};
+    if (extract_start(&job, extract, &err)) fail_msg("%s", err.text);
+    close(ends[0]);
+    *ret_grown = ends[1];
+}
+
+static int grow_end(struct extract *extract, struct err *err) {
+    int r;
+    while (!(r = extract_serve(extract, err))) {}
+    extract_end(extract);
+    return r;
+}
+
+#define FIRST 8192 // bytes of the first file: headers are read in pieces of 4 KiB
+
+static void grow_tar(struct str *tar) {
+    static char first[FIRST + 1];
+    memset(first, 'x', FIRST);
+    write_layer(0, TAR({"a", .data = first}, {"d/b", .data = "the second"}, {"l", '2', "a"}));
+    assert_int_equal(file_read_at(AT_FDCWD, "layer0", 1 << 20, tar), 0);
+}
+
+// The first file is made when its bytes are there, and nothing has come of the next.
+static void test_extract_grows(void **state) {
+    (void)state;
+    if (geteuid()) skip();
+    _cleanup_(str_finish) struct str tar = {0};
+    _cleanup_(extract_end) struct extract extract = EXTRACT_NONE;
+    char event[sizeof(struct inotify_event) + NAME_MAX + 1];
+    struct err err = {0};
+    int out, grown;
+    grow_tar(&tar);
+    _cleanup_(fd_closep) int watch = inotify_init1(IN_CLOEXEC);
+    grow_begin(&tar, 512 + FIRST, "x", &extract, &out, &grown);
+    assert_true(inotify_add_watch(watch, "x", IN_CLOSE_WRITE) >= 0);
+    if (access("x/a", F_OK)) assert_true(read(watch, event, sizeof event) > 0);
+    assert_int_equal(access("x/d", F_OK), -1);
+    assert_int_equal(fd_write_all(out, tar.data + 512 + FIRST, tar.len - 512 - FIRST), 0);
+    assert_int_equal(write(grown, "", 1), 1);
+    close(grown);
+    if (grow_end(&extract, &err) < 0) fail_msg("%s", err.text);
+    assert_int_equal(check_stat("x/a", S_IFREG | 0644, 0, 0).st_size, FIRST);
+    check_file("x/d/b", "the second");
+    check_link("x/l", "a");
+    close(out);
+}
+
+static void test_extract_cut_off(void **state) {
+    (void)state;
+    if (geteuid()) skip();
+    _cleanup_(str_finish) struct str tar = {0};
+    grow_tar(&tar);
+    static const size_t sizes[] = {0, 100, 512, 600, 512 + FIRST, 1024 + FIRST};
+    for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+        _cleanup_(extract_end) struct extract extract = EXTRACT_NONE;
+        struct err err = {0};
+        char target[16];
+        int out, grown;
+        snprintf(target, sizeof target, "t%zu", i);
+        grow_begin(&tar, sizes[i], target, &extract, &out, &grown);
+        close(grown);
+        int r = grow_end(&extract, &err);
+        // Between members a tar may end.
+        assert_int_equal(r, sizes[i] == 0 || sizes[i] == 512 + FIRST ? 1 : -1);
+        if (r < 0) assert_int_equal(err.kind, ERR_INVALID);
+        close(out);
+    }
+}
+
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_everything), TEST(test_probe),           TEST(test_sizes),     TEST(test_xattr_sizes),
-        TEST(test_layers),     TEST(test_many_layers),     TEST(test_no_layers), TEST(test_refused),
-        TEST(test_extract),    TEST(test_extract_refused),
+        TEST(test_everything),      TEST(test_probe),         TEST(test_sizes),
+        TEST(test_xattr_sizes),     TEST(test_layers),        TEST(test_many_layers),
+        TEST(test_no_layers),       TEST(test_refused),       TEST(test_extract),
+        TEST(test_extract_refused), TEST(test_extract_grows), TEST(test_extract_cut_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// First the tar's headers become a tree (tree.h), then the tree becomes files: a path of the tar is never
-// given to the kernel. Each directory is made by mkdirat and entered without following a link, so nothing
-// that a layer holds can lead out of the target, which is private to hoy besides.
+// The tar's headers become a tree (tree.h), and the tree becomes files: a path of the tar is never given to
+// the kernel. Each directory is made by mkdirat and entered without following a link, so nothing that a layer
+// holds can lead out of the target, which is private to hoy besides.
+//
+// A regular file is made as soon as its bytes are there, while the tree still grows: by then the target has
+// nothing but directories and files. All the rest is made when the tree is complete, since only then it is
+// known what is there in the end. A tar that names something twice may have left what is not to be there:
+// something is in the way of what is to come. Then everything is taken away, and made once more from the
+// complete tree alone.
 //
 // All of it is done by a child that can see nothing but the target and has only the capabilities that making
-// files needs. What takes more, the trusted.overlay.opaque attribute, it asks of its parent: it sends the
+// files needs. What takes more, the attributes trusted.overlay.*, it asks of its parent: it sends the
 // directory's descriptor, no name.
 #include "unpack/extract.h"
 #include "base/fd.h"
 #include "kernel/mount.h"
 #include "unpack/enclose.h"
+#include "unpack/inode.h"
 #include "unpack/path.h"
-#include "unpack/tree.h"
+#include "unpack/tree_build.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <linux/openat2.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -29,10 +38,18 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#define COPY_BYTES (1u << 20)
+#define MADE       1 // the number of a directory that is there already
+
 struct extraction {
     int tar, root, parent; // parent: the socket
-    struct strings paths;  // of the first name of every file that has several: nodes' number - 1
+    int grown;             // a byte comes when the tar has more, its end when it has all; -1: it has
+    struct strings paths;  // of the first name of every file: nodes' number - 1
     struct arena arena;
+    // While the tree grows: the directory of the file before
+    const struct tree_node *here;
+    int here_fd; // -1: the root
+    bool again;  // something was in the way
     struct err *err;
 };
 
@@ -43,9 +60,13 @@ static int fail(struct extraction *x, const char *path, const char *what) {
 
 // To the parent
 
-static int ask_opaque(const struct extraction *x, int directory) {
-    char control[CMSG_SPACE(sizeof(int))] = {0}, byte = 0;
-    struct iovec text = {&byte, 1};
+static const char *const attributes[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES};
+enum attribute { OPAQUE, IMPLIED, IMPLIES };
+
+static int ask_for(const struct extraction *x, int directory, enum attribute attribute) {
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    unsigned char number = (unsigned char)attribute;
+    struct iovec text = {&number, 1};
     struct msghdr message = {
         .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
     struct cmsghdr *header = CMSG_FIRSTHDR(&message);
@@ -61,29 +82,51 @@ static int ask_opaque(const struct extraction *x, int directory) {
     return answer ? -1 : 0;
 }
 
+// The tar, while it grows
+
+static uint64_t wait_available(void *data, uint64_t upto) {
+    struct extraction *x = data;
+    char bytes[4096];
+    for (;;) {
+        struct stat st;
+        bool complete = x->grown < 0;
+        if (fstat(x->tar, &st)) return 0;
+        if (complete || (uint64_t)st.st_size >= upto) return (uint64_t)st.st_size;
+        ssize_t n = read(x->grown, bytes, sizeof bytes);
+        if (n == 0 || (n < 0 && errno != EINTR)) x->grown = -1;
+    }
+}
+
 // Files
 
-static int copy_data(const struct extraction *x, const struct tree_node *node, int fd) {
+static int cut_off(struct extraction *x, const char *path) {
+    char shown[PATH_SHOWN];
+    return err_set(x->err, ERR_INVALID, 0, "the layer is cut off: the bytes of %s lie behind its end",
+                   path_show(path, shown));
+}
+
+// As many bytes as there are now: how many, or -1.
+static ssize_t copy_some(const struct extraction *x, off_t *from, int fd, size_t want) {
+    ssize_t n = copy_file_range(x->tar, from, fd, NULL, want, 0);
+    if (n >= 0 || (errno != EXDEV && errno != EINVAL && errno != ENOSYS && errno != EOPNOTSUPP)) return n;
+    char block[65536];
+    n = pread(x->tar, block, want < sizeof block ? want : sizeof block, *from);
+    int r = n > 0 ? fd_write_all(fd, block, (size_t)n) : 0;
+    if (n > 0) *from += n;
+    if (r) errno = -r;
+    return r ? -1 : n;
+}
+
+static int copy_data(struct extraction *x, const struct tree_node *node, int fd, const char *path) {
     off_t from = (off_t)node->offset;
     uint64_t left = node->size;
     while (left) {
-        size_t want = left < (1u << 30) ? (size_t)left : 1u << 30;
-        ssize_t n = copy_file_range(x->tar, &from, fd, NULL, want, 0);
-        if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) {
-            char block[65536];
-            n = pread(x->tar, block, want < sizeof block ? want : sizeof block, from);
-            int r = n > 0 ? fd_write_all(fd, block, (size_t)n) : 0;
-            if (r) {
-                errno = -r;
-                return -1;
-            }
-            if (n > 0) from += n;
-        }
+        size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
+        uint64_t end = wait_available(x, (uint64_t)from + want);
+        ssize_t n = end > (uint64_t)from ? copy_some(x, &from, fd, want) : 0;
         if (n < 0 && errno == EINTR) continue;
-        if (n <= 0) {
-            if (!n) errno = ENODATA;
-            return -1;
-        }
+        if (n < 0) return fail(x, path, "write the file");
+        if (n == 0) return cut_off(x, path);
         left -= (uint64_t)n;
     }
     return 0;
@@ -100,7 +143,8 @@ static int set_metadata(const struct extraction *x, const struct tree_node *node
     if (fchown(fd, node->uid, node->gid) || fchmod(fd, node->mode & 07777)) return -1;
     for (const struct tree_xattr *xattr = node->xattrs; xattr; xattr = xattr->next)
         if (fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) && errno != EOPNOTSUPP) return -1;
-    if (node->opaque && ask_opaque(x, fd)) return -1;
+    if (node->opaque && ask_for(x, fd, OPAQUE)) return -1;
+    if (node->implicit && ask_for(x, fd, IMPLIED)) return -1;
     return futimens(fd, times);
 }
 
@@ -112,11 +156,23 @@ static int set_metadata_at(const struct tree_node *node, int dir, const char *na
     return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
 }
 
-static int make_file(const struct extraction *x, const struct tree_node *node, int dir, const char *name) {
+// Something is there. In the complete tree every name is once, so that came before.
+static int in_the_way(struct extraction *x, const char *path) {
+    if (errno != EEXIST) return fail(x, path, "make it");
+    x->again = true;
+    return fail(x, path, "make it a second time");
+}
+
+static int make_file(struct extraction *x, struct tree_node *node, int dir, const char *name,
+                     const char *path) {
     _cleanup_(fd_closep) int fd =
         openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) return -1;
-    return copy_data(x, node, fd) || set_metadata(x, node, fd) ? -1 : 0;
+    if (fd < 0) return in_the_way(x, path);
+    if (copy_data(x, node, fd, path)) return -1;
+    if (set_metadata(x, node, fd)) return fail(x, path, "set owner, mode and attributes");
+    strings_add(&x->arena, &x->paths, arena_strdup(&x->arena, path));
+    node->number = x->paths.count;
+    return 0;
 }
 
 static int make_special(const struct tree_node *node, int dir, const char *name) {
@@ -142,34 +198,47 @@ static int make_link(const struct extraction *x, const char *path, int dir, cons
 
 static int make_entries(struct extraction *x, const struct tree_node *directory, int dir, const char *path);
 
-static int make_directory(struct extraction *x, const struct tree_node *node, int dir, const char *name,
+static int directory_enter(struct extraction *x, struct tree_node *node, int dir, const char *name,
+                           const char *path) {
+    if (!node->number && mkdirat(dir, name, 0700)) return in_the_way(x, path);
+    node->number = MADE;
+    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return fd < 0 ? fail(x, path, "enter the directory") : fd;
+}
+
+static int make_directory(struct extraction *x, struct tree_node *node, int dir, const char *name,
                           const char *path) {
-    if (mkdirat(dir, name, 0700)) return fail(x, path, "make the directory");
-    _cleanup_(fd_closep) int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) return fail(x, path, "enter the directory");
-    if (make_entries(x, node, fd, path)) return -1;
+    _cleanup_(fd_closep) int fd = directory_enter(x, node, dir, name, path);
+    if (fd < 0 || make_entries(x, node, fd, path)) return -1;
     return set_metadata(x, node, fd) ? fail(x, path, "set owner, mode and attributes") : 0;
+}
+
+static int make_other(struct extraction *x, struct tree_node *node, int dir, const char *name,
+                      const char *path) {
+    if (make_special(node, dir, name)) return in_the_way(x, path);
+    strings_add(&x->arena, &x->paths, arena_strdup(&x->arena, path));
+    node->number = x->paths.count;
+    return 0;
+}
+
+static int refuse_below(struct extraction *x, const char *path) {
+    char shown[PATH_SHOWN];
+    return err_set(x->err, ERR_INVALID, 0,
+                   "%s is a hard link to what only a lower layer has, which the storage driver \"dir\" can't "
+                   "make",
+                   path_show(path, shown));
 }
 
 static int make_entry(struct extraction *x, const struct tree_entry *entry, int dir, const char *path) {
     struct tree_node *node = entry->node;
-    if (node->below) {
-        char shown[PATH_SHOWN];
-        return err_set(x->err, ERR_INVALID, 0,
-                       "%s is a hard link to what only a lower layer has, which the storage driver \"dir\" "
-                       "can't make",
-                       path_show(path, shown));
-    }
+    if (node->below) return refuse_below(x, path);
     if (S_ISDIR(node->mode)) return make_directory(x, node, dir, entry->name, path);
-    if (node->number) // NOLINTNEXTLINE(clang-analyzer-core.NullDereference): whoever has a number has a path
-        return make_link(x, x->paths.items[node->number - 1], dir, entry->name)
-                   ? fail(x, path, "make the hard link")
-                   : 0;
-    if (S_ISREG(node->mode) ? make_file(x, node, dir, entry->name) : make_special(node, dir, entry->name))
-        return fail(x, path, "make the file");
-    strings_add(&x->arena, &x->paths, arena_strdup(&x->arena, path));
-    node->number = x->paths.count;
-    return 0;
+    const char *first = node->number ? x->paths.items[node->number - 1] : NULL;
+    if (!first)
+        return S_ISREG(node->mode) ? make_file(x, node, dir, entry->name, path)
+                                   : make_other(x, node, dir, entry->name, path);
+    if (strcmp(first, path) == 0) return 0; // it was made early
+    return make_link(x, first, dir, entry->name) ? in_the_way(x, path) : 0;
 }
 
 static int make_entries(struct extraction *x, const struct tree_node *directory, int dir, const char *path) {
@@ -182,6 +251,52 @@ static int make_entries(struct extraction *x, const struct tree_node *directory,
         strcat(below, entry->name);
         if (make_entry(x, entry, dir, below)) return -1;
     }
+    return 0;
+}
+
+// Early
+
+static int enter_parents(struct extraction *x, const struct tree_build *build, const char *path) {
+    const struct tree_node *directory = build->tree.root;
+    struct path_part part = {0}, next;
+    const char *rest = path;
+    _cleanup_(fd_closep) int fd = -1;
+    path_next(&rest, &part);
+    for (; path_next(&rest, &next); part = next) {
+        char name[NAME_MAX + 1];
+        struct tree_entry *entry = tree_build_find(build, directory, part.name, part.length);
+        snprintf(name, sizeof name, "%.*s", (int)part.length, part.name);
+        int below = directory_enter(x, entry->node, fd < 0 ? x->root : fd, name, path);
+        fd_closep(&fd);
+        if ((fd = below) < 0) return -1;
+        directory = entry->node;
+    }
+    fd_closep(&x->here_fd);
+    x->here_fd = take_fd(&fd);
+    x->here = directory;
+    return 0;
+}
+
+// "./a//b" as "a/b": as the tree's own walk makes it.
+static char *path_clean(const char *path) {
+    char *clean = xmalloc(strlen(path) + 1), *end = clean;
+    for (struct path_part part; path_next(&path, &part); end += part.length) {
+        if (end > clean) *end++ = '/';
+        memcpy(end, part.name, part.length);
+    }
+    *end = 0;
+    return clean;
+}
+
+static int file_early(void *data, const struct tree_build *build, const struct tree_entry *entry,
+                      const struct tree_node *directory, const char *path, struct err *err) {
+    struct extraction *x = data;
+    if (x->again) return 0;
+    _cleanup_(freep) char *clean = path_clean(path);
+    int r = directory == x->here ? 0 : enter_parents(x, build, clean);
+    if (!r) r = make_file(x, entry->node, x->here_fd < 0 ? x->root : x->here_fd, entry->name, clean);
+    if (!r || !x->again) return r;
+    *err = (struct err){0};
     return 0;
 }
 
@@ -199,31 +314,77 @@ static int drop_privileges(void) {
     return (int)syscall(SYS_capset, &header, data);
 }
 
-// Every descriptor but these two and the standard streams.
-static int close_others(int a, int b) {
-    unsigned low = (unsigned)(a < b ? a : b), high = (unsigned)(a < b ? b : a);
-    if (low > 3 && syscall(SYS_close_range, 3u, low - 1, 0u)) return -1;
-    if (high > low + 1 && syscall(SYS_close_range, low + 1, high - 1, 0u)) return -1;
-    return (int)syscall(SYS_close_range, high + 1, ~0u, 0u);
+// Every descriptor but these and the standard streams.
+static int close_others(const int *kept, size_t count) {
+    for (unsigned from = 3;;) {
+        unsigned next = ~0u;
+        for (size_t i = 0; i < count; i++)
+            if (kept[i] >= 0 && (unsigned)kept[i] >= from && (unsigned)kept[i] < next)
+                next = (unsigned)kept[i];
+        if (next > from && syscall(SYS_close_range, from, next == ~0u ? next : next - 1, 0u)) return -1;
+        if (next == ~0u) return 0;
+        from = next + 1;
+    }
+}
+
+static int take_away(struct extraction *x) {
+    struct strings names = {0};
+    int r = directory_list(x->root, "", &x->arena, &names);
+    for (size_t i = 0; r >= 0 && i < names.count; i++) r = dir_remove_all_at(x->root, names.items[i]);
+    errno = r < 0 ? -r : 0;
+    return r < 0 ? fail(x, "/", "begin again") : 0;
+}
+
+static void forget_made(struct tree_node *directory) {
+    for (size_t i = 0; i < directory->children.count; i++) {
+        struct tree_node *node = directory->children.items[i].node;
+        node->number = 0;
+        if (S_ISDIR(node->mode)) forget_made(node);
+    }
+}
+
+static int make_again(struct extraction *x, struct tree *tree) {
+    *x->err = (struct err){0};
+    forget_made(tree->root);
+    x->paths.count = 0;
+    return take_away(x) || make_entries(x, tree->root, x->root, "") ? -1 : 0;
+}
+
+static bool implies(const struct tree_node *directory) {
+    for (size_t i = 0; i < directory->children.count; i++) {
+        const struct tree_node *node = directory->children.items[i].node;
+        if (S_ISDIR(node->mode) && (node->implicit || implies(node))) return true;
+    }
+    return false;
 }
 
 static int extract_here(struct extraction *x) {
     struct tree tree = {0};
-    struct tree_source source = {.fd = x->tar};
-    if (tree_from_tar(&source, &tree, x->err)) return -1;
+    const struct tree_source source = {
+        .fd = x->tar, .available = wait_available, .file = file_early, .data = x};
+    struct strings before = {0};
+    if (directory_list(x->root, "", &x->arena, &before) < 1 || before.count)
+        return err_set(x->err, ERR_SYSTEM, EEXIST, "extract a layer over what is there");
     umask(0);
-    if (make_entries(x, tree.root, x->root, "")) return -1;
+    if (tree_from_tar(&source, &tree, x->err)) return -1;
+    int r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
+    if (r && x->again) r = make_again(x, &tree);
+    if (r) return -1;
+    if (implies(tree.root) && ask_for(x, x->root, IMPLIES)) return fail(x, "/", "set attributes");
     return set_metadata(x, tree.root, x->root) ? fail(x, "/", "set owner, mode and attributes") : 0;
 }
 
-static void run_child(int tar, int target, int parent) {
+static void run_child(const struct extract_job *job, int parent, pid_t parent_pid) {
     struct err err = {0};
-    struct extraction x = {.tar = tar, .parent = parent, .root = -1, .err = &err};
-    _cleanup_(fd_closep) int tree = mount_clone(target, "", 0);
-    if ((errno = tree < 0 ? -tree : -enclose(tree)) || close_others(tar, parent) || drop_privileges() ||
+    const int kept[] = {job->tar, job->grown, parent};
+    struct extraction x = {
+        .tar = job->tar, .grown = job->grown, .parent = parent, .root = -1, .here_fd = -1, .err = &err};
+    _cleanup_(fd_closep) int tree = mount_clone(job->target, "", 0);
+    if ((errno = tree < 0 ? -tree : -enclose(tree)) || close_others(kept, ARRAY_SIZE(kept)) ||
+        drop_privileges() || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ||
         (x.root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
         err_set(&err, ERR_SYSTEM, errno, "confine the extraction of a layer");
-    else
+    else if (getppid() == parent_pid)
         extract_here(&x);
     send(parent, &err, sizeof err, MSG_NOSIGNAL);
     _exit(0);
@@ -239,40 +400,52 @@ static int receive_fd(struct msghdr *message) {
     return fd;
 }
 
-// Serves the child until it has told how it went.
-static int serve(int child, struct err *ret_result) {
-    for (;;) {
-        char control[CMSG_SPACE(sizeof(int))] = {0};
-        struct iovec text = {ret_result, sizeof *ret_result};
-        struct msghdr message = {
-            .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(child, &message, MSG_CMSG_CLOEXEC);
-        if (n < 0 && errno == EINTR) continue;
-        if (n == (ssize_t)sizeof *ret_result) return 0;
-        if (n != 1) return -1;
-        _cleanup_(fd_closep) int directory = receive_fd(&message);
-        int answer = fsetxattr(directory, "trusted.overlay.opaque", "y", 1, 0) ? errno : 0;
-        if (send(child, &answer, sizeof answer, MSG_NOSIGNAL) < 0) return -1;
-    }
+static int give_attribute(const struct extract *extract, unsigned char number, struct msghdr *message) {
+    _cleanup_(fd_closep) int directory = receive_fd(message);
+    if (number >= ARRAY_SIZE(attributes)) return -1;
+    int answer = fsetxattr(directory, attributes[number], "y", 1, 0) ? errno : 0;
+    return send(extract->socket, &answer, sizeof answer, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
-int extract_tar(int tar_fd, int target_dir, struct err *err) {
-    int pair[2], status;
+int extract_serve(struct extract *extract, struct err *err) {
+    char control[CMSG_SPACE(sizeof(int))] = {0};
+    struct err result = {0};
+    struct iovec text = {&result, sizeof result};
+    struct msghdr message = {
+        .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(extract->socket, &message, MSG_CMSG_CLOEXEC);
+    if (n < 0 && errno == EINTR) return 0;
+    if (n == 1 && !give_attribute(extract, *(unsigned char *)&result, &message)) return 0;
+    extract_end(extract);
+    if (n != (ssize_t)sizeof result)
+        return err_set(err, ERR_SYSTEM, 0, "the process that extracts a layer was killed");
+    if (result.kind == ERR_NONE) return 1;
+    result.text[sizeof result.text - 1] = result.file[sizeof result.file - 1] = 0;
+    *err = result;
+    return -1;
+}
+
+int extract_start(const struct extract_job *job, struct extract *ret_extract, struct err *err) {
+    int pair[2];
+    pid_t self = getpid();
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
         return err_set(err, ERR_SYSTEM, errno, "extract a layer");
-    _cleanup_(fd_closep) int ours = pair[0];
     pid_t pid = fork();
-    if (pid == 0) run_child(tar_fd, target_dir, pair[1]);
+    if (pid == 0) run_child(job, pair[1], self);
+    int error = errno;
     close(pair[1]);
-    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "extract a layer");
-    struct err result = {0};
-    int r = serve(ours, &result);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;
-    if (r) return err_set(err, ERR_SYSTEM, 0, "the process that extracts a layer was killed");
-    if (result.kind != ERR_NONE) {
-        *err = result;
-        return -1;
+    if (pid < 0) {
+        close(pair[0]);
+        return err_set(err, ERR_SYSTEM, error, "extract a layer");
     }
-    if (syncfs(target_dir)) return err_set(err, ERR_SYSTEM, errno, "write a layer to the disk");
+    *ret_extract = (struct extract){pid, pair[0]};
     return 0;
+}
+
+void extract_end(struct extract *extract) {
+    fd_closep(&extract->socket);
+    if (extract->pid <= 0) return;
+    kill(extract->pid, SIGKILL);
+    while (waitpid(extract->pid, NULL, 0) < 0 && errno == EINTR) continue;
+    extract->pid = 0;
 }

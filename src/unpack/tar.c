@@ -301,7 +301,9 @@ static int read_member(struct reader *reader, const struct member *member) {
     entry->node = tree_build_node(build, S_IFREG);
     if (read_node(reader, member, entry->node)) return -1;
     if (old && is_directory) entry->node->opaque = old->whiteout;
-    return 0;
+    const struct tree_source *source = reader->source;
+    if (!source->file || !S_ISREG(entry->node->mode)) return 0;
+    return source->file(source->data, build, entry, directory, member->name, member->err);
 }
 
 // Limits, before anything of the member is kept.

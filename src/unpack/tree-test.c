@@ -342,7 +342,7 @@ static void test_stream(void **state) {
     tar_end(&tar);
     _cleanup_(fd_closep) int fd = tar_file(&tar);
     struct stream stream = {.size = tar.len};
-    struct tree_source source = {fd, stream_available, &stream};
+    struct tree_source source = {.fd = fd, .available = stream_available, .data = &stream};
     struct tree tree;
     struct err err = {0};
     assert_int_equal(tree_from_tar(&source, &tree, &err), 0);

@@ -68,11 +68,16 @@ struct tree_entry *tree_find(const struct tree_node *directory, const char *name
 // device 0:0, which overlayfs takes for a whiteout, is one. Kept xattrs: security.capability, POSIX ACLs,
 // user.* but for user.overlay.*.
 //
+// file (may be NULL) is told of each regular file when its header was read, while the tree is being built.
+//
 // The process's locale must be C: in another libarchive would normalise names.
+struct tree_build; // unpack/tree_build.h
 struct tree_source {
     int fd;
     uint64_t (*available)(void *data, uint64_t upto);
     void *data;
+    int (*file)(void *data, const struct tree_build *build, const struct tree_entry *entry,
+                const struct tree_node *directory, const char *path, struct err *err);
 };
 int tree_from_tar(const struct tree_source *source, struct tree *ret_tree, struct err *err);
 

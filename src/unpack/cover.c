@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// A walk over the directories that overlayfs would merge, all layers' at once. Only where a layer has
+// directories that it implies (it is marked then) somebody has to look. Everything is opened below a
+// directory that is open, and no link is followed.
+#include "unpack/cover.h"
+
+#include "base/fd.h"
+#include "unpack/extract.h"
+#include "unpack/inode.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+struct directory {
+    int fd;
+    bool implies; // the layer has directories that it implies
+};
+
+// A directory of the image: what it is in the layers, and in the cover.
+struct place {
+    struct place *parent;
+    const char *name;
+    struct directory *parts; // uppermost first
+    size_t count;
+    int model; // the part that shows what it is
+    int fd;    // in the cover, or -1
+};
+
+static bool has(int fd, const char *attribute) {
+    return fgetxattr(fd, attribute, NULL, 0) > 0;
+}
+
+static void place_finish(struct place *place) {
+    for (size_t i = 0; i < place->count; i++) close(place->parts[i].fd);
+    free(place->parts);
+    if (place->parent) fd_closep(&place->fd);
+}
+
+static int open_below(int dir, const char *name) {
+    return fd_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+static int place_make(struct place *place) {
+    if (place->fd >= 0) return 0;
+    int r = place_make(place->parent);
+    if (!r && mkdirat(place->parent->fd, place->name, 0700)) r = -errno;
+    if (!r) r = place->fd = open_below(place->parent->fd, place->name);
+    return r < 0 ? r : 0;
+}
+
+// The times last: they change with everything else.
+static int place_end(const struct place *place) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(fd_closep) int again = -1;
+    struct inode inode;
+    int r = inode_read(place->model, ".", &arena, &inode, &again);
+    if (r <= 0) return r ? r : -ENOENT;
+    const struct tree_node *node = &inode.node;
+    if (fchown(place->fd, node->uid, node->gid) || fchmod(place->fd, node->mode & 07777)) return -errno;
+    for (const struct tree_xattr *xattr = node->xattrs; xattr; xattr = xattr->next)
+        if (fsetxattr(place->fd, xattr->name, xattr->value, xattr->size, 0) && errno != EOPNOTSUPP)
+            return -errno;
+    const struct timespec time = {node->mtime_s, node->mtime_ns}, times[] = {time, time};
+    return futimens(place->fd, times) ? -errno : 0;
+}
+
+// The parts of a directory in a directory, as overlayfs finds them.
+static int place_enter(struct place *parent, const char *name, struct place *place) {
+    *place = (struct place){.parent = parent, .name = name, .fd = -1};
+    place->parts = xmalloc(parent->count * sizeof *place->parts);
+    for (size_t i = 0; i < parent->count; i++) {
+        int fd = open_below(parent->parts[i].fd, name);
+        if (fd == -ENOENT) continue;
+        if (fd == -ENOTDIR || fd == -ELOOP) return 0; // a whiteout, or a file: it hides what is below
+        if (fd < 0) return fd;
+        place->parts[place->count++] = (struct directory){fd, parent->parts[i].implies};
+        if (has(fd, EXTRACT_OPAQUE)) return 0;
+    }
+    return 0;
+}
+
+static int place_visit(struct place *place, bool *any);
+
+// A name in the part `from` of a place. It is visited when it is found in the uppermost layer of interest.
+static int name_visit(struct place *place, size_t from, const char *name, bool *any) {
+    _cleanup_(place_finish) struct place below = {0};
+    for (size_t i = 0; i < from; i++) {
+        struct stat st;
+        if (place->parts[i].implies && !fstatat(place->parts[i].fd, name, &st, AT_SYMLINK_NOFOLLOW)) return 0;
+    }
+    int r = place_enter(place, name, &below);
+    return r || below.count < 2 ? r : place_visit(&below, any);
+}
+
+static int names_visit(struct place *place, size_t from, bool *any) {
+    int r = 0, fd = open_below(place->parts[from].fd, ".");
+    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    if (!dir) return fd < 0 ? fd : -errno;
+    while (!r) {
+        errno = 0;
+        struct dirent *entry = readdir(dir);
+        if (!entry) {
+            r = -errno;
+            break;
+        }
+        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..")) continue;
+        if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
+            r = name_visit(place, from, entry->d_name, any);
+    }
+    closedir(dir);
+    return r;
+}
+
+static int place_visit(struct place *place, bool *any) {
+    size_t model = 0;
+    while (model < place->count && has(place->parts[model].fd, EXTRACT_IMPLIED)) model++;
+    bool shows = model > 0 && model < place->count;
+    place->model = place->parts[shows ? model : 0].fd;
+    int r = shows ? place_make(place) : 0;
+    *any |= shows;
+    for (size_t i = 0; !r && i < place->count; i++)
+        if (place->parts[i].implies) r = names_visit(place, i, any);
+    return r || place->fd < 0 || !*any ? r : place_end(place);
+}
+
+int cover_write(const int *layers, size_t count, int target, bool *ret_any, struct err *err) {
+    _cleanup_(place_finish) struct place root = {.fd = target};
+    bool any = false;
+    int r = 0;
+    root.parts = xmalloc((count + 1) * sizeof *root.parts);
+    for (size_t i = 0; i < count && !r; i++) {
+        int fd = open_below(layers[i], ".");
+        if (fd < 0) r = fd;
+        if (fd >= 0) root.parts[root.count++] = (struct directory){fd, has(fd, EXTRACT_IMPLIES)};
+        if (fd >= 0 && has(fd, EXTRACT_OPAQUE)) break;
+    }
+    if (!r) r = place_visit(&root, &any);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't make the cover of an image's layers");
+    *ret_any = any;
+    return 0;
+}

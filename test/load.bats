@@ -1,0 +1,84 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What hoy load shows while it works: a bar a layer at a terminal, otherwise Docker's lines of names alone.
+
+load lib
+
+file_setup() {
+  export A=$BATS_FILE_TMPDIR
+  mkdir "$A/files"
+  head -c 3000000 /dev/urandom >"$A/files/large"
+  tar -C "$A/files" -c large | hoy import - large >&2
+  hoy pull base >&2
+  hoy save -o "$A/save.tar" large base
+  LAYER=$(hoy image inspect large | jq -r '.[0].RootFS.Layers[0][7:19]')
+  export LAYER
+  skopeo --insecure-policy copy -q "docker-archive:$A/save.tar:base:latest" "oci-archive:$A/oci.tar:zipped:1"
+}
+test_teardown() { hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null; }
+
+# at_terminal COLUMNS ROWS COMMAND...: what hoy says at one.
+at_terminal() {
+  local columns=$1 rows=$2
+  shift 2
+  script -qec "stty cols $columns rows $rows; '$HOY' $*" /dev/null </dev/null
+}
+
+@test "at a terminal: a bar a layer, in place" {
+  hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null
+  expect 0 at_terminal 100 40 load -i "$A/save.tar"
+  contains "$output" "$LAYER: Loading layer [=================================================="
+  contains "$output" '3.011MB/3.011MB'
+  contains "$output" $'\e[1A\r\e[2K'
+  contains "$output" "$LAYER: Load complete"
+  contains "$output" 'Loaded image: large:latest'
+  # No config, no manifest, no index.
+  is "$(grep -c 'Loading layer'$'\r''$' <<<"$output")" 2
+}
+
+@test "layers that are compressed are extracted, and shown again" {
+  hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null
+  expect 0 at_terminal 100 40 load -i "$A/oci.tar"
+  contains "$output" ': Loading layer ['
+  contains "$output" ': Extracting ['
+  contains "$output" ': Load complete'
+  # What is there is said to be.
+  hoy rmi zipped:1 >/dev/null
+  hoy load -i "$A/save.tar" >/dev/null
+  hoy rmi base >/dev/null
+  expect 0 at_terminal 100 40 load -i "$A/save.tar"
+  contains "$output" ': Already exists'
+}
+
+@test "no terminal, -q, and a terminal that is too small" {
+  expect 0 hoy load -i "$A/save.tar"
+  is "$output" $'Loaded image: large:latest\nLoaded image: base:latest'
+  expect 0 at_terminal 100 40 load -q -i "$A/save.tar"
+  is "$(tr -d '\r' <<<"$output")" $'Loaded image: large:latest\nLoaded image: base:latest'
+  hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null
+  expect 0 at_terminal 100 2 load -i "$A/save.tar"
+  lacks "$output" $'\e['
+  contains "$output" "$LAYER: Loading layer"
+  contains "$output" 'Loaded image: base:latest'
+  expect 0 at_terminal 20 40 load -i "$A/save.tar"
+  lacks "$output" $'\e['
+}
+
+@test "names of a stranger's are not printed" {
+  local name
+  printf 'x%.0s' {1..5000} >"$BATS_TEST_TMPDIR/x"
+  for name in $'\e[31mred' 'A-long-name-without-a-digest' '../../0123456789abcdef'; do
+    tar -C "$BATS_TEST_TMPDIR" -cPf "$BATS_TEST_TMPDIR/a.tar" --transform "s#^x\$#${name//\\/}#" x
+    run at_terminal 100 40 load -i "$BATS_TEST_TMPDIR/a.tar"
+    is "$status" 1
+    lacks "$output" $'\e[31m'
+    lacks "$output" 'A-long-name-without-a-digest:'
+  done
+  # More members than anybody wants to look at.
+  mkdir "$BATS_TEST_TMPDIR/many"
+  for name in {1..400}; do cp "$BATS_TEST_TMPDIR/x" "$BATS_TEST_TMPDIR/many/$name"; done
+  tar -C "$BATS_TEST_TMPDIR" -cf "$BATS_TEST_TMPDIR/a.tar" many
+  run at_terminal 100 2000 load -i "$BATS_TEST_TMPDIR/a.tar"
+  is "$status" 1
+  is "$(grep -o 'layer: Loading layer'$'\r' <<<"$output" | wc -l)" 256
+}
