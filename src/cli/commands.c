@@ -224,7 +224,7 @@ const struct command commands[] = {
     {.forms = {"image inspect"},
      .arguments = "IMAGE [IMAGE...]",
      .summary = "Display detailed information on one or more images",
-     .options = {&format_options_table},
+     .options = {&format_options_table, &platform_options_table},
      .min = 1,
      .max = -1,
      .completes = ARGUMENTS_IMAGES,
@@ -541,8 +541,10 @@ const size_t command_group_count = ARRAY_SIZE(command_groups);
 
 // What Docker has and hoy does not have yet.
 static const char *const later[] = {
-    "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "network",
-    "node",  "plugin",  "secret", "service",    "stack",   "swarm",  "trust",   "image build",
+    "build",       "builder",           "buildx",  "checkpoint", "compose",
+    "config",      "context",           "network", "node",       "plugin",
+    "secret",      "service",           "stack",   "swarm",      "trust",
+    "image build", "system dial-stdio",
 };
 
 // How many words of argv the form is: 1 or 2, or 0 when it is another.

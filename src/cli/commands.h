@@ -63,7 +63,7 @@ command_run run_stats;                                                 // stats.
 command_run run_container_prune, run_system_prune;                     // system_prune.c
 
 // The options of each, beside the code that uses them.
-extern const struct option_table referrers_options_table;
+extern const struct option_table referrers_options_table, platform_options_table;
 extern const struct option_table events_options_table, stats_options_table, container_prune_options_table,
     system_prune_options_table;
 extern const struct option_table limits_options, update_options_table;

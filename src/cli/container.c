@@ -3,7 +3,6 @@
 #include "base/signal_name.h"
 #include "base/str.h"
 #include "cli/cli.h"
-#include "cli/parse_value.h"
 #include "cli/stop.h"
 
 #include <signal.h>
@@ -12,7 +11,7 @@
 // stop
 
 static const struct option stop_rows[] = {
-    {"signal", 's', "string", "Signal to send to the container", store_signal,
+    {"signal", 's', "string", "Signal to send to the container", store_string,
      offsetof(struct stop_flags, signal)},
     {"timeout", 't', "int", "Seconds to wait before killing the container", store_i64,
      offsetof(struct stop_flags, timeout)},
@@ -71,7 +70,7 @@ struct kill_flags {
 };
 
 static const struct option kill_rows[] = {
-    {"signal", 's', "string", "Signal to send to the container", store_signal,
+    {"signal", 's', "string", "Signal to send to the container", store_string,
      offsetof(struct kill_flags, signal)},
 };
 const struct option_table kill_options_table = OPTIONS(kill_rows, struct kill_flags);
@@ -81,6 +80,7 @@ static int kill_one(struct invocation *invocation, struct engine *engine, const 
     struct container container;
     if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
     int signal = flags->signal ? signal_parse(flags->signal) : SIGKILL;
+    if (signal < 0) return err_set(err, ERR_INVALID, 0, "Invalid signal: %s", flags->signal);
     if (container_kill(engine, &container, signal, err) < 0) return -1;
     puts(name);
     return 0;

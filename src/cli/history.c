@@ -11,7 +11,7 @@
 
 struct history_flags {
     bool plain, no_trunc, quiet;
-    const char *format;
+    const char *format, *platform;
 };
 
 #define AT(member) offsetof(struct history_flags, member)
@@ -22,7 +22,7 @@ static const struct option rows[] = {
      AT(plain)},
     {"no-trunc", 0, NULL, "Don't truncate output", store_flag, AT(no_trunc)},
     {"quiet", 'q', NULL, "Only show image IDs", store_flag, AT(quiet)},
-    OPTION_LATER("platform", 0),
+    {"platform", 0, "string", "Only of an image that is for this platform", store_string, AT(platform)},
 };
 const struct option_table history_options_table = OPTIONS(rows, struct history_flags);
 
@@ -82,7 +82,9 @@ static int history(struct invocation *invocation, struct engine *engine, struct 
     struct arena *arena = &invocation->arena;
     struct image image;
     struct image_history steps;
-    if (image_find(&engine->store, arena, invocation->arguments.items[0], &image, err) ||
+    const char *name = invocation->arguments.items[0];
+    if (image_find(&engine->store, arena, name, &image, err) ||
+        platform_check(arena, flags->platform, name, &image.config, err) ||
         image_history(&engine->store, arena, &image, &steps, err))
         return -1;
     _cleanup_(format_finish) struct format format = {0};

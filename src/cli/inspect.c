@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct inspect_flags {
-    const char *format, *type;
+    const char *format, *type, *platform;
     bool size;
 };
 
@@ -26,6 +26,12 @@ static const struct option format_row[] = {
     {"format", 'f', "string", FORMAT_HELP, store_string, offsetof(struct inspect_flags, format)},
 };
 const struct option_table format_options_table = OPTIONS(format_row, struct inspect_flags);
+
+static const struct option platform_row[] = {
+    {"platform", 0, "string", "Only of images that are for this platform", store_string,
+     offsetof(struct inspect_flags, platform)},
+};
+const struct option_table platform_options_table = OPTIONS(platform_row, struct inspect_flags);
 
 static int store_type(struct parse *parse, const char *text, void *field, struct err *err) {
     if (!str_eq(text, "container") && !str_eq(text, "image") && !str_eq(text, "volume"))
@@ -296,7 +302,10 @@ static int write_image(struct invocation *invocation, struct engine *engine, con
     struct image image;
     _cleanup_(json_freep) struct json *json = NULL;
     char digest[DIGEST_SIZE];
-    if (image_find(&engine->store, arena, name, &image, err) < 0) return -1;
+    const struct inspect_flags *flags = invocation->options;
+    if (image_find(&engine->store, arena, name, &image, err) < 0 ||
+        platform_check(arena, flags->platform, name, &image.config, err))
+        return -1;
     const struct image_config *config = &image.config;
     if (json_parse(image.config_text, strlen(image.config_text), &json))
         return err_set(err, ERR_INVALID, 0, "the config of image %s is no JSON", image.id);

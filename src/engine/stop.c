@@ -173,7 +173,7 @@ static int signal_number(const struct container *container, const struct stop_op
                        : !str_empty(container->config.stop_signal) ? container->config.stop_signal
                                                                    : "TERM";
     int number = signal_parse(name);
-    if (number < 0) return err_set(err, ERR_INVALID, 0, "invalid signal: %s", name);
+    if (number < 0) return err_set(err, ERR_INVALID, 0, "Invalid signal: %s", name);
     *ret_number = number;
     return 0;
 }

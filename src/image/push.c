@@ -332,19 +332,6 @@ static int image_load(struct push *push, struct err *err) {
                           push->image.media_type, &push->manifest, err);
 }
 
-static int platform_check(struct push *push, struct err *err) {
-    struct platform wanted;
-    const struct image_config *c = &push->image.config;
-    if (!push->options->platform) return 0;
-    if (platform_parse(push->arena, push->options->platform, &wanted, err)) return -1;
-    if (platform_matches(&wanted, c)) return 0;
-    return err_set(err, ERR_NOT_FOUND, 0,
-                   "image with reference %s was found but does not match the specified platform: wanted %s, "
-                   "actual: %s/%s",
-                   reference_familiar(push->arena, &push->upload.target), push->options->platform, c->os,
-                   c->architecture);
-}
-
 static int push_run(struct push *push, struct err *err) {
     struct strings lines = {0};
     if (layers_prepare(push, &lines, err)) return -1;
@@ -374,7 +361,10 @@ static int push_tag(struct store *store, struct arena *arena, const struct push_
                         .options = options,
                         .upload = {.arena = arena, .target = *reference, .fetcher = FETCHER_INIT}};
     const char *name = reference_familiar(arena, reference);
-    if (image_load(&push, err) || platform_check(&push, err)) return -1;
+    if (image_load(&push, err) ||
+        platform_check(push.arena, push.options->platform,
+                       reference_familiar(push.arena, &push.upload.target), &push.image.config, err))
+        return -1;
     int r = push_run(&push, err), signal_number = push.upload.fetcher.signal;
     fetcher_finish(&push.upload.fetcher);
     if (r && signal_number) fetcher_raise(signal_number);

@@ -100,19 +100,11 @@ static int name_add(struct save *save, const char *name, struct err *err) {
     return 0;
 }
 
-static int platform_check(const struct save_options *options, const char *name, struct save *save,
-                          struct err *err) {
-    struct platform wanted;
-    if (!options->platform) return 0;
-    if (platform_parse(save->arena, options->platform, &wanted, err)) return -1;
-    for (size_t i = 0; i < save->images.count; i++) {
-        const struct image_config *c = &save->images.items[i].image.config;
-        if (!platform_matches(&wanted, c))
-            return err_set(err, ERR_NOT_FOUND, 0,
-                           "image with reference %s was found but does not match the specified platform: "
-                           "wanted %s, actual: %s/%s",
-                           name, options->platform, c->os, c->architecture);
-    }
+static int platforms_check(const struct save_options *options, const char *name, struct save *save,
+                           struct err *err) {
+    for (size_t i = 0; i < save->images.count; i++)
+        if (platform_check(save->arena, options->platform, name, &save->images.items[i].image.config, err))
+            return -1;
     return 0;
 }
 
@@ -304,7 +296,7 @@ int image_save(struct store *store, struct arena *arena, const struct save_optio
     struct save save = {.store = store, .arena = arena, .out = options->out};
     for (size_t i = 0; i < options->names.count; i++) {
         const char *name = options->names.items[i];
-        if (name_add(&save, name, err) || platform_check(options, name, &save, err)) return -1;
+        if (name_add(&save, name, err) || platforms_check(options, name, &save, err)) return -1;
     }
     for (size_t i = 0; i < save.images.count; i++)
         if (image_prepare(&save, &save.images.items[i], err)) {

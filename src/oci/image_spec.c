@@ -412,6 +412,18 @@ bool platform_matches(const struct platform *wanted, const struct image_config *
            (!wanted->variant || !config->variant || str_eq(wanted->variant, config->variant));
 }
 
+int platform_check(struct arena *arena, const char *wanted, const char *name,
+                   const struct image_config *config, struct err *err) {
+    struct platform platform;
+    if (!wanted) return 0;
+    if (platform_parse(arena, wanted, &platform, err)) return -1;
+    if (platform_matches(&platform, config)) return 0;
+    return err_set(err, ERR_NOT_FOUND, 0,
+                   "image with reference %s was found but does not match the specified platform: wanted %s, "
+                   "actual: %s/%s",
+                   name, wanted, config->os, config->architecture);
+}
+
 bool descriptor_is_any_index(const struct descriptor *d) {
     int type = manifest_type_index(d->media_type);
     return type >= 0 && manifest_types[type].is_index && !d->platform.os && !d->attestation;

@@ -75,6 +75,9 @@ void platform_host(struct platform *ret_platform);
 // "linux/arm64/v8", "arm64"; missing parts from the host.
 int platform_parse(struct arena *arena, const char *text, struct platform *ret_platform, struct err *err);
 bool platform_matches(const struct platform *wanted, const struct image_config *config);
+// Whether the image called name is for the platform that a user asked for; NULL: any. Docker's sentence.
+int platform_check(struct arena *arena, const char *wanted, const char *name,
+                   const struct image_config *config, struct err *err);
 const struct descriptor *index_choose(const struct manifest *index, const struct platform *platform);
 // An index in an index, that does not say for which platforms it is.
 bool descriptor_is_any_index(const struct descriptor *descriptor);

@@ -6,6 +6,7 @@
 #include "template/rune.h"
 
 #include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define NUMBER_MAX 1000000 // of a width or a precision, as in Go
@@ -210,6 +211,40 @@ static void put_time(const struct verb *verb, const struct value *value) {
     put_str(verb, &text);
 }
 
+// "1.5" of 1500 with three digits behind the point.
+static void add_fraction(struct str *text, uint64_t number, int digits) {
+    char all[32];
+    uint64_t unit = 1;
+    for (int i = 0; i < digits; i++) unit *= 10;
+    str_printf(text, "%llu", (unsigned long long)(number / unit));
+    int n = snprintf(all, sizeof all, "%0*llu", digits, (unsigned long long)(number % unit));
+    while (n > 0 && all[n - 1] == '0') n--;
+    if (digits && n > 0) str_printf(text, ".%.*s", n, all);
+}
+
+// As Go's time.Duration: "1h0m3.5s", "20ms", "0s".
+static void put_duration(const struct verb *verb, int64_t ns) {
+    static const struct {
+        uint64_t below;
+        int digits;
+        const char *unit;
+    } small[] = {{1000, 0, "ns"}, {1000000, 3, "µs"}, {1000000000, 6, "ms"}};
+    _cleanup_(str_finish) struct str text = {0};
+    uint64_t left = ns < 0 ? -(uint64_t)ns : (uint64_t)ns, seconds = left / 1000000000;
+    if (ns < 0) str_add_char(&text, '-');
+    for (size_t i = 0; left && i < ARRAY_SIZE(small); i++) {
+        if (left >= small[i].below) continue;
+        add_fraction(&text, left, small[i].digits);
+        str_add(&text, small[i].unit);
+        return put_str(verb, &text);
+    }
+    if (seconds >= 3600) str_printf(&text, "%lluh", (unsigned long long)(seconds / 3600));
+    if (seconds >= 60) str_printf(&text, "%llum", (unsigned long long)(seconds / 60 % 60));
+    add_fraction(&text, left % 60000000000u, 9);
+    str_add_char(&text, 's');
+    put_str(verb, &text);
+}
+
 static void show_text(const struct verb *verb, const struct value *value) {
     size_t size = value->size;
     if (value_is(value, "time.Time") && (verb->letter == 'v' || verb->letter == 's'))
@@ -301,7 +336,10 @@ static void show(const struct verb *verb, const struct value *value, int depth) 
     case VALUE_NONE:
     case VALUE_NIL: return show_nil(verb, value, depth);
     case VALUE_FLAG: return show_flag(verb, value);
-    case VALUE_INTEGER: return show_integer(verb, value);
+    case VALUE_INTEGER:
+        if (value_is(value, "time.Duration") && (verb->letter == 'v' || verb->letter == 's'))
+            return put_duration(verb, value->integer);
+        return show_integer(verb, value);
     case VALUE_REAL: return show_real(verb, value);
     case VALUE_TEXT: return show_text(verb, value);
     case VALUE_LIST: return show_list(verb, value, depth);

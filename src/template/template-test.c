@@ -119,6 +119,46 @@ static const struct document_field fields[] = {
 };
 static const struct document_type type = {"types.Thing", fields, ARRAY_SIZE(fields)};
 
+// As Go 1.24 prints time.Duration.
+static void test_durations(void **state) {
+    (void)state;
+    static const struct document_field only[] = {{"", NULL, "D", "time.Duration", false}};
+    static const struct document_type durations = {"types.D", only, 1};
+    static const struct {
+        const char *ns, *wanted;
+    } cases[] = {
+        {"0", "0s"},
+        {"1", "1ns"},
+        {"1500", "1.5µs"},
+        {"20000000", "20ms"},
+        {"1000000000", "1s"},
+        {"-1500000000", "-1.5s"},
+        {"90000000000", "1m30s"},
+        {"3600000000001", "1h0m0.000000001s"},
+        {"9223372036854775807", "2562047h47m16.854775807s"},
+        {"-9223372036854775808", "-2562047h47m16.854775808s"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct arena arena = ARENA_INIT;
+        struct err err = {0};
+        struct str text = {0}, out = {0};
+        struct json *json = NULL;
+        const struct template *template;
+        str_printf(&text, "{\"D\":%s}", cases[i].ns);
+        assert_int_equal(json_parse(str_get(&text), text.len, &json), 0);
+        struct value value = document_typed(&arena, json, &durations);
+        assert_int_equal(template_parse(&arena, "", "{{.D}} {{printf \"%v %d\" .D .D}}", &template, &err), 0);
+        assert_int_equal(template_execute(template, &value, NULL, &out, &err), 0);
+        _cleanup_(str_finish) struct str wanted = {0};
+        str_printf(&wanted, "%s %s %s", cases[i].wanted, cases[i].wanted, cases[i].ns);
+        assert_string_equal(str_get(&out), str_get(&wanted));
+        json_free(json);
+        str_finish(&text);
+        str_finish(&out);
+        arena_finish(&arena);
+    }
+}
+
 static void test_structs(void **state) {
     (void)state;
     static const char text[] =
@@ -277,8 +317,8 @@ static void test_limits(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors), cmocka_unit_test(test_broken),
-                                       cmocka_unit_test(test_later),   cmocka_unit_test(test_structs),
-                                       cmocka_unit_test(test_rows),    cmocka_unit_test(test_long),
-                                       cmocka_unit_test(test_limits)};
+                                       cmocka_unit_test(test_later),   cmocka_unit_test(test_durations),
+                                       cmocka_unit_test(test_structs), cmocka_unit_test(test_rows),
+                                       cmocka_unit_test(test_long),    cmocka_unit_test(test_limits)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
