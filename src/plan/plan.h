@@ -327,7 +327,7 @@ struct plan_op {
     };
 };
 
-#define PLAN_MAGIC 0x31796f68 // "hoy1"
+#define PLAN_MAGIC 0x32796f68 // "hoy2": of another layout than what an older hoy wrote
 
 // What to do with the container's standard streams.
 enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };

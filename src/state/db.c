@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "state/upgrade.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -103,7 +104,7 @@ static void sqlite_setup(void) {
     sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
 }
 
-static int db_exec(struct db *db, const char *sql, struct err *err, const char *doing) {
+int db_exec(struct db *db, const char *sql, struct err *err, const char *doing) {
     return sqlite3_exec(db->handle, sql, NULL, NULL, NULL) ? db_fail(db, err, doing) : 0;
 }
 
@@ -186,13 +187,14 @@ static int pragma_i64(struct db *db, const char *sql, int64_t *ret_value, struct
     return 0;
 }
 
-static int db_check_version(struct db *db, struct err *err) {
+static int db_check_version(struct db *db, const char *root, struct err *err) {
     int64_t application = 0, version = 0;
     if (pragma_i64(db, "PRAGMA application_id", &application, err)) return -1;
     if (application != APPLICATION_ID)
         return err_set(err, ERR_INVALID, 0,
                        "%s is no database of hoy: move it away, or choose another --root", db->path);
     if (pragma_i64(db, "PRAGMA user_version", &version, err)) return -1;
+    if (version == UPGRADE_FROM) return db_upgrade(db, root, err);
     if (version != SCHEMA_VERSION)
         return err_set(err, ERR_INVALID, 0, "%s was made by another hoy (schema %lld, this hoy knows %d)",
                        db->path, (long long)version, SCHEMA_VERSION);
@@ -210,7 +212,7 @@ int db_open(const char *root, struct db **ret_db, struct err *err) {
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
     sqlite3_wal_autocheckpoint(db->handle, LOG_PAGES);
-    if (db_check_version(db, err)) return -1;
+    if (db_check_version(db, root, err)) return -1;
     if (db_exec(db, "PRAGMA synchronous = NORMAL", err, "open")) return -1;
     *ret_db = take_ptr(db);
     return 0;

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "state/upgrade.h"
+
+#include "base/fd.h"
+#include "base/id.h"
+#include "base/str.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const char statements[] =
+#include "upgrade-3.inc"
+    ;
+
+// When the machine started, in the wall clock's nanoseconds.
+static int64_t boot_time_ns(void) {
+    char line[256];
+    long long seconds = 0;
+    FILE *file = fopen("/proc/stat", "re");
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "btime %lld", &seconds) == 1) break;
+    if (file) fclose(file);
+    return (int64_t)seconds * 1000000000;
+}
+
+// What ran before the machine started does not run any more, whatever its row says.
+static int check_running(struct db *db, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_run(db, err,
+               "UPDATE container SET state = 'exited', pid = 0, exit_code = 255, finished = started, error = "
+               "'the machine went down' WHERE state IN ('starting', 'running') AND started < ?",
+               "i", boot_time_ns()) < 0 ||
+        db_query(db, &rows, err, "SELECT name FROM container WHERE state IN ('starting', 'running') LIMIT 1",
+                 ""))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r > 0)
+        return err_set(err, ERR_CONFLICT, 0,
+                       "container %s was started by an older hoy and runs: stop it with that one, or restart "
+                       "the machine",
+                       db_text(&rows, 0));
+    return r;
+}
+
+// Names that were made up are 64 digits.
+static int adopt_volume(struct db *db, int folder, const char *name, struct err *err) {
+    struct stat st;
+    bool anonymous = strlen(name) == ID_SIZE - 1 && strspn(name, "0123456789abcdef") == ID_SIZE - 1;
+    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode)) return 0;
+    return db_run(db, err,
+                  "INSERT INTO volume (name, created, anonymous, labels, options) VALUES (?, ?, ?, ?, '{}')",
+                  "siis", name, (int64_t)st.st_mtim.tv_sec * 1000000000, (int64_t)anonymous,
+                  anonymous ? "{\"com.docker.volume.anonymous\":\"\"}" : "{}") < 0
+               ? -1
+               : 0;
+}
+
+static int adopt_volumes(struct db *db, const char *root, struct err *err) {
+    char path[4096];
+    snprintf(path, sizeof path, "%s/volumes", root);
+    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0), r = 0;
+    if (fd == -ENOENT) return 0;
+    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+    if (!stream) {
+        fd_closep(&fd);
+        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "read %s", path);
+    }
+    for (struct dirent *entry; !r && (entry = readdir(stream));)
+        if (entry->d_name[0] != '.') r = adopt_volume(db, dirfd(stream), entry->d_name, err);
+    closedir(stream);
+    return r;
+}
+
+// Which containers use them stands in their settings.
+static int adopt_uses(struct db *db, struct err *err) {
+    return db_exec(
+        db,
+        "INSERT OR IGNORE INTO volume_use SELECT json_extract(m.value, '$.Source'), c.id FROM container "
+        "c, json_each(c.config, '$.HostConfig.Mounts') m WHERE json_extract(m.value, '$.Type') = "
+        "'volume' AND json_extract(m.value, '$.Source') IN (SELECT name FROM volume); "
+        "INSERT OR IGNORE INTO volume_use SELECT substr(b.value, 1, instr(b.value, ':') - 1), c.id FROM "
+        "container c, json_each(c.config, '$.HostConfig.Binds') b WHERE substr(b.value, 1, "
+        "instr(b.value, ':') - 1) IN (SELECT name FROM volume)",
+        err, "upgrade");
+}
+
+// Logs have got a longer name. One that stays behind is only not shown any more.
+static void rename_logs(struct db *db, const char *root) {
+    struct err ignored;
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(db, &rows, &ignored, "SELECT id FROM container", "")) return;
+    while (db_next(&rows, &ignored) > 0) {
+        char from[4096], to[4096];
+        const char *id = db_text(&rows, 0);
+        snprintf(from, sizeof from, "%s/containers/%s/log", root, id);
+        snprintf(to, sizeof to, "%s/containers/%s/%s-json.log", root, id, id);
+        (void)rename(from, to);
+    }
+}
+
+int db_upgrade(struct db *db, const char *root, struct err *err) {
+    _cleanup_(db_rollbackp) struct db *transaction = db;
+    int64_t version = 0;
+    if (db_begin(db, err)) return -1;
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        if (db_query(db, &rows, err, "PRAGMA user_version", "") || db_next(&rows, err) < 0) return -1;
+        version = db_i64(&rows, 0);
+    }
+    if (version != UPGRADE_FROM) return 0; // somebody else was quicker
+    if (check_running(db, err) || db_exec(db, statements, err, "upgrade") || adopt_volumes(db, root, err) ||
+        adopt_uses(db, err) || db_exec(db, "PRAGMA user_version = 3", err, "upgrade"))
+        return -1;
+    if (db_commit_durable(db, err)) return -1;
+    rename_logs(db, root);
+    return 0;
+}

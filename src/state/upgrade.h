@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// A database of the hoy before this one becomes one of this.
+#pragma once
+
+#include "state/db.h"
+
+#define UPGRADE_FROM 2
+
+// root: the database's directory. Whole or not at all; whoever comes second finds it done. Containers that
+// still run are the other hoy's to stop: ERR_CONFLICT, and nothing has changed.
+int db_upgrade(struct db *db, const char *root, struct err *err);
+
+// db.c: several statements without rows; doing is for the sentence: "make".
+int db_exec(struct db *db, const char *sql, struct err *err, const char *doing);
