@@ -20,6 +20,9 @@ why() {
   for text in "$@"; do contains "$output" "$text"; done
 }
 
+# is_now TEMPLATE TEXT: for eventually.
+is_now() { [[ $(hoy inspect -f "$1" it) == "$2" ]]; }
+
 needs_kernel_log() {
   timeout 1 dd if=/dev/kmsg of=/dev/null bs=8192 count=1 iflag=nonblock 2>/dev/null || skip "the kernel's log is not to be read here"
 }
@@ -142,7 +145,7 @@ needs_kernel_log() {
   hoy rm it
   hoy run -d --name it base sleep 600 >/dev/null
   kill -9 "$(awk '/^PPid/ {print $2}' "/proc/$(hoy inspect -f '{{.State.Pid}}' it)/status")"
-  eventually 10 test "$(hoy inspect -f '{{.State.Status}}' it)" = exited
+  eventually 10 is_now '{{.State.Status}}' exited
   why lost 'shim was killed'
 }
 
@@ -152,6 +155,18 @@ needs_kernel_log() {
   contains "$output" 'with the code 3'
   hoy start -a it
   why exit 'with success'
+}
+
+@test "one that its policy starts again: its last run" {
+  hoy run -d --name it --restart always base sh -c 'echo oops; test -e /second && exec sleep 600; touch /second; exit 3' >/dev/null
+  eventually 10 is_now '{{.RestartCount}} {{.State.Status}}' '1 running'
+  why exit 'It runs; its restart policy (always) has started it again 1 time' 'with the code 3' oops
+}
+
+@test "an unhealthy one, and what its last check said" {
+  hoy run -d --name it --health-cmd 'echo not well; exit 2' --health-interval 100ms --health-retries 2 --health-on-failure kill base sleep 600 >/dev/null
+  hoy wait it >/dev/null
+  why unhealthy 'had failed, the last one with the code 2: not well' 'That is why it was ended (--health-on-failure kill)'
 }
 
 @test "what does not run yet, or still does; what is not there" {

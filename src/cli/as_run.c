@@ -60,10 +60,15 @@ static void write_nano(struct words *words, const struct json *value) {
 }
 
 static void write_duration(struct words *words, const struct json *value) {
+    static const struct {
+        int64_t ns;
+        const char *unit;
+    } units[] = {{1000000000, "s"}, {1000000, "ms"}, {1, "ns"}};
     int64_t ns = 0;
     if (json_i64(value, &ns) || !ns) return;
-    put(words, arena_printf(words->arena, ns % 1000000 ? "%" PRId64 "ns" : "%" PRId64 "ms",
-                            ns % 1000000 ? ns : ns / 1000000));
+    size_t i = 0;
+    while (ns % units[i].ns) i++;
+    put(words, arena_printf(words->arena, "%" PRId64 "%s", ns / units[i].ns, units[i].unit));
 }
 
 static void write_list(struct words *words, const struct json *value) {

@@ -124,9 +124,10 @@ static int open_folder(struct start *s, struct err *err) {
     return s->dir < 0 ? err_set(err, ERR_SYSTEM, -s->dir, "open %s", s->path) : 0;
 }
 
+// Why the last run ended is still told of one that its policy started again (why.c).
 static int forget_exit(struct start *s, struct err *err) {
-    return unlinkat(s->dir, "exit", 0) && errno != ENOENT
-               ? err_set(err, ERR_SYSTEM, errno, "remove %s/exit", s->path)
+    return renameat(s->dir, "exit", s->dir, "exit.last") && errno != ENOENT
+               ? err_set(err, ERR_SYSTEM, errno, "rename %s/exit", s->path)
                : 0;
 }
 

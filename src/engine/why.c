@@ -311,26 +311,44 @@ static void explain_end(struct inquiry *inquiry) {
     explain_limits(inquiry);
 }
 
-static struct json *read_record(struct engine *engine, const char *id) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+static struct json *read_record(struct engine *engine, const char *id, const char *name) {
+    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
     struct json *record = NULL;
     _cleanup_(str_finish) struct str text = {0};
-    snprintf(path, sizeof path, "%s/exit", container_folder(id, folder));
+    snprintf(path, sizeof path, "%s/%s", container_folder(id, folder), name);
     if (file_read_at(engine->store.root_fd, path, RECORD_MAX, &text) ||
         json_parse(str_get(&text), text.len, &record))
         return NULL;
     return record;
 }
 
+// One that its policy starts again: the run before the one that is, or will be.
+static void explain_restarts(struct inquiry *inquiry, struct container *container) {
+    const char *count = arena_printf(inquiry->arena, "%lld time%s", (long long)container->restart_count,
+                                     container->restart_count > 1 ? "s" : "");
+    why_say(inquiry, "It %s; its restart policy (%s) has started it again %s. Its last run ended like this:",
+            str_eq(container->state, "restarting") ? "is about to be started" : "runs",
+            container->config.restart.name, count);
+    container->exit_code = (int)record_number(inquiry, "status");
+    container->oom_killed = record_number(inquiry, "oom") != 0;
+    container->finished = record_number(inquiry, "exited_ns");
+    container->started = 0; // not known any more
+    explain_end(inquiry);
+}
+
 int container_why(struct engine *engine, struct arena *arena, const struct container *container,
                   struct why *ret_why, struct err *err) {
     struct why why = {.cause = "running"};
-    _cleanup_(json_freep) struct json *record = read_record(engine, container->id);
-    struct inquiry inquiry = {.arena = arena, .container = container, .record = record, .why = &why};
+    struct container before = *container;
+    bool restarting = str_eq(container->state, "restarting");
+    bool again = restarting || (str_eq(container->state, "running") && container->restart_count);
+    const char *name = again && !restarting ? "exit.last" : "exit";
+    _cleanup_(json_freep) struct json *record = read_record(engine, container->id, name);
+    struct inquiry inquiry = {.arena = arena, .container = &before, .record = record, .why = &why};
     (void)err;
-    if (str_eq(container->state, "exited")) {
-        explain_end(&inquiry);
-        if (container->exit_code) why_read_output(&inquiry, engine);
+    if (str_eq(container->state, "exited") || (again && record)) {
+        again ? explain_restarts(&inquiry, &before) : explain_end(&inquiry);
+        if (before.exit_code) why_read_output(&inquiry, engine);
         why_explain_output(&inquiry);
     } else if (str_eq(container->state, "created")) {
         explain_start(&inquiry);
