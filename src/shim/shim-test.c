@@ -362,7 +362,7 @@ static void test_on_exit(void **state) {
     (void)state;
     struct rig rig;
     char out[1024], err[1024];
-    // /bin/false stands for `hoy rm-exited`: its status shows that it ran in the shim's place.
+    // /bin/false stands for `hoy after-exit`: its status shows that it ran in the shim's place.
     start(&rig, (struct rig_options){.script = "read x", .on_exit = "/bin/false", .keep_stdin = true});
     close(rig.client);
     rig.client = rig_connect(&rig);
