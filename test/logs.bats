@@ -265,7 +265,7 @@ ARGS
       sh -c 'while [ ! -e /go ]; do sleep 0.05; done; seq 1 20000; sleep 0.3; seq 20001 30000' >/dev/null
     hoy logs -f cc >out 2>err 3>&- &
     local pid=$!
-    hoy logs -f --tail 0 cc >tail 2>/dev/null 3>&- &
+    hoy logs -f --tail 0 cc >"tail" 2>/dev/null 3>&- &
     local tail=$!
     sleep 0.2 # nothing says that it listens
     hoy exec cc touch /go

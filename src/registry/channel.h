@@ -11,7 +11,8 @@
 //   {"event":"progress","layer":N,"current":B}              bytes of the blob so far
 //   {"event":"complete","layer":N}                          verified and written
 //   {"event":"member","id":I,"size":B}                      an archive has what may be a layer, and then
-//   {"event":"staged","current":B,"digest":D}               of the last one: bytes so far; at the end what it is
+//   {"event":"staged","current":B,"digest":D}               of the last one: bytes so far; at the end what it
+//   is
 //   {"event":"image"}                                       the image is complete. An archive may have
 //   another
 //   {"event":"tags","tags":[T…]}                            some of a repository's tags (mode "tags")
@@ -23,8 +24,8 @@
 // {"answer":"stop"}: hoy has the image.
 //
 // To the worker that extracts hoy says {"diff_id":D}, with such a pipe or without, for a staged tar that is
-// to become the directory <diff id hex> beside it; {"diff_id":D,"verified":true} when it is what it should be;
-// and in the end {}. The answer is "done", or "error", which may also come before.
+// to become the directory <diff id hex> beside it; {"diff_id":D,"verified":true} when it is what it should
+// be; and in the end {}. The answer is "done", or "error", which may also come before.
 #pragma once
 
 #include "base/str.h"

@@ -5,8 +5,8 @@
 
 #include "template/rune.h"
 
-#include <stdlib.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define NUMBER_MAX 1000000 // of a width or a precision, as in Go
