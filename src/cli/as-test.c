@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A command line becomes settings, and these a command line again.
 #include "cli/as.h"
+#include "plan/words.h"
 
 #include "base/str.h"
 #include "cli/commands.h"
@@ -59,7 +60,7 @@ static void say_again(struct arena *arena, const char *const *argv, const struct
     as_run_words(arena, &as, &words);
     for (size_t i = 0; i < words.count; i++) {
         if (i) str_add_char(text, ' ');
-        as_quote(text, words.items[i]);
+        words_add_quoted(text, words.items[i]);
     }
     json_free(own);
     json_free(other);

@@ -2,6 +2,7 @@
 // as: what made a container, in other words: the command of hoy's (run), a shell script of every step (sh),
 // or the config.json for an OCI runtime (oci).
 #include "cli/as.h"
+#include "plan/words.h"
 
 #include "cli/cli.h"
 #include "cli/session.h"
@@ -47,7 +48,7 @@ static int as_run(struct invocation *invocation, struct engine *engine, const ch
         as_run_words(&invocation->arena, &settings, &words);
         for (size_t i = 0; i < words.count; i++) {
             if (i) str_add_char(&text, ' ');
-            as_quote(&text, words.items[i]);
+            words_add_quoted(&text, words.items[i]);
         }
         puts(str_get(&text));
     }

@@ -14,8 +14,6 @@ struct as_settings {
 
 // The words: "hoy", "run", options, the image and its command. They live in the arena, or in the documents.
 void as_run_words(struct arena *arena, const struct as_settings *settings, struct strings *ret_words);
-// A word for a POSIX shell, quoted when it needs to be.
-void as_quote(struct str *text, const char *word);
 
 // Whether an option of `hoy run` is one that as_run_words() can say.
 bool as_knows_option(const char *name);

@@ -3,6 +3,7 @@
 // the container. What it has of its image is left out: that is the same for one that asked for nothing.
 #include "base/id.h"
 #include "cli/as.h"
+#include "plan/words.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -273,7 +274,7 @@ static void write_health_test(struct words *words, const struct json *value) {
         if (str_eq(kind, "CMD-SHELL"))
             str_add(&text, json_string(json_at(value, i)));
         else
-            as_quote(&text, json_string(json_at(value, i)));
+            words_add_quoted(&text, json_string(json_at(value, i)));
     }
     if (text.len) put(words, arena_strdup(words->arena, str_get(&text)));
 }
@@ -460,21 +461,6 @@ void as_run_words(struct arena *arena, const struct as_settings *as, struct stri
     }
     write_command(&words, as);
     *ret_words = words.list;
-}
-
-void as_quote(struct str *text, const char *word) {
-    static const char safe[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_@%+=:,./-";
-    if (*word && !word[strspn(word, safe)]) {
-        str_add(text, word);
-        return;
-    }
-    str_add_char(text, '\'');
-    for (; *word; word++)
-        if (*word == '\'')
-            str_add(text, "'\\''");
-        else
-            str_add_char(text, *word);
-    str_add_char(text, '\'');
 }
 
 bool as_knows_option(const char *name) {

@@ -42,14 +42,6 @@ void again_resume(const struct engine *engine, const char *id) {
     posix_spawn_file_actions_destroy(&files);
 }
 
-// The end of a connection to who looks after it.
-static void wait_end(int shim) {
-    char bytes[512];
-    ssize_t n;
-    do n = recv(shim, bytes, sizeof bytes, 0);
-    while (n > 0 || (n < 0 && errno == EINTR));
-}
-
 static int mark_ended(struct engine *engine, const char *id, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
@@ -73,14 +65,14 @@ int again_cancel(struct engine *engine, const char *id, struct err *err) {
     int r = mark_ended(engine, id, err);
     if (r <= 0 || shim < 0) return r;
     // Who executes the start by now reads nothing, but finds what the row says.
-    if (!shim_quiet(shim) && !shim_send(shim, SHIM_STOP, &signal, sizeof signal)) wait_end(shim);
+    if (!shim_quiet(shim) && !shim_send(shim, SHIM_STOP, &signal, sizeof signal)) shim_wait_end(shim);
     return 1;
 }
 
 int again_wait(struct engine *engine, const char *id) {
     _cleanup_(fd_closep) int shim = shim_connect(engine, id);
     if (shim < 0 || shim_quiet(shim)) return -1;
-    wait_end(shim);
+    shim_wait_end(shim);
     return 0;
 }
 

@@ -83,15 +83,6 @@ int container_end(struct engine *engine, const struct container *container, cons
 
 // A shim's word
 
-// The shim undoes its plan, and the run directory has the record of that.
-static void wait_undone(int shim) {
-    char bytes[64];
-    ssize_t n;
-    if (shim < 0) return;
-    do n = recv(shim, bytes, sizeof bytes, 0);
-    while (n > 0 || (n < 0 && errno == EINTR));
-}
-
 static int end_with_lock(struct engine *engine, const char *id, const struct ending *ending, int shim,
                          struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -103,7 +94,7 @@ static int end_with_lock(struct engine *engine, const char *id, const struct end
     if (!container_is_live(&container) || container.started > ending->finished) return 0;
     // What is in the writable layer can go while the shim is still at it.
     if (container.auto_remove && container_folder_remove(engine, id, err)) return -1;
-    wait_undone(shim);
+    shim_wait_end(shim); // it undoes its plan, and the run directory has the record of that
     return container_end(engine, &container, ending, err);
 }
 

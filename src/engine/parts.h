@@ -163,6 +163,8 @@ int shim_send(int shim, enum shim_frame_type type, const void *bytes, size_t siz
 int shim_quiet(int shim);                                                           // no output, please
 // Returns when the shim has taken in all that was said. 0 or -errno.
 int shim_hang_up(int shim);
+// Until it, or whoever has its place, closes the connection; whatever it says. -1: there is none.
+void shim_wait_end(int shim);
 // Waits for SHIM_EXITED: 1; 0 at the deadline (clock_monotonic_ns; UINT64_MAX: none); -EPIPE when the shim
 // went without a word.
 int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit);

@@ -59,6 +59,14 @@ static int wait_readable(int fd, uint64_t deadline_ns) {
     }
 }
 
+void shim_wait_end(int shim) {
+    char bytes[512];
+    ssize_t n;
+    if (shim < 0) return;
+    do n = recv(shim, bytes, sizeof bytes, 0);
+    while (n > 0 || (n < 0 && errno == EINTR));
+}
+
 int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit) {
     for (;;) {
         int r = wait_readable(shim, deadline_ns);

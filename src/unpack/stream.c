@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unpack/stream.h"
+#include "unpack/any_tar.h"
 
 #include "base/arena.h"
 #include "unpack/path.h"
@@ -19,7 +20,7 @@ struct tar_stream {
     uint64_t offset; // in the member
 };
 
-int tar_stream_new(int fd, struct tar_stream **ret_stream, struct err *err) {
+int any_tar_open(int fd, struct archive **ret_archive, struct err *err) {
     struct archive *archive = archive_read_new();
     if (!archive) return err_set(err, ERR_SYSTEM, ENOMEM, "can't read the archive");
     archive_read_support_filter_gzip(archive);
@@ -29,10 +30,16 @@ int tar_stream_new(int fd, struct tar_stream **ret_stream, struct err *err) {
     archive_read_support_format_tar(archive);
     archive_read_support_format_empty(archive);
     if (archive_read_open_fd(archive, fd, READ_BYTES) != ARCHIVE_OK) {
-        err_set(err, ERR_INVALID, 0, "it is no tar, plain or compressed with gzip, zstd, xz or bzip2");
         archive_read_free(archive);
-        return -1;
+        return err_set(err, ERR_INVALID, 0, "it is no tar, plain or compressed with gzip, zstd, xz or bzip2");
     }
+    *ret_archive = archive;
+    return 0;
+}
+
+int tar_stream_new(int fd, struct tar_stream **ret_stream, struct err *err) {
+    struct archive *archive;
+    if (any_tar_open(fd, &archive, err)) return -1;
     *ret_stream = xmalloc(sizeof **ret_stream);
     **ret_stream = (struct tar_stream){.archive = archive};
     return 0;

@@ -3,6 +3,7 @@
 // name of our own, gets its owner and mode through its descriptor, and is then renamed. A directory that we
 // made is still ours (our user id is nobody else's) when it is opened.
 #include "unpack/untar.h"
+#include "unpack/any_tar.h"
 
 #include "base/arena.h"
 #include "base/fd.h"
@@ -22,8 +23,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define READ_BYTES (256u << 10)
-#define OURS_SIZE  32 // of the name that a file has until it is whole
+#define OURS_SIZE 32 // of the name that a file has until it is whole
 
 struct folder {
     const char *path;
@@ -370,19 +370,6 @@ static int put_members(struct extraction *x) {
     return r;
 }
 
-static int open_tar(struct extraction *x) {
-    struct archive *archive = x->archive = archive_read_new();
-    if (!archive) return err_set(x->err, ERR_SYSTEM, ENOMEM, "can't read the tar");
-    archive_read_support_filter_gzip(archive);
-    archive_read_support_filter_zstd(archive);
-    archive_read_support_filter_xz(archive);
-    archive_read_support_filter_bzip2(archive);
-    archive_read_support_format_tar(archive);
-    archive_read_support_format_empty(archive);
-    if (archive_read_open_fd(archive, x->how->tar, READ_BYTES) == ARCHIVE_OK) return 0;
-    return err_set(x->err, ERR_INVALID, 0, "it is no tar, plain or compressed with gzip, zstd, xz or bzip2");
-}
-
 // Who writes the tar is not to be told that nobody reads its padding.
 static void read_rest(int tar) {
     char buffer[65536];
@@ -392,7 +379,7 @@ static void read_rest(int tar) {
 int untar_run(const struct untar *how, uint64_t *ret_bytes, struct err *err) {
     _cleanup_(extraction_finish) struct extraction x = {.how = how, .arena = ARENA_INIT, .err = err};
     umask(0);
-    if (open_tar(&x) || put_members(&x)) return -1;
+    if (any_tar_open(x.how->tar, &x.archive, x.err) || put_members(&x)) return -1;
     set_folder_times(&x);
     *ret_bytes = (uint64_t)archive_filter_bytes(x.archive, -1);
     read_rest(how->tar);
