@@ -30,6 +30,27 @@ refused() {
   one_sentence "$output"
 }
 
+# is_now NAME TEMPLATE TEXT: for eventually.
+is_now() { [[ $(hoy inspect -f "$2" "$1") == "$3" ]]; }
+
+@test "another restart policy, for one that runs, and kept" {
+  hoy run -d --name one base sleep 600 >/dev/null
+  expect 0 hoy update --restart always one
+  is "$(hoy inspect -f '{{.HostConfig.RestartPolicy.Name}}' one)" always
+  kill -9 "$(hoy inspect -f '{{.State.Pid}}' one)"
+  eventually 10 is_now one '{{.RestartCount}} {{.State.Status}}' '1 running'
+  expect 0 hoy update --restart no one
+  kill -9 "$(hoy inspect -f '{{.State.Pid}}' one)"
+  eventually 10 is_now one '{{.RestartCount}} {{.State.Status}}' '1 exited'
+  expect 0 hoy update --restart on-failure:3 one
+  is "$(hoy inspect -f '{{json .HostConfig.RestartPolicy}}' one)" '{"Name":"on-failure","MaximumRetryCount":3}'
+  hoy rm one
+  hoy run -d --rm --name one base sleep 600 >/dev/null
+  expect 1 hoy update --restart always one
+  contains "$output" 'AutoRemove is enabled'
+  hoy rm -f one
+}
+
 @test "a container that runs has them at once, and after a restart" {
   v1 || skip "v1's files"
   running -m 64m
@@ -158,7 +179,7 @@ two"
   expect 125 hoy update -m '' one
   expect 125 hoy update -m -1 one
   expect 125 hoy update --cpus x one
-  expect 125 hoy update --restart always one
+  expect 125 hoy update --restart sometimes one
   expect 125 hoy update --device /dev/null one
   contains "$output" 'unknown flag: --device'
   expect 0 hoy update --help

@@ -36,19 +36,20 @@ const struct option_table limits_options = OPTIONS(limit_rows, struct container_
 
 struct update_flags {
     struct container_config config; // first: the limits' rows count from here
-    bool restart;
     struct strings warnings;
 };
 
+// "no" is a change, too.
 static int store_new_restart(struct parse *parse, const char *text, void *field, struct err *err) {
-    bool ignored;
-    *(bool *)field = true;
-    return store_restart(parse, text, &ignored, err);
+    struct restart_policy *policy = field;
+    if (store_restart(parse, text, policy, err)) return -1;
+    if (!policy->name) policy->name = "no";
+    return 0;
 }
 
 static const struct option update_rows[] = {
     {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,
-     offsetof(struct update_flags, restart), "no"},
+     offsetof(struct update_flags, config.restart), "no|on-failure|always|unless-stopped"},
 };
 const struct option_table update_options_table = OPTIONS(update_rows, struct update_flags);
 
@@ -66,7 +67,7 @@ static int update_one(struct invocation *invocation, struct engine *engine, cons
 int run_update(struct invocation *invocation, struct err *err) {
     static const struct container_config nothing;
     const struct update_flags *flags = invocation->options;
-    if (!flags->restart && !memcmp(&flags->config, &nothing, sizeof nothing))
+    if (!memcmp(&flags->config, &nothing, sizeof nothing))
         return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
     if (flags->config.pids_limit.value < -1)
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");

@@ -5,6 +5,7 @@
 #include "runtime/update.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
+#include "engine/upkeep.h"
 #include "runtime/cgroup.h"
 
 #include <errno.h>
@@ -22,6 +23,9 @@ static int conflict(const char *new, const char *old, struct err *err) {
 static int check_against(const struct container_config *now, const struct container_config *changes,
                          struct err *err) {
     int64_t swap = now->memory_swap.value;
+    if (changes->restart.name && !str_eq(changes->restart.name, "no") && now->auto_remove)
+        return err_set(err, ERR_CONFLICT, 0,
+                       "Restart policy cannot be updated because AutoRemove is enabled for the container");
     if (!swap && now->memory.value) swap = limits_default_swap(now->memory.value).value;
     if (changes->nano_cpus.value && now->cpu_period.value) return conflict("Nano CPUs", "CPU Period", err);
     if (changes->nano_cpus.value && now->cpu_quota.value) return conflict("Nano CPUs", "CPU Quota", err);
@@ -62,6 +66,8 @@ static void merge(struct container_config *config, const struct container_config
     merge_text(&config->cpuset_cpus, changes->cpuset_cpus);
     merge_text(&config->cpuset_mems, changes->cpuset_mems);
     if (changes->pids_limit.set) config->pids_limit = changes->pids_limit;
+    if (changes->restart.name) config->restart = changes->restart;
+    if (str_eq(config->restart.name, "no")) config->restart = (struct restart_policy){0};
 }
 
 // The kernel
@@ -95,10 +101,13 @@ static int apply(struct engine *engine, struct arena *arena, const struct contai
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct cgroup_groups places;
     struct spec spec;
+    struct restart_policy policy = {0};
+    if (!str_eq(changes->restart.name, "no")) policy = changes->restart;
     int r = open_plan(engine, container, &plan, err);
     if (r <= 0) return r;
     return build(arena, container, changes, &spec, err) || runtime_cgroup_places(plan, arena, &places, err) ||
-                   runtime_update(&places, &spec.resources, err)
+                   runtime_update(&places, &spec.resources, err) ||
+                   (changes->restart.name && restart_policy_apply(engine, container, &policy, err))
                ? -1
                : 0;
 }
