@@ -18,6 +18,7 @@ running() { hoy run -d --name one "$@" base sleep 1000 >/dev/null; }
 again() { hoy stop -t 0 one >/dev/null && hoy start one >/dev/null; }
 inside() { hoy exec one "$@"; }
 mounts() { hoy inspect -f '{{range .Mounts}}{{.Destination}} {{end}}' one; }
+restarted() { [[ $(hoy inspect -f '{{.RestartCount}}' one) == 1 ]]; }
 # What of a container an update that fails may not change.
 everything() {
   hoy inspect one | jq -c '.[0] | [.Mounts, .Config, .HostConfig]'
@@ -121,6 +122,18 @@ refused() {
   refused 'inside /proc' --mount-add type=tmpfs,dst=/proc/sys
   refused 'mounted below it' --mount-add type=tmpfs,dst=/dev
   refused 'stop the container first' --mount-add type=image,src=base,dst=/image
+}
+
+@test "the restart policy: the shim goes by the new one" {
+  hoy run -d --name one base sh -c 'echo >>/runs; [ $(wc -l </runs) -gt 1 ] && exec sleep 1000; sleep 1; exit 3' >/dev/null
+  expect 0 hoy update --restart on-failure:3 one
+  is "$(hoy inspect one | jq -c '.[0].HostConfig.RestartPolicy')" '{"Name":"on-failure","MaximumRetryCount":3}'
+  eventually 10 restarted
+  expect 0 hoy update --restart no one
+  is "$(hoy inspect -f '{{.HostConfig.RestartPolicy.Name}}' one)" no
+  hoy rm -f one >/dev/null
+  running --rm
+  refused 'AutoRemove is enabled' --restart always
 }
 
 @test "links of the container's lead nowhere but into itself" {

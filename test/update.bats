@@ -158,7 +158,7 @@ two"
   expect 125 hoy update -m '' one
   expect 125 hoy update -m -1 one
   expect 125 hoy update --cpus x one
-  expect 125 hoy update --restart always one
+  expect 125 hoy update --restart sometimes one
   expect 125 hoy update --device /dev/null one
   contains "$output" 'unknown flag: --device'
   expect 0 hoy update --help

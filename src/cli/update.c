@@ -36,16 +36,14 @@ static const struct option limit_rows[] = {
 const struct option_table limits_options = OPTIONS(limit_rows, struct container_config);
 
 struct update_flags {
-    struct container_config config; // first: the limits' rows count from here
-    bool restart;
-    struct strings unmount;
+    struct container_changes changes; // first, and its config: the limits' rows count from here
     struct strings warnings;
 };
 
 static int store_new_restart(struct parse *parse, const char *text, void *field, struct err *err) {
-    bool ignored;
-    *(bool *)field = true;
-    return store_restart(parse, text, &ignored, err);
+    struct container_changes *changes = field;
+    changes->restart = true;
+    return store_restart(parse, text, &changes->config.restart, err);
 }
 
 static int store_env_rm(struct parse *parse, const char *text, void *field, struct err *err) {
@@ -78,13 +76,13 @@ static const struct option update_rows[] = {
     OPTION_LATER("log-opt", 0),
     {"mount-add", 0, "mount", "Attach a filesystem mount, at once when the container runs", store_mount, 0},
     {"mount-rm", 0, "list", "Detach the mount at this path, at once when the container runs", store_unmount,
-     offsetof(struct update_flags, unmount)},
+     offsetof(struct update_flags, changes.unmount)},
     OPTION_LATER("network-add", 0),
     OPTION_LATER("network-rm", 0),
     OPTION_LATER("publish-add", 0),
     OPTION_LATER("publish-rm", 0),
     {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,
-     offsetof(struct update_flags, restart), "no"},
+     offsetof(struct update_flags, changes), "no"},
 };
 const struct option_table update_options_table = OPTIONS(update_rows, struct update_flags);
 
@@ -93,19 +91,18 @@ static int update_one(struct invocation *invocation, struct engine *engine, cons
     struct update_flags *flags = invocation->options;
     struct container container;
     if (container_find(engine, &invocation->arena, name, &container, err) < 0 ||
-        container_update(engine, &invocation->arena, &container, &flags->config, &flags->unmount,
-                         &flags->warnings, err) < 0)
+        container_update(engine, &invocation->arena, &container, &flags->changes, &flags->warnings, err) < 0)
         return -1;
     puts(name);
     return 0;
 }
 
 int run_update(struct invocation *invocation, struct err *err) {
-    static const struct container_config nothing;
+    static const struct container_changes nothing;
     const struct update_flags *flags = invocation->options;
-    if (!flags->restart && !flags->unmount.count && !memcmp(&flags->config, &nothing, sizeof nothing))
+    if (!memcmp(&flags->changes, &nothing, sizeof nothing))
         return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
-    if (flags->config.pids_limit.value < -1)
+    if (flags->changes.config.pids_limit.value < -1)
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
     int code = cli_for_each(invocation, update_one, err);
     for (size_t i = 0; i < flags->warnings.count; i++)

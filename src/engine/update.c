@@ -7,6 +7,7 @@
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "engine/update_live.h"
+#include "engine/upkeep.h"
 #include "runtime/cgroup.h"
 
 #include <errno.h>
@@ -158,7 +159,7 @@ struct update {
     struct container_config changes; // then what the kernel has to be told
     struct container_config merged;
     struct live live;
-    bool running;
+    bool running, restart;
 };
 
 static int load(struct update *u, struct err *err) {
@@ -172,6 +173,10 @@ static int merge_all(struct update *u, struct err *err) {
     u->merged = u->now.config;
     if (check_against(&u->merged, changes, err) || limits_discard(u->arena, changes, u->warnings, err))
         return -1;
+    if (u->restart && u->merged.auto_remove)
+        return err_set(err, ERR_CONFLICT, 0,
+                       "Restart policy cannot be updated because AutoRemove is enabled for the container");
+    if (u->restart) u->merged.restart = changes->restart;
     merge(&u->merged, changes);
     limits_fill(&u->merged);
     if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err)) return -1;
@@ -194,12 +199,20 @@ static int store_changed(struct update *u, struct err *err) {
     return store(u->engine, u->container, &u->merged, err) ? -1 : db_commit(transaction, err);
 }
 
+// The shim keeps the policy in its plan, also between two runs.
+static int change_kernel(struct update *u, struct err *err) {
+    struct err ignored;
+    if (u->restart && restart_policy_apply(u->engine, u->container, &u->merged.restart, err)) return -1;
+    if (!u->running || !apply(u->engine, u->arena, u->container, &u->changes, err)) return 0;
+    if (u->restart) (void)restart_policy_apply(u->engine, u->container, &u->now.config.restart, &ignored);
+    return -1;
+}
+
 // With the mounts, if there are any, made already.
 static int complete_update(void *data, struct err *err) {
     struct update *u = data;
     if (store_changed(u, err)) return -1;
-    if (u->running && apply(u->engine, u->arena, u->container, &u->changes, err))
-        return put_back(u->engine, &u->now, err);
+    if (change_kernel(u, err)) return put_back(u->engine, &u->now, err);
     return live_release_volumes(&u->live, &u->merged, err);
 }
 
@@ -218,16 +231,19 @@ static bool is_running(struct engine *engine, const struct container *container)
 
 // The lock keeps others from starting, ending or changing it meanwhile. What never ran has no run directory.
 int container_update(struct engine *engine, struct arena *arena, const struct container *container,
-                     const struct container_config *changes, const struct strings *unmount,
-                     struct strings *ret_warnings, struct err *err) {
+                     const struct container_changes *changes, struct strings *ret_warnings, struct err *err) {
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     struct update u = {.engine = engine,
                        .arena = arena,
                        .container = container,
                        .warnings = ret_warnings,
-                       .changes = *changes};
-    u.live = (struct live){
-        .engine = engine, .arena = arena, .container = &u.now, .changes = *changes, .remove = *unmount};
+                       .changes = changes->config,
+                       .restart = changes->restart};
+    u.live = (struct live){.engine = engine,
+                           .arena = arena,
+                           .container = &u.now,
+                           .changes = changes->config,
+                           .remove = changes->unmount};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
     u.running = !r && dir.fd >= 0 && is_running(engine, container);
     live_prepare(&u.live, u.running);
