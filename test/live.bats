@@ -136,6 +136,14 @@ refused() {
   refused 'AutoRemove is enabled' --restart always
 }
 
+@test "a root file system that is only read takes a mount where there is a place" {
+  running --read-only
+  refused 'Read-only file system' --mount-add type=tmpfs,dst=/tmp --mount-add type=tmpfs,dst=/new
+  expect 0 hoy update --mount-add type=tmpfs,dst=/tmp one
+  inside touch /tmp/new
+  expect 1 inside touch /new
+}
+
 @test "links of the container's lead nowhere but into itself" {
   running -v "$PWD/host:/a/data"
   mkdir outside
