@@ -145,7 +145,7 @@ static int store(struct engine *engine, const struct container *container,
 static int put_back(struct engine *engine, const struct container *container, struct err *err) {
     struct err other;
     if (store(engine, container, &container->config, &other))
-        return err_wrap(err, "the new limits hold from the next start on, but not now");
+        return err_wrap(err, "the new settings hold from the next start on, but not now");
     return -1;
 }
 
@@ -212,15 +212,17 @@ static int change_kernel(struct update *u, struct err *err) {
 static int complete_update(void *data, struct err *err) {
     struct update *u = data;
     if (store_changed(u, err)) return -1;
-    if (change_kernel(u, err)) return put_back(u->engine, &u->now, err);
-    return live_release_volumes(&u->live, &u->merged, err);
+    return change_kernel(u, err) ? put_back(u->engine, &u->now, err) : 0;
 }
 
 static int change_mounts(struct update *u, struct err *err) {
     int r = live_take_volumes(&u->live, err);
     if (!r)
         r = u->running ? live_mount(&u->live, &u->merged, complete_update, u, err) : complete_update(u, err);
-    if (r) live_drop_volumes(&u->live);
+    if (r)
+        live_drop_volumes(&u->live);
+    else
+        live_release_volumes(&u->live, &u->merged);
     return r;
 }
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+// Mounts and variables that an update changes. What is mounted into a container that runs comes from the same
+// settings as at a start, so that the next start gives the same; what only a start can do is refused then.
 #include "engine/update_live.h"
 
 #include "engine/spec_parts.h"
@@ -107,10 +109,11 @@ int live_take_volumes(struct live *live, struct err *err) {
     for (size_t i = 0; i < wanted.config.mounts.count; i++) {
         const struct container_mount *mount = &wanted.config.mounts.items[i];
         struct volume volume;
-        struct err ignored;
-        if (mount->type == CONTAINER_MOUNT_VOLUME &&
-            volume_find(live->engine, live->arena, mount->source, &volume, &ignored))
-            strings_add(live->arena, &live->made, mount->source);
+        if (mount->type != CONTAINER_MOUNT_VOLUME ||
+            !volume_find(live->engine, live->arena, mount->source, &volume, err))
+            continue;
+        if (err->kind != ERR_NOT_FOUND) return -1;
+        strings_add(live->arena, &live->made, mount->source);
     }
     return volumes_use(live->engine, &wanted, err) || volumes_make(live->engine, &wanted.config, err) ? -1
                                                                                                       : 0;
@@ -129,9 +132,11 @@ static int release(const struct live *live, const struct container_mount *mounts
     return 0;
 }
 
-int live_release_volumes(const struct live *live, const struct container_config *config, struct err *err) {
+// What fails here is tried again when the container is removed.
+void live_release_volumes(const struct live *live, const struct container_config *config) {
     const struct container_config *old = &live->container->config;
-    return release(live, old->mounts.items, old->mounts.count, config, err);
+    struct err ignored;
+    (void)release(live, old->mounts.items, old->mounts.count, config, &ignored);
 }
 
 void live_drop_volumes(struct live *live) {

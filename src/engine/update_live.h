@@ -26,7 +26,7 @@ int live_check(const struct live *live, const struct container_config *config, s
 int live_take_volumes(struct live *live, struct err *err);
 void live_drop_volumes(struct live *live);
 // When it worked: what is not mounted any more is not used.
-int live_release_volumes(const struct live *live, const struct container_config *config, struct err *err);
+void live_release_volumes(const struct live *live, const struct container_config *config);
 // In the container that runs; then() completes it, or has it taken back.
 int live_mount(const struct live *live, const struct container_config *config,
                int (*then)(void *data, struct err *err), void *data, struct err *err);
