@@ -72,6 +72,8 @@ image_with() {
   hoy exec c1 touch /ok
   eventually 10 is_health c1 healthy
   matches "$(hoy ps)" 'Up .*\(healthy\)'
+  is "$(hoy ps --filter health=healthy --format '{{.Names}}')" c1
+  is "$(hoy ps -q --filter health=unhealthy --filter health=starting)" ''
   is "$(field c1 .State.Health.FailingStreak)" 0
   is "$(last c1 ExitCode) $(last c1 Output)" '0 looked'
   eventually 10 has_checks c1 5

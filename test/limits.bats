@@ -368,3 +368,12 @@ cdi_end() {
   done
   rmdir /sys/fs/cgroup/*/hoy-test-parent 2>/dev/null || true
 }
+
+@test "--expose, and ps by it" {
+  hoy create --name one --expose 80 --expose 90-91/udp base true >/dev/null
+  hoy create --name two base true >/dev/null
+  is "$(hoy ps -a --filter expose=80 --format '{{.Names}}')" one
+  is "$(hoy ps -a --filter expose=85-95/udp --format '{{.Names}}')" one
+  is "$(hoy ps -aq --filter expose=90)" ''
+  hoy rm one two >/dev/null
+}

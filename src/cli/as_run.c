@@ -78,6 +78,14 @@ static void write_list(struct words *words, const struct json *value) {
             put(words, json_string(json_at(value, i)));
 }
 
+// A name alone is a variable that was taken away, for which run has no option.
+static void write_variables(struct words *words, const struct json *value) {
+    for (size_t i = 0; i < json_length(value); i++) {
+        const char *text = json_string(json_at(value, i));
+        if (text && strchr(text, '=') && !plain_has(words, json_at(value, i))) put(words, text);
+    }
+}
+
 static int write_key(const char *key, const struct json *value, void *data) {
     struct words *words = data;
     (void)value;
@@ -316,7 +324,7 @@ static const struct setting {
     {"Config", "Domainname", "--domainname", write_text},
     {"Config", "User", "--user", write_text},
     {"Config", "WorkingDir", "--workdir", write_text},
-    {"Config", "Env", "--env", write_list},
+    {"Config", "Env", "--env", write_variables},
     {"Config", "Labels", "--label", write_map},
     {"Config", "ExposedPorts", "--expose", write_keys},
     {"Config", "StopSignal", "--stop-signal", write_text},

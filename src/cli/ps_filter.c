@@ -8,6 +8,7 @@
 
 #include <limits.h>
 #include <regex.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum key {
@@ -43,9 +44,13 @@ static int read_status(const struct ps_filter *filter, struct err *err) {
     return err_set(err, ERR_INVALID, 0, "Invalid filter 'status=%s'", filter->value);
 }
 
+static const char *const health_words[] = {[CONTAINER_HEALTH_NONE] = "none",
+                                           [CONTAINER_HEALTH_STARTING] = "starting",
+                                           [CONTAINER_HEALTH_HEALTHY] = "healthy",
+                                           [CONTAINER_HEALTH_UNHEALTHY] = "unhealthy"};
+
 static int read_health(const struct ps_filter *filter, struct err *err) {
-    static const char *const words[] = {"none", "starting", "healthy", "unhealthy"};
-    if (is_one_of(filter->value, words, ARRAY_SIZE(words))) return 0;
+    if (is_one_of(filter->value, health_words, ARRAY_SIZE(health_words))) return 0;
     return err_set(err, ERR_INVALID, 0, "Unrecognised filter value for health: %s", filter->value);
 }
 
@@ -201,6 +206,19 @@ static bool match_volume(const struct container *container, const char *value) {
     return false;
 }
 
+// "80", "80-90/udp", which read_ports() has seen; without a protocol it is tcp.
+static bool match_expose(const struct container *container, const char *value) {
+    const struct strings *exposed = &container->config.exposed_ports;
+    const char *slash = strchr(value, '/'), *protocol = slash ? slash : "/tcp", *dash = strchr(value, '-');
+    unsigned long first = strtoul(value, NULL, 10), last = dash ? strtoul(dash + 1, NULL, 10) : first;
+    for (size_t i = 0; i < exposed->count; i++) {
+        char *end;
+        unsigned long port = strtoul(exposed->items[i], &end, 10);
+        if (port >= first && port <= last && str_eq(*end ? end : "/tcp", protocol)) return true;
+    }
+    return false;
+}
+
 static bool match(const struct ps_filter *filter, struct arena *arena, const struct container *container) {
     switch ((enum key)filter->key) {
     case ID: return match_pattern(container->id, filter->value);
@@ -213,9 +231,9 @@ static bool match(const struct ps_filter *filter, struct arena *arena, const str
     case SINCE: return container->created > filter->number;
     case VOLUME: return match_volume(container, filter->value);
     case NETWORK: return str_eq(container->config.network_mode, filter->value);
-    case PUBLISH: // there are no ports yet
-    case EXPOSE: return false;
-    case HEALTH: return str_eq(filter->value, "none");
+    case PUBLISH: return false; // there are none yet
+    case EXPOSE: return match_expose(container, filter->value);
+    case HEALTH: return str_eq(filter->value, health_words[container->health]);
     case IS_TASK: return !filter->number;
     case ISOLATION: return true; // of other systems
     }

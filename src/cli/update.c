@@ -2,6 +2,7 @@
 // update, and the limits that it shares with run and create.
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_mount.h"
 #include "cli/parse_value.h"
 
 #include <stdio.h>
@@ -35,21 +36,53 @@ static const struct option limit_rows[] = {
 const struct option_table limits_options = OPTIONS(limit_rows, struct container_config);
 
 struct update_flags {
-    struct container_config config; // first: the limits' rows count from here
+    struct container_changes changes; // first, and its config: the limits' rows count from here
     struct strings warnings;
 };
 
-// "no" is a change, too.
 static int store_new_restart(struct parse *parse, const char *text, void *field, struct err *err) {
-    struct restart_policy *policy = field;
-    if (store_restart(parse, text, policy, err)) return -1;
-    if (!policy->name) policy->name = "no";
+    struct container_changes *changes = field;
+    changes->restart = true;
+    return store_restart(parse, text, &changes->config.restart, err);
+}
+
+static int store_env_rm(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (!*text || strchr(text, '='))
+        return err_set(err, ERR_INVALID, 0, "'%s' is no name of a variable", text);
+    strings_add(parse->arena, field, text);
+    return 0;
+}
+
+// KEY=VALUE, or KEY- to take it away.
+static int store_new_env(struct parse *parse, const char *text, void *field, struct err *err) {
+    size_t n = strlen(text);
+    if (strchr(text, '=') || n < 1 || text[n - 1] != '-') return store_env(parse, text, field, err);
+    return store_env_rm(parse, arena_strndup(parse->arena, text, n - 1), field, err);
+}
+
+static int store_unmount(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (*text != '/')
+        return err_set(err, ERR_INVALID, 0, "the path in the container, '%s', must be absolute", text);
+    strings_add(parse->arena, field, text);
     return 0;
 }
 
 static const struct option update_rows[] = {
+    {"env", 'e', "list",
+     "Set a variable, or take it away (KEY-), for later execs and starts; a process that runs keeps its own "
+     "environment",
+     store_new_env, CONFIG(env)},
+    {"env-rm", 0, "list", "Take a variable away, as --env KEY-", store_env_rm, CONFIG(env)},
+    OPTION_LATER("log-opt", 0),
+    {"mount-add", 0, "mount", "Attach a filesystem mount, at once when the container runs", store_mount, 0},
+    {"mount-rm", 0, "list", "Detach the mount at this path, at once when the container runs", store_unmount,
+     offsetof(struct update_flags, changes.unmount)},
+    OPTION_LATER("network-add", 0),
+    OPTION_LATER("network-rm", 0),
+    OPTION_LATER("publish-add", 0),
+    OPTION_LATER("publish-rm", 0),
     {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,
-     offsetof(struct update_flags, config.restart), "no|on-failure|always|unless-stopped"},
+     offsetof(struct update_flags, changes), "no|on-failure|always|unless-stopped"},
 };
 const struct option_table update_options_table = OPTIONS(update_rows, struct update_flags);
 
@@ -58,18 +91,18 @@ static int update_one(struct invocation *invocation, struct engine *engine, cons
     struct update_flags *flags = invocation->options;
     struct container container;
     if (container_find(engine, &invocation->arena, name, &container, err) < 0 ||
-        container_update(engine, &invocation->arena, &container, &flags->config, &flags->warnings, err) < 0)
+        container_update(engine, &invocation->arena, &container, &flags->changes, &flags->warnings, err) < 0)
         return -1;
     puts(name);
     return 0;
 }
 
 int run_update(struct invocation *invocation, struct err *err) {
-    static const struct container_config nothing;
+    static const struct container_changes nothing;
     const struct update_flags *flags = invocation->options;
-    if (!memcmp(&flags->config, &nothing, sizeof nothing))
+    if (!memcmp(&flags->changes, &nothing, sizeof nothing))
         return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
-    if (flags->config.pids_limit.value < -1)
+    if (flags->changes.config.pids_limit.value < -1)
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
     int code = cli_for_each(invocation, update_one, err);
     for (size_t i = 0; i < flags->warnings.count; i++)

@@ -838,6 +838,14 @@ static void command_merge(const struct image_config *image, struct container_con
     config->has_entrypoint = image->entrypoint.count > 0;
 }
 
+void container_mount_name(struct arena *arena, struct container_mount *mount) {
+    if (mount->type != CONTAINER_MOUNT_VOLUME || !str_empty(mount->source)) return;
+    char *name = arena_alloc(arena, ID_SIZE);
+    id_random(name);
+    mount->source = name;
+    mount->anonymous = true;
+}
+
 // An image's volume that nothing else is mounted over gets a name of its own.
 static void volumes_merge(struct arena *arena, const struct image_config *image,
                           struct container_config *config) {
@@ -847,14 +855,7 @@ static void volumes_merge(struct arena *arena, const struct image_config *image,
         *arena_push(arena, &config->mounts) = (struct container_mount){
             .type = CONTAINER_MOUNT_VOLUME, .target = target, .why = "image Volumes"};
     }
-    for (size_t i = 0; i < config->mounts.count; i++) {
-        struct container_mount *mount = &config->mounts.items[i];
-        if (mount->type != CONTAINER_MOUNT_VOLUME || !str_empty(mount->source)) continue;
-        char *name = arena_alloc(arena, ID_SIZE);
-        id_random(name);
-        mount->source = name;
-        mount->anonymous = true;
-    }
+    for (size_t i = 0; i < config->mounts.count; i++) container_mount_name(arena, &config->mounts.items[i]);
 }
 
 void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,

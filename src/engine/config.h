@@ -162,6 +162,9 @@ int container_config_read(struct arena *arena, const struct json *json, struct c
 // The log's option of that name, or NULL.
 const char *container_log_option(const struct container_log *log, const char *key);
 
+// A volume without a name gets one.
+void container_mount_name(struct arena *arena, struct container_mount *mount);
+
 // What the image says where the settings say nothing, as Docker merges them at create: command, entrypoint,
 // environment, user, working directory, labels, stop signal, volumes; and a host name from the id. Doing it
 // twice changes nothing.

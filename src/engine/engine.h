@@ -174,10 +174,17 @@ static inline const char *container_state(const struct container *container) {
 // NULL.
 void container_event(struct engine *engine, const struct container *container, const char *action, ...)
     __attribute__((sentinel));
-// New limits: of changes only what update's flags give counts, and of that what is set. For a container that
-// runs they hold at once, and for all its later starts; all of them or none. ret_warnings are in the arena.
+// New settings: of config only what update's flags give counts, and of that what is set: limits, mounts that
+// come, variables (a name without a value: it goes). For a container that runs they hold at once, but for the
+// environment of processes that there are, and for all its later starts; all of them or none. ret_warnings
+// are in the arena.
+struct container_changes {
+    struct container_config config;
+    bool restart; // whether the policy is among them
+    struct strings unmount;
+};
 int container_update(struct engine *engine, struct arena *arena, const struct container *container,
-                     const struct container_config *changes, struct strings *ret_warnings, struct err *err);
+                     const struct container_changes *changes, struct strings *ret_warnings, struct err *err);
 
 struct exec_options {
     struct strings command, env;

@@ -22,16 +22,18 @@ static int read_spec(struct arena *arena, const struct container *container, con
     return spec_parse(arena, json, ret_spec, err);
 }
 
-static void merge_env(struct arena *arena, struct strings *env, const struct exec_options *options) {
+// The plan's is as old as the container's process; an update may have changed the settings since.
+static void merge_env(struct arena *arena, struct strings *env, const struct strings *settings,
+                      const struct exec_options *options) {
     struct strings merged = {0};
     for (size_t i = 0; i < env->count; i++) strings_add(arena, &merged, env->items[i]);
+    for (size_t i = 0; i < settings->count; i++) spec_env_set(arena, &merged, settings->items[i]);
     if (options->tty) spec_env_set(arena, &merged, "TERM=xterm");
     for (size_t i = 0; i < options->env.count; i++) spec_env_set(arena, &merged, options->env.items[i]);
     *env = merged;
 }
 
-static int make_process(struct arena *arena, const struct exec_options *options, struct spec_process *process,
-                        struct err *err) {
+static int make_process(const struct exec_options *options, struct spec_process *process, struct err *err) {
     if (!options->command.count) return err_set(err, ERR_INVALID, 0, "no command specified");
     process->args = options->command;
     process->terminal = options->tty;
@@ -48,7 +50,6 @@ static int make_process(struct arena *arena, const struct exec_options *options,
         cap_mask all = spec_own_caps();
         process->caps.bounding = process->caps.effective = process->caps.permitted = all;
     }
-    merge_env(arena, &process->env, options);
     return 0;
 }
 
@@ -74,7 +75,8 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
     if (plan_open(engine, container->id, &own, err) || read_spec(arena, container, own, &spec, err))
         return -1;
     struct spec_process process = spec.process;
-    if (make_process(arena, options, &process, err)) return -1;
+    if (make_process(options, &process, err)) return -1;
+    merge_env(arena, &process.env, &container->config.env, options);
     if (options->privileged) spec.seccomp = NULL;
     struct runtime_options runtime = {.id = container->id,
                                       .seccomp_cache = arena_printf(arena, "%s/seccomp", engine->store.root)};

@@ -211,8 +211,7 @@ static int run(struct view *view, struct err *err) {
     return tree;
 }
 
-// The container's process, which no other one can be taken for. -errno.
-static int open_process(struct engine *engine, const char *id) {
+int container_open_process(struct engine *engine, const char *id) {
     char folder[CONTAINER_FOLDER_SIZE];
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
@@ -269,7 +268,7 @@ int container_files_open(struct engine *engine, const struct container *containe
     list_parts(engine, &view, &container->config);
     int running = find_state(&files, &view, container, err);
     if (running < 0) return -1;
-    if (running && (view.process = open_process(engine, container->id)) < 0)
+    if (running && (view.process = container_open_process(engine, container->id)) < 0)
         return err_set(err, ERR_SYSTEM, -view.process, "container %s: reach its process", container->name);
     view.makes = view.makes && !running;
     if (!running && open_image(engine, &view, container, err)) return -1;

@@ -110,6 +110,8 @@ struct container_files {
 int container_files_open(struct engine *engine, const struct container *container, bool writable,
                          struct container_files *ret_files, struct err *err);
 void container_files_finish(struct container_files *files);
+// A pidfd of the container's process, which no other one can be taken for; -errno.
+int container_open_process(struct engine *engine, const char *id);
 
 // "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
 const char *path_clean(char *path);

@@ -270,7 +270,9 @@ static int plan_upkeep(struct start *s, struct err *err) {
 // For `hoy exec`.
 static void keep_spec(struct start *s) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
-    spec_write(&s->spec, &w);
+    struct spec spec = s->spec;
+    spec.root_path = "/"; // of the container: without a path it could not be read again
+    spec_write(&spec, &w);
     s->plan.head.config = plan_bytes(&s->plan, str_get(&w.text), w.text.len);
 }
 

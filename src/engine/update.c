@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// New limits for a container. The row is changed first, in a short transaction; then the kernel, where a
-// limit may take long (memory is taken back for it), and where something is refused the row is put back. Who
-// is killed in between leaves limits that hold from the next start on.
+// New settings for a container. Mounts come first, held so that they can be taken back; then the row is
+// changed; then the limits, which may take long (memory is taken back for one), and where something is
+// refused the row is put back, and the mounts. Who is killed in between leaves settings that hold from the
+// next start on.
 #include "runtime/update.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
+#include "engine/update_live.h"
 #include "engine/upkeep.h"
 #include "runtime/cgroup.h"
 
@@ -23,9 +25,6 @@ static int conflict(const char *new, const char *old, struct err *err) {
 static int check_against(const struct container_config *now, const struct container_config *changes,
                          struct err *err) {
     int64_t swap = now->memory_swap.value;
-    if (changes->restart.name && !str_eq(changes->restart.name, "no") && now->auto_remove)
-        return err_set(err, ERR_CONFLICT, 0,
-                       "Restart policy cannot be updated because AutoRemove is enabled for the container");
     if (!swap && now->memory.value) swap = limits_default_swap(now->memory.value).value;
     if (changes->nano_cpus.value && now->cpu_period.value) return conflict("Nano CPUs", "CPU Period", err);
     if (changes->nano_cpus.value && now->cpu_quota.value) return conflict("Nano CPUs", "CPU Quota", err);
@@ -66,8 +65,6 @@ static void merge(struct container_config *config, const struct container_config
     merge_text(&config->cpuset_cpus, changes->cpuset_cpus);
     merge_text(&config->cpuset_mems, changes->cpuset_mems);
     if (changes->pids_limit.set) config->pids_limit = changes->pids_limit;
-    if (changes->restart.name) config->restart = changes->restart;
-    if (str_eq(config->restart.name, "no")) config->restart = (struct restart_policy){0};
 }
 
 // The kernel
@@ -101,13 +98,10 @@ static int apply(struct engine *engine, struct arena *arena, const struct contai
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct cgroup_groups places;
     struct spec spec;
-    struct restart_policy policy = {0};
-    if (!str_eq(changes->restart.name, "no")) policy = changes->restart;
     int r = open_plan(engine, container, &plan, err);
     if (r <= 0) return r;
     return build(arena, container, changes, &spec, err) || runtime_cgroup_places(plan, arena, &places, err) ||
-                   runtime_update(&places, &spec.resources, err) ||
-                   (changes->restart.name && restart_policy_apply(engine, container, &policy, err))
+                   runtime_update(&places, &spec.resources, err)
                ? -1
                : 0;
 }
@@ -130,13 +124,17 @@ int update_groups_remove(struct engine *engine, const struct container *containe
 
 // The row
 
-static int store(struct engine *engine, const struct container *container,
-                 const struct container_config *config, struct err *err) {
+static char *config_text(const struct container_config *config) {
     struct json_writer w = {0};
     json_begin_object(&w, NULL);
     container_config_store(config, &w);
     json_end_object(&w);
-    _cleanup_(freep) char *text = str_take(&w.text);
+    return str_take(&w.text);
+}
+
+static int store(struct engine *engine, const struct container *container,
+                 const struct container_config *config, struct err *err) {
+    _cleanup_(freep) char *text = config_text(config);
     int changed =
         db_run(engine->store.db, err, "UPDATE container SET config = ? WHERE id = ? AND state <> 'removing'",
                "ss", text, container->id);
@@ -147,27 +145,85 @@ static int store(struct engine *engine, const struct container *container,
 static int put_back(struct engine *engine, const struct container *container, struct err *err) {
     struct err other;
     if (store(engine, container, &container->config, &other))
-        return err_wrap(err, "the new limits hold from the next start on, but not now");
+        return err_wrap(err, "the new settings hold from the next start on, but not now");
     return -1;
 }
 
-// changes become what the kernel has to be told; ret_now is the container as it was.
-static int change_row(struct engine *engine, struct arena *arena, const struct container *container,
-                      struct container_config *changes, struct strings *warnings, struct container *ret_now,
-                      struct err *err) {
-    if (db_begin(engine->store.db, err)) return -1;
-    _cleanup_(db_rollbackp) struct db *transaction = engine->store.db;
-    int r = row_load(engine, arena, container->id, ret_now, err);
+// One run of it.
+struct update {
+    struct engine *engine;
+    struct arena *arena;
+    const struct container *container;
+    struct strings *warnings;
+    struct container now;            // as it was
+    struct container_config changes; // then what the kernel has to be told
+    struct container_config merged;
+    struct live live;
+    bool running, restart;
+};
+
+static int load(struct update *u, struct err *err) {
+    int r = row_load(u->engine, u->arena, u->container->id, &u->now, err);
+    if (r == 0) err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", u->container->name);
+    return r > 0 ? 0 : -1;
+}
+
+static int merge_all(struct update *u, struct err *err) {
+    struct container_config *changes = &u->changes;
+    u->merged = u->now.config;
+    if (check_against(&u->merged, changes, err) || limits_discard(u->arena, changes, u->warnings, err))
+        return -1;
+    if (u->restart && u->merged.auto_remove)
+        return err_set(err, ERR_CONFLICT, 0,
+                       "Restart policy cannot be updated because AutoRemove is enabled for the container");
+    if (u->restart) u->merged.restart = changes->restart;
+    merge(&u->merged, changes);
+    limits_fill(&u->merged);
+    if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err)) return -1;
+    complete(&u->merged, changes);
+    return live_changes_mounts(&u->live) ? live_check(&u->live, &u->merged, err) : 0;
+}
+
+// Of a container that never ran there is nothing to lock.
+static int store_changed(struct update *u, struct err *err) {
+    struct container again;
+    if (db_begin(u->engine->store.db, err)) return -1;
+    _cleanup_(db_rollbackp) struct db *transaction = u->engine->store.db;
+    int r = row_load(u->engine, u->arena, u->container->id, &again, err);
     if (r < 0) return -1;
-    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", container->name);
-    struct container_config merged = ret_now->config;
-    if (check_against(&merged, changes, err) || limits_discard(arena, changes, warnings, err)) return -1;
-    merge(&merged, changes);
-    limits_fill(&merged);
-    if (limits_check(&merged, err) || store(engine, container, &merged, err)) return -1;
-    complete(&merged, changes);
-    (void)transaction;
-    return db_commit(engine->store.db, err);
+    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", u->container->name);
+    _cleanup_(freep) char *before = config_text(&u->now.config);
+    _cleanup_(freep) char *now = config_text(&again.config);
+    if (!str_eq(before, now))
+        return err_set(err, ERR_CONFLICT, 0, "somebody else has updated it meanwhile: try again");
+    return store(u->engine, u->container, &u->merged, err) ? -1 : db_commit(transaction, err);
+}
+
+// The shim keeps the policy in its plan, also between two runs.
+static int change_kernel(struct update *u, struct err *err) {
+    struct err ignored;
+    if (u->restart && restart_policy_apply(u->engine, u->container, &u->merged.restart, err)) return -1;
+    if (!u->running || !apply(u->engine, u->arena, u->container, &u->changes, err)) return 0;
+    if (u->restart) (void)restart_policy_apply(u->engine, u->container, &u->now.config.restart, &ignored);
+    return -1;
+}
+
+// With the mounts, if there are any, made already.
+static int complete_update(void *data, struct err *err) {
+    struct update *u = data;
+    if (store_changed(u, err)) return -1;
+    return change_kernel(u, err) ? put_back(u->engine, &u->now, err) : 0;
+}
+
+static int change_mounts(struct update *u, struct err *err) {
+    int r = live_take_volumes(&u->live, err);
+    if (!r)
+        r = u->running ? live_mount(&u->live, &u->merged, complete_update, u, err) : complete_update(u, err);
+    if (r)
+        live_drop_volumes(&u->live);
+    else
+        live_release_volumes(&u->live, &u->merged);
+    return r;
 }
 
 static bool is_running(struct engine *engine, const struct container *container) {
@@ -177,13 +233,24 @@ static bool is_running(struct engine *engine, const struct container *container)
 
 // The lock keeps others from starting, ending or changing it meanwhile. What never ran has no run directory.
 int container_update(struct engine *engine, struct arena *arena, const struct container *container,
-                     const struct container_config *changes, struct strings *ret_warnings, struct err *err) {
+                     const struct container_changes *changes, struct strings *ret_warnings, struct err *err) {
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
-    struct container now;
-    struct container_config wanted = *changes;
+    struct update u = {.engine = engine,
+                       .arena = arena,
+                       .container = container,
+                       .warnings = ret_warnings,
+                       .changes = changes->config,
+                       .restart = changes->restart};
+    u.live = (struct live){.engine = engine,
+                           .arena = arena,
+                           .container = &u.now,
+                           .changes = changes->config,
+                           .remove = changes->unmount};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
-    if (!r) r = change_row(engine, arena, container, &wanted, ret_warnings, &now, err);
-    bool running = !r && dir.fd >= 0 && is_running(engine, container);
-    if (running && apply(engine, arena, container, &wanted, err)) r = put_back(engine, &now, err);
+    u.running = !r && dir.fd >= 0 && is_running(engine, container);
+    live_prepare(&u.live, u.running);
+    if (!r) r = load(&u, err);
+    if (!r) r = merge_all(&u, err);
+    if (!r) r = live_changes_mounts(&u.live) ? change_mounts(&u, err) : complete_update(&u, err);
     return r ? err_wrap(err, "Cannot update container %s", container->name) : 0;
 }

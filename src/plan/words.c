@@ -158,7 +158,7 @@ const char *words_policy(uint32_t policy) {
 }
 
 void words_add_quoted(struct str *text, const char *word) {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,@%";
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./:,@%=";
     if (*word && !word[strspn(word, plain)]) {
         str_add(text, word);
         return;
