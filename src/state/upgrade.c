@@ -115,6 +115,7 @@ int db_upgrade(struct db *db, const char *root, struct err *err) {
         adopt_uses(db, err) || db_exec(db, "PRAGMA user_version = 3", err, "upgrade"))
         return -1;
     if (db_commit_durable(db, err)) return -1;
+    transaction = NULL;
     rename_logs(db, root);
     return 0;
 }
