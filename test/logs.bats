@@ -130,7 +130,7 @@ PY
   exec 4>in
   eventually 10 path_of hoy cc >/dev/null 2>&1
   log=$(path_of hoy cc)
-  wrote() { eventually 10 grep -q done out; : >out; }
+  wrote() { eventually 10 grep -q "^done" out; : >out; }
   echo 200 >&4
   wrote
   [[ -e $log.3 && ! -e $log.4 ]]
