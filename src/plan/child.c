@@ -65,7 +65,17 @@ int plan_do_address_add(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_route_add(struct plan_run *run, struct plan_op *op) {
-    return route_add_default(TEXT(op->address.link), op->address.family, op->address.bytes);
+    static const uint8_t none[16];
+    struct route route = {
+        .link = TEXT(op->address.link),
+        .family = op->address.family,
+        .prefix = op->address.prefix,
+        .destination = op->address.destination,
+        .gateway = memcmp(op->address.bytes, none, sizeof none) ? op->address.bytes : NULL,
+        .gateway_is_outside = op->address.is_outside,
+        .metric = op->address.metric,
+    };
+    return route_add(&route);
 }
 
 int plan_do_hostname(struct plan_run *run, struct plan_op *op) {
