@@ -4,6 +4,7 @@
 #include "cli/parse_modes.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_value.h"
+#include "engine/engine.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -131,15 +132,28 @@ static int add(struct parse *parse, struct container_config *config, const struc
     return 0;
 }
 
+static int read_network(struct parse *parse, const char *text, struct endpoint_settings *endpoint,
+                        struct err *err) {
+    if (strchr(text, '=') ? read_long(parse, text, endpoint, err) : store_name(parse, text, &endpoint->network, err))
+        return -1;
+    if (str_eq(endpoint->network, "default")) endpoint->network = NETWORK_DEFAULT;
+    return 0;
+}
+
+int store_network_settings(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct network_changes *changes = (struct network_changes *)field; // its first member
+    struct endpoint_settings endpoint = {0};
+    if (read_network(parse, text, &endpoint, err)) return -1;
+    *arena_push(parse->arena, &changes->add) = endpoint;
+    return 0;
+}
+
 int store_network(struct parse *parse, const char *text, void *field, struct err *err) {
     struct container_config *config = &((struct settings *)field)->config;
     struct endpoint_settings endpoint = {0};
     if (str_eq(text, "container:"))
         return err_set(err, ERR_INVALID, 0, "invalid container format container:<name|id>");
-    if (strchr(text, '=') ? read_long(parse, text, &endpoint, err)
-                          : store_name(parse, text, &endpoint.network, err))
-        return -1;
-    if (str_eq(endpoint.network, "default")) endpoint.network = NETWORK_DEFAULT;
+    if (read_network(parse, text, &endpoint, err)) return -1;
     if (!config->network_mode) config->network_mode = endpoint.network;
     return add(parse, config, &endpoint, err);
 }

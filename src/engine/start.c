@@ -7,6 +7,7 @@
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
 #include "engine/freeze.h"
+#include "engine/links.h"
 #include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/upkeep.h"
@@ -33,6 +34,7 @@ struct start {
     struct image_sources images; // that are mounted
     struct spec spec;
     struct endpoints endpoints;
+    struct links links;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -160,6 +162,7 @@ static int write_etc(struct start *s, struct err *err) {
         .dns_search = config->dns_search,
         .dns_options = config->dns_options,
         .endpoints = &s->endpoints,
+        .links = s->links.hosts,
         .own_netns = !str_eq(config->network_mode, "host"),
     };
     _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
@@ -186,12 +189,23 @@ static int write_etc(struct start *s, struct err *err) {
 
 // The plan
 
+// The container's own go before them.
+static void add_link_variables(struct start *s, struct container_config *config) {
+    struct strings env = {0};
+    if (!s->links.env.count) return;
+    for (size_t i = 0; i < s->links.env.count; i++) strings_add(&s->arena, &env, s->links.env.items[i]);
+    for (size_t i = 0; i < config->env.count; i++) strings_add(&s->arena, &env, config->env.items[i]);
+    config->env = env;
+}
+
 static int make_spec(struct start *s, struct err *err) {
     const char *volumes = arena_printf(&s->arena, "%s/volumes", s->engine->store.root);
     if (image_sources_find(s->engine, &s->arena, &s->container->config, NULL, &s->images, err)) return -1;
+    struct container_config config = s->container->config;
+    add_link_variables(s, &config);
     struct container_spec_input input = {
         .images = &s->images,
-        .config = &s->container->config,
+        .config = &config,
         .owners = &s->owners,
         .image = &s->image.config,
         .id = s->container->id,
@@ -299,6 +313,7 @@ static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
                    volumes_make(s->engine, &s->container->config, err) ||
                    networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
+                   links_find(s->engine, &s->arena, s->container, &s->links, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;

@@ -222,8 +222,9 @@ static bool is_running(struct engine *engine, const struct container *container)
 }
 
 // The lock keeps others from starting, ending or changing it meanwhile. What never ran has no run directory.
-int container_update(struct engine *engine, struct arena *arena, const struct container *container,
-                     const struct container_changes *changes, struct strings *ret_warnings, struct err *err) {
+static int update_settings(struct engine *engine, struct arena *arena, const struct container *container,
+                           const struct container_changes *changes, struct strings *ret_warnings,
+                           struct err *err) {
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     struct update u = {.engine = engine,
                        .arena = arena,
@@ -242,5 +243,13 @@ int container_update(struct engine *engine, struct arena *arena, const struct co
     if (!r) r = load(&u, err);
     if (!r) r = merge_all(&u, err);
     if (!r) r = live_changes_mounts(&u.live) ? change_mounts(&u, err) : complete_update(&u, err);
+    return r;
+}
+
+int container_update(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct container_changes *changes, struct strings *ret_warnings, struct err *err) {
+    int r = networks_update(engine, arena, container, &changes->networks, err);
+    if (!r && (r = update_settings(engine, arena, container, changes, ret_warnings, err)))
+        networks_update_undo(engine, arena, container, &changes->networks);
     return r ? err_wrap(err, "Cannot update container %s", container->name) : 0;
 }
