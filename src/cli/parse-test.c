@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inner grammars of options: parse_mount.c and parse_value.c.
 #include "cli/parse_mount.h"
+#include "cli/parse_network.h"
 #include "cli/parse_value.h"
 
 #include "base/str.h"
@@ -286,7 +287,6 @@ static void test_words(void **state) {
     assert_int_equal(give(store_capability, "net_admin", &list), 0);
     assert_int_equal(give(store_capability, "CAP_CHOWN", &list), 0);
     assert_int_equal(give(store_capability, "all", &list), 0);
-    assert_int_equal(give(store_network, "none", (void *)&word), 0);
     assert_int_equal(give(store_restart, "on-failure:3", &policy), 0);
     assert_string_equal(policy.name, "on-failure");
     assert_int_equal(policy.max_retries, 3);
@@ -301,8 +301,14 @@ static void test_words(void **state) {
     assert_string_equal(security.items[0], "no-new-privileges");
     assert_string_equal(security.items[1], "seccomp=unconfined");
     REFUSE(store_capability, struct strings, {"", "no such"}, {"CAP_", "no such"}, {"flying", "no such"});
-    REFUSE(store_network, text_field, {"mynet", "not supported yet"},
-           {"container:", "invalid container format"});
+    REFUSE(store_network, struct settings, {"", "not specified"}, {"container:", "invalid container format"},
+           {"alias=x", "not specified"}, {"name=n,what=x", "invalid field key what"}, {"name=n,ip", "invalid field ip"},
+           {"name=n,ip=fd00::1", "not an IPv4 address"}, {"name=n,ip6=1.2.3.4", "not an IPv6 address"},
+           {"name=n,mac-address=1", "not a valid mac address"}, {"name=n,gw-priority=x", "not a number"},
+           {"name=n,driver-opt=x", "not of the form KEY=VALUE"}, {"name=n,link-local-ip=1.2.3.4", "not a link-local"},
+           {"name=n,alias=a b", "no name for a container"}, {"name=", "not specified"});
+    REFUSE(store_link, struct strings, {"", "bad format"}, {":a", "bad format"}, {"a:", "bad format"},
+           {"a:b:c", "bad format"});
     REFUSE(store_restart, struct restart_policy, {"sometimes", "invalid restart policy"},
            {"always:3", "cannot be used with"}, {"on-failure:-1", "cannot be negative"},
            {"on-failure:x", "must be an integer"}, {"on-failure:99999999999", "must be an integer"},
@@ -316,6 +322,44 @@ static void test_words(void **state) {
     REFUSE(store_attach, struct strings, {"", "valid streams"}, {"stdlog", "valid streams"});
     REFUSE(store_hostname, text_field, {"a b", "white space"}, {"a\nb", "white space"},
            {"12345678901234567890123456789012345678901234567890123456789012345", "longer"});
+}
+
+static void test_networks(void **state) {
+    (void)state;
+    struct settings settings = {0};
+    struct container_config *config = &settings.config;
+    assert_int_equal(give(store_network, "default", &settings), 0);
+    assert_string_equal(config->network_mode, "bridge");
+    settings = (struct settings){0};
+    assert_int_equal(give(store_network, "name=one,alias=a,alias=b,ip=10.0.0.2,\"driver-opt=x=1,2\"", &settings), 0);
+    assert_int_equal(give(store_network, "two", &settings), 0);
+    assert_int_equal(give(store_network, "two", &settings), -1);
+    assert_string_equal(err.text, "network \"two\" is specified multiple times");
+    assert_int_equal(give(store_ipv6, "fd00::2", (void *)&settings.endpoint.ipv6), 0);
+    assert_int_equal(give(store_link, "db", &settings.endpoint.links), 0);
+    assert_int_equal(networks_finish(&arena, &settings, &err), 0);
+    assert_string_equal(config->network_mode, "one");
+    assert_int_equal(config->networks.count, 2);
+    const struct endpoint_settings *one = &config->networks.items[0];
+    assert_int_equal(one->aliases.count, 2);
+    assert_string_equal(one->ipv4, "10.0.0.2");
+    assert_string_equal(one->ipv6, "fd00::2");
+    assert_string_equal(one->driver_options.items[0].value, "1,2");
+    assert_string_equal(one->links.items[0], "db:db");
+    // The same twice, and what has no interface.
+    settings = (struct settings){0};
+    give(store_network, "name=one,ip=10.0.0.2", &settings);
+    give(store_ipv4, "10.0.0.3", (void *)&settings.endpoint.ipv4);
+    assert_int_equal(networks_finish(&arena, &settings, &err), -1);
+    assert_string_equal(err.text, "conflicting options: cannot specify both --ip and per-network IPv4 address");
+    settings = (struct settings){0};
+    give(store_network, "name=none,alias=x", &settings);
+    assert_int_equal(networks_finish(&arena, &settings, &err), -1);
+    assert_string_equal(err.text, "network-scoped alias is supported only for containers in user defined networks");
+    settings = (struct settings){0};
+    assert_int_equal(networks_finish(&arena, &settings, &err), 0);
+    assert_string_equal(config->network_mode, "bridge");
+    assert_int_equal(config->networks.count, 1);
 }
 
 static void test_seccomp_profile(void **state) {
@@ -345,6 +389,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_numbers, finish),
         cmocka_unit_test_teardown(test_addresses, finish),
         cmocka_unit_test_teardown(test_words, finish),
+        cmocka_unit_test_teardown(test_networks, finish),
         cmocka_unit_test_teardown(test_seccomp_profile, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -159,8 +159,8 @@ FORMAT_COLUMN(row_names) {
 }
 
 FORMAT_COLUMN(row_networks) {
-    const char *mode = ((const struct row *)data)->container->config.network_mode;
-    return str_has_prefix(mode, "container:") ? "" : mode;
+    const struct container_config *config = &((const struct row *)data)->container->config;
+    return words_networks(arena, config);
 }
 
 FORMAT_COLUMN(row_ports) {

@@ -2,6 +2,8 @@
 // What a filter names is looked up once, before the containers are.
 #include "cli/ps_filter.h"
 
+#include "engine/networks.h"
+
 #include "base/str.h"
 #include "cli/words.h"
 #include "engine/prune.h"
@@ -114,6 +116,14 @@ static int read_ancestor(struct engine *engine, struct arena *arena, struct ps_f
     return 0;
 }
 
+// By its name, or its id; containers may have one that is gone.
+static int read_network(struct engine *engine, struct arena *arena, struct ps_filter *filter, struct err *err) {
+    struct network network;
+    if (networks_find(engine, arena, filter->value, &network, err)) return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    filter->value = network.name;
+    return 0;
+}
+
 static const struct {
     const char *text; // with the equals sign
     enum key key;
@@ -136,12 +146,12 @@ static int read_value(struct engine *engine, struct arena *arena, struct ps_filt
     case PUBLISH: return read_ports(arena, filter, "publish", err);
     case EXPOSE: return read_ports(arena, filter, "expose", err);
     case HEALTH: return read_health(filter, err);
+    case NETWORK: return read_network(engine, arena, filter, err);
     case IS_TASK: return read_is_task(filter, err);
     case ID:
     case NAME:
     case LABEL:
     case VOLUME:
-    case NETWORK:
     case ISOLATION: break;
     }
     return 0;
@@ -230,7 +240,9 @@ static bool match(const struct ps_filter *filter, struct arena *arena, const str
     case BEFORE: return container->created < filter->number;
     case SINCE: return container->created > filter->number;
     case VOLUME: return match_volume(container, filter->value);
-    case NETWORK: return str_eq(container->config.network_mode, filter->value);
+    case NETWORK:
+        return str_eq(container->config.network_mode, filter->value) ||
+               container_network_find(&container->config, filter->value);
     case PUBLISH: return false; // there are none yet
     case EXPOSE: return match_expose(container, filter->value);
     case HEALTH: return str_eq(filter->value, health_words[container->health]);

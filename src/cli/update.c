@@ -3,6 +3,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/parse_mount.h"
+#include "cli/parse_network.h"
 #include "cli/parse_value.h"
 
 #include <stdio.h>
@@ -80,8 +81,11 @@ static const struct option update_rows[] = {
     {"mount-add", 0, "mount", "Attach a filesystem mount, at once when the container runs", store_mount, 0},
     {"mount-rm", 0, "list", "Detach the mount at this path, at once when the container runs", store_unmount,
      offsetof(struct update_flags, changes.unmount)},
-    OPTION_LATER("network-add", 0),
-    OPTION_LATER("network-rm", 0),
+    {"network-add", 0, "network",
+     "Connect it to a network: NAME, or name=NAME,alias=,ip= and so on as for run; at once when it runs",
+     store_network_settings, offsetof(struct update_flags, changes.networks.add)},
+    {"network-rm", 0, "list", "Disconnect it from a network, at once when it runs", store_list,
+     offsetof(struct update_flags, changes.networks.remove)},
     OPTION_LATER("publish-add", 0),
     OPTION_LATER("publish-rm", 0),
     {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,

@@ -12,6 +12,8 @@ const char *words_time(int64_t wall_ns, char buffer[static 64]);
 const char *words_status(struct arena *arena, const struct container *container);
 // "80/tcp, 5000-5002/udp"
 const char *words_ports(struct arena *arena, const struct strings *ports);
+// "db,web": the networks that a container is in; "" where they are another container's.
+const char *words_networks(struct arena *arena, const struct container_config *config);
 // At most so many characters, the last one "…" when something was cut.
 const char *words_cut(struct arena *arena, const char *text, size_t characters);
 // "sha256:…", or its first digits alone.

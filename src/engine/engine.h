@@ -178,10 +178,18 @@ void container_event(struct engine *engine, const struct container *container, c
 // come, variables (a name without a value: it goes). For a container that runs they hold at once, but for the
 // environment of processes that there are, and for all its later starts; all of them or none. ret_warnings
 // are in the arena.
+struct network_changes {
+    struct {
+        struct endpoint_settings *items;
+        size_t count;
+    } add;
+    struct strings remove;
+};
 struct container_changes {
     struct container_config config;
     bool restart; // whether the policy is among them
     struct strings unmount;
+    struct network_changes networks;
 };
 int container_update(struct engine *engine, struct arena *arena, const struct container *container,
                      const struct container_changes *changes, struct strings *ret_warnings, struct err *err);
