@@ -63,6 +63,19 @@ struct device_request {
     struct strings ids, capabilities;
 };
 
+// HostConfig.PortBindings, a run of ports each.
+struct port_binding {
+    uint8_t protocol;     // IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP
+    uint16_t port, count; // in the container, from port on
+    const char *host;     // an address of the host's; NULL: all, of both versions
+    uint16_t host_port;   // 0: one that the kernel has free
+    uint16_t host_count;  // count: one for each; more, for a single port: the first of them that is free
+};
+struct port_bindings {
+    struct port_binding *items;
+    size_t count;
+};
+
 struct container_config {
     // Config
     const char *image; // as the user wrote it
@@ -115,7 +128,9 @@ struct container_config {
         } options;
     } log;
     const char *platform;
-    struct strings exposed_ports; // "80/tcp"
+    struct strings exposed_ports; // "80/tcp"; without those that are published
+    struct port_bindings ports;
+    bool publish_all; // what is exposed and has no binding gets a port that is free
     const char *mac_address;
     struct spec_i64 cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime; // microseconds
     struct spec_i64 memory_reservation, memory_swappiness, oom_score_adj;
