@@ -175,16 +175,15 @@ static void write_endpoint(const struct endpoint *endpoint, struct json_writer *
     json_put_string(w, "IPv6Gateway", "");
 }
 
-static int write_network(struct engine *engine, const struct container *container, struct json_writer *w,
-                         struct err *err) {
+static int write_network(struct engine *engine, struct arena *arena, const struct container *container,
+                         struct json_writer *w, struct err *err) {
     struct endpoint endpoint;
     bool running = str_eq(container->state, "running");
     int has = running ? network_endpoint(engine->store.db, container->id, &endpoint, err) : 0;
     if (has < 0) return -1;
     if (has) network_set_mac(&endpoint, container->config.mac_address);
     json_begin_object(w, "NetworkSettings");
-    json_begin_object(w, "Ports");
-    json_end_object(w);
+    if (inspect_ports(engine, arena, container, w, err)) return -1;
     write_endpoint(has ? &endpoint : NULL, w);
     json_begin_object(w, "Networks");
     const char *mode = container->config.network_mode ? container->config.network_mode : "bridge";
@@ -236,7 +235,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     if (flags->size && write_size(engine, arena, &container, w, err)) return -1;
     write_mounts(engine, arena, &container.config, w);
     container_config_write(&container.config, w);
-    int r = write_network(engine, &container, w, err);
+    int r = write_network(engine, arena, &container, w, err);
     json_end_object(w);
     return r;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "network/port.h"
 #include "oci/image_spec.h"
 #include "oci/spec.h"
 
@@ -61,19 +62,6 @@ struct device_request {
     const char *driver; // "cdi": ids are names as in vendor.com/class=name; else what --gpus says, or ""
     int64_t count;      // -1: all
     struct strings ids, capabilities;
-};
-
-// HostConfig.PortBindings, a run of ports each.
-struct port_binding {
-    uint8_t protocol;     // IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP
-    uint16_t port, count; // in the container, from port on
-    const char *host;     // an address of the host's; NULL: all, of both versions
-    uint16_t host_port;   // 0: one that the kernel has free
-    uint16_t host_count;  // count: one for each; more, for a single port: the first of them that is free
-};
-struct port_bindings {
-    struct port_binding *items;
-    size_t count;
 };
 
 struct container_config {

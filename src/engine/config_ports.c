@@ -15,12 +15,6 @@ static const struct {
     uint8_t number;
 } protocols[] = {{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}};
 
-const char *port_protocol_name(uint8_t protocol) {
-    for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
-        if (protocols[i].number == protocol) return protocols[i].name;
-    return "?";
-}
-
 int port_protocol_number(const char *name) {
     for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
         if (!strcasecmp(protocols[i].name, name)) return protocols[i].number;

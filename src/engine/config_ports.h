@@ -13,8 +13,7 @@ const char *port_binding_text(struct arena *arena, const struct port_binding *bi
 // "80/tcp": 0, or -EINVAL.
 int port_parse(const char *text, uint16_t *ret_port, uint8_t *ret_protocol);
 
-// "tcp", "udp", "sctp", and the number of one, or -EINVAL.
-const char *port_protocol_name(uint8_t protocol);
+// Of "tcp", "udp", "sctp", or -EINVAL.
 int port_protocol_number(const char *name);
 
 // Whether a binding is for this port of the container's.

@@ -9,6 +9,8 @@
 #include "engine/freeze.h"
 #include "engine/log.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
+#include "engine/ports_target.h"
 #include "engine/upkeep.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
@@ -33,6 +35,7 @@ struct start {
     struct image_sources images; // that are mounted
     struct spec spec;
     struct endpoint endpoint;
+    struct port_claim claim;
     bool has_network;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
@@ -66,6 +69,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .log = -1,
         .health = -1,
         .receiver = -1,
+        .claim = {.hold = PORT_HOLD_NONE},
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -74,6 +78,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
 
 static void start_finish(struct start *s) {
     owners_let_go(&s->held);
+    ports_claim_finish(&s->claim);
     plan_finish(&s->plan);
     if (s->block) plan_unmap(s->block);
     fd_closep(&s->plan_fd);
@@ -246,9 +251,8 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
-    (void)err;
     network_plan(&s->endpoint, plan);
-    return 0;
+    return ports_plan(&s->claim, plan, err);
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -306,10 +310,24 @@ static int attach_network(struct start *s, struct err *err) {
     return 0;
 }
 
+// Ports of another kind of network are nobody's.
+static int claim_ports(struct start *s, struct err *err) {
+    if (!s->has_network) return 0;
+    s->claim.engine = s->engine;
+    s->claim.arena = &s->arena;
+    s->claim.container = s->container;
+    ports_target_of(&s->endpoint, &s->claim.target);
+    struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
+    if (!wanted.count) return 0;
+    if (ports_claim(&s->claim, &wanted, err)) return -1;
+    int r = port_hold_end(&s->claim.hold);
+    return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
+}
+
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
                    volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
-                   write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
+                   claim_ports(s, err) || write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
 }
@@ -341,11 +359,14 @@ static int spawn(struct start *s, struct err *err) {
     shim.log = s->log;
     shim.receiver = s->receiver;
     shim.state = s->dir;
+    shim.ports = s->claim.hold.bag;
+    shim.served = s->claim.hold.served;
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     fd_closep(&s->shim_client); // or the shim's end would not be heard
     fd_closep(&s->listen);
+    ports_claim_finish(&s->claim);
     return 0;
 }
 
@@ -438,6 +459,8 @@ int container_forget_plan(struct engine *engine, const struct container *contain
     if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err)) return -1;
     int r = row_load(engine, &arena, container->id, &now, err);
     if (r < 0 || (r > 0 && (container_is_live(&now) || container_is_restarting(&now)))) return r < 0 ? -1 : 0;
-    if (network_release(engine->store.db, container->id, err)) return -1;
+    if (port_rows_release(engine->store.db, container->id, err) ||
+        network_release(engine->store.db, container->id, err))
+        return -1;
     return run_dir_remove(engine, container->id, err);
 }

@@ -50,6 +50,22 @@ static size_t take_descriptors(struct msghdr *message, int ret_fds[static BAG_MA
     return count;
 }
 
+static int lock(int bag, short type) {
+    struct flock whole = {.l_type = type, .l_whence = SEEK_SET};
+    int r;
+    do r = fcntl(bag, F_SETLKW, &whole);
+    while (r && errno == EINTR);
+    return r ? -errno : 0;
+}
+
+int bag_lock(int bag) {
+    return lock(bag, F_WRLCK);
+}
+
+void bag_unlock(int bag) {
+    (void)lock(bag, F_UNLCK);
+}
+
 ssize_t bag_look(int bag, size_t *offset, void *label, size_t size, int ret_fds[static BAG_MAX]) {
     union control control;
     struct iovec iov = {label, size};

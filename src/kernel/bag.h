@@ -15,6 +15,9 @@ int bag_make(int *ret_bag, int *ret_mouth);
 int bag_put(int mouth, const void *label, size_t size, const int *fds, size_t count);
 
 // Goes through the messages without taking anything out: *offset is 0 at first. Returns how many descriptors
-// the message has, which the caller closes; -ENODATA behind the last; -EBADMSG for a label of another size.
-// Nobody else may go through the same bag at the same time.
+// the message has, which the caller closes; -ENODATA behind the last; -EBADMSG for a label of another size;
+// -EMFILE when the process can't have so many open. Who goes through a bag that others know locks it for the
+// time; the lock ends with the process, or when it closes the bag.
+int bag_lock(int bag);
+void bag_unlock(int bag);
 ssize_t bag_look(int bag, size_t *offset, void *label, size_t size, int ret_fds[static BAG_MAX]);

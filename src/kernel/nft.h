@@ -4,6 +4,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 // The table has the bridge's name and three chains:
@@ -27,3 +28,20 @@ bool nft_bridge_ready(const struct nft_bridge *rules);
 int nft_bridge_apply(const struct nft_bridge *rules);
 // -ENOENT when there is none.
 int nft_bridge_delete(const char *bridge);
+
+struct nft_table {
+    const char *name;    // at most 15 bytes
+    uint16_t gate_group; // of nfnetlink_log; see "gate"
+};
+
+struct nft_port {
+    uint8_t family;      // of both addresses: AF_INET, AF_INET6
+    uint8_t protocol;    // IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP
+    uint8_t host[16];    // network byte order; zero: all the host's addresses
+    uint16_t host_port;  // host byte order
+    uint8_t address[16]; // of the container
+    uint16_t port;
+    bool respect; // the host's firewall has its say; see "gate"
+};
+int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, size_t count);
+int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count);
