@@ -6,9 +6,10 @@
 #include "network/network.h"
 #include "network/port.h"
 
-// Whether its network has ports that can be published.
-bool ports_possible(const struct container_config *config);
-void ports_target_of(const struct endpoint *endpoint, struct port_target *ret_target);
-// Of one that runs.
-int ports_target_find(struct engine *engine, const struct container *container,
+// The first of its networks that is a bridge with a way out: 1, or 0 when it has none, and no port can be
+// published.
+int ports_target_of(struct engine *engine, struct arena *arena, const struct endpoints *endpoints,
+                    struct port_target *ret_target, struct err *err);
+// Of one that runs. ERR_INVALID when it has none.
+int ports_target_find(struct engine *engine, struct arena *arena, const struct container *container,
                       struct port_target *ret_target, struct err *err);

@@ -65,8 +65,10 @@ static int check_removal(const struct ports_update *update, const struct port_bi
 int ports_update_merge(const struct ports_update *update, struct container_config *config, struct err *err) {
     struct port_bindings now = config->ports, merged = {0};
     if (!ports_update_any(update)) return 0;
-    if (!ports_possible(config))
-        return err_set(err, ERR_INVALID, 0, "network %s has no ports to publish", config->network_mode);
+    if (str_eq(config->network_mode, "host") || str_eq(config->network_mode, "none") ||
+        str_has_prefix(config->network_mode, "container:"))
+        return err_set(err, ERR_INVALID, 0, "with network %s there are no ports to publish",
+                       config->network_mode);
     for (size_t i = 0; i < update->remove.count; i++)
         if (check_removal(update, &update->remove.items[i], &now, err)) return -1;
     for (size_t i = 0; i < now.count; i++)
@@ -197,7 +199,7 @@ int ports_update_begin(struct ports_update *update, struct err *err) {
                                         .container = update->container,
                                         .pending = true,
                                         .hold = PORT_HOLD_NONE};
-    if (ports_target_find(update->engine, update->container, &update->claim.target, err) ||
+    if (ports_target_find(update->engine, update->arena, update->container, &update->claim.target, err) ||
         plan_open(update->engine, update->container->id, &update->plan, err) || find_removed(update, err))
         return -1;
     update->begun = true;
