@@ -6,7 +6,8 @@
 
 int inspect_volume(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
                    struct err *err); // volume.c
-
+int inspect_network(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
+                    struct err *err); // network.c
 // NetworkSettings.Ports (inspect_ports.c).
 int inspect_ports(struct engine *engine, struct arena *arena, const struct container *container,
                   struct json_writer *w, struct err *err);

@@ -10,7 +10,6 @@
 #include "engine/again.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
-#include "network/network.h"
 #include "plan/undo.h"
 #include "shim/restart.h"
 
@@ -34,7 +33,7 @@ static int erase_row(struct engine *engine, const struct container *container, s
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_begin(db, err) || port_rows_release(db, container->id, err) ||
-        network_release(transaction, container->id, NULL, err))
+        networks_release(engine, container, err))
         return -1;
     int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
@@ -52,7 +51,8 @@ int container_erase(struct engine *engine, const struct container *container, bo
 
 // One that is about to be started again keeps its address, but not its ports. 1 when it is this run's ending
 // and the row says so now.
-static int write_ending(struct engine *engine, const char *id, const struct ending *ending, struct err *err) {
+static int write_ending(struct engine *engine, const struct container *container, const struct ending *ending,
+                        struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_begin(transaction, err)) return -1;
@@ -62,10 +62,11 @@ static int write_ending(struct engine *engine, const char *id, const struct endi
                "error = ?, stopped = ?, restart_count = restart_count + ? WHERE id = ? AND state IN "
                "('starting', 'running', 'restarting') AND started <= ?",
                "siiisiisi", ending->state, (int64_t)ending->status, (int64_t)ending->oom, ending->finished,
-               ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending), id,
-               ending->finished);
+               ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending),
+               container->id, ending->finished);
     if (changed <= 0) return changed;
-    if (port_rows_release(db, id, err) || (!restarts(ending) && network_release(db, id, NULL, err)))
+    if (port_rows_release(db, container->id, err) ||
+        (!restarts(ending) && networks_release(engine, container, err)))
         return -1;
     if (db_commit(db, err)) return -1;
     return 1;
@@ -77,7 +78,7 @@ int container_end(struct engine *engine, const struct container *container, cons
     struct ending last = *ending;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
-    int r = write_ending(engine, container->id, &last, err);
+    int r = write_ending(engine, container, &last, err);
     if (r <= 0) return r;
     if (update_groups_remove(engine, container, err)) return -1;
     if (restarts(&last)) return 0;
@@ -368,6 +369,7 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
         if (r < 0 || (r > 0 && container_settle(engine, &arena, &container, err) < 0)) return -1;
     }
     if (!everything) return 0;
-    return remove_orphans(engine, err) || volumes_recover(engine, err) ? -1
-                                                                       : image_recover(&engine->store, err);
+    return networks_recover(engine, err) || remove_orphans(engine, err) || volumes_recover(engine, err)
+               ? -1
+               : image_recover(&engine->store, err);
 }

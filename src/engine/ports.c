@@ -8,6 +8,7 @@
 #include "engine/ports.h"
 
 #include "engine/config_ports.h"
+#include "network/rules.h"
 #include "plan/publish.h"
 #include "runtime/program.h"
 
@@ -58,12 +59,13 @@ static bool kernel_has_v6(void) {
     return fd >= 0;
 }
 
-static void run_add(struct runs *runs, const struct port_binding *binding, uint8_t family, uint8_t target,
-                    const char *host) {
+static void run_add(struct runs *runs, const struct port_binding *binding, uint8_t family,
+                    const char *address, const char *host) {
     struct port_run *run = &runs->items[runs->count++];
-    *run = (struct port_run){
-        .family = family, .protocol = binding->protocol, .target = target, .port = binding->port, .count = 1};
+    *run =
+        (struct port_run){.family = family, .protocol = binding->protocol, .port = binding->port, .count = 1};
     snprintf(run->host, sizeof run->host, "%s", host);
+    snprintf(run->address, sizeof run->address, "%s", address);
 }
 
 // IPv6 to a container that has none is handed on by hoy-proxy, which does so with TCP and UDP.
@@ -72,12 +74,12 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
     const struct port_target *target = &claim->target;
     struct runs runs = {0};
     bool is_v6 = binding->host && strchr(binding->host, ':');
-    uint8_t v6_target = target->has_v6 ? AF_INET6 : AF_INET;
-    bool v6_works = kernel_has_v6() && (target->has_v6 || binding->protocol != IPPROTO_SCTP);
-    if (!is_v6 && target->has_v4)
-        run_add(&runs, binding, AF_INET, AF_INET, binding->host ? binding->host : "0.0.0.0");
+    bool v6_works = kernel_has_v6() && (*target->v6 || binding->protocol != IPPROTO_SCTP);
+    if (!is_v6 && *target->v4)
+        run_add(&runs, binding, AF_INET, target->v4, binding->host ? binding->host : "0.0.0.0");
     if (v6_works && (is_v6 || !binding->host))
-        run_add(&runs, binding, AF_INET6, v6_target, binding->host ? binding->host : "::");
+        run_add(&runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4,
+                binding->host ? binding->host : "::");
     if (!runs.count)
         return err_set(err, ERR_INVALID, 0, "cannot publish %s: the container has no IPv%c address",
                        port_binding_text(claim->arena, binding), is_v6 ? '6' : '4');
@@ -291,13 +293,15 @@ int ports_plan(const struct port_claim *claim, struct plan *plan, struct err *er
         arena_array(claim->arena, struct plan_port, claim->runs.count + PLAN_PORTS_SPARE);
     size_t count = 0;
     for (size_t i = 0; i < claim->runs.count; i++) {
-        struct plan_port port = port_run_plan(&claim->runs.items[i], &claim->target);
+        struct plan_port port = port_run_plan(&claim->runs.items[i]);
         if (port.count) ports[count++] = port;
     }
     memset(ports + count, 0, PLAN_PORTS_SPARE * sizeof *ports);
     const char *proxy = runtime_program_find("hoy-proxy", "proxy", claim->arena, err);
     if (!proxy && claim->hold.served >= 0) return -1;
-    plan_str table = plan_string(plan, claim->target.table);
+    struct nft_table rules;
+    if (rules_table(claim->engine->store.db, claim->arena, &rules, err)) return -1;
+    plan_str table = plan_string(plan, rules.name);
     struct plan_blob blob = plan_bytes(plan, ports, (count + PLAN_PORTS_SPARE) * sizeof *ports);
     struct plan_list words = plan_strings(plan, &proxy, proxy ? 1 : 0);
     struct plan_op *op = plan_add(plan, PLAN_PUBLISH, claim->runs.count ? "--publish" : "default");
@@ -321,13 +325,12 @@ static int recover(struct engine *engine, const char *id, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    struct port_target nowhere = {0};
     struct port_runs runs;
     if (run_dir_lock(engine, id, RUN_DIR_PROBE, &dir, err)) return err->kind == ERR_UNAVAILABLE ? 0 : -1;
     if (port_rows_load(engine->store.db, &arena, id, true, &runs, err)) return -1;
     if (dir.fd >= 0) (void)plan_map_at(dir.fd, "plan", &plan);
     for (size_t i = 0; plan && i < runs.count; i++) {
-        struct plan_port port = port_run_plan(&runs.items[i], &nowhere);
+        struct plan_port port = port_run_plan(&runs.items[i]);
         if (port.count) (void)plan_publish_remove(plan, &port);
     }
     return port_rows_drop_pending(engine->store.db, id, err);

@@ -16,27 +16,19 @@ static const struct endpoint *choose(const struct endpoints *endpoints) {
     return chosen;
 }
 
-int ports_target_of(struct engine *engine, struct arena *arena, const struct endpoints *endpoints,
-                    struct port_target *ret_target, struct err *err) {
-    struct network network;
+bool ports_target_of(const struct endpoints *endpoints, struct port_target *ret_target) {
     const struct endpoint *endpoint = choose(endpoints);
-    if (!endpoint) return 0;
-    int r = network_load(engine->store.db, arena, NETWORK_DEFAULT, &network, err);
-    if (r <= 0) return r;
-    struct port_target target = {.has_v4 = endpoint->addresses[0].family == AF_INET,
-                                 .has_v6 = endpoint->addresses[1].family == AF_INET6};
-    if (target.has_v4) memcpy(target.v4, endpoint->addresses[0].bytes, sizeof target.v4);
-    if (target.has_v6) memcpy(target.v6, endpoint->addresses[1].bytes, sizeof target.v6);
-    snprintf(target.table, sizeof target.table, "%s", network.link);
-    *ret_target = target;
-    return 1;
+    if (!endpoint) return false;
+    address_print(&endpoint->addresses[0], ret_target->v4);
+    address_print(&endpoint->addresses[1], ret_target->v6);
+    return true;
 }
 
 int ports_target_find(struct engine *engine, struct arena *arena, const struct container *container,
                       struct port_target *ret_target, struct err *err) {
     struct endpoints endpoints;
+    *ret_target = (struct port_target){0};
     if (network_endpoints(engine->store.db, arena, container->id, &endpoints, err)) return -1;
-    int r = ports_target_of(engine, arena, &endpoints, ret_target, err);
-    if (r == 0) err_set(err, ERR_INVALID, 0, "no network of the container's has ports to publish");
-    return r > 0 ? 0 : -1;
+    if (ports_target_of(&endpoints, ret_target)) return 0;
+    return err_set(err, ERR_INVALID, 0, "no network of the container's has ports to publish");
 }

@@ -36,6 +36,7 @@ struct start {
     struct spec spec;
     struct endpoints endpoints;
     struct port_claim claim;
+    bool can_publish;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -251,7 +252,7 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     network_plan(&s->endpoints, plan);
-    return ports_plan(&s->claim, plan, err);
+    return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -304,11 +305,11 @@ static int claim_ports(struct start *s, struct err *err) {
     s->claim.engine = s->engine;
     s->claim.arena = &s->arena;
     s->claim.container = s->container;
-    int r = ports_target_of(s->engine, &s->arena, &s->endpoints, &s->claim.target, err);
+    s->can_publish = ports_target_of(&s->endpoints, &s->claim.target);
     struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
-    if (r <= 0 || !wanted.count) return r < 0 ? -1 : 0;
+    if (!s->can_publish || !wanted.count) return 0;
     if (ports_claim(&s->claim, &wanted, err)) return -1;
-    r = port_hold_end(&s->claim.hold);
+    int r = port_hold_end(&s->claim.hold);
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
 }
 

@@ -166,7 +166,7 @@ static int add_to_kernel(struct ports_update *update, size_t *ret_count) {
     const struct port_runs *runs = &update->claim.runs;
     int r = 0;
     for (*ret_count = 0; !r && *ret_count < runs->count;) {
-        struct plan_port port = port_run_plan(&runs->items[*ret_count], &update->claim.target);
+        struct plan_port port = port_run_plan(&runs->items[*ret_count]);
         if (port.count) r = plan_publish_add(update->plan, &port);
         if (!r) ++*ret_count;
     }
@@ -175,7 +175,7 @@ static int add_to_kernel(struct ports_update *update, size_t *ret_count) {
 
 static void remove_from_kernel(struct ports_update *update, const struct port_run *runs, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        struct plan_port port = port_run_plan(&runs[i], &update->claim.target);
+        struct plan_port port = port_run_plan(&runs[i]);
         if (port.count) (void)plan_publish_remove(update->plan, &port);
     }
 }

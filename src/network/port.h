@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/id.h"
 #include "kernel/bag.h"
+#include "kernel/nft.h"
 #include "kernel/port_socket.h"
 #include "plan/plan.h"
 #include "state/db.h"
@@ -25,18 +26,16 @@ struct port_bindings {
     size_t count;
 };
 
-// What a container has of one of its networks.
+// Where ports of a container lead: what it has of one of its networks.
 struct port_target {
-    bool has_v4, has_v6;
-    uint8_t v4[4], v6[16];
-    char table[16]; // of nftables
+    char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
 };
 
 // What it got: a run of ports of one address of the host's.
 struct port_run {
-    uint8_t family, protocol;
-    uint8_t target; // family of the container's address. Another one than family: hoy-proxy hands on
-    char host[INET6_ADDRSTRLEN]; // "0.0.0.0" and "::" are all
+    uint8_t family, protocol;       // AF_INET, AF_INET6: of the host's address; IPPROTO_*
+    char host[INET6_ADDRSTRLEN];    // "0.0.0.0" and "::" are all
+    char address[INET6_ADDRSTRLEN]; // the container's; of another family than the host's: hoy-proxy hands on
     uint16_t host_port, port;
     uint32_t count;
 };
@@ -53,9 +52,15 @@ int port_row_take(struct db *db, const char *container_id, const struct port_run
 // Those of a container, by container port; pending: those that are.
 int port_rows_load(struct db *db, struct arena *arena, const char *container_id, bool pending,
                    struct port_runs *ret_runs, struct err *err);
+// Takes all of a container's away, from the kernel too.
 int port_rows_release(struct db *db, const char *container_id, struct err *err);
-// The same for one run, or for all that are pending.
-int port_row_drop(struct db *db, const char *container_id, const struct port_run *run, struct err *err);
+// What the kernel should have of them, of all containers.
+struct nft_ports {
+    struct nft_port *items;
+    size_t count;
+};
+int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_ports, struct err *err);
+// The rows alone of those that are pending.
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err);
 int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                          struct err *err);
@@ -85,6 +90,8 @@ int port_hold_end(struct port_hold *hold);
 void port_hold_finish(struct port_hold *hold);
 
 // A run as the plan has it; count 0 when the kernel has nothing to do with it.
-struct plan_port port_run_plan(const struct port_run *run, const struct port_target *target);
+struct plan_port port_run_plan(const struct port_run *run);
+// Whether hoy-proxy alone hands it on.
+bool port_run_is_served(const struct port_run *run);
 struct port_address port_run_address(const struct port_run *run, uint16_t host_port);
 const char *port_protocol_name(uint8_t protocol); // "tcp", "udp", "sctp"

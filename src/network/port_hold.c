@@ -23,19 +23,24 @@ static bool is_loopback6(const struct port_address *address) {
     return address->family == AF_INET6 && !memcmp(address->bytes, &in6addr_loopback, sizeof address->bytes);
 }
 
-struct plan_port port_run_plan(const struct port_run *run, const struct port_target *target) {
+static uint8_t family_of(const char *address) {
+    return strchr(address, ':') ? AF_INET6 : AF_INET;
+}
+
+bool port_run_is_served(const struct port_run *run) {
+    struct port_address address = port_run_address(run, run->host_port);
+    return run->family != family_of(run->address) || is_loopback6(&address);
+}
+
+struct plan_port port_run_plan(const struct port_run *run) {
     struct port_address address = port_run_address(run, run->host_port);
     struct plan_port port = {.family = run->family,
                              .protocol = run->protocol,
                              .host_port = run->host_port,
                              .port = run->port,
-                             .count = run->count};
-    if (run->family != run->target || is_loopback6(&address)) port.count = 0;
+                             .count = port_run_is_served(run) ? 0 : run->count};
     memcpy(port.host, address.bytes, sizeof port.host);
-    if (run->family == AF_INET)
-        memcpy(port.address, target->v4, sizeof target->v4);
-    else
-        memcpy(port.address, target->v6, sizeof target->v6);
+    inet_pton(family_of(run->address), run->address, port.address);
     return port;
 }
 
@@ -106,40 +111,35 @@ static bool kernel_has_no(int r) {
 
 static int take_served(struct taking *taking, const struct port_run *run, uint16_t host_port) {
     struct port_address address = port_run_address(run, host_port);
-    int beside = run->family == run->target && !is_loopback6(&address) ? taking->held[taking->count - 1] : -1;
+    int beside = port_run_is_served(run) ? -1 : taking->held[taking->count - 1];
     if (beside >= 0) memcpy(address.bytes, &in6addr_loopback, sizeof address.bytes);
     return port_socket_serve(&address, beside, &taking->served);
 }
 
-// Whether hoy-proxy has to do with a run, and that alone.
-static bool is_proxied(const struct port_run *run, bool *ret_alone) {
-    static const uint8_t all[16];
-    struct port_address address = port_run_address(run, 0);
-    *ret_alone = run->family != run->target || is_loopback6(&address);
+// ::1 has to be served, by itself or among all addresses; SCTP never is.
+static bool has_served(const struct port_run *run) {
     return run->family == AF_INET6 && run->protocol != IPPROTO_SCTP &&
-           (*ret_alone || !memcmp(address.bytes, all, sizeof all));
+           (port_run_is_served(run) || str_eq(run->host, "::"));
 }
 
 static int take_one(struct taking *taking, const struct port_run *run, uint16_t *host_port) {
-    bool alone, proxied = is_proxied(run, &alone);
     struct port_address address = port_run_address(run, *host_port);
-    int r = 0;
-    if (!proxied || !alone || !*host_port) {
-        r = port_socket_hold(&address, &taking->held[taking->count], host_port);
+    bool served = has_served(run), alone = served && port_run_is_served(run);
+    if (!alone || !*host_port) {
+        int r = port_socket_hold(&address, &taking->held[taking->count], host_port);
         if (r) return kernel_has_no(r) && run->protocol == IPPROTO_SCTP ? 0 : r;
-        if (proxied && alone)
+        if (alone)
             fd_closep(&taking->held[taking->count]); // it has only said which one is free
         else
             taking->count++;
     }
-    return proxied ? take_served(taking, run, *host_port) : 0;
+    return served ? take_served(taking, run, *host_port) : 0;
 }
 
 static struct ports_label label_of(const struct port_target *target, uint16_t port) {
-    struct ports_label label = {
-        .served = 1, .has_v4 = target->has_v4, .has_v6 = target->has_v6, .port = port};
-    memcpy(label.v4, target->v4, sizeof label.v4);
-    memcpy(label.v6, target->v6, sizeof label.v6);
+    struct ports_label label = {.served = 1, .port = port};
+    label.has_v4 = inet_pton(AF_INET, target->v4, label.v4) == 1;
+    label.has_v6 = inet_pton(AF_INET6, target->v6, label.v6) == 1;
     return label;
 }
 

@@ -151,7 +151,7 @@ CREATE TABLE port (
     host          TEXT NOT NULL,         -- an address; "0.0.0.0" and "::" are all
     count         INTEGER NOT NULL,
     port          INTEGER NOT NULL,      -- in the container
-    target        INTEGER NOT NULL,      -- family of the container's address
+    address       TEXT NOT NULL,         -- the container's
     container_id  TEXT NOT NULL,
     pending       INTEGER NOT NULL,      -- of an update that has not come to its end
     PRIMARY KEY (protocol, family, host_port, host)

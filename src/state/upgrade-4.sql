@@ -49,7 +49,7 @@ CREATE TABLE port (
     host          TEXT NOT NULL,
     count         INTEGER NOT NULL,
     port          INTEGER NOT NULL,
-    target        INTEGER NOT NULL,
+    address       TEXT NOT NULL,
     container_id  TEXT NOT NULL,
     pending       INTEGER NOT NULL,
     PRIMARY KEY (protocol, family, host_port, host)
