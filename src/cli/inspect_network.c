@@ -113,8 +113,7 @@ int inspect_network_settings(struct engine *engine, struct arena *arena, const s
     json_begin_object(w, "NetworkSettings");
     json_put_string(w, "SandboxID", "");
     json_put_string(w, "SandboxKey", running ? arena_printf(arena, "/proc/%d/ns/net", container->pid) : "");
-    json_begin_object(w, "Ports");
-    json_end_object(w);
+    if (inspect_ports(engine, arena, container, w, err)) return -1;
     write_addresses(first, w);
     inspect_mac(w, "MacAddress", first ? first->mac : NULL);
     write_entries(engine, arena, container, &endpoints, w);

@@ -164,8 +164,14 @@ FORMAT_COLUMN(row_networks) {
 }
 
 FORMAT_COLUMN(row_ports) {
-    const struct container *container = ((const struct row *)data)->container;
-    return str_eq(container->state, "running") ? words_ports(arena, &container->config.exposed_ports) : "";
+    const struct row *row = data;
+    const struct container *container = row->container;
+    struct port_runs ports;
+    struct err ignored;
+    if (!str_eq(container->state, "running") ||
+        container_ports(row->listing->engine, arena, container, &ports, &ignored))
+        return "";
+    return words_ports(arena, &container->config.exposed_ports, &ports);
 }
 
 FORMAT_COLUMN(row_state) {
@@ -223,7 +229,7 @@ static int list(struct listing *listing, const struct ps_filters *filters, struc
                          &ignored); // what is in the way of that shows with its container
     if (container_list(listing->engine, listing->arena, all, &containers, err)) return -1;
     for (size_t i = 0; i < containers.count && (!limited || left); i++) {
-        if (!ps_filters_match(filters, listing->arena, &containers.items[i])) continue;
+        if (!ps_filters_match(filters, listing->engine, listing->arena, &containers.items[i])) continue;
         struct row row = {&containers.items[i], listing, flags->no_trunc};
         if (format_add(&listing->format, &row, err) < 0) return -1;
         left--;

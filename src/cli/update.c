@@ -2,6 +2,7 @@
 // update, and the limits that it shares with run and create.
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_modes.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_network.h"
 #include "cli/parse_value.h"
@@ -86,8 +87,10 @@ static const struct option update_rows[] = {
      store_network_settings, offsetof(struct update_flags, changes.networks.add)},
     {"network-rm", 0, "list", "Disconnect it from a network, at once when it runs", store_list,
      offsetof(struct update_flags, changes.networks.remove)},
-    OPTION_LATER("publish-add", 0),
-    OPTION_LATER("publish-rm", 0),
+    {"publish-add", 0, "list", "Publish a port, at once when the container runs", store_publish,
+     CONFIG(ports)},
+    {"publish-rm", 0, "list", "Take a published port away, by the container's port or as it was published",
+     store_publish, offsetof(struct update_flags, changes.unpublish)},
     {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,
      offsetof(struct update_flags, changes), "no|on-failure|always|unless-stopped"},
 };

@@ -42,31 +42,6 @@ const char *words_status(struct arena *arena, const struct container *container)
     return "Created";
 }
 
-static bool port_read(const char *text, unsigned long *ret_number, const char **ret_protocol) {
-    char *end;
-    *ret_number = strtoul(text, &end, 10);
-    *ret_protocol = *end ? end : "/tcp";
-    return end != text;
-}
-
-const char *words_ports(struct arena *arena, const struct strings *ports) {
-    _cleanup_(str_finish) struct str text = {0};
-    for (size_t i = 0, next; i < ports->count; i = next) {
-        unsigned long first, last, number;
-        const char *protocol, *other;
-        next = i + 1;
-        if (!port_read(ports->items[i], &first, &protocol)) continue;
-        for (last = first; next < ports->count && port_read(ports->items[next], &number, &other) &&
-                           number == last + 1 && str_eq(protocol, other);
-             next++)
-            last = number;
-        str_printf(&text, "%s%lu", text.len ? ", " : "", first);
-        if (last > first) str_printf(&text, "-%lu", last);
-        str_add(&text, protocol);
-    }
-    return arena_strdup(arena, str_get(&text));
-}
-
 const char *words_cut(struct arena *arena, const char *text, size_t characters) {
     size_t seen = 0, cut = 0;
     for (const char *p = text; *p; p++) {

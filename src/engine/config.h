@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "network/network.h"
+#include "network/port.h"
 #include "oci/image_spec.h"
 #include "oci/spec.h"
 
@@ -121,7 +122,9 @@ struct container_config {
         } options;
     } log;
     const char *platform;
-    struct strings exposed_ports; // "80/tcp"
+    struct strings exposed_ports; // "80/tcp"; without those that are published
+    struct port_bindings ports;
+    bool publish_all; // what is exposed and has no binding gets a port that is free
     const char *mac_address;
     struct spec_i64 cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime; // microseconds
     struct spec_i64 memory_reservation, memory_swappiness, oom_score_adj;

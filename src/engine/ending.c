@@ -9,6 +9,7 @@
 // is always there to find what is left; the row of one that stays changes before its run directory goes.
 #include "engine/again.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
 #include "plan/undo.h"
 #include "shim/restart.h"
 
@@ -31,7 +32,9 @@ bool container_is_live(const struct container *container) {
 static int erase_row(struct engine *engine, const struct container *container, struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
-    if (db_begin(db, err) || networks_release(engine, container, err)) return -1;
+    if (db_begin(db, err) || port_rows_release(db, container->id, err) ||
+        networks_release(engine, container, err))
+        return -1;
     int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
     if (changed) container_event(engine, container, "destroy", NULL);
@@ -46,8 +49,8 @@ int container_erase(struct engine *engine, const struct container *container, bo
     return erase_row(engine, container, err);
 }
 
-// One that is about to be started again keeps its address. 1 when it is this run's ending and the row says so
-// now.
+// One that is about to be started again keeps its address, but not its ports. 1 when it is this run's ending
+// and the row says so now.
 static int write_ending(struct engine *engine, const struct container *container, const struct ending *ending,
                         struct err *err) {
     struct db *db = engine->store.db;
@@ -62,7 +65,9 @@ static int write_ending(struct engine *engine, const struct container *container
                ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending),
                container->id, ending->finished);
     if (changed <= 0) return changed;
-    if (!restarts(ending) && networks_release(engine, container, err)) return -1;
+    if (port_rows_release(db, container->id, err) ||
+        (!restarts(ending) && networks_release(engine, container, err)))
+        return -1;
     if (db_commit(db, err)) return -1;
     return 1;
 }
@@ -357,6 +362,7 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
             strings_add(&arena, &ids, arena_strdup(&arena, db_text(&rows, 0)));
         if (r < 0) return -1;
     }
+    if (ports_recover(engine, err)) return -1;
     for (size_t i = 0; i < ids.count; i++) {
         struct container container;
         int r = row_load(engine, &arena, ids.items[i], &container, err);

@@ -10,6 +10,8 @@
 #include "engine/links.h"
 #include "engine/log.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
+#include "engine/ports_target.h"
 #include "engine/upkeep.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
@@ -35,6 +37,8 @@ struct start {
     struct spec spec;
     struct endpoints endpoints;
     struct links links;
+    struct port_claim claim;
+    bool can_publish;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -67,6 +71,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .log = -1,
         .health = -1,
         .receiver = -1,
+        .claim = {.hold = PORT_HOLD_NONE},
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -75,6 +80,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
 
 static void start_finish(struct start *s) {
     owners_let_go(&s->held);
+    ports_claim_finish(&s->claim);
     plan_finish(&s->plan);
     if (s->block) plan_unmap(s->block);
     fd_closep(&s->plan_fd);
@@ -259,9 +265,8 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
-    (void)err;
     network_plan(&s->endpoints, plan);
-    return 0;
+    return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -309,12 +314,25 @@ static int make_plan(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
+// Ports of another kind of network are nobody's.
+static int claim_ports(struct start *s, struct err *err) {
+    s->claim.engine = s->engine;
+    s->claim.arena = &s->arena;
+    s->claim.container = s->container;
+    s->can_publish = ports_target_of(&s->endpoints, &s->claim.target);
+    struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
+    if (!s->can_publish || !wanted.count) return 0;
+    if (ports_claim(&s->claim, &wanted, err)) return -1;
+    int r = port_hold_end(&s->claim.hold);
+    return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
+}
+
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
                    volumes_make(s->engine, &s->container->config, err) ||
                    networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
                    links_find(s->engine, &s->arena, s->container, &s->links, err) ||
-                   write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
+                   claim_ports(s, err) || write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
 }
@@ -346,11 +364,14 @@ static int spawn(struct start *s, struct err *err) {
     shim.log = s->log;
     shim.receiver = s->receiver;
     shim.state = s->dir;
+    shim.ports = s->claim.hold.bag;
+    shim.served = s->claim.hold.served;
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     fd_closep(&s->shim_client); // or the shim's end would not be heard
     fd_closep(&s->listen);
+    ports_claim_finish(&s->claim);
     return 0;
 }
 
@@ -443,6 +464,8 @@ int container_forget_plan(struct engine *engine, const struct container *contain
     if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err)) return -1;
     int r = row_load(engine, &arena, container->id, &now, err);
     if (r < 0 || (r > 0 && (container_is_live(&now) || container_is_restarting(&now)))) return r < 0 ? -1 : 0;
-    if (network_release(engine->store.db, container->id, NULL, err)) return -1;
+    if (port_rows_release(engine->store.db, container->id, err) ||
+        network_release(engine->store.db, container->id, NULL, err))
+        return -1;
     return run_dir_remove(engine, container->id, err);
 }

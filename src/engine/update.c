@@ -6,6 +6,7 @@
 #include "runtime/update.h"
 #include "engine/log.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
 #include "engine/spec_parts.h"
 #include "engine/update_live.h"
 #include "engine/upkeep.h"
@@ -150,6 +151,7 @@ struct update {
     struct container_config changes; // then what the kernel has to be told
     struct container_config merged;
     struct live live;
+    struct ports_update ports;
     bool running, restart;
 };
 
@@ -174,7 +176,9 @@ static int merge_all(struct update *u, struct err *err) {
     if (u->restart) u->merged.restart = changes->restart;
     merge(&u->merged, changes);
     limits_fill(&u->merged);
-    if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err)) return -1;
+    if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err) ||
+        ports_update_merge(&u->ports, &u->merged, err))
+        return -1;
     complete(&u->merged, changes);
     if (changes_log(u) && ((u->running && log_check_live(&changes->log, err)) ||
                            log_merge(u->arena, &u->merged.log, &changes->log, err)))
@@ -194,7 +198,11 @@ static int store_changed(struct update *u, struct err *err) {
     _cleanup_(freep) char *now = config_text(&again.config);
     if (!str_eq(before, now))
         return err_set(err, ERR_CONFLICT, 0, "somebody else has updated it meanwhile: try again");
-    return row_store_config(u->engine, u->container->id, &u->merged, err) ? -1 : db_commit(transaction, err);
+    if (row_store_config(u->engine, u->container->id, &u->merged, err) ||
+        ports_update_store(&u->ports, err) || db_commit(u->engine->store.db, err))
+        return -1;
+    transaction = NULL;
+    return 0;
 }
 
 // The shim keeps the policy in its plan, also between two runs.
@@ -212,11 +220,19 @@ static int change_kernel(struct update *u, struct err *err) {
     return -1;
 }
 
+static int change_all(struct update *u, struct err *err) {
+    if (store_changed(u, err)) return -1;
+    return change_kernel(u, err) ? put_back(u->engine, &u->now, err) : 0;
+}
+
 // With the mounts, if there are any, made already.
 static int complete_update(void *data, struct err *err) {
     struct update *u = data;
-    if (store_changed(u, err)) return -1;
-    return change_kernel(u, err) ? put_back(u->engine, &u->now, err) : 0;
+    int r = ports_update_begin(&u->ports, err);
+    if (!r && (r = change_all(u, err))) ports_update_take_back(&u->ports);
+    if (!r) ports_update_complete(&u->ports);
+    ports_update_finish(&u->ports);
+    return r;
 }
 
 static int change_mounts(struct update *u, struct err *err) {
@@ -251,9 +267,16 @@ static int update_settings(struct engine *engine, struct arena *arena, const str
                            .container = &u.now,
                            .changes = changes->config,
                            .remove = changes->unmount};
+    u.ports = (struct ports_update){.engine = engine,
+                                    .arena = arena,
+                                    .container = &u.now,
+                                    .add = changes->config.ports,
+                                    .remove = changes->unpublish,
+                                    .claim = {.hold = PORT_HOLD_NONE}};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
     u.running = !r && dir.fd >= 0 && is_running(engine, container);
     live_prepare(&u.live, u.running);
+    u.ports.running = u.running;
     if (!r) r = load(&u, err);
     if (!r) r = merge_all(&u, err);
     if (!r) r = live_changes_mounts(&u.live) ? change_mounts(&u, err) : complete_update(&u, err);

@@ -3,6 +3,7 @@
 
 #include "kernel/netlink.h"
 #include "network/options.h"
+#include "network/port.h"
 #include "network/row.h"
 
 #include <errno.h>
@@ -73,29 +74,16 @@ bool rules_are_ready(struct db *db, const struct network *network) {
 
 // All anew
 
-struct ports {
-    struct arena *arena;
-    struct nft_port *items;
-    size_t count;
-};
-
-static int port_found(const struct nft_port *port, void *data) {
-    struct ports *ports = data;
-    *arena_push(ports->arena, ports) = *port;
-    return 0;
-}
-
-static int apply(struct arena *arena, const struct nft_table *table, const struct networks *networks) {
+static int apply(struct arena *arena, const struct nft_table *table, const struct networks *networks,
+                 const struct nft_ports *ports) {
     struct {
         struct nft_network *items;
         size_t count;
     } rules = {0};
-    struct ports ports = {.arena = arena};
     for (size_t i = 0; i < networks->count; i++)
         if (networks->items[i].driver == NETWORK_DRIVER_BRIDGE)
             *arena_push(arena, &rules) = rules_of(&networks->items[i]);
-    if (nft_ports_each(table, port_found, &ports)) ports.count = 0; // it is not there, or nobody's
-    return nft_table_apply(table, rules.items, rules.count, ports.items, ports.count);
+    return nft_table_apply(table, rules.items, rules.count, ports->items, ports->count);
 }
 
 static int fail(const struct nft_table *table, int r, struct err *err) {
@@ -108,8 +96,11 @@ int rules_rebuild(struct db *db, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct nft_table table;
     struct networks networks;
-    if (rules_table(db, &arena, &table, err) || networks_read(db, &arena, &networks, err)) return -1;
-    int r = apply(&arena, &table, &networks);
+    struct nft_ports ports;
+    if (rules_table(db, &arena, &table, err) || networks_read(db, &arena, &networks, err) ||
+        port_rows_rules(db, &arena, &ports, err))
+        return -1;
+    int r = apply(&arena, &table, &networks, &ports);
     return r ? fail(&table, r, err) : 0;
 }
 

@@ -4,6 +4,7 @@
 //
 // Names come from images and from people: control characters in them are shown, not sent to a terminal.
 #include "plan/explain.h"
+#include "plan/publish.h"
 
 #include "base/id.h"
 #include "base/macro.h"
@@ -128,6 +129,18 @@ static void say_net_device(struct str *t, const struct plan_block *block, const 
     str_printf(t, "move the host's interface %s into the container", TEXT(op->net_device.name));
     if (!str_eq(TEXT(op->net_device.name), TEXT(op->net_device.new_name)))
         str_printf(t, ", as %s", TEXT(op->net_device.new_name));
+}
+
+static void say_publish(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    const struct plan_port *ports = plan_data(block, op->publish.ports);
+    const char *before = "publish ";
+    for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) {
+        if (!ports[i].count) continue;
+        str_add(t, before);
+        plan_port_words(&ports[i], t);
+        before = ", ";
+    }
+    if (*before == 'p') str_add(t, "publish no port; later ones have their places");
 }
 
 static void say_resctrl(struct str *t, const struct plan_block *block, const struct plan_op *op) {

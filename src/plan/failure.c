@@ -28,6 +28,7 @@ static const struct {
     [PLAN_LINK_ADD] = {"make the interface", AT(child_link.name), " on the host's ", AT(child_link.parent)},
     [PLAN_NET_DEVICE] = {"move the interface", AT(net_device.name), " to the container's ",
                          AT(net_device.new_name)},
+    [PLAN_PUBLISH] = {"publish the ports in the table", AT(publish.table), "", 0},
     [PLAN_RESCTRL] = {"use the resctrl group", AT(resctrl.group), " with ", AT(resctrl.schemata)},
     [PLAN_IDMAP_TREE] = {"map the ids of", AT(idmap_tree.source), "", 0},
     [PLAN_LISTENER] = {"send the seccomp listener to", AT(listener.path), "", 0},

@@ -151,6 +151,46 @@ static void do_resctrl(struct shell *shell, const struct plan_op *op) {
     fprintf(shell->out, "echo $$ > %s/tasks\n", group);
 }
 
+static void print_port(struct shell *shell, const char *word, const struct plan_op *op,
+                       const struct plan_port *ports, uint32_t index) {
+    static const uint8_t all[16];
+    char host[INET6_ADDRSTRLEN], address[INET6_ADDRSTRLEN];
+    const char *protocol = ports->protocol == IPPROTO_UDP    ? "udp"
+                           : ports->protocol == IPPROTO_SCTP ? "sctp"
+                                                             : "tcp";
+    bool one = memcmp(ports->host, all, sizeof all) != 0;
+    inet_ntop(ports->family, ports->host, host, sizeof host);
+    inet_ntop(ports->family, ports->address, address, sizeof address);
+    fprintf(shell->out, "%s element inet %s %s%s%c { %s . %s%s%u", word, TEXT(op->publish.table),
+            one ? "address_" : "", ports->respect ? "respected" : "ports",
+            ports->family == AF_INET ? '4' : '6', protocol, one ? host : "", one ? " . " : "",
+            ports->host_port + index);
+    if (str_eq(word, "add")) fprintf(shell->out, " : %s . %u", address, ports->port + index);
+    fputs(" }\n", shell->out);
+}
+
+// Each port that the operation has.
+static void print_ports(struct shell *shell, const char *word, const struct plan_op *op) {
+    const struct plan_port *ports = plan_data(shell->block, op->publish.ports);
+    bool any = false;
+    for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++)
+        for (uint32_t k = 0; k < ports[i].count; k++) {
+            if (!any) fputs("nft -f - << 'PORTS'\n", shell->out);
+            any = true;
+            print_port(shell, word, op, &ports[i], k);
+        }
+    if (any) fputs("PORTS\n", shell->out);
+}
+
+static void do_publish(struct shell *shell, const struct plan_op *op) {
+    const struct plan_port *ports = plan_data(shell->block, op->publish.ports);
+    uint32_t count = 0;
+    for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) count += ports[i].count;
+    if (!count) return; // only places for later ones
+    fputs("\n# Published ports: elements of the maps that hoy's rules look into.\n", shell->out);
+    print_ports(shell, "add", op);
+}
+
 // This shell is what becomes the container.
 static void do_cpu_affinity(struct shell *shell, const struct plan_op *op) {
     fprintf(shell->out, "taskset -pc %s $$ > /dev/null\n", TEXT(op->numbers.list));
@@ -504,6 +544,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_VETH_ADD] = do_veth_add,
     [PLAN_LINK_ADD] = do_link_add,
     [PLAN_NET_DEVICE] = do_net_device,
+    [PLAN_PUBLISH] = do_publish,
     [PLAN_RESCTRL] = do_resctrl,
     [PLAN_CPU_AFFINITY] = do_cpu_affinity,
     [PLAN_KEYRING] = do_nothing,
@@ -579,6 +620,7 @@ static void print_cleanup(struct shell *shell) {
           "    set +e\n",
           shell->out);
     for (uint32_t i = shell->block->count; i-- > 0;) {
+        if (ops[i].type == PLAN_PUBLISH) print_ports(shell, "delete", &ops[i]);
         if (ops[i].type != PLAN_CGROUP_CREATE) continue;
         _cleanup_(freep) char *path = quote(shell, TEXT(ops[i].path));
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);
