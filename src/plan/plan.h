@@ -69,6 +69,7 @@ struct plan_blob {
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
+    X(RESOLVER, resolver, PLAN_PARENT, text)              \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
     X(NETNS, netns, PLAN_PARENT, none)                    \
@@ -157,8 +158,8 @@ struct plan_op {
     union {
         plan_str path; // DIRECTORY, CGROUP_CREATE, READONLY_PATH, MASK_PATH; CGROUP_JOIN: the tasks or
                        // cgroup.procs file
-        plan_str text;
-        struct { // the merged index of an image (or nothing for the dir driver), mounted once for all
+        plan_str text; // RESOLVER: what the network's resolver is told of the container
+        struct {       // the merged index of an image (or nothing for the dir driver), mounted once for all
             plan_str index;          // the EROFS file
             struct plan_list layers; // its devices: the layers' tars, in the index's order
             plan_str target;         // where on the host it is mounted

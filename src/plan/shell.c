@@ -82,6 +82,8 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_VETH_ADD] =
         "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
     [PLAN_NET_DEVICE] = "The host's interfaces that it gets (hoy gives them their addresses again).",
+    [PLAN_RESOLVER] =
+        "Names: hoy's resolver is told of the container. By hand nobody serves it at 127.0.0.11.",
     [PLAN_RESCTRL] = "Its share of the cache and of the memory's bandwidth.",
     [PLAN_CPU_AFFINITY] = "The CPUs that it may use.",
     [PLAN_KEYRING] = "A session keyring of its own: hoy makes one, here it is left out.",
@@ -462,6 +464,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_CGROUP_DEVICES] = do_nothing, // its heading says why
     [PLAN_VETH_ADD] = do_veth_add,
     [PLAN_NET_DEVICE] = do_net_device,
+    [PLAN_RESOLVER] = do_nothing, // its heading says why
     [PLAN_RESCTRL] = do_resctrl,
     [PLAN_CPU_AFFINITY] = do_cpu_affinity,
     [PLAN_KEYRING] = do_nothing,

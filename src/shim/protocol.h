@@ -75,5 +75,6 @@ enum shim_fd {
     SHIM_FD_TERMINAL, // of a process that is there already: its terminal's master
     SHIM_FD_HEALTH,   // the record of health checks (shim/health_record.h)
     SHIM_FD_RECEIVER, // a connected socket of who gets the log's lines
+    SHIM_FD_RESOLVER, // connected to the resolver of the container's network: open for as long as it runs
     SHIM_FD_COUNT,
 };
