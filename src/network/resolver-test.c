@@ -11,6 +11,7 @@
 #include "plan/resolver.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
@@ -326,22 +327,29 @@ static void host_servers(const char *text) {
     assert_int_equal(file_replace_at(AT_FDCWD, "/etc/resolv.conf", text, strlen(text), 0644, false), 0);
 }
 
-// The resolver's own process, by its listening socket: who the peer of a new connection is.
+// The resolver's own process: by its name and where it stands.
+static bool is_resolver(const char *pid) {
+    char path[PATH_MAX], target[PATH_MAX], name[32] = "";
+    snprintf(path, sizeof path, "/proc/%s/comm", pid);
+    _cleanup_(fd_closep) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, name, sizeof name - 1) <= 0 || strcmp(name, "hoy-resolver\n") != 0) return false;
+    snprintf(path, sizeof path, "/proc/%s/cwd", pid);
+    ssize_t n = readlink(path, target, sizeof target - 1);
+    if (n < 0) return false;
+    target[n] = '\0';
+    snprintf(path, sizeof path, "%s/networks", runroot_path);
+    return !strcmp(path, target);
+}
+
 static pid_t resolver_pid(void) {
-    char link[64], target[PATH_MAX], path[PATH_MAX];
-    for (int pid = 2; pid < 4194304; pid++) {
-        snprintf(link, sizeof link, "/proc/%d/comm", pid);
-        _cleanup_(fd_closep) int fd = open(link, O_RDONLY | O_CLOEXEC);
-        char name[32] = "";
-        if (fd < 0 || read(fd, name, sizeof name - 1) <= 0 || strcmp(name, "hoy-resolver\n") != 0) continue;
-        snprintf(link, sizeof link, "/proc/%d/cwd", pid);
-        ssize_t n = readlink(link, target, sizeof target - 1);
-        if (n < 0) continue;
-        target[n] = '\0';
-        snprintf(path, sizeof path, "%s/networks", runroot_path);
-        if (!strcmp(path, target)) return pid;
-    }
-    return 0;
+    pid_t found = 0;
+    DIR *proc = opendir("/proc");
+    assert_non_null(proc);
+    for (struct dirent *entry; !found && (entry = readdir(proc));)
+        if (*entry->d_name > '0' && *entry->d_name <= '9' && is_resolver(entry->d_name))
+            found = (pid_t)strtol(entry->d_name, NULL, 10);
+    closedir(proc);
+    return found;
 }
 
 static void wait_for_end(int pidfd) {
