@@ -10,10 +10,8 @@
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "engine/why.h"
-#include "network/network.h"
 #include "registry/reference.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -152,52 +150,6 @@ static void write_mounts(struct engine *engine, struct arena *arena, const struc
     json_end_array(w);
 }
 
-static const char *ipv4(uint32_t address, char text[static INET_ADDRSTRLEN]) {
-    struct in_addr in = {.s_addr = htonl(address)};
-    return inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
-}
-
-// The fields that a network's entry and, for the default one, the whole share.
-static void write_endpoint(const struct endpoint *endpoint, struct json_writer *w) {
-    char address[INET_ADDRSTRLEN] = "", gateway[INET_ADDRSTRLEN] = "", mac[18] = "";
-    if (endpoint) {
-        const uint8_t *m = endpoint->mac;
-        ipv4(endpoint->address, address);
-        ipv4(endpoint->gateway, gateway);
-        snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-    }
-    json_put_string(w, "Gateway", gateway);
-    json_put_string(w, "IPAddress", address);
-    json_put_i64(w, "IPPrefixLen", endpoint ? endpoint->prefix : 0);
-    json_put_string(w, "MacAddress", mac);
-    json_put_string(w, "GlobalIPv6Address", "");
-    json_put_i64(w, "GlobalIPv6PrefixLen", 0);
-    json_put_string(w, "IPv6Gateway", "");
-}
-
-static int write_network(struct engine *engine, const struct container *container, struct json_writer *w,
-                         struct err *err) {
-    struct endpoint endpoint;
-    bool running = str_eq(container->state, "running");
-    int has = running ? network_endpoint(engine->store.db, container->id, &endpoint, err) : 0;
-    if (has < 0) return -1;
-    if (has) network_set_mac(&endpoint, container->config.mac_address);
-    json_begin_object(w, "NetworkSettings");
-    json_begin_object(w, "Ports");
-    json_end_object(w);
-    write_endpoint(has ? &endpoint : NULL, w);
-    json_begin_object(w, "Networks");
-    const char *mode = container->config.network_mode ? container->config.network_mode : "bridge";
-    if (!str_has_prefix(mode, "container:")) { // else they are that one's
-        json_begin_object(w, mode);
-        write_endpoint(has ? &endpoint : NULL, w);
-        json_end_object(w);
-    }
-    json_end_object(w);
-    json_end_object(w);
-    return 0;
-}
-
 static int write_size(struct engine *engine, struct arena *arena, const struct container *container,
                       struct json_writer *w, struct err *err) {
     struct image image;
@@ -236,7 +188,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     if (flags->size && write_size(engine, arena, &container, w, err)) return -1;
     write_mounts(engine, arena, &container.config, w);
     container_config_write(&container.config, w);
-    int r = write_network(engine, &container, w, err);
+    int r = inspect_network_settings(engine, arena, &container, w, err);
     json_end_object(w);
     return r;
 }

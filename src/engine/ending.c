@@ -32,7 +32,7 @@ bool container_is_live(const struct container *container) {
 static int erase_row(struct engine *engine, const struct container *container, struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
-    if (db_begin(db, err) || network_release(transaction, container->id, err)) return -1;
+    if (db_begin(db, err) || network_release(transaction, container->id, NULL, err)) return -1;
     int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
     if (changed) container_event(engine, container, "destroy", NULL);
@@ -62,7 +62,7 @@ static int write_ending(struct engine *engine, const char *id, const struct endi
                ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending), id,
                ending->finished);
     if (changed <= 0) return changed;
-    if (!restarts(ending) && network_release(db, id, err)) return -1;
+    if (!restarts(ending) && network_release(db, id, NULL, err)) return -1;
     if (db_commit(db, err)) return -1;
     return 1;
 }

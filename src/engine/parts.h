@@ -98,6 +98,17 @@ int owners_resolve(struct engine *engine, struct arena *arena, struct container_
 int owners_find(struct engine *engine, struct arena *arena, const struct container *container,
                 struct namespace_owners *ret_owners, const char **ret_network_id, struct err *err);
 
+// Networks (networks.c)
+
+// At create: which networks a container is in, each of which has to be there; what does not go together is
+// refused.
+int networks_resolve(struct engine *engine, struct arena *arena, struct container_config *config,
+                     struct err *err);
+// At a start: the networks are there in the kernel, and the container has addresses in each. In the order of
+// their interfaces, with names and who has the default route. What it has of an earlier start that its
+// settings do not know is given back.
+int networks_attach(struct engine *engine, struct arena *arena, const struct container *container,
+                    struct endpoints *ret_endpoints, struct err *err);
 // What a container sees (files.c), or would see when it ran: its root file system with its mounts, but for
 // those of the kernel, as a tree of mounts that no table shows. A container that does not run can't be
 // started meanwhile, if the tree is for writing.
