@@ -17,7 +17,7 @@
 
 struct inspect_flags {
     const char *format, *type, *platform;
-    bool size;
+    bool size, verbose;
 };
 
 static const struct option format_row[] = {
@@ -31,16 +31,24 @@ static const struct option platform_row[] = {
 };
 const struct option_table platform_options_table = OPTIONS(platform_row, struct inspect_flags);
 
+// What a network has in other nodes of a swarm, which hoy has none of.
+static const struct option network_rows[] = {
+    {"verbose", 'v', NULL, "Verbose output for diagnostics", store_flag,
+     offsetof(struct inspect_flags, verbose)},
+};
+const struct option_table network_inspect_options_table = OPTIONS(network_rows, struct inspect_flags);
+
 static int store_type(struct parse *parse, const char *text, void *field, struct err *err) {
-    if (!str_eq(text, "container") && !str_eq(text, "image") && !str_eq(text, "volume"))
+    if (!str_eq(text, "container") && !str_eq(text, "image") && !str_eq(text, "volume") &&
+        !str_eq(text, "network"))
         return err_set(err, ERR_INVALID, 0,
-                       "objects of other types than container, image and volume are not supported yet");
+                       "objects of other types than container, image, network and volume are not supported");
     return store_string(parse, text, field, err);
 }
 
 static const struct option inspect_rows[] = {
-    {"type", 0, "string", "Only inspect objects of the given type: container, image or volume", store_type,
-     offsetof(struct inspect_flags, type), "container|image|volume"},
+    {"type", 0, "string", "Only inspect objects of the given type: container, image, network or volume",
+     store_type, offsetof(struct inspect_flags, type), "container|image|network|volume"},
 };
 const struct option_table inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
 
@@ -308,11 +316,18 @@ static int write_volume(struct invocation *invocation, struct engine *engine, co
     return inspect_volume(engine, &invocation->arena, name, w, err);
 }
 
+static int write_network(struct invocation *invocation, struct engine *engine, const char *name,
+                         struct json_writer *w, struct err *err) {
+    return inspect_network(engine, &invocation->arena, name, w, err);
+}
+
 static int write_either(struct invocation *invocation, struct engine *engine, const char *name,
                         struct json_writer *w, struct err *err) {
     if (write_container(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_image(invocation, engine, name, w, err) == 0) return 0;
+    if (err->kind != ERR_NOT_FOUND) return -1;
+    if (write_network(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_volume(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
@@ -351,6 +366,14 @@ static int inspect_volumes(struct invocation *invocation, struct engine *engine,
     return inspect_all(invocation, engine, write_volume, err);
 }
 
+static int inspect_networks(struct invocation *invocation, struct engine *engine, struct err *err) {
+    return inspect_all(invocation, engine, write_network, err);
+}
+
+int run_network_inspect(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, inspect_networks, err);
+}
+
 int run_volume_inspect(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, inspect_volumes, err);
 }
@@ -365,9 +388,10 @@ int run_image_inspect(struct invocation *invocation, struct err *err) {
 
 int run_inspect(struct invocation *invocation, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
-    cli_body *body = !flags->type                    ? inspect_either
-                     : str_eq(flags->type, "image")  ? inspect_image
-                     : str_eq(flags->type, "volume") ? inspect_volumes
-                                                     : inspect_container;
+    cli_body *body = !flags->type                     ? inspect_either
+                     : str_eq(flags->type, "image")   ? inspect_image
+                     : str_eq(flags->type, "volume")  ? inspect_volumes
+                     : str_eq(flags->type, "network") ? inspect_networks
+                                                      : inspect_container;
     return cli_with_engine(invocation, body, err);
 }

@@ -3,6 +3,7 @@
 // starts.
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "state/event.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +11,8 @@
 // At create
 
 // Docker's checks of an endpoint's settings.
-static int check_settings(const struct network *network, const struct endpoint_settings *settings,
-                          struct err *err) {
+int networks_check_settings(const struct network *network, const struct endpoint_settings *settings,
+                            struct err *err) {
     bool statics = settings->ipv4 || settings->ipv6;
     if (network_is_default(network) && statics)
         return err_set(err, ERR_INVALID, 0,
@@ -31,7 +32,7 @@ static int resolve_one(struct engine *engine, struct arena *arena, struct contai
             err, ERR_CONFLICT, 0,
             "container cannot be connected to multiple networks with one of the networks in %s mode",
             network.name);
-    if (check_settings(&network, settings, err)) return -1;
+    if (networks_check_settings(&network, settings, err)) return -1;
     if (str_eq(settings->network, network.name)) return 0;
     // By an id: settings have the name.
     if (container_network_find(config, network.name))
@@ -87,6 +88,12 @@ static void add_names(struct arena *arena, const struct container *container, st
     strings_add(arena, &endpoint->names, arena_strndup(arena, container->id, SHORT_ID));
 }
 
+static void event(struct engine *engine, const struct container *container, const struct endpoint *endpoint,
+                  const char *action) {
+    event_write(engine->store.root_fd, "network", action, endpoint->network_id, "container", container->id,
+                "name", endpoint->network, "type", network_driver_name(endpoint->driver), NULL);
+}
+
 static int attach(struct engine *engine, struct arena *arena, const struct container *container,
                   const struct endpoint_settings *settings, unsigned number, struct endpoint *ret_endpoint,
                   struct err *err) {
@@ -97,6 +104,7 @@ static int attach(struct engine *engine, struct arena *arena, const struct conta
                        ret_endpoint, err))
         return -1;
     add_names(arena, container, ret_endpoint);
+    event(engine, container, ret_endpoint, "connect");
     return 0;
 }
 
@@ -119,7 +127,7 @@ int networks_attach(struct engine *engine, struct arena *arena, const struct con
     const struct container_config *config = &container->config;
     size_t count = config->networks.count;
     if (!container_has_networks(config)) return 0;
-    if (!engine->begun.id && release_others(engine, arena, container, err)) return -1;
+    if (release_others(engine, arena, container, err)) return -1;
     struct endpoint_settings *sorted =
         arena_memdup(arena, config->networks.items, count * sizeof *config->networks.items);
     sort(config, sorted, count);
@@ -143,5 +151,16 @@ int networks_endpoints(struct engine *engine, struct arena *arena, const struct 
     }
     endpoints_choose_gateway(&endpoints);
     *ret_endpoints = endpoints;
+    return 0;
+}
+
+int networks_release(struct engine *engine, const struct container *container, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct endpoints endpoints = {0};
+    if (!container_has_networks(&container->config)) return 0;
+    if (network_endpoints(engine->store.db, &arena, container->id, &endpoints, err) ||
+        network_release(engine->store.db, container->id, NULL, err))
+        return -1;
+    for (size_t i = 0; i < endpoints.count; i++) event(engine, container, &endpoints.items[i], "disconnect");
     return 0;
 }

@@ -34,6 +34,10 @@ int address_compare(const struct address *a, const struct address *b);
 bool address_equal(const struct address *a, const struct address *b);
 // The address n behind this one. False when the family has no more; then nothing has changed.
 bool address_advance(struct address *address, uint64_t n);
+// Of a link-local address, the bits of its subnet.
+static inline uint8_t link_local_prefix(const struct address *address) {
+    return address_size(address) == 4 ? 16 : 64;
+}
 bool address_in(const struct address *address, const struct subnet *subnet);
 
 // "10.1.0.0/16". -EINVAL; -ERANGE when bits behind the prefix are set: ret_subnet has the subnet without

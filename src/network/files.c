@@ -77,6 +77,35 @@ static void hosts_add_own(const struct network_files *files, const struct addres
     str_add_char(text, '\n');
 }
 
+static void hosts_add_endpoint(const struct network_files *files, const struct endpoint *endpoint,
+                               struct str *text) {
+    if (str_empty(files->hostname)) return;
+    for (size_t i = 0; i < 2; i++)
+        if (address_is_set(&endpoint->addresses[i])) hosts_add_own(files, &endpoint->addresses[i], text);
+}
+
+static bool is_line_of(const char *line, size_t length, const struct endpoint *endpoint) {
+    char address[ADDRESS_TEXT];
+    for (size_t i = 0; endpoint && i < 2; i++) {
+        size_t n = strlen(address_print(&endpoint->addresses[i], address));
+        if (n && n < length && !memcmp(line, address, n) && strchr(" \t", line[n])) return true;
+    }
+    return false;
+}
+
+void network_change_hosts(const struct network_files *files, const char *text, const struct endpoint *add,
+                          const struct endpoint *remove, struct str *ret_text) {
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        if (!is_line_of(text, length, remove)) {
+            str_add_n(ret_text, text, length);
+            str_add_char(ret_text, '\n');
+        }
+        text += length + (text[length] == '\n');
+    }
+    if (add) hosts_add_endpoint(files, add, ret_text);
+}
+
 static int hosts_compose(const struct network_files *files, struct str *text, struct err *err) {
     static const char preset[] = "127.0.0.1\tlocalhost\n"
                                  "::1\tlocalhost ip6-localhost ip6-loopback\n"
@@ -92,10 +121,8 @@ static int hosts_compose(const struct network_files *files, struct str *text, st
     for (size_t i = 0; i < files->add_host.count; i++)
         if (hosts_add(files, files->add_host.items[i], text, err)) return -1;
     for (size_t i = 0; i < files->links.count; i++) str_printf(text, "%s\n", files->links.items[i]);
-    for (size_t i = 0; files->endpoints && !str_empty(files->hostname) && i < files->endpoints->count; i++)
-        for (size_t family = 0; family < 2; family++)
-            if (address_is_set(&files->endpoints->items[i].addresses[family]))
-                hosts_add_own(files, &files->endpoints->items[i].addresses[family], text);
+    for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++)
+        hosts_add_endpoint(files, &files->endpoints->items[i], text);
     return 0;
 }
 

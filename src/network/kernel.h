@@ -4,6 +4,7 @@
 // in /proc), which is what roots that know nothing of each other have in common.
 #pragma once
 
+#include "kernel/link.h"
 #include "network/network.h"
 
 // A descriptor; closing it lets go.

@@ -8,7 +8,6 @@
 #pragma once
 
 #include "base/id.h"
-#include "kernel/link.h"
 #include "network/address.h"
 #include "oci/spec.h"
 #include "plan/plan.h"
@@ -190,6 +189,9 @@ struct network_files {
     struct strings links;              // "address\tnames" lines
     bool own_netns;
 };
+// The text with the lines of one endpoint more, and those of one less; either may be NULL.
+void network_change_hosts(const struct network_files *files, const char *text, const struct endpoint *add,
+                          const struct endpoint *remove, struct str *ret_text);
 int network_write_hosts(const struct network_files *files, struct str *ret_text, struct err *err);
 // host_text: the host's resolv.conf; NULL reads it (or systemd-resolved's, when the host's only names that).
 int network_write_resolv_conf(const struct network_files *files, const char *host_text, struct str *ret_text,

@@ -2,6 +2,8 @@
 // A row an option: whose it is, and what is a value of it.
 #include "network/options.h"
 
+#include "kernel/link.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <sys/socket.h>
