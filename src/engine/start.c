@@ -9,6 +9,7 @@
 #include "engine/freeze.h"
 #include "engine/log.h"
 #include "engine/parts.h"
+#include "engine/resolver.h"
 #include "engine/upkeep.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
@@ -43,7 +44,8 @@ struct start {
     struct plan plan;
     struct plan_op root;         // the overlay, until its place in the plan comes
     struct plan_restart restart; // how often, and after how long, it was started again
-    int plan_fd, client, shim_client, listen, log, receiver, health;
+    const char *resolver_text;   // what the resolver of its network is told, or NULL
+    int plan_fd, client, shim_client, listen, log, receiver, health, resolver;
     bool wants_block; // the caller does
     struct plan_block *block;
 };
@@ -65,6 +67,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .log = -1,
         .health = -1,
         .receiver = -1,
+        .resolver = -1,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -82,6 +85,7 @@ static void start_finish(struct start *s) {
     fd_closep(&s->log);
     fd_closep(&s->health);
     fd_closep(&s->receiver);
+    fd_closep(&s->resolver);
     fd_closep(&s->dir);
     run_dir_finish(&s->run_dir);
     arena_finish(&s->arena);
@@ -161,6 +165,7 @@ static int write_etc(struct start *s, struct err *err) {
         .dns_options = config->dns_options,
         .endpoints = &s->endpoints,
         .own_netns = !str_eq(config->network_mode, "host"),
+        .own_resolver = s->resolver_text,
     };
     _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
     if (network_write_hosts(&files, &hosts, err)) return -1;
@@ -247,6 +252,7 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     (void)err;
     network_plan(&s->endpoints, plan);
+    if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
     return 0;
 }
 
@@ -299,6 +305,8 @@ static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
                    volumes_make(s->engine, &s->container->config, err) ||
                    networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
+                   names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->resolver,
+                               &s->resolver_text, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
@@ -330,6 +338,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.listen = s->listen;
     shim.log = s->log;
     shim.receiver = s->receiver;
+    shim.resolver = s->resolver;
     shim.state = s->dir;
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;

@@ -3,7 +3,6 @@
 #include "network/names.h"
 
 #include "base/fd.h"
-#include "base/id.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -11,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define FOLDER "networks"
+#define FOLDER   "networks"
+#define KEPT_MAX 65536
 
 static void path_make(const char *network_id, const char *name, char ret_path[static PATH_MAX]) {
     snprintf(ret_path, PATH_MAX, FOLDER "/%s%s%s", network_id, *name ? "/" : "", name);
@@ -75,4 +75,34 @@ void names_text(const struct names_scope *scope, struct str *ret_text) {
     lines_add(ret_text, "gateway", &scope->gateways);
     lines_add(ret_text, "server", &scope->servers);
     if (has_ndots(&scope->options)) str_add(ret_text, "ndots\n");
+}
+
+// Kept
+
+static void kept_path(const char *container_id, char ret_path[static PATH_MAX]) {
+    snprintf(ret_path, PATH_MAX, "containers/%s/resolver", container_id);
+}
+
+int names_keep(int runroot, const char *container_id, const char *network_id, const char *text,
+               struct err *err) {
+    char path[PATH_MAX];
+    _cleanup_(str_finish) struct str kept = {0};
+    kept_path(container_id, path);
+    str_printf(&kept, "%s\n%s", network_id, text);
+    int r = file_replace_at(runroot, path, str_get(&kept), kept.len, 0600, false);
+    return r ? err_set(err, ERR_SYSTEM, -r, "write %s", path) : 0;
+}
+
+int names_kept(int runroot, const char *container_id, char ret_network_id[static ID_SIZE],
+               struct str *ret_text) {
+    char path[PATH_MAX];
+    _cleanup_(str_finish) struct str kept = {0};
+    kept_path(container_id, path);
+    int r = file_read_at(runroot, path, KEPT_MAX, &kept);
+    if (r) return r;
+    if (kept.len < ID_SIZE || kept.data[ID_SIZE - 1] != '\n') return -EINVAL;
+    memcpy(ret_network_id, kept.data, ID_SIZE - 1);
+    ret_network_id[ID_SIZE - 1] = '\0';
+    str_add(ret_text, kept.data + ID_SIZE);
+    return 0;
 }

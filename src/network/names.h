@@ -10,14 +10,14 @@
 // Networks that give no names (the default bridge, host, none) have nothing of this. A container that is on
 // several networks has a names file in each, and is served by the resolver of one of them, the first.
 //
-// At a start: names_write() for each network, resolver_connect() to the first, names_text() into the plan's
-// RESOLVER operation, and the descriptor to the shim (runtime_shim.resolver). Live: names_write() or
-// names_remove(), then resolver_update(). At a container's end: names_remove() for each. With a network:
-// names_forget().
+//   <runroot>/containers/<container id>/resolver     what its resolver was told of it, and whose that is
+//
+// engine/resolver.h has what is done with these when.
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
+#include "base/id.h"
 #include "base/str.h"
 
 #include <stdbool.h>
@@ -65,7 +65,19 @@ void names_text(const struct names_scope *scope, struct str *ret_text);
 // A descriptor that is connected to a network's resolver, which is started when there is none. Whoever is on
 // the network and had a resolver that was killed is registered with the new one.
 int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct err *err);
+// Registers a running container with a network's resolver, for as long as its process lives.
+int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
+                           struct err *err);
 // Tells the resolver that a running container's scope has changed; network_id: the network whose resolver
-// serves it. In force when this returns. 0, or ERR_NOT_FOUND when that resolver does not serve it.
+// serves it. In force when this returns. ERR_NOT_FOUND when that resolver does not serve it.
 int resolver_update(int runroot, const char *network_id, const char *container_id, const char *text,
                     struct err *err);
+// It is not served by this one any more. Fine when it was not.
+void resolver_forget(int runroot, const char *network_id, const char *container_id);
+
+// What a container's resolver was told, for who has to tell it again; network_id: whose resolver that is.
+int names_keep(int runroot, const char *container_id, const char *network_id, const char *text,
+               struct err *err);
+// The same again: 0, or -errno; -ENOENT when no resolver serves the container.
+int names_kept(int runroot, const char *container_id, char ret_network_id[static ID_SIZE],
+               struct str *ret_text);

@@ -4,8 +4,8 @@
 // has somebody who will look at it, and a socket that refuses has nobody any more, and is made anew.
 //
 // A resolver that was killed has taken the sockets of its containers along. Whoever starts the next one
-// registers them again: each names file of the network is a container's, the plan in its run directory says
-// what its resolver was told, and its process is the end of it.
+// registers them again: each names file of the network is a container's, whose run directory has what its
+// resolver was told (names_keep), and whose process is the end of it.
 #include "network/names.h"
 
 #include "base/fd.h"
@@ -151,26 +151,24 @@ static int process_open(const struct plan_block *block) {
     return take_fd(&fd);
 }
 
-// Is it this network's resolver that serves the container?
-static bool is_served_by(const char *text, const char *network_id) {
-    const char *line = strstr(text, "\nnetwork "), *id = line ? str_after(line, "\nnetwork ") : NULL;
-    return id && str_has_prefix(id, network_id);
+static int register_process(const struct plan_block *block, int connection, const char *text) {
+    char path[40];
+    _cleanup_(fd_closep) int process = process_open(block);
+    if (process < 0) return process;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", block->pid);
+    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    return netns < 0 ? netns : resolver_register(connection, text, netns, process);
 }
 
 static void register_again(int runroot, const struct place *place, const char *network_id, const char *id) {
-    char path[PATH_MAX];
+    char path[PATH_MAX], at[ID_SIZE];
     _cleanup_(plan_unmapp) struct plan_block *block = NULL;
+    _cleanup_(str_finish) struct str text = {0};
+    if (names_kept(runroot, id, at, &text) || !str_eq(at, network_id)) return;
     snprintf(path, sizeof path, "containers/%s/plan", id);
     if (plan_map_at(runroot, path, &block)) return;
-    const struct plan_op *op = plan_find(block, PLAN_RESOLVER);
-    // One that is about to start does it by itself.
-    if (!op || op->state != PLAN_DONE || !is_served_by(plan_text(block, op->text), network_id)) return;
-    _cleanup_(fd_closep) int process = process_open(block);
-    if (process < 0) return;
-    snprintf(path, sizeof path, "/proc/%d/ns/net", block->pid);
-    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    _cleanup_(fd_closep) int connection = netns < 0 ? -1 : place_connect(place);
-    if (connection >= 0) (void)resolver_register(connection, plan_text(block, op->text), netns, process);
+    _cleanup_(fd_closep) int connection = place_connect(place);
+    if (connection >= 0) (void)register_process(block, connection, str_get(&text));
 }
 
 // Best effort: a container that is just ending needs no names.
@@ -198,19 +196,49 @@ int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct er
     return 0;
 }
 
+int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
+                           struct err *err) {
+    char path[PATH_MAX];
+    _cleanup_(plan_unmapp) struct plan_block *block = NULL;
+    _cleanup_(fd_closep) int connection = -1;
+    if (resolver_connect(runroot, network_id, &connection, err)) return -1;
+    snprintf(path, sizeof path, "containers/%s/plan", container_id);
+    int r = plan_map_at(runroot, path, &block);
+    if (!r) r = register_process(block, connection, text);
+    return r ? err_set(err, ERR_SYSTEM, -r, "join container %.12s to the resolver of network %.12s",
+                       container_id, network_id)
+             : 0;
+}
+
+// One message and its answer: 0 when that is "ok".
+static int exchange(int connection, const struct str *message) {
+    char answer[ANSWER_SIZE];
+    ssize_t n = send(connection, str_get(message), message->len, MSG_NOSIGNAL);
+    if (n >= 0) n = recv(connection, answer, sizeof answer - 1, 0);
+    if (n < 0) return -errno;
+    answer[n] = '\0';
+    return str_eq(answer, "ok") ? 0 : -ENOENT;
+}
+
 int resolver_update(int runroot, const char *network_id, const char *container_id, const char *text,
                     struct err *err) {
-    char answer[ANSWER_SIZE];
-    _cleanup_(fd_closep) int fd = -1;
+    _cleanup_(fd_closep) int connection = -1;
     _cleanup_(str_finish) struct str message = {0};
-    if (resolver_connect(runroot, network_id, &fd, err)) return -1;
+    if (resolver_connect(runroot, network_id, &connection, err)) return -1;
     str_printf(&message, "update %s\n%s", container_id, text);
-    ssize_t n = send(fd, str_get(&message), message.len, MSG_NOSIGNAL);
-    if (n >= 0) n = recv(fd, answer, sizeof answer - 1, 0);
-    if (n < 0) return err_set(err, ERR_SYSTEM, errno, "tell the resolver of network %.12s", network_id);
-    answer[n] = '\0';
-    return str_eq(answer, "ok")
-               ? 0
-               : err_set(err, ERR_NOT_FOUND, 0, "the resolver of network %.12s does not know container %.12s",
-                         network_id, container_id);
+    int r = exchange(connection, &message);
+    if (r == -ENOENT)
+        return err_set(err, ERR_NOT_FOUND, 0, "the resolver of network %.12s does not know container %.12s",
+                       network_id, container_id);
+    return r ? err_set(err, ERR_SYSTEM, -r, "tell the resolver of network %.12s", network_id) : 0;
+}
+
+void resolver_forget(int runroot, const char *network_id, const char *container_id) {
+    _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    _cleanup_(str_finish) struct str message = {0};
+    if (place_open(runroot, network_id, &place)) return;
+    _cleanup_(fd_closep) int connection = place_connect(&place);
+    if (connection < 0) return; // there is none: nothing is to be forgotten
+    str_printf(&message, "forget %s", container_id);
+    (void)exchange(connection, &message);
 }

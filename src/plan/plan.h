@@ -70,7 +70,7 @@ struct plan_blob {
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
-    X(RESOLVER, resolver, PLAN_PARENT, text)              \
+    X(RESOLVER, resolver, PLAN_PARENT, resolver)          \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
     X(NETNS, netns, PLAN_PARENT, none)                    \
@@ -160,8 +160,8 @@ struct plan_op {
     union {
         plan_str path; // DIRECTORY, CGROUP_CREATE, READONLY_PATH, MASK_PATH; CGROUP_JOIN: the tasks or
                        // cgroup.procs file
-        plan_str text; // RESOLVER: what the network's resolver is told of the container
-        struct {       // the merged index of an image (or nothing for the dir driver), mounted once for all
+        plan_str text;
+        struct { // the merged index of an image (or nothing for the dir driver), mounted once for all
             plan_str index;          // the EROFS file
             struct plan_list layers; // its devices: the layers' tars, in the index's order
             plan_str target;         // where on the host it is mounted
@@ -243,6 +243,10 @@ struct plan_op {
             struct plan_blob bits; // uint64_t
             uint32_t mode;
         } numbers;
+        struct { // the container's names on its networks
+            plan_str text;          // what the resolver is told (resolver/scope.h)
+            struct plan_list files; // that others find it by, on the host: the undo removes them
+        } resolver;
         struct {
             plan_str name, label; // label: SELinux's, or ""
         } keyring;

@@ -4,6 +4,7 @@
 // kernel/nft_resolver.h's. What is asked before the resolver has read the message waits in the sockets.
 #include "plan/resolver.h"
 
+#include "base/arena.h"
 #include "base/fd.h"
 #include "kernel/link.h"
 #include "kernel/nft_resolver.h"
@@ -99,5 +100,13 @@ int plan_do_resolver(struct plan_run *run, struct plan_op *op) {
     if (run->streams->resolver <= 0) return -ENOTCONN;
     snprintf(path, sizeof path, "/proc/%d/ns/net", run->block->pid);
     _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    return netns < 0 ? netns : resolver_register(run->streams->resolver, TEXT(op->text), netns, -1);
+    return netns < 0 ? netns : resolver_register(run->streams->resolver, TEXT(op->resolver.text), netns, -1);
+}
+
+int plan_undo_resolver(struct plan_block *block, struct plan_op *op) {
+    _cleanup_(freep) const char **files = plan_list_items(block, op->resolver.files);
+    int result = 0;
+    for (size_t i = 0; i < op->resolver.files.count; i++)
+        if (unlink(files[i]) && errno != ENOENT) result = -errno;
+    return result;
 }

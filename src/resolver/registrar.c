@@ -6,7 +6,8 @@
 // another one (network/resolver.c).
 //
 // A message that begins with a line "update ID" has no descriptors: the rest is the new text of a container
-// that is served. It is answered ("ok", or "unknown" when there is no such container) when it is in force.
+// that is served, and one of "forget ID" is the end of its being served. Both are answered ("ok", or
+// "unknown" when there is no such container) when they are in force.
 //
 // The end. The resolver goes when it serves nobody, and a container that comes at that moment must not be
 // lost. Whoever connects holds the lock (a file of the network's directory, flock) from before it connects
@@ -120,6 +121,25 @@ static const char *update(struct resolver *resolver, const char *id) {
     return answer;
 }
 
+static const char *forget(struct resolver *resolver, const char *id) {
+    const char *answer = "unknown";
+    for (struct client *c = TAILQ_FIRST(&resolver->clients), *next; c; c = next) {
+        next = TAILQ_NEXT(c, list);
+        if (!c->registered || !str_eq(c->scope.container, id)) continue;
+        client_free(c);
+        answer = "ok";
+    }
+    return answer;
+}
+
+// NULL for a message that registers a container.
+static const char *request_answer(struct resolver *resolver, const char *text) {
+    const char *id = str_after(text, "update ");
+    if (id) return update(resolver, id);
+    id = str_after(text, "forget ");
+    return id ? forget(resolver, id) : NULL;
+}
+
 static void connection_ready(struct watch *watch, uint32_t events) {
     static struct request request; // large
     struct client *client = watch->owner;
@@ -127,12 +147,10 @@ static void connection_ready(struct watch *watch, uint32_t events) {
     request.count = 0;
     ssize_t n = request_read(&request, watch->fd);
     if (n == -EAGAIN || n == -EINTR) return;
-    const char *id = n > 0 ? str_after(request.text, "update ") : NULL;
-    if (id) {
-        const char *answer = update(client->resolver, id);
-        (void)send(watch->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
-    }
-    if (n <= 0 || id || client->registered || client_register(client, &request)) client_free(client);
+    bool registers = n > 0 && !client->registered;
+    const char *answer = registers ? request_answer(client->resolver, request.text) : NULL;
+    if (answer) (void)send(watch->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (answer || !registers || client_register(client, &request)) client_free(client);
     request_finish(&request);
 }
 
