@@ -51,7 +51,7 @@ audit_processes() {
   local pid exe
   for pid in /proc/[0-9]*; do
     exe=$(readlink "$pid/exe") || continue
-    if [[ $exe == "$HOY"* || $exe == /memfd:* || $exe == */hoy-fetch || $exe == */hoy-runtime ||
+    if [[ $exe == "$HOY"* || $exe == /memfd:* || $exe == */hoy-fetch || $exe == */hoy-resolver || $exe == */hoy-runtime ||
       $(readlink "$pid/ns/mnt") != "$(readlink /proc/self/ns/mnt)" ]]; then
       echo "process ${pid#/proc/} $(tr '\0' ' ' <"$pid/cmdline" | head -c 100)"
     fi

@@ -3,6 +3,7 @@
 // starts.
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "engine/resolver.h"
 #include "state/event.h"
 
 #include <stdlib.h>
@@ -159,6 +160,7 @@ int networks_release(struct engine *engine, const struct container *container, s
     struct endpoints endpoints = {0};
     if (!container_has_networks(&container->config)) return 0;
     if (network_endpoints(engine->store.db, &arena, container->id, &endpoints, err) ||
+        names_end(engine, container->id, &endpoints, err) ||
         network_release(engine->store.db, container->id, NULL, err))
         return -1;
     for (size_t i = 0; i < endpoints.count; i++) event(engine, container, &endpoints.items[i], "disconnect");

@@ -2,6 +2,7 @@
 // Networks made, found, listed and removed.
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "network/names.h"
 #include "state/event.h"
 
 #include <stdio.h>
@@ -220,7 +221,8 @@ static int settle_members(struct engine *engine, struct arena *arena, const stru
 int networks_remove(struct engine *engine, struct arena *arena, const char *name, struct err *err) {
     struct network network;
     if (network_find(engine->store.db, arena, name, &network, err) || mend(engine, err) ||
-        settle_members(engine, arena, &network, err) || network_remove(engine->store.db, &network, err))
+        settle_members(engine, arena, &network, err) || network_remove(engine->store.db, &network, err) ||
+        names_forget(engine->store.runroot_fd, network.id, err))
         return -1;
     event(engine, &network, "destroy");
     return 0;
@@ -283,6 +285,7 @@ int networks_prune(struct engine *engine, struct arena *arena, const struct stri
             if (err->kind == ERR_CONFLICT || err->kind == ERR_NOT_FOUND) continue;
             return -1;
         }
+        if (names_forget(engine->store.runroot_fd, all.items[i].id, err)) return -1;
         strings_add(arena, &names, all.items[i].name);
         event(engine, &all.items[i], "destroy");
     }

@@ -8,9 +8,11 @@
 // that was killed left: the interface goes, and the row with it (networks_recover()).
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "engine/resolver.h"
 #include "network/live.h"
 #include "state/event.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,6 +124,34 @@ static int write_hosts(const struct change *c, const struct endpoint *add, const
     return r ? err_set(err, ERR_SYSTEM, -r, "write the hosts file of container %s", c->now.name) : 0;
 }
 
+// It had no resolver before: its programs are to ask the one that it has now.
+static int write_resolv_conf(const struct change *c, struct err *err) {
+    const struct container_config *config = &c->now.config;
+    struct network_files files = {.dns = config->dns,
+                                  .dns_search = config->dns_search,
+                                  .dns_options = config->dns_options,
+                                  .own_netns = true,
+                                  .own_resolver = true};
+    _cleanup_(str_finish) struct str text = {0};
+    if (network_write_resolv_conf(&files, NULL, &text, err)) return -1;
+    _cleanup_(fd_closep) int fd = fd_open_at(c->dir.fd, "resolv.conf", O_WRONLY | O_TRUNC | O_NOFOLLOW, 0);
+    int r = fd == -ENOENT ? 0 : fd < 0 ? fd : fd_write_all(fd, str_get(&text), text.len);
+    return r ? err_set(err, ERR_SYSTEM, -r, "write the resolv.conf of container %s", c->now.name) : 0;
+}
+
+// With these settings, and the endpoints that it has by now.
+static int change_names(const struct change *c, const struct container_config *config, struct err *err) {
+    struct container container = c->now;
+    struct endpoints endpoints;
+    bool is_new;
+    container.config = *config;
+    return networks_endpoints(c->engine, c->arena, &container, &endpoints, err) ||
+                   names_change(c->engine, c->arena, &container, &endpoints, &is_new, err) ||
+                   (is_new && write_resolv_conf(c, err))
+               ? -1
+               : 0;
+}
+
 // Connecting
 
 static int prepare_connect(struct change *c, const struct endpoint_settings *settings, struct err *err) {
@@ -152,7 +182,7 @@ static int plug_in(struct change *c, const struct endpoints *before, struct endp
     endpoints_choose_gateway(&after);
     if (live_add(endpoint, c->netns, err)) return -1;
     if (live_route(before, &after, c->netns, err) || write_hosts(c, endpoint, NULL, err) ||
-        store(c, &c->config, MARK_DONE, err)) {
+        change_names(c, &c->config, err) || store(c, &c->config, MARK_DONE, err)) {
         (void)live_remove(endpoint, c->netns, &ignored);
         (void)live_route(&after, before, c->netns, &ignored);
         (void)write_hosts(c, NULL, endpoint, &ignored);
@@ -173,7 +203,10 @@ static int connect_running(struct change *c, struct err *err) {
                        err))
         return -1;
     if (plug_in(c, &before, &endpoint, err)) {
+        const struct endpoints only = {&endpoint, 1};
         (void)network_release(db, c->now.id, c->network.id, &ignored);
+        (void)names_end(c->engine, c->now.id, &only, &ignored);
+        (void)change_names(c, &c->now.config, &ignored);
         return -1;
     }
     event(c, "connect");
@@ -210,6 +243,8 @@ static int take_off(struct change *c, const struct endpoints *all, const struct 
     for (size_t i = 0; i < all->count; i++)
         if (&all->items[i] != endpoint) *arena_push(c->arena, &rest) = all->items[i];
     endpoints_choose_gateway(&rest);
+    const struct endpoints only = {(struct endpoint *)endpoint, 1};
+    if (names_end(c->engine, c->now.id, &only, err)) return -1;
     return (c->netns >= 0 && live_route(all, &rest, c->netns, err)) ||
                    network_release(c->engine->store.db, c->now.id, endpoint->network_id, err)
                ? -1
@@ -227,7 +262,7 @@ static int disconnect_running(struct change *c, struct err *err) {
         (void)store(c, &c->now.config, MARK_DONE, &ignored);
         return -1;
     }
-    if (take_off(c, &all, endpoint, err)) return -1;
+    if (take_off(c, &all, endpoint, err) || change_names(c, &c->config, err)) return -1;
     event(c, "disconnect");
     return write_hosts(c, NULL, endpoint, err);
 }

@@ -12,6 +12,7 @@
 #include "engine/parts.h"
 #include "engine/ports.h"
 #include "engine/ports_target.h"
+#include "engine/resolver.h"
 #include "engine/upkeep.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
@@ -49,7 +50,8 @@ struct start {
     struct plan plan;
     struct plan_op root;         // the overlay, until its place in the plan comes
     struct plan_restart restart; // how often, and after how long, it was started again
-    int plan_fd, client, shim_client, listen, log, receiver, health;
+    const char *resolver_text;   // what the resolver of its network is told, or NULL
+    int plan_fd, client, shim_client, listen, log, receiver, health, resolver;
     bool wants_block; // the caller does
     struct plan_block *block;
 };
@@ -72,6 +74,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .health = -1,
         .receiver = -1,
         .claim = {.hold = PORT_HOLD_NONE},
+        .resolver = -1,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -90,6 +93,7 @@ static void start_finish(struct start *s) {
     fd_closep(&s->log);
     fd_closep(&s->health);
     fd_closep(&s->receiver);
+    fd_closep(&s->resolver);
     fd_closep(&s->dir);
     run_dir_finish(&s->run_dir);
     arena_finish(&s->arena);
@@ -170,6 +174,7 @@ static int write_etc(struct start *s, struct err *err) {
         .endpoints = &s->endpoints,
         .links = s->links.hosts,
         .own_netns = !str_eq(config->network_mode, "host"),
+        .own_resolver = s->resolver_text,
     };
     _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
     if (network_write_hosts(&files, &hosts, err)) return -1;
@@ -266,6 +271,7 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     network_plan(&s->endpoints, plan);
+    if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
     return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
 }
 
@@ -332,7 +338,10 @@ static int prepare(struct start *s, struct err *err) {
                    volumes_make(s->engine, &s->container->config, err) ||
                    networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
                    links_find(s->engine, &s->arena, s->container, &s->links, err) ||
-                   claim_ports(s, err) || write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
+                   claim_ports(s, err) ||
+                   names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->resolver,
+                               &s->resolver_text, err) ||
+                   write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
 }
@@ -363,6 +372,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.listen = s->listen;
     shim.log = s->log;
     shim.receiver = s->receiver;
+    shim.resolver = s->resolver;
     shim.state = s->dir;
     shim.ports = s->claim.hold.bag;
     shim.served = s->claim.hold.served;

@@ -201,6 +201,25 @@ static void resolver_filter(struct resolver *resolver, bool ipv6) {
     resolver->servers = kept;
 }
 
+// The resolver of the container's network: it asks the servers.
+static void resolver_embed(struct resolver *resolver) {
+    resolver->servers.count = 0;
+    strings_add(&resolver->arena, &resolver->servers, "127.0.0.11");
+}
+
+// Names of containers have no dots, and are to be asked for as they stand (resolver/scope.c), unless the
+// options say otherwise.
+static void options_embed(struct resolver *resolver) {
+    struct strings options = {0};
+    bool has_ndots = false;
+    for (size_t i = 0; i < resolver->options.count; i++) {
+        strings_add(&resolver->arena, &options, resolver->options.items[i]);
+        has_ndots |= str_has_prefix(resolver->options.items[i], "ndots:");
+    }
+    if (!has_ndots) strings_add(&resolver->arena, &options, "ndots:0");
+    resolver->options = options;
+}
+
 static int check_words(const char *flag, const struct strings *list, bool addresses, struct err *err) {
     for (size_t i = 0; i < list->count; i++)
         if (!is_word(list->items[i]) || (addresses && !is_address(list->items[i])))
@@ -253,12 +272,15 @@ int network_write_resolv_conf(const struct network_files *files, const char *hos
         return 0;
     }
     resolver_read(&resolver, host_text);
-    if (files->dns.count)
+    if (files->own_resolver)
+        resolver_embed(&resolver);
+    else if (files->dns.count)
         resolver.servers = files->dns;
     else if (files->own_netns)
         resolver_filter(&resolver, has_ipv6(files));
     if (files->dns_search.count) resolver.search = files->dns_search;
     if (files->dns_options.count) resolver.options = files->dns_options;
+    if (files->own_resolver) options_embed(&resolver);
     if (resolver.search.count == 1 && str_eq(resolver.search.items[0], ".")) resolver.search.count = 0;
     resolver_write(&resolver, ret_text);
     return 0;

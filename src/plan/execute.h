@@ -9,6 +9,7 @@ struct plan_streams {
     int child[3]; // for the child's 0, 1, 2; -1: leave as they are. Not closed here.
     int terminal; // out: the pty's master, when the plan has a CONSOLE operation
     int start;    // what the START operation reads one byte from; closed in the parent by the caller
+    int resolver; // connected to the resolver of the container's network, for RESOLVER; 0: none
     int record;   // the plan's file: closed in the child, so that a lock on it is the parent's alone; 0: none
 };
 

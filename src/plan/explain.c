@@ -143,6 +143,11 @@ static void say_publish(struct str *t, const struct plan_block *block, const str
     if (*before == 'p') str_add(t, "publish no port; later ones have their places");
 }
 
+static void say_resolver(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    (void)block, (void)op;
+    str_add(t, "give the resolver of its network two sockets at 127.0.0.11, and lead port 53 of it there");
+}
+
 static void say_resctrl(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "join the resctrl group %s", TEXT(op->resctrl.group));
     if (op->resctrl.monitor) str_printf(t, ", counted in %s", TEXT(op->resctrl.monitor));

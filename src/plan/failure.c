@@ -29,6 +29,7 @@ static const struct {
     [PLAN_NET_DEVICE] = {"move the interface", AT(net_device.name), " to the container's ",
                          AT(net_device.new_name)},
     [PLAN_PUBLISH] = {"publish the ports in the table", AT(publish.table), "", 0},
+    [PLAN_RESOLVER] = {"join the container to the resolver of its network", 0, "", 0},
     [PLAN_RESCTRL] = {"use the resctrl group", AT(resctrl.group), " with ", AT(resctrl.schemata)},
     [PLAN_IDMAP_TREE] = {"map the ids of", AT(idmap_tree.source), "", 0},
     [PLAN_LISTENER] = {"send the seccomp listener to", AT(listener.path), "", 0},

@@ -71,6 +71,7 @@ struct plan_blob {
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
     X(PUBLISH, publish, PLAN_PARENT, publish)             \
+    X(RESOLVER, resolver, PLAN_PARENT, resolver)          \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
     X(NETNS, netns, PLAN_PARENT, none)                    \
@@ -260,6 +261,10 @@ struct plan_op {
             struct plan_blob bits; // uint64_t
             uint32_t mode;
         } numbers;
+        struct { // the container's names on its networks
+            plan_str text;          // what the resolver is told (resolver/scope.h)
+            struct plan_list files; // that others find it by, on the host: the undo removes them
+        } resolver;
         struct {
             plan_str name, label; // label: SELinux's, or ""
         } keyring;

@@ -115,6 +115,7 @@ int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_volume_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_resctrl(struct plan_block *block, struct plan_op *op);
 int plan_undo_publish(struct plan_block *block, struct plan_op *op);
+int plan_undo_resolver(struct plan_block *block, struct plan_op *op);
 
 // borrow.c. Whether a process that a plan names is there and still that one: 0, or -ESRCH with a sentence.
 int plan_check_owner(struct plan_run *run, int32_t pid, uint64_t start_time);

@@ -84,6 +84,8 @@ static const char *const headings[PLAN_OP_COUNT] = {
         "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
     [PLAN_LINK_ADD] = "The network: an interface that shares the host's.",
     [PLAN_NET_DEVICE] = "The host's interfaces that it gets (hoy gives them their addresses again).",
+    [PLAN_RESOLVER] =
+        "Names: hoy's resolver is told of the container. By hand nobody serves it at 127.0.0.11.",
     [PLAN_RESCTRL] = "Its share of the cache and of the memory's bandwidth.",
     [PLAN_CPU_AFFINITY] = "The CPUs that it may use.",
     [PLAN_KEYRING] = "A session keyring of its own: hoy makes one, here it is left out.",
@@ -545,6 +547,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_LINK_ADD] = do_link_add,
     [PLAN_NET_DEVICE] = do_net_device,
     [PLAN_PUBLISH] = do_publish,
+    [PLAN_RESOLVER] = do_nothing, // its heading says why
     [PLAN_RESCTRL] = do_resctrl,
     [PLAN_CPU_AFFINITY] = do_cpu_affinity,
     [PLAN_KEYRING] = do_nothing,

@@ -25,6 +25,7 @@ static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_o
     [PLAN_IMAGE_MOUNT] = plan_undo_image_mount, [PLAN_VOLUME_MOUNT] = plan_undo_volume_mount,
     [PLAN_SCOPE_START] = plan_undo_scope_start, [PLAN_CGROUP_CREATE] = undo_cgroup_create,
     [PLAN_RESCTRL] = plan_undo_resctrl,         [PLAN_PUBLISH] = plan_undo_publish,
+    [PLAN_RESOLVER] = plan_undo_resolver,
 };
 
 int plan_undo(struct plan_block *block) {

@@ -42,7 +42,7 @@ static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
 
 // What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
-static struct { int plan, start, console, pidfd, errors, terminal, health, ports, served; } given;
+static struct { int plan, start, console, pidfd, errors, terminal, health, ports, served, resolver; } given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -134,8 +134,11 @@ static void keep(const struct plan_block *plan, pid_t pid, int terminal) {
 
 static pid_t start(struct plan_block *plan, struct err *err) {
     if (plan->pid > 0) return container_is_made(), keep(plan, plan->pid, given.terminal), plan->pid;
-    struct plan_streams streams = {
-        .child = {-1, -1, -1}, .terminal = -1, .start = given.start, .record = given.plan};
+    struct plan_streams streams = {.child = {-1, -1, -1},
+                                   .terminal = -1,
+                                   .start = given.start,
+                                   .resolver = given.resolver,
+                                   .record = given.plan};
     int r = open_streams(plan, streams.child);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot make the container's standard streams");
     pid_t pid = plan_execute(plan, &streams, err);
@@ -284,6 +287,7 @@ static int shim_main(void) {
     given.health = given_fd(SHIM_FD_HEALTH);
     given.ports = given_fd(SHIM_FD_PORTS);
     given.served = given_fd(SHIM_FD_SERVED);
+    given.resolver = given_fd(SHIM_FD_RESOLVER);
     given_fd(SHIM_FD_SELF);
     given.plan = given_fd(SHIM_FD_PLAN);
     int r = plan_map(given.plan, &plan);

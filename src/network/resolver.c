@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: Apache-2.0
+// Reaching a network's resolver. Whoever connects holds the network's lock meanwhile, and a resolver that is
+// about to end takes it, too (resolver/registrar.c has the whole of it): so a socket that takes a connection
+// has somebody who will look at it, and a socket that refuses has nobody any more, and is made anew.
+//
+// A resolver that was killed has taken the sockets of its containers along. Whoever starts the next one
+// registers them again: each names file of the network is a container's, whose run directory has what its
+// resolver was told (names_keep), and whose process is the end of it.
+#include "network/names.h"
+
+#include "base/fd.h"
+#include "base/id.h"
+#include "kernel/process.h"
+#include "plan/plan.h"
+#include "plan/resolver.h"
+#include "runtime/program.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define FOLDER      "networks"
+#define SOCKET      "resolver.sock"
+#define LOCK        "lock"
+#define BACKLOG     4096
+#define FIRST_FD    3 // as resolver/main.c has them: the socket, the directory, the lock
+#define ANSWER_SIZE 16
+
+enum { LISTEN, DIRECTORY, LOCK_FILE, FD_COUNT };
+
+// A network's directory and the lock.
+struct place {
+    int folder; // of all networks
+    int directory;
+    int lock;
+};
+
+static void place_finish(struct place *place) {
+    fd_closep(&place->folder);
+    fd_closep(&place->directory);
+    fd_closep(&place->lock);
+}
+
+static int place_open(int runroot, const char *network_id, struct place *ret_place) {
+    char path[PATH_MAX];
+    _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    snprintf(path, sizeof path, FOLDER "/%s", network_id);
+    int r = dir_make_all_at(runroot, path, 0755);
+    if (r) return r;
+    if ((place.folder = fd_open_at(runroot, FOLDER, O_RDONLY | O_DIRECTORY, 0)) < 0) return place.folder;
+    if ((place.directory = fd_open_at(runroot, path, O_RDONLY | O_DIRECTORY, 0)) < 0) return place.directory;
+    if ((place.lock = fd_open_at(place.directory, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) < 0)
+        return place.lock;
+    while (flock(place.lock, LOCK_EX))
+        if (errno != EINTR) return -errno;
+    *ret_place = place;
+    place = (struct place){-1, -1, -1};
+    return 0;
+}
+
+static struct sockaddr_un socket_address(const struct place *place) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/" SOCKET, place->directory);
+    return address;
+}
+
+// -ECONNREFUSED or -ENOENT when nobody serves.
+static int place_connect(const struct place *place) {
+    struct sockaddr_un address = socket_address(place);
+    _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address)) return -errno;
+    return take_fd(&fd);
+}
+
+// Starting
+
+static int place_listen(const struct place *place) {
+    struct sockaddr_un address = socket_address(place);
+    if (unlinkat(place->directory, SOCKET, 0) && errno != ENOENT) return -errno;
+    _cleanup_(fd_closep) int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) || listen(fd, BACKLOG)) return -errno;
+    return take_fd(&fd);
+}
+
+static volatile int execute_error; // children share our memory until they execute (vfork)
+
+static void execute(const char *program, const int given[static FD_COUNT]) {
+    const char *argv[] = {"hoy-resolver", NULL}, *envp[] = {NULL};
+    int fds[FD_COUNT];
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    for (int i = 0; i < FD_COUNT; i++) fds[i] = fcntl(given[i], F_DUPFD_CLOEXEC, FIRST_FD + FD_COUNT);
+    for (int i = 0; i < FIRST_FD; i++)
+        if (null >= 0) dup2(null, i);
+    for (int i = 0; i < FD_COUNT; i++) dup2(fds[i], FIRST_FD + i);
+    syscall(SYS_close_range, (unsigned)(FIRST_FD + FD_COUNT), ~0U, 0);
+    execve(program, (char *const *)argv, (char *const *)envp);
+    execute_error = errno;
+}
+
+// A grandchild, which nobody has to wait for.
+static int spawn(const char *program, const int fds[static FD_COUNT]) {
+    execute_error = 0;
+    pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): the parent waits for an _exit
+    if (pid == 0) {
+        setsid(); // NOLINT(clang-analyzer-unix.Vfork): nothing here touches what the parent needs
+        if (chdir("/")) _exit(125);
+        pid_t second = vfork(); // NOLINT: the same
+        if (second == 0) execute(program, fds);
+        if (second < 0) execute_error = errno;
+        _exit(second > 0 ? 0 : 125);
+    }
+    if (pid < 0) return -errno;
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    return -execute_error;
+}
+
+static int resolver_start(const struct place *place, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    const char *program = runtime_program_find("hoy-resolver", "resolver", &arena, err);
+    if (!program) return -1;
+    _cleanup_(fd_closep) int listening = place_listen(place);
+    if (listening < 0) return err_set(err, ERR_SYSTEM, -listening, "make the resolver's socket");
+    // Of its own: a lock belongs to who opened the file.
+    _cleanup_(fd_closep) int lock = fd_open_at(place->directory, LOCK, O_RDWR | O_NOFOLLOW, 0);
+    if (lock < 0) return err_set(err, ERR_SYSTEM, -lock, "open the resolver's lock");
+    const int fds[FD_COUNT] = {listening, place->folder, lock};
+    int r = spawn(program, fds);
+    return r ? err_set(err, ERR_SYSTEM, -r, "run %s", program) : 0;
+}
+
+// Registering again
+
+// The process that a plan's container has now, or -ESRCH.
+static int process_open(const struct plan_block *block) {
+    struct process_stat stat;
+    _cleanup_(fd_closep) int fd = block->pid > 0 ? (int)syscall(SYS_pidfd_open, block->pid, 0) : -1;
+    if (fd < 0 || process_stat(block->pid, &stat) || stat.start_time != block->start_time) return -ESRCH;
+    return take_fd(&fd);
+}
+
+static int register_process(const struct plan_block *block, int connection, const char *text) {
+    char path[40];
+    _cleanup_(fd_closep) int process = process_open(block);
+    if (process < 0) return process;
+    snprintf(path, sizeof path, "/proc/%d/ns/net", block->pid);
+    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    return netns < 0 ? netns : resolver_register(connection, text, netns, process);
+}
+
+static void register_again(int runroot, const struct place *place, const char *network_id, const char *id) {
+    char path[PATH_MAX], at[ID_SIZE];
+    _cleanup_(plan_unmapp) struct plan_block *block = NULL;
+    _cleanup_(str_finish) struct str text = {0};
+    if (names_kept(runroot, id, at, &text) || !str_eq(at, network_id)) return;
+    snprintf(path, sizeof path, "containers/%s/plan", id);
+    if (plan_map_at(runroot, path, &block)) return;
+    _cleanup_(fd_closep) int connection = place_connect(place);
+    if (connection >= 0) (void)register_process(block, connection, str_get(&text));
+}
+
+// Best effort: a container that is just ending needs no names.
+static void register_all_again(int runroot, const struct place *place, const char *network_id) {
+    int fd = fd_open_at(place->directory, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
+    if (!directory) return fd_closep(&fd);
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (strlen(entry->d_name) == ID_SIZE - 1) register_again(runroot, place, network_id, entry->d_name);
+    closedir(directory);
+}
+
+int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct err *err) {
+    _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    int r = place_open(runroot, network_id, &place);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "lock the resolver of network %.12s", network_id);
+    int fd = place_connect(&place);
+    if (fd == -ECONNREFUSED || fd == -ENOENT) {
+        if (resolver_start(&place, err)) return err_wrap(err, "network %.12s", network_id);
+        fd = place_connect(&place);
+        if (fd >= 0) register_all_again(runroot, &place, network_id);
+    }
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "connect to the resolver of network %.12s", network_id);
+    *ret_fd = fd;
+    return 0;
+}
+
+int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
+                           struct err *err) {
+    char path[PATH_MAX];
+    _cleanup_(plan_unmapp) struct plan_block *block = NULL;
+    _cleanup_(fd_closep) int connection = -1;
+    if (resolver_connect(runroot, network_id, &connection, err)) return -1;
+    snprintf(path, sizeof path, "containers/%s/plan", container_id);
+    int r = plan_map_at(runroot, path, &block);
+    if (!r) r = register_process(block, connection, text);
+    return r ? err_set(err, ERR_SYSTEM, -r, "join container %.12s to the resolver of network %.12s",
+                       container_id, network_id)
+             : 0;
+}
+
+// One message and its answer: 0 when that is "ok".
+static int exchange(int connection, const struct str *message) {
+    char answer[ANSWER_SIZE];
+    ssize_t n = send(connection, str_get(message), message->len, MSG_NOSIGNAL);
+    if (n >= 0) n = recv(connection, answer, sizeof answer - 1, 0);
+    if (n < 0) return -errno;
+    answer[n] = '\0';
+    return str_eq(answer, "ok") ? 0 : -ENOENT;
+}
+
+int resolver_update(int runroot, const char *network_id, const char *container_id, const char *text,
+                    struct err *err) {
+    _cleanup_(fd_closep) int connection = -1;
+    _cleanup_(str_finish) struct str message = {0};
+    if (resolver_connect(runroot, network_id, &connection, err)) return -1;
+    str_printf(&message, "update %s\n%s", container_id, text);
+    int r = exchange(connection, &message);
+    if (r == -ENOENT)
+        return err_set(err, ERR_NOT_FOUND, 0, "the resolver of network %.12s does not know container %.12s",
+                       network_id, container_id);
+    return r ? err_set(err, ERR_SYSTEM, -r, "tell the resolver of network %.12s", network_id) : 0;
+}
+
+void resolver_forget(int runroot, const char *network_id, const char *container_id) {
+    _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    _cleanup_(str_finish) struct str message = {0};
+    if (place_open(runroot, network_id, &place)) return;
+    _cleanup_(fd_closep) int connection = place_connect(&place);
+    if (connection < 0) return; // there is none: nothing is to be forgotten
+    str_printf(&message, "forget %s", container_id);
+    (void)exchange(connection, &message);
+}

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// The resolver gives everything away before it reads a byte of a container's: root, capabilities, the
+// machine's files but those that it reads, and all system calls but a short list.
+#pragma once
+
+#include "base/err.h"
+
+// Single-threaded. directory: the one of all networks, which is all that it can list.
+int confine(int directory, struct err *err);

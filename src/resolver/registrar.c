@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who is served. A connection to the listening socket is a container's, and it is served for as long as that
+// is open: its shim holds it. The first message is the scope's text (scope.h) and two descriptors, the
+// container's sockets for UDP and TCP. With a third, a pidfd, the container is served until that process ends
+// instead, and the connection does not matter: for a container whose shim has lost its resolver, and gets
+// another one (network/resolver.c).
+//
+// A message that begins with a line "update ID" has no descriptors: the rest is the new text of a container
+// that is served, and one of "forget ID" is the end of its being served. Both are answered ("ok", or
+// "unknown" when there is no such container) when they are in force.
+//
+// The end. The resolver goes when it serves nobody, and a container that comes at that moment must not be
+// lost. Whoever connects holds the lock (a file of the network's directory, flock) from before it connects
+// until it is connected; whoever finds the socket refused starts a resolver under the same lock. So the
+// resolver takes the lock, looks into the accept queue once more, and goes only when nobody is there: the
+// lock goes with it, and the next one finds a socket that refuses. A resolver that has just been started goes
+// the same way when the one who started it died before it was connected. The socket's name stays, as the
+// directory is not the resolver's to write in; who starts the next one takes it away.
+#include "resolver/resolver.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TEXT_MAX 65536
+#define FDS_MAX  3
+
+enum { FD_UDP, FD_TCP, FD_PROCESS };
+
+struct request {
+    char text[TEXT_MAX + 1];
+    int fds[FDS_MAX];
+    size_t count;
+};
+
+static void request_finish(struct request *request) {
+    for (size_t i = 0; i < request->count; i++) fd_closep(&request->fds[i]);
+    request->count = 0;
+}
+
+static void request_take_fds(struct request *request, struct msghdr *message) {
+    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
+        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
+        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t i = 0; i < count && request->count < FDS_MAX; i++)
+            memcpy(&request->fds[request->count++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
+    }
+}
+
+// The message's size; 0 at the end.
+static ssize_t request_read(struct request *request, int fd) {
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
+    } control;
+    struct iovec part = {request->text, TEXT_MAX};
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n < 0) return -errno;
+    request_take_fds(request, &message);
+    request->text[n] = '\0';
+    return message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EMSGSIZE : n;
+}
+
+// Registering
+
+static void connection_ready(struct watch *watch, uint32_t events);
+
+static void process_ended(struct watch *watch, uint32_t events) {
+    (void)events;
+    client_free(watch->owner);
+}
+
+static int serve_fd(struct resolver *resolver, struct watch *watch, int *fd) {
+    int r = watch_add(&resolver->loop, watch, *fd, EPOLLIN);
+    if (!r) (void)take_fd(fd);
+    return r;
+}
+
+static int client_register(struct client *client, struct request *request) {
+    struct resolver *resolver = client->resolver;
+    if (request->count <= FD_TCP) return -EINVAL;
+    int r = scope_init(&client->scope, &resolver->zones, request->text);
+    if (r) return r;
+    client->registered = true;
+    r = serve_fd(resolver, &client->udp, &request->fds[FD_UDP]);
+    if (!r) r = serve_fd(resolver, &client->tcp, &request->fds[FD_TCP]);
+    if (r || request->count <= FD_PROCESS) return r;
+    watch_remove(&resolver->loop, &client->connection);
+    client->connection.ready = process_ended;
+    return serve_fd(resolver, &client->connection, &request->fds[FD_PROCESS]);
+}
+
+static void client_update(struct client *client, const char *text) {
+    struct scope scope;
+    if (scope_init(&scope, &client->resolver->zones, text)) return;
+    scope_finish(&client->scope);
+    client->scope = scope;
+}
+
+// id: "ID\n" and the text.
+static const char *update(struct resolver *resolver, const char *id) {
+    struct client *client;
+    const char *answer = "unknown", *text = strchr(id, '\n');
+    if (!text) return answer;
+    TAILQ_FOREACH(client, &resolver->clients, list) {
+        if (!client->registered || strlen(client->scope.container) != (size_t)(text - id) ||
+            memcmp(client->scope.container, id, (size_t)(text - id)) != 0)
+            continue;
+        client_update(client, text + 1);
+        answer = "ok";
+    }
+    return answer;
+}
+
+static const char *forget(struct resolver *resolver, const char *id) {
+    const char *answer = "unknown";
+    for (struct client *c = TAILQ_FIRST(&resolver->clients), *next; c; c = next) {
+        next = TAILQ_NEXT(c, list);
+        if (!c->registered || !str_eq(c->scope.container, id)) continue;
+        client_free(c);
+        answer = "ok";
+    }
+    return answer;
+}
+
+// NULL for a message that registers a container.
+static const char *request_answer(struct resolver *resolver, const char *text) {
+    const char *id = str_after(text, "update ");
+    if (id) return update(resolver, id);
+    id = str_after(text, "forget ");
+    return id ? forget(resolver, id) : NULL;
+}
+
+static void connection_ready(struct watch *watch, uint32_t events) {
+    static struct request request; // large
+    struct client *client = watch->owner;
+    (void)events;
+    request.count = 0;
+    ssize_t n = request_read(&request, watch->fd);
+    if (n == -EAGAIN || n == -EINTR) return;
+    bool registers = n > 0 && !client->registered;
+    const char *answer = registers ? request_answer(client->resolver, request.text) : NULL;
+    if (answer) (void)send(watch->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (answer || !registers || client_register(client, &request)) client_free(client);
+    request_finish(&request);
+}
+
+static bool client_accept(struct resolver *resolver) {
+    _cleanup_(fd_closep) int fd = accept4(resolver->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    if (fd < 0) return false;
+    struct client *client = xmalloc(sizeof *client);
+    *client = (struct client){
+        .resolver = resolver,
+        .connection = {.fd = -1, .ready = connection_ready, .owner = client},
+        .udp = {.fd = -1, .ready = client_ready_udp, .owner = client},
+        .tcp = {.fd = -1, .ready = stream_accept, .owner = client},
+    };
+    TAILQ_INSERT_TAIL(&resolver->clients, client, list);
+    resolver->client_count++;
+    if (serve_fd(resolver, &client->connection, &fd)) client_free(client);
+    return true;
+}
+
+static void listen_ready(struct watch *watch, uint32_t events) {
+    (void)events;
+    client_accept(watch->owner);
+}
+
+// The end
+
+static bool may_end(struct resolver *resolver) {
+    if (resolver->client_count) return false;
+    while (flock(resolver->lock, LOCK_EX))
+        if (errno != EINTR) return false;
+    if (client_accept(resolver)) return flock(resolver->lock, LOCK_UN), false;
+    // With the lock: what the kernel closes when a process exits, it closes in no order.
+    watch_remove(&resolver->loop, &resolver->listen);
+    return true;
+}
+
+// Time
+
+static int wait_ms(const struct resolver *resolver, uint64_t now_ns) {
+    const struct query *query = TAILQ_FIRST(&resolver->queries);
+    const struct stream *stream = TAILQ_FIRST(&resolver->streams);
+    uint64_t next_ns = UINT64_MAX;
+    if (query) next_ns = query->deadline_ns;
+    if (stream && stream->deadline_ns < next_ns) next_ns = stream->deadline_ns;
+    if (next_ns == UINT64_MAX) return -1;
+    return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns) / 1000000 + 1);
+}
+
+static void changes_ready(struct watch *watch, uint32_t events) {
+    (void)events;
+    zones_update(&((struct resolver *)watch->owner)->zones);
+}
+
+static int resolver_init(struct resolver *resolver, int listen, int directory, int lock) {
+    *resolver = (struct resolver){
+        .listen = {.fd = -1, .ready = listen_ready, .owner = resolver},
+        .changes = {.fd = -1, .ready = changes_ready, .owner = resolver},
+        .host = WATCH_NONE,
+        .lock = lock,
+    };
+    TAILQ_INIT(&resolver->clients);
+    TAILQ_INIT(&resolver->queries);
+    TAILQ_INIT(&resolver->streams);
+    int r = loop_init(&resolver->loop);
+    if (!r) r = zones_init(&resolver->zones, directory);
+    if (!r) r = watch_add(&resolver->loop, &resolver->changes, resolver->zones.inotify, EPOLLIN);
+    if (!r) r = host_init(resolver);
+    return r ? r : watch_add(&resolver->loop, &resolver->listen, listen, EPOLLIN);
+}
+
+int resolver_serve(int listen, int directory, int lock) {
+    static struct resolver resolver;
+    int r = resolver_init(&resolver, listen, directory, lock);
+    while (!r && !may_end(&resolver)) {
+        r = loop_once(&resolver.loop, wait_ms(&resolver, clock_monotonic_ns()));
+        uint64_t now_ns = clock_monotonic_ns();
+        queries_expire(&resolver, now_ns);
+        streams_expire(&resolver, now_ns);
+    }
+    return r;
+}

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// The resolver's parts and their limits. It is one process that waits for events; nothing in it blocks.
+//
+//   registrar.c  who is served: a connection a container, for as long as it is open
+//   client.c     a container's two sockets; what it asks is answered (scope.c, zone.c) or forwarded
+//   stream.c     its TCP connections
+//   forward.c    questions that somebody else is asked
+//   host.c       the host's resolv.conf, as it is now
+#pragma once
+
+#include "resolver/scope.h"
+#include "resolver/watch.h"
+
+#include <netinet/in.h>
+
+#define CLIENT_QUERIES    256  // forwarded at the same time: beyond that a container hears SERVFAIL
+#define ALL_QUERIES       4096 // of all of them together
+#define CLIENT_STREAMS    16   // open TCP connections
+#define ALL_STREAMS       1024
+#define STREAM_IDLE_NS    10000000000u
+#define ATTEMPT_NS        1500000000u // three of them are over before a C library asks again (5 s)
+#define ATTEMPTS          3
+#define WRONG_ANSWERS_MAX 16 // on one socket: somebody guesses
+#define MESSAGE_MAX       65535
+
+struct client {
+    TAILQ_ENTRY(client) list;
+    struct resolver *resolver;
+    struct watch connection, udp, tcp;
+    struct scope scope;
+    bool registered;
+    unsigned queries, streams;
+};
+
+// Who waits for an answer.
+struct asker {
+    struct client *client;
+    struct stream *stream;   // or NULL: by UDP
+    struct sockaddr_in from; // then: where to
+    size_t limit;            // of an answer
+};
+
+struct query {
+    TAILQ_ENTRY(query) list; // in the order of their deadlines
+    struct resolver *resolver;
+    struct watch upstream;
+    struct asker asker;
+    uint8_t id[2];                 // that the asker gave it
+    uint8_t *question;             // the whole message, with two bytes of length before it
+    size_t size, question_end;     // of the message
+    const struct servers *servers; // the client's or the host's
+    size_t server;
+    unsigned attempt, refusals, wrong;
+    uint64_t deadline_ns;
+    uint8_t *answer; // by TCP: what there is of it, with its length
+    size_t sent, received;
+};
+
+struct stream {
+    TAILQ_ENTRY(stream) list; // the one that was idle for longest first
+    struct client *client;
+    struct watch watch;
+    struct query *query; // that it waits for
+    uint8_t *bytes;      // what is read, or written: a length and a message
+    size_t done, size;   // of it; size 0: reading
+    uint64_t deadline_ns;
+};
+
+struct resolver {
+    struct loop loop;
+    struct zones zones;
+    struct watch listen, changes, host;
+    int lock;
+    struct servers servers;     // the host's
+    int host_file, host_target; // inotify's watches
+    TAILQ_HEAD(, client) clients;
+    unsigned client_count;
+    TAILQ_HEAD(, query) queries;
+    unsigned query_count;
+    TAILQ_HEAD(, stream) streams;
+    unsigned stream_count;
+};
+
+// registrar.c: serves until nobody is there any more. listen, lock and directory are the caller's (main.c has
+// what they are). 0 or -errno.
+int resolver_serve(int listen, int directory, int lock);
+
+// client.c
+void client_ready_udp(struct watch *watch, uint32_t events);
+void client_free(struct client *client);
+// A message of a container's. Its answer is sent now (udp), put into ret_answer for the caller to free
+// (stream, *ret_size > 0), or comes later (query_start).
+enum client_result { CLIENT_ANSWER, CLIENT_LATER, CLIENT_SILENT };
+enum client_result client_ask(const struct asker *asker, const uint8_t *bytes, size_t size,
+                              uint8_t **ret_answer, size_t *ret_size);
+
+// stream.c
+void stream_accept(struct watch *watch, uint32_t events);
+void stream_answer(struct stream *stream, const uint8_t *bytes, size_t size);
+void stream_free(struct stream *stream);
+void streams_expire(struct resolver *resolver, uint64_t now_ns);
+
+// forward.c: bytes are copied. False: there are too many.
+bool query_start(const struct asker *asker, const uint8_t *bytes, size_t size, size_t question_end);
+void query_free(struct query *query);
+void queries_expire(struct resolver *resolver, uint64_t now_ns);
+
+// host.c
+int host_init(struct resolver *resolver);
