@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 // Listens to a group: packets come one by one, at once, and whole. A descriptor; -EPERM when somebody else
-// listens to the group, which belongs to one socket at a time, or without CAP_NET_ADMIN (which only this needs). What is not
-// read in time is dropped by the kernel without a word.
+// listens to the group, which belongs to one socket at a time, or without CAP_NET_ADMIN (which only this
+// needs). What is not read in time is dropped by the kernel without a word.
 int nflog_open(uint16_t group);
 
 // Waits for a message and calls each for its packets (from the IP header on; the caller may write to it).
