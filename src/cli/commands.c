@@ -502,6 +502,14 @@ const struct command commands[] = {
      .min = 1,
      .max = 1,
      .run = run_volume_update},
+    {.forms = {"network why"},
+     .arguments = "FROM TO[:PORT][/PROTOCOL]",
+     .summary = "Say where a packet from one container, host or address to another ends, and what to try",
+     .options = {&network_why_options_table},
+     .min = 2,
+     .max = 2,
+     .completes = ARGUMENTS_CONTAINERS,
+     .run = run_network_why},
     {.forms = CONTAINER("wait"),
      .arguments = "CONTAINER [CONTAINER...]",
      .summary = "Block until one or more containers stop, then print their exit codes",
@@ -534,6 +542,7 @@ const struct command_group command_groups[] = {
     {"container", "Manage containers"},
     {"image", "Manage images"},
     {"manifest", "Manage image manifests and manifest lists"},
+    {"network", "Manage networks"},
     {"system", "Look at the system"},
     {"volume", "Manage volumes"},
 };
@@ -541,10 +550,8 @@ const size_t command_group_count = ARRAY_SIZE(command_groups);
 
 // What Docker has and hoy does not have yet.
 static const char *const later[] = {
-    "build",       "builder",           "buildx",  "checkpoint", "compose",
-    "config",      "context",           "network", "node",       "plugin",
-    "secret",      "service",           "stack",   "swarm",      "trust",
-    "image build", "system dial-stdio",
+    "build",  "builder", "buildx",  "checkpoint", "compose", "config", "context",     "node",
+    "plugin", "secret",  "service", "stack",      "swarm",   "trust",  "image build", "system dial-stdio",
 };
 
 // How many words of argv the form is: 1 or 2, or 0 when it is another.
