@@ -28,6 +28,9 @@ int net_watch_open(enum net_watch what) {
     _cleanup_(fd_closep) int fd = netlink_open(what == NET_WATCH_RULES ? NETLINK_NETFILTER : NETLINK_ROUTE);
     if (fd < 0) return fd;
     setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){QUEUE_BYTES}, sizeof(int));
+    // Without a number of its own it would pass for the kernel, which is told nothing of what it says.
+    struct sockaddr_nl own = {.nl_family = AF_NETLINK};
+    if (bind(fd, (struct sockaddr *)&own, sizeof own)) return -errno;
     if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group)) return -errno;
     int flags = fcntl(fd, F_GETFL);
     return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : take_fd(&fd);
