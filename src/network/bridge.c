@@ -27,6 +27,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#define GATE_GROUP    4001
 #define FORWARDING    "/proc/sys/net/ipv4/ip_forward"
 #define BRIDGES_MAX   1000
 #define BRIDGES_SWEPT 100
@@ -76,17 +77,26 @@ static bool owns(const struct network *network, const struct link *link) {
     return id && str_after(id, network->id);
 }
 
-static struct nft_bridge rules_of(const struct network *network) {
-    return (struct nft_bridge){network->bridge, network->subnet, network->prefix};
+static struct nft_table table_of(const struct network *network) {
+    return (struct nft_table){.name = network->bridge, .gate_group = GATE_GROUP};
+}
+
+static struct nft_network rules_of(const struct network *network) {
+    struct nft_network rules = {.subnets = {{AF_INET, network->prefix, {0}}}, .subnet_count = 1};
+    memcpy(rules.link, network->bridge, sizeof rules.link);
+    address_bytes(network->subnet, rules.subnets[0].bytes);
+    return rules;
 }
 
 static bool network_is_ready(const struct network *network) {
     struct link link;
     uint8_t gateway[4];
-    struct nft_bridge rules = rules_of(network);
+    struct nft_table table = table_of(network);
+    struct nft_network rules = rules_of(network);
     address_bytes(network->gateway, gateway);
     return !link_get(network->bridge, &link) && link.up && owns(network, &link) &&
-           link_has_address(network->bridge, gateway) && forwarding_is_on() && nft_bridge_ready(&rules);
+           link_has_address(network->bridge, gateway) && forwarding_is_on() &&
+           nft_network_ready(&table, &rules);
 }
 
 static int database_path(struct db *db, char ret_path[static LINK_ALIAS_SIZE], struct err *err) {
@@ -120,7 +130,7 @@ static void sweep_left_over(const char *database) {
         char name[LINK_NAME_SIZE];
         snprintf(name, sizeof name, "hoy%d", i);
         if (link_get(name, &link) || !is_left_over(&link, database)) continue;
-        nft_bridge_delete(name);
+        nft_table_delete(&(struct nft_table){.name = name});
         link_delete(name);
     }
 }
@@ -182,8 +192,9 @@ static int bridge_make(const struct network *network, const char *database, stru
     if ((r = link_disable_ipv6(bridge))) return kernel_fail(bridge, r, "switch IPv6 off on", err);
     if ((r = address_add(bridge, AF_INET, gateway, network->prefix)))
         return kernel_fail(bridge, r, "set the address of", err);
-    struct nft_bridge rules = rules_of(network);
-    if (!nft_bridge_ready(&rules) && (r = nft_bridge_apply(&rules)))
+    struct nft_table table = table_of(network);
+    struct nft_network rules = rules_of(network);
+    if (!nft_network_ready(&table, &rules) && (r = nft_table_apply(&table, &rules, 1, NULL, 0)))
         return kernel_fail(bridge, r, "make the nftables rules for", err);
     // Last, so that nothing passes before the rules are there.
     if ((r = link_up(bridge))) return kernel_fail(bridge, r, "bring up", err);

@@ -73,10 +73,14 @@ static void ensure(struct db *db) {
 static void assert_ready(struct db *db) {
     struct network network = load(db);
     struct link link;
-    struct nft_bridge rules = {network.bridge, network.subnet, network.prefix};
+    struct nft_table table = {.name = network.bridge, .gate_group = 4001};
+    struct nft_network rules = {.subnets = {{AF_INET, network.prefix, {0}}}, .subnet_count = 1};
+    uint32_t subnet = htonl(network.subnet);
+    strcpy(rules.link, network.bridge);
+    memcpy(rules.subnets[0].bytes, &subnet, sizeof subnet);
     assert_int_equal(link_get(network.bridge, &link), 0);
     assert_true(link.up);
-    assert_true(nft_bridge_ready(&rules));
+    assert_true(nft_network_ready(&table, &rules));
 }
 
 static void test_ensure(void **state) {
@@ -95,7 +99,7 @@ static void test_ensure(void **state) {
     assert_string_equal(byte, "1");
     ensure(root.db);
     // What others take away comes back, the same.
-    assert_int_equal(nft_bridge_delete("hoy0"), 0);
+    assert_int_equal(nft_table_delete(&(struct nft_table){.name = "hoy0"}), 0);
     ensure(root.db);
     assert_ready(root.db);
     assert_int_equal(link_delete("hoy0"), 0);
