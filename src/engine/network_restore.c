@@ -8,9 +8,7 @@
 
 static int default_is_used(struct engine *engine, bool *ret_used, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(engine->store.db, &rows, err, "SELECT 1 FROM address LIMIT 1",
-                 ""))
-        return -1;
+    if (db_query(engine->store.db, &rows, err, "SELECT 1 FROM address LIMIT 1", "")) return -1;
     int r = db_next(&rows, err);
     *ret_used = r > 0;
     return r < 0 ? -1 : 0;
@@ -23,5 +21,7 @@ int networks_restore(struct engine *engine, struct err *err) {
     if (!used) return 0;
     if (network_ensure_default(engine->store.db, err)) return -1;
     int r = network_load(engine->store.db, &network, err);
-    return r > 0 ? network_gate_ensure(engine->store.runroot, network.bridge, err) : r;
+    return r > 0 && network_detours() ? network_gate_need(engine->store.runroot, network.bridge, err)
+           : r < 0                    ? -1
+                                      : 0;
 }

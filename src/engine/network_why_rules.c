@@ -10,15 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-// Tables of hoy have their bridges' names.
-static bool is_own(const struct nft_look_chain *chain) {
-    const char *digits = str_after(chain->table, "hoy");
-    return digits && *digits && strspn(digits, "0123456789") == strlen(digits);
-}
-
 static bool own_table_is_there(const struct walk *walk) {
     for (size_t i = 0; i < walk->firewall.count; i++)
-        if (is_own(&walk->firewall.chains[i])) return true;
+        if (nft_look_is_own(&walk->firewall.chains[i])) return true;
     return false;
 }
 
@@ -39,7 +33,7 @@ static bool family_fits(const struct walk *walk, const struct nft_look_chain *ch
 }
 
 static bool concerns(const struct walk *walk, const struct nft_look_chain *chain) {
-    return !is_own(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
+    return !nft_look_is_own(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
 }
 
 static bool stays_on_bridge(const struct walk *walk) {

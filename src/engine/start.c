@@ -10,6 +10,7 @@
 #include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/upkeep.h"
+#include "network/gate.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
@@ -301,6 +302,7 @@ static int attach_network(struct start *s, struct err *err) {
     if (network_ensure_default(s->engine->store.db, err) ||
         network_attach(s->engine->store.db, s->container->id, &s->endpoint, err))
         return -1;
+    if (network_detours() && network_gate_need(s->engine->store.runroot, s->endpoint.bridge, err)) return -1;
     network_set_mac(&s->endpoint, s->container->config.mac_address);
     s->has_network = true;
     return 0;

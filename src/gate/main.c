@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hoy-gate GROUP DIRECTORY: how a packet for a published port passes the host's own firewall first.
+// hoy-gate GROUP DIRECTORY CONTAINERS: how a packet for a published port passes the host's own firewall
+// first.
 //
 // A port is usually translated in prerouting, and the packet is forwarded: the host's INPUT rules, where its
 // owner said what may come in, never see it. A port that respects them is not translated there. Its first
@@ -13,10 +14,11 @@
 // The same way leads past a FORWARD policy that drops what is NEW: for published ports and for connections
 // out of containers, where the rules of hoy's table send them here.
 //
-// It says "ready" when it listens, gives everything else away (confine.h), and stays until DIRECTORY, which
-// has a file for every container that needs it, is empty. Files are added, and it is started, with a lock
-// (flock) on DIRECTORY; with that lock it looks for the last time, so that none is added to a gate that goes.
-// It keeps DIRECTORY/.gate open for writing: that this is closed tells a watcher that it is gone.
+// It says "ready" when it listens, gives everything else away (confine.h), and stays until the directory
+// CONTAINERS, which has an entry for every container that runs, is empty. DIRECTORY is for who starts it: it
+// is started with a lock (flock) on that, after the container's entry was made; with the same lock it looks
+// for the last time, so that nobody relies on a gate that goes. It holds a lock on DIRECTORY/alive, so that
+// there is one, and has it open for writing: that this is closed tells a watcher that it is gone.
 #include "base/fd.h"
 #include "base/str.h"
 #include "gate/confine.h"
@@ -39,11 +41,11 @@
 
 struct gate {
     int log, raw4, raw6; // raw6: -1 where there is no IPv6
-    int directory, watch, alive;
+    int directory, containers, watch, alive;
     uint32_t identification; // of the next packet that is sent in fragments
 };
 
-static struct gate gate = {-1, -1, -1, -1, -1, -1, 0};
+static struct gate gate = {-1, -1, -1, -1, -1, -1, -1, 0};
 static char buffer[NFLOG_BUFFER_SIZE] __attribute__((aligned(8)));
 
 // Packets
@@ -72,12 +74,8 @@ static void packet_pass(uint8_t *packet, size_t size, void *data) {
 
 // Whether anybody needs it
 
-static bool entry_counts(const char *name) {
-    return name[0] != '.';
-}
-
 // By the system call: opendir() would take memory, which is no longer to be had.
-static bool directory_is_empty(void) {
+static bool nobody_runs(void) {
     struct {
         ino64_t inode;
         off64_t offset;
@@ -85,14 +83,14 @@ static bool directory_is_empty(void) {
         unsigned char type;
         char name[];
     } * entry;
-    if (lseek(gate.directory, 0, SEEK_SET) < 0) return true;
+    if (lseek(gate.containers, 0, SEEK_SET) < 0) return true;
     while (true) {
         char *at = buffer;
-        long n = syscall(SYS_getdents64, gate.directory, buffer, sizeof buffer);
+        long n = syscall(SYS_getdents64, gate.containers, buffer, sizeof buffer);
         if (n <= 0) return true; // the end; or the directory itself is gone
         for (; at < buffer + n; at += entry->size) {
             entry = (void *)at;
-            if (entry_counts(entry->name)) return false;
+            if (entry->name[0] != '.') return false;
         }
     }
 }
@@ -100,7 +98,7 @@ static bool directory_is_empty(void) {
 static bool is_needed(void) {
     while (flock(gate.directory, LOCK_EX))
         if (errno != EINTR) return false;
-    if (directory_is_empty()) return false; // with the lock until the sockets are closed, by its end
+    if (nobody_runs()) return false; // with the lock until the sockets are closed, by its end
     flock(gate.directory, LOCK_UN);
     return true;
 }
@@ -130,16 +128,19 @@ static int fail(const char *what, const char *name, int r) {
 
 enum { ALREADY = -1 }; // there is one
 
-static int open_directory(const char *path) {
+static int open_directories(const char *path, const char *containers) {
     gate.directory = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
     if (gate.directory < 0) return fail("open ", path, gate.directory);
-    gate.alive = fd_open_at(gate.directory, ".gate", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
-    if (gate.alive < 0) return fail("make .gate in ", path, gate.alive);
-    if (flock(gate.alive, LOCK_EX | LOCK_NB)) return errno == EWOULDBLOCK ? ALREADY : fail("lock .gate in ", path, -errno);
+    gate.alive = fd_open_at(gate.directory, "alive", O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+    if (gate.alive < 0) return fail("make the file alive in ", path, gate.alive);
+    if (flock(gate.alive, LOCK_EX | LOCK_NB))
+        return errno == EWOULDBLOCK ? ALREADY : fail("lock the file alive in ", path, -errno);
+    gate.containers = fd_open_at(AT_FDCWD, containers, O_RDONLY | O_DIRECTORY, 0);
+    if (gate.containers < 0) return fail("open ", containers, gate.containers);
     gate.watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-    if (gate.watch < 0 ||
-        inotify_add_watch(gate.watch, path, IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_ONLYDIR) < 0)
-        return fail("watch ", path, -errno);
+    if (gate.watch < 0 || inotify_add_watch(gate.watch, containers,
+                                            IN_DELETE | IN_MOVED_FROM | IN_DELETE_SELF | IN_ONLYDIR) < 0)
+        return fail("watch ", containers, -errno);
     return 0;
 }
 
@@ -149,7 +150,8 @@ static int open_sockets(uint16_t group) {
     gate.raw6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     if (gate.raw6 < 0 && errno != EAFNOSUPPORT) return fail("open a raw socket of IPv6", "", -errno);
     gate.log = nflog_open(group);
-    if (gate.log == -EPERM) return fail("nftables' log group has another listener, or this is not root", "", -EPERM);
+    if (gate.log == -EPERM)
+        return fail("nftables' log group has another listener, or this is not root", "", -EPERM);
     return gate.log < 0 ? fail("listen to nftables' log group", "", gate.log) : 0;
 }
 
@@ -165,17 +167,21 @@ static void say_ready(void) {
 int main(int argc, char **argv) {
     uint32_t group;
     fd_ensure_standard();
-    if (argc != 3 || parse_u32(argv[1], &group) || group > UINT16_MAX) {
-        fprintf(stderr, "usage: hoy-gate GROUP DIRECTORY\n");
+    if (argc != 4 || parse_u32(argv[1], &group) || group > UINT16_MAX) {
+        fprintf(stderr, "usage: hoy-gate GROUP DIRECTORY CONTAINERS\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
     if (getrandom(&gate.identification, sizeof gate.identification, 0) < 0) gate.identification = 1;
-    int r = open_directory(argv[2]);
+    int r = open_directories(argv[2], argv[3]);
     if (r == ALREADY) puts("ready");
     if (r) return r == ALREADY ? 0 : 1;
     if (open_sockets((uint16_t)group)) return 1;
     say_ready();
     r = gate_confine();
-    return r ? 1 : serve();
+    if (r) return 1;
+    r = serve();
+    close(gate.alive); // before the lock on the directory goes: whoever gets that may look whether there is a
+                       // gate
+    return r;
 }

@@ -142,6 +142,25 @@ static bool has_content(const char *path) {
     return fd >= 0 && read(fd, &byte, 1) == 1;
 }
 
+bool nft_look_is_own(const struct nft_look_chain *chain) {
+    const char *digits = str_after(chain->table, "hoy");
+    return digits && *digits && strspn(digits, "0123456789") == strlen(digits);
+}
+
+int nft_look_forward(bool *ret_drops) {
+    struct nft_look look = {0};
+    bool drops = false;
+    int r = dump(NFT_MSG_GETCHAIN, &look);
+    if (r) return r;
+    for (size_t i = 0; i < look.count; i++) {
+        const struct nft_look_chain *chain = &look.chains[i];
+        drops |= chain->hook == NF_INET_FORWARD && !nft_look_is_own(chain) &&
+                 (chain->policy_drops || str_eq(chain->table, "firewalld"));
+    }
+    *ret_drops = drops;
+    return 0;
+}
+
 int nft_look(struct nft_look *ret_look) {
     *ret_look = (struct nft_look){0};
     ret_look->legacy = has_content("/proc/net/ip_tables_names") || has_content("/proc/net/ip6_tables_names");

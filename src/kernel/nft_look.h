@@ -28,6 +28,11 @@ struct nft_look {
     bool legacy;                 // there are rules of the old iptables, which can't be seen
 };
 int nft_look(struct nft_look *ret_look);
+// The short question: does another's base chain at forward drop by its policy (or is it firewalld's, which
+// rejects at its end)? Chains alone, no rules.
+int nft_look_forward(bool *ret_drops);
+// Tables of hoy have their bridges' names: "hoy0".
+bool nft_look_is_own(const struct nft_look_chain *chain);
 
 // "ip filter FORWARD".
 const char *nft_look_name(const struct nft_look_chain *chain, char buffer[static 160]);

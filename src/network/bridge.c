@@ -9,6 +9,7 @@
 //
 // What several processes may do at once is done under a lock on the network namespace itself (a flock of its
 // file in /proc): that is what roots that know nothing of each other have in common.
+#include "network/gate.h"
 #include "network/network.h"
 #include "network/row.h"
 #include "network/subnet.h"
@@ -18,6 +19,7 @@
 #include "base/macro.h"
 #include "kernel/netlink.h"
 #include "kernel/nft.h"
+#include "kernel/nft_look.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -27,7 +29,6 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#define GATE_GROUP    4001
 #define FORWARDING    "/proc/sys/net/ipv4/ip_forward"
 #define BRIDGES_MAX   1000
 #define BRIDGES_SWEPT 100
@@ -77,8 +78,15 @@ static bool owns(const struct network *network, const struct link *link) {
     return id && str_after(id, network->id);
 }
 
+bool network_detours(void) {
+    bool drops = false;
+    return !nft_look_forward(&drops) && drops;
+}
+
 static struct nft_table table_of(const struct network *network) {
-    return (struct nft_table){.name = network->bridge, .gate_group = GATE_GROUP};
+    return (struct nft_table){.name = network->bridge,
+                              .gate_group = network_gate_group(network->bridge),
+                              .detour = network_detours()};
 }
 
 static struct nft_network rules_of(const struct network *network) {

@@ -22,6 +22,10 @@ struct endpoint {
 // one.
 int network_ensure_default(struct db *db, struct err *err);
 
+// Does a chain of somebody else's drop what is new in FORWARD? Then hoy's rules lead that around it, by way
+// of the gate (gate.h). Cheap enough for every start.
+bool network_detours(void);
+
 // Takes a free address for a container (atomic; none is given twice), in a transaction of its own. Releasing
 // what was never taken is fine.
 int network_attach(struct db *db, const char *container_id, struct endpoint *ret_endpoint, struct err *err);
