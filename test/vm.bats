@@ -15,7 +15,7 @@ file_setup() {
   # Unit tests of what has another side on v2 alone.
   export PROGRAMS=
   local kernel test
-  for test in cgroup cgroup_freezer bpf_device runtime_update; do
+  for test in cgroup cgroup_freezer bpf_device link_kinds runtime_update; do
     [[ ! -e $BUILD/src/$test-test ]] || PROGRAMS+=" $BUILD/src/$test-test"
   done
   make_profile

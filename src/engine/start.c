@@ -10,7 +10,6 @@
 #include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/upkeep.h"
-#include "network/gate.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
@@ -33,8 +32,7 @@ struct start {
     struct image image;
     struct image_sources images; // that are mounted
     struct spec spec;
-    struct endpoint endpoint;
-    bool has_network;
+    struct endpoints endpoints;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -161,7 +159,7 @@ static int write_etc(struct start *s, struct err *err) {
         .dns = config->dns,
         .dns_search = config->dns_search,
         .dns_options = config->dns_options,
-        .endpoint = s->has_network ? &s->endpoint : NULL,
+        .endpoints = &s->endpoints,
         .own_netns = !str_eq(config->network_mode, "host"),
     };
     _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
@@ -248,7 +246,7 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     (void)err;
-    network_plan(&s->endpoint, plan);
+    network_plan(&s->endpoints, plan);
     return 0;
 }
 
@@ -285,7 +283,7 @@ static int make_plan(struct start *s, struct err *err) {
         .init = s->container->config.init,
     };
     struct runtime_contributions contributions = {
-        .host = plan_host, .root = plan_root, .network = s->has_network ? plan_network : NULL, .data = s};
+        .host = plan_host, .root = plan_root, .network = s->endpoints.count ? plan_network : NULL, .data = s};
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
@@ -297,20 +295,10 @@ static int make_plan(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
-static int attach_network(struct start *s, struct err *err) {
-    if (!str_eq(s->container->config.network_mode, "bridge")) return 0;
-    if (network_ensure_default(s->engine->store.db, err) ||
-        network_attach(s->engine->store.db, s->container->id, &s->endpoint, err))
-        return -1;
-    if (network_detours() && network_gate_need(s->engine->store.runroot, s->endpoint.bridge, err)) return -1;
-    network_set_mac(&s->endpoint, s->container->config.mac_address);
-    s->has_network = true;
-    return 0;
-}
-
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
-                   volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
+                   volumes_make(s->engine, &s->container->config, err) ||
+                   networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
@@ -440,6 +428,6 @@ int container_forget_plan(struct engine *engine, const struct container *contain
     if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err)) return -1;
     int r = row_load(engine, &arena, container->id, &now, err);
     if (r < 0 || (r > 0 && (container_is_live(&now) || container_is_restarting(&now)))) return r < 0 ? -1 : 0;
-    if (network_release(engine->store.db, container->id, err)) return -1;
+    if (network_release(engine->store.db, container->id, NULL, err)) return -1;
     return run_dir_remove(engine, container->id, err);
 }

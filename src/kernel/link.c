@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/macro.h"
 #include "kernel/netlink.h"
+#include "kernel/netns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,9 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
-#include <sched.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -99,6 +98,40 @@ int link_up(const char *name) {
     return route_call(&batch, NULL, NULL);
 }
 
+int link_down(const char *name) {
+    struct ifinfomsg info = {.ifi_change = IFF_UP};
+    struct netlink_batch batch = {0};
+    if (!name_valid(name)) return -ENODEV;
+    netlink_begin(&batch, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
+    netlink_put_string(&batch, IFLA_IFNAME, name);
+    return route_call(&batch, NULL, NULL);
+}
+
+// By index, since the name in the message is the new one.
+int link_rename(const char *name, const char *new_name) {
+    struct link link;
+    struct netlink_batch batch = {0};
+    if (!name_valid(new_name)) return -EINVAL;
+    int r = link_get(name, &link);
+    if (!r && link.up) r = link_down(name);
+    if (r) return r;
+    struct ifinfomsg info = {.ifi_index = link.index};
+    netlink_begin(&batch, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
+    netlink_put_string(&batch, IFLA_IFNAME, new_name);
+    r = route_call(&batch, NULL, NULL);
+    if (!link.up) return r;
+    int up = link_up(r ? name : new_name);
+    return r ? r : up;
+}
+
+int link_set_alias(const char *name, const char *alias) {
+    struct netlink_batch batch = {0};
+    if (!name_valid(name)) return -ENODEV;
+    link_begin(&batch, RTM_NEWLINK, 0, name, 0);
+    netlink_put(&batch, IFLA_IFALIAS, alias, strlen(alias));
+    return route_call(&batch, NULL, NULL);
+}
+
 int link_delete(const char *name) {
     struct netlink_batch batch = {0};
     if (!name_valid(name)) return -ENODEV;
@@ -177,14 +210,11 @@ static int addresses_add(int socket, int link, const struct addresses *all) {
     return 0;
 }
 
-// A socket belongs to the namespace that its maker was in. This process comes back before anything else.
+// A socket belongs to the namespace that its maker was in.
 static int open_socket_in(int netns) {
-    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
-    if (own < 0) return own;
-    if (setns(netns, CLONE_NEWNET)) return -errno;
-    int socket = netlink_open(NETLINK_ROUTE);
-    if (setns(own, CLONE_NEWNET)) abort(); // in somebody else's namespace nothing is right any more
-    return socket;
+    _cleanup_(netns_leavep) int own = -1;
+    int r = netns_enter(netns, &own);
+    return r ? r : netlink_open(NETLINK_ROUTE);
 }
 
 // Its new index, which is the old one where that is free.
@@ -290,12 +320,8 @@ int bridge_create(const char *name, const uint8_t mac[6], const char *alias) {
     netlink_end(&batch, data);
     netlink_end(&batch, info);
     int r = route_call(&batch, NULL, NULL);
-    if (r || !alias) return r;
     // An alias is only taken by a link that is there.
-    batch = (struct netlink_batch){0};
-    link_begin(&batch, RTM_NEWLINK, 0, name, 0);
-    netlink_put(&batch, IFLA_IFALIAS, alias, strlen(alias));
-    return route_call(&batch, NULL, NULL);
+    return r || !alias ? r : link_set_alias(name, alias);
 }
 
 // One queue each way: the kernel's default, one for every possible CPU, costs a third of the whole creation.
@@ -336,16 +362,23 @@ int veth_create(const struct veth *veth) {
     return route_call(&batch, NULL, NULL);
 }
 
-int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
-    struct netlink_batch batch = {0};
+static int address_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const char *link,
+                         uint8_t family, const void *bytes, uint8_t prefix) {
     size_t size = family == AF_INET ? 4 : 16;
     int index = link_index(link);
     if (index < 0) return index;
     if ((family != AF_INET && family != AF_INET6) || prefix > size * 8) return -EINVAL;
     struct ifaddrmsg info = {.ifa_family = family, .ifa_prefixlen = prefix, .ifa_index = (uint32_t)index};
-    netlink_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &info, sizeof info);
-    netlink_put(&batch, IFA_LOCAL, bytes, size);
-    netlink_put(&batch, IFA_ADDRESS, bytes, size);
+    netlink_begin(batch, type, flags | NLM_F_ACK, &info, sizeof info);
+    netlink_put(batch, IFA_LOCAL, bytes, size);
+    netlink_put(batch, IFA_ADDRESS, bytes, size);
+    return 0;
+}
+
+int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
+    struct netlink_batch batch = {0};
+    int r = address_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, family, bytes, prefix);
+    if (r) return r;
     if (family == AF_INET && prefix && prefix < 31) {
         uint32_t broadcast;
         memcpy(&broadcast, bytes, 4);
@@ -357,20 +390,46 @@ int address_add(const char *link, uint8_t family, const void *bytes, uint8_t pre
     return route_call(&batch, NULL, NULL);
 }
 
-int route_add_default(const char *link, uint8_t family, const void *gateway) {
+int address_delete(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
     struct netlink_batch batch = {0};
-    int index = link_index(link);
+    int r = address_begin(&batch, RTM_DELADDR, 0, link, family, bytes, prefix);
+    return r ? r : route_call(&batch, NULL, NULL);
+}
+
+static int route_change(const struct route *route, uint16_t type, uint16_t flags) {
+    struct netlink_batch batch = {0};
+    int index = link_index(route->link);
+    size_t size = route->family == AF_INET ? 4 : 16;
     if (index < 0) return index;
-    if (family != AF_INET && family != AF_INET6) return -EINVAL;
-    struct rtmsg info = {.rtm_family = family,
+    if ((route->family != AF_INET && route->family != AF_INET6) || route->prefix > size * 8) return -EINVAL;
+    if (route->prefix && !route->destination) return -EINVAL;
+    bool on_link = !route->gateway && route->family == AF_INET;
+    struct rtmsg info = {.rtm_family = route->family,
+                         .rtm_dst_len = route->prefix,
                          .rtm_table = RT_TABLE_MAIN,
                          .rtm_protocol = RTPROT_BOOT,
-                         .rtm_scope = RT_SCOPE_UNIVERSE,
-                         .rtm_type = RTN_UNICAST};
-    netlink_begin(&batch, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL | NLM_F_ACK, &info, sizeof info);
-    netlink_put(&batch, RTA_GATEWAY, gateway, family == AF_INET ? 4 : 16);
+                         .rtm_scope = on_link ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+                         .rtm_type = RTN_UNICAST,
+                         .rtm_flags = route->gateway && route->gateway_is_outside ? RTNH_F_ONLINK : 0};
+    netlink_begin(&batch, type, flags | NLM_F_ACK, &info, sizeof info);
+    if (route->prefix) netlink_put(&batch, RTA_DST, route->destination, size);
+    if (route->gateway) netlink_put(&batch, RTA_GATEWAY, route->gateway, size);
+    if (route->metric) netlink_put_u32(&batch, RTA_PRIORITY, route->metric);
     netlink_put_u32(&batch, RTA_OIF, (uint32_t)index);
     return route_call(&batch, NULL, NULL);
+}
+
+int route_add(const struct route *route) {
+    return route_change(route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL);
+}
+
+int route_delete(const struct route *route) {
+    return route_change(route, RTM_DELROUTE, 0);
+}
+
+int route_add_default(const char *link, uint8_t family, const void *gateway) {
+    struct route route = {.link = link, .family = family, .gateway = gateway};
+    return route_add(&route);
 }
 
 struct route_walk {

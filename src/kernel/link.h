@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Network links, addresses and routes, by rtnetlink, in the caller's network namespace. All return -errno
+// Network links, addresses and routes, by rtnetlink, in the caller's network namespace (netns.h changes that
+// for a while). All return -errno
 // (netlink_error_text() has the kernel's words, where it has some); -ENODEV: there is no such link.
 #pragma once
 
@@ -23,6 +24,11 @@ struct link {
 int link_index(const char *name); // the index, which is above 0
 int link_get(const char *name, struct link *ret_link);
 int link_up(const char *name);
+int link_down(const char *name);
+// -EEXIST when the new name is taken. One that is up goes down for it and comes up again (before Linux 6.2
+// only what is down is renamed), which loses its IPv6 addresses and its routes.
+int link_rename(const char *name, const char *new_name);
+int link_set_alias(const char *name, const char *alias);
 // Waits for the kernel's grace periods: 20 to 40 ms measured for a veth pair, one after the other (a hundred:
 // 1.9 s). Not for a container's pair: that goes by itself with the container's namespace, in the background
 // and all that die at once together (a hundred: 35 ms).
@@ -55,8 +61,48 @@ struct veth {
 };
 int veth_create(const struct veth *veth);
 
-// bytes: 4 or 16, network byte order. An address that is there already is fine.
+// An interface that shares the host's interface parent: it has no end on the host, and goes with its
+// namespace. Made directly there, down.
+struct link_child {
+    const char *kind;   // "macvlan" or "ipvlan"
+    const char *mode;   // macvlan: "bridge", "private", "vepa", "passthru"; ipvlan: "l2", "l3", "l3s".
+                        // NULL: the first
+    const char *flag;   // of an ipvlan: "bridge", "private", "vepa". NULL: the first
+    const char *parent; // in the caller's namespace
+    const char *name;
+    int netns_pid; // as of a veth
+    int netns_fd;
+    const uint8_t *mac; // NULL: made up by the kernel. An ipvlan has its parent's
+    uint32_t mtu;       // 0: the parent's
+};
+// -EEXIST when the name is taken, -EINVAL for a word that is none of the above, -EBUSY when the parent is in
+// use in a way that excludes this one (passthru; macvlan and ipvlan), -EOPNOTSUPP when this kernel has none
+// of the kind.
+int link_child_create(const struct link_child *child);
+bool link_child_has_mode(const char *kind, const char *mode);
+bool link_child_has_flag(const char *kind, const char *flag);
+
+// On the host: the part of parent's traffic that is tagged (802.1q) with an id of 1 to 4094, and an interface
+// that leads nowhere. Both down, with an alias or NULL. -EEXIST, -EOPNOTSUPP as above.
+int vlan_create(const char *name, const char *parent, uint16_t id, const char *alias);
+int dummy_create(const char *name, const char *alias);
+
+// bytes: 4 or 16, network byte order. An address that is there already is fine; IPv6 ones can be used at
+// once, without asking whether somebody else has them.
 int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix);
+int address_delete(const char *link, uint8_t family, const void *bytes, uint8_t prefix); // -EADDRNOTAVAIL
+
+struct route {
+    const char *link;
+    uint8_t family;          // AF_INET, AF_INET6
+    uint8_t prefix;          // bits of the destination; 0: the default route
+    const void *destination; // 4 or 16 bytes; may be NULL with prefix 0
+    const void *gateway;     // NULL: what the link itself reaches. Link-local ones are the link's
+    bool gateway_is_outside; // of all subnets that the link has
+    uint32_t metric;         // 0: the kernel's default
+};
+int route_add(const struct route *route);    // -EEXIST
+int route_delete(const struct route *route); // -ESRCH
 int route_add_default(const char *link, uint8_t family, const void *gateway);
 // Whether the link has this IPv4 address as its first one.
 bool link_has_address(const char *link, const uint8_t bytes[4]);

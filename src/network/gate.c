@@ -6,6 +6,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "network/rules.h"
 #include "runtime/program.h"
 
 #include <errno.h>
@@ -78,14 +79,15 @@ static void close_both(int (*ends)[2]) {
     for (int i = 0; i < 2; i++) fd_closep(&(*ends)[i]);
 }
 
-static int gate_start(const char *runroot, const char *bridge, struct err *err) {
+static int gate_start(struct db *db, const char *runroot, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_table table;
     _cleanup_(close_both) int ends[2] = {-1, -1};
     char words[256];
     const char *program = runtime_program_find("hoy-gate", "gate", &arena, err);
-    if (!program) return -1;
+    if (!program || rules_table(db, &arena, &table, err)) return -1;
     if (pipe2(ends, O_CLOEXEC)) return err_set(err, ERR_SYSTEM, errno, "make a pipe for hoy-gate");
-    const char *const arguments[] = {"hoy-gate", arena_printf(&arena, "%u", network_gate_group(bridge)),
+    const char *const arguments[] = {"hoy-gate", arena_printf(&arena, "%u", table.gate_group),
                                      arena_printf(&arena, "%s/gate", runroot),
                                      arena_printf(&arena, "%s/containers", runroot), NULL};
     if (spawn(program, arguments, ends[1], err)) return -1;
@@ -97,10 +99,10 @@ static int gate_start(const char *runroot, const char *bridge, struct err *err) 
     return err_set(err, ERR_SYSTEM, 0, "%s", *words ? words : "hoy-gate ended without a word");
 }
 
-int network_gate_need(const char *runroot, const char *bridge, struct err *err) {
+int network_gate_need(struct db *db, const char *runroot, struct err *err) {
     _cleanup_(fd_closep) int directory = -1;
     if (directory_open(runroot, &directory, err)) return -1;
-    return runs(directory) ? 0 : gate_start(runroot, bridge, err);
+    return runs(directory) ? 0 : gate_start(db, runroot, err);
 }
 
 bool network_gate_runs(const char *runroot) {

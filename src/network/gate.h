@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "state/db.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,5 +14,9 @@ uint16_t network_gate_group(const char *bridge);
 
 // A container whose run directory is there needs the gate: starts it if there is none. It listens when this
 // returns, and stays while any container of the root runs.
-int network_gate_need(const char *runroot, const char *bridge, struct err *err);
+int network_gate_need(struct db *db, const char *runroot, struct err *err);
 bool network_gate_runs(const char *runroot);
+
+// Does a chain of somebody else's drop what is new in FORWARD? Then hoy's rules lead that around it, by way
+// of the gate. Cheap enough for every start.
+bool network_detours(void);

@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "kernel/link.h"
+#include "kernel/link_settings.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "plan/run.h"
@@ -51,6 +52,10 @@ int plan_do_enter_netns(struct plan_run *run, struct plan_op *op) {
     return r;
 }
 
+int plan_do_link_ipv6(struct plan_run *run, struct plan_op *op) {
+    return link_set_ipv6(TEXT(op->link.name), op->link.ipv6 != 0);
+}
+
 int plan_do_link_up(struct plan_run *run, struct plan_op *op) {
     return link_up(TEXT(op->link.name));
 }
@@ -60,7 +65,17 @@ int plan_do_address_add(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_route_add(struct plan_run *run, struct plan_op *op) {
-    return route_add_default(TEXT(op->address.link), op->address.family, op->address.bytes);
+    static const uint8_t none[16];
+    struct route route = {
+        .link = TEXT(op->address.link),
+        .family = op->address.family,
+        .prefix = op->address.prefix,
+        .destination = op->address.destination,
+        .gateway = memcmp(op->address.bytes, none, sizeof none) ? op->address.bytes : NULL,
+        .gateway_is_outside = op->address.is_outside,
+        .metric = op->address.metric,
+    };
+    return route_add(&route);
 }
 
 int plan_do_hostname(struct plan_run *run, struct plan_op *op) {

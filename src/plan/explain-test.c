@@ -117,6 +117,42 @@ static void test_failure(void **state) {
 }
 
 // Every type has words, even with nothing filled in; and long ones are broken into lines.
+static void test_network(void **state) {
+    (void)state;
+    struct plan plan;
+    plan_init(&plan);
+    plan_str link = plan_string(&plan, "eth0"), parent = plan_string(&plan, "eno1"),
+             macvlan = plan_string(&plan, "macvlan"), ipvlan = plan_string(&plan, "ipvlan"),
+             mode = plan_string(&plan, "l3s"), flag = plan_string(&plan, "private");
+    struct plan_op *op = plan_add(&plan, PLAN_LINK_ADD, "network lan");
+    op->child_link.kind = macvlan;
+    op->child_link.parent = parent;
+    op->child_link.name = link;
+    op = plan_add(&plan, PLAN_LINK_ADD, "network lan");
+    op->child_link.kind = ipvlan;
+    op->child_link.mode = mode;
+    op->child_link.flag = flag;
+    op->child_link.parent = parent;
+    op->child_link.name = link;
+    op = plan_add(&plan, PLAN_ROUTE_ADD, "network lan");
+    op->address.link = link;
+    op->address.family = AF_INET;
+    op = plan_add(&plan, PLAN_ROUTE_ADD, "network lan");
+    op->address.link = link;
+    op->address.family = AF_INET6;
+    op->address.prefix = 32;
+    inet_pton(AF_INET6, "2001:db8::", op->address.destination);
+    inet_pton(AF_INET6, "fe80::1", op->address.bytes);
+    char *text = explain(&plan, NULL);
+    assert_non_null(strstr(text, "make eth0 in the container, a macvlan of the host's eno1 "));
+    assert_non_null(strstr(text, "an ipvlan of the host's eno1, mode "));
+    assert_non_null(strstr(text, "  l3s, private"));
+    assert_non_null(strstr(text, "route what goes elsewhere through eth0 "));
+    assert_non_null(strstr(text, "route 2001:db8::/32 through fe80::1 "));
+    free(text);
+    plan_finish(&plan);
+}
+
 static void test_all(void **state) {
     (void)state;
     struct plan plan;
@@ -138,6 +174,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_failure),
+        cmocka_unit_test(test_network),
         cmocka_unit_test(test_all),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,6 +116,14 @@ static void say_veth_add(struct str *t, const struct plan_block *block, const st
     if (op->veth.bridge) str_printf(t, " on the bridge %s", TEXT(op->veth.bridge));
 }
 
+static void say_link_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "make %s in the container, %s ", TEXT(op->child_link.name),
+               strchr("aeiou", *TEXT(op->child_link.kind)) ? "an" : "a");
+    str_printf(t, "%s of the host's %s", TEXT(op->child_link.kind), TEXT(op->child_link.parent));
+    if (op->child_link.mode) str_printf(t, ", mode %s", TEXT(op->child_link.mode));
+    if (op->child_link.flag) str_printf(t, ", %s", TEXT(op->child_link.flag));
+}
+
 static void say_net_device(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "move the host's interface %s into the container", TEXT(op->net_device.name));
     if (!str_eq(TEXT(op->net_device.name), TEXT(op->net_device.new_name)))
@@ -247,6 +255,10 @@ static void say_unshare(struct str *t, const struct plan_block *block, const str
     words_add(t, op->unshare.flags, words_namespaces, ", ");
 }
 
+static void say_link_ipv6(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "%s IPv6 on %s", op->link.ipv6 ? "have" : "have no", TEXT(op->link.name));
+}
+
 static void say_link_up(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "bring the interface %s up", TEXT(op->link.name));
 }
@@ -262,10 +274,20 @@ static void say_address_add(struct str *t, const struct plan_block *block, const
                op->address.prefix);
 }
 
+static bool has_gateway(const struct plan_op *op) {
+    static const uint8_t none[16];
+    return memcmp(op->address.bytes, none, sizeof none);
+}
+
 static void say_route_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     char buffer[INET6_ADDRSTRLEN];
-    str_printf(t, "route what goes elsewhere through %s", address_text(op, buffer));
-    (void)block;
+    if (op->address.prefix)
+        str_printf(t, "route %s/%u",
+                   inet_ntop(op->address.family, op->address.destination, buffer, sizeof buffer),
+                   op->address.prefix);
+    else
+        str_add(t, "route what goes elsewhere");
+    str_printf(t, " through %s", has_gateway(op) ? address_text(op, buffer) : TEXT(op->address.link));
 }
 
 static void say_hostname(struct str *t, const struct plan_block *block, const struct plan_op *op) {

@@ -5,6 +5,7 @@
 #include "kernel/bpf_device.h"
 #include "kernel/cgroup.h"
 #include "kernel/link.h"
+#include "kernel/netlink.h"
 #include "plan/namespace.h"
 #include "plan/run.h"
 
@@ -114,6 +115,36 @@ int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
     if (r != -EEXIST) return r;
     r = link_delete(veth.host);
     return r && r != -ENODEV ? r : veth_create(&veth);
+}
+
+// It goes with the namespace, as a veth pair does, but leaves nothing on the host that could be met again.
+int plan_do_link_add(struct plan_run *run, struct plan_op *op) {
+    const char *kind = TEXT(op->child_link.kind), *parent = TEXT(op->child_link.parent);
+    struct link_child child = {
+        .kind = kind,
+        .mode = op->child_link.mode ? TEXT(op->child_link.mode) : NULL,
+        .flag = op->child_link.flag ? TEXT(op->child_link.flag) : NULL,
+        .parent = parent,
+        .name = TEXT(op->child_link.name),
+        .netns_pid = run->block->pid,
+        .mac = op->child_link.has_mac ? op->child_link.mac : NULL,
+        .mtu = op->child_link.mtu,
+    };
+    int r = link_child_create(&child);
+    if (r == -ENODEV)
+        err_set(&run->err, ERR_NOT_FOUND, 0,
+                "the network's parent interface %s is not there: bring it up again, or make the network anew "
+                "with another parent",
+                parent);
+    if (r == -EOPNOTSUPP)
+        err_set(&run->err, ERR_UNAVAILABLE, 0, "this kernel has no interfaces of the kind %s: modprobe %s",
+                kind, kind);
+    if (r == -EBUSY || (r == -EINVAL && *netlink_error_text()))
+        err_set(&run->err, ERR_CONFLICT, 0,
+                "the interface %s can't have a %s now: one of another kind, or one that is alone on it "
+                "(passthru), uses it",
+                parent, kind);
+    return r;
 }
 
 // Its own namespace of the child's, or one by path that the child has joined.

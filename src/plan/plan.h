@@ -68,6 +68,7 @@ struct plan_blob {
     X(CLONE, clone, PLAN_HOST, clone)                     \
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
+    X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
@@ -86,6 +87,7 @@ struct plan_blob {
     X(APPARMOR, apparmor, PLAN_CHILD, text)               \
     X(SELINUX, selinux, PLAN_CHILD, text)                 \
     X(UNSHARE, unshare, PLAN_CHILD, unshare)              \
+    X(LINK_IPV6, link_ipv6, PLAN_CHILD, link)             \
     X(LINK_UP, link_up, PLAN_CHILD, link)                 \
     X(ADDRESS_ADD, address_add, PLAN_CHILD, address)      \
     X(ROUTE_ADD, route_add, PLAN_CHILD, address)          \
@@ -209,8 +211,16 @@ struct plan_op {
             uint16_t has_mac;
             uint32_t mtu; // 0: the kernel's default
         } veth;
+        struct { // an interface in the container that shares one of the host's: words as in kernel/link.h
+            plan_str kind, mode, flag; // "macvlan", "ipvlan"; mode and flag may be ""
+            plan_str parent, name;
+            uint8_t mac[6];
+            uint16_t has_mac;
+            uint32_t mtu; // 0: the parent's
+        } child_link;
         struct {
             plan_str name;
+            uint32_t ipv6; // LINK_IPV6: on or off
         } link;
         struct { // an interface of the host's; netns: the namespace by path, or "" for the child's
             plan_str name, new_name, netns;
@@ -250,11 +260,14 @@ struct plan_op {
             plan_str status; // in the state: "creating" …
             int32_t pid;     // in the state; 0: the child's
         } listener;
-        struct { // ROUTE_ADD: a default route through address
+        struct { // ROUTE_ADD: a route through the address bytes; all zero: to what the link reaches by itself
             plan_str link;
-            uint8_t family; // AF_INET, AF_INET6
-            uint8_t prefix; // bits
+            uint8_t family;     // AF_INET, AF_INET6
+            uint8_t prefix;     // bits; of a route's destination, 0: the default route
+            uint8_t is_outside; // a gateway that is in no subnet of the link
             uint8_t bytes[16];
+            uint8_t destination[16];
+            uint32_t metric; // 0: the kernel's default
         } address;
         struct {
             uint64_t flags; // CLONE_NEW*
@@ -327,7 +340,7 @@ struct plan_op {
     };
 };
 
-#define PLAN_MAGIC 0x32796f68 // "hoy2": of another layout than what an older hoy wrote
+#define PLAN_MAGIC 0x33796f68 // "hoy3": of another layout than what an older hoy wrote
 
 // What to do with the container's standard streams.
 enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };

@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "base/macro.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/sched.h>
@@ -270,6 +271,44 @@ static void test_cgroup(void **state) {
     assert_int_equal(access(path, F_OK), -1);
 }
 
+static void test_network(void **state) {
+    (void)state;
+    struct plan plan;
+    plan_init(&plan);
+    plan_str link = plan_string(&plan, "eth0"), parent = plan_string(&plan, "eno1"),
+             kind = plan_string(&plan, "macvlan"), mode = plan_string(&plan, "vepa");
+    for (int i = 0; i < 2; i++) {
+        struct plan_op *op = plan_add(&plan, PLAN_LINK_ADD, "test");
+        *op = (struct plan_op){.type = PLAN_LINK_ADD, .side = op->side};
+        op->child_link.kind = kind;
+        op->child_link.mode = i ? mode : 0;
+        op->child_link.parent = parent;
+        op->child_link.name = link;
+        op->child_link.has_mac = 1;
+        op->child_link.mtu = 1400;
+    }
+    plan_add(&plan, PLAN_CLONE, "test");
+    struct plan_op *op = plan_add(&plan, PLAN_ROUTE_ADD, "test");
+    op->address.link = link;
+    op->address.family = AF_INET;
+    op->address.metric = 7;
+    op->address.prefix = 8;
+    op->address.destination[0] = 10;
+    op->address.bytes[0] = 192;
+    op->address.is_outside = 1;
+    print(&plan);
+    plan_finish(&plan);
+    assert_int_equal(shell("sh -n %s/script", dir), 0);
+    assert_int_equal(shell("[ \"$(grep -c '^unshare --net=' %s/script)\" = 1 ]", dir), 0);
+    assert_int_equal(shell("grep -qxF 'ip link add link eno1 name eth0 netns \"$dir\"/net "
+                           "address 00:00:00:00:00:00 mtu 1400 type macvlan mode vepa' %s/script",
+                           dir),
+                     0);
+    assert_int_equal(
+        shell("grep -qx 'ip route add 10.0.0.0/8 via 192.0.0.0 dev eth0 metric 7 onlink' %s/script", dir), 0);
+    assert_int_equal(shell("grep -q '^nsenter --net=' %s/script", dir), 0);
+}
+
 // Every operation in one script: at least its words are a shell's.
 static void test_all(void **state) {
     (void)state;
@@ -296,6 +335,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_run, setup, teardown),
         cmocka_unit_test_setup_teardown(test_cgroup, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_network, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

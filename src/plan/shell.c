@@ -35,6 +35,7 @@ struct shell {
     FILE *out;
     const char *image; // where the plan mounts the image's index, or NULL
     int files;         // embedded so far
+    bool has_netns;    // "$dir"/net is there
     int heading;       // type of the last operation that had one
 };
 
@@ -81,6 +82,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
     [PLAN_VETH_ADD] =
         "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
+    [PLAN_LINK_ADD] = "The network: an interface that shares the host's.",
     [PLAN_NET_DEVICE] = "The host's interfaces that it gets (hoy gives them their addresses again).",
     [PLAN_RESCTRL] = "Its share of the cache and of the memory's bandwidth.",
     [PLAN_CPU_AFFINITY] = "The CPUs that it may use.",
@@ -90,6 +92,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_SCHEDULER] = "How it is scheduled.",
     [PLAN_IO_PRIORITY] = "Its place among those that wait for disks.",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
+    [PLAN_LINK_IPV6] = "The IP versions of its interface.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
     [PLAN_ADDRESS_ADD] = "Its address: not reserved, hoy may give it to a container of its own.",
     [PLAN_HOSTNAME] = "Names.",
@@ -200,20 +203,27 @@ static void do_nothing(struct shell *shell, const struct plan_op *op) {
     (void)shell, (void)op;
 }
 
+// The namespace that becomes the container's, once.
+static void print_netns(struct shell *shell) {
+    if (shell->has_netns) return;
+    shell->has_netns = true;
+    fputs(": > \"$dir\"/net\nunshare --net=\"$dir\"/net true\n", shell->out);
+}
+
+static void print_mac_and_mtu(struct shell *shell, const uint8_t *mac, uint32_t mtu) {
+    if (mac)
+        fprintf(shell->out, " address %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
+                mac[5]);
+    if (mtu) fprintf(shell->out, " mtu %u", mtu);
+}
+
 static void do_veth_add(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *host = quote(shell, TEXT(op->veth.host)),
                           *peer = quote(shell, TEXT(op->veth.peer)),
                           *bridge = quote(shell, TEXT(op->veth.bridge));
-    const uint8_t *mac = op->veth.mac;
-    fprintf(shell->out,
-            ": > \"$dir\"/net\n"
-            "unshare --net=\"$dir\"/net true\n"
-            "ip link add %s type veth peer name %s netns \"$dir\"/net",
-            host, peer);
-    if (op->veth.has_mac)
-        fprintf(shell->out, " address %02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4],
-                mac[5]);
-    if (op->veth.mtu) fprintf(shell->out, " mtu %u", op->veth.mtu);
+    print_netns(shell);
+    fprintf(shell->out, "ip link add %s type veth peer name %s netns \"$dir\"/net", host, peer);
+    print_mac_and_mtu(shell, op->veth.has_mac ? op->veth.mac : NULL, op->veth.mtu);
     fputc('\n', shell->out);
     if (op->veth.mtu) fprintf(shell->out, "ip link set %s mtu %u\n", host, op->veth.mtu);
     fprintf(shell->out, "ip link set %s", host);
@@ -221,10 +231,31 @@ static void do_veth_add(struct shell *shell, const struct plan_op *op) {
     fputs(" up\n", shell->out);
 }
 
+static void do_link_add(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *parent = quote(shell, TEXT(op->child_link.parent)),
+                          *name = quote(shell, TEXT(op->child_link.name)),
+                          *kind = quote(shell, TEXT(op->child_link.kind)),
+                          *mode = quote(shell, TEXT(op->child_link.mode)),
+                          *flag = quote(shell, TEXT(op->child_link.flag));
+    print_netns(shell);
+    fprintf(shell->out, "ip link add link %s name %s netns \"$dir\"/net", parent, name);
+    print_mac_and_mtu(shell, op->child_link.has_mac ? op->child_link.mac : NULL, op->child_link.mtu);
+    fprintf(shell->out, " type %s", kind);
+    if (op->child_link.mode) fprintf(shell->out, " mode %s", mode);
+    if (op->child_link.flag) fprintf(shell->out, " %s", flag);
+    fputc('\n', shell->out);
+}
+
 // The child's side
 
 static void do_cgroup_join(struct shell *shell, const struct plan_op *op) {
     print_write(shell, "0", TEXT(op->path));
+}
+
+static void do_link_ipv6(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *name = quote(shell, TEXT(op->link.name));
+    fprintf(shell->out, "[ ! -e /proc/sys/net/ipv6 ] || echo %d > /proc/sys/net/ipv6/conf/%s/disable_ipv6\n",
+            !op->link.ipv6, name);
 }
 
 static void do_link_up(struct shell *shell, const struct plan_op *op) {
@@ -241,10 +272,20 @@ static void do_address_add(struct shell *shell, const struct plan_op *op) {
 }
 
 static void do_route_add(struct shell *shell, const struct plan_op *op) {
-    char address[INET6_ADDRSTRLEN] = "";
+    static const uint8_t none[16];
+    char address[INET6_ADDRSTRLEN] = "", to[INET6_ADDRSTRLEN] = "";
     _cleanup_(freep) char *link = quote(shell, TEXT(op->address.link));
     inet_ntop(op->address.family, op->address.bytes, address, sizeof address);
-    fprintf(shell->out, "ip route add default via %s dev %s\n", address, link);
+    inet_ntop(op->address.family, op->address.destination, to, sizeof to);
+    fprintf(shell->out, "ip %sroute add ", op->address.family == AF_INET ? "" : "-6 ");
+    if (op->address.prefix)
+        fprintf(shell->out, "%s/%u", to, op->address.prefix);
+    else
+        fputs("default", shell->out);
+    if (memcmp(op->address.bytes, none, sizeof none)) fprintf(shell->out, " via %s", address);
+    fprintf(shell->out, " dev %s", link);
+    if (op->address.metric) fprintf(shell->out, " metric %u", op->address.metric);
+    fputs(op->address.is_outside ? " onlink\n" : "\n", shell->out);
 }
 
 static void do_hostname(struct shell *shell, const struct plan_op *op) {
@@ -461,6 +502,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_CGROUP_OWNER] = do_cgroup_owner,
     [PLAN_CGROUP_DEVICES] = do_nothing, // its heading says why
     [PLAN_VETH_ADD] = do_veth_add,
+    [PLAN_LINK_ADD] = do_link_add,
     [PLAN_NET_DEVICE] = do_net_device,
     [PLAN_RESCTRL] = do_resctrl,
     [PLAN_CPU_AFFINITY] = do_cpu_affinity,
@@ -468,6 +510,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_APPARMOR] = do_label,
     [PLAN_SELINUX] = do_label,
     [PLAN_CGROUP_JOIN] = do_cgroup_join,
+    [PLAN_LINK_IPV6] = do_link_ipv6,
     [PLAN_LINK_UP] = do_link_up,
     [PLAN_ADDRESS_ADD] = do_address_add,
     [PLAN_ROUTE_ADD] = do_route_add,
@@ -522,6 +565,11 @@ static void print_start(struct shell *shell) {
             str_get(&id));
 }
 
+// The script makes the network namespace first where interfaces are put into it from outside.
+static bool needs_netns(const struct shell *shell) {
+    return plan_find(shell->block, PLAN_VETH_ADD) || plan_find(shell->block, PLAN_LINK_ADD);
+}
+
 // Backwards: the undo.
 static void print_cleanup(struct shell *shell) {
     const struct plan_op *ops = plan_ops(shell->block);
@@ -531,12 +579,12 @@ static void print_cleanup(struct shell *shell) {
           "    set +e\n",
           shell->out);
     for (uint32_t i = shell->block->count; i-- > 0;) {
-        if (ops[i].type == PLAN_VETH_ADD)
-            fputs("    umount \"$dir\"/net 2> /dev/null # and the cable goes with it\n", shell->out);
         if (ops[i].type != PLAN_CGROUP_CREATE) continue;
         _cleanup_(freep) char *path = quote(shell, TEXT(ops[i].path));
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);
     }
+    if (needs_netns(shell))
+        fputs("    umount \"$dir\"/net 2> /dev/null # and its interfaces go with it\n", shell->out);
     if (shell->image) fputs("    umount -l \"$dir/image\" 2> /dev/null\n", shell->out);
     fputs("    for loop in $loops; do losetup --detach \"$loop\"; done\n"
           "    rm -rf --one-file-system \"$dir\"\n"
@@ -564,7 +612,7 @@ static uint64_t unshare_flags(const struct shell *shell) {
 static void print_unshare(struct shell *shell, const struct plan_op *clone) {
     uint64_t flags = clone->clone.flags | (unshare_flags(shell) & ~(uint64_t)CLONE_NEWCGROUP);
     const struct plan_op *offsets = plan_find(shell->block, PLAN_TIME_OFFSETS);
-    bool named_netns = plan_find(shell->block, PLAN_VETH_ADD);
+    bool named_netns = needs_netns(shell);
     fputs("\n# The container's first process, in namespaces of its own.\nstatus=0\n", shell->out);
     if (named_netns) {
         fputs("nsenter --net=\"$dir\"/net ", shell->out);

@@ -18,8 +18,9 @@ static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
     return r ? r : cgroup_remove(path);
 }
 
-// VETH_ADD has no undo: the pair goes with the container's network namespace, in the background and all that
-// die at once together. To delete it here would wait for that, 20 to 40 ms each, one after the other.
+// VETH_ADD and LINK_ADD have no undo: the pair, or what shares the host's interface, goes with the
+// container's network namespace, in the background and all that die at once together. To delete it here would
+// wait for that, 20 to 40 ms each, one after the other.
 static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_op *op) = {
     [PLAN_IMAGE_MOUNT] = plan_undo_image_mount, [PLAN_VOLUME_MOUNT] = plan_undo_volume_mount,
     [PLAN_SCOPE_START] = plan_undo_scope_start, [PLAN_CGROUP_CREATE] = undo_cgroup_create,
