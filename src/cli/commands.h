@@ -54,6 +54,7 @@ command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
 command_run run_version, run_info;                                 // info.c
 command_run run_as_run, run_as_sh, run_as_oci;                     // as.c
 command_run run_why;                                               // why.c
+command_run run_network_why;                                       // network_why.c
 command_run run_isolation;                                         // isolation.c
 command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
@@ -83,4 +84,4 @@ extern const struct option_table settings_options, search_options_table, verify_
     usage_options_table, images_options_table, image_prune_options_table, history_options_table,
     rmi_options_table, inspect_options_table, size_options_table, format_options_table, login_options_table,
     save_options_table, load_options_table, export_options_table, import_options_table, commit_options_table,
-    isolation_options_table, why_options_table;
+    isolation_options_table, network_why_options_table, why_options_table;

@@ -45,7 +45,7 @@ static void table_put(struct nft_batch *batch, uint8_t family, uint8_t type, con
 static void base_hash(const struct nft_table *table, char ret_text[static NFT_HASH_SIZE], uint32_t *uses) {
     _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
     nft_batch_begin(&batch, table->name);
-    nft_base_put(&batch, table->gate_group);
+    nft_base_put(&batch, table);
     nft_batch_hash(&batch, ret_text);
     *uses += batch.uses;
 }
@@ -88,7 +88,7 @@ int nft_table_apply(const struct nft_table *table, const struct nft_network *net
         if (!network_valid(&networks[i])) return -EINVAL;
     nft_batch_begin(&batch, table->name);
     table_renew(&batch, table);
-    nft_base_put(&batch, table->gate_group);
+    nft_base_put(&batch, table);
     for (size_t i = 0; i < network_count; i++) network_put(&batch, table, &networks[i], NLM_F_EXCL);
     nft_ports_put(&batch, NFT_MSG_NEWSETELEM, ports, port_count);
     int r = nft_batch_send(&batch);

@@ -16,6 +16,11 @@
 //   gate         input, after every other filter: a connection to a port that respects the firewall comes
 //                here when the firewall let it pass. It is logged to the table's group and dropped; who reads
 //                the group sends it again from here, by way of output;
+//   again        prerouting, after conntrack: what follows such a packet before there is an answer goes the
+//   same
+//                way. With a detour so does all that is new and would be forwarded from or to a network: a
+//                FORWARD policy that drops what is new never sees it, and what belongs to a connection it
+//                lets through;
 //   forward      into a network only what belongs to a connection that it made or that a published port
 //                accepted;
 //   postrouting  what leaves a network by another link gets that link's address, and so does what a published
@@ -34,6 +39,7 @@
 struct nft_table {
     const char *name;    // at most 15 bytes
     uint16_t gate_group; // of nfnetlink_log; see "gate"
+    bool detour;         // see "again"
 };
 
 struct nft_subnet {

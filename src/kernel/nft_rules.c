@@ -41,12 +41,17 @@ enum kind {
     FROM_SET,    // family, text: a set of addresses
     TO_SET,      // the same
     TO_HOST,     // an address of the host's own
+    TO_OTHERS,   // a single address that is not the host's
     ESTABLISHED, // and related
     NEW,
     TRANSLATED, // of a connection that a published port accepted
     TO_PORTS,   // text: a set of ports
     TO_ADDRESS_PORTS4,
     TO_ADDRESS_PORTS6,
+    IN_PORTS4, // text: a map of ports
+    IN_PORTS6,
+    IN_ADDRESS_PORTS4,
+    IN_ADDRESS_PORTS6,
     // What ends a rule, or may.
     ACCEPT,
     DROP,
@@ -69,7 +74,7 @@ struct word {
     const struct nft_subnet *subnet;
 };
 
-#define WORDS_MAX 6
+#define WORDS_MAX 7
 
 struct rule {
     const char *chain;
@@ -88,7 +93,9 @@ static const struct chain {
 } chains[] = {
     {"ports", NULL, 0, 0},
     {"respected", NULL, 0, 0},
+    {"detour", NULL, 0, 0},
     {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
+    {"again", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
     {"dnat", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
     {"output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST},
     {"gate", "filter", NF_INET_LOCAL_IN, PRIORITY_GATE},
@@ -120,6 +127,16 @@ static const struct rule base_rules[] = {
     {"guard", {{TO_SET, "subnets4", &loopback4}, {DROP}}},
     {"guard", {{TO_SET, "subnets6", &loopback6}, {DROP}}},
 
+    // What the gate sent once is known, but until there is an answer FORWARD takes it for new.
+    {"again", {{ESTABLISHED}, {ACCEPT}}},
+    {"again", {{IN_LOOPBACK}, {ACCEPT}}},
+    {"again", {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV4}, {TO_PORTS, "gate_ports4"}, {LOG}, {DROP}}},
+    {"again",
+     {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV4}, {TO_ADDRESS_PORTS4, "gate_address_ports4"}, {LOG}, {DROP}}},
+    {"again", {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV6}, {TO_PORTS, "gate_ports6"}, {LOG}, {DROP}}},
+    {"again",
+     {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV6}, {TO_ADDRESS_PORTS6, "gate_address_ports6"}, {LOG}, {DROP}}},
+
     {"dnat", {{TO_HOST}, {JUMP, "ports"}}},
     {"output", {{TO, NULL, &loopback6}, {ACCEPT}}},
     {"output", {{TO_HOST}, {JUMP, "ports"}}},
@@ -136,6 +153,22 @@ static const struct rule base_rules[] = {
     {"postrouting", {{BY_OUT_LINK, "hairpin"}}},
     {"postrouting", {{FROM_SET, "subnets4", &loopback4}, {MASQUERADE}}},
     {"postrouting", {{FROM_SET, "subnets6", &loopback6}, {MASQUERADE}}},
+};
+
+// Around FORWARD, for what is new: the rest of "again" (see nft.h).
+static const struct rule detour_rules[] = {
+    {"detour", {{IPV4}, {IN_ADDRESS_PORTS4, "address_ports4"}, {LOG}, {DROP}}},
+    {"detour", {{IPV4}, {IN_PORTS4, "ports4"}, {LOG}, {DROP}}},
+    {"detour", {{IPV6}, {IN_ADDRESS_PORTS6, "address_ports6"}, {LOG}, {DROP}}},
+    {"detour", {{IPV6}, {IN_PORTS6, "ports6"}, {LOG}, {DROP}}},
+
+    {"again", {{NEW}, {TO_HOST}, {JUMP, "detour"}}},
+    {"again", {{TO_HOST}, {ACCEPT}}},
+    {"again", {{TO_SET, "subnets4", &loopback4}, {ACCEPT}}},
+    {"again", {{TO_SET, "subnets6", &loopback6}, {ACCEPT}}},
+    {"again", {{TO_OTHERS}, {BY_IN_LINK, "internal"}}},
+    {"again", {{NEW}, {FROM_SET, "subnets4", &loopback4}, {TO_OTHERS}, {LOG}, {DROP}}},
+    {"again", {{NEW}, {FROM_SET, "subnets6", &loopback6}, {TO_OTHERS}, {LOG}, {DROP}}},
 };
 
 // An expression is a name and nested data; its end closes both.
@@ -251,13 +284,13 @@ static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits)
     compare_put(batch, false, &(uint32_t){0}, sizeof bits);
 }
 
-static void to_host_put(struct nft_batch *batch) {
+static void to_type_put(struct nft_batch *batch, uint32_t type) {
     struct expression e = expression_begin(&batch->messages, "fib");
     netlink_put_be32(&batch->messages, NFTA_FIB_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
     netlink_put_be32(&batch->messages, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
     expression_end(&batch->messages, e);
-    compare_put(batch, true, &(uint32_t){RTN_LOCAL}, sizeof(uint32_t));
+    compare_put(batch, true, &type, sizeof type);
 }
 
 // The key of a map of ports. address: of this family, or 0 for a map for all addresses.
@@ -284,6 +317,12 @@ static void forward_put(struct nft_batch *batch, uint8_t family, uint8_t address
 static void ports_set_put(struct nft_batch *batch, uint8_t address, const char *set) {
     port_key_put(batch, address);
     lookup_put(batch, set, -1);
+}
+
+// A map is only asked for what it has under the key.
+static void in_ports_put(struct nft_batch *batch, uint8_t address, const char *map) {
+    port_key_put(batch, address);
+    lookup_put(batch, map, NFT_REG_1);
 }
 
 static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
@@ -329,13 +368,18 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case TO: return subnet_put(batch, word->subnet, false);
     case FROM_SET: return set_put(batch, word->subnet->family, word->text, true);
     case TO_SET: return set_put(batch, word->subnet->family, word->text, false);
-    case TO_HOST: return to_host_put(batch);
+    case TO_HOST: return to_type_put(batch, RTN_LOCAL);
+    case TO_OTHERS: return to_type_put(batch, RTN_UNICAST);
     case ESTABLISHED: return connection_put(batch, NFT_CT_STATE, ESTABLISHED_BITS);
     case NEW: return connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
     case TRANSLATED: return connection_put(batch, NFT_CT_STATUS, IPS_DST_NAT);
     case TO_PORTS: return ports_set_put(batch, 0, word->text);
     case TO_ADDRESS_PORTS4: return ports_set_put(batch, AF_INET, word->text);
     case TO_ADDRESS_PORTS6: return ports_set_put(batch, AF_INET6, word->text);
+    case IN_PORTS4:
+    case IN_PORTS6: return in_ports_put(batch, 0, word->text);
+    case IN_ADDRESS_PORTS4: return in_ports_put(batch, AF_INET, word->text);
+    case IN_ADDRESS_PORTS6: return in_ports_put(batch, AF_INET6, word->text);
     case ACCEPT: return verdict_put(batch, NF_ACCEPT, NULL);
     case DROP: return verdict_put(batch, NF_DROP, NULL);
     case RETURN: return verdict_put(batch, NFT_RETURN, NULL);
@@ -373,11 +417,13 @@ static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
     netlink_end(messages, hook);
 }
 
-void nft_base_put(struct nft_batch *batch, uint16_t gate_group) {
+void nft_base_put(struct nft_batch *batch, const struct nft_table *table) {
     for (size_t i = 0; i < ARRAY_SIZE(sets); i++) nft_set_put(batch, &sets[i]);
     nft_port_maps_put(batch);
     for (size_t i = 0; i < ARRAY_SIZE(chains); i++) base_chain_put(batch, &chains[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(base_rules); i++) rule_put(batch, &base_rules[i], gate_group);
+    for (size_t i = 0; i < ARRAY_SIZE(base_rules); i++) rule_put(batch, &base_rules[i], table->gate_group);
+    for (size_t i = 0; table->detour && i < ARRAY_SIZE(detour_rules); i++)
+        rule_put(batch, &detour_rules[i], table->gate_group);
 }
 
 void nft_base_ask(struct nft_batch *batch) {

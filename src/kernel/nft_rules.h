@@ -5,7 +5,7 @@
 #include "kernel/nft_message.h"
 
 // The chains, sets and rules that every table has, and how many chains these are.
-void nft_base_put(struct nft_batch *batch, uint16_t gate_group);
+void nft_base_put(struct nft_batch *batch, const struct nft_table *table);
 // Questions after the base's chains, one message each.
 void nft_base_ask(struct nft_batch *batch);
 

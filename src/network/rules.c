@@ -2,6 +2,8 @@
 #include "network/rules.h"
 
 #include "kernel/netlink.h"
+#include "kernel/nft_look.h"
+#include "network/gate.h"
 #include "network/options.h"
 #include "network/port.h"
 #include "network/row.h"
@@ -11,14 +13,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-// Of nfnetlink_log: each root's table has a group of its own.
-#define GATE_GROUP 4001
+bool network_detours(void) {
+    bool drops = false;
+    return !nft_look_forward(&drops) && drops;
+}
 
 static struct nft_table table_of(struct arena *arena, const char *bridge) {
-    unsigned number = 0;
-    (void)sscanf(bridge, "hoy%u", &number);
     return (struct nft_table){.name = arena_strdup(arena, bridge),
-                              .gate_group = (uint16_t)(GATE_GROUP + number % 1000)};
+                              .gate_group = network_gate_group(bridge),
+                              .detour = network_detours()};
 }
 
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err) {
