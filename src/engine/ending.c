@@ -8,6 +8,7 @@
 // The order makes a crash at any point harmless: a --rm container's directories go before its row, so a row
 // is always there to find what is left; the row of one that stays changes before its run directory goes.
 #include "engine/again.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "network/network.h"
 #include "plan/undo.h"
@@ -40,8 +41,8 @@ static int erase_row(struct engine *engine, const struct container *container, s
 }
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
-    if (update_groups_remove(engine, container, err) || run_dir_remove(engine, container->id, err) ||
-        container_folder_remove(engine, container->id, err))
+    if (update_groups_remove(engine, container, err) || net_rate_release(engine, container, err) ||
+        run_dir_remove(engine, container->id, err) || container_folder_remove(engine, container->id, err))
         return -1;
     if (volumes && volumes_remove_anonymous(engine, container->id, &container->config, err)) return -1;
     return erase_row(engine, container, err);
@@ -67,12 +68,19 @@ static int write_ending(struct engine *engine, const char *id, const struct endi
     return 1;
 }
 
+// Of a container whose address goes with its end.
+static int release_rate(struct engine *engine, const struct container *container, const struct ending *ending,
+                        struct err *err) {
+    return restarts(ending) ? 0 : net_rate_release(engine, container, err);
+}
+
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
                   struct err *err) {
     if (container->auto_remove) return container_erase(engine, container, true, err);
     struct ending last = *ending;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
+    if (release_rate(engine, container, &last, err)) return -1;
     int r = write_ending(engine, container->id, &last, err);
     if (r <= 0) return r;
     if (update_groups_remove(engine, container, err)) return -1;

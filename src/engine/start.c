@@ -8,6 +8,7 @@
 #include "engine/again.h"
 #include "engine/freeze.h"
 #include "engine/log.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "engine/upkeep.h"
 #include "network/network.h"
@@ -248,6 +249,7 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     (void)err;
     network_plan(&s->endpoint, plan);
+    net_rate_plan(&s->container->config, s->endpoint.host_interface, plan);
     return 0;
 }
 

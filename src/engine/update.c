@@ -4,6 +4,7 @@
 // refused the row is put back, and the mounts. Who is killed in between leaves settings that hold from the
 // next start on.
 #include "runtime/update.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "engine/update_live.h"
@@ -65,6 +66,7 @@ static void merge(struct container_config *config, const struct container_config
     merge_text(&config->cpuset_cpus, changes->cpuset_cpus);
     merge_text(&config->cpuset_mems, changes->cpuset_mems);
     if (changes->pids_limit.set) config->pids_limit = changes->pids_limit;
+    net_rate_merge(&config->net_rate, &changes->net_rate);
 }
 
 // The kernel
@@ -199,11 +201,23 @@ static int store_changed(struct update *u, struct err *err) {
     return store(u->engine, u->container, &u->merged, err) ? -1 : db_commit(transaction, err);
 }
 
+static int change_running(struct update *u, struct err *err) {
+    struct err ignored;
+    bool rate = u->changes.net_rate.in.set || u->changes.net_rate.out.set;
+    if (rate && net_rate_apply(u->engine, u->container, &u->merged.net_rate, err)) {
+        (void)net_rate_apply(u->engine, u->container, &u->now.config.net_rate, &ignored);
+        return -1;
+    }
+    if (!apply(u->engine, u->arena, u->container, &u->changes, err)) return 0;
+    if (rate) (void)net_rate_apply(u->engine, u->container, &u->now.config.net_rate, &ignored);
+    return -1;
+}
+
 // The shim keeps the policy in its plan, also between two runs.
 static int change_kernel(struct update *u, struct err *err) {
     struct err ignored;
     if (u->restart && restart_policy_apply(u->engine, u->container, &u->merged.restart, err)) return -1;
-    if (!u->running || !apply(u->engine, u->arena, u->container, &u->changes, err)) return 0;
+    if (!u->running || !change_running(u, err)) return 0;
     if (u->restart) (void)restart_policy_apply(u->engine, u->container, &u->now.config.restart, &ignored);
     return -1;
 }

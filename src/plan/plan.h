@@ -69,6 +69,7 @@ struct plan_blob {
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
+    X(NET_RATE, net_rate, PLAN_PARENT, net_rate)          \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
@@ -217,6 +218,10 @@ struct plan_op {
             uint16_t has_mac;
             uint32_t mtu; // 0: the parent's
         } child_link;
+        struct { // how fast the container receives and sends through this interface of the host's
+            plan_str host;
+            uint64_t in, out; // bits a second; 0: no limit
+        } net_rate;
         struct {
             plan_str name;
         } link;
