@@ -7,9 +7,11 @@
 #include "cli/format.h"
 #include "cli/health.h"
 #include "cli/words.h"
+#include "engine/cni.h"
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "engine/why.h"
+#include "network/cni.h"
 #include "network/network.h"
 #include "registry/reference.h"
 
@@ -175,6 +177,35 @@ static void write_endpoint(const struct endpoint *endpoint, struct json_writer *
     json_put_string(w, "IPv6Gateway", "");
 }
 
+// The same of what CNI plugins have made.
+static void write_cni_fields(const struct cni_result *result, struct json_writer *w) {
+    json_put_string(w, "Gateway", result->gateway);
+    json_put_string(w, "IPAddress", result->address);
+    json_put_i64(w, "IPPrefixLen", result->prefix);
+    json_put_string(w, "MacAddress", result->mac);
+    json_put_string(w, "GlobalIPv6Address", result->address6);
+    json_put_i64(w, "GlobalIPv6PrefixLen", result->prefix6);
+    json_put_string(w, "IPv6Gateway", result->gateway6);
+}
+
+static int write_cni(struct engine *engine, struct arena *arena, const struct container *container,
+                     struct json_writer *w, struct err *err) {
+    struct cni_result result = {.mac = "", .address = "", .gateway = "", .address6 = "", .gateway6 = ""};
+    const char *dir = arena_printf(arena, "%s/containers/%s", engine->store.runroot, container->id);
+    if (str_eq(container->state, "running") && cni_result_read(arena, dir, &result, err) < 0) return -1;
+    json_begin_object(w, "NetworkSettings");
+    json_begin_object(w, "Ports");
+    json_end_object(w);
+    write_cni_fields(&result, w);
+    json_begin_object(w, "Networks");
+    json_begin_object(w, container->config.network_mode);
+    write_cni_fields(&result, w);
+    json_end_object(w);
+    json_end_object(w);
+    json_end_object(w);
+    return 0;
+}
+
 static int write_network(struct engine *engine, const struct container *container, struct json_writer *w,
                          struct err *err) {
     struct endpoint endpoint;
@@ -196,6 +227,12 @@ static int write_network(struct engine *engine, const struct container *containe
     json_end_object(w);
     json_end_object(w);
     return 0;
+}
+
+static int write_any_network(struct engine *engine, struct arena *arena, const struct container *container,
+                             struct json_writer *w, struct err *err) {
+    return container_cni_network(&container->config) ? write_cni(engine, arena, container, w, err)
+                                                     : write_network(engine, container, w, err);
 }
 
 static int write_size(struct engine *engine, struct arena *arena, const struct container *container,
@@ -236,7 +273,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     if (flags->size && write_size(engine, arena, &container, w, err)) return -1;
     write_mounts(engine, arena, &container.config, w);
     container_config_write(&container.config, w);
-    int r = write_network(engine, &container, w, err);
+    int r = write_any_network(engine, arena, &container, w, err);
     json_end_object(w);
     return r;
 }

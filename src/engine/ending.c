@@ -8,6 +8,7 @@
 // The order makes a crash at any point harmless: a --rm container's directories go before its row, so a row
 // is always there to find what is left; the row of one that stays changes before its run directory goes.
 #include "engine/again.h"
+#include "engine/cni.h"
 #include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "network/network.h"
@@ -42,7 +43,8 @@ static int erase_row(struct engine *engine, const struct container *container, s
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
     if (update_groups_remove(engine, container, err) || net_rate_release(engine, container, err) ||
-        run_dir_remove(engine, container->id, err) || container_folder_remove(engine, container->id, err))
+        container_cni_release(engine, container, err) || run_dir_remove(engine, container->id, err) ||
+        container_folder_remove(engine, container->id, err))
         return -1;
     if (volumes && volumes_remove_anonymous(engine, container->id, &container->config, err)) return -1;
     return erase_row(engine, container, err);
@@ -68,10 +70,12 @@ static int write_ending(struct engine *engine, const char *id, const struct endi
     return 1;
 }
 
-// Of a container whose address goes with its end.
-static int release_rate(struct engine *engine, const struct container *container, const struct ending *ending,
-                        struct err *err) {
-    return restarts(ending) ? 0 : net_rate_release(engine, container, err);
+// What is on the host for a container's network, and in no plan. One that is about to be started again keeps
+// it.
+static int release_network(struct engine *engine, const struct container *container,
+                           const struct ending *ending, struct err *err) {
+    if (restarts(ending)) return 0;
+    return net_rate_release(engine, container, err) || container_cni_release(engine, container, err) ? -1 : 0;
 }
 
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
@@ -80,7 +84,7 @@ int container_end(struct engine *engine, const struct container *container, cons
     struct ending last = *ending;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
-    if (release_rate(engine, container, &last, err)) return -1;
+    if (release_network(engine, container, &last, err)) return -1;
     int r = write_ending(engine, container->id, &last, err);
     if (r <= 0) return r;
     if (update_groups_remove(engine, container, err)) return -1;

@@ -3,6 +3,7 @@
 // something that the plan does not know of: it goes when the end is settled, whatever the settings are by
 // then.
 #include "engine/net_rate.h"
+#include "engine/cni.h"
 
 #include "kernel/netlink.h"
 #include "kernel/traffic.h"
@@ -117,6 +118,11 @@ static int apply(const char *host_interface, const void *data) {
 
 int net_rate_apply(struct engine *engine, const struct container *container, const struct net_rate *rate,
                    struct err *err) {
+    if (container_cni_network(&container->config))
+        return err_set(
+            err, ERR_INVALID, 0,
+            "--net-rate: what a CNI network lets through is its plugins' business, who are told when "
+            "the container starts: stop it first");
     return each_interface(engine, container, apply, rate, err);
 }
 

@@ -6,6 +6,7 @@
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
+#include "engine/cni.h"
 #include "engine/freeze.h"
 #include "engine/log.h"
 #include "engine/net_rate.h"
@@ -248,6 +249,10 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
     (void)err;
+    if (container_cni_network(&s->container->config)) {
+        container_cni_plan(s->engine, s->container, &s->arena, plan);
+        return 0;
+    }
     network_plan(&s->endpoint, plan);
     net_rate_plan(&s->container->config, s->endpoint.host_interface, plan);
     return 0;
@@ -286,7 +291,8 @@ static int make_plan(struct start *s, struct err *err) {
         .init = s->container->config.init,
     };
     struct runtime_contributions contributions = {
-        .host = plan_host, .root = plan_root, .network = s->has_network ? plan_network : NULL, .data = s};
+        .host = plan_host, .root = plan_root, .network = NULL, .data = s};
+    if (s->has_network || container_cni_network(&s->container->config)) contributions.network = plan_network;
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
@@ -299,6 +305,8 @@ static int make_plan(struct start *s, struct err *err) {
 }
 
 static int attach_network(struct start *s, struct err *err) {
+    if (container_cni_network(&s->container->config))
+        return container_cni_prepare(s->engine, s->container, s->run_dir.fd, err);
     if (!str_eq(s->container->config.network_mode, "bridge")) return 0;
     if (network_ensure_default(s->engine->store.db, err) ||
         network_attach(s->engine->store.db, s->container->id, &s->endpoint, err))

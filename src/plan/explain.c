@@ -139,6 +139,10 @@ static void say_net_rate(struct str *t, const struct plan_block *block, const st
     str_printf(t, " through %s", TEXT(op->net_rate.host));
 }
 
+static void say_cni(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "have the plugins of the CNI network %s add eth0", TEXT(op->cni.network));
+}
+
 static void say_net_device(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "move the host's interface %s into the container", TEXT(op->net_device.name));
     if (!str_eq(TEXT(op->net_device.name), TEXT(op->net_device.new_name)))

@@ -70,6 +70,7 @@ struct plan_blob {
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
     X(NET_RATE, net_rate, PLAN_PARENT, net_rate)          \
+    X(CNI, cni, PLAN_PARENT, cni)                         \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
@@ -218,6 +219,10 @@ struct plan_op {
             uint16_t has_mac;
             uint32_t mtu; // 0: the parent's
         } child_link;
+        struct { // a network whose interface is made by plugins, which hoy runs
+            plan_str network;
+            struct plan_list add, remove; // what to execute; to add comes the child's pid at the end
+        } cni;
         struct { // how fast the container receives and sends through this interface of the host's
             plan_str host;
             uint64_t in, out; // bits a second; 0: no limit

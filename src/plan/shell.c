@@ -85,6 +85,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
         "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
     [PLAN_LINK_ADD] = "The network: an interface that shares the host's.",
     [PLAN_NET_RATE] = "How fast it receives, which is what the host's end sends; and how fast it sends.",
+    [PLAN_CNI] = "The network: hoy has CNI plugins make it; here they are left out.",
     [PLAN_NET_DEVICE] = "The host's interfaces that it gets (hoy gives them their addresses again).",
     [PLAN_RESCTRL] = "Its share of the cache and of the memory's bandwidth.",
     [PLAN_CPU_AFFINITY] = "The CPUs that it may use.",
@@ -518,6 +519,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_VETH_ADD] = do_veth_add,
     [PLAN_LINK_ADD] = do_link_add,
     [PLAN_NET_RATE] = do_net_rate,
+    [PLAN_CNI] = do_nothing, // its heading says why
     [PLAN_NET_DEVICE] = do_net_device,
     [PLAN_RESCTRL] = do_resctrl,
     [PLAN_CPU_AFFINITY] = do_cpu_affinity,

@@ -28,9 +28,13 @@ static int undo_net_rate(struct plan_block *block, struct plan_op *op) {
 // container's network namespace, in the background and all that die at once together. To delete it here would
 // wait for that, 20 to 40 ms each, one after the other.
 static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_op *op) = {
-    [PLAN_IMAGE_MOUNT] = plan_undo_image_mount, [PLAN_VOLUME_MOUNT] = plan_undo_volume_mount,
-    [PLAN_SCOPE_START] = plan_undo_scope_start, [PLAN_CGROUP_CREATE] = undo_cgroup_create,
-    [PLAN_RESCTRL] = plan_undo_resctrl,         [PLAN_NET_RATE] = undo_net_rate,
+    [PLAN_IMAGE_MOUNT] = plan_undo_image_mount,
+    [PLAN_VOLUME_MOUNT] = plan_undo_volume_mount,
+    [PLAN_SCOPE_START] = plan_undo_scope_start,
+    [PLAN_CGROUP_CREATE] = undo_cgroup_create,
+    [PLAN_RESCTRL] = plan_undo_resctrl,
+    [PLAN_NET_RATE] = undo_net_rate,
+    [PLAN_CNI] = plan_undo_cni,
 };
 
 int plan_undo(struct plan_block *block) {
