@@ -74,8 +74,18 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
   hoy rm -f closed >/dev/null
 }
 
-@test "no IPv6 where none was asked for" {
-  is "$(inside sh -c 'ip -6 -o address show eth0 2>/dev/null')" ''
+@test "IPv6: an address of the network's own, settled, and a default route" {
+  expect 0 inside sh -c 'ip -6 -o address show eth0; ip -6 route'
+  matches "$output" 'inet6 fd[0-9a-f:]+/64 scope global'
+  lacks "$output" tentative
+  matches "$output" 'default via fd[0-9a-f:]+::1 dev eth0'
+  expect 0 inside sh -c 'ping -6 -c 1 -W 5 "$(ip -6 route | awk "/^default/ {print \$3}")"'
+}
+
+@test "the host goes on hearing its routers when it forwards" {
+  is "$(cat /proc/sys/net/ipv6/conf/all/forwarding)" 1
+  is "$(cat /proc/sys/net/ipv6/conf/outer/accept_ra)" 2
+  is "$(cat "/proc/sys/net/ipv6/conf/$(bridge)/accept_ra")" 0
 }
 
 @test "two roots have a bridge each, and do not see each other" {
@@ -100,7 +110,7 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
 
 @test "hoy has an nft table of its own and runs no program for it" {
   inside true
-  contains "$(nft list tables)" "table ip $(bridge)"
+  contains "$(nft list tables)" "table inet $(bridge)"
   expect 0 strace -f -e trace=execve -o "$BATS_TEST_TMPDIR/trace" "$HOY" run --rm base true
   run grep -E 'execve\("[^"]*(iptables|nft|/ip)"' "$BATS_TEST_TMPDIR/trace"
   is "$output" ''

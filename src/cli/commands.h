@@ -45,7 +45,9 @@ command_run run_commit, run_import;                             // commit.c
 command_run run_push;                                           // push.c
 command_run run_volume_create, run_volume_ls, run_volume_inspect, run_volume_rm, run_volume_prune,
     run_volume_update; // volume.c, inspect.c
-command_run run_cp;    // cp.c
+command_run run_network_create, run_network_ls, run_network_inspect, run_network_rm, run_network_prune,
+    run_network_connect, run_network_disconnect; // network_create.c, network.c, inspect.c
+command_run run_cp;                              // cp.c
 command_run run_manifest_create, run_manifest_annotate, run_manifest_inspect, run_manifest_push,
     run_manifest_rm;                                               // manifest.c
 command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
@@ -70,6 +72,9 @@ extern const struct option_table limits_options, update_options_table;
 extern const struct option_table cp_options_table;
 extern const struct option_table volume_create_options_table, volume_ls_options_table,
     volume_rm_options_table, volume_prune_options_table;
+extern const struct option_table network_create_options_table, network_ls_options_table,
+    network_inspect_options_table, network_rm_options_table, network_prune_options_table,
+    network_connect_options_table, network_disconnect_options_table;
 extern const struct option_table settings_options, search_options_table, verify_options_table,
     run_options_table, create_options_table, explain_options_table, start_options_table, attach_options_table,
     exec_options_table, stop_options_table, kill_options_table, rm_options_table, logs_options_table,

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/help.h"
 #include "cli/words.h"
+#include "engine/networks.h"
 #include "engine/volume.h"
 
 #include <stdio.h>
@@ -116,11 +117,20 @@ static int offer_volumes(struct engine *engine, struct arena *arena, const char 
     return 0;
 }
 
+static int offer_networks(struct engine *engine, struct arena *arena, const char *prefix, struct err *err) {
+    const struct strings all = {0};
+    struct networks networks;
+    if (networks_list(engine, arena, &all, &networks, err)) return -1;
+    for (size_t i = 0; i < networks.count; i++) offer(prefix, networks.items[i].name, "network");
+    return 0;
+}
+
 static int offer_objects(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct command *command = invocation->command;
     const char *prefix = invocation->arguments.items[invocation->arguments.count - 1];
     struct arena *arena = &invocation->arena;
     if (command->completes == ARGUMENTS_VOLUMES) return offer_volumes(engine, arena, prefix, err);
+    if (command->completes == ARGUMENTS_NETWORKS) return offer_networks(engine, arena, prefix, err);
     if (command->completes != ARGUMENTS_IMAGES) {
         struct containers containers;
         if (container_list(engine, arena, true, &containers, err) < 0) return -1;

@@ -11,17 +11,14 @@
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "engine/why.h"
-#include "network/cni.h"
-#include "network/network.h"
 #include "registry/reference.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
 struct inspect_flags {
     const char *format, *type, *platform;
-    bool size;
+    bool size, verbose;
 };
 
 static const struct option format_row[] = {
@@ -35,16 +32,24 @@ static const struct option platform_row[] = {
 };
 const struct option_table platform_options_table = OPTIONS(platform_row, struct inspect_flags);
 
+// What a network has in other nodes of a swarm, which hoy has none of.
+static const struct option network_rows[] = {
+    {"verbose", 'v', NULL, "Verbose output for diagnostics", store_flag,
+     offsetof(struct inspect_flags, verbose)},
+};
+const struct option_table network_inspect_options_table = OPTIONS(network_rows, struct inspect_flags);
+
 static int store_type(struct parse *parse, const char *text, void *field, struct err *err) {
-    if (!str_eq(text, "container") && !str_eq(text, "image") && !str_eq(text, "volume"))
+    if (!str_eq(text, "container") && !str_eq(text, "image") && !str_eq(text, "volume") &&
+        !str_eq(text, "network"))
         return err_set(err, ERR_INVALID, 0,
-                       "objects of other types than container, image and volume are not supported yet");
+                       "objects of other types than container, image, network and volume are not supported");
     return store_string(parse, text, field, err);
 }
 
 static const struct option inspect_rows[] = {
-    {"type", 0, "string", "Only inspect objects of the given type: container, image or volume", store_type,
-     offsetof(struct inspect_flags, type), "container|image|volume"},
+    {"type", 0, "string", "Only inspect objects of the given type: container, image, network or volume",
+     store_type, offsetof(struct inspect_flags, type), "container|image|network|volume"},
 };
 const struct option_table inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
 
@@ -154,87 +159,6 @@ static void write_mounts(struct engine *engine, struct arena *arena, const struc
     json_end_array(w);
 }
 
-static const char *ipv4(uint32_t address, char text[static INET_ADDRSTRLEN]) {
-    struct in_addr in = {.s_addr = htonl(address)};
-    return inet_ntop(AF_INET, &in, text, INET_ADDRSTRLEN);
-}
-
-// The fields that a network's entry and, for the default one, the whole share.
-static void write_endpoint(const struct endpoint *endpoint, struct json_writer *w) {
-    char address[INET_ADDRSTRLEN] = "", gateway[INET_ADDRSTRLEN] = "", mac[18] = "";
-    if (endpoint) {
-        const uint8_t *m = endpoint->mac;
-        ipv4(endpoint->address, address);
-        ipv4(endpoint->gateway, gateway);
-        snprintf(mac, sizeof mac, "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
-    }
-    json_put_string(w, "Gateway", gateway);
-    json_put_string(w, "IPAddress", address);
-    json_put_i64(w, "IPPrefixLen", endpoint ? endpoint->prefix : 0);
-    json_put_string(w, "MacAddress", mac);
-    json_put_string(w, "GlobalIPv6Address", "");
-    json_put_i64(w, "GlobalIPv6PrefixLen", 0);
-    json_put_string(w, "IPv6Gateway", "");
-}
-
-// The same of what CNI plugins have made.
-static void write_cni_fields(const struct cni_result *result, struct json_writer *w) {
-    json_put_string(w, "Gateway", result->gateway);
-    json_put_string(w, "IPAddress", result->address);
-    json_put_i64(w, "IPPrefixLen", result->prefix);
-    json_put_string(w, "MacAddress", result->mac);
-    json_put_string(w, "GlobalIPv6Address", result->address6);
-    json_put_i64(w, "GlobalIPv6PrefixLen", result->prefix6);
-    json_put_string(w, "IPv6Gateway", result->gateway6);
-}
-
-static int write_cni(struct engine *engine, struct arena *arena, const struct container *container,
-                     struct json_writer *w, struct err *err) {
-    struct cni_result result = {.mac = "", .address = "", .gateway = "", .address6 = "", .gateway6 = ""};
-    const char *dir = arena_printf(arena, "%s/containers/%s", engine->store.runroot, container->id);
-    if (str_eq(container->state, "running") && cni_result_read(arena, dir, &result, err) < 0) return -1;
-    json_begin_object(w, "NetworkSettings");
-    json_begin_object(w, "Ports");
-    json_end_object(w);
-    write_cni_fields(&result, w);
-    json_begin_object(w, "Networks");
-    json_begin_object(w, container->config.network_mode);
-    write_cni_fields(&result, w);
-    json_end_object(w);
-    json_end_object(w);
-    json_end_object(w);
-    return 0;
-}
-
-static int write_network(struct engine *engine, const struct container *container, struct json_writer *w,
-                         struct err *err) {
-    struct endpoint endpoint;
-    bool running = str_eq(container->state, "running");
-    int has = running ? network_endpoint(engine->store.db, container->id, &endpoint, err) : 0;
-    if (has < 0) return -1;
-    if (has) network_set_mac(&endpoint, container->config.mac_address);
-    json_begin_object(w, "NetworkSettings");
-    json_begin_object(w, "Ports");
-    json_end_object(w);
-    write_endpoint(has ? &endpoint : NULL, w);
-    json_begin_object(w, "Networks");
-    const char *mode = container->config.network_mode ? container->config.network_mode : "bridge";
-    if (!str_has_prefix(mode, "container:")) { // else they are that one's
-        json_begin_object(w, mode);
-        write_endpoint(has ? &endpoint : NULL, w);
-        json_end_object(w);
-    }
-    json_end_object(w);
-    json_end_object(w);
-    return 0;
-}
-
-static int write_any_network(struct engine *engine, struct arena *arena, const struct container *container,
-                             struct json_writer *w, struct err *err) {
-    return container_cni_network(&container->config) ? write_cni(engine, arena, container, w, err)
-                                                     : write_network(engine, container, w, err);
-}
-
 static int write_size(struct engine *engine, struct arena *arena, const struct container *container,
                       struct json_writer *w, struct err *err) {
     struct image image;
@@ -273,7 +197,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     if (flags->size && write_size(engine, arena, &container, w, err)) return -1;
     write_mounts(engine, arena, &container.config, w);
     container_config_write(&container.config, w);
-    int r = write_any_network(engine, arena, &container, w, err);
+    int r = inspect_network_settings(engine, arena, &container, w, err);
     json_end_object(w);
     return r;
 }
@@ -393,11 +317,18 @@ static int write_volume(struct invocation *invocation, struct engine *engine, co
     return inspect_volume(engine, &invocation->arena, name, w, err);
 }
 
+static int write_network(struct invocation *invocation, struct engine *engine, const char *name,
+                         struct json_writer *w, struct err *err) {
+    return inspect_network(engine, &invocation->arena, name, w, err);
+}
+
 static int write_either(struct invocation *invocation, struct engine *engine, const char *name,
                         struct json_writer *w, struct err *err) {
     if (write_container(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_image(invocation, engine, name, w, err) == 0) return 0;
+    if (err->kind != ERR_NOT_FOUND) return -1;
+    if (write_network(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_volume(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
@@ -436,6 +367,14 @@ static int inspect_volumes(struct invocation *invocation, struct engine *engine,
     return inspect_all(invocation, engine, write_volume, err);
 }
 
+static int inspect_networks(struct invocation *invocation, struct engine *engine, struct err *err) {
+    return inspect_all(invocation, engine, write_network, err);
+}
+
+int run_network_inspect(struct invocation *invocation, struct err *err) {
+    return cli_with_engine(invocation, inspect_networks, err);
+}
+
 int run_volume_inspect(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, inspect_volumes, err);
 }
@@ -450,9 +389,10 @@ int run_image_inspect(struct invocation *invocation, struct err *err) {
 
 int run_inspect(struct invocation *invocation, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
-    cli_body *body = !flags->type                    ? inspect_either
-                     : str_eq(flags->type, "image")  ? inspect_image
-                     : str_eq(flags->type, "volume") ? inspect_volumes
-                                                     : inspect_container;
+    cli_body *body = !flags->type                     ? inspect_either
+                     : str_eq(flags->type, "image")   ? inspect_image
+                     : str_eq(flags->type, "volume")  ? inspect_volumes
+                     : str_eq(flags->type, "network") ? inspect_networks
+                                                      : inspect_container;
     return cli_with_engine(invocation, body, err);
 }

@@ -6,3 +6,11 @@
 
 int inspect_volume(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
                    struct err *err); // volume.c
+int inspect_network(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
+                    struct err *err); // network.c
+// A container's NetworkSettings, and parts of such documents (inspect_network.c).
+struct network_words;
+int inspect_network_settings(struct engine *engine, struct arena *arena, const struct container *container,
+                             struct json_writer *w, struct err *err);
+void inspect_words(struct json_writer *w, const char *key, const struct network_words *words);
+void inspect_mac(struct json_writer *w, const char *key, const uint8_t *mac);

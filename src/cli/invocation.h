@@ -15,6 +15,7 @@ enum command_arguments {
     ARGUMENTS_IMAGES,
     ARGUMENTS_BOTH,
     ARGUMENTS_VOLUMES,
+    ARGUMENTS_NETWORKS,
 };
 
 struct command {

@@ -319,9 +319,7 @@ static int read_key(struct mount_spec *spec, char *field, struct err *err) {
     return err_set(err, ERR_INVALID, 0, "unexpected key '%s'", field);
 }
 
-// The next field of a line of comma-separated values: plain, or in quotes with "" for one quote. *rest is
-// NULL after the last.
-static int next_field(char **rest, char **ret_field, struct err *err) {
+int parse_field(char **rest, char **ret_field, struct err *err) {
     char *in = *rest, *out = *rest;
     if (*in != '"') {
         *ret_field = strsep(rest, ",");
@@ -433,7 +431,7 @@ int store_mount(struct parse *parse, const char *text, void *field, struct err *
     struct mount_spec spec = {.arena = parse->arena};
     char *rest = arena_strdup(parse->arena, text), *word = NULL;
     while (rest) {
-        if (next_field(&rest, &word, err) < 0 || read_key(&spec, word, err) < 0) return -1;
+        if (parse_field(&rest, &word, err) < 0 || read_key(&spec, word, err) < 0) return -1;
     }
     if (finish(&spec, err) < 0) return -1;
     add(parse, field, &spec.mount, text);

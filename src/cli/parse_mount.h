@@ -9,3 +9,7 @@ option_store store_volume;        // src:dst[:options], dst
 option_store store_mount;         // type=bind|volume|tmpfs|image,source=…,target=…,…
 option_store store_tmpfs;         // path[:options]
 option_store store_volume_driver; // const char *
+
+// The next field of a line of comma-separated values: plain, or in quotes with "" for one quote. *rest is
+// NULL after the last. The line is changed.
+int parse_field(char **rest, char **ret_field, struct err *err);

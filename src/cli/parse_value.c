@@ -267,34 +267,6 @@ int store_hostname(struct parse *parse, const char *text, void *field, struct er
     return 0;
 }
 
-// As CNI's specification has names.
-static int store_cni(const char *text, const char **field, struct err *err) {
-    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
-    static const char all[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
-    const char *name = text + strlen("cni:");
-    if (!*name || !strchr(letters, *name) || name[strspn(name, all)])
-        return err_set(err, ERR_INVALID, 0,
-                       "\"%s\" is no name of a CNI network: it begins with a letter or a digit, and goes on "
-                       "with those, dots, dashes and underscores",
-                       name);
-    *field = text;
-    return 0;
-}
-
-int store_network(struct parse *parse, const char *text, void *field, struct err *err) {
-    static const char *const modes[] = {"bridge", "none", "host"};
-    (void)parse;
-    for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
-        if (str_eq(modes[i], text)) return *(const char **)field = modes[i], 0;
-    if (str_eq(text, "default")) return *(const char **)field = "bridge", 0;
-    if (str_eq(text, "container:"))
-        return err_set(err, ERR_INVALID, 0, "invalid container format container:<name|id>");
-    if (str_has_prefix(text, "container:")) return *(const char **)field = text, 0;
-    if (str_has_prefix(text, "cni:")) return store_cni(text, field, err);
-    return err_set(err, ERR_INVALID, 0,
-                   "networks other than bridge, none, host, container:X and cni:NAME are not supported yet");
-}
-
 // Words
 
 int store_capability(struct parse *parse, const char *text, void *field, struct err *err) {

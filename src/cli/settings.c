@@ -7,6 +7,7 @@
 #include "cli/parse_device.h"
 #include "cli/parse_modes.h"
 #include "cli/parse_mount.h"
+#include "cli/parse_network.h"
 #include "cli/parse_value.h"
 
 #include <string.h>
@@ -80,10 +81,12 @@ static const struct option rows[] = {
     {"log-opt", 0, "list", "Log driver options", store_log_option, AT(config)},
     {"mount", 0, "mount", "Attach a filesystem mount to the container", store_mount, AT(config)},
     {"name", 0, "string", "Assign a name to the container", store_string, AT(name)},
-    {"network", 0, "network", "Connect a container to a network: bridge, none or host", store_network,
-     CONFIG(network_mode), "bridge|none|host"},
+    {"network", 0, "network",
+     "Connect a container to a network (repeat for several): bridge, none, host, container:NAME, or NAME, or "
+     "name=NAME,alias=,ip=,ip6=,mac-address=,driver-opt=,gw-priority=",
+     store_network, 0, "bridge|none|host|container:"},
     // Docker's older name of the same.
-    {"net", 0, "network", NULL, store_network, CONFIG(network_mode), "bridge|none|host"},
+    {"net", 0, "network", NULL, store_network, 0, "bridge|none|host"},
     {"no-healthcheck", 0, NULL, "Disable any container-specified HEALTHCHECK", store_no_healthcheck,
      AT(config)},
     {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
@@ -140,6 +143,14 @@ static const struct option rows[] = {
      "default"},
     {"mac-address", 0, "string", "Container MAC address (e.g., 92:d0:c6:0a:29:33)", store_mac,
      CONFIG(mac_address)},
+    {"ip", 0, "ip", "IPv4 address (e.g., 172.30.100.104)", store_ipv4, AT(endpoint.ipv4)},
+    {"ip6", 0, "ip", "IPv6 address (e.g., 2001:db8::33)", store_ipv6, AT(endpoint.ipv6)},
+    {"link", 0, "list", "Add link to another container", store_link, AT(endpoint.links)},
+    {"link-local-ip", 0, "list", "Container IPv4/IPv6 link-local addresses", store_link_local_ip,
+     AT(endpoint.link_local_ips)},
+    {"network-alias", 0, "list", "Add network-scoped alias for the container", store_alias,
+     AT(endpoint.aliases)},
+    {"net-alias", 0, "list", NULL, store_alias, AT(endpoint.aliases)},
     {"memory-swappiness", 0, "int", "Tune container memory swappiness (0 to 100)", store_i64,
      CONFIG(memory_swappiness)},
     {"oom-kill-disable", 0, NULL, "Disable OOM Killer", store_flag, CONFIG(oom_kill_disable)},
@@ -160,12 +171,6 @@ static const struct option rows[] = {
     {"kernel-memory", 0, "bytes", NULL, refuse_kernel_memory, 0},
     {"use-api-socket", 0, NULL, NULL, refuse_api_socket, 0},
 
-    OPTION_LATER("ip", 0),
-    OPTION_LATER("ip6", 0),
-    OPTION_LATER("link", 0),
-    OPTION_LATER("link-local-ip", 0),
-    OPTION_LATER("network-alias", 0),
-    OPTION_LATER("net-alias", 0),
     OPTION_LATER("publish", 'p'),
     OPTION_LATER("publish-all", 'P'),
 };
@@ -240,7 +245,8 @@ int settings_finish(struct invocation *invocation, bool detached, struct err *er
                        "conflicting options: cannot specify both --health-on-failure=restart and --rm");
     if (str_eq(config->log.driver, "none") && config->log.options.count)
         return err_set(err, ERR_INVALID, 0, "invalid logging opts for driver none");
-    if (check_limits(config, err) < 0 || check_mounts(config, err) < 0 || modes_check(config, err) < 0)
+    if (networks_finish(arena, settings, err) < 0 || check_limits(config, err) < 0 ||
+        check_mounts(config, err) < 0 || modes_check(config, err) < 0)
         return -1;
 
     struct parse parse = {.arena = arena};
@@ -248,7 +254,6 @@ int settings_finish(struct invocation *invocation, bool detached, struct err *er
     for (size_t i = 0; i < settings->env.count; i++)
         store_env(&parse, settings->env.items[i], &config->env, err);
     choose_streams(settings, detached);
-    if (!config->network_mode) config->network_mode = "bridge";
 
     config->image = arguments->items[0];
     for (size_t i = 1; i < arguments->count; i++) strings_add(arena, &config->cmd, arguments->items[i]);

@@ -12,7 +12,8 @@ struct settings {
     struct strings env, file_env; // -e goes over --env-file, wherever each stands
     struct strings attach;
     struct strings entrypoint;
-    const char *volume_driver; // "local"
+    const char *volume_driver;         // "local"
+    struct endpoint_settings endpoint; // of the first network; of mac only the config's counts
 };
 
 // Takes the image and its command from the arguments, and checks what only all flags together show. detached:

@@ -6,6 +6,7 @@
 #include "engine/upkeep.h"
 
 #include "engine/config_devices.h"
+#include "engine/config_networks.h"
 #include "engine/net_rate.h"
 
 #include <stdio.h>
@@ -123,7 +124,7 @@ static const struct field host_fields[] = {
     ROW("GroupAdd", LIST, group_add),
     ROW_OR("IpcMode", ipc_mode, "private"),
     FIX("Cgroup", "\"\""),
-    FIX("Links", "null"),
+    ROW("Links", LIST, links),
     ROW("OomScoreAdj", I64, oom_score_adj),
     ROW("PidMode", TEXT, pid_mode),
     ROW("Privileged", BOOL, privileged),
@@ -601,6 +602,7 @@ void container_config_write(const struct container_config *config, struct json_w
 
 void container_config_store(const struct container_config *config, struct json_writer *w) {
     config_write(config, false, w);
+    config_networks_store(config, w);
 }
 
 // Reading. Each returns 0, or -1 when the value is of another shape.
@@ -801,6 +803,8 @@ int container_config_read(struct arena *arena, const struct json *json, struct c
         fields_read(&r, host_fields, ARRAY_SIZE(host_fields), json_get(json, "HostConfig"), "HostConfig",
                     err))
         return -1;
+    if (config_networks_read(arena, json_get(json, "NetworkingConfig"), &config))
+        return err_set(err, ERR_INVALID, 0, "NetworkingConfig is not what belongs there");
     *ret_config = config;
     return 0;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/json.h"
+#include "network/network.h"
 #include "oci/image_spec.h"
 #include "oci/spec.h"
 
@@ -93,7 +94,12 @@ struct container_config {
     // HostConfig
     struct restart_policy restart;
     bool auto_remove, privileged, readonly_rootfs, init;
-    const char *network_mode;    // "bridge", "none", "host", "container:<id>"
+    const char *network_mode; // a network's name, "none", "host", "container:<id>"
+    struct {
+        struct endpoint_settings *items;
+        size_t count;
+    } networks;                  // that it is in, with the mode's; none with host, none and container:<id>
+    struct strings links;        // "NAME:ALIAS", on the default network
     struct strings volumes_from; // CONTAINER[:ro|:rw]; their mounts are among the mounts, as inherited
     struct strings cap_add, cap_drop, group_add, security_opt;
     struct strings add_host, dns, dns_search, dns_options;
@@ -169,6 +175,15 @@ void container_config_write(const struct container_config *config, struct json_w
 void container_config_store(const struct container_config *config, struct json_writer *writer);
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
                           struct err *err);
+
+// Whether its mode is a network's name; which (bridge for "" and "default").
+bool container_has_networks(const struct container_config *config);
+const char *container_network_name(const struct container_config *config);
+// How it is in the network of that name, or NULL; and the same, made where it is not there. Pointers are good
+// until the next one is made.
+struct endpoint_settings *container_network_find(const struct container_config *config, const char *name);
+struct endpoint_settings *container_network_add(struct arena *arena, struct container_config *config,
+                                                const char *name);
 
 // The log's option of that name, or NULL.
 const char *container_log_option(const struct container_log *log, const char *key);

@@ -143,6 +143,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
     bool host = str_eq(config->network_mode, "host") || str_eq(config->uts_mode, "host");
     if (host && str_empty(config->hostname)) ret_container->config.hostname = host_name(arena);
     if (owners_resolve(engine, arena, &ret_container->config, err) ||
+        networks_resolve(engine, arena, &ret_container->config, err) ||
         limits_discard(arena, &ret_container->config, &ret_container->warnings, err))
         return -1;
     limits_fill(&ret_container->config);

@@ -11,7 +11,6 @@
 #include "engine/cni.h"
 #include "engine/net_rate.h"
 #include "engine/parts.h"
-#include "network/network.h"
 #include "plan/undo.h"
 #include "shim/restart.h"
 
@@ -34,7 +33,7 @@ bool container_is_live(const struct container *container) {
 static int erase_row(struct engine *engine, const struct container *container, struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
-    if (db_begin(db, err) || network_release(transaction, container->id, err)) return -1;
+    if (db_begin(db, err) || networks_release(engine, container, err)) return -1;
     int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
     if (changed) container_event(engine, container, "destroy", NULL);
@@ -52,7 +51,8 @@ int container_erase(struct engine *engine, const struct container *container, bo
 
 // One that is about to be started again keeps its address. 1 when it is this run's ending and the row says so
 // now.
-static int write_ending(struct engine *engine, const char *id, const struct ending *ending, struct err *err) {
+static int write_ending(struct engine *engine, const struct container *container, const struct ending *ending,
+                        struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_begin(transaction, err)) return -1;
@@ -62,33 +62,34 @@ static int write_ending(struct engine *engine, const char *id, const struct endi
                "error = ?, stopped = ?, restart_count = restart_count + ? WHERE id = ? AND state IN "
                "('starting', 'running', 'restarting') AND started <= ?",
                "siiisiisi", ending->state, (int64_t)ending->status, (int64_t)ending->oom, ending->finished,
-               ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending), id,
-               ending->finished);
+               ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending),
+               container->id, ending->finished);
     if (changed <= 0) return changed;
-    if (!restarts(ending) && network_release(db, id, err)) return -1;
+    if (!restarts(ending) && networks_release(engine, container, err)) return -1;
     if (db_commit(db, err)) return -1;
     return 1;
 }
 
-// What is on the host for a container's network, and in no plan. One that is about to be started again keeps
-// it.
-static int release_network(struct engine *engine, const struct container *container,
-                           const struct ending *ending, struct err *err) {
-    if (restarts(ending)) return 0;
-    return net_rate_release(engine, container, err) || container_cni_release(engine, container, err) ? -1 : 0;
+// What CNI plugins can't take away now stays with the container, if only for the next try.
+static bool stays_on_network(struct engine *engine, const struct container *container,
+                             const struct ending *ending, struct err *err) {
+    return !restarts(ending) && container_cni_release(engine, container, err);
 }
 
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
                   struct err *err) {
-    if (container->auto_remove) return container_erase(engine, container, true, err);
     struct ending last = *ending;
+    struct err why;
+    bool stays = stays_on_network(engine, container, ending, &why);
+    if (container->auto_remove && !stays) return container_erase(engine, container, true, err);
+    if (stays) last.error = why.text;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
-    if (release_network(engine, container, &last, err)) return -1;
-    int r = write_ending(engine, container->id, &last, err);
+    if (!restarts(&last) && net_rate_release(engine, container, err)) return -1;
+    int r = write_ending(engine, container, &last, err);
     if (r <= 0) return r;
     if (update_groups_remove(engine, container, err)) return -1;
-    if (restarts(&last)) return 0;
+    if (restarts(&last) || stays) return 0;
     health_keep(engine, container);
     return run_dir_remove(engine, container->id, err);
 }
@@ -375,6 +376,7 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
         if (r < 0 || (r > 0 && container_settle(engine, &arena, &container, err) < 0)) return -1;
     }
     if (!everything) return 0;
-    return remove_orphans(engine, err) || volumes_recover(engine, err) ? -1
-                                                                       : image_recover(&engine->store, err);
+    return networks_recover(engine, err) || remove_orphans(engine, err) || volumes_recover(engine, err)
+               ? -1
+               : image_recover(&engine->store, err);
 }

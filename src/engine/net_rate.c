@@ -85,29 +85,42 @@ void net_rate_merge(struct net_rate *rate, const struct net_rate *changes) {
     if (changes->out.set) rate->out = changes->out;
 }
 
-void net_rate_plan(const struct container_config *config, const char *host_interface, struct plan *plan) {
-    const struct net_rate *rate = &config->net_rate;
-    if (!rate->in.value && !rate->out.value) return;
-    plan_str host = plan_string(plan, host_interface);
-    struct plan_op *op = plan_add(plan, PLAN_NET_RATE, "--net-rate");
-    op->net_rate.host = host;
-    op->net_rate.in = rate->in.value;
-    op->net_rate.out = rate->out.value;
+static bool is_limited(const struct container_config *config) {
+    return config->net_rate.in.value || config->net_rate.out.value;
+}
+
+static int check_network(const struct endpoint *endpoint, struct err *err) {
+    if (endpoint->driver == NETWORK_DRIVER_BRIDGE) return 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "--net-rate: network %s has the driver %s: a container's interface has no end on the host "
+                   "there, where its traffic could be held back: use a bridge, or leave the rate out",
+                   endpoint->network, network_driver_name(endpoint->driver));
+}
+
+int net_rate_check_networks(const struct container_config *config, const struct endpoints *endpoints,
+                            struct err *err) {
+    for (size_t i = 0; is_limited(config) && i < endpoints->count; i++)
+        if (check_network(&endpoints->items[i], err)) return -1;
+    return 0;
+}
+
+void net_rate_plan(const struct container_config *config, const struct endpoints *endpoints,
+                   struct plan *plan) {
+    for (size_t i = 0; is_limited(config) && i < endpoints->count; i++) {
+        plan_str host = plan_string(plan, endpoints->items[i].host_interface);
+        struct plan_op *op = plan_add(plan, PLAN_NET_RATE, "--net-rate");
+        op->net_rate.host = host;
+        op->net_rate.in = config->net_rate.in.value;
+        op->net_rate.out = config->net_rate.out.value;
+    }
 }
 
 // The interfaces of the host's that lead to a container
 
-static int each_interface(struct engine *engine, const struct container *container,
-                          int (*each)(const char *host_interface, const void *data), const void *data,
-                          struct err *err) {
-    struct endpoint endpoint;
-    int has = network_endpoint(engine->store.db, container->id, &endpoint, err);
-    if (has <= 0) return has;
-    int r = each(endpoint.host_interface, data);
-    return r ? err_set(err, ERR_SYSTEM, -r, "limit the traffic of the interface %s%s%s%s",
-                       endpoint.host_interface, *netlink_error_text() ? " (" : "", netlink_error_text(),
-                       *netlink_error_text() ? ")" : "")
-             : 0;
+static int fail(int r, const char *interface, struct err *err) {
+    const char *words = netlink_error_text();
+    return err_set(err, ERR_SYSTEM, -r, "limit the traffic of the interface %s%s%s%s", interface,
+                   *words ? " (" : "", words, *words ? ")" : "");
 }
 
 static int apply(const char *host_interface, const void *data) {
@@ -116,21 +129,43 @@ static int apply(const char *host_interface, const void *data) {
     return r ? r : traffic_limit_received(host_interface, rate->out.value);
 }
 
+int net_rate_connect(const struct container_config *config, const struct endpoint *endpoint,
+                     struct err *err) {
+    if (!is_limited(config)) return 0;
+    if (check_network(endpoint, err)) return -1;
+    int r = apply(endpoint->host_interface, &config->net_rate);
+    return r ? fail(r, endpoint->host_interface, err) : 0;
+}
+
 int net_rate_apply(struct engine *engine, const struct container *container, const struct net_rate *rate,
                    struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct endpoints endpoints;
+    const struct container_config wanted = {.net_rate = *rate};
     if (container_cni_network(&container->config))
         return err_set(
             err, ERR_INVALID, 0,
             "--net-rate: what a CNI network lets through is its plugins' business, who are told when "
             "the container starts: stop it first");
-    return each_interface(engine, container, apply, rate, err);
-}
-
-static int release(const char *host_interface, const void *data) {
-    (void)data;
-    return traffic_release(host_interface);
+    if (network_endpoints(engine->store.db, &arena, container->id, &endpoints, err) ||
+        net_rate_check_networks(&wanted, &endpoints, err))
+        return -1;
+    for (size_t i = 0; i < endpoints.count; i++) {
+        const struct endpoint *endpoint = &endpoints.items[i];
+        int r = endpoint->driver == NETWORK_DRIVER_BRIDGE ? apply(endpoint->host_interface, rate) : 0;
+        if (r) return fail(r, endpoint->host_interface, err);
+    }
+    return 0;
 }
 
 int net_rate_release(struct engine *engine, const struct container *container, struct err *err) {
-    return each_interface(engine, container, release, NULL, err);
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct endpoints endpoints;
+    if (network_endpoints(engine->store.db, &arena, container->id, &endpoints, err)) return -1;
+    for (size_t i = 0; i < endpoints.count; i++) {
+        const struct endpoint *endpoint = &endpoints.items[i];
+        int r = endpoint->driver == NETWORK_DRIVER_BRIDGE ? traffic_release(endpoint->host_interface) : 0;
+        if (r) return fail(r, endpoint->host_interface, err);
+    }
+    return 0;
 }

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "network/network.h"
 #include "plan/plan.h"
 
 // HostConfig.NetRate. Nothing is written of one that is empty. Reading returns 0, or -1 when the value is of
@@ -17,8 +18,14 @@ int net_rate_check(const struct container_config *config, struct err *err);
 // What is in changes, over what there is.
 void net_rate_merge(struct net_rate *rate, const struct net_rate *changes);
 
-// Adds NET_RATE for an interface of the host's that leads to the container, after what makes it.
-void net_rate_plan(const struct container_config *config, const char *host_interface, struct plan *plan);
+// The same of the networks that it is on: those of the driver bridge alone have such an interface.
+int net_rate_check_networks(const struct container_config *config, const struct endpoints *endpoints,
+                            struct err *err);
+// Adds NET_RATE for every interface, after what makes it.
+void net_rate_plan(const struct container_config *config, const struct endpoints *endpoints,
+                   struct plan *plan);
+// For an interface that comes to a container that runs.
+int net_rate_connect(const struct container_config *config, const struct endpoint *endpoint, struct err *err);
 // For all interfaces of a container that runs: its rate is this one from now on.
 int net_rate_apply(struct engine *engine, const struct container *container, const struct net_rate *rate,
                    struct err *err);

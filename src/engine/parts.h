@@ -21,6 +21,10 @@ int row_find(struct engine *engine, struct arena *arena, const char *name, struc
 int row_list(struct engine *engine, struct arena *arena, bool all, struct containers *ret_containers,
              struct err *err);
 
+// Its settings become these.
+int row_store_config(struct engine *engine, const char *id, const struct container_config *config,
+                     struct err *err);
+
 // Directories (folder.c)
 
 #define CONTAINER_FOLDER_SIZE (sizeof "containers/" + ID_SIZE)
@@ -97,6 +101,28 @@ int owners_resolve(struct engine *engine, struct arena *arena, struct container_
 // The processes to join, which have to run. ret_network_id: the container whose network is joined, or NULL.
 int owners_find(struct engine *engine, struct arena *arena, const struct container *container,
                 struct namespace_owners *ret_owners, const char **ret_network_id, struct err *err);
+
+// Networks (networks.c)
+
+// At create: which networks a container is in, each of which has to be there; what does not go together is
+// refused.
+int networks_resolve(struct engine *engine, struct arena *arena, struct container_config *config,
+                     struct err *err);
+// At a start: the networks are there in the kernel, and the container has addresses in each. In the order of
+// their interfaces, with names and who has the default route. What it has of an earlier start that its
+// settings do not know is given back.
+int networks_attach(struct engine *engine, struct arena *arena, const struct container *container,
+                    struct endpoints *ret_endpoints, struct err *err);
+// Of settings: what the network can't have.
+int networks_check_settings(const struct network *network, const struct endpoint_settings *settings,
+                            struct err *err);
+// With the lock of its run directory: what a connect or disconnect that was killed left. And of all
+// containers.
+int networks_settle(struct engine *engine, struct arena *arena, const struct container *container,
+                    struct err *err);
+int networks_recover(struct engine *engine, struct err *err);
+// At a container's end, in the transaction of its row.
+int networks_release(struct engine *engine, const struct container *container, struct err *err);
 
 // What a container sees (files.c), or would see when it ran: its root file system with its mounts, but for
 // those of the kernel, as a tree of mounts that no table shows. A container that does not run can't be

@@ -34,8 +34,7 @@ struct start {
     struct image image;
     struct image_sources images; // that are mounted
     struct spec spec;
-    struct endpoint endpoint;
-    bool has_network;
+    struct endpoints endpoints;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -162,7 +161,7 @@ static int write_etc(struct start *s, struct err *err) {
         .dns = config->dns,
         .dns_search = config->dns_search,
         .dns_options = config->dns_options,
-        .endpoint = s->has_network ? &s->endpoint : NULL,
+        .endpoints = &s->endpoints,
         .own_netns = !str_eq(config->network_mode, "host"),
     };
     _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
@@ -253,8 +252,8 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
         container_cni_plan(s->engine, s->container, &s->arena, plan);
         return 0;
     }
-    network_plan(&s->endpoint, plan);
-    net_rate_plan(&s->container->config, s->endpoint.host_interface, plan);
+    network_plan(&s->endpoints, plan);
+    net_rate_plan(&s->container->config, &s->endpoints, plan);
     return 0;
 }
 
@@ -292,7 +291,8 @@ static int make_plan(struct start *s, struct err *err) {
     };
     struct runtime_contributions contributions = {
         .host = plan_host, .root = plan_root, .network = NULL, .data = s};
-    if (s->has_network || container_cni_network(&s->container->config)) contributions.network = plan_network;
+    if (s->endpoints.count || container_cni_network(&s->container->config))
+        contributions.network = plan_network;
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
@@ -304,21 +304,18 @@ static int make_plan(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
-static int attach_network(struct start *s, struct err *err) {
+static int attach_networks(struct start *s, struct err *err) {
     if (container_cni_network(&s->container->config))
         return container_cni_prepare(s->engine, s->container, s->run_dir.fd, err);
-    if (!str_eq(s->container->config.network_mode, "bridge")) return 0;
-    if (network_ensure_default(s->engine->store.db, err) ||
-        network_attach(s->engine->store.db, s->container->id, &s->endpoint, err))
-        return -1;
-    network_set_mac(&s->endpoint, s->container->config.mac_address);
-    s->has_network = true;
-    return 0;
+    return networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
+                   net_rate_check_networks(&s->container->config, &s->endpoints, err)
+               ? -1
+               : 0;
 }
 
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
-                   volumes_make(s->engine, &s->container->config, err) || attach_network(s, err) ||
+                   volumes_make(s->engine, &s->container->config, err) || attach_networks(s, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
                : 0;
@@ -448,6 +445,6 @@ int container_forget_plan(struct engine *engine, const struct container *contain
     if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err)) return -1;
     int r = row_load(engine, &arena, container->id, &now, err);
     if (r < 0 || (r > 0 && (container_is_live(&now) || container_is_restarting(&now)))) return r < 0 ? -1 : 0;
-    if (network_release(engine->store.db, container->id, err)) return -1;
+    if (network_release(engine->store.db, container->id, NULL, err)) return -1;
     return run_dir_remove(engine, container->id, err);
 }

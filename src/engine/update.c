@@ -134,19 +134,9 @@ static char *config_text(const struct container_config *config) {
     return str_take(&w.text);
 }
 
-static int store(struct engine *engine, const struct container *container,
-                 const struct container_config *config, struct err *err) {
-    _cleanup_(freep) char *text = config_text(config);
-    int changed =
-        db_run(engine->store.db, err, "UPDATE container SET config = ? WHERE id = ? AND state <> 'removing'",
-               "ss", text, container->id);
-    if (changed == 0) return err_set(err, ERR_CONFLICT, 0, "it is marked for removal and cannot be updated");
-    return changed < 0 ? -1 : 0;
-}
-
 static int put_back(struct engine *engine, const struct container *container, struct err *err) {
     struct err other;
-    if (store(engine, container, &container->config, &other))
+    if (row_store_config(engine, container->id, &container->config, &other))
         return err_wrap(err, "the new settings hold from the next start on, but not now");
     return -1;
 }
@@ -198,7 +188,7 @@ static int store_changed(struct update *u, struct err *err) {
     _cleanup_(freep) char *now = config_text(&again.config);
     if (!str_eq(before, now))
         return err_set(err, ERR_CONFLICT, 0, "somebody else has updated it meanwhile: try again");
-    return store(u->engine, u->container, &u->merged, err) ? -1 : db_commit(transaction, err);
+    return row_store_config(u->engine, u->container->id, &u->merged, err) ? -1 : db_commit(transaction, err);
 }
 
 static int change_running(struct update *u, struct err *err) {

@@ -6,10 +6,17 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
-static const struct endpoint endpoint = {.address = 0x0ad00002, .gateway = 0x0ad00001, .prefix = 22};
+static struct endpoint endpoint = {
+    .addresses = {{AF_INET, {10, 208, 0, 2}}, {AF_INET6, {0xfd, [15] = 2}}},
+    .gateways = {{AF_INET, {10, 208, 0, 1}}},
+    .prefixes = {22, 64},
+    .default_route = {true, true},
+};
+static const struct endpoints endpoints = {&endpoint, 1};
 
 #define WORDS(...)                                                      \
     {                                                                   \
@@ -38,15 +45,16 @@ static void test_hosts(void **state) {
     (void)state;
     struct network_files files = {.hostname = "web", .own_netns = true};
     check_hosts(&files, PRESET);
-    files.endpoint = &endpoint;
-    check_hosts(&files, PRESET "10.208.0.2\tweb\n");
+    files.endpoints = &endpoints;
+    check_hosts(&files, PRESET "10.208.0.2\tweb\nfd00::2\tweb\n");
     files.domainname = "example.org";
-    check_hosts(&files, PRESET "10.208.0.2\tweb.example.org web\n");
-    files = (struct network_files){.hostname = "web.example.net", .own_netns = true, .endpoint = &endpoint};
-    check_hosts(&files, PRESET "10.208.0.2\tweb.example.net web\n");
+    check_hosts(&files, PRESET "10.208.0.2\tweb.example.org web\nfd00::2\tweb.example.org web\n");
+    files = (struct network_files){.hostname = "web.example.net", .own_netns = true, .endpoints = &endpoints};
+    check_hosts(&files, PRESET "10.208.0.2\tweb.example.net web\nfd00::2\tweb.example.net web\n");
     files.hostname = "h";
     files.add_host = (struct strings)WORDS("db:10.0.0.1", "six=::1", "b:[fe80::2]", "gw:host-gateway");
-    check_hosts(&files, PRESET "10.0.0.1\tdb\n::1\tsix\nfe80::2\tb\n10.208.0.1\tgw\n10.208.0.2\th\n");
+    check_hosts(&files,
+                PRESET "10.0.0.1\tdb\n::1\tsix\nfe80::2\tb\n10.208.0.1\tgw\n10.208.0.2\th\nfd00::2\th\n");
 }
 
 static void test_hosts_wrong(void **state) {
@@ -64,7 +72,7 @@ static void test_hosts_wrong(void **state) {
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
         struct network_files files = {.hostname = "h",
                                       .own_netns = true,
-                                      .endpoint = &endpoint,
+                                      .endpoints = &endpoints,
                                       .add_host = {(const char **)&wrong[i], 1}};
         struct str text = {0};
         struct err err = {0};

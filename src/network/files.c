@@ -32,6 +32,17 @@ static int host_file_read(const char *path, struct str *ret_text, struct err *er
     return r && r != -ENOENT ? err_set(err, ERR_SYSTEM, -r, "read %s", path) : 0;
 }
 
+// Where the host is: the gateway of the default route's bridge.
+static const struct address *host_gateway(const struct network_files *files) {
+    for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++) {
+        const struct endpoint *endpoint = &files->endpoints->items[i];
+        for (size_t family = 0; family < 2; family++)
+            if (endpoint->default_route[family] && address_is_set(&endpoint->gateways[family]))
+                return &endpoint->gateways[family];
+    }
+    return NULL;
+}
+
 // "name:address" or "name=address"; the address may be in brackets, or "host-gateway".
 static int hosts_add(const struct network_files *files, const char *entry, struct str *text,
                      struct err *err) {
@@ -43,10 +54,11 @@ static int hosts_add(const struct network_files *files, const char *entry, struc
     if (brackets) value++, length -= 2;
     if (length < sizeof address) memcpy(address, value, length);
     if (str_eq(address, "host-gateway")) {
-        if (!files->endpoint)
-            return err_set(err, ERR_INVALID, 0, "--add-host %s: host-gateway needs --network bridge", entry);
-        struct in_addr gateway = {htonl(files->endpoint->gateway)};
-        inet_ntop(AF_INET, &gateway, address, sizeof address);
+        const struct address *gateway = host_gateway(files);
+        if (!gateway)
+            return err_set(err, ERR_INVALID, 0, "--add-host %s: host-gateway needs a network with a gateway",
+                           entry);
+        address_print(gateway, address);
     }
     if (!name || !is_word(entry) || !is_address(address))
         return err_set(err, ERR_INVALID, 0, "--add-host %s: not of the form NAME:ADDRESS", entry);
@@ -55,15 +67,43 @@ static int hosts_add(const struct network_files *files, const char *entry, struc
 }
 
 // The container's own line: its full name, then the first part of it.
-static void hosts_add_own(const struct network_files *files, struct str *text) {
-    char address[INET_ADDRSTRLEN];
-    struct in_addr own = {htonl(files->endpoint->address)};
+static void hosts_add_own(const struct network_files *files, const struct address *own, struct str *text) {
+    char address[ADDRESS_TEXT];
     const char *host = files->hostname, *domain = files->domainname, *dot = strchr(host, '.');
-    str_printf(text, "%s\t%s", inet_ntop(AF_INET, &own, address, sizeof address), host);
+    str_printf(text, "%s\t%s", address_print(own, address), host);
     if (!str_empty(domain)) str_printf(text, ".%s", domain);
     if (!str_empty(domain) || dot)
         str_printf(text, " %.*s", dot ? (int)(dot - host) : (int)strlen(host), host);
     str_add_char(text, '\n');
+}
+
+static void hosts_add_endpoint(const struct network_files *files, const struct endpoint *endpoint,
+                               struct str *text) {
+    if (str_empty(files->hostname)) return;
+    for (size_t i = 0; i < 2; i++)
+        if (address_is_set(&endpoint->addresses[i])) hosts_add_own(files, &endpoint->addresses[i], text);
+}
+
+static bool is_line_of(const char *line, size_t length, const struct endpoint *endpoint) {
+    char address[ADDRESS_TEXT];
+    for (size_t i = 0; endpoint && i < 2; i++) {
+        size_t n = strlen(address_print(&endpoint->addresses[i], address));
+        if (n && n < length && !memcmp(line, address, n) && strchr(" \t", line[n])) return true;
+    }
+    return false;
+}
+
+void network_change_hosts(const struct network_files *files, const char *text, const struct endpoint *add,
+                          const struct endpoint *remove, struct str *ret_text) {
+    while (*text) {
+        size_t length = strcspn(text, "\n");
+        if (!is_line_of(text, length, remove)) {
+            str_add_n(ret_text, text, length);
+            str_add_char(ret_text, '\n');
+        }
+        text += length + (text[length] == '\n');
+    }
+    if (add) hosts_add_endpoint(files, add, ret_text);
 }
 
 static int hosts_compose(const struct network_files *files, struct str *text, struct err *err) {
@@ -80,7 +120,9 @@ static int hosts_compose(const struct network_files *files, struct str *text, st
     if (text->len && text->data[text->len - 1] != '\n') str_add_char(text, '\n');
     for (size_t i = 0; i < files->add_host.count; i++)
         if (hosts_add(files, files->add_host.items[i], text, err)) return -1;
-    if (files->endpoint && !str_empty(files->hostname)) hosts_add_own(files, text);
+    for (size_t i = 0; i < files->links.count; i++) str_printf(text, "%s\n", files->links.items[i]);
+    for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++)
+        hosts_add_endpoint(files, &files->endpoints->items[i], text);
     return 0;
 }
 
@@ -132,17 +174,27 @@ static void resolver_read(struct resolver *resolver, const char *text) {
         resolver_read_line(resolver, line);
 }
 
-// Loopback there is not the host's, and without IPv6 a server there can't be reached.
-static bool server_is_reachable(const char *server) {
-    struct in_addr address;
-    return inet_pton(AF_INET, server, &address) == 1 && ntohl(address.s_addr) >> 24 != 127;
+// Loopback and what is on the host's own links are not the container's, and without IPv6 a server there can't
+// be reached.
+static bool server_is_reachable(const char *server, bool ipv6) {
+    struct in_addr four;
+    struct in6_addr six;
+    if (inet_pton(AF_INET, server, &four) == 1) return ntohl(four.s_addr) >> 24 != 127;
+    return ipv6 && inet_pton(AF_INET6, server, &six) == 1 && !IN6_IS_ADDR_LOOPBACK(&six) &&
+           !IN6_IS_ADDR_LINKLOCAL(&six);
 }
 
-static void resolver_filter(struct resolver *resolver) {
+static bool has_ipv6(const struct network_files *files) {
+    for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++)
+        if (files->endpoints->items[i].default_route[1]) return true;
+    return false;
+}
+
+static void resolver_filter(struct resolver *resolver, bool ipv6) {
     static const char *const public[] = {"8.8.8.8", "8.8.4.4"};
     struct strings kept = {0};
     for (size_t i = 0; i < resolver->servers.count; i++)
-        if (server_is_reachable(resolver->servers.items[i]))
+        if (server_is_reachable(resolver->servers.items[i], ipv6))
             strings_add(&resolver->arena, &kept, resolver->servers.items[i]);
     bool none = !kept.count;
     for (size_t i = 0; none && i < ARRAY_SIZE(public); i++) strings_add(&resolver->arena, &kept, public[i]);
@@ -204,7 +256,7 @@ int network_write_resolv_conf(const struct network_files *files, const char *hos
     if (files->dns.count)
         resolver.servers = files->dns;
     else if (files->own_netns)
-        resolver_filter(&resolver);
+        resolver_filter(&resolver, has_ipv6(files));
     if (files->dns_search.count) resolver.search = files->dns_search;
     if (files->dns_options.count) resolver.options = files->dns_options;
     if (resolver.search.count == 1 && str_eq(resolver.search.items[0], ".")) resolver.search.count = 0;

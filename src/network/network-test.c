@@ -4,9 +4,11 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
-#include "kernel/link.h"
+#include "kernel/link_settings.h"
 #include "kernel/nft.h"
+#include "network/kernel.h"
 #include "network/row.h"
+#include "network/rules.h"
 #include "network/subnet.h"
 
 #include <arpa/inet.h>
@@ -44,6 +46,7 @@ static void root_remove(struct root *root) {
 }
 
 static struct root root;
+static struct arena arena;
 
 static int setup(void **state) {
     (void)state;
@@ -55,38 +58,78 @@ static int setup(void **state) {
 static int teardown(void **state) {
     (void)state;
     root_remove(&root);
+    arena_finish(&arena);
     return 0;
 }
 
 static struct network load(struct db *db) {
     struct err err;
     struct network network = {0};
-    assert_int_equal(network_load(db, &network, &err), 1);
+    assert_int_equal(network_load(db, &arena, "bridge", &network, &err), 1);
     return network;
+}
+
+static uint32_t number(const struct address *address) {
+    uint32_t number;
+    assert_int_equal(address->family, AF_INET);
+    memcpy(&number, address->bytes, 4);
+    return ntohl(number);
+}
+
+static uint32_t subnet_of(struct db *db) {
+    struct network network = load(db);
+    return number(&network.pools[0].subnet.base);
+}
+
+static int ensure_default(struct db *db, struct err *err) {
+    struct network network;
+    return network_require(db, &arena, "bridge", &network, err) || network_ensure(db, &arena, &network, err)
+               ? -1
+               : 0;
 }
 
 static void ensure(struct db *db) {
     struct err err = {0};
-    if (network_ensure_default(db, &err)) fail_msg("%s", err.text);
+    if (ensure_default(db, &err)) fail_msg("%s", err.text);
+}
+
+static int attach(struct db *db, const char *id, struct endpoint *ret_endpoint, struct err *err) {
+    static const struct endpoint_settings settings = {.network = "bridge"};
+    struct network network;
+    return network_require(db, &arena, "bridge", &network, err) ||
+                   network_attach(db, &arena, &network, id, &settings, 0, false, ret_endpoint, err)
+               ? -1
+               : 0;
+}
+
+// What it has: 1, or 0.
+static int endpoint_of(struct db *db, const char *id, struct endpoint *ret_endpoint, struct err *err) {
+    struct endpoints endpoints;
+    if (network_endpoints(db, &arena, id, &endpoints, err)) return -1;
+    if (endpoints.count) *ret_endpoint = endpoints.items[0];
+    return endpoints.count > 0;
 }
 
 static void assert_ready(struct db *db) {
     struct network network = load(db);
     struct link link;
-    struct nft_bridge rules = {network.bridge, network.subnet, network.prefix};
-    assert_int_equal(link_get(network.bridge, &link), 0);
+    assert_int_equal(link_get(network.link, &link), 0);
     assert_true(link.up);
-    assert_true(nft_bridge_ready(&rules));
+    assert_true(bridge_is_ready(db, &network));
 }
 
 static void test_ensure(void **state) {
     (void)state;
     ensure(root.db);
     struct network network = load(root.db);
-    assert_string_equal(network.bridge, "hoy0");
-    assert_int_equal(network.subnet, 0x0ad00000);
-    assert_int_equal(network.gateway, 0x0ad00001);
-    assert_int_equal(network.prefix, 22);
+    assert_string_equal(network.link, "hoy0");
+    assert_int_equal(number(&network.pools[0].subnet.base), 0x0ad00000);
+    assert_int_equal(number(&network.pools[0].gateway), 0x0ad00001);
+    assert_int_equal(network.pools[0].subnet.prefix, 22);
+    assert_int_equal(network.pools[1].subnet.prefix, 64);
+    assert_int_equal(network.pools[1].subnet.base.bytes[0], 0xfd);
+    assert_int_equal(network.pools[1].gateway.bytes[15], 1);
+    assert_true(link_has_ipv6("hoy0", network.pools[1].gateway.bytes));
     assert_ready(root.db);
     char byte[2] = "";
     int fd = open("/proc/sys/net/ipv4/ip_forward", O_RDONLY);
@@ -95,14 +138,15 @@ static void test_ensure(void **state) {
     assert_string_equal(byte, "1");
     ensure(root.db);
     // What others take away comes back, the same.
-    assert_int_equal(nft_bridge_delete("hoy0"), 0);
+    rules_remove(root.db, &network);
+    assert_false(bridge_is_ready(root.db, &network));
     ensure(root.db);
     assert_ready(root.db);
     assert_int_equal(link_delete("hoy0"), 0);
     ensure(root.db);
     assert_ready(root.db);
     assert_string_equal(load(root.db).id, network.id);
-    assert_int_equal(load(root.db).subnet, network.subnet);
+    assert_int_equal(subnet_of(root.db), 0x0ad00000);
 }
 
 static void test_two_roots(void **state) {
@@ -111,9 +155,9 @@ static void test_two_roots(void **state) {
     root_open(&other);
     ensure(root.db);
     ensure(other.db);
-    assert_string_equal(load(root.db).bridge, "hoy0");
-    assert_string_equal(load(other.db).bridge, "hoy1");
-    assert_int_equal(load(other.db).subnet, load(root.db).subnet + 1024);
+    assert_string_equal(load(root.db).link, "hoy0");
+    assert_string_equal(load(other.db).link, "hoy1");
+    assert_int_equal(subnet_of(other.db), subnet_of(root.db) + 1024);
     // After a reboot the second is there first. The first must not take its bridge or its subnet over.
     struct network lost = load(other.db);
     assert_int_equal(link_delete("hoy0"), 0);
@@ -122,11 +166,11 @@ static void test_two_roots(void **state) {
     root_open(&third);
     ensure(third.db); // takes hoy0 and the first subnet
     ensure(other.db);
-    assert_string_equal(load(other.db).bridge, lost.bridge);
+    assert_string_equal(load(other.db).link, lost.link);
     ensure(root.db);
-    assert_string_equal(load(third.db).bridge, "hoy0");
-    assert_string_equal(load(root.db).bridge, "hoy2");
-    assert_int_equal(load(root.db).subnet, lost.subnet + 1024);
+    assert_string_equal(load(third.db).link, "hoy0");
+    assert_string_equal(load(root.db).link, "hoy2");
+    assert_int_equal(subnet_of(root.db), number(&lost.pools[0].subnet.base) + 1024);
     assert_ready(root.db);
     assert_ready(other.db);
     assert_ready(third.db);
@@ -135,8 +179,8 @@ static void test_two_roots(void **state) {
     root_remove(&other);
     root_open(&other);
     ensure(other.db);
-    assert_string_equal(load(other.db).bridge, "hoy0");
-    assert_string_equal(load(root.db).bridge, "hoy2");
+    assert_string_equal(load(other.db).link, "hoy0");
+    assert_string_equal(load(root.db).link, "hoy2");
     assert_int_equal(link_index("hoy1"), -ENODEV);
     root_remove(&other);
 }
@@ -146,67 +190,71 @@ static void test_foreign_bridge(void **state) {
     (void)state;
     assert_int_equal(bridge_create("hoy0", (uint8_t[]){2, 0, 0, 0, 0, 1}, "mine"), 0);
     ensure(root.db);
-    assert_string_equal(load(root.db).bridge, "hoy1");
+    assert_string_equal(load(root.db).link, "hoy1");
     struct link link;
     assert_int_equal(link_get("hoy0", &link), 0);
     assert_false(link.up);
 }
 
 // Routes that are in the way.
+static void expect_pick(uint8_t prefix, uint32_t expected) {
+    static const struct networks none;
+    struct subnet subnet;
+    struct err err = {0};
+    if (subnet_pick(&none, prefix, &subnet, &err)) fail_msg("%s", err.text);
+    assert_int_equal(number(&subnet.base), expected);
+    assert_int_equal(subnet.prefix, prefix);
+}
+
 static void test_subnet(void **state) {
     (void)state;
     struct err err = {0};
-    uint32_t subnet;
-    bool routed;
-    assert_int_equal(subnet_pick(&subnet, &err), 0);
-    assert_int_equal(subnet, 0x0ad00000);
+    struct subnet wanted = {.base = address_ipv4(0x0ad00400), .prefix = 22}, route;
+    expect_pick(22, 0x0ad00000);
     assert_int_equal(bridge_create("br0", (uint8_t[]){2, 0, 0, 0, 0, 1}, NULL), 0);
     assert_int_equal(link_up("br0"), 0);
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){10, 208, 5, 1}, 24), 0);
-    assert_int_equal(subnet_pick(&subnet, &err), 0);
-    assert_int_equal(subnet, 0x0ad00000);
-    assert_int_equal(subnet_is_routed(0x0ad00400, 22, 0, &routed, &err), 0);
-    assert_true(routed);
-    assert_int_equal(subnet_is_routed(0x0ad00400, 22, link_index("br0"), &routed, &err), 0);
-    assert_false(routed);
+    expect_pick(22, 0x0ad00000);
+    expect_pick(24, 0x0ad00000);
+    assert_int_equal(subnet_find_route(&wanted, 0, &route, &err), 0);
+    assert_int_equal(number(&route.base), 0x0ad00500);
+    assert_int_equal(subnet_find_route(&wanted, link_index("br0"), &route, &err), 0);
+    assert_false(address_is_set(&route.base));
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){10, 208, 0, 1}, 14), 0);
-    assert_int_equal(subnet_pick(&subnet, &err), 0);
-    assert_int_equal(subnet, 0x0ad40000);
+    expect_pick(22, 0x0ad40000);
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){10, 1, 2, 3}, 8), 0);
-    assert_int_equal(subnet_pick(&subnet, &err), 0);
-    assert_int_equal(subnet, 0xac1c0000); // 172.28.0.0
+    expect_pick(22, 0xac1c0000); // 172.28.0.0
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){172, 16, 0, 1}, 12), 0);
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){192, 168, 0, 1}, 16), 0);
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){1, 0, 0, 1}, 1), 0);
-    assert_int_equal(subnet_pick(&subnet, &err), 0);
-    assert_int_equal(subnet, 0x0ad00800); // a piece of the /8 after all
+    expect_pick(22, 0x0ad00800); // a piece of the /8 after all
 }
 
 static void test_addresses(void **state) {
     (void)state;
     struct err err = {0};
     struct endpoint a, b, c;
-    assert_int_equal(network_attach(root.db, "aaaa", &a, &err), -1);
-    assert_int_equal(err.kind, ERR_NOT_FOUND);
     ensure(root.db);
-    assert_int_equal(network_endpoint(root.db, "aaaa", &a, &err), 0);
-    assert_int_equal(network_attach(root.db, "aaaaaaaaaaaaaaaaaaaa", &a, &err), 0);
-    assert_int_equal(a.address, 0x0ad00002);
-    assert_int_equal(a.gateway, 0x0ad00001);
+    assert_int_equal(endpoint_of(root.db, "aaaa", &a, &err), 0);
+    assert_int_equal(attach(root.db, "aaaaaaaaaaaaaaaaaaaa", &a, &err), 0);
+    assert_int_equal(number(&a.addresses[0]), 0x0ad00002);
+    assert_int_equal(number(&a.gateways[0]), 0x0ad00001);
+    assert_int_equal(a.addresses[1].bytes[15], 2);
     assert_memory_equal(a.mac, ((uint8_t[]){2, 0x42, 10, 208, 0, 2}), 6);
     assert_string_equal(a.host_interface, "hoyaaaaaaaaaaaa");
-    assert_string_equal(a.bridge, "hoy0");
-    assert_int_equal(network_attach(root.db, "aaaaaaaaaaaaaaaaaaaa", &c, &err), 0);
-    assert_int_equal(c.address, a.address); // the same container
-    assert_int_equal(network_attach(root.db, "bbbb", &b, &err), 0);
-    assert_int_equal(b.address, 0x0ad00003);
-    assert_int_equal(network_release(root.db, "bbbb", &err), 0);
-    assert_int_equal(network_release(root.db, "bbbb", &err), 0);
-    assert_int_equal(network_attach(root.db, "cccc", &c, &err), 0);
-    assert_int_equal(c.address, 0x0ad00004); // not the one that was just given back
-    assert_int_equal(network_endpoint(root.db, "cccc", &c, &err), 1);
-    assert_int_equal(c.address, 0x0ad00004);
-    assert_int_equal(network_endpoint(root.db, "bbbb", &c, &err), 0);
+    assert_string_equal(a.link, "hoy0");
+    assert_string_equal(a.interface, "eth0");
+    assert_int_equal(attach(root.db, "aaaaaaaaaaaaaaaaaaaa", &c, &err), 0);
+    assert_int_equal(number(&c.addresses[0]), number(&a.addresses[0])); // the same container
+    assert_int_equal(attach(root.db, "bbbb", &b, &err), 0);
+    assert_int_equal(number(&b.addresses[0]), 0x0ad00003);
+    assert_int_equal(network_release(root.db, "bbbb", NULL, &err), 0);
+    assert_int_equal(network_release(root.db, "bbbb", NULL, &err), 0);
+    assert_int_equal(attach(root.db, "cccc", &c, &err), 0);
+    assert_int_equal(number(&c.addresses[0]), 0x0ad00004); // not the one that was just given back
+    assert_int_equal(endpoint_of(root.db, "cccc", &c, &err), 1);
+    assert_int_equal(number(&c.addresses[0]), 0x0ad00004);
+    assert_int_equal(endpoint_of(root.db, "bbbb", &c, &err), 0);
 }
 
 static void test_full(void **state) {
@@ -218,15 +266,17 @@ static void test_full(void **state) {
     uint32_t first = 0x0ad00002, count = 1021;
     for (uint32_t i = 0; i < count; i++) {
         snprintf(id, sizeof id, "container%u", i);
-        assert_int_equal(network_attach(root.db, id, &endpoint, &err), 0);
-        assert_int_equal(endpoint.address, first + i);
+        assert_int_equal(attach(root.db, id, &endpoint, &err), 0);
+        assert_int_equal(number(&endpoint.addresses[0]), first + i);
     }
-    assert_int_equal(network_attach(root.db, "one more", &endpoint, &err), -1);
-    assert_string_equal(err.text, "network bridge: all 1021 addresses of 10.208.0.0/22 are in use: remove "
-                                  "containers first");
-    assert_int_equal(network_release(root.db, "container7", &err), 0);
-    assert_int_equal(network_attach(root.db, "one more", &endpoint, &err), 0);
-    assert_int_equal(endpoint.address, first + 7);
+    assert_int_equal(attach(root.db, "one more", &endpoint, &err), -1);
+    assert_string_equal(err.text,
+                        "no available IPv4 addresses on this network's address pools: bridge (all of "
+                        "10.208.0.0/22 are in use: disconnect containers first, or make a larger "
+                        "network)");
+    assert_int_equal(network_release(root.db, "container7", NULL, &err), 0);
+    assert_int_equal(attach(root.db, "one more", &endpoint, &err), 0);
+    assert_int_equal(number(&endpoint.addresses[0]), first + 7);
 }
 
 // Many processes at once: the first of them make the network, each gets an address of its own.
@@ -238,15 +288,15 @@ static int many_child(const char *path, int out, int i) {
     struct endpoint endpoint;
     char id[32];
     snprintf(id, sizeof id, "container%d", i);
-    if (db_open(path, &db, &err) || network_ensure_default(db, &err) ||
-        network_attach(db, id, &endpoint, &err)) {
+    if (db_open(path, &db, &err) || ensure_default(db, &err) || attach(db, id, &endpoint, &err)) {
         fprintf(stderr, "%s\n", err.text);
         return 1;
     }
     bool half = i % 2;
-    if (half && network_release(db, id, &err)) return 1;
+    if (half && network_release(db, id, NULL, &err)) return 1;
     db_closep(&db);
-    return write(out, &endpoint.address, sizeof endpoint.address) != sizeof endpoint.address;
+    uint32_t address = number(&endpoint.addresses[0]);
+    return write(out, &address, sizeof address) != sizeof address;
 }
 
 static void test_many(void **state) {
@@ -274,7 +324,9 @@ static void test_many(void **state) {
     struct err err;
     assert_int_equal(db_open(root.path, &root.db, &err), 0);
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    assert_int_equal(db_query(root.db, &rows, &err, "SELECT count(*) FROM address", ""), 0);
+    assert_int_equal(db_query(root.db, &rows, &err,
+                              "SELECT count(*) FROM address WHERE family = 4 AND container_id <> ''", ""),
+                     0);
     assert_int_equal(db_next(&rows, &err), 1);
     assert_int_equal(db_i64(&rows, 0), MANY / 2);
     assert_int_equal(link_index("hoy1"), -ENODEV);
@@ -295,7 +347,7 @@ static void test_many_roots(void **state) {
     }
     close(null);
     for (size_t i = 0; i < ARRAY_SIZE(roots); i++) {
-        uint32_t n = (load(roots[i].db).subnet - 0x0ad00000) / 1024;
+        uint32_t n = (subnet_of(roots[i].db) - 0x0ad00000) / 1024;
         assert_in_range(n, 0, ARRAY_SIZE(roots) - 1);
         assert_false(seen[n]);
         seen[n] = true;
@@ -307,24 +359,30 @@ static void test_plan(void **state) {
     (void)state;
     struct plan plan;
     struct endpoint endpoint = {.network = "bridge",
-                                .bridge = "hoy0",
-                                .address = 0x0ad00002,
-                                .gateway = 0x0ad00001,
-                                .prefix = 22,
+                                .link = "hoy0",
+                                .addresses = {address_ipv4(0x0ad00002), {AF_INET6, {0xfd, [15] = 2}}},
+                                .gateways = {address_ipv4(0x0ad00001), {AF_INET6, {0xfd, [15] = 1}}},
+                                .prefixes = {22, 64},
                                 .mac = {2, 0x42, 10, 208, 0, 2},
+                                .interface = "eth0",
                                 .host_interface = "hoy0123456789ab"};
+    struct endpoints endpoints = {&endpoint, 1};
+    static const enum plan_op_type expected[] = {PLAN_VETH_ADD,    PLAN_LINK_IPV6, PLAN_ADDRESS_ADD,
+                                                 PLAN_ADDRESS_ADD, PLAN_LINK_UP,   PLAN_ROUTE_ADD,
+                                                 PLAN_ROUTE_ADD};
+    endpoints_choose_gateway(&endpoints);
     plan_init(&plan);
-    network_plan(&endpoint, &plan);
-    assert_int_equal(plan.count, 4);
-    assert_int_equal(plan.ops[0].type, PLAN_VETH_ADD);
+    network_plan(&endpoints, &plan);
+    assert_int_equal(plan.count, ARRAY_SIZE(expected));
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++) assert_int_equal(plan.ops[i].type, expected[i]);
     assert_string_equal(plan.strings + plan.ops[0].veth.bridge, "hoy0");
     assert_string_equal(plan.strings + plan.ops[0].veth.host, "hoy0123456789ab");
-    assert_int_equal(plan.ops[1].type, PLAN_ADDRESS_ADD);
-    assert_memory_equal(plan.ops[1].address.bytes, ((uint8_t[]){10, 208, 0, 2}), 4);
-    assert_int_equal(plan.ops[1].address.prefix, 22);
-    assert_int_equal(plan.ops[2].type, PLAN_LINK_UP);
-    assert_int_equal(plan.ops[3].type, PLAN_ROUTE_ADD);
-    assert_memory_equal(plan.ops[3].address.bytes, ((uint8_t[]){10, 208, 0, 1}), 4);
+    assert_int_equal(plan.ops[1].link.ipv6, 1);
+    assert_memory_equal(plan.ops[2].address.bytes, ((uint8_t[]){10, 208, 0, 2}), 4);
+    assert_int_equal(plan.ops[2].address.prefix, 22);
+    assert_int_equal(plan.ops[3].address.prefix, 64);
+    assert_memory_equal(plan.ops[5].address.bytes, ((uint8_t[]){10, 208, 0, 1}), 4);
+    assert_int_equal(plan.ops[6].address.bytes[15], 1);
     plan_finish(&plan);
 }
 
@@ -424,7 +482,7 @@ static void test_packets(void **state) {
     struct endpoint endpoint;
     ensure(root.db);
     assert_int_equal(link_up("lo"), 0);
-    assert_int_equal(network_attach(root.db, "cccc", &endpoint, &err), 0);
+    assert_int_equal(attach(root.db, "cccc", &endpoint, &err), 0);
     pid_t container = namespace_process(), neighbour = namespace_process();
     struct veth inner = {
         .host = "hoycccc", .peer = "eth0", .bridge = "hoy0", .netns_pid = container, .mac = endpoint.mac};

@@ -1,22 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network's row in the database, for the files of this folder.
+// Networks' rows, for the files of this folder.
 #pragma once
 
-#include "base/id.h"
-#include "kernel/link.h"
-#include "state/db.h"
+#include "network/network.h"
 
-#define NETWORK_DEFAULT "bridge"
+#include <sys/socket.h>
 
-struct network {
-    char id[ID_SIZE];
-    char bridge[LINK_NAME_SIZE];
-    uint32_t subnet, gateway, last; // IPv4, host byte order
-    uint8_t prefix;
-};
+// The row, its subnets, and the addresses that nobody gets, inside a transaction of the caller's.
+int network_insert(struct db *db, const struct network *network, struct err *err);
+// The subnets of a row that is there become these, and nobody has an address of it any more.
+int network_update_pools(struct db *db, const struct network *network, struct err *err);
+// All of them, whether the predefined ones are there or not.
+int networks_read(struct db *db, struct arena *arena, struct networks *ret_networks, struct err *err);
+// By an exact id: 1, or 0.
+int network_load_id(struct db *db, struct arena *arena, const char *id, struct network *ret_network,
+                    struct err *err);
 
-// 1, or 0 when there is no such network, or -1.
-int network_load(struct db *db, struct network *ret_network, struct err *err);
-// What of the subnet containers may have: the network's address, the gateway's and the broadcast are not.
-uint32_t network_first(const struct network *network);
-uint32_t network_end(const struct network *network); // one behind the last
+// The index of an IP version's pool.
+static inline size_t pool_index(const struct address *address) {
+    return address->family == AF_INET6;
+}

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which IPv4 subnet a new network gets.
+// Which subnets a new network gets.
 #pragma once
 
-#include "base/err.h"
+#include "network/network.h"
 
-#include <stdbool.h>
-#include <stdint.h>
+#define SUBNET_PREFIX_DEFAULT 22 // the default network's
+#define SUBNET_PREFIX         24 // of others
+#define SUBNET_PREFIX_IPV6    64
 
-#define SUBNET_PREFIX 22
-
-// The first /22 of hoy's ranges that no route of the host touches. ret_subnet in host byte order.
-int subnet_pick(uint32_t *ret_subnet, struct err *err);
-// Does a route of the host overlap this subnet, other than those through link (an index; 0: none)?
-int subnet_is_routed(uint32_t subnet, uint8_t prefix, int link, bool *ret_routed, struct err *err);
+// The first IPv4 subnet of that size, 16 to 24 bits, in hoy's ranges that no route of the host and no network
+// touches.
+int subnet_pick(const struct networks *networks, uint8_t prefix, struct subnet *ret_subnet, struct err *err);
+// A /64 that none of the networks has, out of the root's own /48: that of its default network, or a random
+// one where there is none yet.
+int subnet_pick_ipv6(const struct networks *networks, struct subnet *ret_subnet, struct err *err);
+// Does a route of the host, narrower than /16, overlap this IPv4 subnet, other than those through link (an
+// index; 0: none)? Then ret_route is it, else it has no base.
+int subnet_find_route(const struct subnet *subnet, int link, struct subnet *ret_route, struct err *err);

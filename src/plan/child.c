@@ -5,6 +5,7 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "kernel/link.h"
+#include "kernel/link_settings.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
 #include "plan/run.h"
@@ -49,6 +50,10 @@ int plan_do_enter_netns(struct plan_run *run, struct plan_op *op) {
     int r = setns(run->netns, CLONE_NEWNET) ? -errno : 0;
     fd_closep(&run->netns);
     return r;
+}
+
+int plan_do_link_ipv6(struct plan_run *run, struct plan_op *op) {
+    return link_set_ipv6(TEXT(op->link.name), op->link.ipv6 != 0);
 }
 
 int plan_do_link_up(struct plan_run *run, struct plan_op *op) {

@@ -274,6 +274,10 @@ static void say_unshare(struct str *t, const struct plan_block *block, const str
     words_add(t, op->unshare.flags, words_namespaces, ", ");
 }
 
+static void say_link_ipv6(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "%s IPv6 on %s", op->link.ipv6 ? "have" : "have no", TEXT(op->link.name));
+}
+
 static void say_link_up(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "bring the interface %s up", TEXT(op->link.name));
 }

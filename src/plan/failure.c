@@ -48,6 +48,7 @@ static const struct {
     [PLAN_APPARMOR] = {"have the AppArmor profile", AT(text), "", 0},
     [PLAN_SELINUX] = {"have the SELinux label", AT(text), "", 0},
     [PLAN_UNSHARE] = {"make further namespaces", 0, "", 0},
+    [PLAN_LINK_IPV6] = {"set IPv6 on or off on the interface", AT(link.name), "", 0},
     [PLAN_LINK_UP] = {"bring up the interface", AT(link.name), "", 0},
     [PLAN_ADDRESS_ADD] = {"give an address to the interface", AT(address.link), "", 0},
     [PLAN_ROUTE_ADD] = {"add a route through", AT(address.link), "", 0},

@@ -89,6 +89,7 @@ struct plan_blob {
     X(APPARMOR, apparmor, PLAN_CHILD, text)               \
     X(SELINUX, selinux, PLAN_CHILD, text)                 \
     X(UNSHARE, unshare, PLAN_CHILD, unshare)              \
+    X(LINK_IPV6, link_ipv6, PLAN_CHILD, link)             \
     X(LINK_UP, link_up, PLAN_CHILD, link)                 \
     X(ADDRESS_ADD, address_add, PLAN_CHILD, address)      \
     X(ROUTE_ADD, route_add, PLAN_CHILD, address)          \
@@ -229,6 +230,7 @@ struct plan_op {
         } net_rate;
         struct {
             plan_str name;
+            uint32_t ipv6; // LINK_IPV6: on or off
         } link;
         struct { // an interface of the host's; netns: the namespace by path, or "" for the child's
             plan_str name, new_name, netns;
@@ -348,7 +350,7 @@ struct plan_op {
     };
 };
 
-#define PLAN_MAGIC 0x32796f68 // "hoy2": of another layout than what an older hoy wrote
+#define PLAN_MAGIC 0x33796f68 // "hoy3": of another layout than what an older hoy wrote
 
 // What to do with the container's standard streams.
 enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };

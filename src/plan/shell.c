@@ -95,6 +95,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_SCHEDULER] = "How it is scheduled.",
     [PLAN_IO_PRIORITY] = "Its place among those that wait for disks.",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
+    [PLAN_LINK_IPV6] = "The IP versions of its interface.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
     [PLAN_ADDRESS_ADD] = "Its address: not reserved, hoy may give it to a container of its own.",
     [PLAN_HOSTNAME] = "Names.",
@@ -271,6 +272,12 @@ static void do_net_rate(struct shell *shell, const struct plan_op *op) {
 
 static void do_cgroup_join(struct shell *shell, const struct plan_op *op) {
     print_write(shell, "0", TEXT(op->path));
+}
+
+static void do_link_ipv6(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *name = quote(shell, TEXT(op->link.name));
+    fprintf(shell->out, "[ ! -e /proc/sys/net/ipv6 ] || echo %d > /proc/sys/net/ipv6/conf/%s/disable_ipv6\n",
+            !op->link.ipv6, name);
 }
 
 static void do_link_up(struct shell *shell, const struct plan_op *op) {
@@ -527,6 +534,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_APPARMOR] = do_label,
     [PLAN_SELINUX] = do_label,
     [PLAN_CGROUP_JOIN] = do_cgroup_join,
+    [PLAN_LINK_IPV6] = do_link_ipv6,
     [PLAN_LINK_UP] = do_link_up,
     [PLAN_ADDRESS_ADD] = do_address_add,
     [PLAN_ROUTE_ADD] = do_route_add,

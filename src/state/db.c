@@ -28,7 +28,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SCHEMA_VERSION 3
 #define APPLICATION_ID 0x686f7921 // "hoy!"
 #define LOG_PAGES      200
 #define BUSY_NS        (60 * 1000000000ull)
@@ -194,7 +193,7 @@ static int db_check_version(struct db *db, const char *root, struct err *err) {
         return err_set(err, ERR_INVALID, 0,
                        "%s is no database of hoy: move it away, or choose another --root", db->path);
     if (pragma_i64(db, "PRAGMA user_version", &version, err)) return -1;
-    if (version == UPGRADE_FROM) return db_upgrade(db, root, err);
+    if (version >= UPGRADE_FROM && version < SCHEMA_VERSION) return db_upgrade(db, root, err);
     if (version != SCHEMA_VERSION)
         return err_set(err, ERR_INVALID, 0, "%s was made by another hoy (schema %lld, this hoy knows %d)",
                        db->path, (long long)version, SCHEMA_VERSION);

@@ -98,24 +98,50 @@ CREATE INDEX container_image ON container(image_id);
 CREATE INDEX container_between ON container(state) WHERE state IN ('starting', 'removing');
 
 CREATE TABLE network (
-    name          TEXT PRIMARY KEY,
-    id            TEXT NOT NULL UNIQUE,
-    driver        TEXT NOT NULL,
-    bridge        TEXT NOT NULL,
-    subnet        INTEGER NOT NULL,      -- IPv4, host byte order
+    id            TEXT PRIMARY KEY,
+    name          TEXT NOT NULL UNIQUE,
+    driver        TEXT NOT NULL,         -- bridge, macvlan, ipvlan, host, null
+    link          TEXT NOT NULL,         -- the bridge; the parent of macvlan and ipvlan; '' of others
+    created       INTEGER NOT NULL,
+    config        TEXT NOT NULL          -- JSON (network/row.c)
+) WITHOUT ROWID;
+
+-- Addresses are bytes in network byte order: 4 or 16.
+CREATE TABLE subnet (
+    network       TEXT NOT NULL REFERENCES network(id) ON DELETE CASCADE,
+    family        INTEGER NOT NULL,      -- 4, 6
+    base          BLOB NOT NULL,
     prefix        INTEGER NOT NULL,
-    gateway       INTEGER NOT NULL,
-    last          INTEGER NOT NULL,      -- the address given last: the next is looked for after it
-    created       INTEGER NOT NULL
+    range         BLOB,                  -- where addresses are given from; NULL: the whole subnet
+    range_prefix  INTEGER,
+    gateway       BLOB,                  -- NULL: there is none
+    last          BLOB NOT NULL,         -- the address given last: the next is looked for after it
+    PRIMARY KEY (network, family)
 ) WITHOUT ROWID;
 
 CREATE TABLE address (
-    network       TEXT NOT NULL REFERENCES network(name),
-    address       INTEGER NOT NULL,
-    container_id  TEXT NOT NULL,
-    PRIMARY KEY (network, address)
+    network       TEXT NOT NULL REFERENCES network(id) ON DELETE CASCADE,
+    family        INTEGER NOT NULL,
+    address       BLOB NOT NULL,
+    container_id  TEXT NOT NULL,         -- '': nobody gets it (the gateway's, auxiliary ones)
+    PRIMARY KEY (network, family, address)
 ) WITHOUT ROWID;
 CREATE INDEX address_container ON address(container_id);
+
+-- A container that runs, in a network.
+CREATE TABLE endpoint (
+    network       TEXT NOT NULL REFERENCES network(id),
+    container_id  TEXT NOT NULL,
+    id            TEXT NOT NULL,
+    number        INTEGER NOT NULL,      -- the container's interfaces from 0
+    interface     TEXT NOT NULL,         -- in the container
+    host_interface TEXT NOT NULL,
+    mac           BLOB NOT NULL,
+    pending       INTEGER NOT NULL,      -- its interface is being made, or taken away, in a container that runs
+    PRIMARY KEY (network, container_id)
+) WITHOUT ROWID;
+CREATE INDEX endpoint_container ON endpoint(container_id);
+CREATE INDEX endpoint_pending ON endpoint(container_id) WHERE pending;
 
 -- <root>/volumes/<name>/_data
 CREATE TABLE volume (

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A database as the hoy before made it: what of it differs in schema 2 is made here by hand.
+// A database as an earlier hoy made it: what of it differs in schemas 2 and 3 is made here by hand.
 #include "state/db.h"
 
 #include "base/clock.h"
@@ -44,16 +44,39 @@ static void add(struct db *db, const char *id, const char *state, int64_t starte
         fail_msg("%s", err.text);
 }
 
-static void make_old(void) {
-    struct err err = {0};
-    _cleanup_(db_closep) struct db *db = NULL;
-    assert_int_equal(db_open(root, &db, &err), 0);
+static void become_3(struct db *db) {
+    run(db, "DROP TABLE endpoint");
+    run(db, "DROP TABLE address");
+    run(db, "DROP TABLE subnet");
+    run(db, "DROP TABLE network");
+    run(db,
+        "CREATE TABLE network (name TEXT PRIMARY KEY, id TEXT NOT NULL UNIQUE, driver TEXT NOT NULL, bridge "
+        "TEXT NOT NULL, subnet INTEGER NOT NULL, prefix INTEGER NOT NULL, gateway INTEGER NOT NULL, last "
+        "INTEGER NOT NULL, created INTEGER NOT NULL) WITHOUT ROWID");
+    run(db, "CREATE TABLE address (network TEXT NOT NULL REFERENCES network(name), address INTEGER NOT NULL, "
+            "container_id TEXT NOT NULL, PRIMARY KEY (network, address)) WITHOUT ROWID");
+    run(db, "CREATE INDEX address_container ON address(container_id)");
+    run(db, "INSERT INTO network VALUES ('bridge', 'abc', 'bridge', 'hoy0', 181403648, 22, 181403649, "
+            "181403655, 7)");
+    run(db, "INSERT INTO address VALUES ('bridge', 181403650, 'gone')");
+    run(db, "PRAGMA user_version = 3");
+}
+
+static void become_2(struct db *db) {
+    become_3(db);
     run(db, "DROP TABLE volume_use");
     run(db, "DROP TABLE volume");
     run(db, "DROP TABLE kept_blob");
     run(db, "ALTER TABLE container DROP COLUMN restart_count");
     run(db, "ALTER TABLE container DROP COLUMN stopped");
     run(db, "PRAGMA user_version = 2");
+}
+
+static void make_old(void) {
+    struct err err = {0};
+    _cleanup_(db_closep) struct db *db = NULL;
+    assert_int_equal(db_open(root, &db, &err), 0);
+    become_2(db);
     add(db, "binds", "exited", 5, "{\"HostConfig\":{\"Binds\":[\"data:/d:ro\",\"/host:/h\",\"gone:/g\"]}}");
     add(db, "mounts", "exited", 5,
         "{\"HostConfig\":{\"Mounts\":[{\"Type\":\"volume\",\"Source\":\"" ANONYMOUS "\"},{\"Type\":\"bind\","
@@ -82,6 +105,18 @@ static void expect_rows(struct db *db, const char *sql, const char *wanted) {
     str_finish(&text);
 }
 
+// The network stays the one that it was, with its bridge and its addresses; nobody has one any more.
+static void expect_network(struct db *db) {
+    expect_rows(db, "SELECT id || ' ' || name || ' ' || driver || ' ' || link || ' ' || created FROM network",
+                "abc bridge bridge hoy0 7 ");
+    expect_rows(db,
+                "SELECT network || ' ' || family || ' ' || hex(base) || '/' || prefix || ' ' || hex(gateway) "
+                "|| ' ' || hex(last) FROM subnet",
+                "abc 4 0AD00000/22 0AD00001 0AD00001 ");
+    expect_rows(db, "SELECT hex(address) || container_id FROM address", "0AD00001 ");
+    expect_rows(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'network_3'", "0 ");
+}
+
 static void test_upgrade(void **state) {
     (void)state;
     struct err err = {0};
@@ -95,6 +130,7 @@ static void test_upgrade(void **state) {
                     "binds=data mounts=0011 ");
         expect_rows(db, "SELECT restart_count + stopped FROM container", "0 0 0 ");
         expect_rows(db, "SELECT count(*) FROM kept_blob", "0 ");
+        expect_network(db);
         char path[256];
         snprintf(path, sizeof path, "%s/containers/binds/binds-json.log", root);
         assert_int_equal(access(path, F_OK), 0);
@@ -127,6 +163,24 @@ static void test_same_schema(void **state) {
     }
 }
 
+static void test_from_3(void **state) {
+    (void)state;
+    struct err err = {0};
+    {
+        _cleanup_(db_closep) struct db *db = NULL;
+        assert_int_equal(db_open(root, &db, &err), 0);
+        run(db,
+            "INSERT INTO volume (name, created, anonymous, labels, options) VALUES ('v', 1, 0, '{}', '{}')");
+        become_3(db);
+        add(db, "plain", "exited", 5, "{}");
+    }
+    _cleanup_(db_closep) struct db *db = NULL;
+    if (db_open(root, &db, &err)) fail_msg("%s", err.text);
+    expect_network(db);
+    expect_rows(db, "SELECT name FROM volume", "v ");
+    expect_rows(db, "SELECT id FROM container", "plain ");
+}
+
 static void test_running(void **state) {
     (void)state;
     struct err err = {0};
@@ -150,12 +204,7 @@ static void test_machine_went_down(void **state) {
     {
         _cleanup_(db_closep) struct db *old = NULL;
         assert_int_equal(db_open(root, &old, &err), 0);
-        run(old, "DROP TABLE volume_use");
-        run(old, "DROP TABLE volume");
-        run(old, "DROP TABLE kept_blob");
-        run(old, "ALTER TABLE container DROP COLUMN restart_count");
-        run(old, "ALTER TABLE container DROP COLUMN stopped");
-        run(old, "PRAGMA user_version = 2");
+        become_2(old);
         add(old, "dead", "running", 5, "{}");
     }
     _cleanup_(db_closep) struct db *db = NULL;
@@ -167,6 +216,6 @@ static void test_machine_went_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {TEST(test_upgrade), TEST(test_same_schema), TEST(test_running),
-                                       TEST(test_machine_went_down)};
+                                       TEST(test_machine_went_down), TEST(test_from_3)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,8 +11,11 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static const char statements[] =
+static const char to_3[] =
 #include "upgrade-3.inc"
+    ;
+static const char to_4[] =
+#include "upgrade-4.inc"
     ;
 
 // When the machine started, in the wall clock's nanoseconds.
@@ -101,21 +104,73 @@ static void rename_logs(struct db *db, const char *root) {
     }
 }
 
+static int upgrade_to_3(struct db *db, const char *root, struct err *err) {
+    return db_exec(db, to_3, err, "upgrade") || adopt_volumes(db, root, err) || adopt_uses(db, err) ? -1 : 0;
+}
+
+// Numbers in the host's byte order become bytes in the network's.
+static void address_bytes(int64_t address, uint8_t ret_bytes[static 4]) {
+    for (int i = 0; i < 4; i++) ret_bytes[i] = (uint8_t)(address >> (24 - 8 * i));
+}
+
+// There was one network, the default one; IPv6 it gets when it is next looked at.
+static int adopt_network(struct db *db, struct err *err) {
+    char id[ID_SIZE];
+    uint8_t base[4], gateway[4];
+    int64_t prefix;
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        if (db_query(db, &rows, err,
+                     "SELECT id, subnet, prefix, gateway FROM network_3 WHERE name = 'bridge'", ""))
+            return -1;
+        int r = db_next(&rows, err);
+        if (r <= 0) return r;
+        snprintf(id, sizeof id, "%s", db_text(&rows, 0));
+        address_bytes(db_i64(&rows, 1), base);
+        prefix = db_i64(&rows, 2);
+        address_bytes(db_i64(&rows, 3), gateway);
+    }
+    return db_run(db, err,
+                  "INSERT INTO network (id, name, driver, link, created, config) SELECT id, name, driver, "
+                  "bridge, created, '{}' FROM network_3 WHERE id = ?",
+                  "s", id) < 0 ||
+                   db_run(
+                       db, err,
+                       "INSERT INTO subnet (network, family, base, prefix, gateway, last) VALUES (?, 4, ?, "
+                       "?, ?, ?)",
+                       "sbibb", id, base, sizeof base, prefix, gateway, sizeof gateway, gateway,
+                       sizeof gateway) < 0 ||
+                   db_run(db, err,
+                          "INSERT INTO address (network, family, address, container_id) VALUES (?, 4, ?, '')",
+                          "sb", id, gateway, sizeof gateway) < 0
+               ? -1
+               : 0;
+}
+
+static int upgrade_to_4(struct db *db, struct err *err) {
+    return db_exec(db, to_4, err, "upgrade") || adopt_network(db, err) ||
+                   db_exec(db, "DROP TABLE network_3", err, "upgrade")
+               ? -1
+               : 0;
+}
+
+static int read_version(struct db *db, int64_t *ret_version, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(db, &rows, err, "PRAGMA user_version", "") || db_next(&rows, err) < 0) return -1;
+    *ret_version = db_i64(&rows, 0);
+    return 0;
+}
+
 int db_upgrade(struct db *db, const char *root, struct err *err) {
     _cleanup_(db_rollbackp) struct db *transaction = db;
     int64_t version = 0;
-    if (db_begin(db, err)) return -1;
-    {
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        if (db_query(db, &rows, err, "PRAGMA user_version", "") || db_next(&rows, err) < 0) return -1;
-        version = db_i64(&rows, 0);
-    }
-    if (version != UPGRADE_FROM) return 0; // somebody else was quicker
-    if (check_running(db, err) || db_exec(db, statements, err, "upgrade") || adopt_volumes(db, root, err) ||
-        adopt_uses(db, err) || db_exec(db, "PRAGMA user_version = 3", err, "upgrade"))
-        return -1;
+    if (db_begin(db, err) || read_version(db, &version, err)) return -1;
+    if (version < UPGRADE_FROM || version >= SCHEMA_VERSION) return 0; // somebody else was quicker
+    if (check_running(db, err)) return -1;
+    if (version == 2 && upgrade_to_3(db, root, err)) return -1;
+    if (upgrade_to_4(db, err) || db_exec(db, "PRAGMA user_version = 4", err, "upgrade")) return -1;
     if (db_commit_durable(db, err)) return -1;
     transaction = NULL;
-    rename_logs(db, root);
+    if (version == 2) rename_logs(db, root);
     return 0;
 }

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A database of the hoy before this one becomes one of this.
+// A database of an earlier hoy becomes one of this.
 #pragma once
 
 #include "state/db.h"
 
-#define UPGRADE_FROM 2
+#define UPGRADE_FROM   2 // the oldest; from there on through each
+#define SCHEMA_VERSION 4
 
 // root: the database's directory. Whole or not at all; whoever comes second finds it done. Containers that
 // still run are the other hoy's to stop: ERR_CONFLICT, and nothing has changed.

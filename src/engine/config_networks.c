@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/config_networks.h"
+
+#include <string.h>
+
+// Modes
+
+bool container_has_networks(const struct container_config *config) {
+    const char *mode = config->network_mode ? config->network_mode : "";
+    return !str_eq(mode, "host") && !str_eq(mode, "none") && !str_has_prefix(mode, "container:") &&
+           !str_has_prefix(mode, "cni:");
+}
+
+const char *container_network_name(const struct container_config *config) {
+    const char *mode = config->network_mode;
+    return str_empty(mode) || str_eq(mode, "default") ? "bridge" : mode;
+}
+
+struct endpoint_settings *container_network_find(const struct container_config *config, const char *name) {
+    for (size_t i = 0; i < config->networks.count; i++)
+        if (str_eq(config->networks.items[i].network, name)) return &config->networks.items[i];
+    return NULL;
+}
+
+struct endpoint_settings *container_network_add(struct arena *arena, struct container_config *config,
+                                                const char *name) {
+    struct endpoint_settings *settings = container_network_find(config, name);
+    if (settings) return settings;
+    settings = arena_push(arena, &config->networks);
+    *settings = (struct endpoint_settings){.network = name};
+    return settings;
+}
+
+// Writing
+
+static void list_write(struct json_writer *w, const char *key, const struct strings *list) {
+    if (!list->count) return;
+    json_begin_array(w, key);
+    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
+    json_end_array(w);
+}
+
+static void text_write(struct json_writer *w, const char *key, const char *text) {
+    if (text) json_put_string(w, key, text);
+}
+
+static void ipam_write(const struct endpoint_settings *settings, struct json_writer *w) {
+    if (!settings->ipv4 && !settings->ipv6 && !settings->link_local_ips.count) return;
+    json_begin_object(w, "IPAMConfig");
+    text_write(w, "IPv4Address", settings->ipv4);
+    text_write(w, "IPv6Address", settings->ipv6);
+    list_write(w, "LinkLocalIPs", &settings->link_local_ips);
+    json_end_object(w);
+}
+
+static void settings_write(const struct endpoint_settings *settings, struct json_writer *w) {
+    json_begin_object(w, settings->network);
+    ipam_write(settings, w);
+    list_write(w, "Links", &settings->links);
+    list_write(w, "Aliases", &settings->aliases);
+    text_write(w, "MacAddress", settings->mac);
+    if (settings->driver_options.count) {
+        json_begin_object(w, "DriverOpts");
+        for (size_t i = 0; i < settings->driver_options.count; i++)
+            json_put_string(w, settings->driver_options.items[i].key,
+                            settings->driver_options.items[i].value);
+        json_end_object(w);
+    }
+    if (settings->gw_priority) json_put_i64(w, "GwPriority", settings->gw_priority);
+    json_end_object(w);
+}
+
+void config_networks_store(const struct container_config *config, struct json_writer *w) {
+    json_begin_object(w, "NetworkingConfig");
+    json_begin_object(w, "EndpointsConfig");
+    for (size_t i = 0; i < config->networks.count; i++) settings_write(&config->networks.items[i], w);
+    json_end_object(w);
+    json_end_object(w);
+}
+
+// Reading
+
+static void list_read(struct arena *arena, const struct json *json, struct strings *list) {
+    for (size_t i = 0; i < json_length(json); i++) {
+        const char *item = json_string(json_at(json, i));
+        if (item) strings_add(arena, list, arena_strdup(arena, item));
+    }
+}
+
+struct reader {
+    struct arena *arena;
+    struct container_config *config;
+    struct network_words *words;
+};
+
+static int word_read(const char *key, const struct json *value, void *data) {
+    struct reader *reader = data;
+    if (!json_string(value)) return -1;
+    *arena_push(reader->arena, reader->words) = (struct spec_key_value){
+        arena_strdup(reader->arena, key), arena_strdup(reader->arena, json_string(value))};
+    return 0;
+}
+
+static int settings_read(const char *name, const struct json *json, void *data) {
+    struct reader *reader = data;
+    struct arena *arena = reader->arena;
+    const struct json *ipam = json_get(json, "IPAMConfig");
+    if (!json_is_object(json)) return -1;
+    struct endpoint_settings *settings =
+        container_network_add(arena, reader->config, arena_strdup(arena, name));
+    settings->ipv4 = arena_strdup(arena, json_get_string(ipam, "IPv4Address"));
+    settings->ipv6 = arena_strdup(arena, json_get_string(ipam, "IPv6Address"));
+    settings->mac = arena_strdup(arena, json_get_string(json, "MacAddress"));
+    list_read(arena, json_get(ipam, "LinkLocalIPs"), &settings->link_local_ips);
+    list_read(arena, json_get(json, "Links"), &settings->links);
+    list_read(arena, json_get(json, "Aliases"), &settings->aliases);
+    (void)json_i64(json_get(json, "GwPriority"), &settings->gw_priority);
+    reader->words = &settings->driver_options;
+    return json_each(json_get(json, "DriverOpts"), word_read, reader);
+}
+
+int config_networks_read(struct arena *arena, const struct json *json, struct container_config *config) {
+    struct reader reader = {.arena = arena, .config = config};
+    if (json_is_object(json)) return json_each(json_get(json, "EndpointsConfig"), settings_read, &reader);
+    if (container_has_networks(config))
+        container_network_add(arena, config, container_network_name(config))->mac = config->mac_address;
+    return 0;
+}

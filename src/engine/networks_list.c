@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// Networks made, found, listed and removed.
+#include "engine/networks.h"
+#include "engine/parts.h"
+#include "state/event.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static void event(struct engine *engine, const struct network *network, const char *action) {
+    event_write(engine->store.root_fd, "network", action, network->id, "name", network->name, "type",
+                network_driver_name(network->driver), NULL);
+}
+
+int networks_create(struct engine *engine, struct arena *arena, const struct network_request *request,
+                    struct network *ret_network, struct err *err) {
+    if (network_create(engine->store.db, arena, request, ret_network, err)) return -1;
+    event(engine, ret_network, "create");
+    return 0;
+}
+
+int networks_find(struct engine *engine, struct arena *arena, const char *name, struct network *ret_network,
+                  struct err *err) {
+    return network_find(engine->store.db, arena, name, ret_network, err);
+}
+
+// Filters
+
+struct filtering {
+    struct engine *engine;
+    struct arena *arena;
+};
+
+static bool is_used(const struct filtering *f, const struct network *network) {
+    struct network_members members = {0};
+    struct err ignored;
+    return networks_members(f->engine, f->arena, network, &members, &ignored) || members.count;
+}
+
+static bool match_dangling(const struct filtering *f, const struct network *network, const char *value) {
+    bool wanted = false;
+    (void)parse_bool(value, &wanted);
+    return wanted == (!network_is_predefined(network) && !is_used(f, network));
+}
+
+static bool match_driver(const struct filtering *f, const struct network *network, const char *value) {
+    (void)f;
+    return str_eq(network_driver_name(network->driver), value);
+}
+
+static bool match_id(const struct filtering *f, const struct network *network, const char *value) {
+    (void)f;
+    return strstr(network->id, value) != NULL;
+}
+
+static bool match_name(const struct filtering *f, const struct network *network, const char *value) {
+    (void)f;
+    return strstr(network->name, value) != NULL;
+}
+
+static bool match_label(const struct filtering *f, const struct network *network, const char *value) {
+    size_t length = strcspn(value, "=");
+    (void)f;
+    for (size_t i = 0; i < network->labels.count; i++) {
+        const struct spec_key_value *label = &network->labels.items[i];
+        if (strncmp(label->key, value, length) != 0 || label->key[length]) continue;
+        if (!value[length] || str_eq(label->value, value + length + 1)) return true;
+    }
+    return false;
+}
+
+static bool match_scope(const struct filtering *f, const struct network *network, const char *value) {
+    (void)f, (void)network;
+    return str_eq(value, "local");
+}
+
+static bool match_type(const struct filtering *f, const struct network *network, const char *value) {
+    (void)f;
+    return str_eq(value, "builtin") == network_is_predefined(network);
+}
+
+struct filter {
+    const char *key;
+    bool all; // every one given has to match
+    bool (*match)(const struct filtering *f, const struct network *network, const char *value);
+    const char *values; // "|a|b|", or NULL: any
+};
+
+static const struct filter filters[] = {
+    {"dangling=", false, match_dangling, NULL},
+    {"driver=", false, match_driver, NULL},
+    {"id=", false, match_id, NULL},
+    {"label=", true, match_label, NULL},
+    {"name=", false, match_name, NULL},
+    {"scope=", false, match_scope, "|local|swarm|global|"},
+    {"type=", false, match_type, "|builtin|custom|"},
+};
+
+static const struct filter *filter_find(const char *text, const char **ret_value) {
+    for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
+        if ((*ret_value = str_after(text, filters[i].key))) return &filters[i];
+    return NULL;
+}
+
+static int filters_check(const struct strings *texts, struct err *err) {
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *text = texts->items[i], *value;
+        char word[64];
+        bool flag;
+        const struct filter *filter = filter_find(text, &value);
+        if (!filter)
+            return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)strcspn(text, "="), text);
+        snprintf(word, sizeof word, "|%s|", value);
+        if ((filter->values && !strstr(filter->values, word)) ||
+            (filter->match == match_dangling && parse_bool(value, &flag)))
+            return err_set(err, ERR_INVALID, 0, "invalid filter '%s'", text);
+    }
+    return 0;
+}
+
+static bool filters_match(const struct filtering *f, const struct strings *texts,
+                          const struct network *network) {
+    for (size_t k = 0; k < ARRAY_SIZE(filters); k++) {
+        size_t given = 0, matched = 0;
+        for (size_t i = 0; i < texts->count; i++) {
+            const char *value;
+            if (filter_find(texts->items[i], &value) != &filters[k]) continue;
+            given++;
+            matched += filters[k].match(f, network, value);
+        }
+        if (given && (filters[k].all ? matched < given : !matched)) return false;
+    }
+    return true;
+}
+
+// Every look at networks mends what was left of killed commands.
+static int mend(struct engine *engine, struct err *err) {
+    return networks_recover(engine, err) || network_sweep(engine->store.db, err) ? -1 : 0;
+}
+
+int networks_list(struct engine *engine, struct arena *arena, const struct strings *texts,
+                  struct networks *ret_networks, struct err *err) {
+    struct networks all, list = {0};
+    struct filtering f = {engine, arena};
+    if (filters_check(texts, err) || mend(engine, err) || network_list(engine->store.db, arena, &all, err))
+        return -1;
+    for (size_t i = 0; i < all.count; i++)
+        if (filters_match(&f, texts, &all.items[i])) *arena_push(arena, &list) = all.items[i];
+    *ret_networks = list;
+    return 0;
+}
+
+// Members
+
+// With the host's network, or none, a container has no endpoint.
+static int list_by_mode(struct engine *engine, struct arena *arena, const struct network *network,
+                        struct network_members *members, struct err *err) {
+    struct containers running;
+    if (container_list(engine, arena, false, &running, err)) return -1;
+    for (size_t i = 0; i < running.count; i++)
+        if (str_eq(running.items[i].config.network_mode, network->name))
+            *arena_push(arena, members) =
+                (struct network_member){.id = running.items[i].id, .name = running.items[i].name};
+    return 0;
+}
+
+static int list_rows(struct engine *engine, struct arena *arena, const struct network *network,
+                     struct network_members *members, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    int r;
+    if (db_query(
+            engine->store.db, &rows, err,
+            "SELECT container.id, container.name FROM endpoint JOIN container ON container.id = container_id "
+            "WHERE network = ? ORDER BY container.name",
+            "s", network->id))
+        return -1;
+    while ((r = db_next(&rows, err)) > 0)
+        *arena_push(arena, members) = (struct network_member){.id = arena_strdup(arena, db_text(&rows, 0)),
+                                                              .name = arena_strdup(arena, db_text(&rows, 1))};
+    return r;
+}
+
+static int load_endpoint(struct engine *engine, struct arena *arena, const struct network *network,
+                         struct network_member *member, struct err *err) {
+    struct endpoints endpoints;
+    if (network_endpoints(engine->store.db, arena, member->id, &endpoints, err)) return -1;
+    for (size_t i = 0; i < endpoints.count; i++)
+        if (str_eq(endpoints.items[i].network_id, network->id)) member->endpoint = endpoints.items[i];
+    return 0;
+}
+
+int networks_members(struct engine *engine, struct arena *arena, const struct network *network,
+                     struct network_members *ret_members, struct err *err) {
+    struct network_members members = {0};
+    bool by_mode = network->driver == NETWORK_DRIVER_HOST || network->driver == NETWORK_DRIVER_NULL;
+    if (by_mode ? list_by_mode(engine, arena, network, &members, err)
+                : list_rows(engine, arena, network, &members, err))
+        return -1;
+    for (size_t i = 0; !by_mode && i < members.count; i++)
+        if (load_endpoint(engine, arena, network, &members.items[i], err)) return -1;
+    *ret_members = members;
+    return 0;
+}
+
+// Removing
+
+// Containers whose row is not true any more hold nothing when somebody has looked at them.
+static int settle_members(struct engine *engine, struct arena *arena, const struct network *network,
+                          struct err *err) {
+    struct network_members members = {0};
+    if (list_rows(engine, arena, network, &members, err)) return -1;
+    for (size_t i = 0; i < members.count; i++) {
+        struct container container;
+        if (container_find(engine, arena, members.items[i].id, &container, err) && err->kind != ERR_NOT_FOUND)
+            return -1;
+    }
+    return 0;
+}
+
+int networks_remove(struct engine *engine, struct arena *arena, const char *name, struct err *err) {
+    struct network network;
+    if (network_find(engine->store.db, arena, name, &network, err) || mend(engine, err) ||
+        settle_members(engine, arena, &network, err) || network_remove(engine->store.db, &network, err))
+        return -1;
+    event(engine, &network, "destroy");
+    return 0;
+}
+
+struct prune_filters {
+    int64_t until_ns;
+    struct strings labels, not_labels;
+};
+
+static int prune_filters_read(struct arena *arena, const struct strings *texts,
+                              struct prune_filters *ret_filters, struct err *err) {
+    struct prune_filters read = {.until_ns = INT64_MAX};
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *text = texts->items[i], *value;
+        if ((value = str_after(text, "until="))) {
+            if (clock_parse_time(value, clock_wall_ns(), &read.until_ns, err)) return -1;
+        } else if ((value = str_after(text, "label!="))) {
+            strings_add(arena, &read.not_labels, value);
+        } else if ((value = str_after(text, "label="))) {
+            strings_add(arena, &read.labels, value);
+        } else {
+            return err_set(err, ERR_INVALID, 0, "Invalid filter '%.*s'", (int)strcspn(text, "="), text);
+        }
+    }
+    *ret_filters = read;
+    return 0;
+}
+
+static bool is_wanted(const struct prune_filters *wanted, const struct network *network) {
+    if (network_is_predefined(network) || network->created >= wanted->until_ns) return false;
+    for (size_t i = 0; i < wanted->labels.count; i++)
+        if (!match_label(NULL, network, wanted->labels.items[i])) return false;
+    for (size_t i = 0; i < wanted->not_labels.count; i++)
+        if (match_label(NULL, network, wanted->not_labels.items[i])) return false;
+    return true;
+}
+
+// Also by one that does not run: its next start needs the network.
+static bool is_referenced(const struct containers *containers, const struct network *network) {
+    for (size_t i = 0; i < containers->count; i++)
+        if (container_network_find(&containers->items[i].config, network->name)) return true;
+    return false;
+}
+
+int networks_prune(struct engine *engine, struct arena *arena, const struct strings *texts,
+                   struct strings *ret_names, struct err *err) {
+    struct prune_filters wanted = {0};
+    struct networks all;
+    struct containers containers;
+    struct strings names = {0};
+    if (prune_filters_read(arena, texts, &wanted, err) || mend(engine, err) ||
+        container_list(engine, arena, true, &containers, err) ||
+        network_list(engine->store.db, arena, &all, err))
+        return -1;
+    for (size_t i = 0; i < all.count; i++) {
+        if (!is_wanted(&wanted, &all.items[i]) || is_referenced(&containers, &all.items[i])) continue;
+        if (network_remove(engine->store.db, &all.items[i], err)) {
+            // Somebody started a container on it, or removed it, meanwhile.
+            if (err->kind == ERR_CONFLICT || err->kind == ERR_NOT_FOUND) continue;
+            return -1;
+        }
+        strings_add(arena, &names, all.items[i].name);
+        event(engine, &all.items[i], "destroy");
+    }
+    event_write(engine->store.root_fd, "network", "prune", "", "reclaimed", "0", NULL);
+    *ret_names = names;
+    return 0;
+}

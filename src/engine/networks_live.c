@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: Apache-2.0
+// Containers that come to a network, and leave it. One that does not run has it in its settings; for one that
+// runs its interface is made straight in its namespace.
+//
+// The lock of its run directory keeps others from starting and ending it meanwhile. While its interface is
+// being made or taken away its endpoint's row is pending; the settings change with the last step of the one,
+// and with the first of the other. So whoever finds a pending row, and the lock free, finds what a command
+// that was killed left: the interface goes, and the row with it (networks_recover()).
+#include "engine/cni.h"
+#include "engine/net_rate.h"
+#include "engine/networks.h"
+#include "engine/parts.h"
+#include "network/live.h"
+#include "state/event.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+struct change {
+    struct engine *engine;
+    struct arena *arena;
+    struct network network;
+    struct container now;           // as it was
+    struct container_config config; // as it becomes
+    struct run_dir dir;
+    bool running;
+    int netns;
+};
+
+static void change_finish(struct change *c) {
+    fd_closep(&c->netns);
+    run_dir_finish(&c->dir);
+}
+
+// The namespace of the process that the plan has, which the pidfd says is still that one.
+static int open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
+    char path[40];
+    _cleanup_(fd_closep) int process = container_open_process(engine, id);
+    if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid(engine, id));
+    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    if (netns < 0 || poll(&end, 1, 0) > 0)
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    *ret_netns = take_fd(&netns);
+    return 0;
+}
+
+static bool is_running(struct engine *engine, const char *id) {
+    _cleanup_(fd_closep) int shim = shim_connect(engine, id);
+    return shim >= 0 && plan_read_pid(engine, id) > 0;
+}
+
+static int change_begin(struct change *c, const char *network, const char *name, struct err *err) {
+    struct container container;
+    if (network_find(c->engine->store.db, c->arena, network, &c->network, err) ||
+        container_find(c->engine, c->arena, name, &container, err) ||
+        run_dir_lock(c->engine, container.id, RUN_DIR_WAIT, &c->dir, err))
+        return -1;
+    int r = row_load(c->engine, c->arena, container.id, &c->now, err);
+    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", name);
+    if (r < 0) return -1;
+    c->config = c->now.config;
+    c->config.networks.items = arena_memdup(c->arena, c->now.config.networks.items,
+                                            c->now.config.networks.count * sizeof *c->config.networks.items);
+    c->running = c->dir.fd >= 0 && is_running(c->engine, container.id);
+    if (!c->running) return 0;
+    return open_netns(c->engine, container.id, &c->netns, err) ||
+                   networks_settle(c->engine, c->arena, &c->now, err)
+               ? -1
+               : 0;
+}
+
+static int check_modes(const struct change *c, struct err *err) {
+    const char *mode = c->now.config.network_mode;
+    if (c->network.driver == NETWORK_DRIVER_HOST)
+        return err_set(err, ERR_CONFLICT, 0,
+                       "container cannot be disconnected from host network or connected to host network");
+    if (str_eq(mode, "none") || c->network.driver == NETWORK_DRIVER_NULL)
+        return err_set(
+            err, ERR_CONFLICT, 0,
+            "container cannot be connected to multiple networks with one of the networks in private "
+            "(none) mode");
+    if (container_cni_network(&c->now.config))
+        return err_set(err, ERR_CONFLICT, 0,
+                       "container %s is on a CNI network, and can be on no other one beside it", c->now.name);
+    if (!container_has_networks(&c->now.config))
+        return err_set(
+            err, ERR_CONFLICT, 0,
+            "container sharing network namespace with another container or host cannot be connected to "
+            "any other network");
+    return 0;
+}
+
+static void event(const struct change *c, const char *action) {
+    event_write(c->engine->store.root_fd, "network", action, c->network.id, "container", c->now.id, "name",
+                c->network.name, "type", network_driver_name(c->network.driver), NULL);
+}
+
+// The settings, and the endpoint's mark or its end, in one.
+enum mark { MARK_NOTHING, MARK_PENDING, MARK_DONE };
+
+static int store(const struct change *c, const struct container_config *config, enum mark mark,
+                 struct err *err) {
+    struct db *db = c->engine->store.db;
+    if (db_begin(db, err)) return -1;
+    _cleanup_(db_rollbackp) struct db *transaction = db;
+    if (row_store_config(c->engine, c->now.id, config, err) ||
+        (mark != MARK_NOTHING &&
+         network_set_pending(db, c->now.id, c->network.id, mark == MARK_PENDING, err)) ||
+        db_commit(db, err))
+        return -1;
+    transaction = NULL;
+    return 0;
+}
+
+// hosts, in place: the container has this very file.
+static int write_hosts(const struct change *c, const struct endpoint *add, const struct endpoint *remove,
+                       struct err *err) {
+    struct network_files files = {.hostname = c->now.config.hostname, .domainname = c->now.config.domainname};
+    _cleanup_(str_finish) struct str text = {0}, changed = {0};
+    if (file_read_at(c->dir.fd, "hosts", 1u << 20, &text)) return 0; // its own, not hoy's
+    network_change_hosts(&files, str_get(&text), add, remove, &changed);
+    _cleanup_(fd_closep) int fd = fd_open_at(c->dir.fd, "hosts", O_WRONLY | O_TRUNC | O_NOFOLLOW, 0);
+    int r = fd < 0 ? fd : fd_write_all(fd, str_get(&changed), changed.len);
+    return r ? err_set(err, ERR_SYSTEM, -r, "write the hosts file of container %s", c->now.name) : 0;
+}
+
+// Connecting
+
+static int prepare_connect(struct change *c, const struct endpoint_settings *settings, struct err *err) {
+    if (check_modes(c, err)) return -1;
+    if (container_network_find(&c->config, c->network.name))
+        return err_set(err, ERR_CONFLICT, 0, "endpoint with name %s already exists in network %s",
+                       c->now.name, c->network.name);
+    struct endpoint_settings *added = container_network_add(c->arena, &c->config, c->network.name);
+    *added = *settings;
+    added->network = c->network.name;
+    return networks_check_settings(&c->network, added, err);
+}
+
+static unsigned next_number(const struct endpoints *endpoints) {
+    unsigned next = 0;
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (endpoints->items[i].number >= next) next = endpoints->items[i].number + 1;
+    return next;
+}
+
+// With the endpoint's row there, pending.
+static int plug_in(struct change *c, const struct endpoints *before, struct endpoint *endpoint,
+                   struct err *err) {
+    struct endpoints after = {0};
+    struct err ignored;
+    for (size_t i = 0; i < before->count; i++) *arena_push(c->arena, &after) = before->items[i];
+    *arena_push(c->arena, &after) = *endpoint;
+    endpoints_choose_gateway(&after);
+    if (live_add(endpoint, c->netns, err)) return -1;
+    if (net_rate_connect(&c->config, endpoint, err) || live_route(before, &after, c->netns, err) ||
+        write_hosts(c, endpoint, NULL, err) || store(c, &c->config, MARK_DONE, err)) {
+        (void)live_remove(endpoint, c->netns, &ignored);
+        (void)live_route(&after, before, c->netns, &ignored);
+        (void)write_hosts(c, NULL, endpoint, &ignored);
+        return -1;
+    }
+    return 0;
+}
+
+static int connect_running(struct change *c, struct err *err) {
+    struct db *db = c->engine->store.db;
+    struct endpoints before;
+    struct endpoint endpoint;
+    struct err ignored;
+    const struct endpoint_settings *settings = container_network_find(&c->config, c->network.name);
+    if (networks_endpoints(c->engine, c->arena, &c->now, &before, err) ||
+        network_ensure(db, c->arena, &c->network, err) ||
+        network_attach(db, c->arena, &c->network, c->now.id, settings, next_number(&before), true, &endpoint,
+                       err))
+        return -1;
+    if (plug_in(c, &before, &endpoint, err)) {
+        (void)network_release(db, c->now.id, c->network.id, &ignored);
+        return -1;
+    }
+    event(c, "connect");
+    return 0;
+}
+
+int networks_connect(struct engine *engine, struct arena *arena, const char *network, const char *container,
+                     const struct endpoint_settings *settings, struct err *err) {
+    _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
+    if (change_begin(&c, network, container, err) || prepare_connect(&c, settings, err)) return -1;
+    return c.running ? connect_running(&c, err) : store(&c, &c.config, MARK_NOTHING, err);
+}
+
+// Disconnecting
+
+static void forget(struct container_config *config, const char *network) {
+    size_t n = 0;
+    for (size_t i = 0; i < config->networks.count; i++)
+        if (!str_eq(config->networks.items[i].network, network))
+            config->networks.items[n++] = config->networks.items[i];
+    config->networks.count = n;
+}
+
+static const struct endpoint *find(const struct endpoints *endpoints, const char *network_id) {
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (str_eq(endpoints->items[i].network_id, network_id)) return &endpoints->items[i];
+    return NULL;
+}
+
+// Its interface is gone, its row is there, pending.
+static int take_off(struct change *c, const struct endpoints *all, const struct endpoint *endpoint,
+                    struct err *err) {
+    struct endpoints rest = {0};
+    for (size_t i = 0; i < all->count; i++)
+        if (&all->items[i] != endpoint) *arena_push(c->arena, &rest) = all->items[i];
+    endpoints_choose_gateway(&rest);
+    return (c->netns >= 0 && live_route(all, &rest, c->netns, err)) ||
+                   network_release(c->engine->store.db, c->now.id, endpoint->network_id, err)
+               ? -1
+               : 0;
+}
+
+static int disconnect_running(struct change *c, struct err *err) {
+    struct endpoints all;
+    struct err ignored;
+    if (networks_endpoints(c->engine, c->arena, &c->now, &all, err)) return -1;
+    const struct endpoint *endpoint = find(&all, c->network.id);
+    if (!endpoint) return store(c, &c->config, MARK_NOTHING, err); // of a start that was before it
+    if (store(c, &c->config, MARK_PENDING, err)) return -1;
+    if (live_remove(endpoint, c->netns, err)) {
+        (void)store(c, &c->now.config, MARK_DONE, &ignored);
+        return -1;
+    }
+    if (take_off(c, &all, endpoint, err)) return -1;
+    event(c, "disconnect");
+    return write_hosts(c, NULL, endpoint, err);
+}
+
+int networks_disconnect(struct engine *engine, struct arena *arena, const char *network,
+                        const char *container, bool force, struct err *err) {
+    _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
+    if (change_begin(&c, network, container, err)) {
+        // What is left of a container that is gone goes with every look at it.
+        if (force && err->kind == ERR_NOT_FOUND && str_has_prefix(err->text, "No such container"))
+            return err_set(err, ERR_NOT_FOUND, 0, "endpoint %s not found in network %s", container, network);
+        return -1;
+    }
+    if (c.network.driver == NETWORK_DRIVER_HOST)
+        return err_set(err, ERR_CONFLICT, 0,
+                       "container cannot be disconnected from host network or connected to host network");
+    if (!container_network_find(&c.config, c.network.name))
+        return err_set(err, ERR_CONFLICT, 0, "container %s is not connected to network %s", c.now.id,
+                       c.network.name);
+    forget(&c.config, c.network.name);
+    return c.running ? disconnect_running(&c, err) : store(&c, &c.config, MARK_NOTHING, err);
+}
+
+// After a crash
+
+int networks_settle(struct engine *engine, struct arena *arena, const struct container *container,
+                    struct err *err) {
+    struct endpoints all;
+    if (networks_endpoints(engine, arena, container, &all, err)) return -1;
+    for (size_t i = 0; i < all.count; i++) {
+        _cleanup_(change_finish) struct change c = {
+            .engine = engine, .arena = arena, .now = *container, .dir = {-1}, .netns = -1};
+        struct err ignored;
+        if (!all.items[i].pending) continue;
+        (void)open_netns(engine, container->id, &c.netns, &ignored);
+        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], err)) return -1;
+        return networks_settle(engine, arena, container, err);
+    }
+    return 0;
+}
+
+static int recover_one(struct engine *engine, struct arena *arena, const char *id, struct err *err) {
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    struct container container;
+    if (run_dir_lock(engine, id, RUN_DIR_PROBE, &dir, err)) return err->kind == ERR_UNAVAILABLE ? 0 : -1;
+    int r = row_load(engine, arena, id, &container, err);
+    if (r < 0) return -1;
+    return r ? networks_settle(engine, arena, &container, err)
+             : network_release(engine->store.db, id, NULL, err);
+}
+
+int networks_recover(struct engine *engine, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct strings ids = {0};
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        int r;
+        if (db_query(engine->store.db, &rows, err, "SELECT DISTINCT container_id FROM endpoint WHERE pending",
+                     ""))
+            return -1;
+        while ((r = db_next(&rows, err)) > 0)
+            strings_add(&arena, &ids, arena_strdup(&arena, db_text(&rows, 0)));
+        if (r < 0) return -1;
+    }
+    for (size_t i = 0; i < ids.count; i++)
+        if (recover_one(engine, &arena, ids.items[i], err)) return -1;
+    return 0;
+}

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "network/live.h"
+
+#include "kernel/link_settings.h"
+#include "kernel/netlink.h"
+#include "kernel/netns.h"
+#include "kernel/traffic.h"
+#include "network/kernel.h"
+
+#include <errno.h>
+
+static int fail(const struct endpoint *endpoint, int r, const char *what, struct err *err) {
+    const struct network network = {.name = endpoint->network};
+    return kernel_fail(&network, r, what, endpoint->interface, err);
+}
+
+static int make_veth(const struct endpoint *endpoint, int netns) {
+    struct veth veth = {.host = endpoint->host_interface,
+                        .peer = endpoint->interface,
+                        .bridge = endpoint->link,
+                        .netns_fd = netns,
+                        .mac = endpoint->mac,
+                        .mtu = endpoint->mtu};
+    return veth_create(&veth);
+}
+
+static int make_child(const struct endpoint *endpoint, int netns) {
+    struct link_child child = {.kind = network_driver_name(endpoint->driver),
+                               .mode = endpoint->mode,
+                               .flag = endpoint->flag,
+                               .parent = endpoint->link,
+                               .name = endpoint->interface,
+                               .netns_fd = netns,
+                               .mac = endpoint->driver == NETWORK_DRIVER_MACVLAN ? endpoint->mac : NULL,
+                               .mtu = endpoint->mtu};
+    return link_child_create(&child);
+}
+
+// In the container's namespace.
+static int set_up(const struct endpoint *endpoint) {
+    int r = link_set_ipv6(endpoint->interface, address_is_set(&endpoint->addresses[1]));
+    for (size_t i = 0; !r && i < 2; i++)
+        if (address_is_set(&endpoint->addresses[i]))
+            r = address_add(endpoint->interface, endpoint->addresses[i].family, endpoint->addresses[i].bytes,
+                            endpoint->prefixes[i]);
+    for (size_t i = 0; !r && i < endpoint->settings.link_local_ips.count; i++) {
+        struct address address;
+        if (!(r = address_parse(endpoint->settings.link_local_ips.items[i], &address)))
+            r = address_add(endpoint->interface, address.family, address.bytes, link_local_prefix(&address));
+    }
+    return r ? r : link_up(endpoint->interface);
+}
+
+static int set_up_in(const struct endpoint *endpoint, int netns) {
+    _cleanup_(netns_leavep) int own = -1;
+    int r = netns_enter(netns, &own);
+    return r ? r : set_up(endpoint);
+}
+
+int live_add(const struct endpoint *endpoint, int netns, struct err *err) {
+    struct err ignored;
+    int r =
+        endpoint->driver == NETWORK_DRIVER_BRIDGE ? make_veth(endpoint, netns) : make_child(endpoint, netns);
+    if (r) return fail(endpoint, r, "make the interface", err);
+    if (!(r = set_up_in(endpoint, netns))) return 0;
+    (void)fail(endpoint, r, "set up the interface", err);
+    (void)live_remove(endpoint, netns, &ignored);
+    return -1;
+}
+
+static int delete_in(const char *interface, int netns) {
+    _cleanup_(netns_leavep) int own = -1;
+    int r = netns_enter(netns, &own);
+    return r ? r : link_delete(interface);
+}
+
+// By its end on the host, where it has one: in the container the name may have become another.
+int live_remove(const struct endpoint *endpoint, int netns, struct err *err) {
+    int r = 0;
+    if (endpoint->driver == NETWORK_DRIVER_BRIDGE)
+        r = link_delete(endpoint->host_interface);
+    else if (netns >= 0)
+        r = delete_in(endpoint->interface, netns);
+    if (endpoint->driver == NETWORK_DRIVER_BRIDGE && (!r || r == -ENODEV))
+        r = traffic_release(endpoint->host_interface);
+    return r && r != -ENODEV ? fail(endpoint, r, "take away the interface", err) : 0;
+}
+
+// Routes
+
+static const struct endpoint *chosen(const struct endpoints *endpoints, size_t i) {
+    for (size_t n = 0; n < endpoints->count; n++)
+        if (endpoints->items[n].default_route[i]) return &endpoints->items[n];
+    return NULL;
+}
+
+static struct route route_of(const struct endpoint *endpoint, size_t i) {
+    bool by_link = endpoint_routes_by_link(endpoint);
+    return (struct route){.link = endpoint->interface,
+                          .family = endpoint->addresses[i].family,
+                          .gateway = by_link ? NULL : endpoint->gateways[i].bytes};
+}
+
+static int route_change(const struct endpoint *before, const struct endpoint *after, size_t i) {
+    int r = 0;
+    if (before && after && str_eq(before->id, after->id)) return 0;
+    if (before) {
+        struct route old = route_of(before, i);
+        r = route_delete(&old);
+        if (r && r != -ESRCH && r != -ENODEV)
+            return r; // it went with its interface, or by the container's doing
+    }
+    if (!after) return 0;
+    struct route route = route_of(after, i);
+    r = route_add(&route);
+    return r == -EEXIST ? 0 : r;
+}
+
+int live_route(const struct endpoints *before, const struct endpoints *after, int netns, struct err *err) {
+    _cleanup_(netns_leavep) int own = -1;
+    int r = netns_enter(netns, &own);
+    for (size_t i = 0; !r && i < 2; i++) r = route_change(chosen(before, i), chosen(after, i), i);
+    return r ? err_set(err, ERR_SYSTEM, -r, "set the container's default route") : 0;
+}
+
+int network_set_pending(struct db *db, const char *container_id, const char *network_id, bool pending,
+                        struct err *err) {
+    return db_run(db, err, "UPDATE endpoint SET pending = ? WHERE container_id = ? AND network = ?", "iss",
+                  (int64_t)pending, container_id, network_id) < 0
+               ? -1
+               : 0;
+}
