@@ -49,6 +49,22 @@ static void write_number(struct words *words, const struct json *value) {
     if (!str_eq(json_text(value), "0")) put(words, arena_strdup(words->arena, json_text(value)));
 }
 
+static int add_priority(const char *key, const struct json *value, void *data) {
+    str_printf(data, ",priority=%s:%s", key, json_text(value));
+    return 0;
+}
+
+static void write_net_rate(struct words *words, const struct json *value) {
+    static const char *const keys[][2] = {{"In", "in"}, {"Out", "out"}, {"ClassID", "class"}};
+    _cleanup_(str_finish) struct str text = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (!json_is_null(json_get(value, keys[i][0])))
+            str_printf(&text, ",%s=%s%s", keys[i][1], json_text(json_get(value, keys[i][0])),
+                       i < 2 ? "bit" : "");
+    (void)json_each(json_get(value, "Priorities"), add_priority, &text);
+    if (text.len) put(words, arena_strdup(words->arena, str_get(&text) + 1));
+}
+
 static void write_nano(struct words *words, const struct json *value) {
     int64_t nano = 0;
     if (json_i64(value, &nano) || !nano) return;
@@ -428,6 +444,7 @@ static const struct setting {
     {"HostConfig", "OomKillDisable", "--oom-kill-disable", write_flag},
     {"HostConfig", "OomScoreAdj", "--oom-score-adj", write_number},
     {"HostConfig", "PidsLimit", "--pids-limit", write_number},
+    {"HostConfig", "NetRate", "--net-rate", write_net_rate},
     {"HostConfig", "NanoCpus", "--cpus", write_nano},
     {"HostConfig", "CpuShares", "--cpu-shares", write_number},
     {"HostConfig", "CpuPeriod", "--cpu-period", write_number},

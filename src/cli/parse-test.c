@@ -234,6 +234,73 @@ static void test_rates(void **state) {
            {"/dev/sda:", "no size"}, {"/dev/sda:-1", "no size"}, {"/dev/sda:x", "no size"});
 }
 
+static void test_net_rate(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bits;
+    } rates[] = {
+        {"in=10mbit", 10000000},
+        {"in=10MBit", 10000000},
+        {"in=512k", 512000},
+        {"in=9000", 9000},
+        {"in=1.5mbit", 1500000},
+        {"in=2kbps", 16000},
+        {"in=1mibps", 8ull << 20},
+        {"in=1gibit", 1ull << 30},
+        {"in=1tbit", 1000000000000},
+        {"in=0", 0},
+        {"in=0mbit", 0},
+        {"in=1000bps", 8000},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+        struct net_rate rate = {0};
+        assert_int_equal(give(store_net_rate, rates[i].text, &rate), 0);
+        assert_true(rate.in.set && !rate.out.set);
+        assert_int_equal(rate.in.value, rates[i].bits);
+    }
+    struct net_rate rate = {0};
+    assert_int_equal(
+        give(store_net_rate, "out=1mbit,class=1:a,priority=eth0:5,priority=a:b:4294967295", &rate), 0);
+    assert_int_equal(rate.out.value, 1000000);
+    assert_int_equal(rate.class_id.value, 0x1000a);
+    assert_int_equal(rate.priorities.count, 2);
+    assert_string_equal(rate.priorities.items[1].name, "a:b");
+    assert_int_equal(rate.priorities.items[1].priority, UINT32_MAX);
+    assert_int_equal(give(store_net_rate, "class=0x10001", &rate), 0);
+    assert_int_equal(rate.class_id.value, 0x10001);
+    static const char *const refused[] = {"",
+                                          "in",
+                                          "in=",
+                                          "in=mbit",
+                                          "in=1 mbit",
+                                          "in=1.mbit",
+                                          "in=-1mbit",
+                                          "in=0x10",
+                                          "in=inf",
+                                          "in=1mbits",
+                                          "in=1mib",
+                                          "in=7999",
+                                          "in=1e9",
+                                          "out=9999tbit",
+                                          "class=",
+                                          "class=0",
+                                          "class=1:",
+                                          "class=:1",
+                                          "class=-1",
+                                          "class=0x1ffffffff",
+                                          "class=1:2:3",
+                                          "priority=:5",
+                                          "priority=eth0:",
+                                          "priority=a-name-of-more-than-15:1",
+                                          "priority=a/b:1",
+                                          "priority=eth0:4294967296"};
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        struct net_rate none = {0};
+        if (give(store_net_rate, refused[i], &none) != -1) fail_msg("%s is taken", refused[i]);
+    }
+}
+
 static void test_numbers(void **state) {
     (void)state;
     static const struct {
@@ -387,6 +454,7 @@ int main(void) {
         cmocka_unit_test_teardown(test_sysctl, finish),
         cmocka_unit_test_teardown(test_rates, finish),
         cmocka_unit_test_teardown(test_numbers, finish),
+        cmocka_unit_test_teardown(test_net_rate, finish),
         cmocka_unit_test_teardown(test_addresses, finish),
         cmocka_unit_test_teardown(test_words, finish),
         cmocka_unit_test_teardown(test_networks, finish),

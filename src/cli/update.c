@@ -32,6 +32,9 @@ static const struct option limit_rows[] = {
     {"memory-reservation", 0, "bytes", "Memory soft limit", store_memory, CONFIG(memory_reservation)},
     {"memory-swap", 0, "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
      store_memory_swap, CONFIG(memory_swap)},
+    {"net-rate", 0, "list",
+     "Limit what the container receives and sends, as in=10mbit,out=512kbit (in=0: no limit)", store_net_rate,
+     CONFIG(net_rate)},
     {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", store_i64,
      CONFIG(pids_limit)},
 };
@@ -114,6 +117,11 @@ int run_update(struct invocation *invocation, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
     if (flags->changes.config.pids_limit.value < -1)
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
+    if (flags->changes.config.net_rate.class_id.set || flags->changes.config.net_rate.priorities.count)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "--net-rate: class= and priority= belong to a container's making; only in= and out= can "
+            "be changed");
     int code = cli_for_each(invocation, update_one, err);
     for (size_t i = 0; i < flags->warnings.count; i++)
         fprintf(stderr, "WARNING: %s\n", flags->warnings.items[i]);

@@ -8,6 +8,7 @@
 #include "engine/config_devices.h"
 #include "engine/config_networks.h"
 #include "engine/config_ports.h"
+#include "engine/net_rate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -35,6 +36,7 @@ enum kind {
     RATES,         // an array of device_rate
     WEIGHTS,       // the same, with weights
     DEVICES,       // an array of container_device
+    NET_RATE,      // struct net_rate; left out when nothing of it is set
     REQUESTS,      // an array of device_request
     ULIMITS,       // an array of spec_rlimit
     VOLUMES,       // the paths of anonymous volumes; only written
@@ -167,6 +169,7 @@ static const struct field host_fields[] = {
     ROW("MemorySwappiness", I64_OR_NULL, memory_swappiness),
     ROW("OomKillDisable", BOOL_IF_SET, oom_kill_disable),
     ROW("Init", BOOL_IF_SET, init),
+    ROW("NetRate", NET_RATE, net_rate),
     ROW("PidsLimit", I64_OR_NULL, pids_limit),
     ROW("Ulimits", ULIMITS, ulimits),
     FIX("CpuCount", "0"),
@@ -524,6 +527,7 @@ static void field_write(const struct container_config *config, const struct fiel
     case WEIGHTS: return rates_write(field, at, w);
     case DEVICES: return config_devices_write(config, key, w);
     case REQUESTS: return config_requests_write(config, key, w);
+    case NET_RATE: return config_net_rate_write(at, key, w);
     case ULIMITS: return ulimits_write(key, at, w);
     case VOLUMES: return volumes_write(config, key, w);
     case BINDS: return binds_write(config, key, w);
@@ -567,6 +571,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case SHM_SIZE: return !*(const uint64_t *)at;
     case DEVICES: return !config->devices.count;
     case REQUESTS: return !config->device_requests.count;
+    case NET_RATE: return net_rate_is_empty(at);
     case WEIGHTS:
     case RATES: return !((const struct rates *)at)->count;
     case ULIMITS: return !((const struct ulimits *)at)->count;
@@ -780,6 +785,7 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case WEIGHTS: return rates_read(r, field, json, at);
     case DEVICES: return config_devices_read(r->arena, json, r->config);
     case REQUESTS: return config_requests_read(r->arena, json, r->config);
+    case NET_RATE: return config_net_rate_read(r->arena, json, at);
     case ULIMITS: return ulimits_read(r, json, at);
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;

@@ -8,6 +8,8 @@
 // The order makes a crash at any point harmless: a --rm container's directories go before its row, so a row
 // is always there to find what is left; the row of one that stays changes before its run directory goes.
 #include "engine/again.h"
+#include "engine/cni.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
 #include "plan/undo.h"
@@ -42,7 +44,8 @@ static int erase_row(struct engine *engine, const struct container *container, s
 }
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
-    if (update_groups_remove(engine, container, err) || run_dir_remove(engine, container->id, err) ||
+    if (update_groups_remove(engine, container, err) || net_rate_release(engine, container, err) ||
+        container_cni_release(engine, container, err) || run_dir_remove(engine, container->id, err) ||
         container_folder_remove(engine, container->id, err))
         return -1;
     if (volumes && volumes_remove_anonymous(engine, container->id, &container->config, err)) return -1;
@@ -72,16 +75,26 @@ static int write_ending(struct engine *engine, const struct container *container
     return 1;
 }
 
+// What CNI plugins can't take away now stays with the container, if only for the next try.
+static bool stays_on_network(struct engine *engine, const struct container *container,
+                             const struct ending *ending, struct err *err) {
+    return !restarts(ending) && container_cni_release(engine, container, err);
+}
+
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
                   struct err *err) {
-    if (container->auto_remove) return container_erase(engine, container, true, err);
     struct ending last = *ending;
+    struct err why;
+    bool stays = stays_on_network(engine, container, ending, &why);
+    if (container->auto_remove && !stays) return container_erase(engine, container, true, err);
+    if (stays) last.error = why.text;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
+    if (!restarts(&last) && net_rate_release(engine, container, err)) return -1;
     int r = write_ending(engine, container, &last, err);
     if (r <= 0) return r;
     if (update_groups_remove(engine, container, err)) return -1;
-    if (restarts(&last)) return 0;
+    if (restarts(&last) || stays) return 0;
     health_keep(engine, container);
     return run_dir_remove(engine, container->id, err);
 }

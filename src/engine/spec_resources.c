@@ -285,7 +285,17 @@ static void build_oom_score(struct spec_builder *b) {
     spec_because(b, "process.oomScoreAdj", number_why(b, "--oom-score-adj", b->config->oom_score_adj.value));
 }
 
+static void build_network(struct spec_builder *b) {
+    const struct net_rate *rate = &b->config->net_rate;
+    b->spec->resources.network_class_id = rate->class_id;
+    if (rate->class_id.value) spec_because(b, "linux.resources.network.classID", "--net-rate class=");
+    for (size_t i = 0; i < rate->priorities.count; i++)
+        *arena_push(b->arena, &b->spec->resources.network_priorities) = rate->priorities.items[i];
+    if (rate->priorities.count) spec_because(b, "linux.resources.network.priorities", "--net-rate priority=");
+}
+
 int spec_build_resources(struct spec_builder *b) {
+    build_network(b);
     build_default_pids(b);
     build_oom_score(b);
     return limits_check(b->config, b->err) || spec_build_limits(b) || build_ulimits(b) || build_sysctls(b)

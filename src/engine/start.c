@@ -6,9 +6,11 @@
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
+#include "engine/cni.h"
 #include "engine/freeze.h"
 #include "engine/links.h"
 #include "engine/log.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
 #include "engine/ports_target.h"
@@ -270,7 +272,12 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
+    if (container_cni_network(&s->container->config)) {
+        container_cni_plan(s->engine, s->container, &s->arena, plan);
+        return 0;
+    }
     network_plan(&s->endpoints, plan);
+    net_rate_plan(&s->container->config, &s->endpoints, plan);
     if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
     return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
 }
@@ -308,7 +315,9 @@ static int make_plan(struct start *s, struct err *err) {
         .init = s->container->config.init,
     };
     struct runtime_contributions contributions = {
-        .host = plan_host, .root = plan_root, .network = s->endpoints.count ? plan_network : NULL, .data = s};
+        .host = plan_host, .root = plan_root, .network = NULL, .data = s};
+    if (s->endpoints.count || container_cni_network(&s->container->config))
+        contributions.network = plan_network;
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
@@ -333,10 +342,18 @@ static int claim_ports(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
 }
 
+static int attach_networks(struct start *s, struct err *err) {
+    if (container_cni_network(&s->container->config))
+        return container_cni_prepare(s->engine, s->container, s->run_dir.fd, err);
+    return networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
+                   net_rate_check_networks(&s->container->config, &s->endpoints, err)
+               ? -1
+               : 0;
+}
+
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
-                   volumes_make(s->engine, &s->container->config, err) ||
-                   networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
+                   volumes_make(s->engine, &s->container->config, err) || attach_networks(s, err) ||
                    links_find(s->engine, &s->arena, s->container, &s->links, err) ||
                    claim_ports(s, err) ||
                    names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->resolver,

@@ -5,6 +5,7 @@
 // next start on.
 #include "runtime/update.h"
 #include "engine/log.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
 #include "engine/spec_parts.h"
@@ -67,6 +68,7 @@ static void merge(struct container_config *config, const struct container_config
     merge_text(&config->cpuset_cpus, changes->cpuset_cpus);
     merge_text(&config->cpuset_mems, changes->cpuset_mems);
     if (changes->pids_limit.set) config->pids_limit = changes->pids_limit;
+    net_rate_merge(&config->net_rate, &changes->net_rate);
 }
 
 // The kernel
@@ -205,6 +207,18 @@ static int store_changed(struct update *u, struct err *err) {
     return 0;
 }
 
+static int change_running(struct update *u, struct err *err) {
+    struct err ignored;
+    bool rate = u->changes.net_rate.in.set || u->changes.net_rate.out.set;
+    if (rate && net_rate_apply(u->engine, u->container, &u->merged.net_rate, err)) {
+        (void)net_rate_apply(u->engine, u->container, &u->now.config.net_rate, &ignored);
+        return -1;
+    }
+    if (!apply(u->engine, u->arena, u->container, &u->changes, err)) return 0;
+    if (rate) (void)net_rate_apply(u->engine, u->container, &u->now.config.net_rate, &ignored);
+    return -1;
+}
+
 // The shim keeps the policy in its plan, also between two runs.
 static int change_shim(struct update *u, const struct container_config *config, struct err *err) {
     if (u->restart && restart_policy_apply(u->engine, u->container, &config->restart, err)) return -1;
@@ -213,9 +227,7 @@ static int change_shim(struct update *u, const struct container_config *config, 
 
 static int change_kernel(struct update *u, struct err *err) {
     struct err ignored;
-    if (!change_shim(u, &u->merged, err) &&
-        (!u->running || !apply(u->engine, u->arena, u->container, &u->changes, err)))
-        return 0;
+    if (!change_shim(u, &u->merged, err) && (!u->running || !change_running(u, err))) return 0;
     (void)change_shim(u, &u->now.config, &ignored);
     return -1;
 }

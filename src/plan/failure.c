@@ -26,6 +26,8 @@ static const struct {
     [PLAN_ID_MAP] = {"map the user ids", AT(id_map.uid), " and group ids ", AT(id_map.gid)},
     [PLAN_VETH_ADD] = {"make the interface", AT(veth.host), " on the bridge ", AT(veth.bridge)},
     [PLAN_LINK_ADD] = {"make the interface", AT(child_link.name), " on the host's ", AT(child_link.parent)},
+    [PLAN_NET_RATE] = {"limit the traffic of the interface", AT(net_rate.host), "", 0},
+    [PLAN_CNI] = {"add the container to the CNI network", AT(cni.network), "", 0},
     [PLAN_NET_DEVICE] = {"move the interface", AT(net_device.name), " to the container's ",
                          AT(net_device.new_name)},
     [PLAN_PUBLISH] = {"publish the ports in the table", AT(publish.table), "", 0},

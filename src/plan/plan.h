@@ -69,6 +69,8 @@ struct plan_blob {
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
+    X(NET_RATE, net_rate, PLAN_PARENT, net_rate)          \
+    X(CNI, cni, PLAN_PARENT, cni)                         \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
     X(PUBLISH, publish, PLAN_PARENT, publish)             \
     X(RESOLVER, resolver, PLAN_PARENT, resolver)          \
@@ -230,6 +232,14 @@ struct plan_op {
             uint16_t has_mac;
             uint32_t mtu; // 0: the parent's
         } child_link;
+        struct { // a network whose interface is made by plugins, which hoy runs
+            plan_str network;
+            struct plan_list add, remove; // what to execute; to add comes the child's pid at the end
+        } cni;
+        struct { // how fast the container receives and sends through this interface of the host's
+            plan_str host;
+            uint64_t in, out; // bits a second; 0: no limit
+        } net_rate;
         struct {
             plan_str name;
             uint32_t ipv6; // LINK_IPV6: on or off
