@@ -121,6 +121,53 @@ PY
   hoy rm cc
 }
 
+# A line of ten bytes each time that there is a byte to read.
+@test "update: how large it may grow, while it is written and after" {
+  local log i
+  mkfifo in
+  hoy run -i --name cc "${N[@]}" --log-opt max-size=1k --log-opt max-file=4 --log-opt tag=x base \
+    sh -c 'while read -r n; do seq -w 100000001 $((100000000 + n)); echo done; done' <in >out 2>&1 3>&- &
+  exec 4>in
+  eventually 10 path_of hoy cc >/dev/null 2>&1
+  log=$(path_of hoy cc)
+  wrote() { eventually 10 grep -q "^done" out; : >out; }
+  echo 200 >&4
+  wrote
+  [[ -e $log.3 && ! -e $log.4 ]]
+  # Fewer: what is too many goes at once. Larger: from the next line on.
+  expect 0 hoy update --log-opt max-file=2 --log-opt max-size=4k cc
+  [[ -e $log.1 && ! -e $log.2 && ! -e $log.3 ]]
+  echo 200 >&4
+  wrote
+  (($(stat -c %s "$log.1") >= 4000 && $(stat -c %s "$log.1") < 4200))
+  [[ ! -e $log.2 ]]
+  is "$(hoy logs cc | tail -n 2)" $'100000200\ndone'
+  # Compressed from the next rotation on.
+  expect 0 hoy update --log-opt compress=true cc
+  echo 200 >&4
+  wrote
+  eventually 10 test -e "$log.1.gz"
+  is "$(hoy inspect -f '{{json .HostConfig.LogConfig}}' cc)" \
+    '{"Type":"json-file","Config":{"compress":"true","max-file":"2","max-size":"4k","tag":"x"}}'
+  # What each line says was given at the start; nothing changes with what is refused.
+  for i in tag=y labels=a env=B; do
+    expect 1 hoy update --log-opt max-size=9k --log-opt $i cc
+    contains "$output" "--log-opt ${i%=*} is what a log begins with: stop the container first"
+    one_sentence "$output"
+  done
+  for i in max-size=no max-file=0 x=1; do
+    expect 1 hoy update --log-opt "$i" cc
+    one_sentence "$output"
+  done
+  expect 1 hoy update --log-opt max-size=9k --memory 1 cc
+  is "$(hoy inspect -f '{{index .HostConfig.LogConfig.Config "max-size"}}' cc)" 4k
+  exec 4>&-
+  hoy wait cc >/dev/null
+  expect 0 hoy update --log-opt tag=y cc
+  hoy start cc >/dev/null
+  hoy rm -f cc >/dev/null
+}
+
 @test "local: Docker reads ours, and we read Docker's" {
   docker_is_there
   local script='echo one; sleep 0.1; echo two >&2; sleep 0.1; seq 1 1000; printf end' ours theirs

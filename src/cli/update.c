@@ -73,7 +73,10 @@ static const struct option update_rows[] = {
      "environment",
      store_new_env, CONFIG(env)},
     {"env-rm", 0, "list", "Take a variable away, as --env KEY-", store_env_rm, CONFIG(env)},
-    OPTION_LATER("log-opt", 0),
+    {"log-opt", 0, "list",
+     "Log driver options: how large the log may grow (max-size, max-file, compress) and mode, at once; "
+     "others of a container that is stopped",
+     store_log_option, 0},
     {"mount-add", 0, "mount", "Attach a filesystem mount, at once when the container runs", store_mount, 0},
     {"mount-rm", 0, "list", "Detach the mount at this path, at once when the container runs", store_unmount,
      offsetof(struct update_flags, changes.unmount)},

@@ -17,6 +17,17 @@ bool log_driver_is(const struct container_log *log, const char *name);
 // The settings with the defaults of /etc/docker/daemon.json, checked.
 int log_settle(struct arena *arena, struct container_config *config, struct err *err);
 
+// The settings with other values for some options, checked.
+int log_merge(struct arena *arena, struct container_log *log, const struct container_log *changes,
+              struct err *err);
+// Whether a container that runs can have these at once: what each of its entries says it was given at the
+// start.
+int log_check_live(const struct container_log *changes, struct err *err);
+// Tells the shim of a container that runs, and takes away the files that there are too many of. What fails
+// of the last is as if they were there from before.
+int log_apply(struct engine *engine, const struct container *container, const struct container_log *log,
+              struct err *err);
+
 struct log_file_options {
     bool none, local, compress; // local: the form
     uint64_t max_bytes;

@@ -203,14 +203,8 @@ static int compare_keys(const void *a, const void *b) {
     return strcmp(((const struct spec_key_value *)a)->key, ((const struct spec_key_value *)b)->key);
 }
 
-int log_settle(struct arena *arena, struct container_config *config, struct err *err) {
-    struct container_log *log = &config->log;
+static int check(struct container_log *log, struct err *err) {
     struct log_file_options files;
-    if (defaults_read(arena, "/etc/docker/daemon.json", log, err)) return -1;
-    if (!log->driver) {
-        if (!log->options.count) return 0; // nothing was asked for: the row stays as short as it was
-        log->driver = "json-file";
-    }
     if (check_driver(log, err)) return -1;
     if (log->options.count)
         qsort(log->options.items, log->options.count, sizeof *log->options.items, compare_keys);
@@ -220,4 +214,27 @@ int log_settle(struct arena *arena, struct container_config *config, struct err 
         check_regex(log, "env-regex", err) || log_tag_check(log, err))
         return -1;
     return log_driver_is(log, "syslog") ? log_syslog_check(log, err) : 0;
+}
+
+int log_settle(struct arena *arena, struct container_config *config, struct err *err) {
+    struct container_log *log = &config->log;
+    if (defaults_read(arena, "/etc/docker/daemon.json", log, err)) return -1;
+    if (!log->driver) {
+        if (!log->options.count) return 0; // nothing was asked for: the row stays as short as it was
+        log->driver = "json-file";
+    }
+    return check(log, err);
+}
+
+int log_merge(struct arena *arena, struct container_log *log, const struct container_log *changes,
+              struct err *err) {
+    struct container_log merged = {.driver = log->driver ? log->driver : "json-file"};
+    for (size_t i = 0; i < log->options.count; i++)
+        if (!container_log_option(changes, log->options.items[i].key))
+            *arena_push(arena, &merged.options) = log->options.items[i];
+    for (size_t i = 0; i < changes->options.count; i++)
+        *arena_push(arena, &merged.options) = changes->options.items[i];
+    if (check(&merged, err)) return -1;
+    *log = merged;
+    return 0;
 }

@@ -232,7 +232,8 @@ static int plan_file(struct engine *engine, struct arena *arena, const struct co
     log->max_files = files->max_files;
     log->max_bytes = files->max_bytes;
     log->name = plan_string(plan, log_file_name(arena, container->id, files));
-    if (budget || files->compress) plan->head.log.rotated = plan_strings(plan, argv, ARRAY_SIZE(argv));
+    log->rotated = plan_strings(plan, argv, ARRAY_SIZE(argv));
+    log->tells = budget || files->compress;
     return 0;
 }
 

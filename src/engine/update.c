@@ -4,6 +4,7 @@
 // refused the row is put back, and the mounts. Who is killed in between leaves settings that hold from the
 // next start on.
 #include "runtime/update.h"
+#include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "engine/update_live.h"
@@ -168,6 +169,10 @@ static int load(struct update *u, struct err *err) {
     return r > 0 ? 0 : -1;
 }
 
+static bool changes_log(const struct update *u) {
+    return u->changes.log.options.count;
+}
+
 static int merge_all(struct update *u, struct err *err) {
     struct container_config *changes = &u->changes;
     u->merged = u->now.config;
@@ -181,6 +186,9 @@ static int merge_all(struct update *u, struct err *err) {
     limits_fill(&u->merged);
     if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err)) return -1;
     complete(&u->merged, changes);
+    if (changes_log(u) && ((u->running && log_check_live(&changes->log, err)) ||
+                           log_merge(u->arena, &u->merged.log, &changes->log, err)))
+        return -1;
     return live_changes_mounts(&u->live) ? live_check(&u->live, &u->merged, err) : 0;
 }
 
@@ -200,11 +208,17 @@ static int store_changed(struct update *u, struct err *err) {
 }
 
 // The shim keeps the policy in its plan, also between two runs.
+static int change_shim(struct update *u, const struct container_config *config, struct err *err) {
+    if (u->restart && restart_policy_apply(u->engine, u->container, &config->restart, err)) return -1;
+    return u->running && changes_log(u) ? log_apply(u->engine, u->container, &config->log, err) : 0;
+}
+
 static int change_kernel(struct update *u, struct err *err) {
     struct err ignored;
-    if (u->restart && restart_policy_apply(u->engine, u->container, &u->merged.restart, err)) return -1;
-    if (!u->running || !apply(u->engine, u->arena, u->container, &u->changes, err)) return 0;
-    if (u->restart) (void)restart_policy_apply(u->engine, u->container, &u->now.config.restart, &ignored);
+    if (!change_shim(u, &u->merged, err) &&
+        (!u->running || !apply(u->engine, u->arena, u->container, &u->changes, err)))
+        return 0;
+    (void)change_shim(u, &u->now.config, &ignored);
     return -1;
 }
 

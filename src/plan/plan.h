@@ -327,7 +327,7 @@ struct plan_op {
     };
 };
 
-#define PLAN_MAGIC 0x32796f68 // "hoy2": of another layout than what an older hoy wrote
+#define PLAN_MAGIC 0x33796f68 // "hoy3": of another layout than what an older hoy wrote
 
 // What to do with the container's standard streams.
 enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };
@@ -344,19 +344,21 @@ enum plan_log_stamp {
     PLAN_LOG_STAMP_RFC5424,
     PLAN_LOG_STAMP_MICRO
 };
+// max_files, max_bytes, tells and drops may be changed while the shim runs: it reads them when it needs them.
 struct plan_log {
     uint8_t file, socket;     // enum plan_log_file, plan_log_socket
     uint8_t stamp;            // of syslog: enum plan_log_stamp
     uint8_t facility;         // of syslog
     uint8_t drops;            // a receiver that takes nothing is not waited for at all
     int32_t utc_offset_s;     // of syslog's times
+    uint8_t tells;            // `rotated` is executed
     uint32_t max_files;       // rotated ones and the one that is written
     uint64_t max_bytes;       // of each; 0: no end
     plan_str name;            // of the file, in the container's directory
     struct plan_blob fixed;   // in each entry of a file: what comes after the stream's name
     struct plan_blob fields;  // of each message to a journal
     plan_str host, tag;       // syslog's, as they stand between the time and the message
-    struct plan_list rotated; // argv of what the shim executes after a rotation, or nothing
+    struct plan_list rotated; // argv of what the shim executes after a rotation
 };
 
 // The file's head; after it the operations, after them the strings.

@@ -27,10 +27,7 @@ void log_file_init(struct log_file *file, const struct plan_block *plan, int fd,
     if (file->fd < 0) return;
     file->local = log->file == PLAN_LOG_LOCAL;
     file->name = plan_text(plan, log->name);
-    file->max_files = log->max_files;
-    file->max_bytes = file->rotate_at = log->max_bytes ? log->max_bytes : UINT64_MAX;
     file->size = fstat(fd, &st) ? 0 : (uint64_t)st.st_size;
-    file->rotated = log->rotated;
     file->plan = plan;
     size_t size = log->fixed.size < LOG_FIXED_MAX ? log->fixed.size : 0;
     file->json.attributes = file->form.attributes = plan_data(plan, log->fixed);
@@ -65,10 +62,11 @@ static void tell(struct log_file *file) {
     char *environment[] = {NULL};
     posix_spawnattr_t attributes;
     sigset_t none;
-    if (!file->rotated.count || file->rotated.count > ROTATED_WORDS) return;
+    const struct plan_log *log = &file->plan->log;
+    if (!log->tells || !log->rotated.count || log->rotated.count > ROTATED_WORDS) return;
     file->again = helper_runs(file);
     if (file->again) return;
-    plan_list_get(file->plan, file->rotated, argv);
+    plan_list_get(file->plan, log->rotated, argv);
     sigemptyset(&none);
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
@@ -137,13 +135,13 @@ static const char *name_of(const struct log_file *file, uint32_t number, const c
     return text;
 }
 
-static void move_up(struct log_file *file, uint32_t number) {
+static void move_up(struct log_file *file, uint32_t number, uint32_t most) {
     static const char *const suffixes[] = {"", ".gz"};
     char from[NAME_MAX + 1], to[NAME_MAX + 1];
     for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
         name_of(file, number - 1, suffixes[i], from);
         name_of(file, number, suffixes[i], to);
-        if (number == file->max_files)
+        if (number == most)
             (void)unlinkat(file->folder, from, 0);
         else
             (void)renameat(file->folder, from, file->folder, to);
@@ -163,9 +161,9 @@ static int replace(struct log_file *file) {
 }
 
 // 0, or why not now.
-static int move_all(struct log_file *file) {
+static int move_all(struct log_file *file, uint32_t most) {
     if (flock(file->folder, LOCK_EX | LOCK_NB)) return -errno;
-    for (uint32_t i = file->max_files; i > 1; i--) move_up(file, i);
+    for (uint32_t i = most; i > 1; i--) move_up(file, i, most);
     int r = replace(file);
     flock(file->folder, LOCK_UN);
     return r;
@@ -173,19 +171,25 @@ static int move_all(struct log_file *file) {
 
 static void rotate(struct log_file *file, int64_t wall_ns) {
     log_file_flush(file, wall_ns);
-    int r = file->fd < 0             ? -EBADF
-            : file->max_files > 1    ? move_all(file)
-            : ftruncate(file->fd, 0) ? -errno
-                                     : 0;
-    if (!r) file->size = 0;
-    file->rotate_at = r ? file->size + ROTATE_LATER : file->max_bytes;
-    if (!r && file->max_files > 1) tell(file);
+    uint32_t most = file->plan->log.max_files;
+    int r = file->fd < 0 ? -EBADF : most > 1 ? move_all(file, most) : ftruncate(file->fd, 0) ? -errno : 0;
+    if (r) {
+        file->later += ROTATE_LATER;
+        return;
+    }
+    file->size = file->later = 0;
+    if (most > 1) tell(file);
+}
+
+static bool is_full(const struct log_file *file) {
+    uint64_t most = file->plan->log.max_bytes;
+    return most && file->size + file->used >= most + file->later;
 }
 
 void log_file_put(struct log_file *file, const struct log_piece *piece) {
     size_t most = file->local ? LOG_LOCAL_ENTRY : piece->size * 6 + file->json.attributes_size + 256;
     if (file->fd < 0) return;
-    if (file->size + file->used >= file->rotate_at) rotate(file, piece->wall_ns);
+    if (is_full(file)) rotate(file, piece->wall_ns);
     if (file->used + most > sizeof file->out) log_file_flush(file, piece->wall_ns);
     file->used = (size_t)(entry_put(file, piece, file->out + file->used) - file->out);
 }

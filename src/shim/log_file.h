@@ -15,11 +15,9 @@ struct log_file {
     int fd, folder; // fd -1: nothing is kept
     bool local;     // the form, json-file's otherwise
     const char *name;
-    uint32_t max_files;
-    uint64_t max_bytes, rotate_at;
-    uint64_t size; // that it has
-    struct plan_list rotated;
-    const struct plan_block *plan;
+    uint64_t size;                 // that it has
+    uint64_t later;                // so much more than its limit it may have, since it could not be rotated
+    const struct plan_block *plan; // whose log's limits somebody else may change
     pid_t helper;
     bool again;    // it was at work when there was more to tell
     uint64_t lost; // entries that the disk did not take, and why
