@@ -21,7 +21,9 @@ const char *words_time(int64_t wall_ns, char buffer[static 64]) {
     time_t seconds = (time_t)(wall_ns / 1000000000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    strftime(buffer, 64, "%Y-%m-%d %H:%M:%S +0000 UTC", &tm);
+    // strftime() would look at /etc/localtime, each time.
+    snprintf(buffer, 64, "%04d-%02d-%02d %02d:%02d:%02d +0000 UTC", tm.tm_year + 1900, tm.tm_mon + 1,
+             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     return buffer;
 }
 

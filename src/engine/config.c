@@ -802,16 +802,37 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     return 0;
 }
 
+struct fields_reader {
+    struct reader *reader;
+    const struct field *fields;
+    size_t count, next; // next: what is behind the field that was read last
+    const char *name;
+    struct err *err;
+};
+
+// What was stored has the table's order: the field is nearly always one of the next.
+static const struct field *field_find(struct fields_reader *f, const char *key) {
+    for (size_t n = 0; n < f->count; n++) {
+        size_t i = (f->next + n) % f->count;
+        if (!str_eq(f->fields[i].key, key)) continue;
+        f->next = i + 1;
+        return &f->fields[i];
+    }
+    return NULL;
+}
+
+static int member_read(const char *key, const struct json *value, void *data) {
+    struct fields_reader *f = data;
+    const struct field *field = json_is_null(value) ? NULL : field_find(f, key);
+    if (!field || !field_read(f->reader, field, value)) return 0;
+    return err_set(f->err, ERR_INVALID, 0, "%s.%s: %.100s is not what belongs there", f->name, key,
+                   json_text(value));
+}
+
 static int fields_read(struct reader *r, const struct field *fields, size_t count, const struct json *object,
                        const char *name, struct err *err) {
-    for (size_t i = 0; i < count; i++) {
-        const struct json *value = json_get(object, fields[i].key);
-        if (json_is_null(value)) continue;
-        if (field_read(r, &fields[i], value))
-            return err_set(err, ERR_INVALID, 0, "%s.%s: %.100s is not what belongs there", name,
-                           fields[i].key, json_text(value));
-    }
-    return 0;
+    struct fields_reader f = {.reader = r, .fields = fields, .count = count, .name = name, .err = err};
+    return json_each(object, member_read, &f);
 }
 
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,

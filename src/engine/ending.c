@@ -332,13 +332,11 @@ int container_settle(struct engine *engine, struct arena *arena, struct containe
 
 // A run directory whose container has no row: its starter was killed between the two.
 static int remove_orphan(struct engine *engine, const char *id, struct err *err) {
-    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
-    struct container container;
-    int r = row_load(engine, &arena, id, &container, err);
+    int r = row_exists(engine, id, err);
     if (r) return r < 0 ? -1 : 0;
     if (run_dir_lock(engine, id, RUN_DIR_PROBE, &dir, err)) return err->kind == ERR_UNAVAILABLE ? 0 : -1;
-    r = row_load(engine, &arena, id, &container, err);
+    r = row_exists(engine, id, err);
     if (r) return r < 0 ? -1 : 0;
     return run_dir_remove(engine, id, err);
 }
@@ -361,16 +359,17 @@ static int remove_orphans(struct engine *engine, struct err *err) {
 int engine_recover(struct engine *engine, bool everything, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings ids = {0};
+    if (everything) db_expect_much(engine->store.db);
     {
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         // A start looks at a few of the oldest only: those that were left, not the hundred that start now.
-        const char *sql =
-            everything ? "SELECT id FROM container WHERE state IN ('starting', 'running', 'restarting', "
-                         "'removing')"
-                       : "SELECT id FROM container WHERE state IN ('starting', 'removing') "
-                         "ORDER BY created LIMIT 4";
+        // Whether those that run do is asked by who lists them.
         int r;
-        if (db_query(engine->store.db, &rows, err, sql, "")) return -1;
+        if (db_query(engine->store.db, &rows, err,
+                     "SELECT id FROM container WHERE state IN ('starting', 'removing') ORDER BY created "
+                     "LIMIT ?",
+                     "i", (int64_t)(everything ? -1 : 4)))
+            return -1;
         while ((r = db_next(&rows, err)) > 0)
             strings_add(&arena, &ids, arena_strdup(&arena, db_text(&rows, 0)));
         if (r < 0) return -1;
