@@ -355,6 +355,8 @@ Total reclaimed space: 0B"
   hoy run --name wrote -v data:/data -l a=b base sh -c 'head -c 100000 /dev/zero >/f; ln /f /g; mkdir /d'
   matches "$(hoy ps -as)" $'NAMES +SIZE\n.*wrote +100kB \(virtual [0-9.]+MB\)$'
   matches "$(hoy ps -a --format '{{.Size}}')" '^100kB \(virtual'
+  is "$(hoy ps -a --format json | jq -r .Size)" 0B
+  matches "$(hoy ps -as --format json | jq -r .Size)" '^100kB \(virtual'
   is "$(hoy ps -a --format '{{.Names}}|{{.Mounts}}|{{.LocalVolumes}}|{{.Networks}}|{{.State}}|{{.Ports}}|{{.Image}}')" \
     'wrote|data|1|bridge|exited||base'
   is "$(hoy ps -a --format json | jq -r 'keys | join(" ")')" \

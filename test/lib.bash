@@ -17,7 +17,7 @@ teardown_file() {
   local bridge
   for bridge in $(ip -o link show type bridge 2>/dev/null | awk -F': ' '$2 ~ /^hoy[0-9][0-9]?$/ {print $2}'); do
     ip link delete "$bridge"
-    nft delete table ip "$bridge" 2>/dev/null || true
+    nft delete table inet "$bridge" 2>/dev/null || true
   done
 }
 

@@ -110,7 +110,7 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
 
 @test "hoy has an nft table of its own and runs no program for it" {
   inside true
-  contains "$(nft list tables)" "table ip $(bridge)"
+  contains "$(nft list tables)" "table inet $(bridge)"
   expect 0 strace -f -e trace=execve -o "$BATS_TEST_TMPDIR/trace" "$HOY" run --rm base true
   run grep -E 'execve\("[^"]*(iptables|nft|/ip)"' "$BATS_TEST_TMPDIR/trace"
   is "$output" ''

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +14,7 @@
 struct arena_chunk {
     struct arena_chunk *next;
     size_t used, size;
+    bool zeroed;
     _Alignas(max_align_t) char data[];
 };
 
@@ -55,21 +57,33 @@ void arena_join(struct arena *arena, struct arena *other) {
     other->chunks = NULL;
 }
 
+// Large ones come from the kernel, which has zeroed them. Others may be memory that was used before: of an
+// arena that hardly anything is put into, most need not be zeroed.
+static struct arena_chunk *chunk_new(size_t size) {
+    bool large = size > CHUNK_BYTES;
+    size_t bytes = large ? size : CHUNK_BYTES;
+    struct arena_chunk *chunk =
+        check(large ? calloc(1, sizeof *chunk + bytes) : malloc(sizeof *chunk + bytes));
+    chunk->next = NULL;
+    chunk->used = 0;
+    chunk->size = bytes;
+    chunk->zeroed = large;
+    return chunk;
+}
+
 void *arena_alloc(struct arena *arena, size_t size) {
     const size_t align = _Alignof(max_align_t);
     if (size > SIZE_MAX / 2) check(NULL);
     size = (size + align - 1) & ~(align - 1);
     struct arena_chunk *chunk = arena->chunks;
     if (!chunk || chunk->size - chunk->used < size) {
-        size_t bytes = size > CHUNK_BYTES ? size : CHUNK_BYTES;
-        chunk = check(calloc(1, sizeof *chunk + bytes));
-        chunk->size = bytes;
+        chunk = chunk_new(size);
         chunk->next = arena->chunks;
         arena->chunks = chunk;
     }
     void *p = chunk->data + chunk->used;
     chunk->used += size;
-    return p;
+    return chunk->zeroed ? p : memset(p, 0, size);
 }
 
 void *arena_memdup(struct arena *arena, const void *p, size_t size) {
@@ -87,13 +101,17 @@ char *arena_strdup(struct arena *arena, const char *s) {
 }
 
 char *arena_printf(struct arena *arena, const char *format, ...) {
+    char some[256];
     va_list args, again;
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(some, sizeof some, format, args);
     va_end(args);
     char *text = arena_alloc(arena, (size_t)n + 1);
-    vsnprintf(text, (size_t)n + 1, format, again);
+    if ((size_t)n < sizeof some)
+        memcpy(text, some, (size_t)n);
+    else
+        vsnprintf(text, (size_t)n + 1, format, again);
     va_end(again);
     return text;
 }

@@ -2,89 +2,11 @@
 #include "base/json.h"
 
 #include "base/fd.h"
+#include "base/json_tree.h"
 
 #include <errno.h>
-#include <json-c/json.h>
-#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
-
-#define DEPTH_MAX 64
-
-// struct json is json-c's object by another name.
-static json_object *in(const struct json *json) {
-    return (json_object *)json;
-}
-
-static bool is(const struct json *json, enum json_type type) {
-    return json && json_object_is_type(in(json), type);
-}
-
-static bool is_number_part(char c) {
-    return (c >= '0' && c <= '9') || strchr("+-.eE", c);
-}
-
-// An integer that neither of the widest types holds.
-static bool is_too_large(const char *text, size_t size) {
-    char digits[32];
-    int64_t i;
-    uint64_t u;
-    if (size < 19 || memchr(text, '.', size) || memchr(text, 'e', size) || memchr(text, 'E', size))
-        return false;
-    if (size >= sizeof digits) return true;
-    memcpy(digits, text, size);
-    digits[size] = 0;
-    return *digits == '-' ? parse_i64(digits, &i) : parse_u64(digits, &u);
-}
-
-// json-c takes an integer that does not fit for the largest that does. With an exponent it is no integer
-// to json-c, and nobody takes it for one. Returns whether text is needed: what came in with such exponents.
-static bool mark_too_large(const char *in_text, size_t size, struct str *text) {
-    const char *end = in_text + size, *copied = in_text;
-    for (const char *p = in_text; p < end;) {
-        const char *start = p++;
-        if (*start == '"') {
-            while (p < end && *p != '"') p += *p == '\\' && p + 1 < end ? 2 : 1;
-            p += p < end;
-        } else if (is_number_part(*start)) {
-            while (p < end && is_number_part(*p)) p++;
-            if (!is_too_large(start, (size_t)(p - start))) continue;
-            str_add_n(text, copied, (size_t)(p - copied));
-            str_add(text, "e0");
-            copied = p;
-        }
-    }
-    if (copied == in_text) return false;
-    str_add_n(text, copied, (size_t)(end - copied));
-    return true;
-}
-
-int json_parse(const char *text, size_t size, struct json **ret_json) {
-    _cleanup_(str_finish) struct str marked = {0};
-    if (size > INT_MAX || memchr(text, 0, size)) return -EINVAL;
-    if (mark_too_large(text, size, &marked)) {
-        text = marked.data;
-        size = marked.len;
-    }
-    if (size > INT_MAX) return -EINVAL;
-    json_tokener *tokener = json_tokener_new_ex(DEPTH_MAX);
-    if (!tokener) return -ENOMEM;
-    json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
-    json_object *object = json_tokener_parse_ex(tokener, text, (int)size);
-    enum json_tokener_error error = json_tokener_get_error(tokener);
-    if (error == json_tokener_continue) { // a bare number or a cut document: only the end tells
-        object = json_tokener_parse_ex(tokener, "", -1);
-        error = json_tokener_get_error(tokener);
-    }
-    size_t end = json_tokener_get_parse_end(tokener);
-    json_tokener_free(tokener);
-    while (error == json_tokener_success && end < size && strchr(" \t\r\n", text[end])) end++;
-    if (error != json_tokener_success || end < size || !object) {
-        json_object_put(object);
-        return -EINVAL;
-    }
-    *ret_json = (struct json *)object;
-    return 0;
-}
 
 int json_read_file(const char *path, size_t limit, struct json **ret_json) {
     _cleanup_(str_finish) struct str text = {0};
@@ -96,83 +18,101 @@ int json_read_file(const char *path, size_t limit, struct json **ret_json) {
     return 0;
 }
 
-void json_free(struct json *json) {
-    json_object_put(in(json));
-}
-
 void json_freep(struct json **json) {
     json_free(*json);
 }
 
+static bool is(const struct json *json, enum json_type type) {
+    return json && json->type == type;
+}
+
+static int by_key(const void *key, const void *member) {
+    return strcmp(key, (*(const struct json_member *const *)member)->key);
+}
+
+static const struct json_member *find(const struct json *object, const char *key) {
+    if (object->sorted) {
+        struct json_member **found =
+            bsearch(key, object->sorted, object->size, sizeof(struct json_member *), by_key);
+        return found ? *found : NULL;
+    }
+    for (uint32_t i = 0; i < object->size; i++)
+        if (str_eq(object->members[i].key, key)) return &object->members[i];
+    return NULL;
+}
+
+// null is as good as nothing.
+static const struct json *there(const struct json *value) {
+    return value->type == JSON_NULL ? NULL : value;
+}
+
 const struct json *json_get(const struct json *object, const char *key) {
-    json_object *value = NULL;
-    if (is(object, json_type_object)) json_object_object_get_ex(in(object), key, &value);
-    return (const struct json *)value;
+    const struct json_member *member = json_is_object(object) ? find(object, key) : NULL;
+    return member ? there(&member->value) : NULL;
 }
 
 const char *json_string(const struct json *json) {
-    if (!is(json, json_type_string)) return NULL;
-    const char *text = json_object_get_string(in(json));
     // With \u0000 in it the rest would be lost without a word.
-    return strlen(text) == (size_t)json_object_get_string_len(in(json)) ? text : NULL;
+    return is(json, JSON_STRING) && strlen(json->text) == json->size ? json->text : NULL;
 }
 
 bool json_boolean(const struct json *json) {
-    return is(json, json_type_boolean) && json_object_get_boolean(in(json));
+    return is(json, JSON_TRUE);
 }
 
 bool json_is_object(const struct json *json) {
-    return is(json, json_type_object);
+    return is(json, JSON_OBJECT);
 }
 
 bool json_is_array(const struct json *json) {
-    return is(json, json_type_array);
+    return is(json, JSON_ARRAY);
 }
 
 bool json_is_null(const struct json *json) {
     return !json;
 }
 
-// json-c's own conversions saturate; its text does not.
-static int number(const struct json *json, char buffer[static 32]) {
-    if (!is(json, json_type_int)) return -EINVAL;
-    const char *text = json_object_to_json_string_ext(in(json), JSON_C_TO_STRING_PLAIN);
-    if (strlen(text) >= 32) return -ERANGE;
-    strcpy(buffer, text);
+// The longest that fits into any type has 20 characters.
+static int integer(const struct json *json, char buffer[static 32]) {
+    if (!is(json, JSON_INTEGER)) return -EINVAL;
+    if (json->size >= 32) return -ERANGE;
+    memcpy(buffer, json->text, json->size);
+    buffer[json->size] = 0;
     return 0;
 }
 
 int json_i64(const struct json *json, int64_t *ret_value) {
     char text[32];
-    int r = number(json, text);
+    int r = integer(json, text);
     return r ? r : parse_i64(text, ret_value);
 }
 
 int json_u64(const struct json *json, uint64_t *ret_value) {
     char text[32];
-    int r = number(json, text);
+    int r = integer(json, text);
     if (r) return r;
     return *text == '-' ? -ERANGE : parse_u64(text, ret_value);
 }
 
 size_t json_length(const struct json *array) {
-    return json_is_array(array) ? json_object_array_length(in(array)) : 0;
+    return json_is_array(array) ? array->size : 0;
 }
 
 const struct json *json_at(const struct json *array, size_t index) {
-    if (index >= json_length(array)) return NULL;
-    return (const struct json *)json_object_array_get_idx(in(array), index);
+    return index < json_length(array) ? there(&array->members[index].value) : NULL;
 }
 
 const char *json_text(const struct json *json) {
-    return json_object_to_json_string_ext(in(json), JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    if (!json) return "null";
+    json_put_value(&w, NULL, json);
+    return arena_strdup(&json->document->arena, w.text.data);
 }
 
 int json_each(const struct json *object, int (*each)(const char *key, const struct json *value, void *data),
               void *data) {
-    if (!json_is_object(object)) return 0;
-    json_object_object_foreach(in(object), key, value) {
-        int r = each(key, (const struct json *)value, data);
+    for (uint32_t i = 0; json_is_object(object) && i < object->size; i++) {
+        int r = each(object->members[i].key, there(&object->members[i].value), data);
         if (r) return r;
     }
     return 0;
@@ -273,13 +213,18 @@ void json_put_value(struct json_writer *w, const char *key, const struct json *v
         json_begin_array(w, key);
         for (size_t i = 0; i < json_length(value); i++) json_put_value(w, NULL, json_at(value, i));
         json_end_array(w);
+    } else if (is(value, JSON_STRING)) {
+        before(w, key);
+        json_quote(&w->text, value->text, value->size);
+    } else if (is(value, JSON_INTEGER) || is(value, JSON_REAL)) {
+        before(w, key);
+        str_add_n(&w->text, value->text, value->size);
     } else {
-        json_put_raw(w, key, value ? json_text(value) : "null");
+        json_put_raw(w, key, is(value, JSON_TRUE) ? "true" : is(value, JSON_FALSE) ? "false" : "null");
     }
 }
 
-// The length of the UTF-8 sequence at p, 0 where there is none (overlong forms, surrogates, cut, too large).
-static size_t utf8_length(const unsigned char *p, size_t left) {
+size_t json_utf8_length(const unsigned char *p, size_t left) {
     size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
     if (!n || n > left) return 0;
     for (size_t i = 1; i < n; i++)
@@ -312,7 +257,7 @@ void json_quote(struct str *text, const char *bytes, size_t size) {
         } else if (*p < 0x20 || *p == 0x7f) {
             str_printf(text, "\\u%04x", *p++);
         } else {
-            size_t n = utf8_length(p, (size_t)(stop - p));
+            size_t n = json_utf8_length(p, (size_t)(stop - p));
             if (n)
                 str_add_n(text, p, n);
             else

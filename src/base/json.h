@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON: reading with limits (json-c underneath, which no other file sees), and writing straight into text.
+// JSON: reading with limits (json_read.c), and writing straight into text.
 #pragma once
 
 #include "base/str.h"
@@ -32,7 +32,7 @@ int json_i64(const struct json *json, int64_t *ret_value);
 int json_u64(const struct json *json, uint64_t *ret_value);
 size_t json_length(const struct json *array);
 const struct json *json_at(const struct json *array, size_t index);
-// The value as JSON text again, compact. Borrowed: good until the next call on the same value.
+// The value as JSON text again, compact. Good as long as the value; each call costs memory until then.
 const char *json_text(const struct json *json);
 
 static inline const char *json_get_string(const struct json *object, const char *key) {

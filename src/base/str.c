@@ -33,17 +33,22 @@ void str_add(struct str *s, const char *text) {
 }
 
 void str_add_char(struct str *s, char c) {
-    str_add_n(s, &c, 1);
+    reserve(s, 1);
+    s->data[s->len++] = c;
+    s->data[s->len] = 0;
 }
 
 void str_printf(struct str *s, const char *format, ...) {
     va_list args, again;
+    reserve(s, 0);
     va_start(args, format);
     va_copy(again, args);
-    int n = vsnprintf(NULL, 0, format, args);
+    int n = vsnprintf(s->data + s->len, s->size - s->len, format, args);
     va_end(args);
-    reserve(s, (size_t)n);
-    vsnprintf(s->data + s->len, (size_t)n + 1, format, again);
+    if ((size_t)n >= s->size - s->len) {
+        reserve(s, (size_t)n);
+        vsnprintf(s->data + s->len, (size_t)n + 1, format, again);
+    }
     va_end(again);
     s->len += (size_t)n;
 }

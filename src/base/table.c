@@ -2,6 +2,7 @@
 #include "base/table.h"
 
 #include "base/arena.h"
+#include "base/str.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ static int width(const char *s) {
 }
 
 void text_table_print(const struct text_table *table, FILE *out) {
+    struct str text = {0};
     int *widths = xmalloc(table->columns * sizeof *widths);
     memset(widths, 0, table->columns * sizeof *widths);
     for (size_t i = 0; i < table->count; i++) {
@@ -27,12 +29,14 @@ void text_table_print(const struct text_table *table, FILE *out) {
     }
     for (size_t i = 0; i < table->columns; i++) widths[i] = widths[i] + 3 < 10 ? 10 : widths[i] + 3;
     for (size_t i = 0, column = 0; i < table->count; i++) {
-        fputs(table->cells[i], out);
+        str_add(&text, table->cells[i]);
         if (++column < table->columns)
-            fprintf(out, "%*s", widths[column - 1] - width(table->cells[i]), "");
+            for (int n = widths[column - 1] - width(table->cells[i]); n > 0; n--) str_add_char(&text, ' ');
         else
-            fputc('\n', out), column = 0;
+            str_add_char(&text, '\n'), column = 0;
     }
+    fwrite(str_get(&text), 1, text.len, out);
+    str_finish(&text);
     free(widths);
 }
 

@@ -78,6 +78,8 @@ static const struct {
      "hoy run --name n --tty --interactive i sh -c 'echo '\\''a b'\\'''"},
     {LINE("-m", "64m", "--cpus", "1.5", "--pids-limit", "20", "i"),
      START "--memory 67108864 --pids-limit 20 --cpus 1.5 i"},
+    {LINE("--net-rate", "in=1mbit,out=10kbps,class=1:1,priority=eth0:5", "i"),
+     START "--net-rate in=1000000bit,out=80000bit,class=65537,priority=eth0:5 i"},
     {LINE("-e", "A=1", "-e", "PATH=/image", "-e", "B=x y", "-l", "k=v", "-l", "empty", "i"),
      START "--env A=1 --env 'B=x y' --label k=v --label empty i"},
     {LINE("--entrypoint", "/bin/x", "i", "a"), START "--entrypoint /bin/x i a"},

@@ -5,6 +5,7 @@
 #include "plan/words.h"
 
 #include "cli/cli.h"
+#include "engine/config_networks.h"
 #include "cli/session.h"
 #include "plan/shell.h"
 
@@ -25,6 +26,7 @@ static int read_documents(struct arena *arena, struct engine *engine, const stru
         _cleanup_(json_writer_finish) struct json_writer w = {0};
         json_begin_object(&w, NULL);
         container_config_write(configs[i], &w);
+        config_networks_store(configs[i], &w);
         json_end_object(&w);
         if (json_parse(str_get(&w.text), w.text.len, &ret_documents[i]))
             return err_set(err, ERR_INVALID, 0, "the settings of container %s are no JSON", container->name);

@@ -15,6 +15,7 @@ struct words {
     struct strings list;
     const char *flag;         // of the setting that is being written
     const struct json *plain; // the same setting, where nothing was asked for
+    unsigned networks; // so far
 };
 
 static void put(struct words *words, const char *value) {
@@ -46,6 +47,22 @@ static void write_text(struct words *words, const struct json *value) {
 
 static void write_number(struct words *words, const struct json *value) {
     if (!str_eq(json_text(value), "0")) put(words, arena_strdup(words->arena, json_text(value)));
+}
+
+static int add_priority(const char *key, const struct json *value, void *data) {
+    str_printf(data, ",priority=%s:%s", key, json_text(value));
+    return 0;
+}
+
+static void write_net_rate(struct words *words, const struct json *value) {
+    static const char *const keys[][2] = {{"In", "in"}, {"Out", "out"}, {"ClassID", "class"}};
+    _cleanup_(str_finish) struct str text = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+        if (!json_is_null(json_get(value, keys[i][0])))
+            str_printf(&text, ",%s=%s%s", keys[i][1], json_text(json_get(value, keys[i][0])),
+                       i < 2 ? "bit" : "");
+    (void)json_each(json_get(value, "Priorities"), add_priority, &text);
+    if (text.len) put(words, arena_strdup(words->arena, str_get(&text) + 1));
 }
 
 static void write_nano(struct words *words, const struct json *value) {
@@ -314,6 +331,56 @@ static void write_mode(struct words *words, const struct json *value) {
     put(words, mode);
 }
 
+static void add_each(struct str *text, const char *key, const struct json *list) {
+    for (size_t i = 0; i < json_length(list); i++) str_printf(text, ",%s=%s", key, json_string(json_at(list, i)));
+}
+
+static void add_text(struct str *text, const char *key, const struct json *value) {
+    if (json_string(value)) str_printf(text, ",%s=%s", key, json_string(value));
+}
+
+static int add_driver_option(const char *key, const struct json *value, void *data) {
+    str_printf(data, ",driver-opt=%s=%s", key, json_string(value));
+    return 0;
+}
+
+// The first one's MAC address is a flag of its own, and so are links.
+static int write_network(const char *name, const struct json *value, void *data) {
+    struct words *words = data;
+    _cleanup_(str_finish) struct str text = {0};
+    const struct json *ipam = json_get(value, "IPAMConfig"), *links = json_get(value, "Links");
+    int64_t priority = 0;
+    bool first = !words->networks++;
+    add_each(&text, "alias", json_get(value, "Aliases"));
+    add_text(&text, "ip", json_get(ipam, "IPv4Address"));
+    add_text(&text, "ip6", json_get(ipam, "IPv6Address"));
+    add_each(&text, "link-local-ip", json_get(ipam, "LinkLocalIPs"));
+    if (!first) add_text(&text, "mac-address", json_get(value, "MacAddress"));
+    json_each(json_get(value, "DriverOpts"), add_driver_option, &text);
+    if (!json_i64(json_get(value, "GwPriority"), &priority) && priority)
+        str_printf(&text, ",gw-priority=%lld", (long long)priority);
+    if (text.len)
+        put(words, arena_printf(words->arena, "name=%s%s", name, str_get(&text)));
+    else if (!str_eq(name, "bridge"))
+        put(words, name);
+    for (size_t i = 0; i < json_length(links); i++) {
+        strings_add(words->arena, &words->list, "--link");
+        strings_add(words->arena, &words->list, arena_strdup(words->arena, json_string(json_at(links, i))));
+    }
+    return 0;
+}
+
+static void write_networks(struct words *words, const struct json *value) {
+    json_each(value, write_network, words);
+}
+
+// That of a network is among the networks.
+static void write_network_mode(struct words *words, const struct json *value) {
+    const char *mode = json_string(value);
+    if (str_eq(mode, "host") || str_eq(mode, "none") || str_has_prefix(mode ? mode : "", "container:"))
+        put(words, mode);
+}
+
 static const struct setting {
     const char *object, *key, *flag;
     write_setting *write;
@@ -339,7 +406,8 @@ static const struct setting {
     {"HostConfig", "AutoRemove", "--rm", write_flag},
     {"HostConfig", "RestartPolicy", "--restart", write_restart},
     {"HostConfig", "Init", "--init", write_flag},
-    {"HostConfig", "NetworkMode", "--network", write_mode},
+    {"HostConfig", "NetworkMode", "--network", write_network_mode},
+    {"NetworkingConfig", "EndpointsConfig", "--network", write_networks},
     {"Config", "MacAddress", "--mac-address", write_text},
     {"HostConfig", "PortBindings", "--publish", write_ports},
     {"HostConfig", "PublishAllPorts", "--publish-all", write_flag},
@@ -376,6 +444,7 @@ static const struct setting {
     {"HostConfig", "OomKillDisable", "--oom-kill-disable", write_flag},
     {"HostConfig", "OomScoreAdj", "--oom-score-adj", write_number},
     {"HostConfig", "PidsLimit", "--pids-limit", write_number},
+    {"HostConfig", "NetRate", "--net-rate", write_net_rate},
     {"HostConfig", "NanoCpus", "--cpus", write_nano},
     {"HostConfig", "CpuShares", "--cpu-shares", write_number},
     {"HostConfig", "CpuPeriod", "--cpu-period", write_number},
@@ -480,6 +549,8 @@ bool as_knows_option(const char *name) {
         "name",        "net",        "no-healthcheck",
         "platform",    "pull",       "quiet",
         "tty",
+        // Part of --network.
+        "ip", "ip6", "link-local-ip", "net-alias", "network-alias",
     };
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         if (str_eq(name, others[i])) return true;

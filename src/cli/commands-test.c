@@ -68,7 +68,7 @@ static void test_unknown(void **state) {
         {{"nope"}, "unknown command: hoy nope"},
         {{"container", "nope"}, "unknown command: hoy container nope"},
         {{"build", "."}, "hoy build is not supported yet"},
-        {{"network", "ls"}, "hoy network is not supported yet"},
+        {{"swarm", "init"}, "hoy swarm is not supported yet"},
         {{"image", "build"}, "hoy image build is not supported yet"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -551,6 +551,14 @@ const struct command commands[] = {
      .min = 1,
      .max = 1,
      .run = run_volume_update},
+    {.forms = {"network why"},
+     .arguments = "FROM TO[:PORT][/PROTOCOL]",
+     .summary = "Say where a packet from one container, host or address to another ends, and what to try",
+     .options = {&network_why_options_table},
+     .min = 2,
+     .max = 2,
+     .completes = ARGUMENTS_CONTAINERS,
+     .run = run_network_why},
     {.forms = CONTAINER("wait"),
      .arguments = "CONTAINER [CONTAINER...]",
      .summary = "Block until one or more containers stop, then print their exit codes",
@@ -571,6 +579,8 @@ const struct command commands[] = {
     // Hidden: for the shim at the end of a container and for its health checks, for the shell, for `make
     // install`.
     {.forms = {"after-exit"}, .arguments = "ID", .min = 1, .max = 1, .run = run_after_exit},
+    {.forms = {"cni-add"}, .arguments = "DIRECTORY PID", .min = 2, .max = 2, .run = run_cni_add},
+    {.forms = {"cni-delete"}, .arguments = "DIRECTORY", .min = 1, .max = 1, .run = run_cni_delete},
     {.forms = {"health-probe"}, .arguments = "ID", .min = 1, .max = 1, .run = run_health_probe},
     {.forms = {"log-rotated"}, .arguments = "ID BYTES", .min = 2, .max = 2, .run = run_log_rotated},
     {.forms = {"__complete"}, .arguments = "[WORD...]", .max = -1, .verbatim = true, .run = run_complete},

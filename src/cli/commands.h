@@ -26,23 +26,23 @@ const char *command_form_in(const struct command *command, const char *group);
 typedef int command_run(struct invocation *invocation, struct err *err);
 command_run run_run, run_create, run_start, run_attach, run_exec; // run.c, session.c
 command_run run_stop, run_kill, run_rm, run_wait, run_logs;       // container.c
-command_run run_after_exit, run_health_probe, run_system_restore; // upkeep.c
-command_run run_log_rotated;                                      // logs.c
-command_run run_update;                                           // update.c
-command_run run_ps;                                               // ps.c
-command_run run_pull, run_images, run_tag, run_rmi;               // images.c
-command_run run_image_prune;                                      // prune.c
-command_run run_image_mount, run_image_unmount, run_image_diff;   // image_files.c
-command_run run_image_verify;                                     // image_files.c
-command_run run_system_df, run_system_check;                      // usage.c
-command_run run_image_referrers;                                  // referrers.c
-command_run run_search;                                           // search.c
-command_run run_history;                                          // history.c
-command_run run_login, run_logout;                                // login.c
-command_run run_export, run_diff;                                 // export.c
-command_run run_save, run_load;                                   // archive.c
-command_run run_commit, run_import;                               // commit.c
-command_run run_push;                                             // push.c
+command_run run_after_exit, run_cni_add, run_cni_delete, run_health_probe, run_system_restore; // upkeep.c
+command_run run_log_rotated;                                                                   // logs.c
+command_run run_update;                                                                        // update.c
+command_run run_ps;                                                                            // ps.c
+command_run run_pull, run_images, run_tag, run_rmi;                                            // images.c
+command_run run_image_prune;                                                                   // prune.c
+command_run run_image_mount, run_image_unmount, run_image_diff; // image_files.c
+command_run run_image_verify;                                   // image_files.c
+command_run run_system_df, run_system_check;                    // usage.c
+command_run run_image_referrers;                                // referrers.c
+command_run run_search;                                         // search.c
+command_run run_history;                                        // history.c
+command_run run_login, run_logout;                              // login.c
+command_run run_export, run_diff;                               // export.c
+command_run run_save, run_load;                                 // archive.c
+command_run run_commit, run_import;                             // commit.c
+command_run run_push;                                           // push.c
 command_run run_volume_create, run_volume_ls, run_volume_inspect, run_volume_rm, run_volume_prune,
     run_volume_update; // volume.c, inspect.c
 command_run run_network_create, run_network_ls, run_network_inspect, run_network_rm, run_network_prune,
@@ -54,6 +54,7 @@ command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
 command_run run_version, run_info;                                 // info.c
 command_run run_as_run, run_as_sh, run_as_oci;                     // as.c
 command_run run_why;                                               // why.c
+command_run run_network_why;                                       // network_why.c
 command_run run_isolation;                                         // isolation.c
 command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
@@ -83,4 +84,4 @@ extern const struct option_table settings_options, search_options_table, verify_
     usage_options_table, images_options_table, image_prune_options_table, history_options_table,
     rmi_options_table, inspect_options_table, size_options_table, format_options_table, login_options_table,
     save_options_table, load_options_table, export_options_table, import_options_table, commit_options_table,
-    isolation_options_table, why_options_table;
+    isolation_options_table, network_why_options_table, why_options_table;

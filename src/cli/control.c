@@ -76,27 +76,3 @@ static int rename_it(struct invocation *invocation, struct engine *engine, struc
 int run_rename(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, rename_it, err);
 }
-
-// port: hoy publishes none yet.
-
-static int check_port(const char *text, struct err *err) {
-    uint64_t number;
-    _cleanup_(str_finish) struct str port = {0};
-    str_add_n(&port, text, strcspn(text, "/"));
-    if (!parse_u64(str_get(&port), &number) && number <= UINT16_MAX) return 0;
-    return err_set(err, ERR_INVALID, 0, "invalid port (%s): it is a number up to 65535", str_get(&port));
-}
-
-static int port(struct invocation *invocation, struct engine *engine, struct err *err) {
-    const struct strings *words = &invocation->arguments;
-    struct container container;
-    if (container_find(engine, &invocation->arena, words->items[0], &container, err)) return -1;
-    if (words->count < 2) return 0;
-    if (check_port(words->items[1], err)) return -1;
-    return err_set(err, ERR_NOT_FOUND, 0, "No public port '%s' published for %s", words->items[1],
-                   words->items[0]);
-}
-
-int run_port(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, port, err);
-}

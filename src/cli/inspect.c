@@ -7,6 +7,7 @@
 #include "cli/format.h"
 #include "cli/health.h"
 #include "cli/words.h"
+#include "engine/cni.h"
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "engine/why.h"

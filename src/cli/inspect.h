@@ -8,6 +8,9 @@ int inspect_volume(struct engine *engine, struct arena *arena, const char *name,
                    struct err *err); // volume.c
 int inspect_network(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,
                     struct err *err); // network.c
+// NetworkSettings.Ports (inspect_ports.c).
+int inspect_ports(struct engine *engine, struct arena *arena, const struct container *container,
+                  struct json_writer *w, struct err *err);
 // A container's NetworkSettings, and parts of such documents (inspect_network.c).
 struct network_words;
 int inspect_network_settings(struct engine *engine, struct arena *arena, const struct container *container,

@@ -2,7 +2,9 @@
 // Networks in the documents of inspect: NetworkSettings of a container.
 #include "base/str.h"
 #include "cli/inspect.h"
+#include "engine/cni.h"
 #include "engine/networks.h"
+#include "network/cni.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -104,6 +106,31 @@ static void write_entries(struct engine *engine, struct arena *arena, const stru
     json_end_object(w);
 }
 
+// The same fields of what CNI plugins have made.
+static void write_result(const struct cni_result *result, struct json_writer *w) {
+    json_put_string(w, "Gateway", result->gateway);
+    json_put_string(w, "IPAddress", result->address);
+    json_put_i64(w, "IPPrefixLen", result->prefix);
+    json_put_string(w, "IPv6Gateway", result->gateway6);
+    json_put_string(w, "GlobalIPv6Address", result->address6);
+    json_put_i64(w, "GlobalIPv6PrefixLen", result->prefix6);
+    json_put_string(w, "MacAddress", result->mac);
+}
+
+static int write_cni(struct engine *engine, struct arena *arena, const struct container *container,
+                     struct json_writer *w, struct err *err) {
+    struct cni_result result = {.mac = "", .address = "", .gateway = "", .address6 = "", .gateway6 = ""};
+    const char *dir = arena_printf(arena, "%s/containers/%s", engine->store.runroot, container->id);
+    if (str_eq(container->state, "running") && cni_result_read(arena, dir, &result, err) < 0) return -1;
+    write_result(&result, w);
+    json_begin_object(w, "Networks");
+    json_begin_object(w, container->config.network_mode);
+    write_result(&result, w);
+    json_end_object(w);
+    json_end_object(w);
+    return 0;
+}
+
 int inspect_network_settings(struct engine *engine, struct arena *arena, const struct container *container,
                              struct json_writer *w, struct err *err) {
     struct endpoints endpoints = {0};
@@ -113,11 +140,15 @@ int inspect_network_settings(struct engine *engine, struct arena *arena, const s
     json_begin_object(w, "NetworkSettings");
     json_put_string(w, "SandboxID", "");
     json_put_string(w, "SandboxKey", running ? arena_printf(arena, "/proc/%d/ns/net", container->pid) : "");
-    json_begin_object(w, "Ports");
+    int r = inspect_ports(engine, arena, container, w, err);
+    if (r) return -1;
+    if (container_cni_network(&container->config)) {
+        r = write_cni(engine, arena, container, w, err);
+    } else {
+        write_addresses(first, w);
+        inspect_mac(w, "MacAddress", first ? first->mac : NULL);
+        write_entries(engine, arena, container, &endpoints, w);
+    }
     json_end_object(w);
-    write_addresses(first, w);
-    inspect_mac(w, "MacAddress", first ? first->mac : NULL);
-    write_entries(engine, arena, container, &endpoints, w);
-    json_end_object(w);
-    return 0;
+    return r;
 }

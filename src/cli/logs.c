@@ -7,7 +7,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 
-#include <sys/resource.h>
+#include <sched.h>
 #include <unistd.h>
 
 struct logs_flags {
@@ -76,7 +76,8 @@ static int rotated(struct invocation *invocation, struct engine *engine, struct 
         return err_set(err, ERR_INVALID, 0, "%s is no budget", arguments[1]);
     if (container_find(engine, &invocation->arena, arguments[0], &container, err) < 0)
         return err->kind == ERR_NOT_FOUND ? 0 : -1;
-    (void)setpriority(PRIO_PROCESS, 0, 19); // whoever writes so much is not to wait for it
+    // Whoever writes so much is not to wait for it: to the scheduler a processor that does this is idle.
+    (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
     return container_log_rotated(engine, &container, budget, err);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inner grammars of options: parse_mount.c and parse_value.c.
 #include "cli/parse_mount.h"
+#include "cli/parse_network.h"
 #include "cli/parse_value.h"
 
 #include "base/str.h"
@@ -233,6 +234,73 @@ static void test_rates(void **state) {
            {"/dev/sda:", "no size"}, {"/dev/sda:-1", "no size"}, {"/dev/sda:x", "no size"});
 }
 
+static void test_net_rate(void **state) {
+    (void)state;
+    static const struct {
+        const char *text;
+        uint64_t bits;
+    } rates[] = {
+        {"in=10mbit", 10000000},
+        {"in=10MBit", 10000000},
+        {"in=512k", 512000},
+        {"in=9000", 9000},
+        {"in=1.5mbit", 1500000},
+        {"in=2kbps", 16000},
+        {"in=1mibps", 8ull << 20},
+        {"in=1gibit", 1ull << 30},
+        {"in=1tbit", 1000000000000},
+        {"in=0", 0},
+        {"in=0mbit", 0},
+        {"in=1000bps", 8000},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(rates); i++) {
+        struct net_rate rate = {0};
+        assert_int_equal(give(store_net_rate, rates[i].text, &rate), 0);
+        assert_true(rate.in.set && !rate.out.set);
+        assert_int_equal(rate.in.value, rates[i].bits);
+    }
+    struct net_rate rate = {0};
+    assert_int_equal(
+        give(store_net_rate, "out=1mbit,class=1:a,priority=eth0:5,priority=a:b:4294967295", &rate), 0);
+    assert_int_equal(rate.out.value, 1000000);
+    assert_int_equal(rate.class_id.value, 0x1000a);
+    assert_int_equal(rate.priorities.count, 2);
+    assert_string_equal(rate.priorities.items[1].name, "a:b");
+    assert_int_equal(rate.priorities.items[1].priority, UINT32_MAX);
+    assert_int_equal(give(store_net_rate, "class=0x10001", &rate), 0);
+    assert_int_equal(rate.class_id.value, 0x10001);
+    static const char *const refused[] = {"",
+                                          "in",
+                                          "in=",
+                                          "in=mbit",
+                                          "in=1 mbit",
+                                          "in=1.mbit",
+                                          "in=-1mbit",
+                                          "in=0x10",
+                                          "in=inf",
+                                          "in=1mbits",
+                                          "in=1mib",
+                                          "in=7999",
+                                          "in=1e9",
+                                          "out=9999tbit",
+                                          "class=",
+                                          "class=0",
+                                          "class=1:",
+                                          "class=:1",
+                                          "class=-1",
+                                          "class=0x1ffffffff",
+                                          "class=1:2:3",
+                                          "priority=:5",
+                                          "priority=eth0:",
+                                          "priority=a-name-of-more-than-15:1",
+                                          "priority=a/b:1",
+                                          "priority=eth0:4294967296"};
+    for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
+        struct net_rate none = {0};
+        if (give(store_net_rate, refused[i], &none) != -1) fail_msg("%s is taken", refused[i]);
+    }
+}
+
 static void test_numbers(void **state) {
     (void)state;
     static const struct {
@@ -286,7 +354,6 @@ static void test_words(void **state) {
     assert_int_equal(give(store_capability, "net_admin", &list), 0);
     assert_int_equal(give(store_capability, "CAP_CHOWN", &list), 0);
     assert_int_equal(give(store_capability, "all", &list), 0);
-    assert_int_equal(give(store_network, "none", (void *)&word), 0);
     assert_int_equal(give(store_restart, "on-failure:3", &policy), 0);
     assert_string_equal(policy.name, "on-failure");
     assert_int_equal(policy.max_retries, 3);
@@ -301,8 +368,14 @@ static void test_words(void **state) {
     assert_string_equal(security.items[0], "no-new-privileges");
     assert_string_equal(security.items[1], "seccomp=unconfined");
     REFUSE(store_capability, struct strings, {"", "no such"}, {"CAP_", "no such"}, {"flying", "no such"});
-    REFUSE(store_network, text_field, {"mynet", "not supported yet"},
-           {"container:", "invalid container format"});
+    REFUSE(store_network, struct settings, {"", "not specified"}, {"container:", "invalid container format"},
+           {"alias=x", "not specified"}, {"name=n,what=x", "invalid field key what"}, {"name=n,ip", "invalid field ip"},
+           {"name=n,ip=fd00::1", "not an IPv4 address"}, {"name=n,ip6=1.2.3.4", "not an IPv6 address"},
+           {"name=n,mac-address=1", "not a valid mac address"}, {"name=n,gw-priority=x", "not a number"},
+           {"name=n,driver-opt=x", "not of the form KEY=VALUE"}, {"name=n,link-local-ip=1.2.3.4", "not a link-local"},
+           {"name=n,alias=a b", "no name for a container"}, {"name=", "not specified"});
+    REFUSE(store_link, struct strings, {"", "bad format"}, {":a", "bad format"}, {"a:", "bad format"},
+           {"a:b:c", "bad format"});
     REFUSE(store_restart, struct restart_policy, {"sometimes", "invalid restart policy"},
            {"always:3", "cannot be used with"}, {"on-failure:-1", "cannot be negative"},
            {"on-failure:x", "must be an integer"}, {"on-failure:99999999999", "must be an integer"},
@@ -316,6 +389,44 @@ static void test_words(void **state) {
     REFUSE(store_attach, struct strings, {"", "valid streams"}, {"stdlog", "valid streams"});
     REFUSE(store_hostname, text_field, {"a b", "white space"}, {"a\nb", "white space"},
            {"12345678901234567890123456789012345678901234567890123456789012345", "longer"});
+}
+
+static void test_networks(void **state) {
+    (void)state;
+    struct settings settings = {0};
+    struct container_config *config = &settings.config;
+    assert_int_equal(give(store_network, "default", &settings), 0);
+    assert_string_equal(config->network_mode, "bridge");
+    settings = (struct settings){0};
+    assert_int_equal(give(store_network, "name=one,alias=a,alias=b,ip=10.0.0.2,\"driver-opt=x=1,2\"", &settings), 0);
+    assert_int_equal(give(store_network, "two", &settings), 0);
+    assert_int_equal(give(store_network, "two", &settings), -1);
+    assert_string_equal(err.text, "network \"two\" is specified multiple times");
+    assert_int_equal(give(store_ipv6, "fd00::2", (void *)&settings.endpoint.ipv6), 0);
+    assert_int_equal(give(store_link, "db", &settings.endpoint.links), 0);
+    assert_int_equal(networks_finish(&arena, &settings, &err), 0);
+    assert_string_equal(config->network_mode, "one");
+    assert_int_equal(config->networks.count, 2);
+    const struct endpoint_settings *one = &config->networks.items[0];
+    assert_int_equal(one->aliases.count, 2);
+    assert_string_equal(one->ipv4, "10.0.0.2");
+    assert_string_equal(one->ipv6, "fd00::2");
+    assert_string_equal(one->driver_options.items[0].value, "1,2");
+    assert_string_equal(one->links.items[0], "db:db");
+    // The same twice, and what has no interface.
+    settings = (struct settings){0};
+    give(store_network, "name=one,ip=10.0.0.2", &settings);
+    give(store_ipv4, "10.0.0.3", (void *)&settings.endpoint.ipv4);
+    assert_int_equal(networks_finish(&arena, &settings, &err), -1);
+    assert_string_equal(err.text, "conflicting options: cannot specify both --ip and per-network IPv4 address");
+    settings = (struct settings){0};
+    give(store_network, "name=none,alias=x", &settings);
+    assert_int_equal(networks_finish(&arena, &settings, &err), -1);
+    assert_string_equal(err.text, "network-scoped alias is supported only for containers in user defined networks");
+    settings = (struct settings){0};
+    assert_int_equal(networks_finish(&arena, &settings, &err), 0);
+    assert_string_equal(config->network_mode, "bridge");
+    assert_int_equal(config->networks.count, 1);
 }
 
 static void test_seccomp_profile(void **state) {
@@ -343,8 +454,10 @@ int main(void) {
         cmocka_unit_test_teardown(test_sysctl, finish),
         cmocka_unit_test_teardown(test_rates, finish),
         cmocka_unit_test_teardown(test_numbers, finish),
+        cmocka_unit_test_teardown(test_net_rate, finish),
         cmocka_unit_test_teardown(test_addresses, finish),
         cmocka_unit_test_teardown(test_words, finish),
+        cmocka_unit_test_teardown(test_networks, finish),
         cmocka_unit_test_teardown(test_seccomp_profile, finish),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

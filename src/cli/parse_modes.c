@@ -2,6 +2,7 @@
 #include "cli/parse_modes.h"
 
 #include "base/str.h"
+#include "engine/config_ports.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -70,6 +71,8 @@ int modes_check(const struct container_config *config, struct err *err) {
     if (config->dns.count || config->dns_search.count || config->dns_options.count)
         return conflict("dns", "network mode", err);
     if (config->add_host.count) return conflict("custom host-to-IP mapping", "network mode", err);
+    if (config->ports.count || config->publish_all)
+        return conflict("port publishing", "container type network mode", err);
     if (config->exposed_ports.count) return conflict("port exposing", "container type network mode", err);
     return 0;
 }
@@ -190,6 +193,13 @@ int store_expose(struct parse *parse, const char *text, void *field, struct err 
         const char *name = arena_printf(parse->arena, "%u/%s", port, protocol ? protocol : "tcp");
         if (!port_has(&before, name)) strings_add(parse->arena, ports, name);
     }
+    return 0;
+}
+
+int store_publish(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct port_binding binding;
+    if (port_binding_parse(parse->arena, text, &binding, err)) return -1;
+    *arena_push(parse->arena, (struct port_bindings *)field) = binding;
     return 0;
 }
 

@@ -15,6 +15,7 @@ option_store store_isolation;  // const char *: default
 option_store store_annotation; // annotations of a struct container_config: KEY=VALUE
 option_store store_storage;    // storage_opt of a struct container_config: size=BYTES
 option_store store_expose;     // struct strings: PORT[-PORT][/PROTOCOL], each port by itself
+option_store store_publish;    // struct port_bindings
 option_store store_mac;        // const char *
 option_store store_content_trust;
 option_store refuse_windows, refuse_kernel_memory, refuse_api_socket;

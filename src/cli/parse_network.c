@@ -4,6 +4,7 @@
 #include "cli/parse_modes.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_value.h"
+#include "engine/engine.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -131,24 +132,52 @@ static int add(struct parse *parse, struct container_config *config, const struc
     return 0;
 }
 
+// As CNI's specification has names.
+static int check_cni(const char *name, struct err *err) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    static const char all[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-";
+    if (*name && strchr(letters, *name) && !name[strspn(name, all)]) return 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "\"%s\" is no name of a CNI network: it begins with a letter or a digit, and goes on with "
+                   "those, dots, dashes and underscores",
+                   name);
+}
+
+static int read_network(struct parse *parse, const char *text, struct endpoint_settings *endpoint,
+                        struct err *err) {
+    if (strchr(text, '=') ? read_long(parse, text, endpoint, err)
+                          : store_name(parse, text, &endpoint->network, err))
+        return -1;
+    const char *cni = str_after(endpoint->network, "cni:");
+    if (cni && check_cni(cni, err)) return -1;
+    if (str_eq(endpoint->network, "default")) endpoint->network = NETWORK_DEFAULT;
+    return 0;
+}
+
+int store_network_settings(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct network_changes *changes = (struct network_changes *)field; // its first member
+    struct endpoint_settings endpoint = {0};
+    if (read_network(parse, text, &endpoint, err)) return -1;
+    *arena_push(parse->arena, &changes->add) = endpoint;
+    return 0;
+}
+
 int store_network(struct parse *parse, const char *text, void *field, struct err *err) {
     struct container_config *config = &((struct settings *)field)->config;
     struct endpoint_settings endpoint = {0};
     if (str_eq(text, "container:"))
         return err_set(err, ERR_INVALID, 0, "invalid container format container:<name|id>");
-    if (strchr(text, '=') ? read_long(parse, text, &endpoint, err)
-                          : store_name(parse, text, &endpoint.network, err))
-        return -1;
-    if (str_eq(endpoint.network, "default")) endpoint.network = NETWORK_DEFAULT;
+    if (read_network(parse, text, &endpoint, err)) return -1;
     if (!config->network_mode) config->network_mode = endpoint.network;
     return add(parse, config, &endpoint, err);
 }
 
 // Together
 
-// host, none and container:X are no networks that a container has an interface in.
+// host, none, container:X and cni:NAME are no networks of hoy's.
 static bool is_mode(const char *network) {
-    return str_eq(network, "host") || str_eq(network, "none") || str_has_prefix(network, "container:");
+    return str_eq(network, "host") || str_eq(network, "none") || str_has_prefix(network, "container:") ||
+           str_has_prefix(network, "cni:");
 }
 
 static int check_several(const struct container_config *config, struct err *err) {
@@ -192,7 +221,11 @@ static int check_mode(const struct container_config *config, const struct endpoi
         return err_set(err, ERR_INVALID, 0,
                        "network-scoped alias is supported only for containers in user defined networks");
     if (first->driver_options.count || first->gw_priority)
-        return err_set(err, ERR_INVALID, 0, "--network %s has no interface that options could be for", mode);
+        return err_set(err, ERR_INVALID, 0,
+                       "--network %s has no interface of hoy's that options could be for", mode);
+    if (flags->links.count && str_has_prefix(mode, "cni:"))
+        return err_set(err, ERR_INVALID, 0,
+                       "--link: a CNI network's containers have no names for each other");
     if (flags->links.count && !str_eq(mode, "none"))
         return err_set(
             err, ERR_INVALID, 0,

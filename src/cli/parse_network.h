@@ -5,6 +5,7 @@
 #include "cli/settings.h"
 
 option_store store_network;       // struct settings: a network, or its long form; may be repeated
+option_store store_network_settings; // a list of struct endpoint_settings
 option_store store_link;          // struct strings: NAME[:ALIAS]
 option_store store_alias;         // struct strings
 option_store store_ipv4;          // const char *

@@ -20,6 +20,7 @@ option_store store_security;    // struct strings
 option_store store_cpus;        // struct spec_i64, in 10^-9 of a CPU: "0.5"
 option_store store_memory;      // struct spec_i64: bytes
 option_store store_memory_swap; // struct spec_i64: bytes, or -1
+option_store store_net_rate;    // struct net_rate: in=10mbit,out=1mbit,class=0x10001,priority=eth0:5
 option_store store_restart;     // struct restart_policy
 option_store store_pull;        // const char *
 option_store store_signal;      // const char *

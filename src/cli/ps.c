@@ -144,9 +144,10 @@ static uint64_t image_size(struct listing *listing, const char *id) {
     return 0;
 }
 
-// Costs a walk over files.
+// Costs a walk over files. As one of all columns in JSON Docker does not look, unless it was asked to.
 FORMAT_COLUMN(row_size) {
     const struct row *row = data;
+    if (str_eq(argument, "json") && !row->listing->flags->size) return "0B";
     char written[16], whole[16];
     uint64_t size = container_size(row->listing->engine, row->container);
     uint64_t image = image_size(row->listing, row->container->image_id);
@@ -159,13 +160,19 @@ FORMAT_COLUMN(row_names) {
 }
 
 FORMAT_COLUMN(row_networks) {
-    const char *mode = ((const struct row *)data)->container->config.network_mode;
-    return str_has_prefix(mode, "container:") ? "" : mode;
+    const struct container_config *config = &((const struct row *)data)->container->config;
+    return words_networks(arena, config);
 }
 
 FORMAT_COLUMN(row_ports) {
-    const struct container *container = ((const struct row *)data)->container;
-    return str_eq(container->state, "running") ? words_ports(arena, &container->config.exposed_ports) : "";
+    const struct row *row = data;
+    const struct container *container = row->container;
+    struct port_runs ports;
+    struct err ignored;
+    if (!str_eq(container->state, "running") ||
+        container_ports(row->listing->engine, arena, container, &ports, &ignored))
+        return "";
+    return words_ports(arena, &container->config.exposed_ports, &ports);
 }
 
 FORMAT_COLUMN(row_state) {
@@ -223,7 +230,7 @@ static int list(struct listing *listing, const struct ps_filters *filters, struc
                          &ignored); // what is in the way of that shows with its container
     if (container_list(listing->engine, listing->arena, all, &containers, err)) return -1;
     for (size_t i = 0; i < containers.count && (!limited || left); i++) {
-        if (!ps_filters_match(filters, listing->arena, &containers.items[i])) continue;
+        if (!ps_filters_match(filters, listing->engine, listing->arena, &containers.items[i])) continue;
         struct row row = {&containers.items[i], listing, flags->no_trunc};
         if (format_add(&listing->format, &row, err) < 0) return -1;
         left--;

@@ -2,6 +2,8 @@
 // What a filter names is looked up once, before the containers are.
 #include "cli/ps_filter.h"
 
+#include "engine/networks.h"
+
 #include "base/str.h"
 #include "cli/words.h"
 #include "engine/prune.h"
@@ -114,6 +116,14 @@ static int read_ancestor(struct engine *engine, struct arena *arena, struct ps_f
     return 0;
 }
 
+// By its name, or its id; containers may have one that is gone.
+static int read_network(struct engine *engine, struct arena *arena, struct ps_filter *filter, struct err *err) {
+    struct network network;
+    if (networks_find(engine, arena, filter->value, &network, err)) return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    filter->value = network.name;
+    return 0;
+}
+
 static const struct {
     const char *text; // with the equals sign
     enum key key;
@@ -136,12 +146,12 @@ static int read_value(struct engine *engine, struct arena *arena, struct ps_filt
     case PUBLISH: return read_ports(arena, filter, "publish", err);
     case EXPOSE: return read_ports(arena, filter, "expose", err);
     case HEALTH: return read_health(filter, err);
+    case NETWORK: return read_network(engine, arena, filter, err);
     case IS_TASK: return read_is_task(filter, err);
     case ID:
     case NAME:
     case LABEL:
     case VOLUME:
-    case NETWORK:
     case ISOLATION: break;
     }
     return 0;
@@ -216,10 +226,34 @@ static bool match_expose(const struct container *container, const char *value) {
         unsigned long port = strtoul(exposed->items[i], &end, 10);
         if (port >= first && port <= last && str_eq(*end ? end : "/tcp", protocol)) return true;
     }
+    for (size_t i = 0; i < container->config.ports.count; i++) {
+        const struct port_binding *binding = &container->config.ports.items[i];
+        if (binding->port <= last && binding->port + binding->count > first &&
+            str_eq(port_protocol_name(binding->protocol), protocol + 1))
+            return true;
+    }
     return false;
 }
 
-static bool match(const struct ps_filter *filter, struct arena *arena, const struct container *container) {
+// The same of the host's ports.
+static bool match_publish(struct engine *engine, struct arena *arena, const struct container *container,
+                          const char *value) {
+    const char *slash = strchr(value, '/'), *dash = strchr(value, '-');
+    unsigned long first = strtoul(value, NULL, 10), last = dash ? strtoul(dash + 1, NULL, 10) : first;
+    struct port_runs runs;
+    struct err ignored;
+    if (container_ports(engine, arena, container, &runs, &ignored)) return false;
+    for (size_t i = 0; i < runs.count; i++) {
+        const struct port_run *run = &runs.items[i];
+        if (str_eq(port_protocol_name(run->protocol), slash ? slash + 1 : "tcp") && run->host_port <= last &&
+            run->host_port + run->count > first)
+            return true;
+    }
+    return false;
+}
+
+static bool match(const struct ps_filter *filter, struct engine *engine, struct arena *arena,
+                  const struct container *container) {
     switch ((enum key)filter->key) {
     case ID: return match_pattern(container->id, filter->value);
     case NAME: return match_name(arena, container, filter->value);
@@ -230,8 +264,10 @@ static bool match(const struct ps_filter *filter, struct arena *arena, const str
     case BEFORE: return container->created < filter->number;
     case SINCE: return container->created > filter->number;
     case VOLUME: return match_volume(container, filter->value);
-    case NETWORK: return str_eq(container->config.network_mode, filter->value);
-    case PUBLISH: return false; // there are none yet
+    case NETWORK:
+        return str_eq(container->config.network_mode, filter->value) ||
+               container_network_find(&container->config, filter->value);
+    case PUBLISH: return match_publish(engine, arena, container, filter->value);
     case EXPOSE: return match_expose(container, filter->value);
     case HEALTH: return str_eq(filter->value, health_words[container->health]);
     case IS_TASK: return !filter->number;
@@ -240,14 +276,14 @@ static bool match(const struct ps_filter *filter, struct arena *arena, const str
     return false;
 }
 
-bool ps_filters_match(const struct ps_filters *filters, struct arena *arena,
+bool ps_filters_match(const struct ps_filters *filters, struct engine *engine, struct arena *arena,
                       const struct container *container) {
     for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
         size_t asked = 0, matched = 0;
         for (size_t i = 0; i < filters->count; i++) {
             if (filters->items[i].key != (int)keys[k].key) continue;
             asked++;
-            matched += match(&filters->items[i], arena, container);
+            matched += match(&filters->items[i], engine, arena, container);
         }
         if (keys[k].all ? matched < asked : asked && !matched) return false;
     }

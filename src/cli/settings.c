@@ -92,6 +92,8 @@ static const struct option rows[] = {
     {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
      CONFIG(platform)},
     {"privileged", 0, NULL, "Give extended privileges to this container", store_flag, CONFIG(privileged)},
+    {"publish", 'p', "list", "Publish a container's port(s) to the host", store_publish, CONFIG(ports)},
+    {"publish-all", 'P', NULL, "Publish all exposed ports to random ports", store_flag, CONFIG(publish_all)},
     {"pull", 0, "string", "Pull image before running (\"always\", \"missing\", \"never\")", store_pull,
      AT(pull), "always|missing|never"},
     {"quiet", 'q', NULL, "Suppress the pull output", store_flag, AT(quiet)},
@@ -171,8 +173,6 @@ static const struct option rows[] = {
     {"kernel-memory", 0, "bytes", NULL, refuse_kernel_memory, 0},
     {"use-api-socket", 0, NULL, NULL, refuse_api_socket, 0},
 
-    OPTION_LATER("publish", 'p'),
-    OPTION_LATER("publish-all", 'P'),
 };
 const struct option_table settings_options = OPTIONS(rows, struct settings);
 

@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 #include "cli/confirm.h"
 #include "cli/store_filter.h"
+#include "engine/networks.h"
 #include "engine/prune.h"
 #include "engine/volume.h"
 
@@ -99,6 +100,17 @@ static int prune_volumes(struct invocation *invocation, struct engine *engine, c
     return 0;
 }
 
+static int prune_networks(struct invocation *invocation, struct engine *engine, const struct strings *filters,
+                          uint64_t *bytes, struct err *err) {
+    struct strings names;
+    (void)bytes;
+    if (networks_prune(engine, &invocation->arena, filters, &names, err)) return -1;
+    if (names.count) puts("Deleted Networks:");
+    for (size_t i = 0; i < names.count; i++) puts(names.items[i]);
+    if (names.count) putchar('\n');
+    return 0;
+}
+
 // What is pruned, in this order. The warning with --all; NULL: the same.
 static const struct {
     const char *warning, *warning_all;
@@ -107,6 +119,7 @@ static const struct {
                  uint64_t *bytes, struct err *err);
 } parts[] = {
     {"all stopped containers", NULL, false, prune_containers},
+    {"all networks not used by at least one container", NULL, false, prune_networks},
     {"all anonymous volumes not used by at least one container", NULL, true, prune_volumes},
     {"all dangling images", "all images without at least one container associated to them", false,
      prune_images},

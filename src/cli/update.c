@@ -2,7 +2,9 @@
 // update, and the limits that it shares with run and create.
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_modes.h"
 #include "cli/parse_mount.h"
+#include "cli/parse_network.h"
 #include "cli/parse_value.h"
 
 #include <stdio.h>
@@ -30,6 +32,9 @@ static const struct option limit_rows[] = {
     {"memory-reservation", 0, "bytes", "Memory soft limit", store_memory, CONFIG(memory_reservation)},
     {"memory-swap", 0, "bytes", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap",
      store_memory_swap, CONFIG(memory_swap)},
+    {"net-rate", 0, "list",
+     "Limit what the container receives and sends, as in=10mbit,out=512kbit (in=0: no limit)", store_net_rate,
+     CONFIG(net_rate)},
     {"pids-limit", 0, "int", "Tune container pids limit (set -1 for unlimited)", store_i64,
      CONFIG(pids_limit)},
 };
@@ -80,10 +85,15 @@ static const struct option update_rows[] = {
     {"mount-add", 0, "mount", "Attach a filesystem mount, at once when the container runs", store_mount, 0},
     {"mount-rm", 0, "list", "Detach the mount at this path, at once when the container runs", store_unmount,
      offsetof(struct update_flags, changes.unmount)},
-    OPTION_LATER("network-add", 0),
-    OPTION_LATER("network-rm", 0),
-    OPTION_LATER("publish-add", 0),
-    OPTION_LATER("publish-rm", 0),
+    {"network-add", 0, "network",
+     "Connect it to a network: NAME, or name=NAME,alias=,ip= and so on as for run; at once when it runs",
+     store_network_settings, offsetof(struct update_flags, changes.networks.add)},
+    {"network-rm", 0, "list", "Disconnect it from a network, at once when it runs", store_list,
+     offsetof(struct update_flags, changes.networks.remove)},
+    {"publish-add", 0, "list", "Publish a port, at once when the container runs", store_publish,
+     CONFIG(ports)},
+    {"publish-rm", 0, "list", "Take a published port away, by the container's port or as it was published",
+     store_publish, offsetof(struct update_flags, changes.unpublish)},
     {"restart", 0, "string", "Restart policy to apply when a container exits", store_new_restart,
      offsetof(struct update_flags, changes), "no|on-failure|always|unless-stopped"},
 };
@@ -107,6 +117,11 @@ int run_update(struct invocation *invocation, struct err *err) {
         return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
     if (flags->changes.config.pids_limit.value < -1)
         return err_set(err, ERR_INVALID, 0, "--pids-limit is a number of processes, or -1 for no limit");
+    if (flags->changes.config.net_rate.class_id.set || flags->changes.config.net_rate.priorities.count)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "--net-rate: class= and priority= belong to a container's making; only in= and out= can "
+            "be changed");
     int code = cli_for_each(invocation, update_one, err);
     for (size_t i = 0; i < flags->warnings.count; i++)
         fprintf(stderr, "WARNING: %s\n", flags->warnings.items[i]);

@@ -4,10 +4,12 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "network/cni.h"
 #include "shim/health_record.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,6 +25,16 @@ static int after_exit(struct invocation *invocation, struct engine *engine, cons
 
 int run_after_exit(struct invocation *invocation, struct err *err) {
     return cli_for_each(invocation, after_exit, err);
+}
+
+// The two that the shim executes for a container on a network of CNI plugins.
+int run_cni_add(struct invocation *invocation, struct err *err) {
+    const char *const *words = invocation->arguments.items;
+    return cni_add(words[0], (pid_t)strtol(words[1], NULL, 10), err);
+}
+
+int run_cni_delete(struct invocation *invocation, struct err *err) {
+    return cni_delete(invocation->arguments.items[0], err);
 }
 
 // A check that can't be made has failed, and says why.

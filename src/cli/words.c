@@ -21,7 +21,9 @@ const char *words_time(int64_t wall_ns, char buffer[static 64]) {
     time_t seconds = (time_t)(wall_ns / 1000000000);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    strftime(buffer, 64, "%Y-%m-%d %H:%M:%S +0000 UTC", &tm);
+    // strftime() would look at /etc/localtime, each time.
+    snprintf(buffer, 64, "%04d-%02d-%02d %02d:%02d:%02d +0000 UTC", tm.tm_year + 1900, tm.tm_mon + 1,
+             tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     return buffer;
 }
 
@@ -40,31 +42,6 @@ const char *words_status(struct arena *arena, const struct container *container)
                             words_ago(arena, container->finished));
     if (str_eq(container->state, "removing")) return "Removal In Progress";
     return "Created";
-}
-
-static bool port_read(const char *text, unsigned long *ret_number, const char **ret_protocol) {
-    char *end;
-    *ret_number = strtoul(text, &end, 10);
-    *ret_protocol = *end ? end : "/tcp";
-    return end != text;
-}
-
-const char *words_ports(struct arena *arena, const struct strings *ports) {
-    _cleanup_(str_finish) struct str text = {0};
-    for (size_t i = 0, next; i < ports->count; i = next) {
-        unsigned long first, last, number;
-        const char *protocol, *other;
-        next = i + 1;
-        if (!port_read(ports->items[i], &first, &protocol)) continue;
-        for (last = first; next < ports->count && port_read(ports->items[next], &number, &other) &&
-                           number == last + 1 && str_eq(protocol, other);
-             next++)
-            last = number;
-        str_printf(&text, "%s%lu", text.len ? ", " : "", first);
-        if (last > first) str_printf(&text, "-%lu", last);
-        str_add(&text, protocol);
-    }
-    return arena_strdup(arena, str_get(&text));
 }
 
 const char *words_cut(struct arena *arena, const char *text, size_t characters) {
@@ -86,4 +63,18 @@ const char *words_image(struct arena *arena, const char *name) {
     struct err ignored;
     if (reference_parse(arena, name, &reference, &ignored) < 0) return name;
     return reference_familiar(arena, &reference);
+}
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+const char *words_networks(struct arena *arena, const struct container_config *config) {
+    const char *mode = config->network_mode, *text = "";
+    if (str_eq(mode, "host") || str_eq(mode, "none")) return mode;
+    struct strings names = {0};
+    for (size_t i = 0; i < config->networks.count; i++) strings_add(arena, &names, config->networks.items[i].network);
+    if (names.count) qsort(names.items, names.count, sizeof *names.items, by_text);
+    for (size_t i = 0; i < names.count; i++) text = arena_printf(arena, "%s%s%s", text, i ? "," : "", names.items[i]);
+    return text;
 }

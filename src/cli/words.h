@@ -10,8 +10,14 @@ const char *words_ago(struct arena *arena, int64_t wall_ns);
 const char *words_time(int64_t wall_ns, char buffer[static 64]);
 // "Up 3 seconds", "Up 3 seconds (Paused)", "Exited (0) 2 minutes ago", "Created"
 const char *words_status(struct arena *arena, const struct container *container);
-// "80/tcp, 5000-5002/udp"
-const char *words_ports(struct arena *arena, const struct strings *ports);
+// "db,web": the networks that a container is in; "" where they are another container's.
+const char *words_networks(struct arena *arena, const struct container_config *config);
+// "0.0.0.0:8000-8002->8000-8002/tcp, [::]:8080->80/tcp, 443/tcp": what is published, and what is only
+// exposed.
+const char *words_ports(struct arena *arena, const struct strings *exposed,
+                        const struct port_runs *published);
+// "0.0.0.0:8080", "[::]:8080"
+const char *words_host_port(struct arena *arena, const char *host, unsigned port);
 // At most so many characters, the last one "…" when something was cut.
 const char *words_cut(struct arena *arena, const char *text, size_t characters);
 // "sha256:…", or its first digits alone.

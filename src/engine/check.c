@@ -71,8 +71,10 @@ static int check_files(struct engine *engine, struct arena *arena, struct string
 int engine_check(struct engine *engine, struct arena *arena, struct strings *ret_problems, struct err *err) {
     struct strings problems = {0};
     struct disk_usage usage;
-    if (engine_recover(engine, true, err) || check_rows(engine, arena, &problems, err) ||
-        check_files(engine, arena, &problems, err) || engine_disk_usage(engine, arena, &usage, err))
+    struct containers settled;
+    if (engine_recover(engine, true, err) || container_list(engine, arena, true, &settled, err) ||
+        check_rows(engine, arena, &problems, err) || check_files(engine, arena, &problems, err) ||
+        engine_disk_usage(engine, arena, &usage, err))
         return -1;
     for (size_t i = 0; i < usage.others.count; i++)
         if (usage.others.items[i].orphan)

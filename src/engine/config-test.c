@@ -56,6 +56,9 @@ static const struct container_config full = {
     .memory = {true, 64 << 20},
     .memory_swap = {true, -1},
     .pids_limit = {true, 0},
+    .net_rate = {.in = {true, 10000000},
+                 .class_id = {true, 0x10001},
+                 .priorities = {(struct spec_network_priority[]){{"eth0", 5}}, 1}},
     .cpu_shares = {true, 512},
     .cpuset_cpus = "0-1",
     .cpuset_mems = "0",
@@ -170,6 +173,10 @@ static void test_round_trip(void **state) {
     assert_int_equal(again.memory_swap.value, -1);
     assert_true(again.pids_limit.set && again.pids_limit.value == 0);
     assert_true(again.stop_timeout.set);
+    assert_int_equal(again.net_rate.in.value, 10000000);
+    assert_false(again.net_rate.out.set);
+    assert_int_equal(again.net_rate.class_id.value, 0x10001);
+    assert_int_equal(again.net_rate.priorities.items[0].priority, 5);
     assert_int_equal(again.ulimits.items[1].hard, UINT64_MAX);
     assert_int_equal(again.mounts.count, ARRAY_SIZE(mounts));
     assert_non_null(

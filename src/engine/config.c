@@ -7,6 +7,8 @@
 
 #include "engine/config_devices.h"
 #include "engine/config_networks.h"
+#include "engine/config_ports.h"
+#include "engine/net_rate.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,7 +22,10 @@ enum kind {
     LIST,          // struct strings; null when empty
     LIST_BRACKETS, // struct strings; [] when empty
     ENTRYPOINT,    // struct strings; null unless has_entrypoint
-    KEYS_IF_SET,   // struct strings, as the keys of an object; left out when empty
+    EXPOSED,       // struct strings, as the keys of an object, with what is published; left out when empty
+    KEYS,          // struct strings, as the keys of an object, for the database; Docker has it as EXPOSED
+    PORTS,         // struct port_bindings, a key for each port
+    PUBLISHED,     // the same as -p gives them, for the database; Docker has them as PORTS
     MAP,           // an array of spec_key_value; {} when empty
     MAP_IF_SET,    // the same; left out when empty
     I64,           // struct spec_i64; 0 when it is not set
@@ -31,6 +36,7 @@ enum kind {
     RATES,         // an array of device_rate
     WEIGHTS,       // the same, with weights
     DEVICES,       // an array of container_device
+    NET_RATE,      // struct net_rate; left out when nothing of it is set
     REQUESTS,      // an array of device_request
     ULIMITS,       // an array of spec_rlimit
     VOLUMES,       // the paths of anonymous volumes; only written
@@ -79,7 +85,8 @@ static const struct field config_fields[] = {
     ROW("AttachStdin", BOOL, attach_stdin),
     ROW("AttachStdout", BOOL, attach_stdout),
     ROW("AttachStderr", BOOL, attach_stderr),
-    ROW("ExposedPorts", KEYS_IF_SET, exposed_ports),
+    ROW("ExposedPorts", EXPOSED, exposed_ports),
+    ROW("Exposed", KEYS, exposed_ports),
     ROW("Tty", BOOL, tty),
     ROW("OpenStdin", BOOL, open_stdin),
     FIX("StdinOnce", "false"),
@@ -103,7 +110,8 @@ static const struct field host_fields[] = {
     FIX("ContainerIDFile", "\"\""),
     ROW("LogConfig", LOG_CONFIG, log),
     ROW("NetworkMode", TEXT, network_mode),
-    FIX("PortBindings", "{}"),
+    ROW("PortBindings", PORTS, ports),
+    ROW("Published", PUBLISHED, ports),
     ROW("RestartPolicy", RESTART, restart),
     ROW("AutoRemove", BOOL, auto_remove),
     FIX("VolumeDriver", "\"\""),
@@ -126,7 +134,7 @@ static const struct field host_fields[] = {
     ROW("OomScoreAdj", I64, oom_score_adj),
     ROW("PidMode", TEXT, pid_mode),
     ROW("Privileged", BOOL, privileged),
-    FIX("PublishAllPorts", "false"),
+    ROW("PublishAllPorts", BOOL, publish_all),
     ROW("ReadonlyRootfs", BOOL, readonly_rootfs),
     ROW("SecurityOpt", LIST, security_opt),
     ROW("StorageOpt", MAP_IF_SET, storage_opt),
@@ -161,6 +169,7 @@ static const struct field host_fields[] = {
     ROW("MemorySwappiness", I64_OR_NULL, memory_swappiness),
     ROW("OomKillDisable", BOOL_IF_SET, oom_kill_disable),
     ROW("Init", BOOL_IF_SET, init),
+    ROW("NetRate", NET_RATE, net_rate),
     ROW("PidsLimit", I64_OR_NULL, pids_limit),
     ROW("Ulimits", ULIMITS, ulimits),
     FIX("CpuCount", "0"),
@@ -376,7 +385,6 @@ static void map_write(const char *key, const struct key_values *map, struct json
 }
 
 static void keys_write(const char *key, const struct strings *keys, struct json_writer *w) {
-    if (!keys->count) return;
     json_begin_object(w, key);
     for (size_t i = 0; i < keys->count; i++) json_put_raw(w, keys->items[i], "{}");
     json_end_object(w);
@@ -504,7 +512,10 @@ static void field_write(const struct container_config *config, const struct fiel
     case LIST: return list_write(field, list, w, list->count == 0);
     case LIST_BRACKETS: return list_write(field, list, w, false);
     case ENTRYPOINT: return list_write(field, list, w, !config->has_entrypoint);
-    case KEYS_IF_SET: return keys_write(key, list, w);
+    case EXPOSED: return config_exposed_write(config, key, w);
+    case KEYS: return keys_write(key, list, w);
+    case PORTS: return config_bindings_write(&config->ports, key, w);
+    case PUBLISHED: return config_published_write(&config->ports, key, w);
     case MAP: return map_write(key, at, w);
     case MAP_IF_SET: return ((const struct key_values *)at)->count ? map_write(key, at, w) : (void)0;
     case I64: return json_put_i64(w, key, i64->set ? i64->value : 0);
@@ -516,6 +527,7 @@ static void field_write(const struct container_config *config, const struct fiel
     case WEIGHTS: return rates_write(field, at, w);
     case DEVICES: return config_devices_write(config, key, w);
     case REQUESTS: return config_requests_write(config, key, w);
+    case NET_RATE: return config_net_rate_write(at, key, w);
     case ULIMITS: return ulimits_write(key, at, w);
     case VOLUMES: return volumes_write(config, key, w);
     case BINDS: return binds_write(config, key, w);
@@ -546,7 +558,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case TEXT_IF_SET: return str_empty(*(const char *const *)at);
     case BOOL:
     case BOOL_IF_SET: return !*(const bool *)at;
-    case KEYS_IF_SET:
+    case KEYS:
     case LIST:
     case LIST_BRACKETS: return !((const struct strings *)at)->count;
     case ENTRYPOINT: return !config->has_entrypoint;
@@ -559,6 +571,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case SHM_SIZE: return !*(const uint64_t *)at;
     case DEVICES: return !config->devices.count;
     case REQUESTS: return !config->device_requests.count;
+    case NET_RATE: return net_rate_is_empty(at);
     case WEIGHTS:
     case RATES: return !((const struct rates *)at)->count;
     case ULIMITS: return !((const struct ulimits *)at)->count;
@@ -569,6 +582,9 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case HEALTHCHECK: return !config->health;
     case RESTART: return !config->restart.name;
     case LOG_CONFIG: return !((const struct container_log *)at)->driver;
+    case PUBLISHED: return !((const struct port_bindings *)at)->count;
+    case EXPOSED:
+    case PORTS:
     case MASKED:
     case READONLY:
     case VOLUMES:
@@ -577,11 +593,16 @@ static bool field_is_empty(const struct container_config *config, const struct f
     return false;
 }
 
+// What the database has and Docker's documents do not.
+static bool is_ours_alone(enum kind kind) {
+    return kind == INHERITED || kind == PUBLISHED || kind == KEYS;
+}
+
 static void fields_write(const struct container_config *config, const char *key, const struct field *fields,
                          size_t count, bool all, struct json_writer *w) {
     json_begin_object(w, key);
     for (size_t i = 0; i < count; i++)
-        if (all ? fields[i].kind != INHERITED : !field_is_empty(config, &fields[i]))
+        if (all ? !is_ours_alone(fields[i].kind) : !field_is_empty(config, &fields[i]))
             field_write(config, &fields[i], w);
     json_end_object(w);
 }
@@ -749,7 +770,10 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case ENTRYPOINT: r->config->has_entrypoint = true; return list_read(r, json, at);
     case LIST:
     case LIST_BRACKETS: return list_read(r, json, at);
-    case KEYS_IF_SET: return keys_read(r, json, at);
+    case EXPOSED:
+    case KEYS: return keys_read(r, json, at);
+    case PORTS: return config_bindings_read(r->arena, json, at);
+    case PUBLISHED: return config_published_read(r->arena, json, at);
     case MAP:
     case MAP_IF_SET: return map_read(r, json, at);
     case I64: return i64_read(json, false, at);
@@ -761,6 +785,7 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case WEIGHTS: return rates_read(r, field, json, at);
     case DEVICES: return config_devices_read(r->arena, json, r->config);
     case REQUESTS: return config_requests_read(r->arena, json, r->config);
+    case NET_RATE: return config_net_rate_read(r->arena, json, at);
     case ULIMITS: return ulimits_read(r, json, at);
     case BINDS: return binds_read(r, json);
     case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
@@ -777,16 +802,37 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     return 0;
 }
 
+struct fields_reader {
+    struct reader *reader;
+    const struct field *fields;
+    size_t count, next; // next: what is behind the field that was read last
+    const char *name;
+    struct err *err;
+};
+
+// What was stored has the table's order: the field is nearly always one of the next.
+static const struct field *field_find(struct fields_reader *f, const char *key) {
+    for (size_t n = 0; n < f->count; n++) {
+        size_t i = (f->next + n) % f->count;
+        if (!str_eq(f->fields[i].key, key)) continue;
+        f->next = i + 1;
+        return &f->fields[i];
+    }
+    return NULL;
+}
+
+static int member_read(const char *key, const struct json *value, void *data) {
+    struct fields_reader *f = data;
+    const struct field *field = json_is_null(value) ? NULL : field_find(f, key);
+    if (!field || !field_read(f->reader, field, value)) return 0;
+    return err_set(f->err, ERR_INVALID, 0, "%s.%s: %.100s is not what belongs there", f->name, key,
+                   json_text(value));
+}
+
 static int fields_read(struct reader *r, const struct field *fields, size_t count, const struct json *object,
                        const char *name, struct err *err) {
-    for (size_t i = 0; i < count; i++) {
-        const struct json *value = json_get(object, fields[i].key);
-        if (json_is_null(value)) continue;
-        if (field_read(r, &fields[i], value))
-            return err_set(err, ERR_INVALID, 0, "%s.%s: %.100s is not what belongs there", name,
-                           fields[i].key, json_text(value));
-    }
-    return 0;
+    struct fields_reader f = {.reader = r, .fields = fields, .count = count, .name = name, .err = err};
+    return json_each(object, member_read, &f);
 }
 
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,

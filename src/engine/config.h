@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "network/network.h"
+#include "network/port.h"
 #include "oci/image_spec.h"
 #include "oci/spec.h"
 
@@ -64,6 +65,16 @@ struct device_request {
     struct strings ids, capabilities;
 };
 
+// HostConfig.NetRate, which Docker does not have.
+struct net_rate {
+    struct spec_u64 in, out;  // bits a second; 0: no limit
+    struct spec_u64 class_id; // of what it sends, by cgroup v1's net_cls
+    struct {                  // and its priority on the host's interfaces, by net_prio
+        struct spec_network_priority *items;
+        size_t count;
+    } priorities;
+};
+
 struct container_config {
     // Config
     const char *image; // as the user wrote it
@@ -121,7 +132,10 @@ struct container_config {
         } options;
     } log;
     const char *platform;
-    struct strings exposed_ports; // "80/tcp"
+    struct strings exposed_ports; // "80/tcp"; without those that are published
+    struct port_bindings ports;
+    bool publish_all; // what is exposed and has no binding gets a port that is free
+    struct net_rate net_rate;
     const char *mac_address;
     struct spec_i64 cpu_period, cpu_quota, cpu_rt_period, cpu_rt_runtime; // microseconds
     struct spec_i64 memory_reservation, memory_swappiness, oom_score_adj;

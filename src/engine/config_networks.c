@@ -6,8 +6,9 @@
 // Modes
 
 bool container_has_networks(const struct container_config *config) {
-    const char *mode = config->network_mode;
-    return !str_eq(mode, "host") && !str_eq(mode, "none") && !str_has_prefix(mode ? mode : "", "container:");
+    const char *mode = config->network_mode ? config->network_mode : "";
+    return !str_eq(mode, "host") && !str_eq(mode, "none") && !str_has_prefix(mode, "container:") &&
+           !str_has_prefix(mode, "cni:");
 }
 
 const char *container_network_name(const struct container_config *config) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers are made, found, listed and removed.
 #include "engine/again.h"
+#include "engine/links.h"
 #include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/upkeep.h"
@@ -144,6 +145,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
     if (host && str_empty(config->hostname)) ret_container->config.hostname = host_name(arena);
     if (owners_resolve(engine, arena, &ret_container->config, err) ||
         networks_resolve(engine, arena, &ret_container->config, err) ||
+        links_check(engine, arena, &ret_container->config, err) ||
         limits_discard(arena, &ret_container->config, &ret_container->warnings, err))
         return -1;
     limits_fill(&ret_container->config);
@@ -209,15 +211,19 @@ int container_find(struct engine *engine, struct arena *arena, const char *name,
 // One that can't be made true stays as its row has it, with what was in the way: the others are listed.
 int container_list(struct engine *engine, struct arena *arena, bool all, struct containers *ret_containers,
                    struct err *err) {
-    struct containers rows, list = {0};
-    if (row_list(engine, arena, all, &rows, err)) return -1;
-    for (size_t i = 0; i < rows.count; i++) {
-        struct container *container = &rows.items[i];
+    struct containers list;
+    size_t kept = 0;
+    if (row_list(engine, arena, all, &list, err)) return -1;
+    for (size_t i = 0; i < list.count; i++) {
+        struct container *container = &list.items[i];
         struct err why;
         int r = container_settle(engine, arena, container, &why);
         if (r < 0) container->error = arena_strdup(arena, why.text);
-        if (r && (all || container_runs(container))) *arena_push(arena, &list) = *container;
+        if (!r || (!all && !container_runs(container))) continue;
+        if (kept != i) list.items[kept] = *container;
+        kept++;
     }
+    list.count = kept;
     *ret_containers = list;
     return 0;
 }

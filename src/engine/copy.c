@@ -24,7 +24,7 @@ struct place {
 };
 
 // What is to be packed, and where it goes.
-struct route {
+struct copy_route {
     const char *directory; // to be unpacked in
     const char *name;      // what the source is called there
 };
@@ -172,16 +172,16 @@ static int receive_both(struct copy *c, struct fetcher *packer, struct fetcher *
 // Where it goes: moby's archive.PrepareArchiveCopy
 
 static int choose(struct copy *c, const struct place *from, const char *from_name, const struct place *to,
-                  struct route *ret_route) {
+                  struct copy_route *ret_route) {
     bool from_directory = S_ISDIR(from->mode), to_directory = to->found && S_ISDIR(to->mode);
     if (to_directory) {
-        *ret_route = (struct route){to->path, from->end == CONTENT ? "." : from_name};
+        *ret_route = (struct copy_route){to->path, from->end == CONTENT ? "." : from_name};
         return 0;
     }
     if (to->found && from_directory) return err_set(c->err, ERR_INVALID, 0, "cannot copy directory");
     if (!to->found && !from_directory && to->end != PLAIN)
         return err_set(c->err, ERR_INVALID, 0, "no such directory");
-    *ret_route = (struct route){parent_of(c->arena, to->path), base_of(to->path)};
+    *ret_route = (struct copy_route){parent_of(c->arena, to->path), base_of(to->path)};
     return 0;
 }
 
@@ -245,7 +245,7 @@ static int pack_inside(struct copy *c, const struct place *from, const char *nam
 static int from_to_host(struct copy *c, const struct place *from, const char *name, uint64_t *ret_bytes) {
     const struct copy_options *options = c->options;
     struct place to = place_of(c->arena, options->local);
-    struct route route;
+    struct copy_route route;
     if (check_output(c, &to) || look_outside(c, &to) || choose(c, from, name, &to, &route)) return -1;
     if (start_outside(c, "host-files", route.directory, c->pipe[0]) || pack_inside(c, from, route.name) ||
         send_unpack(c, &c->outside, "/", options->archive, options->archive))
@@ -310,7 +310,7 @@ static int explain_unpack(struct copy *c, const char *directory) {
 static int to_from_host(struct copy *c, const struct place *to, uint64_t *ret_bytes) {
     struct place from = place_of(c->arena, c->options->local);
     const char *name = from.end == CONTENT ? "." : base_of(from.path), *folder;
-    struct route route;
+    struct copy_route route;
     bool whole;
     if (find_source(c, &from, &folder, &whole) || choose(c, &from, name, to, &route) ||
         start_outside(c, "files", folder, c->pipe[1]))

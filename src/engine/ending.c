@@ -8,7 +8,10 @@
 // The order makes a crash at any point harmless: a --rm container's directories go before its row, so a row
 // is always there to find what is left; the row of one that stays changes before its run directory goes.
 #include "engine/again.h"
+#include "engine/cni.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
 #include "plan/undo.h"
 #include "shim/restart.h"
 
@@ -31,7 +34,9 @@ bool container_is_live(const struct container *container) {
 static int erase_row(struct engine *engine, const struct container *container, struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
-    if (db_begin(db, err) || networks_release(engine, container, err)) return -1;
+    if (db_begin(db, err) || port_rows_release(db, container->id, err) ||
+        networks_release(engine, container, err))
+        return -1;
     int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
     if (changed) container_event(engine, container, "destroy", NULL);
@@ -39,15 +44,16 @@ static int erase_row(struct engine *engine, const struct container *container, s
 }
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
-    if (update_groups_remove(engine, container, err) || run_dir_remove(engine, container->id, err) ||
+    if (update_groups_remove(engine, container, err) || net_rate_release(engine, container, err) ||
+        container_cni_release(engine, container, err) || run_dir_remove(engine, container->id, err) ||
         container_folder_remove(engine, container->id, err))
         return -1;
     if (volumes && volumes_remove_anonymous(engine, container->id, &container->config, err)) return -1;
     return erase_row(engine, container, err);
 }
 
-// One that is about to be started again keeps its address. 1 when it is this run's ending and the row says so
-// now.
+// One that is about to be started again keeps its address, but not its ports. 1 when it is this run's ending
+// and the row says so now.
 static int write_ending(struct engine *engine, const struct container *container, const struct ending *ending,
                         struct err *err) {
     struct db *db = engine->store.db;
@@ -62,21 +68,33 @@ static int write_ending(struct engine *engine, const struct container *container
                ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending),
                container->id, ending->finished);
     if (changed <= 0) return changed;
-    if (!restarts(ending) && networks_release(engine, container, err)) return -1;
+    if (port_rows_release(db, container->id, err) ||
+        (!restarts(ending) && networks_release(engine, container, err)))
+        return -1;
     if (db_commit(db, err)) return -1;
     return 1;
 }
 
+// What CNI plugins can't take away now stays with the container, if only for the next try.
+static bool stays_on_network(struct engine *engine, const struct container *container,
+                             const struct ending *ending, struct err *err) {
+    return !restarts(ending) && container_cni_release(engine, container, err);
+}
+
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
                   struct err *err) {
-    if (container->auto_remove) return container_erase(engine, container, true, err);
     struct ending last = *ending;
+    struct err why;
+    bool stays = stays_on_network(engine, container, ending, &why);
+    if (container->auto_remove && !stays) return container_erase(engine, container, true, err);
+    if (stays) last.error = why.text;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
+    if (!restarts(&last) && net_rate_release(engine, container, err)) return -1;
     int r = write_ending(engine, container, &last, err);
     if (r <= 0) return r;
     if (update_groups_remove(engine, container, err)) return -1;
-    if (restarts(&last)) return 0;
+    if (restarts(&last) || stays) return 0;
     health_keep(engine, container);
     return run_dir_remove(engine, container->id, err);
 }
@@ -314,13 +332,11 @@ int container_settle(struct engine *engine, struct arena *arena, struct containe
 
 // A run directory whose container has no row: its starter was killed between the two.
 static int remove_orphan(struct engine *engine, const char *id, struct err *err) {
-    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
-    struct container container;
-    int r = row_load(engine, &arena, id, &container, err);
+    int r = row_exists(engine, id, err);
     if (r) return r < 0 ? -1 : 0;
     if (run_dir_lock(engine, id, RUN_DIR_PROBE, &dir, err)) return err->kind == ERR_UNAVAILABLE ? 0 : -1;
-    r = row_load(engine, &arena, id, &container, err);
+    r = row_exists(engine, id, err);
     if (r) return r < 0 ? -1 : 0;
     return run_dir_remove(engine, id, err);
 }
@@ -343,20 +359,22 @@ static int remove_orphans(struct engine *engine, struct err *err) {
 int engine_recover(struct engine *engine, bool everything, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings ids = {0};
+    if (everything) db_expect_much(engine->store.db);
     {
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         // A start looks at a few of the oldest only: those that were left, not the hundred that start now.
-        const char *sql =
-            everything ? "SELECT id FROM container WHERE state IN ('starting', 'running', 'restarting', "
-                         "'removing')"
-                       : "SELECT id FROM container WHERE state IN ('starting', 'removing') "
-                         "ORDER BY created LIMIT 4";
+        // Whether those that run do is asked by who lists them.
         int r;
-        if (db_query(engine->store.db, &rows, err, sql, "")) return -1;
+        if (db_query(engine->store.db, &rows, err,
+                     "SELECT id FROM container WHERE state IN ('starting', 'removing') ORDER BY created "
+                     "LIMIT ?",
+                     "i", (int64_t)(everything ? -1 : 4)))
+            return -1;
         while ((r = db_next(&rows, err)) > 0)
             strings_add(&arena, &ids, arena_strdup(&arena, db_text(&rows, 0)));
         if (r < 0) return -1;
     }
+    if (ports_recover(engine, err)) return -1;
     for (size_t i = 0; i < ids.count; i++) {
         struct container container;
         int r = row_load(engine, &arena, ids.items[i], &container, err);

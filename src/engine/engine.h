@@ -127,6 +127,10 @@ int container_log_rotated(struct engine *engine, const struct container *contain
 int container_process(struct engine *engine, const struct container *container, pid_t *ret_pid,
                       uint64_t *ret_start_time, struct err *err);
 
+// What of the host's ports leads to it, by its own ports.
+int container_ports(struct engine *engine, struct arena *arena, const struct container *container,
+                    struct port_runs *ret_runs, struct err *err);
+
 int container_attach(struct engine *engine, const struct container *container, int *ret_client,
                      struct err *err);
 int container_kill(struct engine *engine, const struct container *container, int signal, struct err *err);
@@ -178,10 +182,19 @@ void container_event(struct engine *engine, const struct container *container, c
 // come, variables (a name without a value: it goes). For a container that runs they hold at once, but for the
 // environment of processes that there are, and for all its later starts; all of them or none. ret_warnings
 // are in the arena.
+struct network_changes {
+    struct {
+        struct endpoint_settings *items;
+        size_t count;
+    } add;
+    struct strings remove;
+};
 struct container_changes {
-    struct container_config config;
-    bool restart; // whether the policy is among them
+    struct container_config config; // of the ports those that come
+    struct port_bindings unpublish; // those that go
+    bool restart;                   // whether the policy is among them
     struct strings unmount;
+    struct network_changes networks;
 };
 int container_update(struct engine *engine, struct arena *arena, const struct container *container,
                      const struct container_changes *changes, struct strings *ret_warnings, struct err *err);

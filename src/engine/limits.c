@@ -2,6 +2,7 @@
 // Limits as Docker's daemon looks at them before a container has them: their ranges, what contradicts what,
 // and what this kernel does not know.
 #include "base/fd.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "kernel/cgroup.h"
 
@@ -158,7 +159,7 @@ static int check_parent(const char *parent, struct err *err) {
 int limits_check(const struct container_config *config, struct err *err) {
     int64_t score = config->oom_score_adj.value;
     if (check_memory(config, err) || check_cpu(config, err) || check_weights(config, err) ||
-        check_parent(config->cgroup_parent, err))
+        check_parent(config->cgroup_parent, err) || net_rate_check(config, err))
         return -1;
     if (score < -1000 || score > 1000)
         return err_set(err, ERR_INVALID, 0,
@@ -181,7 +182,8 @@ static bool kernel_has(const struct cgroup_layout *layout, uint32_t controller, 
 
 static bool asks_kernel(const struct container_config *config) {
     return config->memory_swappiness.set || config->oom_kill_disable || config->blkio_weight.value ||
-           config->blkio_weights.count || config->cpu_rt_period.value || config->cpu_rt_runtime.value;
+           config->blkio_weights.count || config->cpu_rt_period.value || config->cpu_rt_runtime.value ||
+           config->net_rate.class_id.value || config->net_rate.priorities.count;
 }
 
 static void discard_memory(struct arena *arena, const struct cgroup_layout *layout,
@@ -225,13 +227,27 @@ static int check_kernel_realtime(const struct cgroup_layout *layout, const struc
                    "has nothing like it: leave --cpu-rt-period and --cpu-rt-runtime out");
 }
 
+// Who marks packets has rules for such: they would take others.
+static int check_kernel_marks(const struct cgroup_layout *layout, const struct container_config *config,
+                              struct err *err) {
+    static const char text[] =
+        "--net-rate: %s needs the controller %s of cgroup v1, which this host does not "
+        "have (mount it, or leave %s out: v2 has nothing like it)";
+    if (config->net_rate.class_id.value && !kernel_has(layout, CGROUP_NET_CLS, "net_cls.classid", false))
+        return err_set(err, ERR_INVALID, 0, text, "class=", "net_cls", "class=");
+    if (config->net_rate.priorities.count &&
+        !kernel_has(layout, CGROUP_NET_PRIO, "net_prio.ifpriomap", false))
+        return err_set(err, ERR_INVALID, 0, text, "priority=", "net_prio", "priority=");
+    return 0;
+}
+
 int limits_discard(struct arena *arena, struct container_config *config, struct strings *warnings,
                    struct err *err) {
     struct cgroup_layout layout;
     if (!asks_kernel(config)) return 0;
     int r = cgroup_layout_read(&layout);
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "finding the host's cgroups");
-    if (check_kernel_realtime(&layout, config, err)) return -1;
+    if (check_kernel_realtime(&layout, config, err) || check_kernel_marks(&layout, config, err)) return -1;
     discard_memory(arena, &layout, config, warnings);
     discard_weights(arena, &layout, config, warnings);
     if (config->oom_kill_disable && !config->memory.value)

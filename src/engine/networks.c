@@ -2,6 +2,7 @@
 // The networks of containers: what a container's settings say of them, and what it gets of them when it
 // starts.
 #include "engine/networks.h"
+#include "engine/network_restore.h"
 #include "engine/parts.h"
 #include "engine/resolver.h"
 #include "state/event.h"
@@ -136,6 +137,7 @@ int networks_attach(struct engine *engine, struct arena *arena, const struct con
         if (attach(engine, arena, container, &sorted[i], (unsigned)i, arena_push(arena, &endpoints), err))
             return -1;
     endpoints_choose_gateway(&endpoints);
+    if (networks_open_gate(engine, &endpoints, err)) return -1;
     *ret_endpoints = endpoints;
     return 0;
 }

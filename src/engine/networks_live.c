@@ -6,6 +6,8 @@
 // being made or taken away its endpoint's row is pending; the settings change with the last step of the one,
 // and with the first of the other. So whoever finds a pending row, and the lock free, finds what a command
 // that was killed left: the interface goes, and the row with it (networks_recover()).
+#include "engine/cni.h"
+#include "engine/net_rate.h"
 #include "engine/networks.h"
 #include "engine/parts.h"
 #include "engine/resolver.h"
@@ -82,6 +84,9 @@ static int check_modes(const struct change *c, struct err *err) {
             err, ERR_CONFLICT, 0,
             "container cannot be connected to multiple networks with one of the networks in private "
             "(none) mode");
+    if (container_cni_network(&c->now.config))
+        return err_set(err, ERR_CONFLICT, 0,
+                       "container %s is on a CNI network, and can be on no other one beside it", c->now.name);
     if (!container_has_networks(&c->now.config))
         return err_set(
             err, ERR_CONFLICT, 0,
@@ -181,8 +186,9 @@ static int plug_in(struct change *c, const struct endpoints *before, struct endp
     *arena_push(c->arena, &after) = *endpoint;
     endpoints_choose_gateway(&after);
     if (live_add(endpoint, c->netns, err)) return -1;
-    if (live_route(before, &after, c->netns, err) || write_hosts(c, endpoint, NULL, err) ||
-        change_names(c, &c->config, err) || store(c, &c->config, MARK_DONE, err)) {
+    if (net_rate_connect(&c->config, endpoint, err) || live_route(before, &after, c->netns, err) ||
+        write_hosts(c, endpoint, NULL, err) || change_names(c, &c->config, err) ||
+        store(c, &c->config, MARK_DONE, err)) {
         (void)live_remove(endpoint, c->netns, &ignored);
         (void)live_route(&after, before, c->netns, &ignored);
         (void)write_hosts(c, NULL, endpoint, &ignored);

@@ -2,6 +2,7 @@
 // The container table, read.
 #include "engine/parts.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define COLUMNS                                                                                            \
@@ -43,6 +44,12 @@ int row_load(struct engine *engine, struct arena *arena, const char *id, struct 
     if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE id = ?", "s", id)) return -1;
     int r = db_next(&rows, err);
     return r == 1 && row_read(arena, &rows, ret_container, err) ? -1 : r;
+}
+
+int row_exists(struct engine *engine, const char *id, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(engine->store.db, &rows, err, "SELECT 1 FROM container WHERE id = ?", "s", id)) return -1;
+    return db_next(&rows, err);
 }
 
 static int find_exact(struct engine *engine, struct arena *arena, const char *name,
@@ -94,18 +101,25 @@ int row_store_config(struct engine *engine, const char *id, const struct contain
     return changed < 0 ? -1 : 0;
 }
 
+static int newest_first(const void *a, const void *b) {
+    const struct container *x = a, *y = b;
+    if (x->created != y->created) return x->created < y->created ? 1 : -1;
+    return strcmp(x->id, y->id);
+}
+
+// SQLite would copy whole rows to sort them.
 int row_list(struct engine *engine, struct arena *arena, bool all, struct containers *ret_containers,
              struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     struct containers list = {0};
+    if (all) db_expect_much(engine->store.db);
     if (db_query(engine->store.db, &rows, err,
-                 COLUMNS
-                 "WHERE ? OR state IN ('starting', 'running', 'restarting') ORDER BY created DESC, id",
-                 "i", (int64_t)all))
+                 COLUMNS "WHERE ? OR state IN ('starting', 'running', 'restarting')", "i", (int64_t)all))
         return -1;
     int r;
     while ((r = db_next(&rows, err)) > 0)
         if (row_read(arena, &rows, arena_push(arena, &list), err)) return -1;
+    if (list.count) qsort(list.items, list.count, sizeof *list.items, newest_first);
     *ret_containers = list;
     return r;
 }

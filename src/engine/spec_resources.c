@@ -249,23 +249,16 @@ static void sysctl_add(struct spec_builder *b, const char *key, const char *valu
     spec_because(b, arena_printf(b->arena, "linux.sysctl.%s", key), why);
 }
 
-// What a container may do with its own network without asking for it, as in Docker; and no IPv6 on a network
-// that has none: an address that nobody gave would be one that nobody watches.
+// What a container may do with its own network without asking for it, as in Docker.
 static void build_default_sysctls(struct spec_builder *b) {
     static const struct {
-        const char *key, *value, *file;
-        bool bridge_only;
+        const char *key, *value;
     } rows[] = {
-        {"net.ipv4.ip_unprivileged_port_start", "0", NULL, false},
-        {"net.ipv4.ping_group_range", "0 2147483647", NULL, false},
-        {"net.ipv6.conf.eth0.disable_ipv6", "1", "/proc/sys/net/ipv6/conf/default/disable_ipv6", true},
+        {"net.ipv4.ip_unprivileged_port_start", "0"},
+        {"net.ipv4.ping_group_range", "0 2147483647"},
     };
-    bool bridge = str_eq(b->config->network_mode, "bridge");
-    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-        if (sysctl_has(b, rows[i].key) || (rows[i].bridge_only && !bridge)) continue;
-        if (rows[i].file && access(rows[i].file, F_OK)) continue;
-        sysctl_add(b, rows[i].key, rows[i].value, "default");
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
+        if (!sysctl_has(b, rows[i].key)) sysctl_add(b, rows[i].key, rows[i].value, "default");
 }
 
 static int build_sysctls(struct spec_builder *b) {
@@ -292,7 +285,17 @@ static void build_oom_score(struct spec_builder *b) {
     spec_because(b, "process.oomScoreAdj", number_why(b, "--oom-score-adj", b->config->oom_score_adj.value));
 }
 
+static void build_network(struct spec_builder *b) {
+    const struct net_rate *rate = &b->config->net_rate;
+    b->spec->resources.network_class_id = rate->class_id;
+    if (rate->class_id.value) spec_because(b, "linux.resources.network.classID", "--net-rate class=");
+    for (size_t i = 0; i < rate->priorities.count; i++)
+        *arena_push(b->arena, &b->spec->resources.network_priorities) = rate->priorities.items[i];
+    if (rate->priorities.count) spec_because(b, "linux.resources.network.priorities", "--net-rate priority=");
+}
+
 int spec_build_resources(struct spec_builder *b) {
+    build_network(b);
     build_default_pids(b);
     build_oom_score(b);
     return limits_check(b->config, b->err) || spec_build_limits(b) || build_ulimits(b) || build_sysctls(b)

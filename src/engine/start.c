@@ -6,9 +6,14 @@
 // 'starting', the lock is free, and the next command takes back what the plan says was begun (ending.c). From
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
+#include "engine/cni.h"
 #include "engine/freeze.h"
+#include "engine/links.h"
 #include "engine/log.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
+#include "engine/ports_target.h"
 #include "engine/resolver.h"
 #include "engine/upkeep.h"
 #include "network/network.h"
@@ -34,6 +39,9 @@ struct start {
     struct image_sources images; // that are mounted
     struct spec spec;
     struct endpoints endpoints;
+    struct links links;
+    struct port_claim claim;
+    bool can_publish;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -67,6 +75,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .log = -1,
         .health = -1,
         .receiver = -1,
+        .claim = {.hold = PORT_HOLD_NONE},
         .resolver = -1,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
@@ -76,6 +85,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
 
 static void start_finish(struct start *s) {
     owners_let_go(&s->held);
+    ports_claim_finish(&s->claim);
     plan_finish(&s->plan);
     if (s->block) plan_unmap(s->block);
     fd_closep(&s->plan_fd);
@@ -164,6 +174,7 @@ static int write_etc(struct start *s, struct err *err) {
         .dns_search = config->dns_search,
         .dns_options = config->dns_options,
         .endpoints = &s->endpoints,
+        .links = s->links.hosts,
         .own_netns = !str_eq(config->network_mode, "host"),
         .own_resolver = s->resolver_text,
     };
@@ -191,12 +202,23 @@ static int write_etc(struct start *s, struct err *err) {
 
 // The plan
 
+// The container's own go before them.
+static void add_link_variables(struct start *s, struct container_config *config) {
+    struct strings env = {0};
+    if (!s->links.env.count) return;
+    for (size_t i = 0; i < s->links.env.count; i++) strings_add(&s->arena, &env, s->links.env.items[i]);
+    for (size_t i = 0; i < config->env.count; i++) strings_add(&s->arena, &env, config->env.items[i]);
+    config->env = env;
+}
+
 static int make_spec(struct start *s, struct err *err) {
     const char *volumes = arena_printf(&s->arena, "%s/volumes", s->engine->store.root);
     if (image_sources_find(s->engine, &s->arena, &s->container->config, NULL, &s->images, err)) return -1;
+    struct container_config config = s->container->config;
+    add_link_variables(s, &config);
     struct container_spec_input input = {
         .images = &s->images,
-        .config = &s->container->config,
+        .config = &config,
         .owners = &s->owners,
         .image = &s->image.config,
         .id = s->container->id,
@@ -250,10 +272,14 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
-    (void)err;
+    if (container_cni_network(&s->container->config)) {
+        container_cni_plan(s->engine, s->container, &s->arena, plan);
+        return 0;
+    }
     network_plan(&s->endpoints, plan);
+    net_rate_plan(&s->container->config, &s->endpoints, plan);
     if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
-    return 0;
+    return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -289,7 +315,9 @@ static int make_plan(struct start *s, struct err *err) {
         .init = s->container->config.init,
     };
     struct runtime_contributions contributions = {
-        .host = plan_host, .root = plan_root, .network = s->endpoints.count ? plan_network : NULL, .data = s};
+        .host = plan_host, .root = plan_root, .network = NULL, .data = s};
+    if (s->endpoints.count || container_cni_network(&s->container->config))
+        contributions.network = plan_network;
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     s->plan.head.keep_stdin = s->container->config.open_stdin;
@@ -301,10 +329,33 @@ static int make_plan(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
+// Ports of another kind of network are nobody's.
+static int claim_ports(struct start *s, struct err *err) {
+    s->claim.engine = s->engine;
+    s->claim.arena = &s->arena;
+    s->claim.container = s->container;
+    s->can_publish = ports_target_of(&s->endpoints, &s->claim.target);
+    struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
+    if (!s->can_publish || !wanted.count) return 0;
+    if (ports_claim(&s->claim, &wanted, err)) return -1;
+    int r = port_hold_end(&s->claim.hold);
+    return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
+}
+
+static int attach_networks(struct start *s, struct err *err) {
+    if (container_cni_network(&s->container->config))
+        return container_cni_prepare(s->engine, s->container, s->run_dir.fd, err);
+    return networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
+                   net_rate_check_networks(&s->container->config, &s->endpoints, err)
+               ? -1
+               : 0;
+}
+
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
-                   volumes_make(s->engine, &s->container->config, err) ||
-                   networks_attach(s->engine, &s->arena, s->container, &s->endpoints, err) ||
+                   volumes_make(s->engine, &s->container->config, err) || attach_networks(s, err) ||
+                   links_find(s->engine, &s->arena, s->container, &s->links, err) ||
+                   claim_ports(s, err) ||
                    names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->resolver,
                                &s->resolver_text, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
@@ -340,11 +391,14 @@ static int spawn(struct start *s, struct err *err) {
     shim.receiver = s->receiver;
     shim.resolver = s->resolver;
     shim.state = s->dir;
+    shim.ports = s->claim.hold.bag;
+    shim.served = s->claim.hold.served;
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     fd_closep(&s->shim_client); // or the shim's end would not be heard
     fd_closep(&s->listen);
+    ports_claim_finish(&s->claim);
     return 0;
 }
 
@@ -437,6 +491,8 @@ int container_forget_plan(struct engine *engine, const struct container *contain
     if (run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err)) return -1;
     int r = row_load(engine, &arena, container->id, &now, err);
     if (r < 0 || (r > 0 && (container_is_live(&now) || container_is_restarting(&now)))) return r < 0 ? -1 : 0;
-    if (network_release(engine->store.db, container->id, NULL, err)) return -1;
+    if (port_rows_release(engine->store.db, container->id, err) ||
+        network_release(engine->store.db, container->id, NULL, err))
+        return -1;
     return run_dir_remove(engine, container->id, err);
 }

@@ -5,7 +5,9 @@
 // next start on.
 #include "runtime/update.h"
 #include "engine/log.h"
+#include "engine/net_rate.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
 #include "engine/spec_parts.h"
 #include "engine/update_live.h"
 #include "engine/upkeep.h"
@@ -66,6 +68,7 @@ static void merge(struct container_config *config, const struct container_config
     merge_text(&config->cpuset_cpus, changes->cpuset_cpus);
     merge_text(&config->cpuset_mems, changes->cpuset_mems);
     if (changes->pids_limit.set) config->pids_limit = changes->pids_limit;
+    net_rate_merge(&config->net_rate, &changes->net_rate);
 }
 
 // The kernel
@@ -150,6 +153,7 @@ struct update {
     struct container_config changes; // then what the kernel has to be told
     struct container_config merged;
     struct live live;
+    struct ports_update ports;
     bool running, restart;
 };
 
@@ -174,7 +178,9 @@ static int merge_all(struct update *u, struct err *err) {
     if (u->restart) u->merged.restart = changes->restart;
     merge(&u->merged, changes);
     limits_fill(&u->merged);
-    if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err)) return -1;
+    if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err) ||
+        ports_update_merge(&u->ports, &u->merged, err))
+        return -1;
     complete(&u->merged, changes);
     if (changes_log(u) && ((u->running && log_check_live(&changes->log, err)) ||
                            log_merge(u->arena, &u->merged.log, &changes->log, err)))
@@ -194,7 +200,23 @@ static int store_changed(struct update *u, struct err *err) {
     _cleanup_(freep) char *now = config_text(&again.config);
     if (!str_eq(before, now))
         return err_set(err, ERR_CONFLICT, 0, "somebody else has updated it meanwhile: try again");
-    return row_store_config(u->engine, u->container->id, &u->merged, err) ? -1 : db_commit(transaction, err);
+    if (row_store_config(u->engine, u->container->id, &u->merged, err) ||
+        ports_update_store(&u->ports, err) || db_commit(u->engine->store.db, err))
+        return -1;
+    transaction = NULL;
+    return 0;
+}
+
+static int change_running(struct update *u, struct err *err) {
+    struct err ignored;
+    bool rate = u->changes.net_rate.in.set || u->changes.net_rate.out.set;
+    if (rate && net_rate_apply(u->engine, u->container, &u->merged.net_rate, err)) {
+        (void)net_rate_apply(u->engine, u->container, &u->now.config.net_rate, &ignored);
+        return -1;
+    }
+    if (!apply(u->engine, u->arena, u->container, &u->changes, err)) return 0;
+    if (rate) (void)net_rate_apply(u->engine, u->container, &u->now.config.net_rate, &ignored);
+    return -1;
 }
 
 // The shim keeps the policy in its plan, also between two runs.
@@ -205,18 +227,24 @@ static int change_shim(struct update *u, const struct container_config *config, 
 
 static int change_kernel(struct update *u, struct err *err) {
     struct err ignored;
-    if (!change_shim(u, &u->merged, err) &&
-        (!u->running || !apply(u->engine, u->arena, u->container, &u->changes, err)))
-        return 0;
+    if (!change_shim(u, &u->merged, err) && (!u->running || !change_running(u, err))) return 0;
     (void)change_shim(u, &u->now.config, &ignored);
     return -1;
+}
+
+static int change_all(struct update *u, struct err *err) {
+    if (store_changed(u, err)) return -1;
+    return change_kernel(u, err) ? put_back(u->engine, &u->now, err) : 0;
 }
 
 // With the mounts, if there are any, made already.
 static int complete_update(void *data, struct err *err) {
     struct update *u = data;
-    if (store_changed(u, err)) return -1;
-    return change_kernel(u, err) ? put_back(u->engine, &u->now, err) : 0;
+    int r = ports_update_begin(&u->ports, err);
+    if (!r && (r = change_all(u, err))) ports_update_take_back(&u->ports);
+    if (!r) ports_update_complete(&u->ports);
+    ports_update_finish(&u->ports);
+    return r;
 }
 
 static int change_mounts(struct update *u, struct err *err) {
@@ -236,8 +264,9 @@ static bool is_running(struct engine *engine, const struct container *container)
 }
 
 // The lock keeps others from starting, ending or changing it meanwhile. What never ran has no run directory.
-int container_update(struct engine *engine, struct arena *arena, const struct container *container,
-                     const struct container_changes *changes, struct strings *ret_warnings, struct err *err) {
+static int update_settings(struct engine *engine, struct arena *arena, const struct container *container,
+                           const struct container_changes *changes, struct strings *ret_warnings,
+                           struct err *err) {
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     struct update u = {.engine = engine,
                        .arena = arena,
@@ -250,11 +279,26 @@ int container_update(struct engine *engine, struct arena *arena, const struct co
                            .container = &u.now,
                            .changes = changes->config,
                            .remove = changes->unmount};
+    u.ports = (struct ports_update){.engine = engine,
+                                    .arena = arena,
+                                    .container = &u.now,
+                                    .add = changes->config.ports,
+                                    .remove = changes->unpublish,
+                                    .claim = {.hold = PORT_HOLD_NONE}};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
     u.running = !r && dir.fd >= 0 && is_running(engine, container);
     live_prepare(&u.live, u.running);
+    u.ports.running = u.running;
     if (!r) r = load(&u, err);
     if (!r) r = merge_all(&u, err);
     if (!r) r = live_changes_mounts(&u.live) ? change_mounts(&u, err) : complete_update(&u, err);
+    return r;
+}
+
+int container_update(struct engine *engine, struct arena *arena, const struct container *container,
+                     const struct container_changes *changes, struct strings *ret_warnings, struct err *err) {
+    int r = networks_update(engine, arena, container, &changes->networks, err);
+    if (!r && (r = update_settings(engine, arena, container, changes, ret_warnings, err)))
+        networks_update_undo(engine, arena, container, &changes->networks);
     return r ? err_wrap(err, "Cannot update container %s", container->name) : 0;
 }

@@ -4,6 +4,12 @@
 
 #include "engine/parts.h"
 
+// Before all else of an update. What it did is taken back by the undo, when the rest is refused.
+int networks_update(struct engine *engine, struct arena *arena, const struct container *container,
+                    const struct network_changes *changes, struct err *err);
+void networks_update_undo(struct engine *engine, struct arena *arena, const struct container *container,
+                          const struct network_changes *changes);
+
 struct live {
     struct engine *engine;
     struct arena *arena;

@@ -36,7 +36,7 @@ static const struct {
 };
 
 static bool is_word(const char *name, const char *word, size_t n) {
-    return name && strlen(name) == n && memcmp(name, word, n) == 0;
+    return name && strncmp(name, word, n) == 0 && !name[n];
 }
 
 uint32_t cgroup_controllers_of(const char *words) {

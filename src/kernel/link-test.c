@@ -228,14 +228,42 @@ static void test_overflow(void **state) {
     assert_int_equal(netlink_call(-1, &batch, NULL, NULL), -EMSGSIZE);
     batch = (struct netlink_batch){0};
     for (int i = 0; i < 33; i++) netlink_begin(&batch, RTM_GETLINK, NLM_F_ACK, NULL, 0);
+    assert_false(batch.overflow);
+    netlink_optional(&batch); // of the first 32 alone
     assert_true(batch.overflow);
+}
+
+// A batch that may grow takes what comes, up to what an attribute can have.
+static void test_growing(void **state) {
+    (void)state;
+    struct netlink_batch batch = {.growing = true};
+    char block[3000];
+    memset(block, 'x', sizeof block);
+    netlink_begin(&batch, RTM_GETLINK, 0, NULL, 0);
+    size_t nest = netlink_nest(&batch, 2);
+    for (int i = 0; i < 20; i++) netlink_put(&batch, 1, block, sizeof block);
+    netlink_end(&batch, nest);
+    assert_false(batch.overflow);
+    const struct nlmsghdr *message = (const struct nlmsghdr *)netlink_batch_bytes(&batch);
+    const struct nlattr *table[3] = {0}, *inner;
+    assert_int_equal(message->nlmsg_len, batch.used);
+    assert_int_equal(netlink_parse(message + 1, batch.used - sizeof *message, table, 3), 0);
+    const void *at = table[2] + 1;
+    size_t size = table[2]->nla_len - sizeof *table[2];
+    int count = 0;
+    for (; (inner = netlink_next(&at, &size)); count++) assert_memory_equal(inner + 1, block, sizeof block);
+    assert_int_equal(count, 20);
+    for (int i = 0; i < 2; i++) netlink_put(&batch, 1, block, sizeof block);
+    netlink_end(&batch, nest); // more than 16 bits can say
+    assert_true(batch.overflow);
+    netlink_batch_finish(&batch);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),  cmocka_unit_test(test_text),  cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_bridge), cmocka_unit_test(test_names), cmocka_unit_test(test_veth),
-        cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_parse),  cmocka_unit_test(test_text),    cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_bridge), cmocka_unit_test(test_names),   cmocka_unit_test(test_veth),
+        cmocka_unit_test(test_routes), cmocka_unit_test(test_growing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

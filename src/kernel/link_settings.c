@@ -31,6 +31,16 @@ int link_set_mtu(const char *name, uint32_t mtu) {
     return route_call(&batch, NULL, NULL);
 }
 
+int link_set_master(const char *name, const char *bridge) {
+    struct netlink_batch batch = {0};
+    int index = link_index(name), master = link_index(bridge);
+    if (index < 0 || master < 0) return index < 0 ? index : master;
+    struct ifinfomsg info = {.ifi_index = index};
+    netlink_begin(&batch, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
+    netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)master);
+    return route_call(&batch, NULL, NULL);
+}
+
 static bool name_valid(const char *name) {
     return *name && strlen(name) < LINK_NAME_SIZE && !strchr(name, '/');
 }

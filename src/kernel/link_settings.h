@@ -5,6 +5,8 @@
 #include "kernel/link.h"
 
 int link_set_mtu(const char *name, uint32_t mtu);
+// Makes it a port of a bridge.
+int link_set_master(const char *name, const char *bridge);
 
 // IPv6 on a link, before it goes up: with a link-local address or without any. Router advertisements are not
 // heard either way: who is on the link is not to say where its traffic goes. Nor is anybody asked whether

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -18,46 +19,95 @@
 
 #define ALIGN(n) (((n) + NLMSG_ALIGNTO - 1) & ~(size_t)(NLMSG_ALIGNTO - 1))
 
+#define AWAITED_MAX     32
+#define MESSAGES_MAX    ((size_t)256 << 20)
+#define SEND_OVERHEAD   4096
+#define SEND_BUFFER_MIN 65536 // every system's sockets have as much from the start
+
 static char error_text[160];
 
 const char *netlink_error_text(void) {
     return error_text;
 }
 
-// Appends bytes and padding to the message. NULL when the buffer is full.
-static void *message_grow(struct netlink_batch *batch, const void *bytes, size_t size) {
-    if (batch->overflow || size > sizeof batch->bytes || ALIGN(size) > sizeof batch->bytes - batch->used) {
+static char *batch_bytes(struct netlink_batch *batch) {
+    return batch->heap ? batch->heap : batch->bytes;
+}
+
+const char *netlink_batch_bytes(const struct netlink_batch *batch) {
+    return batch->heap ? batch->heap : batch->bytes;
+}
+
+void netlink_batch_finish(struct netlink_batch *batch) {
+    free(batch->heap);
+    batch->heap = NULL;
+}
+
+// Is there room for so many bytes more, or can it be made?
+static bool batch_fits(struct netlink_batch *batch, size_t size) {
+    size_t room = batch->heap ? batch->heap_size : sizeof batch->bytes;
+    if (size <= room - batch->used) return true;
+    if (!batch->growing || size > MESSAGES_MAX - batch->used) return false;
+    while (room - batch->used < size) room *= 2;
+    char *heap = realloc(batch->heap, room);
+    if (!heap) return false;
+    if (!batch->heap) memcpy(heap, batch->bytes, batch->used);
+    batch->heap = heap;
+    batch->heap_size = room;
+    return true;
+}
+
+static struct nlmsghdr *batch_message(struct netlink_batch *batch) {
+    return (struct nlmsghdr *)(batch_bytes(batch) + batch->message);
+}
+
+// Appends bytes and padding to the message. False when the buffer is full.
+static bool message_grow(struct netlink_batch *batch, const void *bytes, size_t size) {
+    if (batch->overflow || size > MESSAGES_MAX || !batch_fits(batch, ALIGN(size))) {
         batch->overflow = true;
-        return NULL;
+        return false;
     }
-    char *at = batch->bytes + batch->used;
+    char *at = batch_bytes(batch) + batch->used;
     memset(at, 0, ALIGN(size));
     if (size) memcpy(at, bytes, size);
     batch->used += ALIGN(size);
-    struct nlmsghdr *message = (struct nlmsghdr *)(batch->bytes + batch->message);
-    message->nlmsg_len = (uint32_t)(batch->used - batch->message);
-    return at;
+    batch_message(batch)->nlmsg_len = (uint32_t)(batch->used - batch->message);
+    return true;
+}
+
+static void message_await(struct netlink_batch *batch) {
+    if (batch->count <= AWAITED_MAX)
+        batch->pending |= 1u << (batch->count - 1);
+    else
+        batch->last = batch->count;
 }
 
 void netlink_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const void *header,
                    size_t size) {
-    if (batch->count == 32) batch->overflow = true;
     struct nlmsghdr head = {
         .nlmsg_type = type, .nlmsg_flags = flags | NLM_F_REQUEST, .nlmsg_seq = batch->count + 1};
     batch->message = batch->used;
     if (!message_grow(batch, &head, sizeof head)) return;
     message_grow(batch, header, size);
-    if (flags & (NLM_F_ACK | NLM_F_DUMP)) batch->pending |= 1u << batch->count;
     batch->count++;
+    // A dump is two bits, of which NLM_F_EXCL is one.
+    if (flags & NLM_F_ACK || (flags & NLM_F_DUMP) == NLM_F_DUMP) message_await(batch);
+}
+
+void netlink_acknowledge(struct netlink_batch *batch) {
+    if (!batch->count || batch->overflow) return;
+    batch_message(batch)->nlmsg_flags |= NLM_F_ACK;
+    message_await(batch);
 }
 
 void netlink_optional(struct netlink_batch *batch) {
-    if (batch->count) batch->optional |= 1u << (batch->count - 1);
+    if (batch->count > AWAITED_MAX) batch->overflow = true;
+    if (batch->count && !batch->overflow) batch->optional |= 1u << (batch->count - 1);
 }
 
 void netlink_put(struct netlink_batch *batch, uint16_t type, const void *data, size_t size) {
     struct nlattr head = {.nla_len = (uint16_t)(sizeof head + size), .nla_type = type};
-    if (size > sizeof batch->bytes) batch->overflow = true;
+    if (size > UINT16_MAX - sizeof head) batch->overflow = true;
     if (message_grow(batch, &head, sizeof head)) message_grow(batch, data, size);
 }
 
@@ -88,8 +138,9 @@ void netlink_put_bytes(struct netlink_batch *batch, const void *bytes, size_t si
 }
 
 void netlink_end(struct netlink_batch *batch, size_t nest) {
+    if (batch->used - nest > UINT16_MAX) batch->overflow = true;
     if (batch->overflow) return;
-    struct nlattr *attribute = (struct nlattr *)(batch->bytes + nest);
+    struct nlattr *attribute = (struct nlattr *)(batch_bytes(batch) + nest);
     attribute->nla_len = (uint16_t)(batch->used - nest);
 }
 
@@ -118,7 +169,7 @@ static void error_text_read(const struct nlmsghdr *message, const struct nlmsger
 }
 
 struct answers {
-    uint32_t pending, optional;
+    uint32_t pending, optional, last, count;
     netlink_each *each;
     void *data;
 };
@@ -126,13 +177,14 @@ struct answers {
 static int answer_read(struct answers *answers, const struct nlmsghdr *message) {
     const char *payload = (const char *)message + NLMSG_HDRLEN;
     size_t size = message->nlmsg_len - NLMSG_HDRLEN;
-    uint32_t bit = message->nlmsg_seq - 1 < 32 ? 1u << (message->nlmsg_seq - 1) : 0;
-    if (message->nlmsg_type == NLMSG_NOOP || !bit) return 0;
+    uint32_t place = message->nlmsg_seq - 1, bit = place < AWAITED_MAX ? 1u << place : 0;
+    if (message->nlmsg_type == NLMSG_NOOP || place >= answers->count) return 0;
     if (message->nlmsg_type == NLMSG_OVERRUN) return -ENOBUFS;
     if (message->nlmsg_type != NLMSG_ERROR && message->nlmsg_type != NLMSG_DONE)
         return answers->each ? answers->each(message->nlmsg_type, payload, size, answers->data) : 0;
 
     answers->pending &= ~bit;
+    if (message->nlmsg_seq == answers->last) answers->last = 0;
     int result = 0; // a dump's end carries its error, an acknowledgement 0
     if (size >= sizeof result) memcpy(&result, payload, sizeof result);
     if (message->nlmsg_type == NLMSG_ERROR && size < sizeof(struct nlmsgerr)) return -EBADMSG;
@@ -154,15 +206,26 @@ static int answers_read(struct answers *answers, const char *bytes, size_t size)
     return size ? -EBADMSG : 0;
 }
 
+// A message of any size is one piece for the kernel, so the socket's buffer has to hold it. Who may not have
+// more than the system's limit gets that.
+static void send_buffer_fit(int fd, size_t size) {
+    int room = (int)size + SEND_OVERHEAD;
+    if (size + SEND_OVERHEAD < SEND_BUFFER_MIN) return;
+    if (setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof room))
+        setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &room, sizeof room);
+}
+
 int netlink_call(int fd, const struct netlink_batch *batch, netlink_each *each, void *data) {
-    struct answers answers = {batch->pending, batch->optional, each, data};
+    struct answers answers = {batch->pending, batch->optional, batch->last, batch->count, each, data};
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     char buffer[32768] __attribute__((aligned(8)));
     error_text[0] = '\0';
     if (batch->overflow) return -EMSGSIZE;
-    ssize_t n = sendto(fd, batch->bytes, batch->used, 0, (struct sockaddr *)&kernel, sizeof kernel);
+    send_buffer_fit(fd, batch->used);
+    ssize_t n =
+        sendto(fd, netlink_batch_bytes(batch), batch->used, 0, (struct sockaddr *)&kernel, sizeof kernel);
     if (n < 0) return -errno;
-    while (answers.pending) {
+    while (answers.pending || answers.last) {
         struct sockaddr_nl from = {0};
         struct iovec part = {buffer, sizeof buffer};
         struct msghdr head = {
@@ -178,16 +241,21 @@ int netlink_call(int fd, const struct netlink_batch *batch, netlink_each *each, 
     return 0;
 }
 
+const struct nlattr *netlink_next(const void **bytes, size_t *size) {
+    const struct nlattr *attribute = *bytes;
+    if (*size < sizeof *attribute) return NULL;
+    if (attribute->nla_len < sizeof *attribute || attribute->nla_len > *size) return NULL;
+    size_t step = ALIGN(attribute->nla_len) < *size ? ALIGN(attribute->nla_len) : *size;
+    *bytes = (const char *)*bytes + step;
+    *size -= step;
+    return attribute;
+}
+
 int netlink_parse(const void *bytes, size_t size, const struct nlattr *ret_table[], size_t count) {
-    const char *at = bytes;
-    while (size >= sizeof(struct nlattr)) {
-        const struct nlattr *attribute = (const struct nlattr *)at;
-        if (attribute->nla_len < sizeof *attribute || attribute->nla_len > size) return -EBADMSG;
+    const struct nlattr *attribute;
+    while ((attribute = netlink_next(&bytes, &size))) {
         uint16_t type = attribute->nla_type & NLA_TYPE_MASK;
         if (type < count) ret_table[type] = attribute;
-        size_t step = ALIGN(attribute->nla_len) < size ? ALIGN(attribute->nla_len) : size;
-        at += step;
-        size -= step;
     }
     return size ? -EBADMSG : 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Netlink messages: a builder for requests in a bounded buffer, and a strict reader of what comes back.
+// Netlink messages: a builder for requests, and a strict reader of what comes back.
 //
 // Our own, because libmnl has no static library on Debian 12 and the programs of the hot path are static.
 // It is all that rtnetlink (link.h) and nfnetlink (nft.h) need: several requests go out with one sendmsg, and
@@ -18,15 +18,27 @@ struct netlink_batch {
     uint32_t count;    // messages so far; a message's sequence number is its place, from 1
     uint32_t pending;  // bit n - 1: message n will be answered with an acknowledgement or a dump's end
     uint32_t optional; // bit n - 1: message n may fail
+    uint32_t last; // of the messages after the 32nd, the one whose acknowledgement is waited for (0: none)
     bool overflow;
+    bool growing;     // what does not fit into bytes goes on the heap, however much it is
+    char *heap;       // where the messages are then
+    size_t heap_size; // bytes
     char bytes[8192] __attribute__((aligned(8)));
 };
 
-// Begins a message (at most 32 a batch) with its family's header. flags: NLM_F_*; NLM_F_REQUEST is added, and
-// messages with NLM_F_ACK or NLM_F_DUMP are waited for.
+// Frees what a growing batch has on the heap.
+void netlink_batch_finish(struct netlink_batch *batch);
+// Where the messages are.
+const char *netlink_batch_bytes(const struct netlink_batch *batch);
+
+// Begins a message with its family's header. flags: NLM_F_*; NLM_F_REQUEST is added, and messages with
+// NLM_F_ACK or NLM_F_DUMP are waited for (after the 32nd only the last of them, which is enough for
+// nfnetlink: it answers in order). Any message that fails is heard of.
 void netlink_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const void *header,
                    size_t size);
-// Lets the message that is being built fail without failing the batch.
+// The message that is being built is to be acknowledged, as if it had begun with NLM_F_ACK.
+void netlink_acknowledge(struct netlink_batch *batch);
+// Lets the message that is being built, one of the first 32, fail without failing the batch.
 void netlink_optional(struct netlink_batch *batch);
 
 // Attributes of the message that is being built.
@@ -56,6 +68,9 @@ const char *netlink_error_text(void);
 // Splits a run of attributes into a table by type; those of type count and above are left out, the last of a
 // type wins. -EBADMSG when a length does not fit.
 int netlink_parse(const void *bytes, size_t size, const struct nlattr *ret_table[], size_t count);
+// The next attribute of a run, for runs in which several have the same type: *bytes and *size are moved on.
+// NULL at the end, and where a length does not fit.
+const struct nlattr *netlink_next(const void **bytes, size_t *size);
 // The value of a fixed size. -ENODATA when it is not there, -EBADMSG when it has another size.
 int netlink_get(const struct nlattr *attribute, void *ret_value, size_t size);
 // The text of an attribute, cut to fit; "" when it is not there.

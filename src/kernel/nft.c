@@ -1,317 +1,163 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules are a table of words (below), and one function that writes a word as nftables' expressions. The
-// table of nftables carries a hash of all the messages that make it as its comment, so that one question
-// tells whether what is there is what this program would make.
+// The table carries a hash of all the messages that make its base as its comment, and a network's first chain
+// one of the network's messages. The kernel counts the uses of each chain: rules, jumps, and elements that
+// jump. So a few questions tell whether what is there is what this program would make.
 #include "kernel/nft.h"
 
-#include "base/fd.h"
 #include "base/macro.h"
-#include "kernel/link.h"
-#include "kernel/netlink.h"
+#include "kernel/nft_rules.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter_ipv4.h>
-#include <net/if_arp.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
-#define COMMENT_SIZE 24
-
-enum match {
-    ALWAYS, // the end of a rule's matches
-    IN_BRIDGE,
-    NOT_IN_BRIDGE,
-    NOT_IN_LOOPBACK,
-    OUT_BRIDGE,
-    NOT_OUT_BRIDGE,
-    FROM_SUBNET,
-    NOT_FROM_SUBNET,
-    TO_SUBNET,
-    TO_LOOPBACK,
-    ESTABLISHED,
-};
-
-enum verdict { ACCEPT, DROP, MASQUERADE };
-
-static const struct chain {
-    const char *name, *type;
-    uint32_t hook;
-    int32_t priority;
-} chains[] = {
-    {"raw", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
-    {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
-    {"postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC},
-};
-
-static const struct rule {
-    const char *chain;
-    enum match matches[4];
-    enum verdict verdict;
-} rules_of_bridge[] = {
-    {"raw", {IN_BRIDGE, NOT_FROM_SUBNET}, DROP},                // spoofed
-    {"raw", {IN_BRIDGE, TO_LOOPBACK}, DROP},                    // even with route_localnet
-    {"raw", {NOT_IN_BRIDGE, NOT_IN_LOOPBACK, TO_SUBNET}, DROP}, // past the published ports
-    {"forward", {IN_BRIDGE}, ACCEPT},
-    {"forward", {OUT_BRIDGE, ESTABLISHED}, ACCEPT},
-    {"forward", {OUT_BRIDGE}, DROP},
-    {"postrouting", {FROM_SUBNET, NOT_OUT_BRIDGE}, MASQUERADE},
-};
-
-static void message_begin(struct netlink_batch *batch, uint8_t type, uint16_t flags) {
-    struct nfgenmsg head = {.nfgen_family = NFPROTO_IPV4, .version = NFNETLINK_V0};
-    netlink_begin(batch, NFNL_SUBSYS_NFTABLES << 8 | type, flags | NLM_F_ACK, &head, sizeof head);
+static bool table_valid(const struct nft_table *table) {
+    return *table->name && strlen(table->name) < LINK_NAME_SIZE;
 }
 
-static void batch_mark(struct netlink_batch *batch, uint16_t type) {
-    struct nfgenmsg head = {.version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
-    netlink_begin(batch, type, 0, &head, sizeof head);
+static bool subnet_valid(const struct nft_subnet *subnet) {
+    unsigned bits = subnet->family == AF_INET ? 32 : 128;
+    if (subnet->family != AF_INET && subnet->family != AF_INET6) return false;
+    if (!subnet->prefix || subnet->prefix > bits) return false;
+    for (unsigned i = subnet->prefix; i < bits; i++)
+        if (subnet->bytes[i / 8] & 0x80 >> i % 8) return false;
+    return true;
 }
 
-// An expression is a name and nested data; its end closes both.
-struct expression {
-    size_t element, data;
-};
-
-static struct expression expression_begin(struct netlink_batch *batch, const char *name) {
-    struct expression e = {.element = netlink_nest(batch, NFTA_LIST_ELEM)};
-    netlink_put_string(batch, NFTA_EXPR_NAME, name);
-    e.data = netlink_nest(batch, NFTA_EXPR_DATA);
-    return e;
+static bool network_valid(const struct nft_network *network) {
+    size_t length = strnlen(network->link, sizeof network->link);
+    if (!length || length == sizeof network->link || network->subnet_count > NFT_SUBNETS_MAX) return false;
+    for (size_t i = 0; i < network->subnet_count; i++)
+        if (!subnet_valid(&network->subnets[i])) return false;
+    return true;
 }
 
-static void expression_end(struct netlink_batch *batch, struct expression e) {
-    netlink_end(batch, e.data);
-    netlink_end(batch, e.element);
+static void table_put(struct nft_batch *batch, uint8_t family, uint8_t type, const char *comment) {
+    nft_message_family(batch, family, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
+    if (comment) nft_comment_put(batch, NFTA_TABLE_USERDATA, comment);
 }
 
-static void data_put(struct netlink_batch *batch, uint16_t type, const void *bytes, size_t size) {
-    size_t nest = netlink_nest(batch, type);
-    netlink_put(batch, NFTA_DATA_VALUE, bytes, size);
-    netlink_end(batch, nest);
+// The hash of what makes the base. Adds its uses.
+static void base_hash(const struct nft_table *table, char ret_text[static NFT_HASH_SIZE], uint32_t *uses) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    nft_batch_begin(&batch, table->name);
+    nft_base_put(&batch, table);
+    nft_batch_hash(&batch, ret_text);
+    *uses += batch.uses;
 }
 
-static void compare_put(struct netlink_batch *batch, bool equal, const void *bytes, size_t size) {
-    struct expression e = expression_begin(batch, "cmp");
-    netlink_put_be32(batch, NFTA_CMP_SREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
-    data_put(batch, NFTA_CMP_DATA, bytes, size);
-    expression_end(batch, e);
+static void network_hash(const struct nft_table *table, const struct nft_network *network,
+                         char ret_text[static NFT_HASH_SIZE], uint32_t *uses) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    nft_batch_begin(&batch, table->name);
+    nft_network_put(&batch, network, 0, NULL);
+    nft_batch_hash(&batch, ret_text);
+    *uses += batch.uses;
 }
 
-static void mask_put(struct netlink_batch *batch, uint32_t mask) {
-    struct expression e = expression_begin(batch, "bitwise");
-    netlink_put_be32(batch, NFTA_BITWISE_SREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_BITWISE_DREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_BITWISE_LEN, sizeof mask);
-    data_put(batch, NFTA_BITWISE_MASK, &mask, sizeof mask);
-    data_put(batch, NFTA_BITWISE_XOR, &(uint32_t){0}, sizeof mask);
-    expression_end(batch, e);
+static void network_put(struct nft_batch *batch, const struct nft_table *table,
+                        const struct nft_network *network, uint16_t flags) {
+    char comment[NFT_HASH_SIZE];
+    uint32_t uses = 0;
+    network_hash(table, network, comment, &uses);
+    nft_network_put(batch, network, flags, comment);
 }
 
-static void meta_put(struct netlink_batch *batch, uint32_t key) {
-    struct expression e = expression_begin(batch, "meta");
-    netlink_put_be32(batch, NFTA_META_DREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_META_KEY, key);
-    expression_end(batch, e);
+// "There is one, it is deleted, there is a new one": the first so that the second can't fail. A table of the
+// family ip is one that an earlier version made: it would drop what published ports let in.
+static void table_renew(struct nft_batch *batch, const struct nft_table *table) {
+    char comment[NFT_HASH_SIZE];
+    uint32_t uses = 0;
+    base_hash(table, comment, &uses);
+    table_put(batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NULL);
+    table_put(batch, NFPROTO_IPV4, NFT_MSG_DELTABLE, NULL);
+    table_put(batch, NFPROTO_INET, NFT_MSG_NEWTABLE, NULL);
+    table_put(batch, NFPROTO_INET, NFT_MSG_DELTABLE, NULL);
+    table_put(batch, NFPROTO_INET, NFT_MSG_NEWTABLE, comment);
 }
 
-static void interface_put(struct netlink_batch *batch, uint32_t key, bool equal, const char *name) {
-    char padded[LINK_NAME_SIZE] = "";
-    strncpy(padded, name, sizeof padded - 1);
-    meta_put(batch, key);
-    compare_put(batch, equal, padded, sizeof padded);
+int nft_table_apply(const struct nft_table *table, const struct nft_network *networks, size_t network_count,
+                    const struct nft_port *ports, size_t port_count) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    if (!table_valid(table) || !nft_ports_valid(ports, port_count)) return -EINVAL;
+    for (size_t i = 0; i < network_count; i++)
+        if (!network_valid(&networks[i])) return -EINVAL;
+    nft_batch_begin(&batch, table->name);
+    table_renew(&batch, table);
+    nft_base_put(&batch, table);
+    for (size_t i = 0; i < network_count; i++) network_put(&batch, table, &networks[i], NLM_F_EXCL);
+    nft_ports_put(&batch, NFT_MSG_NEWSETELEM, ports, port_count);
+    int r = nft_batch_send(&batch);
+    return r == -EBUSY ? -EEXIST : r; // what older kernels say
 }
 
-// offset: of the address in the IPv4 header.
-static void address_put(struct netlink_batch *batch, uint32_t offset, bool equal, uint32_t network,
-                        uint8_t prefix) {
-    uint32_t mask = htonl(prefix ? UINT32_MAX << (32 - prefix) : 0), value = htonl(network) & mask;
-    struct expression e = expression_begin(batch, "payload");
-    netlink_put_be32(batch, NFTA_PAYLOAD_DREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_NETWORK_HEADER);
-    netlink_put_be32(batch, NFTA_PAYLOAD_OFFSET, offset);
-    netlink_put_be32(batch, NFTA_PAYLOAD_LEN, sizeof value);
-    expression_end(batch, e);
-    mask_put(batch, mask);
-    compare_put(batch, equal, &value, sizeof value);
+int nft_table_delete(const struct nft_table *table) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    nft_batch_begin(&batch, table->name);
+    table_put(&batch, NFPROTO_INET, NFT_MSG_DELTABLE, NULL);
+    return nft_batch_send(&batch);
 }
 
-static void established_put(struct netlink_batch *batch) {
-    struct expression e = expression_begin(batch, "ct");
-    netlink_put_be32(batch, NFTA_CT_DREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_CT_KEY, NFT_CT_STATE);
-    expression_end(batch, e);
-    mask_put(batch, NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED));
-    compare_put(batch, false, &(uint32_t){0}, sizeof(uint32_t));
+int nft_network_add(const struct nft_table *table, const struct nft_network *network) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    if (!table_valid(table) || !network_valid(network)) return -EINVAL;
+    if (nft_network_ready(table, network)) return 0;
+    nft_batch_begin(&batch, table->name);
+    network_put(&batch, table, network, NLM_F_EXCL);
+    return nft_batch_send(&batch);
 }
 
-static void match_put(struct netlink_batch *batch, enum match match, const struct nft_bridge *b) {
-    enum { SOURCE = 12, DESTINATION = 16 };
-    switch (match) {
-    case ALWAYS: return;
-    case IN_BRIDGE: return interface_put(batch, NFT_META_IIFNAME, true, b->bridge);
-    case NOT_IN_BRIDGE: return interface_put(batch, NFT_META_IIFNAME, false, b->bridge);
-    case OUT_BRIDGE: return interface_put(batch, NFT_META_OIFNAME, true, b->bridge);
-    case NOT_OUT_BRIDGE: return interface_put(batch, NFT_META_OIFNAME, false, b->bridge);
-    case FROM_SUBNET: return address_put(batch, SOURCE, true, b->subnet, b->prefix);
-    case NOT_FROM_SUBNET: return address_put(batch, SOURCE, false, b->subnet, b->prefix);
-    case TO_SUBNET: return address_put(batch, DESTINATION, true, b->subnet, b->prefix);
-    case TO_LOOPBACK: return address_put(batch, DESTINATION, true, 127u << 24, 8);
-    case ESTABLISHED: return established_put(batch);
-    case NOT_IN_LOOPBACK: meta_put(batch, NFT_META_IIFTYPE);
-    }
-    compare_put(batch, false, &(uint16_t){ARPHRD_LOOPBACK}, sizeof(uint16_t));
+int nft_network_remove(const struct nft_table *table, const struct nft_network *network) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    if (!table_valid(table) || !network_valid(network)) return -EINVAL;
+    nft_batch_begin(&batch, table->name);
+    nft_network_delete(&batch, network);
+    int r = nft_batch_send(&batch);
+    return r == -ENOENT ? 0 : r;
 }
 
-static void verdict_put(struct netlink_batch *batch, enum verdict verdict) {
-    if (verdict == MASQUERADE) {
-        expression_end(batch, expression_begin(batch, "masq"));
-        return;
-    }
-    struct expression e = expression_begin(batch, "immediate");
-    netlink_put_be32(batch, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-    size_t data = netlink_nest(batch, NFTA_IMMEDIATE_DATA), code = netlink_nest(batch, NFTA_DATA_VERDICT);
-    netlink_put_be32(batch, NFTA_VERDICT_CODE, verdict == DROP ? NF_DROP : NF_ACCEPT);
-    netlink_end(batch, code);
-    netlink_end(batch, data);
-    expression_end(batch, e);
-}
-
-static void rule_put(struct netlink_batch *batch, const struct rule *rule, const struct nft_bridge *b) {
-    message_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    netlink_put_string(batch, NFTA_RULE_TABLE, b->bridge);
-    netlink_put_string(batch, NFTA_RULE_CHAIN, rule->chain);
-    size_t list = netlink_nest(batch, NFTA_RULE_EXPRESSIONS);
-    for (size_t i = 0; rule->matches[i] != ALWAYS; i++) match_put(batch, rule->matches[i], b);
-    verdict_put(batch, rule->verdict);
-    netlink_end(batch, list);
-}
-
-static void chain_put(struct netlink_batch *batch, const struct chain *chain, const char *table) {
-    message_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-    netlink_put_string(batch, NFTA_CHAIN_TABLE, table);
-    netlink_put_string(batch, NFTA_CHAIN_NAME, chain->name);
-    netlink_put_string(batch, NFTA_CHAIN_TYPE, chain->type);
-    netlink_put_be32(batch, NFTA_CHAIN_POLICY, NF_ACCEPT);
-    size_t hook = netlink_nest(batch, NFTA_CHAIN_HOOK);
-    netlink_put_be32(batch, NFTA_HOOK_HOOKNUM, chain->hook);
-    netlink_put_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
-    netlink_end(batch, hook);
-}
-
-// The comment, in the form that nft prints: a type (0: comment), a length, a text with its NUL.
-static size_t comment_make(const char *text, uint8_t ret_bytes[static COMMENT_SIZE + 2]) {
-    size_t size = strlen(text) + 1;
-    ret_bytes[0] = 0;
-    ret_bytes[1] = (uint8_t)size;
-    memcpy(ret_bytes + 2, text, size);
-    return size + 2;
-}
-
-static void table_put(struct netlink_batch *batch, uint8_t type, const char *table, const char *comment) {
-    uint8_t bytes[COMMENT_SIZE + 2];
-    message_begin(batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
-    netlink_put_string(batch, NFTA_TABLE_NAME, table);
-    if (comment) netlink_put(batch, NFTA_TABLE_USERDATA, bytes, comment_make(comment, bytes));
-}
-
-// "There is one, it is deleted, there is a new one": the first so that the second can't fail.
-static void bridge_put(struct netlink_batch *batch, const struct nft_bridge *b, const char *comment) {
-    batch_mark(batch, NFNL_MSG_BATCH_BEGIN);
-    table_put(batch, NFT_MSG_NEWTABLE, b->bridge, NULL);
-    table_put(batch, NFT_MSG_DELTABLE, b->bridge, NULL);
-    table_put(batch, NFT_MSG_NEWTABLE, b->bridge, comment);
-    for (size_t i = 0; i < ARRAY_SIZE(chains); i++) chain_put(batch, &chains[i], b->bridge);
-    for (size_t i = 0; i < ARRAY_SIZE(rules_of_bridge); i++) rule_put(batch, &rules_of_bridge[i], b);
-    batch_mark(batch, NFNL_MSG_BATCH_END);
-}
-
-// FNV-1a over the messages with an empty comment.
-static void bridge_comment(const struct nft_bridge *b, char ret_text[static COMMENT_SIZE]) {
-    struct netlink_batch batch = {0};
-    uint64_t hash = 0xcbf29ce484222325;
-    bridge_put(&batch, b, "");
-    for (size_t i = 0; i < batch.used; i++) hash = (hash ^ (uint8_t)batch.bytes[i]) * 0x100000001b3;
-    snprintf(ret_text, COMMENT_SIZE, "hoy %016llx", (unsigned long long)hash);
-}
-
-static int nft_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
-    return fd < 0 ? fd : netlink_call(fd, batch, each, data);
-}
-
-static bool bridge_valid(const struct nft_bridge *b) {
-    return *b->bridge && strlen(b->bridge) < LINK_NAME_SIZE && b->prefix <= 32;
-}
-
-int nft_bridge_apply(const struct nft_bridge *b) {
-    struct netlink_batch batch = {0};
-    char comment[COMMENT_SIZE];
-    if (!bridge_valid(b)) return -EINVAL;
-    bridge_comment(b, comment);
-    bridge_put(&batch, b, comment);
-    return nft_call(&batch, NULL, NULL);
-}
-
-int nft_bridge_delete(const char *bridge) {
-    struct netlink_batch batch = {0};
-    batch_mark(&batch, NFNL_MSG_BATCH_BEGIN);
-    table_put(&batch, NFT_MSG_DELTABLE, bridge, NULL);
-    batch_mark(&batch, NFNL_MSG_BATCH_END);
-    return nft_call(&batch, NULL, NULL);
-}
+#define ATTRIBUTES 16
+static_assert(NFTA_TABLE_USERDATA < ATTRIBUTES && NFTA_CHAIN_USERDATA < ATTRIBUTES, "all that is looked at");
 
 struct found {
-    const char *comment;
-    bool table;
-    uint32_t rules; // what the chains hold, added up
+    const char *base, *network; // comments
+    bool base_is_there, network_is_there;
+    uint32_t uses; // what the chains have, added up
 };
 
-static int found_table(struct found *found, const void *bytes, size_t size) {
-    const struct nlattr *table[NFTA_TABLE_MAX + 1] = {0};
-    uint8_t comment[COMMENT_SIZE + 2], value[COMMENT_SIZE + 2];
-    int r = netlink_parse(bytes, size, table, ARRAY_SIZE(table));
-    if (r) return r;
-    size_t length = comment_make(found->comment, comment);
-    found->table = !netlink_get(table[NFTA_TABLE_USERDATA], value, length) && !memcmp(value, comment, length);
-    return 0;
-}
-
-static int found_chain(struct found *found, const void *bytes, size_t size) {
-    const struct nlattr *table[NFTA_CHAIN_MAX + 1] = {0};
-    uint32_t rules = 0;
-    int r = netlink_parse(bytes, size, table, ARRAY_SIZE(table));
-    if (!r && !netlink_get(table[NFTA_CHAIN_USE], &rules, sizeof rules)) found->rules += ntohl(rules);
+static int found_chain(struct found *found, const struct nlattr *const table[]) {
+    uint32_t uses = 0;
+    int r = netlink_get(table[NFTA_CHAIN_USE], &uses, sizeof uses);
+    if (nft_comment_is(table[NFTA_CHAIN_USERDATA], found->network)) found->network_is_there = true;
+    found->uses += ntohl(uses);
     return r;
 }
 
 static int found_read(uint16_t type, const void *payload, size_t size, void *data) {
-    const struct nfgenmsg *head = payload;
-    if (size < sizeof *head) return -EBADMSG;
-    if (type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE))
-        return found_table(data, head + 1, size - sizeof *head);
-    if (type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN))
-        return found_chain(data, head + 1, size - sizeof *head);
-    return 0;
+    const struct nlattr *table[ATTRIBUTES] = {0};
+    struct found *found = data;
+    int r = nft_answer_parse(type, payload, size, table, ARRAY_SIZE(table));
+    if (r == NFT_MSG_NEWCHAIN) return found_chain(found, table);
+    if (r == NFT_MSG_NEWTABLE) found->base_is_there = nft_comment_is(table[NFTA_TABLE_USERDATA], found->base);
+    return r < 0 ? r : 0;
 }
 
-bool nft_bridge_ready(const struct nft_bridge *b) {
-    struct netlink_batch batch = {0};
-    char comment[COMMENT_SIZE];
-    struct found found = {.comment = comment};
-    if (!bridge_valid(b)) return false;
-    bridge_comment(b, comment);
-    table_put(&batch, NFT_MSG_GETTABLE, b->bridge, NULL);
-    for (size_t i = 0; i < ARRAY_SIZE(chains); i++) {
-        message_begin(&batch, NFT_MSG_GETCHAIN, 0);
-        netlink_put_string(&batch, NFTA_CHAIN_TABLE, b->bridge);
-        netlink_put_string(&batch, NFTA_CHAIN_NAME, chains[i].name);
-    }
-    return !nft_call(&batch, found_read, &found) && found.table && found.rules == ARRAY_SIZE(rules_of_bridge);
+bool nft_network_ready(const struct nft_table *table, const struct nft_network *network) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {.table = table->name};
+    char base[NFT_HASH_SIZE], comment[NFT_HASH_SIZE];
+    struct found found = {.base = base, .network = comment};
+    uint32_t uses = 0;
+    if (!table_valid(table) || !network_valid(network)) return false;
+    base_hash(table, base, &uses);
+    network_hash(table, network, comment, &uses);
+    table_put(&batch, NFPROTO_INET, NFT_MSG_GETTABLE, NULL);
+    nft_base_ask(&batch);
+    nft_network_ask(&batch, network);
+    netlink_acknowledge(&batch.messages);
+    return !nft_batch_ask(&batch, found_read, &found) && found.base_is_there && found.network_is_there &&
+           found.uses == uses;
 }

@@ -1,29 +1,108 @@
 // SPDX-License-Identifier: Apache-2.0
-// One nftables table of IPv4 rules for a bridge of containers, by nfnetlink: raw messages, for the reason
-// that netlink.h gives. All return -errno.
+// The nftables rules of a root's networks, by nfnetlink: raw messages, for the reason that netlink.h gives.
+// All return -errno; netlink_error_text() has the kernel's words, where it has some.
+//
+// A root has one table, of the family inet. Its base chains are always the same. They look an interface's
+// name up in maps of verdicts and so find the few rules of the network whose bridge that is; published ports
+// are elements of maps. So what a packet meets does not grow with the networks and ports that there are, and
+// neither does what it takes to add one.
+//
+//   guard        prerouting, before conntrack: what containers send under addresses that are not theirs, or
+//                to the host's loopback, and what comes from elsewhere straight to a network's subnets, past
+//                its published ports: dropped. That also keeps networks apart;
+//   dnat         prerouting: what is for the host itself and a published port goes to the container;
+//   output       the same for what the host's own processes send, to 127.0.0.0/8 too (not to ::1, from which
+//                the kernel can't be made to forward), and for ports that respect the host's firewall;
+//   gate         input, after every other filter: a connection to a port that respects the firewall comes
+//                here when the firewall let it pass. It is logged to the table's group and dropped; who reads
+//                the group sends it again from here, by way of output;
+//   again        prerouting, after conntrack: what follows such a packet before there is an answer goes the
+//   same
+//                way. With a detour so does all that is new and would be forwarded from or to a network: a
+//                FORWARD policy that drops what is new never sees it, and what belongs to a connection it
+//                lets through;
+//   forward      into a network only what belongs to a connection that it made or that a published port
+//                accepted;
+//   postrouting  what leaves a network by another link gets that link's address, and so does what a published
+//                port sends back into the network that it came from.
+//
+// A table of our own: what firewalls and other engines flush and reload is theirs. It cannot accept what
+// another table drops.
 #pragma once
 
+#include "kernel/link.h"
+
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-// The table has the bridge's name and three chains:
-//   raw          what comes from elsewhere straight to the subnet, what the containers send with an address
-//                that is not theirs or to the host's loopback: dropped before anything else sees it;
-//   forward      between containers and out of them: accepted; into them only what belongs to a connection
-//   that
-//                they made;
-//   postrouting  what leaves the subnet by another link gets that link's address.
-// A table of our own: what firewalls and other engines flush and reload are theirs. It cannot accept what
-// another table drops.
-struct nft_bridge {
-    const char *bridge;
-    uint32_t subnet; // host byte order
-    uint8_t prefix;
+struct nft_table {
+    const char *name;    // at most 15 bytes
+    uint16_t gate_group; // of nfnetlink_log; see "gate"
+    bool detour;         // see "again"
 };
 
-// Is the table there, and made by this very code for this bridge? One message.
-bool nft_bridge_ready(const struct nft_bridge *rules);
-// Makes the table, or makes it anew, in one transaction: there is no moment with half of the rules.
-int nft_bridge_apply(const struct nft_bridge *rules);
+struct nft_subnet {
+    uint8_t family; // AF_INET, AF_INET6
+    uint8_t prefix; // bits
+    uint8_t bytes[16];
+};
+
+enum nft_network_flags {
+    NFT_INTERNAL = 1 << 0,       // nothing goes in or out
+    NFT_NO_ICC = 1 << 1,         // containers reach each other by published ports only
+    NFT_NO_MASQUERADE4 = 1 << 2, // containers keep their addresses outside
+    NFT_NO_MASQUERADE6 = 1 << 3,
+    NFT_ROUTED4 = 1 << 4, // everybody may send to the subnets, past published ports; implies NO_MASQUERADE
+    NFT_ROUTED6 = 1 << 5,
+};
+
+#define NFT_SUBNETS_MAX 8
+
+struct nft_network {
+    char link[LINK_NAME_SIZE]; // the bridge; unique in the table
+    struct nft_subnet subnets[NFT_SUBNETS_MAX];
+    size_t subnet_count;
+    uint32_t flags;
+};
+
+struct nft_port {
+    uint8_t family;      // of both addresses: AF_INET, AF_INET6
+    uint8_t protocol;    // IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP
+    uint8_t host[16];    // network byte order; zero: all the host's addresses
+    uint16_t host_port;  // host byte order
+    uint8_t address[16]; // of the container
+    uint16_t port;
+    bool respect; // the host's firewall has its say; see "gate"
+};
+
+// Is the base there, made by this very code, and in it this network, complete? One message out. No (also when
+// the kernel cannot be asked) is answered with nft_table_apply().
+bool nft_network_ready(const struct nft_table *table, const struct nft_network *network);
+
+// Makes the table with all that is in it, or makes it anew, in one transaction: there is no moment with half
+// of the rules. -EINVAL for a name, subnet or port that can't be; -EEXIST for two ports on the same place,
+// -ENOTEMPTY or -EEXIST for subnets that overlap.
+int nft_table_apply(const struct nft_table *table, const struct nft_network *networks, size_t network_count,
+                    const struct nft_port *ports, size_t port_count);
 // -ENOENT when there is none.
-int nft_bridge_delete(const char *bridge);
+int nft_table_delete(const struct nft_table *table);
+
+// Adds a network, in one transaction; one that is there, the same, is fine. -ENOENT and -EEXIST: the table is
+// not as this program would have made it (no base; another network with that link): nft_table_apply().
+int nft_network_add(const struct nft_table *table, const struct nft_network *network);
+// Takes a network out. One that is not there, in a table that may not be there, is fine. Its published ports
+// are their owner's to remove.
+int nft_network_remove(const struct nft_table *table, const struct nft_network *network);
+
+// Publishes ports, all or none, in one transaction. Ports that are published to the same container already
+// are fine. -EEXIST: one leads to another container; -ENOENT: there is no such table. Up to about a hundred
+// ports no memory is allocated.
+int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, size_t count);
+// Takes ports back, each once. What is not there, or leads to another container by now, is left as it is.
+// Connections that a port accepted go on.
+int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count);
+// Calls each for every port that is published, in no order; what it returns below 0 ends it. -ENOENT: no such
+// table.
+int nft_ports_each(const struct nft_table *table, int (*each)(const struct nft_port *port, void *data),
+                   void *data);

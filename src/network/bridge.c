@@ -4,6 +4,7 @@
 #include "network/kernel.h"
 #include "network/options.h"
 #include "network/row.h"
+#include "network/rules.h"
 
 #include "base/fd.h"
 #include "kernel/link_settings.h"
@@ -84,12 +85,12 @@ static bool has_address(const struct network *network, size_t i) {
     return i ? link_has_ipv6(network->link, gateway->bytes) : link_has_address(network->link, gateway->bytes);
 }
 
-bool bridge_is_ready(const struct network *network) {
+bool bridge_is_ready(struct db *db, const struct network *network) {
     struct link link;
     if (link_get(network->link, &link) || !link.up || !link_is_of(&link, network->id)) return false;
     for (size_t i = 0; i < 2; i++)
         if (has_pool(network, i) && (!has_address(network, i) || !forwards(i))) return false;
-    return rules_are_ready(network);
+    return rules_are_ready(db, network);
 }
 
 // Locally administered, and the same as long as the network is.
@@ -132,13 +133,12 @@ static int addresses_make(const struct network *network, struct err *err) {
     return 0;
 }
 
-int bridge_make(const struct network *network, const char *database, struct err *err) {
+int bridge_make(struct db *db, const struct network *network, const char *database, struct err *err) {
     if (link_make(network, database, err) || addresses_make(network, err)) return -1;
     uint32_t mtu = network_mtu(network);
     int r = mtu ? link_set_mtu(network->link, mtu) : 0;
     if (r) return kernel_fail(network, r, "set the MTU of", network->link, err);
-    if (!rules_are_ready(network) && (r = rules_make(network)))
-        return kernel_fail(network, r, "make the nftables rules for", network->link, err);
+    if (rules_make(db, network, err)) return err_wrap(err, "network %s", network->name);
     // Last, so that nothing passes before the rules are there.
     if ((r = link_up(network->link))) return kernel_fail(network, r, "bring up", network->link, err);
     for (size_t i = 0; i < 2; i++)
@@ -146,8 +146,8 @@ int bridge_make(const struct network *network, const char *database, struct err 
     return 0;
 }
 
-void bridge_remove(const struct network *network) {
+void bridge_remove(struct db *db, const struct network *network) {
     struct link link;
-    rules_remove(network);
+    rules_remove(db, network);
     if (!link_get(network->link, &link) && link_is_of(&link, network->id)) (void)link_delete(network->link);
 }

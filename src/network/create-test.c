@@ -111,7 +111,7 @@ static void test_default(void **state) {
     snprintf(bridge, sizeof bridge, "hoy-%.10s", one.id);
     assert_string_equal(one.link, bridge);
     assert_int_equal(link_get(one.link, &link), 0);
-    assert_true(bridge_is_ready(&one));
+    assert_true(bridge_is_ready(db, &one));
     wanted.network.name = "one";
     refuse(&wanted, "network with name one already exists");
     assert_int_equal(network_remove(db, &one, &err), 0);
@@ -123,7 +123,7 @@ static void test_default(void **state) {
     // What somebody takes away comes back.
     assert_int_equal(link_delete(two.link), 0);
     assert_int_equal(network_ensure(db, &arena, &two, &err), 0);
-    assert_true(bridge_is_ready(&two));
+    assert_true(bridge_is_ready(db, &two));
 }
 
 static void test_refused(void **state) {
@@ -259,7 +259,7 @@ static void test_ipv6_only(void **state) {
     wanted.ipv6 = NETWORK_IPV6_OFF;
     network = make(&wanted);
     assert_false(address_is_set(&network.pools[1].subnet.base));
-    assert_true(bridge_is_ready(&network));
+    assert_true(bridge_is_ready(db, &network));
 }
 
 int main(void) {

@@ -310,13 +310,13 @@ static int insert(struct db *db, struct arena *arena, const struct network_reque
     return 0;
 }
 
-static int make(const struct network *network, const char *database, struct err *err) {
-    return network->driver == NETWORK_DRIVER_BRIDGE ? bridge_make(network, database, err)
+static int make(struct db *db, const struct network *network, const char *database, struct err *err) {
+    return network->driver == NETWORK_DRIVER_BRIDGE ? bridge_make(db, network, database, err)
                                                     : parent_make(network, database, err);
 }
 
-static void unmake(const struct network *network) {
-    network->driver == NETWORK_DRIVER_BRIDGE ? bridge_remove(network) : parent_remove(network);
+static void unmake(struct db *db, const struct network *network) {
+    network->driver == NETWORK_DRIVER_BRIDGE ? bridge_remove(db, network) : parent_remove(network);
 }
 
 // The row first: what of it a crash leaves undone in the kernel is made when a container comes.
@@ -334,8 +334,8 @@ int network_create(struct db *db, struct arena *arena, const struct network_requ
         namespace_lock(&lock, err) || database_path(db, database, err) ||
         insert(db, arena, request, &network, err))
         return -1;
-    if (make(&network, database, err)) {
-        unmake(&network);
+    if (make(db, &network, database, err)) {
+        unmake(db, &network);
         (void)db_run(db, &ignored, "DELETE FROM network WHERE id = ?", "s", network.id);
         return -1;
     }
@@ -377,6 +377,6 @@ int network_remove(struct db *db, const struct network *network, struct err *err
         return err_set(err, ERR_CONFLICT, 0, "%s is a pre-defined network and cannot be removed",
                        network->name);
     if (namespace_lock(&lock, err) || delete_row(db, network, err)) return -1;
-    unmake(network);
+    unmake(db, network);
     return 0;
 }

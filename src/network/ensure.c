@@ -2,6 +2,7 @@
 // What a network's row says becomes true in the kernel, and what no row says goes.
 #include "network/kernel.h"
 #include "network/row.h"
+#include "network/rules.h"
 
 #include "base/fd.h"
 #include "kernel/link_settings.h"
@@ -10,9 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_ready(const struct network *network) {
+static bool is_ready(struct db *db, const struct network *network) {
     switch (network->driver) {
-    case NETWORK_DRIVER_BRIDGE: return bridge_is_ready(network);
+    case NETWORK_DRIVER_BRIDGE: return bridge_is_ready(db, network);
     case NETWORK_DRIVER_MACVLAN:
     case NETWORK_DRIVER_IPVLAN: return parent_is_ready(network);
     default: return true;
@@ -26,16 +27,16 @@ static int make(struct db *db, struct arena *arena, struct network *network, str
     if (namespace_lock(&lock, err) || database_path(db, database, err)) return -1;
     int r = network_load_id(db, arena, network->id, network, err);
     if (r <= 0) return r < 0 ? -1 : err_set(err, ERR_NOT_FOUND, 0, "network %s not found", network->name);
-    if (is_ready(network)) return 0; // another process was faster
+    if (is_ready(db, network)) return 0; // another process was faster
     if (network_is_default(network) && default_fits(network, &fits, err)) return -1;
     // The row first: a crash between the two leaves a row without a bridge, which the next command mends.
     if (!fits && default_choose(db, database, arena, network, err)) return -1;
-    return network->driver == NETWORK_DRIVER_BRIDGE ? bridge_make(network, database, err)
+    return network->driver == NETWORK_DRIVER_BRIDGE ? bridge_make(db, network, database, err)
                                                     : parent_make(network, database, err);
 }
 
 int network_ensure(struct db *db, struct arena *arena, struct network *network, struct err *err) {
-    return is_ready(network) ? 0 : make(db, arena, network, err);
+    return is_ready(db, network) ? 0 : make(db, arena, network, err);
 }
 
 // Left over
@@ -45,6 +46,7 @@ struct sweep {
     const char *database;
     struct arena arena;
     struct networks gone; // as far as an alias tells of them
+    bool own;             // of this root, whose rules may have something of them
 };
 
 static int row_exists(struct db *db, const char *id, bool *ret_exists, struct err *err) {
@@ -55,17 +57,25 @@ static int row_exists(struct db *db, const char *id, bool *ret_exists, struct er
     return r < 0 ? -1 : 0;
 }
 
+static bool has_default(struct db *db) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct err ignored;
+    return !db_query(db, &rows, &ignored, "SELECT 1 FROM network WHERE name = ?", "s", NETWORK_DEFAULT) &&
+           db_next(&rows, &ignored) > 0;
+}
+
 // Of this root, and of no network that it has; or of a root that is gone, and no container is on it. A path
 // that is too long for the alias is never found to be gone.
-static bool is_left_over(const struct sweep *sweep, const struct link *link, const char *id,
-                         const char *path) {
+static bool is_left_over(struct sweep *sweep, const struct link *link, const char *id, const char *path) {
     size_t ports;
     struct err ignored;
     bool exists = true;
     if (strlen(link->alias) + 1 == LINK_ALIAS_SIZE) return false;
     bool gone = str_eq(path, sweep->database) ? !row_exists(sweep->db, id, &exists, &ignored) && !exists
                                               : access(path, F_OK) && errno == ENOENT;
-    return gone && !link_count_ports(link->index, &ports) && ports == 0;
+    gone = gone && !link_count_ports(link->index, &ports) && ports == 0;
+    sweep->own = sweep->own || (gone && str_eq(path, sweep->database) && has_default(sweep->db));
+    return gone;
 }
 
 static int look_at(const char *name, const struct link *link, void *data) {
@@ -82,9 +92,14 @@ static int look_at(const char *name, const struct link *link, void *data) {
 int networks_sweep(struct db *db, const char *database, struct err *err) {
     struct sweep sweep = {.db = db, .database = database, .arena = ARENA_INIT};
     int r = link_each(look_at, &sweep);
-    for (size_t i = 0; !r && i < sweep.gone.count; i++) bridge_remove(&sweep.gone.items[i]);
+    for (size_t i = 0; !r && i < sweep.gone.count; i++) {
+        // Of a root that is gone: its table has the name of its default bridge.
+        (void)nft_table_delete(&(struct nft_table){.name = sweep.gone.items[i].link});
+        (void)link_delete(sweep.gone.items[i].link);
+    }
     arena_finish(&sweep.arena);
-    return r ? err_set(err, ERR_SYSTEM, -r, "look at the host's interfaces") : 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "look at the host's interfaces");
+    return sweep.own ? rules_rebuild(db, err) : 0;
 }
 
 int network_sweep(struct db *db, struct err *err) {

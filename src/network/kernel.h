@@ -17,9 +17,9 @@ bool link_is_of(const struct link *link, const char *network_id);
 // With the lock (bridge.c):
 
 // Is all of a bridge network there? A few messages.
-bool bridge_is_ready(const struct network *network);
-int bridge_make(const struct network *network, const char *database, struct err *err);
-void bridge_remove(const struct network *network);
+bool bridge_is_ready(struct db *db, const struct network *network);
+int bridge_make(struct db *db, const struct network *network, const char *database, struct err *err);
+void bridge_remove(struct db *db, const struct network *network);
 
 // The same for the parent of macvlan and ipvlan (parent.c).
 bool parent_is_ready(const struct network *network);
@@ -27,11 +27,6 @@ bool parent_is_ready(const struct network *network);
 int parent_check(const struct network *network, struct err *err);
 int parent_make(const struct network *network, const char *database, struct err *err);
 void parent_remove(const struct network *network);
-
-// Rules of nftables (rules.c).
-bool rules_are_ready(const struct network *network);
-int rules_make(const struct network *network);
-void rules_remove(const struct network *network);
 
 // The default network's row (default.c), with the lock: a name for the bridge and subnets that are free, for
 // one that has no row yet or can't have its old ones any more.

@@ -4,6 +4,7 @@
 #include "kernel/link_settings.h"
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
+#include "kernel/traffic.h"
 #include "network/kernel.h"
 
 #include <errno.h>
@@ -80,6 +81,8 @@ int live_remove(const struct endpoint *endpoint, int netns, struct err *err) {
         r = link_delete(endpoint->host_interface);
     else if (netns >= 0)
         r = delete_in(endpoint->interface, netns);
+    if (endpoint->driver == NETWORK_DRIVER_BRIDGE && (!r || r == -ENODEV))
+        r = traffic_release(endpoint->host_interface);
     return r && r != -ENODEV ? fail(endpoint, r, "take away the interface", err) : 0;
 }
 

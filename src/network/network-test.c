@@ -8,6 +8,7 @@
 #include "kernel/nft.h"
 #include "network/kernel.h"
 #include "network/row.h"
+#include "network/rules.h"
 #include "network/subnet.h"
 
 #include <arpa/inet.h>
@@ -114,7 +115,7 @@ static void assert_ready(struct db *db) {
     struct link link;
     assert_int_equal(link_get(network.link, &link), 0);
     assert_true(link.up);
-    assert_true(bridge_is_ready(&network));
+    assert_true(bridge_is_ready(db, &network));
 }
 
 static void test_ensure(void **state) {
@@ -137,8 +138,8 @@ static void test_ensure(void **state) {
     assert_string_equal(byte, "1");
     ensure(root.db);
     // What others take away comes back, the same.
-    rules_remove(&network);
-    assert_false(bridge_is_ready(&network));
+    rules_remove(root.db, &network);
+    assert_false(bridge_is_ready(root.db, &network));
     ensure(root.db);
     assert_ready(root.db);
     assert_int_equal(link_delete("hoy0"), 0);

@@ -1,28 +1,126 @@
 // SPDX-License-Identifier: Apache-2.0
-// A network's rules.
-#include "network/kernel.h"
+#include "network/rules.h"
 
-#include "kernel/nft.h"
+#include "kernel/netlink.h"
+#include "kernel/nft_look.h"
+#include "network/gate.h"
+#include "network/options.h"
+#include "network/port.h"
+#include "network/row.h"
 
-#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
-static struct nft_bridge rules_of(const struct network *network) {
-    uint32_t base;
-    memcpy(&base, network->pools[0].subnet.base.bytes, 4);
-    return (struct nft_bridge){network->link, ntohl(base), network->pools[0].subnet.prefix};
+bool network_detours(void) {
+    bool drops = false;
+    return !nft_look_forward(&drops) && drops;
 }
 
-bool rules_are_ready(const struct network *network) {
-    struct nft_bridge rules = rules_of(network);
-    return nft_bridge_ready(&rules);
+static struct nft_table table_of(struct arena *arena, const char *bridge) {
+    return (struct nft_table){.name = arena_strdup(arena, bridge),
+                              .gate_group = network_gate_group(bridge),
+                              .detour = network_detours()};
 }
 
-int rules_make(const struct network *network) {
-    struct nft_bridge rules = rules_of(network);
-    return nft_bridge_apply(&rules);
+int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(db, &rows, err, "SELECT link FROM network WHERE name = ?", "s", NETWORK_DEFAULT)) return -1;
+    int r = db_next(&rows, err);
+    if (r < 0) return -1;
+    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "network %s not found", NETWORK_DEFAULT);
+    *ret_table = table_of(arena, db_text(&rows, 0));
+    return 0;
 }
 
-void rules_remove(const struct network *network) {
-    (void)nft_bridge_delete(network->link);
+static uint32_t flags_of(const struct network *network) {
+    uint32_t flags = 0;
+    bool masquerade = network_switch(network, OPTION_MASQUERADE, true);
+    if (network->internal) flags |= NFT_INTERNAL;
+    if (!network_switch(network, OPTION_ICC, true)) flags |= NFT_NO_ICC;
+    if (!masquerade) flags |= NFT_NO_MASQUERADE4 | NFT_NO_MASQUERADE6;
+    if (network_gateway_mode(network, false) == NETWORK_GATEWAY_ROUTED) flags |= NFT_ROUTED4;
+    if (network_gateway_mode(network, true) == NETWORK_GATEWAY_ROUTED) flags |= NFT_ROUTED6;
+    return flags;
+}
+
+static struct nft_network rules_of(const struct network *network) {
+    struct nft_network rules = {.flags = flags_of(network)};
+    snprintf(rules.link, sizeof rules.link, "%s", network->link);
+    for (size_t i = 0; i < 2; i++) {
+        const struct subnet *subnet = &network->pools[i].subnet;
+        if (!address_is_set(&subnet->base)) continue;
+        struct nft_subnet *to = &rules.subnets[rules.subnet_count++];
+        to->family = subnet->base.family;
+        to->prefix = subnet->prefix;
+        memcpy(to->bytes, subnet->base.bytes, sizeof to->bytes);
+    }
+    return rules;
+}
+
+// The default network's own row need not be looked up.
+static int table_for(struct db *db, struct arena *arena, const struct network *network,
+                     struct nft_table *ret_table, struct err *err) {
+    if (!network_is_default(network)) return rules_table(db, arena, ret_table, err);
+    *ret_table = table_of(arena, network->link);
+    return 0;
+}
+
+bool rules_are_ready(struct db *db, const struct network *network) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_network rules = rules_of(network);
+    struct nft_table table;
+    struct err ignored;
+    return !table_for(db, &arena, network, &table, &ignored) && nft_network_ready(&table, &rules);
+}
+
+// All anew
+
+static int apply(struct arena *arena, const struct nft_table *table, const struct networks *networks,
+                 const struct nft_ports *ports) {
+    struct {
+        struct nft_network *items;
+        size_t count;
+    } rules = {0};
+    for (size_t i = 0; i < networks->count; i++)
+        if (networks->items[i].driver == NETWORK_DRIVER_BRIDGE)
+            *arena_push(arena, &rules) = rules_of(&networks->items[i]);
+    return nft_table_apply(table, rules.items, rules.count, ports->items, ports->count);
+}
+
+static int fail(const struct nft_table *table, int r, struct err *err) {
+    const char *words = netlink_error_text();
+    return err_set(err, ERR_SYSTEM, -r, "make the nftables rules of %s%s%s%s", table->name,
+                   *words ? " (" : "", words, *words ? ")" : "");
+}
+
+int rules_rebuild(struct db *db, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_table table;
+    struct networks networks;
+    struct nft_ports ports;
+    if (rules_table(db, &arena, &table, err) || networks_read(db, &arena, &networks, err) ||
+        port_rows_rules(db, &arena, &ports, err))
+        return -1;
+    int r = apply(&arena, &table, &networks, &ports);
+    return r ? fail(&table, r, err) : 0;
+}
+
+int rules_make(struct db *db, const struct network *network, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_network rules = rules_of(network);
+    struct nft_table table;
+    if (table_for(db, &arena, network, &table, err)) return -1;
+    if (nft_network_ready(&table, &rules)) return 0;
+    if (!nft_network_add(&table, &rules) && nft_network_ready(&table, &rules)) return 0;
+    return rules_rebuild(db, err);
+}
+
+void rules_remove(struct db *db, const struct network *network) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_network rules = rules_of(network);
+    struct nft_table table;
+    struct err ignored;
+    if (!table_for(db, &arena, network, &table, &ignored)) (void)nft_network_remove(&table, &rules);
 }

@@ -111,7 +111,7 @@ const char *const mount_option_words[] = {OPTIONS(WORD_OF) NULL};
 
 static const struct option *option_find(const char *word) {
     for (size_t i = 0; i < ARRAY_SIZE(options); i++) {
-        if (strcmp(options[i].word, word) == 0) return &options[i];
+        if (*options[i].word == *word && strcmp(options[i].word, word) == 0) return &options[i];
     }
     return NULL;
 }

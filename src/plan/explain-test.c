@@ -143,7 +143,12 @@ static void test_network(void **state) {
     op->address.prefix = 32;
     inet_pton(AF_INET6, "2001:db8::", op->address.destination);
     inet_pton(AF_INET6, "fe80::1", op->address.bytes);
+    op = plan_add(&plan, PLAN_NET_RATE, "--net-rate");
+    op->net_rate.host = parent;
+    op->net_rate.in = 10000000;
+    op->net_rate.out = 2400;
     char *text = explain(&plan, NULL);
+    assert_non_null(strstr(text, "let no more than 10mbit a second in and 2400bit a second out "));
     assert_non_null(strstr(text, "make eth0 in the container, a macvlan of the host's eno1 "));
     assert_non_null(strstr(text, "an ipvlan of the host's eno1, mode "));
     assert_non_null(strstr(text, "  l3s, private"));

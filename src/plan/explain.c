@@ -4,6 +4,7 @@
 //
 // Names come from images and from people: control characters in them are shown, not sent to a terminal.
 #include "plan/explain.h"
+#include "plan/publish.h"
 
 #include "base/id.h"
 #include "base/macro.h"
@@ -124,10 +125,41 @@ static void say_link_add(struct str *t, const struct plan_block *block, const st
     if (op->child_link.flag) str_printf(t, ", %s", TEXT(op->child_link.flag));
 }
 
+static void add_rate(struct str *t, uint64_t bits, const char *where) {
+    static const char *const units[] = {"bit", "kbit", "mbit", "gbit", "tbit"};
+    size_t unit = 0;
+    for (; unit < ARRAY_SIZE(units) - 1 && bits >= 1000 && bits % 1000 == 0; unit++) bits /= 1000;
+    str_printf(t, "%" PRIu64 "%s a second %s", bits, units[unit], where);
+}
+
+static void say_net_rate(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "let no more than ");
+    if (op->net_rate.in) add_rate(t, op->net_rate.in, "in");
+    if (op->net_rate.in && op->net_rate.out) str_add(t, " and ");
+    if (op->net_rate.out) add_rate(t, op->net_rate.out, "out");
+    str_printf(t, " through %s", TEXT(op->net_rate.host));
+}
+
+static void say_cni(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "have the plugins of the CNI network %s add eth0", TEXT(op->cni.network));
+}
+
 static void say_net_device(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "move the host's interface %s into the container", TEXT(op->net_device.name));
     if (!str_eq(TEXT(op->net_device.name), TEXT(op->net_device.new_name)))
         str_printf(t, ", as %s", TEXT(op->net_device.new_name));
+}
+
+static void say_publish(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    const struct plan_port *ports = plan_data(block, op->publish.ports);
+    const char *before = "publish ";
+    for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) {
+        if (!ports[i].count) continue;
+        str_add(t, before);
+        plan_port_words(&ports[i], t);
+        before = ", ";
+    }
+    if (*before == 'p') str_add(t, "publish no port; later ones have their places");
 }
 
 static void say_resolver(struct str *t, const struct plan_block *block, const struct plan_op *op) {

@@ -18,19 +18,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define OUTPUT_MAX 300 // what a sentence can hold
-
-static _Noreturn void run_program(struct plan_run *run, struct plan_op *op, int input, int output) {
+static _Noreturn void execute(const struct plan_program *program, int output) {
     sigset_t none;
     for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
-    if (dup2(input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) _exit(126);
+    if (dup2(program->input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) _exit(126);
     syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
-    const char **argv = plan_list_items(run->block, op->hook.argv);
-    const char **env = plan_list_items(run->block, op->hook.env);
-    execve(TEXT(op->hook.path), (char *const *)argv, (char *const *)env);
+    execve(program->path, (char *const *)program->argv, (char *const *)program->env);
     dprintf(2, "%s", strerror(errno));
     _exit(126);
 }
@@ -49,7 +45,7 @@ static int make_state(struct plan_run *run, struct plan_op *op) {
 }
 
 // Keeps the beginning of what it says; the rest is read, too, so that it does not stand still.
-static int follow(int output, int pidfd, uint64_t deadline_ns, char said[static OUTPUT_MAX]) {
+static int follow(int output, int pidfd, uint64_t deadline_ns, char said[static PLAN_SAID_MAX]) {
     size_t used = 0;
     struct pollfd polls[] = {{.fd = pidfd, .events = POLLIN}, {.fd = output, .events = POLLIN}};
     for (;;) {
@@ -60,17 +56,40 @@ static int follow(int output, int pidfd, uint64_t deadline_ns, char said[static 
         if (n < 0 && errno != EINTR) return -errno;
         char bytes[512];
         ssize_t got = n > 0 && polls[1].revents ? read(output, bytes, sizeof bytes) : 0;
-        for (ssize_t i = 0; i < got && used < OUTPUT_MAX - 1; i++) said[used++] = bytes[i];
+        for (ssize_t i = 0; i < got && used < PLAN_SAID_MAX - 1; i++) said[used++] = bytes[i];
         said[used] = 0;
         if (polls[1].revents && got <= 0) polls[1].fd = -1;
         if (n > 0 && polls[0].revents && !(polls[1].fd >= 0 && polls[1].revents & POLLIN)) return 0;
     }
 }
 
-static int hook_failed(struct plan_run *run, struct plan_op *op, int status, char *said) {
-    char how[48];
+static int finish(pid_t pid, int output, const struct plan_program *program, char *said, int *ret_status) {
+    _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    uint64_t deadline_ns =
+        program->timeout_s ? clock_monotonic_ns() + program->timeout_s * 1000000000ull : UINT64_MAX;
+    int r = pidfd < 0 ? -errno : follow(output, pidfd, deadline_ns, said);
+    if (r) kill(pid, SIGKILL);
+    while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR) {}
     for (char *p = said; *p; p++)
         if (*p == '\n' || *p == '\r') *p = p[1] ? ' ' : 0;
+    return r;
+}
+
+int plan_program_run(const struct plan_program *program, char said[static PLAN_SAID_MAX], int *ret_status) {
+    int ends[2];
+    said[0] = 0;
+    if (pipe2(ends, O_CLOEXEC)) return -errno;
+    _cleanup_(fd_closep) int ours = ends[0];
+    _cleanup_(fd_closep) int theirs = ends[1];
+    pid_t pid = fork();
+    if (pid < 0) return -errno;
+    if (pid == 0) execute(program, theirs);
+    fd_closep(&theirs);
+    return finish(pid, ours, program, said, ret_status);
+}
+
+static int hook_failed(struct plan_run *run, struct plan_op *op, int status, const char *said) {
+    char how[48];
     if (WIFEXITED(status))
         snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(status));
     else
@@ -81,23 +100,14 @@ static int hook_failed(struct plan_run *run, struct plan_op *op, int status, cha
 }
 
 int plan_do_hook(struct plan_run *run, struct plan_op *op) {
-    char said[OUTPUT_MAX] = "";
-    int ends[2], status = 0;
+    char said[PLAN_SAID_MAX];
+    int status = 0;
     _cleanup_(fd_closep) int state = make_state(run, op);
     if (state < 0) return state;
-    if (pipe2(ends, O_CLOEXEC)) return -errno;
-    _cleanup_(fd_closep) int ours = ends[0];
-    _cleanup_(fd_closep) int theirs = ends[1];
-    pid_t pid = fork();
-    if (pid < 0) return -errno;
-    if (pid == 0) run_program(run, op, state, theirs);
-    fd_closep(&theirs);
-    _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    uint64_t deadline_ns =
-        op->hook.timeout_s ? clock_monotonic_ns() + op->hook.timeout_s * 1000000000ull : UINT64_MAX;
-    int r = pidfd < 0 ? -errno : follow(ours, pidfd, deadline_ns, said);
-    if (r) kill(pid, SIGKILL);
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+    _cleanup_(freep) const char **argv = plan_list_items(run->block, op->hook.argv);
+    _cleanup_(freep) const char **env = plan_list_items(run->block, op->hook.env);
+    struct plan_program program = {TEXT(op->hook.path), argv, env, state, op->hook.timeout_s};
+    int r = plan_program_run(&program, said, &status);
     if (r == -ETIMEDOUT)
         err_set(&run->err, ERR_SYSTEM, 0, "error running %s hook %s: it did not end within %u s",
                 TEXT(op->hook.kind), TEXT(op->hook.path), op->hook.timeout_s);

@@ -6,6 +6,7 @@
 #include "kernel/cgroup.h"
 #include "kernel/link.h"
 #include "kernel/netlink.h"
+#include "kernel/traffic.h"
 #include "plan/namespace.h"
 #include "plan/run.h"
 
@@ -144,6 +145,20 @@ int plan_do_link_add(struct plan_run *run, struct plan_op *op) {
                 "the interface %s can't have a %s now: one of another kind, or one that is alone on it "
                 "(passthru), uses it",
                 parent, kind);
+    return r;
+}
+
+// What comes into the container is what the host's end sends.
+int plan_do_net_rate(struct plan_run *run, struct plan_op *op) {
+    const char *host = TEXT(op->net_rate.host);
+    int r = op->net_rate.in ? traffic_limit_sent(host, op->net_rate.in) : 0;
+    if (!r && op->net_rate.out) r = traffic_limit_received(host, op->net_rate.out);
+    if (r == -EOPNOTSUPP || r == -ENOENT)
+        err_set(
+            &run->err, ERR_UNAVAILABLE, 0,
+            "--net-rate: this kernel can't hold traffic back (%s): it needs sch_tbf, and for out= also ifb, "
+            "sch_ingress, cls_u32 and act_mirred",
+            *netlink_error_text() ? netlink_error_text() : strerror(-r));
     return r;
 }
 

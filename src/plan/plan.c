@@ -69,13 +69,15 @@ plan_str plan_string(struct plan *plan, const char *s) {
 }
 
 plan_str plan_printf(struct plan *plan, const char *format, ...) {
-    char *text = NULL;
-    va_list args;
+    char some[256], *text = NULL;
+    va_list args, again;
     va_start(args, format);
-    int n = vasprintf(&text, format, args);
+    va_copy(again, args);
+    int n = vsnprintf(some, sizeof some, format, args);
     va_end(args);
-    if (n < 0) return 0;
-    plan_str at = plan_string(plan, text);
+    if ((size_t)n >= sizeof some) n = vasprintf(&text, format, again);
+    va_end(again);
+    plan_str at = n < 0 ? 0 : plan_string(plan, text ? text : some);
     free(text);
     return at;
 }

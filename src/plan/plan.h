@@ -69,7 +69,10 @@ struct plan_blob {
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
+    X(NET_RATE, net_rate, PLAN_PARENT, net_rate)          \
+    X(CNI, cni, PLAN_PARENT, cni)                         \
     X(NET_DEVICE, net_device, PLAN_PARENT, net_device)    \
+    X(PUBLISH, publish, PLAN_PARENT, publish)             \
     X(RESOLVER, resolver, PLAN_PARENT, resolver)          \
     X(RESCTRL, resctrl, PLAN_PARENT, resctrl)             \
     X(IDMAP_TREE, idmap_tree, PLAN_PARENT, idmap_tree)    \
@@ -150,6 +153,16 @@ enum plan_op_type {
 #define PLAN_RESCTRL_GROUP   0x1
 #define PLAN_RESCTRL_MONITOR 0x2
 
+// A run of published ports, from host_port and port on. What count is 0 is a free place.
+struct plan_port {
+    uint8_t family, protocol; // AF_INET, AF_INET6; IPPROTO_*
+    uint8_t respect;          // the host's firewall decides who comes in
+    uint8_t host[16];         // the host's address; zeros: all of the family
+    uint8_t address[16];      // the container's
+    uint16_t host_port, port;
+    uint32_t count;
+};
+
 struct plan_op {
     uint16_t type;
     uint8_t side;
@@ -219,6 +232,14 @@ struct plan_op {
             uint16_t has_mac;
             uint32_t mtu; // 0: the parent's
         } child_link;
+        struct { // a network whose interface is made by plugins, which hoy runs
+            plan_str network;
+            struct plan_list add, remove; // what to execute; to add comes the child's pid at the end
+        } cni;
+        struct { // how fast the container receives and sends through this interface of the host's
+            plan_str host;
+            uint64_t in, out; // bits a second; 0: no limit
+        } net_rate;
         struct {
             plan_str name;
             uint32_t ipv6; // LINK_IPV6: on or off
@@ -226,6 +247,13 @@ struct plan_op {
         struct { // an interface of the host's; netns: the namespace by path, or "" for the child's
             plan_str name, new_name, netns;
         } net_device;
+        struct {
+            plan_str table;         // of nftables
+            struct plan_blob ports; // struct plan_port: those of the start, and free places for later ones
+            struct plan_list proxy; // argv of what the shim executes for ports that the kernel can't hand on
+            uint32_t closed;        // written by the undo: what is added now would stay
+            int32_t keeper, bag;    // written by the shim: its pid, and its descriptor of the ports' sockets
+        } publish;
         struct { // a group of resctrl, and one in it that counts for this container alone
             plan_str group, monitor, schemata;
             uint32_t must_exist;

@@ -110,10 +110,23 @@ int plan_make_private(struct plan_run *run, const char *where);
 // Attaches run->root at a directory of the host's, in the container's own mount namespace.
 int plan_attach_root(struct plan_run *run, const char *where);
 
+// hook.c. Runs somebody's program to its end, with an input and at most so long (0: for ever). said: the
+// beginning of what it prints, in one line. 0 with its wait status, or -errno: -ETIMEDOUT when it was killed.
+#define PLAN_SAID_MAX 300 // what a sentence can hold
+struct plan_program {
+    const char *path;
+    const char **argv, **env;
+    int input;
+    uint32_t timeout_s;
+};
+int plan_program_run(const struct plan_program *program, char said[static PLAN_SAID_MAX], int *ret_status);
+
 // Host side things that the undo takes back.
+int plan_undo_cni(struct plan_block *block, struct plan_op *op);
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_volume_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_resctrl(struct plan_block *block, struct plan_op *op);
+int plan_undo_publish(struct plan_block *block, struct plan_op *op);
 int plan_undo_resolver(struct plan_block *block, struct plan_op *op);
 
 // borrow.c. Whether a process that a plan names is there and still that one: 0, or -ESRCH with a sentence.

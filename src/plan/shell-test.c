@@ -276,7 +276,8 @@ static void test_network(void **state) {
     struct plan plan;
     plan_init(&plan);
     plan_str link = plan_string(&plan, "eth0"), parent = plan_string(&plan, "eno1"),
-             kind = plan_string(&plan, "macvlan"), mode = plan_string(&plan, "vepa");
+             kind = plan_string(&plan, "macvlan"), mode = plan_string(&plan, "vepa"),
+             host = plan_string(&plan, "hoy1");
     for (int i = 0; i < 2; i++) {
         struct plan_op *op = plan_add(&plan, PLAN_LINK_ADD, "test");
         *op = (struct plan_op){.type = PLAN_LINK_ADD, .side = op->side};
@@ -296,8 +297,17 @@ static void test_network(void **state) {
     op->address.destination[0] = 10;
     op->address.bytes[0] = 192;
     op->address.is_outside = 1;
+    op = plan_add(&plan, PLAN_NET_RATE, "test");
+    op->net_rate.host = host;
+    op->net_rate.in = 10000000;
+    op->net_rate.out = 5000000;
     print(&plan);
     plan_finish(&plan);
+    assert_int_equal(shell("grep -qx 'tc qdisc replace dev hoy1 root tbf rate 10000000bit burst 32k latency "
+                           "100ms' %s/script",
+                           dir),
+                     0);
+    assert_int_equal(shell("grep -qx '    ip link delete ifb1 2> /dev/null' %s/script", dir), 0);
     assert_int_equal(shell("sh -n %s/script", dir), 0);
     assert_int_equal(shell("[ \"$(grep -c '^unshare --net=' %s/script)\" = 1 ]", dir), 0);
     assert_int_equal(shell("grep -qxF 'ip link add link eno1 name eth0 netns \"$dir\"/net "

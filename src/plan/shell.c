@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/id.h"
 #include "base/macro.h"
+#include "kernel/traffic.h"
 #include "plan/words.h"
 
 #include <arpa/inet.h>
@@ -83,6 +84,8 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_VETH_ADD] =
         "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
     [PLAN_LINK_ADD] = "The network: an interface that shares the host's.",
+    [PLAN_NET_RATE] = "How fast it receives, which is what the host's end sends; and how fast it sends.",
+    [PLAN_CNI] = "The network: hoy has CNI plugins make it; here they are left out.",
     [PLAN_NET_DEVICE] = "The host's interfaces that it gets (hoy gives them their addresses again).",
     [PLAN_RESOLVER] =
         "Names: hoy's resolver is told of the container. By hand nobody serves it at 127.0.0.11.",
@@ -151,6 +154,46 @@ static void do_resctrl(struct shell *shell, const struct plan_op *op) {
         print_write(shell, TEXT(op->resctrl.schemata), str_get(&file));
     }
     fprintf(shell->out, "echo $$ > %s/tasks\n", group);
+}
+
+static void print_port(struct shell *shell, const char *word, const struct plan_op *op,
+                       const struct plan_port *ports, uint32_t index) {
+    static const uint8_t all[16];
+    char host[INET6_ADDRSTRLEN], address[INET6_ADDRSTRLEN];
+    const char *protocol = ports->protocol == IPPROTO_UDP    ? "udp"
+                           : ports->protocol == IPPROTO_SCTP ? "sctp"
+                                                             : "tcp";
+    bool one = memcmp(ports->host, all, sizeof all) != 0;
+    inet_ntop(ports->family, ports->host, host, sizeof host);
+    inet_ntop(ports->family, ports->address, address, sizeof address);
+    fprintf(shell->out, "%s element inet %s %s%s%c { %s . %s%s%u", word, TEXT(op->publish.table),
+            one ? "address_" : "", ports->respect ? "respected" : "ports",
+            ports->family == AF_INET ? '4' : '6', protocol, one ? host : "", one ? " . " : "",
+            ports->host_port + index);
+    if (str_eq(word, "add")) fprintf(shell->out, " : %s . %u", address, ports->port + index);
+    fputs(" }\n", shell->out);
+}
+
+// Each port that the operation has.
+static void print_ports(struct shell *shell, const char *word, const struct plan_op *op) {
+    const struct plan_port *ports = plan_data(shell->block, op->publish.ports);
+    bool any = false;
+    for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++)
+        for (uint32_t k = 0; k < ports[i].count; k++) {
+            if (!any) fputs("nft -f - << 'PORTS'\n", shell->out);
+            any = true;
+            print_port(shell, word, op, &ports[i], k);
+        }
+    if (any) fputs("PORTS\n", shell->out);
+}
+
+static void do_publish(struct shell *shell, const struct plan_op *op) {
+    const struct plan_port *ports = plan_data(shell->block, op->publish.ports);
+    uint32_t count = 0;
+    for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) count += ports[i].count;
+    if (!count) return; // only places for later ones
+    fputs("\n# Published ports: elements of the maps that hoy's rules look into.\n", shell->out);
+    print_ports(shell, "add", op);
 }
 
 // This shell is what becomes the container.
@@ -246,6 +289,25 @@ static void do_link_add(struct shell *shell, const struct plan_op *op) {
     if (op->child_link.mode) fprintf(shell->out, " mode %s", mode);
     if (op->child_link.flag) fprintf(shell->out, " %s", flag);
     fputc('\n', shell->out);
+}
+
+// As kernel/traffic.c has it, with tc's own words.
+static void do_net_rate(struct shell *shell, const struct plan_op *op) {
+    char helper_name[16];
+    traffic_helper_name(TEXT(op->net_rate.host), helper_name);
+    _cleanup_(freep) char *host = quote(shell, TEXT(op->net_rate.host)), *helper = quote(shell, helper_name);
+    if (op->net_rate.in)
+        fprintf(shell->out, "tc qdisc replace dev %s root tbf rate %" PRIu64 "bit burst 32k latency 100ms\n",
+                host, op->net_rate.in);
+    if (!op->net_rate.out) return;
+    fprintf(shell->out,
+            "ip link add %s type ifb\n"
+            "tc qdisc replace dev %s root tbf rate %" PRIu64 "bit burst 32k latency 100ms\n"
+            "ip link set %s up\n"
+            "tc qdisc add dev %s ingress\n"
+            "tc filter add dev %s parent ffff: protocol all u32 match u32 0 0 \\\n"
+            "    action mirred egress redirect dev %s\n",
+            helper, helper, op->net_rate.out, helper, host, host, helper);
 }
 
 // The child's side
@@ -505,7 +567,10 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_CGROUP_DEVICES] = do_nothing, // its heading says why
     [PLAN_VETH_ADD] = do_veth_add,
     [PLAN_LINK_ADD] = do_link_add,
+    [PLAN_NET_RATE] = do_net_rate,
+    [PLAN_CNI] = do_nothing, // its heading says why
     [PLAN_NET_DEVICE] = do_net_device,
+    [PLAN_PUBLISH] = do_publish,
     [PLAN_RESOLVER] = do_nothing, // its heading says why
     [PLAN_RESCTRL] = do_resctrl,
     [PLAN_CPU_AFFINITY] = do_cpu_affinity,
@@ -582,6 +647,13 @@ static void print_cleanup(struct shell *shell) {
           "    set +e\n",
           shell->out);
     for (uint32_t i = shell->block->count; i-- > 0;) {
+        if (ops[i].type == PLAN_PUBLISH) print_ports(shell, "delete", &ops[i]);
+        if (ops[i].type == PLAN_NET_RATE && ops[i].net_rate.out) {
+            char helper[16];
+            traffic_helper_name(TEXT(ops[i].net_rate.host), helper);
+            _cleanup_(freep) char *name = quote(shell, helper);
+            fprintf(shell->out, "    ip link delete %s 2> /dev/null\n", name);
+        }
         if (ops[i].type != PLAN_CGROUP_CREATE) continue;
         _cleanup_(freep) char *path = quote(shell, TEXT(ops[i].path));
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);

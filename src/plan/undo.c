@@ -2,6 +2,7 @@
 #include "plan/undo.h"
 
 #include "kernel/cgroup.h"
+#include "kernel/traffic.h"
 #include "plan/run.h"
 
 #include <errno.h>
@@ -18,13 +19,24 @@ static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
     return r ? r : cgroup_remove(path);
 }
 
+// The helper of what is received is no part of the pair.
+static int undo_net_rate(struct plan_block *block, struct plan_op *op) {
+    return op->net_rate.out ? traffic_release(plan_text(block, op->net_rate.host)) : 0;
+}
+
 // VETH_ADD and LINK_ADD have no undo: the pair, or what shares the host's interface, goes with the
 // container's network namespace, in the background and all that die at once together. To delete it here would
 // wait for that, 20 to 40 ms each, one after the other.
 static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_op *op) = {
-    [PLAN_IMAGE_MOUNT] = plan_undo_image_mount, [PLAN_VOLUME_MOUNT] = plan_undo_volume_mount,
-    [PLAN_SCOPE_START] = plan_undo_scope_start, [PLAN_CGROUP_CREATE] = undo_cgroup_create,
-    [PLAN_RESCTRL] = plan_undo_resctrl,         [PLAN_RESOLVER] = plan_undo_resolver,
+    [PLAN_IMAGE_MOUNT] = plan_undo_image_mount,
+    [PLAN_VOLUME_MOUNT] = plan_undo_volume_mount,
+    [PLAN_SCOPE_START] = plan_undo_scope_start,
+    [PLAN_CGROUP_CREATE] = undo_cgroup_create,
+    [PLAN_RESCTRL] = plan_undo_resctrl,
+    [PLAN_PUBLISH] = plan_undo_publish,
+    [PLAN_RESOLVER] = plan_undo_resolver,
+    [PLAN_NET_RATE] = undo_net_rate,
+    [PLAN_CNI] = plan_undo_cni,
 };
 
 int plan_undo(struct plan_block *block) {

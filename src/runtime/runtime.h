@@ -42,12 +42,13 @@ int runtime_compile_exec(const struct spec *spec, const struct spec_process *pro
 struct runtime_shim {
     int plan, client, listen, log, state;
     int start, console, pidfd, errors, terminal, health, receiver, resolver;
+    int ports, served;
     int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
 };
-#define RUNTIME_SHIM_NONE                                        \
-    (struct runtime_shim) {                                      \
-        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, false \
+#define RUNTIME_SHIM_NONE                                                \
+    (struct runtime_shim) {                                              \
+        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, false \
     }
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err);
 

@@ -58,7 +58,8 @@ static int execute(int program, const struct runtime_shim *shim) {
                               [SHIM_FD_START] = shim->start,       [SHIM_FD_CONSOLE] = shim->console,
                               [SHIM_FD_PIDFD] = shim->pidfd,       [SHIM_FD_ERRORS] = shim->errors,
                               [SHIM_FD_TERMINAL] = shim->terminal, [SHIM_FD_HEALTH] = shim->health,
-                              [SHIM_FD_RECEIVER] = shim->receiver, [SHIM_FD_RESOLVER] = shim->resolver};
+                              [SHIM_FD_RECEIVER] = shim->receiver, [SHIM_FD_PORTS] = shim->ports,
+                              [SHIM_FD_SERVED] = shim->served,     [SHIM_FD_RESOLVER] = shim->resolver};
     snprintf(shift, sizeof shift, "%d", shim->preserve);
     if (chdir("/")) return -errno;
     place(fds, shim->preserve);

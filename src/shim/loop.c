@@ -42,6 +42,7 @@ enum {
     AT_STDERR,
     AT_INPUT,
     AT_HEALTH,
+    AT_PORTS,
     AT_PEERS,
     AT_COUNT = AT_PEERS + SHIM_PEERS
 };
@@ -139,8 +140,15 @@ static void input_end(struct peer *peer) {
     if (peer->first) the_shim->input_ending = true;
 }
 
-static const struct peer_requests requests = {
-    .input_end = input_end, .resize = resize, .signal = send_client_signal, .stop = send_stop};
+static void change_ports(int bag, int served) {
+    ports_change(&the_shim->ports, bag, served);
+}
+
+static const struct peer_requests requests = {.input_end = input_end,
+                                              .resize = resize,
+                                              .signal = send_client_signal,
+                                              .stop = send_stop,
+                                              .ports = change_ports};
 
 // What an unhealthy container gets, and what becomes of it then.
 static void act_on_unhealthy(struct shim *shim) {
@@ -165,7 +173,7 @@ static void reap(struct shim *shim) {
     for (;;) {
         info.si_pid = 0;
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) || !info.si_pid) return;
-        if (health_reaped(&shim->health, info.si_pid)) continue;
+        if (health_reaped(&shim->health, info.si_pid) || ports_reaped(&shim->ports, &info)) continue;
         if (info.si_pid != shim->pid) continue; // an orphan that became ours
         shim->ended = true;
         health_end(&shim->health);
@@ -298,6 +306,7 @@ static void poll_set(struct shim *shim, struct pollfd *polls) {
     polls[AT_OOM] = (struct pollfd){.fd = shim->oom.fd, .events = shim->oom.events};
     polls[AT_LISTEN] = (struct pollfd){.fd = full ? -1 : shim->listen, .events = POLLIN};
     polls[AT_HEALTH] = health_poll(&shim->health);
+    polls[AT_PORTS] = ports_poll(&shim->ports);
 }
 
 static void serve_peers(struct shim *shim, const struct pollfd *polls) {
@@ -342,8 +351,9 @@ static int milliseconds_until(uint64_t deadline_ns) {
 static int loop_timeout(const struct shim *shim) {
     // After the end a read says what there is; poll only when the clients have to make room first.
     if (shim->ended) return output_room(shim) ? 0 : STUCK_MS;
-    uint64_t health_ns = health_deadline(&shim->health);
-    return milliseconds_until(health_ns < shim->kill_at_ns ? health_ns : shim->kill_at_ns);
+    uint64_t first_ns = health_deadline(&shim->health), ports_ns = ports_deadline(&shim->ports);
+    if (ports_ns < first_ns) first_ns = ports_ns;
+    return milliseconds_until(first_ns < shim->kill_at_ns ? first_ns : shim->kill_at_ns);
 }
 
 static void say_health(struct shim *shim, uint32_t before) {
@@ -383,6 +393,7 @@ void shim_loop(struct shim *shim) {
         if (polls[AT_INPUT].revents || (shim->input < 0 && input_waiting(shim))) put_input(shim);
         end_input(shim);
         serve_output(shim, polls);
+        if (polls[AT_PORTS].revents && !shim->ended) ports_serve(&shim->ports);
         keep_time(shim, polls[AT_HEALTH].revents);
     }
 }

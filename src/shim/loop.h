@@ -7,6 +7,7 @@
 #include "shim/health.h"
 #include "shim/log.h"
 #include "shim/peer.h"
+#include "shim/ports.h"
 
 #include <signal.h>
 
@@ -33,6 +34,7 @@ struct shim {
         bool told;
     } oom; // kernel/cgroup.h
     struct health health;
+    struct ports ports;
     uint64_t kill_at_ns; // monotonic; when it gets SIGKILL if it has not ended; SHIM_NEVER
     bool stopped;        // somebody asked it to end
     bool demanded;       // its health check asked for another run

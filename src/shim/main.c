@@ -42,7 +42,7 @@ static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
 
 // What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
-static struct { int plan, start, console, pidfd, errors, terminal, health, resolver; } given;
+static struct { int plan, start, console, pidfd, errors, terminal, health, ports, served, resolver; } given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -244,6 +244,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     if (client >= 0) shim_add_peer(&shim, client, true);
     shim.oom.fd = plan->watch_oom ? cgroup_oom_watch(plan_text(plan, plan->oom_file), &shim.oom.events) : -1;
     health_begin(&shim.health, plan, given.health);
+    ports_begin(&shim.ports, plan, given.ports, given.served, shim.pidfd);
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
     shim.exit.restarts = restarts(plan, started_ns);
@@ -252,6 +253,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     say_died(plan, state);
     shim_say_exited_first(&shim);
     finish(plan);
+    ports_end(&shim.ports); // after the rules: the next owner's would meet ours
     bool heard = shim_say_exited(&shim);
     if (shim.exit.restarts ? shim_back_off(&shim, plan->restart.delay_ms) : !heard && plan->auto_remove)
         run_on_exit(plan);
@@ -283,6 +285,8 @@ static int shim_main(void) {
     given.errors = given_fd(SHIM_FD_ERRORS);
     given.terminal = given_fd(SHIM_FD_TERMINAL);
     given.health = given_fd(SHIM_FD_HEALTH);
+    given.ports = given_fd(SHIM_FD_PORTS);
+    given.served = given_fd(SHIM_FD_SERVED);
     given.resolver = given_fd(SHIM_FD_RESOLVER);
     given_fd(SHIM_FD_SELF);
     given.plan = given_fd(SHIM_FD_PLAN);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "shim/peer.h"
 
+#include "base/fd.h"
 #include "base/macro.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -20,14 +22,20 @@ void peer_init(struct peer *peer, int fd, bool first) {
     peer->owns_stdin = peer->deaf = peer->exit_sent = false;
     peer->wants[0] = peer->wants[1] = true;
     peer->taken = 0;
+    peer->passed[0] = peer->passed[1] = -1;
     peer->send = (struct queue){.bytes = peer->send_bytes, .size = sizeof peer->send_bytes};
     peer->input = (struct queue){.bytes = peer->input_bytes, .size = sizeof peer->input_bytes};
     peer->receive = (struct queue){.bytes = peer->receive_bytes, .size = sizeof peer->receive_bytes};
     fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
 }
 
+static void drop_passed(struct peer *peer) {
+    for (size_t i = 0; i < ARRAY_SIZE(peer->passed); i++) fd_closep(&peer->passed[i]);
+}
+
 // The pages that lie wholly within the buffers go back to the kernel.
 void peer_drop(struct peer *peer) {
+    drop_passed(peer);
     close(peer->fd);
     peer->fd = -1;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
@@ -127,6 +135,12 @@ static bool take_input(struct peer *peer, const struct peer_requests *requests, 
            queue_add(&peer->input, bytes, size);
 }
 
+static bool take_ports(struct peer *peer, const struct peer_requests *requests, size_t size) {
+    if (size || peer->passed[0] < 0 || peer->passed[1] < 0) return false;
+    requests->ports(take_fd(&peer->passed[0]), take_fd(&peer->passed[1]));
+    return true;
+}
+
 // One whole frame; false for one that no honest client sends.
 static bool take_frame(struct peer *peer, const struct peer_requests *requests, struct shim_frame head,
                        const uint8_t *bytes) {
@@ -140,6 +154,7 @@ static bool take_frame(struct peer *peer, const struct peer_requests *requests, 
                                    [SHIM_SIGNAL] = sizeof arg.number,
                                    [SHIM_STOP] = sizeof arg.number};
     if (head.type == SHIM_STDIN) return take_input(peer, requests, bytes, head.size);
+    if (head.type == SHIM_PORTS) return take_ports(peer, requests, head.size);
     if (head.type >= ARRAY_SIZE(sizes) || !sizes[head.type] || head.size != sizes[head.type]) return false;
     memcpy(&arg, bytes, head.size);
     if (head.type == SHIM_HELLO) return take_hello(peer, &arg.hello);
@@ -149,9 +164,31 @@ static bool take_frame(struct peer *peer, const struct peer_requests *requests, 
     return true;
 }
 
+// The two of a SHIM_PORTS; any others are closed.
+static void take_descriptors(struct peer *peer, struct msghdr *message) {
+    struct cmsghdr *head = CMSG_FIRSTHDR(message);
+    if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) return;
+    drop_passed(peer);
+    size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof *peer->passed;
+    for (size_t i = 0; i < count && i < ARRAY_SIZE(peer->passed); i++)
+        memcpy(&peer->passed[i], CMSG_DATA(head) + i * sizeof *peer->passed, sizeof *peer->passed);
+}
+
+static ssize_t receive(struct peer *peer) {
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof peer->passed)];
+    } control;
+    struct iovec iov = {queue_tail(&peer->receive), queue_space(&peer->receive)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(peer->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    if (n > 0) take_descriptors(peer, &message);
+    return n;
+}
+
 void peer_receive(struct peer *peer, const struct peer_requests *requests) {
-    uint8_t *tail = queue_tail(&peer->receive);
-    ssize_t n = recv(peer->fd, tail, queue_space(&peer->receive), MSG_DONTWAIT);
+    ssize_t n = receive(peer);
     if (n < 0 && is_transient(errno)) return;
     if (n <= 0) return peer_drop(peer);
     peer->receive.end += (size_t)n;

@@ -20,6 +20,7 @@ struct peer {
     bool deaf;     // nothing can be sent any more; what it sent is still read
     bool exit_sent;
     uint32_t taken; // of its input, and not said yet
+    int passed[2];  // descriptors that came and that no frame has taken yet, or -1
     struct queue send, receive, input;
     uint8_t input_bytes[SHIM_STDIN_WINDOW];
     uint8_t receive_bytes[sizeof(struct shim_frame) + SHIM_FRAME_MAX], send_bytes[PEER_SEND];
@@ -31,6 +32,7 @@ struct peer_requests {
     void (*resize)(struct shim_size size);
     void (*signal)(int number);
     void (*stop)(int number);
+    void (*ports)(int bag, int served); // takes both
 };
 
 void peer_init(struct peer *peer, int fd, bool first); // takes the descriptor, and makes it non-blocking

@@ -23,6 +23,7 @@ enum shim_frame_type {
     SHIM_RESIZE,    // struct shim_size
     SHIM_SIGNAL,    // uint32_t: a signal for the container's pid 1 (or the exec'd process)
     SHIM_STOP,      // uint32_t: the same; it is to end, and is not started again
+    SHIM_PORTS, // empty; with two descriptors, a bag and an epoll (shim/ports.h), in place of those it has
     // shim to client
     SHIM_STARTED = 32, // uint32_t: the container's pid on the host; the command is being executed. The first
                        // frame for later clients, too
@@ -74,6 +75,8 @@ enum shim_fd {
     SHIM_FD_ERRORS,   // an OCI runtime's log
     SHIM_FD_TERMINAL, // of a process that is there already: its terminal's master
     SHIM_FD_HEALTH,   // the record of health checks (shim/health_record.h)
+    SHIM_FD_PORTS,    // a bag of the sockets that hold published ports (shim/ports.h)
+    SHIM_FD_SERVED,   // an epoll of those in it that a proxy serves
     SHIM_FD_RECEIVER, // a connected socket of who gets the log's lines
     SHIM_FD_RESOLVER, // connected to the resolver of the container's network: open for as long as it runs
     SHIM_FD_COUNT,

@@ -30,6 +30,7 @@
 
 #define APPLICATION_ID 0x686f7921 // "hoy!"
 #define LOG_PAGES      200
+#define MAPPED_BYTES   "67108864"
 #define BUSY_NS        (60 * 1000000000ull)
 
 static const char schema_text[] =
@@ -304,6 +305,10 @@ int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const cha
     va_end(args);
     ret_rows->statement = s;
     return 0;
+}
+
+void db_expect_much(struct db *db) {
+    (void)sqlite3_exec(db->handle, "PRAGMA mmap_size = " MAPPED_BYTES, NULL, NULL, NULL);
 }
 
 int db_next(struct db_rows *rows, struct err *err) {

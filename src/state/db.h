@@ -43,6 +43,9 @@ struct db_rows {
 };
 int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const char *sql, const char *types,
              ...);
+// Whoever is about to read much of the database says so first: it is mapped then, and no longer read page by
+// page. For a few rows the mapping costs more than it saves.
+void db_expect_much(struct db *db);
 int db_next(struct db_rows *rows, struct err *err); // 1: a row, 0: the end, -1
 void db_rows_finish(struct db_rows *rows);
 const char *db_text(const struct db_rows *rows, int column); // NULL for NULL; good until the next db_next

@@ -143,6 +143,23 @@ CREATE TABLE endpoint (
 CREATE INDEX endpoint_container ON endpoint(container_id);
 CREATE INDEX endpoint_pending ON endpoint(container_id) WHERE pending;
 
+-- Ports of the host's that lead to a container, from before its start to its end. A run of count ports is one row.
+CREATE TABLE port (
+    protocol      INTEGER NOT NULL,      -- IPPROTO_*
+    family        INTEGER NOT NULL,      -- AF_INET, AF_INET6: of the host's address
+    host_port     INTEGER NOT NULL,
+    host          TEXT NOT NULL,         -- an address; "0.0.0.0" and "::" are all
+    count         INTEGER NOT NULL,
+    port          INTEGER NOT NULL,      -- in the container
+    address       TEXT NOT NULL,         -- the container's
+    container_id  TEXT NOT NULL,
+    pending       INTEGER NOT NULL,      -- of an update that has not come to its end
+    PRIMARY KEY (protocol, family, host_port, host)
+) WITHOUT ROWID;
+CREATE INDEX port_container ON port(container_id);
+CREATE INDEX port_range ON port(protocol, family, host_port) WHERE count > 1;
+CREATE INDEX port_pending ON port(container_id) WHERE pending;
+
 -- <root>/volumes/<name>/_data
 CREATE TABLE volume (
     name          TEXT PRIMARY KEY,

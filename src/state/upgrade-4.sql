@@ -42,3 +42,18 @@ CREATE TABLE endpoint (
 ) WITHOUT ROWID;
 CREATE INDEX endpoint_container ON endpoint(container_id);
 CREATE INDEX endpoint_pending ON endpoint(container_id) WHERE pending;
+CREATE TABLE port (
+    protocol      INTEGER NOT NULL,
+    family        INTEGER NOT NULL,
+    host_port     INTEGER NOT NULL,
+    host          TEXT NOT NULL,
+    count         INTEGER NOT NULL,
+    port          INTEGER NOT NULL,
+    address       TEXT NOT NULL,
+    container_id  TEXT NOT NULL,
+    pending       INTEGER NOT NULL,
+    PRIMARY KEY (protocol, family, host_port, host)
+) WITHOUT ROWID;
+CREATE INDEX port_container ON port(container_id);
+CREATE INDEX port_range ON port(protocol, family, host_port) WHERE count > 1;
+CREATE INDEX port_pending ON port(container_id) WHERE pending;

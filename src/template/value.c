@@ -184,12 +184,12 @@ static int by_method(const void *a, const void *b) {
 static void quote_html(const char *text, struct str *out) {
     _cleanup_(str_finish) struct str quoted = {0};
     json_quote(&quoted, text, strlen(text));
-    for (size_t i = 0; i < quoted.len; i++) {
-        char c = quoted.data[i];
-        if (c == '<' || c == '>' || c == '&')
-            str_printf(out, "\\u%04x", (unsigned)c);
-        else
-            str_add_char(out, c);
+    for (const char *p = quoted.data; *p; p++) {
+        size_t plain = strcspn(p, "<>&");
+        str_add_n(out, p, plain);
+        p += plain;
+        if (!*p) break;
+        str_printf(out, "\\u%04x", (unsigned)*p);
     }
 }
 
@@ -204,7 +204,9 @@ static void json_row(const struct value *value, struct str *out) {
     if (count) qsort(methods, count, sizeof *methods, by_method);
     for (size_t i = 0; i < count; i++) {
         const char *text = value->row ? methods[i]->text(&arena, value->row, "json") : "";
-        str_printf(out, "%s\"%s\":", i ? "," : "{", methods[i]->name);
+        str_add(out, i ? ",\"" : "{\"");
+        str_add(out, methods[i]->name);
+        str_add(out, "\":");
         quote_html(text ? text : "", out);
     }
     str_add(out, count ? "}" : "{}");

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// The walk of network_why.h, shared by its files.
+#pragma once
+
+#include "engine/network_why.h"
+#include "kernel/net_look.h"
+#include "kernel/nft_look.h"
+
+#include <netinet/in.h>
+
+struct why_address {
+    uint8_t family; // 0: none
+    uint8_t bytes[16];
+};
+size_t why_address_size(const struct why_address *address);
+const char *why_address_text(struct arena *arena, const struct why_address *address);
+
+// An interface of a container, and where its other end is on the host.
+struct why_interface {
+    struct look_link own;
+    const struct look_link *host;   // NULL: not there, or no veth
+    const struct look_link *bridge; // NULL: on none
+    struct look_address addresses[8];
+    size_t address_count;
+};
+
+struct why_links {
+    struct look_link *items;
+    size_t count;
+};
+
+struct why_side {
+    enum { WHY_CONTAINER, WHY_HOST, WHY_OUTSIDE } kind;
+    const char *text; // as it was given
+    struct container container;
+    int pid;   // of a container; of this process for the host
+    int netns; // -1: none of this machine
+    struct why_interface *interfaces;
+    size_t interface_count;
+    struct why_address address; // of somebody outside
+};
+
+struct walk {
+    struct engine *engine;
+    struct arena *arena;
+    struct network_why *why;
+    struct why_side from, to;
+    uint16_t port; // 0: none
+    bool udp;
+    int home;               // this process's own network namespace
+    struct why_links links; // the host's
+    struct nft_look firewall;
+    struct why_address target; // where the packet is sent to
+    bool target_is_host;       // an address of the host itself
+    const char *bridge;        // that the packet comes from or goes to, or NULL
+};
+
+// What is found
+void walk_fine(struct walk *walk, const char *topic, const char *format, ...) _printf_(3, 4);
+void walk_note(struct walk *walk, const char *topic, const char *format, ...) _printf_(3, 4);
+void walk_ends(struct walk *walk, const char *topic, const char *format, ...) _printf_(3, 4);
+void walk_advise(struct walk *walk, const char *format, ...) _printf_(2, 3);
+bool walk_has_ended(const struct walk *walk);
+
+// Namespaces. Whoever entered one leaves it again; sockets that are opened meanwhile stay in it.
+int walk_enter(struct walk *walk, const struct why_side *side); // 0 or -errno
+void walk_leave(struct walk *walk);
+
+// Who they are (network_why_side.c): -1 with *err, or 0; then walk_has_ended() may be true.
+int side_find(struct walk *walk, struct why_side *side, const char *text, struct err *err);
+void side_finish(struct why_side *side);
+// Where the packet is sent to: an address of the other side, which this one knows by a name.
+int target_find(struct walk *walk, struct err *err);
+// An IP address of a name, as a container or the host finds it (network_why_name.c): 1, or 0 when nobody
+// knows the name. container: it is one's name, for which nobody outside is asked. ret_how: who said so.
+int name_find(struct walk *walk, const struct why_side *side, const char *name, bool container,
+              struct why_address *ret_address, const char **ret_how);
+
+// The steps of the way, in this order
+void route_look(struct walk *walk); // network_why_path.c
+void bridge_look(struct walk *walk);
+void rules_look(struct walk *walk);    // network_why_rules.c
+void listener_look(struct walk *walk); // network_why_try.c
+void packet_try(struct walk *walk);
+// What may have swallowed a packet that nobody answered; what to do about it (network_why_rules.c).
+void silence_explain(struct walk *walk);

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// The way itself: the sender's route, and the interfaces and bridges on the host.
+#include "engine/network_why_parts.h"
+
+#include "base/fd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *link_name(const struct why_side *side, int index) {
+    for (size_t i = 0; i < side->interface_count; i++)
+        if (side->interfaces[i].own.index == index) return side->interfaces[i].own.name;
+    return "an interface";
+}
+
+static void route_fails(struct walk *walk, int r) {
+    const char *to = why_address_text(walk->arena, &walk->target);
+    if (r == -EACCES || r == -EHOSTUNREACH)
+        return walk_ends(walk, "route", "%s has a route for %s that refuses", walk->from.text, to);
+    walk_ends(walk, "route", "%s has no route to %s", walk->from.text, to);
+    if (walk->from.kind == WHY_CONTAINER)
+        walk_advise(walk,
+                    "hoy network connect NETWORK %s, with a network that leads there (not an internal one)",
+                    walk->from.text);
+}
+
+void route_look(struct walk *walk) {
+    struct look_route route = {0};
+    if (walk->from.kind == WHY_OUTSIDE)
+        return walk_note(walk, "route", "whether %s has a way to this host can't be seen from here",
+                         walk->from.text);
+    int r = walk_enter(walk, &walk->from);
+    if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
+    walk_leave(walk);
+    if (r) return route_fails(walk, r);
+    const char *to = why_address_text(walk->arena, &walk->target);
+    const char *by = link_name(&walk->from, route.link);
+    if (route.local && walk->from.kind == WHY_CONTAINER && walk->to.kind != WHY_CONTAINER) {
+        walk_note(walk, "route", "%s is the container itself here, not the host", to);
+        walk_advise(walk, "host.docker.internal, or the address of the container's router");
+    } else if (route.has_gateway) {
+        struct why_address gateway = {.family = walk->target.family};
+        memcpy(gateway.bytes, route.gateway, sizeof gateway.bytes);
+        walk_fine(walk, "route", "to %s by %s and router %s", to, by,
+                  why_address_text(walk->arena, &gateway));
+    } else
+        walk_fine(walk, "route", "to %s by %s", to, by);
+}
+
+static bool is_relevant(const struct why_interface *interface) {
+    return !str_eq(interface->own.name, "lo");
+}
+
+static void interface_look(struct walk *walk, const struct why_side *side,
+                           const struct why_interface *interface) {
+    const char *name = interface->own.name;
+    if (!interface->own.up) {
+        walk_ends(walk, "bridge", "interface %s of %s is down", name, side->text);
+        walk_advise(walk, "hoy restart %s", side->text);
+    }
+    if (!str_eq(interface->own.kind, "veth")) return;
+    if (!interface->host)
+        return walk_note(walk, "bridge", "the other end of %s of %s is not on this host", name, side->text);
+    if (!interface->host->up) {
+        walk_ends(walk, "bridge", "interface %s, the host's end of %s of %s, is down", interface->host->name,
+                  name, side->text);
+        walk_advise(walk, "ip link set %s up", interface->host->name);
+        return;
+    }
+    if (!interface->bridge) {
+        walk_ends(walk, "bridge", "interface %s of %s is on no bridge: somebody removed it",
+                  interface->host->name, side->text);
+        walk_advise(walk, "hoy restart %s", side->text);
+        return;
+    }
+    if (!walk->bridge) walk->bridge = interface->bridge->name;
+    if (!interface->bridge->up) {
+        walk_ends(walk, "bridge", "bridge %s is down", interface->bridge->name);
+        walk_advise(walk, "ip link set %s up", interface->bridge->name);
+        return;
+    }
+    walk_fine(walk, "bridge", "%s of %s is %s on bridge %s, both up", name, side->text, interface->host->name,
+              interface->bridge->name);
+}
+
+static bool holds_target(const struct walk *walk, const struct why_interface *interface) {
+    for (size_t i = 0; i < interface->address_count; i++)
+        if (interface->addresses[i].family == walk->target.family &&
+            !memcmp(interface->addresses[i].bytes, walk->target.bytes, why_address_size(&walk->target)))
+            return true;
+    return false;
+}
+
+// Those that the packet passes: where the sender's route leads out, and where the target's address is.
+static bool sender_uses(struct walk *walk, const struct why_interface *interface) {
+    struct look_route route;
+    int r = walk_enter(walk, &walk->from);
+    if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
+    walk_leave(walk);
+    return !r && route.link == interface->own.index;
+}
+
+static bool forwarding(const struct walk *walk) {
+    const char *path = walk->target.family == AF_INET ? "/proc/sys/net/ipv4/ip_forward"
+                                                      : "/proc/sys/net/ipv6/conf/all/forwarding";
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    char digit = '0';
+    return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
+}
+
+void bridge_look(struct walk *walk) {
+    bool same = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
+                str_eq(walk->from.container.id, walk->to.container.id);
+    for (size_t i = 0; !same && walk->from.kind == WHY_CONTAINER && i < walk->from.interface_count; i++)
+        if (is_relevant(&walk->from.interfaces[i]) && sender_uses(walk, &walk->from.interfaces[i]))
+            interface_look(walk, &walk->from, &walk->from.interfaces[i]);
+    for (size_t i = 0; !same && walk->to.kind == WHY_CONTAINER && i < walk->to.interface_count; i++)
+        if (is_relevant(&walk->to.interfaces[i]) && holds_target(walk, &walk->to.interfaces[i]))
+            interface_look(walk, &walk->to, &walk->to.interfaces[i]);
+    bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE && !walk->target_is_host;
+    if (!leaves || forwarding(walk)) return;
+    walk_ends(walk, "route", "the host does not forward: %s is 0",
+              walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");
+    walk_advise(walk, "sysctl -w %s=1",
+                walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");
+}

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+// nftables: whether hoy's own table is there, and which chains of others have a word in it. What they match
+// can't be told from outside; that they drop what they do not know can. Whether they did is what the try
+// shows.
+#include "engine/network_why_parts.h"
+
+#include "engine/parts.h"
+
+#include <linux/netfilter.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool own_table_is_there(const struct walk *walk) {
+    for (size_t i = 0; i < walk->firewall.count; i++)
+        if (nft_look_is_own(&walk->firewall.chains[i])) return true;
+    return false;
+}
+
+// The hook that the packet passes on the host. Between containers of one bridge there is none but where
+// br_netfilter is on.
+static uint32_t hook_of(const struct walk *walk) {
+    if (walk->target_is_host) return walk->from.kind == WHY_HOST ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN;
+    return walk->from.kind == WHY_HOST ? NF_INET_LOCAL_OUT : NF_INET_FORWARD;
+}
+
+static const char *hook_word(uint32_t hook) {
+    return hook == NF_INET_LOCAL_IN ? "input" : hook == NF_INET_FORWARD ? "forward" : "output";
+}
+
+static bool family_fits(const struct walk *walk, const struct nft_look_chain *chain) {
+    return chain->family == NFPROTO_INET ||
+           chain->family == (walk->target.family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
+}
+
+static bool concerns(const struct walk *walk, const struct nft_look_chain *chain) {
+    return !nft_look_is_own(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
+}
+
+static bool stays_on_bridge(const struct walk *walk) {
+    if (walk->from.kind != WHY_CONTAINER || walk->to.kind != WHY_CONTAINER) return false;
+    for (size_t i = 0; i < walk->from.interface_count; i++)
+        for (size_t n = 0; n < walk->to.interface_count; n++)
+            if (walk->from.interfaces[i].bridge &&
+                walk->from.interfaces[i].bridge == walk->to.interfaces[n].bridge)
+                return true;
+    return false;
+}
+
+static bool bridges_are_filtered(void) {
+    _cleanup_(str_finish) struct str text = {0};
+    char path[] = "/proc/sys/net/bridge/bridge-nf-call-iptables";
+    return !file_read_at(AT_FDCWD, path, 16, &text) && str_get(&text)[0] == '1';
+}
+
+void rules_look(struct walk *walk) {
+    char name[160];
+    bool containers = walk->from.kind == WHY_CONTAINER || walk->to.kind == WHY_CONTAINER;
+    if (containers && !own_table_is_there(walk)) {
+        walk_note(walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
+        walk_advise(walk, "hoyd puts hoy's rules back whenever somebody flushes them (systemctl enable --now "
+                          "hoyd); the next hoy start "
+                          "does it once");
+    } else if (containers)
+        walk_fine(walk, "rules", "hoy's own table of nftables is there");
+    if (stays_on_bridge(walk) && !bridges_are_filtered())
+        return walk_fine(walk, "firewall", "on one bridge no firewall is asked");
+    size_t count = 0;
+    for (size_t i = 0; i < walk->firewall.count; i++) {
+        const struct nft_look_chain *chain = &walk->firewall.chains[i];
+        if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;
+        count++;
+        walk_note(walk, "firewall", "chain %s of the host (%s) %s", nft_look_name(chain, name),
+                  hook_word(chain->hook),
+                  chain->policy_drops ? "drops what none of its rules accepts"
+                                      : "has rules that drop or reject");
+    }
+    if (walk->firewall.legacy)
+        walk_note(
+            walk, "firewall",
+            "the host has rules of the old iptables, which hoy can't see: iptables-legacy-save shows them");
+    if (!count && !walk->firewall.legacy)
+        walk_fine(walk, "firewall", "no chain of the host's at %s drops anything", hook_word(hook_of(walk)));
+}
+
+// The way out
+
+static void open_by_ufw(struct walk *walk, uint32_t hook, const char *bridge) {
+    if (hook == NF_INET_FORWARD && walk->from.kind == WHY_CONTAINER)
+        return walk_advise(walk, "ufw route allow in on %s", bridge);
+    if (hook == NF_INET_FORWARD) return walk_advise(walk, "ufw route allow out on %s", bridge);
+    if (hook == NF_INET_LOCAL_OUT)
+        return walk_advise(walk, "ufw allow out to %s", why_address_text(walk->arena, &walk->target));
+    if (walk->from.kind != WHY_CONTAINER) bridge = "any interface";
+    if (walk->port && walk->from.kind == WHY_CONTAINER)
+        return walk_advise(walk, "ufw allow in on %s to any port %u proto %s", bridge, walk->port,
+                           walk->udp ? "udp" : "tcp");
+    if (walk->port) return walk_advise(walk, "ufw allow %u/%s", walk->port, walk->udp ? "udp" : "tcp");
+    walk_advise(walk, "ufw allow in on %s", bridge);
+}
+
+static void open_by_nft(struct walk *walk, const struct nft_look_chain *chain, const char *bridge) {
+    char name[160];
+    if (chain->hook != NF_INET_FORWARD && walk->port)
+        return walk_advise(walk, "nft insert rule %s %s dport %u accept", nft_look_name(chain, name),
+                           walk->udp ? "udp" : "tcp", walk->port);
+    walk_advise(walk, "nft insert rule %s iifname %s accept", nft_look_name(chain, name), bridge);
+    if (chain->hook == NF_INET_FORWARD)
+        walk_advise(walk, "nft insert rule %s oifname %s accept", nft_look_name(chain, name), bridge);
+}
+
+static void open_chain(struct walk *walk, const struct nft_look_chain *chain) {
+    const char *bridge = walk->bridge ? walk->bridge : "hoy0";
+    if (str_eq(chain->table, "firewalld")) {
+        walk_advise(walk, "firewall-cmd --zone=trusted --add-interface=%s (and the same with --permanent)",
+                    bridge);
+        if (chain->hook == NF_INET_LOCAL_IN && walk->port && walk->from.kind != WHY_CONTAINER)
+            walk_advise(walk, "firewall-cmd --add-port=%u/%s", walk->port, walk->udp ? "udp" : "tcp");
+        return;
+    }
+    if (walk->firewall.ufw && str_eq(chain->table, "filter")) return open_by_ufw(walk, chain->hook, bridge);
+    if (walk->firewall.docker && chain->hook == NF_INET_FORWARD && str_eq(chain->table, "filter")) {
+        const char *program = chain->family == NFPROTO_IPV6 ? "ip6tables" : "iptables";
+        walk_advise(walk, "%s -I DOCKER-USER -i %s -j ACCEPT", program, bridge);
+        return walk_advise(walk, "%s -I DOCKER-USER -o %s -j ACCEPT", program, bridge);
+    }
+    open_by_nft(walk, chain, bridge);
+}
+
+void silence_explain(struct walk *walk) {
+    char name[160];
+    bool found = false;
+    for (size_t i = 0; i < walk->firewall.count; i++) {
+        const struct nft_look_chain *chain = &walk->firewall.chains[i];
+        if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;
+        found = true;
+        walk_ends(walk, "firewall",
+                  "chain %s of the host %s it, as far as can be seen: hoy can't overrule another's chain",
+                  nft_look_name(chain, name), chain->policy_drops ? "drops" : "may drop or reject");
+        open_chain(walk, chain);
+    }
+    if (!found && walk->to.kind == WHY_CONTAINER)
+        walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
+                    walk->to.text);
+    if (!found && walk->to.kind == WHY_OUTSIDE)
+        walk_advise(walk, "look from the host: what does not answer there either is not hoy's to mend");
+}

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of the way: who listens there, and a connection that is really made (or an echo request, where no
+// port was given), from the sender's own namespace.
+#include "engine/network_why_parts.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "kernel/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip_icmp.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define TRY_MS 2000
+
+static const char *protocol_word(const struct walk *walk) {
+    return walk->udp ? "udp" : "tcp";
+}
+
+// Whose processes could listen: the container's, or the host's own, for an address of the host.
+static const struct why_side *receiver(const struct walk *walk) {
+    return walk->to.kind == WHY_CONTAINER || walk->to.kind == WHY_HOST ? &walk->to : NULL;
+}
+
+static bool reaches(const struct walk *walk, const struct listeners *found) {
+    bool to_loopback = walk->target.family == AF_INET && walk->target.bytes[0] == 127;
+    if (walk->target.family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
+    if (found->loopback && to_loopback) return true;
+    return found->some && str_eq(found->address, why_address_text(walk->arena, &walk->target));
+}
+
+void listener_look(struct walk *walk) {
+    struct listeners found;
+    const struct why_side *side = receiver(walk);
+    if (!walk->port || !side) return;
+    if (listeners_find(side->pid, walk->udp ? LISTENER_UDP : LISTENER_TCP, walk->port, &found)) return;
+    const char *who = side->kind == WHY_HOST ? "the host" : side->text, *protocol = protocol_word(walk);
+    if (reaches(walk, &found))
+        return walk_fine(walk, "listener", "somebody on %s listens on port %u/%s", who, walk->port, protocol);
+    // The host may still have it published.
+    void (*say)(struct walk *, const char *, const char *, ...) =
+        side->kind == WHY_HOST ? walk_note : walk_ends;
+    if (found.loopback) {
+        say(walk, "listener", "on %s port %u/%s is listened on at 127.0.0.1 only, which nobody else reaches",
+            who, walk->port, protocol);
+        walk_advise(walk, "make the program listen on 0.0.0.0 (or ::)");
+    } else if (found.some)
+        say(walk, "listener", "on %s port %u/%s is listened on at %s only", who, walk->port, protocol,
+            found.address);
+    else if (found.any4)
+        say(walk, "listener", "on %s port %u/%s is listened on for IPv4 only", who, walk->port, protocol);
+    else
+        say(walk, "listener", "nobody on %s listens on port %u/%s", who, walk->port, protocol);
+}
+
+// The try
+
+struct target {
+    struct sockaddr_storage name;
+    socklen_t size;
+};
+
+static struct target target_of(const struct walk *walk) {
+    struct target target = {0};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(walk->port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(walk->port)};
+    memcpy(&four.sin_addr, walk->target.bytes, 4);
+    memcpy(&six.sin6_addr, walk->target.bytes, 16);
+    if (walk->target.family == AF_INET) {
+        memcpy(&target.name, &four, sizeof four);
+        target.size = sizeof four;
+    } else {
+        memcpy(&target.name, &six, sizeof six);
+        target.size = sizeof six;
+    }
+    return target;
+}
+
+static int sender_socket(struct walk *walk, int type, int protocol) {
+    int r = walk_enter(walk, &walk->from), fd = -1;
+    if (!r) fd = socket(walk->target.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
+    if (!r && fd < 0) r = -errno;
+    walk_leave(walk);
+    return r ? r : fd;
+}
+
+static int wait_for(int fd, short events, uint64_t deadline) {
+    struct pollfd ready = {.fd = fd, .events = events};
+    while (true) {
+        uint64_t now = clock_monotonic_ns();
+        int r = poll(&ready, 1, now < deadline ? (int)((deadline - now) / 1000000 + 1) : 0);
+        if (r > 0) return 0;
+        if (r == 0) return -ETIMEDOUT;
+        if (errno != EINTR) return -errno;
+    }
+}
+
+static int try_tcp(struct walk *walk) {
+    struct target target = target_of(walk);
+    int error = 0;
+    socklen_t size = sizeof error;
+    _cleanup_(fd_closep) int fd = sender_socket(walk, SOCK_STREAM, 0);
+    if (fd < 0) return fd;
+    if (!connect(fd, (struct sockaddr *)&target.name, target.size)) return 0;
+    if (errno != EINPROGRESS) return -errno;
+    int r = wait_for(fd, POLLOUT, clock_monotonic_ns() + TRY_MS * 1000000ull);
+    if (r) return r;
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size)) return -errno;
+    return -error;
+}
+
+// A raw socket sees everybody's answers; ours has our own number.
+static bool is_reply(const struct walk *walk, const uint8_t *bytes, size_t size, uint16_t id) {
+    bool four = walk->target.family == AF_INET;
+    size_t at = four && size ? (bytes[0] & 15u) * 4u : 0;
+    return size >= at + 8 && bytes[at] == (four ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY) &&
+           !memcmp(bytes + at + 4, &id, 2);
+}
+
+static int try_echo(struct walk *walk) {
+    struct target target = target_of(walk);
+    bool four = walk->target.family == AF_INET;
+    uint8_t answer[1500];
+    struct icmphdr echo = {.type = four ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+                           .un.echo.id = htons((uint16_t)getpid())};
+    _cleanup_(fd_closep) int fd = sender_socket(walk, SOCK_RAW, four ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+    if (fd < 0) return fd;
+    // The kernel fills in ICMPv6's checksum, which takes in the addresses.
+    uint32_t sum = (uint32_t)htons((uint16_t)(echo.type << 8)) + echo.un.echo.id;
+    if (four) echo.checksum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+    if (sendto(fd, &echo, sizeof echo, 0, (struct sockaddr *)&target.name, target.size) < 0) return -errno;
+    uint64_t deadline = clock_monotonic_ns() + TRY_MS * 1000000ull;
+    while (true) {
+        int r = wait_for(fd, POLLIN, deadline);
+        if (r) return r;
+        ssize_t n = recv(fd, answer, sizeof answer, 0);
+        if (n < 0 && errno != EAGAIN) return -errno;
+        if (n > 0 && is_reply(walk, answer, (size_t)n, echo.un.echo.id)) return 0;
+    }
+}
+
+static void refusal_explain(struct walk *walk) {
+    walk_ends(walk, "try", "the connection is refused: nobody listens there, or a firewall rejects it");
+    if (walk->to.kind == WHY_CONTAINER)
+        walk_advise(walk, "look what listens: hoy exec %s ss -tlnp", walk->to.text);
+    else if (walk->target_is_host)
+        walk_advise(walk, "hoy ps shows what is published; -p %u:PORT publishes a container's port",
+                    walk->port);
+}
+
+static void failure_explain(struct walk *walk, int r) {
+    switch (r) {
+    case -ECONNREFUSED: return refusal_explain(walk);
+    case -ETIMEDOUT:
+        walk_ends(walk, "try", "nobody answers within two seconds");
+        return silence_explain(walk);
+    case -EHOSTUNREACH:
+        walk_ends(walk, "try", "nobody has that address on the last link, or a firewall rejects it");
+        return silence_explain(walk);
+    case -ENETUNREACH: walk_ends(walk, "try", "there is no route"); return;
+    case -EPERM:
+    case -EACCES:
+        walk_ends(walk, "try", "the packet is not let out: a rule of nftables drops it at output");
+        return silence_explain(walk);
+    default: walk_ends(walk, "try", "%s", strerror(-r));
+    }
+}
+
+void packet_try(struct walk *walk) {
+    if (walk->from.kind == WHY_OUTSIDE)
+        return walk_note(walk, "try", "no try: %s is not on this host", walk->from.text);
+    if (walk->udp)
+        return walk_note(walk, "try", "no try: whether a program takes a packet of udp, it alone knows");
+    int r = walk->port ? try_tcp(walk) : try_echo(walk);
+    if (r) return failure_explain(walk, r);
+    walk->why->tried = true;
+    if (walk->port)
+        walk_fine(walk, "try", "a connection to port %u is made", walk->port);
+    else
+        walk_fine(walk, "try", "an echo request is answered");
+}

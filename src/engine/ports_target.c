@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "engine/ports_target.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+// The one with the default route before the others.
+static const struct endpoint *choose(const struct endpoints *endpoints) {
+    const struct endpoint *chosen = NULL;
+    for (size_t i = 0; i < endpoints->count; i++) {
+        const struct endpoint *endpoint = &endpoints->items[i];
+        if (endpoint->driver != NETWORK_DRIVER_BRIDGE || endpoint->internal) continue;
+        if (!chosen || (endpoint->default_route[0] && !chosen->default_route[0])) chosen = endpoint;
+    }
+    return chosen;
+}
+
+bool ports_target_of(const struct endpoints *endpoints, struct port_target *ret_target) {
+    const struct endpoint *endpoint = choose(endpoints);
+    if (!endpoint) return false;
+    address_print(&endpoint->addresses[0], ret_target->v4);
+    address_print(&endpoint->addresses[1], ret_target->v6);
+    return true;
+}
+
+int ports_target_find(struct engine *engine, struct arena *arena, const struct container *container,
+                      struct port_target *ret_target, struct err *err) {
+    struct endpoints endpoints;
+    *ret_target = (struct port_target){0};
+    if (network_endpoints(engine->store.db, arena, container->id, &endpoints, err)) return -1;
+    if (ports_target_of(&endpoints, ret_target)) return 0;
+    return err_set(err, ERR_INVALID, 0, "no network of the container's has ports to publish");
+}

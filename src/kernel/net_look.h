@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a network namespace has, for who wants to look at it: links, addresses, the way to somewhere. By
+// rtnetlink, in the caller's network namespace. All return -errno.
+#pragma once
+
+#include "kernel/link.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct look_link {
+    int index;
+    int peer;   // the index of the other end, in another namespace or in this one; 0: none
+    int master; // 0: none
+    bool up, carrier;
+    char name[LINK_NAME_SIZE], kind[16], alias[LINK_ALIAS_SIZE];
+};
+struct look_address {
+    int link;
+    uint8_t family, prefix;
+    bool link_local;
+    uint8_t bytes[16];
+};
+struct look_route {
+    int link;
+    bool local;       // to this namespace itself
+    bool has_gateway; // of the same family
+    uint8_t gateway[16];
+};
+
+// What each returns below 0 ends the walk.
+int look_links(int (*each)(const struct look_link *link, void *data), void *data);
+int look_addresses(int (*each)(const struct look_address *address, void *data), void *data);
+// The route that a packet to destination (4 or 16 bytes) takes. -ENETUNREACH, -EHOSTUNREACH, -EACCES: a route
+// that refuses.
+int look_route(uint8_t family, const void *destination, struct look_route *ret_route);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Others' tables are passed over here, by their names: a firewall that reloads ten thousand rules of its own
+// costs its messages' reading, and nothing behind that.
+#include "kernel/net_watch.h"
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "base/str.h"
+#include "kernel/netlink.h"
+
+#include <errno.h>
+#include <linux/if.h>
+#include <linux/if_link.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/rtnetlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#ifndef SOL_NETLINK
+#define SOL_NETLINK 270
+#endif
+
+#define QUEUE_BYTES (4 << 20)
+
+int net_watch_open(enum net_watch what) {
+    int group = what == NET_WATCH_RULES ? NFNLGRP_NFTABLES : RTNLGRP_LINK;
+    _cleanup_(fd_closep) int fd = netlink_open(what == NET_WATCH_RULES ? NETLINK_NETFILTER : NETLINK_ROUTE);
+    if (fd < 0) return fd;
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &(int){QUEUE_BYTES}, sizeof(int));
+    // Without a number of its own it would pass for the kernel, which is told nothing of what it says.
+    struct sockaddr_nl own = {.nl_family = AF_NETLINK};
+    if (bind(fd, (struct sockaddr *)&own, sizeof own)) return -errno;
+    if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group)) return -errno;
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) ? -errno : take_fd(&fd);
+}
+
+// The table's name is the first attribute of all of them. What only appears there (elements, sets) is what
+// hoy itself adds all day.
+static bool rules_changed(uint16_t type, const void *payload, size_t size) {
+    const struct nlattr *table[2] = {0};
+    char name[32];
+    if (size < sizeof(struct nfgenmsg) || type >> 8 != NFNL_SUBSYS_NFTABLES) return false;
+    switch (type & 0xff) {
+    case NFT_MSG_DELTABLE:
+    case NFT_MSG_DELCHAIN:
+    case NFT_MSG_DELRULE:
+    case NFT_MSG_DELSET:
+    case NFT_MSG_DELSETELEM:
+    case NFT_MSG_NEWCHAIN:
+    case NFT_MSG_NEWRULE: break;
+    default: return false;
+    }
+    if (netlink_parse((const struct nfgenmsg *)payload + 1, size - sizeof(struct nfgenmsg), table,
+                      ARRAY_SIZE(table)))
+        return false;
+    netlink_get_string(table[1], name, sizeof name);
+    return str_has_prefix(name, "hoy");
+}
+
+static bool link_changed(uint16_t type, const void *payload, size_t size) {
+    const struct nlattr *table[IFLA_LINKINFO + 1] = {0}, *info[IFLA_INFO_KIND + 1] = {0};
+    const struct ifinfomsg *head = payload;
+    char kind[16];
+    if (size < sizeof *head || (type != RTM_DELLINK && type != RTM_NEWLINK)) return false;
+    if (type == RTM_NEWLINK && head->ifi_flags & IFF_UP) return false;
+    if (netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table)) || !table[IFLA_LINKINFO])
+        return false;
+    const struct nlattr *nest = table[IFLA_LINKINFO];
+    if (netlink_parse(nest + 1, nest->nla_len - sizeof *nest, info, ARRAY_SIZE(info))) return false;
+    netlink_get_string(info[IFLA_INFO_KIND], kind, sizeof kind);
+    return str_eq(kind, "bridge");
+}
+
+static bool message_counts(enum net_watch what, const struct nlmsghdr *message) {
+    const char *payload = (const char *)message + NLMSG_HDRLEN;
+    size_t size = message->nlmsg_len - NLMSG_HDRLEN;
+    return what == NET_WATCH_RULES ? rules_changed(message->nlmsg_type, payload, size)
+                                   : link_changed(message->nlmsg_type, payload, size);
+}
+
+static bool datagram_counts(enum net_watch what, const char *bytes, size_t left) {
+    bool counts = false;
+    while (left >= NLMSG_HDRLEN) {
+        const struct nlmsghdr *message = (const struct nlmsghdr *)bytes;
+        if (message->nlmsg_len < NLMSG_HDRLEN || message->nlmsg_len > left) return true;
+        counts |= message_counts(what, message);
+        size_t step = NLMSG_ALIGN(message->nlmsg_len) < left ? NLMSG_ALIGN(message->nlmsg_len) : left;
+        bytes += step;
+        left -= step;
+    }
+    return counts;
+}
+
+int net_watch_read(int fd, enum net_watch what, bool *ret_changed) {
+    char buffer[32768] __attribute__((aligned(8)));
+    bool changed = false;
+    while (true) {
+        struct sockaddr_nl from = {0};
+        struct iovec part = {buffer, sizeof buffer};
+        struct msghdr head = {
+            .msg_name = &from, .msg_namelen = sizeof from, .msg_iov = &part, .msg_iovlen = 1};
+        ssize_t n = recvmsg(fd, &head, 0);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 && errno == EAGAIN) break;
+        if (n < 0 && errno != ENOBUFS) return -errno;
+        changed |=
+            n < 0 || head.msg_flags & MSG_TRUNC || (!from.nl_pid && datagram_counts(what, buffer, (size_t)n));
+    }
+    *ret_changed = changed;
+    return 0;
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel tells of changes to nftables and to links, in the network namespace where the socket was
+// opened. All return -errno.
+#pragma once
+
+#include <stdbool.h>
+
+enum net_watch {
+    NET_WATCH_RULES, // of tables whose name begins with "hoy": something went, or somebody added to them
+    NET_WATCH_LINKS, // bridges: one went, or went down
+};
+
+// A descriptor that does not block.
+int net_watch_open(enum net_watch what);
+// Takes in all that was told. ret_changed: there was something of the sort, or the kernel told more than
+// there was room for, so that nobody knows.
+int net_watch_read(int fd, enum net_watch what, bool *ret_changed);

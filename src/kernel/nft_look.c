@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two dumps: chains, and rules. Of a rule only counts whether it can end a packet: a verdict of its own,
+// nftables' reject, or a target of iptables'. What it matches is for its owner to know.
+#include "kernel/nft_look.h"
+
+#include "base/fd.h"
+#include "base/macro.h"
+#include "base/str.h"
+#include "kernel/netlink.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nf_tables_compat.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const struct nlattr *inner(const struct nlattr *attribute) {
+    return attribute + 1;
+}
+
+static size_t inner_size(const struct nlattr *attribute) {
+    return attribute->nla_len - sizeof *attribute;
+}
+
+static int split(const struct nlattr *nest, const struct nlattr *ret_table[], size_t count) {
+    return nest ? netlink_parse(inner(nest), inner_size(nest), ret_table, count) : -ENODATA;
+}
+
+static uint32_t number(const struct nlattr *attribute) {
+    uint32_t value = 0;
+    return netlink_get(attribute, &value, sizeof value) ? 0 : ntohl(value);
+}
+
+// Chains
+
+static void recognise(struct nft_look *look, const char *table, const char *chain) {
+    if (str_has_prefix(chain, "ufw")) look->ufw = true;
+    if (str_eq(chain, "DOCKER-USER") || str_eq(chain, "DOCKER-FORWARD")) look->docker = true;
+    if (str_eq(table, "firewalld")) look->firewalld = true;
+}
+
+static bool family_counts(uint8_t family) {
+    return family == NFPROTO_IPV4 || family == NFPROTO_IPV6 || family == NFPROTO_INET;
+}
+
+static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t size) {
+    const struct nlattr *table[NFTA_CHAIN_MAX + 1] = {0}, *hook[NFTA_HOOK_MAX + 1] = {0};
+    struct nft_look_chain chain = {.family = head->nfgen_family};
+    int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
+    if (r) return r;
+    netlink_get_string(table[NFTA_CHAIN_TABLE], chain.table, sizeof chain.table);
+    netlink_get_string(table[NFTA_CHAIN_NAME], chain.name, sizeof chain.name);
+    recognise(look, chain.table, chain.name);
+    if (!family_counts(chain.family) || split(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook))) return 0;
+    chain.hook = number(hook[NFTA_HOOK_HOOKNUM]);
+    chain.priority = (int32_t)number(hook[NFTA_HOOK_PRIORITY]);
+    chain.policy_drops = table[NFTA_CHAIN_POLICY] && number(table[NFTA_CHAIN_POLICY]) == NF_DROP;
+    bool counts =
+        chain.hook == NF_INET_LOCAL_IN || chain.hook == NF_INET_FORWARD || chain.hook == NF_INET_LOCAL_OUT;
+    if (counts && look->count < NFT_LOOK_MAX) look->chains[look->count++] = chain;
+    return 0;
+}
+
+// Rules
+
+static bool verdict_drops(const struct nlattr *data) {
+    const struct nlattr *immediate[NFTA_IMMEDIATE_MAX + 1] = {0}, *value[NFTA_DATA_MAX + 1] = {0},
+                                                        *verdict[NFTA_VERDICT_MAX + 1] = {0};
+    return !split(data, immediate, ARRAY_SIZE(immediate)) &&
+           !split(immediate[NFTA_IMMEDIATE_DATA], value, ARRAY_SIZE(value)) &&
+           !split(value[NFTA_DATA_VERDICT], verdict, ARRAY_SIZE(verdict)) && verdict[NFTA_VERDICT_CODE] &&
+           number(verdict[NFTA_VERDICT_CODE]) == NF_DROP;
+}
+
+static bool target_drops(const struct nlattr *data) {
+    const struct nlattr *target[NFTA_TARGET_MAX + 1] = {0};
+    char name[32];
+    if (split(data, target, ARRAY_SIZE(target))) return false;
+    netlink_get_string(target[NFTA_TARGET_NAME], name, sizeof name);
+    return str_eq(name, "DROP") || str_eq(name, "REJECT");
+}
+
+static bool expression_drops(const struct nlattr *element) {
+    const struct nlattr *table[NFTA_EXPR_MAX + 1] = {0};
+    char name[32];
+    if (split(element, table, ARRAY_SIZE(table))) return false;
+    netlink_get_string(table[NFTA_EXPR_NAME], name, sizeof name);
+    return str_eq(name, "reject") || (str_eq(name, "immediate") && verdict_drops(table[NFTA_EXPR_DATA])) ||
+           (str_eq(name, "target") && target_drops(table[NFTA_EXPR_DATA]));
+}
+
+static bool rule_drops(const struct nlattr *list) {
+    size_t left = list ? inner_size(list) : 0;
+    const char *at = (const char *)(list ? inner(list) : NULL);
+    while (left >= sizeof(struct nlattr)) {
+        const struct nlattr *element = (const struct nlattr *)at;
+        if (element->nla_len < sizeof *element || element->nla_len > left) return false;
+        if (expression_drops(element)) return true;
+        size_t step = NLMSG_ALIGN(element->nla_len) < left ? NLMSG_ALIGN(element->nla_len) : left;
+        at += step;
+        left -= step;
+    }
+    return false;
+}
+
+static int rule_read(struct nft_look *look, const struct nfgenmsg *head, size_t size) {
+    const struct nlattr *table[NFTA_RULE_MAX + 1] = {0};
+    char name[NFT_LOOK_NAME];
+    int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
+    if (r || !rule_drops(table[NFTA_RULE_EXPRESSIONS])) return r;
+    netlink_get_string(table[NFTA_RULE_TABLE], name, sizeof name);
+    for (size_t i = 0; i < look->count; i++)
+        if (look->chains[i].family == head->nfgen_family && str_eq(look->chains[i].table, name))
+            look->chains[i].rules_drop = true;
+    return 0;
+}
+
+static int message_read(uint16_t type, const void *payload, size_t size, void *data) {
+    if (size < sizeof(struct nfgenmsg)) return -EBADMSG;
+    if (type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN)) return chain_read(data, payload, size);
+    if (type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE)) return rule_read(data, payload, size);
+    return 0;
+}
+
+static int dump(uint8_t type, struct nft_look *look) {
+    struct netlink_batch batch = {0};
+    struct nfgenmsg head = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
+    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    if (fd < 0) return fd;
+    netlink_begin(&batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), NLM_F_DUMP, &head, sizeof head);
+    return netlink_call(fd, &batch, message_read, look);
+}
+
+static bool has_content(const char *path) {
+    char byte;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    return fd >= 0 && read(fd, &byte, 1) == 1;
+}
+
+bool nft_look_is_own(const struct nft_look_chain *chain) {
+    const char *digits = str_after(chain->table, "hoy");
+    return digits && *digits && strspn(digits, "0123456789") == strlen(digits);
+}
+
+int nft_look_forward(bool *ret_drops) {
+    struct nft_look look = {0};
+    bool drops = false;
+    int r = dump(NFT_MSG_GETCHAIN, &look);
+    if (r) return r;
+    for (size_t i = 0; i < look.count; i++) {
+        const struct nft_look_chain *chain = &look.chains[i];
+        drops |= chain->hook == NF_INET_FORWARD && !nft_look_is_own(chain) &&
+                 (chain->policy_drops || str_eq(chain->table, "firewalld"));
+    }
+    *ret_drops = drops;
+    return 0;
+}
+
+int nft_look(struct nft_look *ret_look) {
+    *ret_look = (struct nft_look){0};
+    ret_look->legacy = has_content("/proc/net/ip_tables_names") || has_content("/proc/net/ip6_tables_names");
+    int r = dump(NFT_MSG_GETCHAIN, ret_look);
+    return r ? r : dump(NFT_MSG_GETRULE, ret_look);
+}
+
+const char *nft_look_name(const struct nft_look_chain *chain, char buffer[static 160]) {
+    const char *family = chain->family == NFPROTO_IPV4   ? "ip"
+                         : chain->family == NFPROTO_IPV6 ? "ip6"
+                                                         : "inet";
+    snprintf(buffer, 160, "%s %s %s", family, chain->table, chain->name);
+    return buffer;
+}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What all of nftables does at the hooks where packets pass, whoever made it: base chains with their
+// policies, and which tables drop. iptables' rules are among them where iptables is iptables-nft. All return
+// -errno.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NFT_LOOK_NAME 64
+#define NFT_LOOK_MAX  64
+
+// A base chain of the families ip, ip6 and inet at the hooks input, forward and output.
+struct nft_look_chain {
+    uint8_t family; // NFPROTO_*
+    char table[NFT_LOOK_NAME], name[NFT_LOOK_NAME];
+    uint32_t hook; // NF_INET_*
+    int32_t priority;
+    bool policy_drops;
+    bool rules_drop; // some rule of its table drops or rejects, here or in a chain that it jumps to
+};
+
+struct nft_look {
+    struct nft_look_chain chains[NFT_LOOK_MAX]; // what is more than that is left out
+    size_t count;
+    bool ufw, docker, firewalld; // by the names of their chains and tables
+    bool legacy;                 // there are rules of the old iptables, which can't be seen
+};
+int nft_look(struct nft_look *ret_look);
+// The short question: does another's base chain at forward drop by its policy (or is it firewalld's, which
+// rejects at its end)? Chains alone, no rules.
+int nft_look_forward(bool *ret_drops);
+// Tables of hoy have their bridges' names: "hoy0".
+bool nft_look_is_own(const struct nft_look_chain *chain);
+
+// "ip filter FORWARD".
+const char *nft_look_name(const struct nft_look_chain *chain, char buffer[static 160]);

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// For the nft files alone: messages of nfnetlink's nf_tables, gathered into a transaction.
+#pragma once
+
+#include "kernel/netlink.h"
+#include "kernel/nft.h"
+
+#define NFT_HASH_SIZE 24 // "hoy <16 digits>", with its NUL
+
+struct nft_batch {
+    struct netlink_batch messages;
+    const char *table;
+    uint32_t uses; // what the kernel will count as uses of the chains: rules, jumps and elements that jump
+};
+
+void nft_batch_finish(struct nft_batch *batch); // for _cleanup_
+// A transaction: begin, messages, send.
+void nft_batch_begin(struct nft_batch *batch, const char *table);
+int nft_batch_send(struct nft_batch *batch);
+// Sends questions, which are no transaction.
+int nft_batch_ask(const struct nft_batch *batch, netlink_each *each, void *data);
+
+// type: NFT_MSG_*, flags: NLM_F_*. The table's name is the first attribute.
+void nft_message(struct nft_batch *batch, uint8_t type, uint16_t flags);
+// The same for a table of another family.
+void nft_message_family(struct nft_batch *batch, uint8_t family, uint8_t type, uint16_t flags);
+// The attributes of an answer. Its NFT_MSG_*, or -EBADMSG.
+int nft_answer_parse(uint16_t type, const void *payload, size_t size, const struct nlattr *ret_table[],
+                     size_t count);
+
+// A comment as nft shows it, under an attribute for user data. text: at most NFT_HASH_SIZE bytes.
+void nft_comment_put(struct nft_batch *batch, uint16_t attribute, const char *text);
+bool nft_comment_is(const struct nlattr *attribute, const char *text);
+// A hash of the batch's messages, as the text of a comment.
+void nft_batch_hash(const struct nft_batch *batch, char ret_text[static NFT_HASH_SIZE]);
+
+// A value, as data of an expression or an element.
+void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes, size_t size);
+// A verdict as data. chain: where to, for NFT_JUMP and NFT_GOTO; NULL for the others.
+void nft_verdict_put(struct nft_batch *batch, uint16_t attribute, int code, const char *chain);
+
+void nft_chain_put(struct nft_batch *batch, uint8_t type, uint16_t flags, const char *name,
+                   const char *comment);
+// An element of a map of verdicts by an interface's name, which jumps to a chain. type: NFT_MSG_NEWSETELEM,
+// NFT_MSG_DELSETELEM.
+void nft_link_put(struct nft_batch *batch, uint8_t type, const char *map, const char *link,
+                  const char *chain);
+// The addresses of a subnet as an interval of a set.
+void nft_subnet_put(struct nft_batch *batch, uint8_t type, const char *set, const struct nft_subnet *subnet);
+
+// The elements of ports, which belong to several maps: as many messages as that takes.
+bool nft_ports_valid(const struct nft_port *ports, size_t count);
+void nft_ports_put(struct nft_batch *batch, uint8_t type, const struct nft_port *ports, size_t count);
+// The maps themselves.
+void nft_port_maps_put(struct nft_batch *batch);
+
+// A map or a set, whose id is its place in the transaction, from 1.
+struct nft_set {
+    const char *name;
+    uint32_t flags; // NFT_SET_*
+    uint32_t key_type, key_size, data_type, data_size;
+};
+void nft_set_put(struct nft_batch *batch, const struct nft_set *set);
+
+#define NFT_TYPE_IPV4   7 // nft's own numbers for types, by which it prints elements
+#define NFT_TYPE_IPV6   8
+#define NFT_TYPE_PROTO  12
+#define NFT_TYPE_PORT   13
+#define NFT_TYPE_IFNAME 41
+#define NFT_TYPES(a, b) ((uint32_t)(a) << 6 | (b)) // one after the other

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Published ports are elements of maps, one map for each form of key: for IPv4 and IPv6, for one address of
+// the host (protocol, address, port) and for all (protocol, port), and all that once more for ports that
+// respect the firewall. These also have sets with the same keys, by which the gate knows them: a map that is
+// asked as if it were a set is understood by newer kernels only.
+//
+// In a key or a value each part begins on four bytes.
+#include "kernel/nft_message.h"
+
+#include "base/macro.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/netfilter/nf_tables.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define LIST_MAX 60000 // bytes of elements in a message: an attribute's length has 16 bits
+
+static const struct port_map {
+    const char *name;
+    uint8_t family;
+    bool one_address, respect;
+    bool is_set;
+} port_maps[] = {
+    {"ports4", AF_INET, false, false, false},     {"address_ports4", AF_INET, true, false, false},
+    {"ports6", AF_INET6, false, false, false},    {"address_ports6", AF_INET6, true, false, false},
+    {"respected4", AF_INET, false, true, false},  {"address_respected4", AF_INET, true, true, false},
+    {"respected6", AF_INET6, false, true, false}, {"address_respected6", AF_INET6, true, true, false},
+    {"gate_ports4", AF_INET, false, true, true},  {"gate_address_ports4", AF_INET, true, true, true},
+    {"gate_ports6", AF_INET6, false, true, true}, {"gate_address_ports6", AF_INET6, true, true, true},
+};
+
+static const uint8_t all_addresses[16];
+
+static size_t address_size(uint8_t family) {
+    return family == AF_INET ? 4 : 16;
+}
+
+static bool map_has(const struct port_map *map, const struct nft_port *port) {
+    bool one = memcmp(port->host, all_addresses, address_size(port->family)) != 0;
+    return map->family == port->family && map->respect == port->respect && map->one_address == one;
+}
+
+static bool port_valid(const struct nft_port *port) {
+    bool protocol =
+        port->protocol == IPPROTO_TCP || port->protocol == IPPROTO_UDP || port->protocol == IPPROTO_SCTP;
+    return (port->family == AF_INET || port->family == AF_INET6) && protocol && port->host_port && port->port;
+}
+
+bool nft_ports_valid(const struct nft_port *ports, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        if (!port_valid(&ports[i])) return false;
+    return true;
+}
+
+void nft_port_maps_put(struct nft_batch *batch) {
+    for (size_t i = 0; i < ARRAY_SIZE(port_maps); i++) {
+        const struct port_map *map = &port_maps[i];
+        uint32_t address = map->family == AF_INET ? NFT_TYPE_IPV4 : NFT_TYPE_IPV6;
+        uint32_t size = (uint32_t)address_size(map->family);
+        struct nft_set set = {.name = map->name,
+                              .flags = map->is_set ? 0 : NFT_SET_MAP,
+                              .key_type =
+                                  map->one_address ? NFT_TYPES(NFT_TYPE_PROTO, address) : NFT_TYPE_PROTO,
+                              .key_size = map->one_address ? 8 + size : 8,
+                              .data_type = NFT_TYPES(address, NFT_TYPE_PORT),
+                              .data_size = size + 4};
+        set.key_type = NFT_TYPES(set.key_type, NFT_TYPE_PORT);
+        nft_set_put(batch, &set);
+    }
+}
+
+static size_t part_put(uint8_t *bytes, const void *part, size_t size) {
+    memset(bytes, 0, 4);
+    memcpy(bytes, part, size);
+    return (size + 3) & ~(size_t)3;
+}
+
+static void element_put(struct nft_batch *batch, const struct port_map *map, const struct nft_port *port) {
+    uint8_t key[24], data[20];
+    size_t size = address_size(port->family), n = part_put(key, &port->protocol, 1);
+    if (map->one_address) n += part_put(key + n, port->host, size);
+    n += part_put(key + n, &(uint16_t){htons(port->host_port)}, 2);
+    size_t element = netlink_nest(&batch->messages, NFTA_LIST_ELEM);
+    nft_data_put(batch, NFTA_SET_ELEM_KEY, key, n);
+    n = part_put(data, port->address, size);
+    n += part_put(data + n, &(uint16_t){htons(port->port)}, 2);
+    if (!map->is_set) nft_data_put(batch, NFTA_SET_ELEM_DATA, data, n);
+    netlink_end(&batch->messages, element);
+}
+
+// Those of the ports that belong to the map, from *at on, as many as one message takes.
+static void map_put(struct nft_batch *batch, uint8_t type, const struct port_map *map,
+                    const struct nft_port *ports, size_t count, size_t *at) {
+    struct netlink_batch *messages = &batch->messages;
+    size_t list = 0;
+    for (; *at < count && !messages->overflow; (*at)++) {
+        if (!map_has(map, &ports[*at])) continue;
+        if (list && messages->used - list > LIST_MAX) break;
+        if (!list) {
+            nft_message(batch, type, type == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+            netlink_put_string(messages, NFTA_SET_ELEM_LIST_SET, map->name);
+            list = netlink_nest(messages, NFTA_SET_ELEM_LIST_ELEMENTS);
+        }
+        element_put(batch, map, &ports[*at]);
+    }
+    if (list) netlink_end(messages, list);
+}
+
+void nft_ports_put(struct nft_batch *batch, uint8_t type, const struct nft_port *ports, size_t count) {
+    for (size_t i = 0; i < ARRAY_SIZE(port_maps); i++)
+        for (size_t at = 0; at < count && !batch->messages.overflow;)
+            map_put(batch, type, &port_maps[i], ports, count, &at);
+}
+
+int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, size_t count) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    if (!nft_ports_valid(ports, count)) return -EINVAL;
+    if (!count) return 0;
+    nft_batch_begin(&batch, table->name);
+    nft_ports_put(&batch, NFT_MSG_NEWSETELEM, ports, count);
+    int r = nft_batch_send(&batch);
+    return r == -EBUSY ? -EEXIST : r; // what older kernels say
+}
+
+// Added, so that taking away cannot fail, and so that it does when the port leads to another container.
+static int ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    nft_batch_begin(&batch, table->name);
+    nft_ports_put(&batch, NFT_MSG_NEWSETELEM, ports, count);
+    nft_ports_put(&batch, NFT_MSG_DELSETELEM, ports, count);
+    int r = nft_batch_send(&batch);
+    if (r == -EBUSY) return -EEXIST; // what older kernels say
+    return r == -ENOENT ? 0 : r;     // no such table
+}
+
+int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count) {
+    int result = 0;
+    if (!nft_ports_valid(ports, count)) return -EINVAL;
+    int r = count ? ports_remove(table, ports, count) : 0;
+    if (r != -EEXIST) return r;
+    for (size_t i = 0; i < count; i++)
+        if ((r = ports_remove(table, &ports[i], 1)) && r != -EEXIST) result = r;
+    return result;
+}
+
+struct reading {
+    const struct port_map *map;
+    int (*each)(const struct nft_port *port, void *data);
+    void *data;
+};
+
+static int data_get(const struct nlattr *attribute, void *ret_bytes, size_t size) {
+    const struct nlattr *table[NFTA_DATA_MAX + 1] = {0};
+    if (!attribute) return -ENODATA;
+    int r = netlink_parse(attribute + 1, attribute->nla_len - sizeof *attribute, table, ARRAY_SIZE(table));
+    return r ? r : netlink_get(table[NFTA_DATA_VALUE], ret_bytes, size);
+}
+
+static uint16_t port_get(const uint8_t *bytes) {
+    return (uint16_t)(bytes[0] << 8 | bytes[1]);
+}
+
+static int element_read(const struct reading *reading, const struct nlattr *element) {
+    const struct port_map *map = reading->map;
+    const struct nlattr *table[NFTA_SET_ELEM_MAX + 1] = {0};
+    size_t size = address_size(map->family), port_at = map->one_address ? 4 + size : 4;
+    uint8_t key[24], data[20];
+    int r = netlink_parse(element + 1, element->nla_len - sizeof *element, table, ARRAY_SIZE(table));
+    if (r || (r = data_get(table[NFTA_SET_ELEM_KEY], key, port_at + 4)) ||
+        (r = data_get(table[NFTA_SET_ELEM_DATA], data, size + 4)))
+        return r;
+    struct nft_port port = {.family = map->family,
+                            .protocol = key[0],
+                            .host_port = port_get(key + port_at),
+                            .port = port_get(data + size),
+                            .respect = map->respect};
+    if (map->one_address) memcpy(port.host, key + 4, size);
+    memcpy(port.address, data, size);
+    return reading->each(&port, reading->data);
+}
+
+static int elements_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct nlattr *table[NFTA_SET_ELEM_LIST_MAX + 1] = {0}, *element;
+    int r = nft_answer_parse(type, payload, size, table, ARRAY_SIZE(table));
+    const struct nlattr *list = r == NFT_MSG_NEWSETELEM ? table[NFTA_SET_ELEM_LIST_ELEMENTS] : NULL;
+    if (r < 0 || !list) return r < 0 ? r : 0;
+    const void *at = list + 1;
+    size_t left = list->nla_len - sizeof *list;
+    while ((element = netlink_next(&at, &left)))
+        if ((r = element_read(data, element)) < 0) return r;
+    return 0;
+}
+
+int nft_ports_each(const struct nft_table *table, int (*each)(const struct nft_port *port, void *data),
+                   void *data) {
+    for (size_t i = 0; i < ARRAY_SIZE(port_maps); i++) {
+        struct nft_batch batch = {.table = table->name};
+        struct reading reading = {&port_maps[i], each, data};
+        if (port_maps[i].is_set) continue;
+        nft_message(&batch, NFT_MSG_GETSETELEM, NLM_F_DUMP);
+        netlink_put_string(&batch.messages, NFTA_SET_ELEM_LIST_SET, port_maps[i].name);
+        int r = nft_batch_ask(&batch, elements_read, &reading);
+        if (r < 0) return r;
+    }
+    return 0;
+}

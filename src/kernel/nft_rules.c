@@ -1,0 +1,565 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rules are words, and one function writes a word as nftables' expressions: the base is a table of words, a
+// network's rules are words with its names and subnets in them.
+//
+// Every match loads what it looks at into the first register and compares; only the look-up of a published
+// port fills several: its protocol, the address where the map is for one, and the port, each in registers of
+// four bytes, one after the other.
+#include "kernel/nft_rules.h"
+
+#include "base/macro.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_nat.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define CHAIN_SIZE     (LINK_NAME_SIZE + 16)
+#define LOOPBACK_INDEX 1   // in every network namespace
+#define PRIORITY_GATE  200 // after the filters of the host's firewall, whoever made them
+
+enum kind {
+    END,
+    // Matches.
+    IN_LOOPBACK,
+    NOT_IN_LOOPBACK,
+    IN_LINK,  // text: its name
+    OUT_LINK, // the same
+    IPV4,
+    IPV6,
+    ICMP6,
+    FROM,        // subnet
+    TO,          // subnet
+    FROM_SET,    // family, text: a set of addresses
+    TO_SET,      // the same
+    TO_HOST,     // an address of the host's own
+    TO_OTHERS,   // a single address that is not the host's
+    ESTABLISHED, // and related
+    NEW,
+    TRANSLATED, // of a connection that a published port accepted
+    TO_PORTS,   // text: a set of ports
+    TO_ADDRESS_PORTS4,
+    TO_ADDRESS_PORTS6,
+    IN_PORTS4, // text: a map of ports
+    IN_PORTS6,
+    IN_ADDRESS_PORTS4,
+    IN_ADDRESS_PORTS6,
+    // What ends a rule, or may.
+    ACCEPT,
+    DROP,
+    RETURN,
+    JUMP,        // text: a chain
+    GOTO,        // the same
+    BY_IN_LINK,  // text: a map of verdicts
+    BY_OUT_LINK, // the same
+    MASQUERADE,
+    LOG,      // to the gate's group; goes on
+    FORWARD4, // text: a map of ports, to whose container it goes
+    FORWARD6,
+    FORWARD_ADDRESS4,
+    FORWARD_ADDRESS6,
+};
+
+struct word {
+    enum kind kind;
+    const char *text;
+    const struct nft_subnet *subnet;
+};
+
+#define WORDS_MAX 7
+
+struct rule {
+    const char *chain;
+    struct word words[WORDS_MAX];
+};
+
+static const struct nft_subnet loopback4 = {AF_INET, 8, {127}}, loopback6 = {AF_INET6, 128, {[15] = 1}},
+                               unspecified6 = {AF_INET6, 128, {0}},
+                               link_local6 = {AF_INET6, 10, {0xfe, 0x80}};
+
+static const struct chain {
+    const char *name;
+    const char *type; // NULL: hooked nowhere, others jump there
+    uint32_t hook;
+    int32_t priority;
+} chains[] = {
+    {"ports", NULL, 0, 0},
+    {"respected", NULL, 0, 0},
+    {"detour", NULL, 0, 0},
+    {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
+    {"again", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
+    {"dnat", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
+    {"output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST},
+    {"gate", "filter", NF_INET_LOCAL_IN, PRIORITY_GATE},
+    {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
+    {"postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC},
+};
+
+static const struct nft_set sets[] = {
+    {"guards", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
+    {"internal", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
+    {"into", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
+    {"hairpin", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
+    {"subnets4", NFT_SET_INTERVAL, NFT_TYPE_IPV4, 4, 0, 0},
+    {"subnets6", NFT_SET_INTERVAL, NFT_TYPE_IPV6, 16, 0, 0},
+};
+
+static const struct rule base_rules[] = {
+    {"ports", {{IPV4}, {FORWARD_ADDRESS4, "address_ports4"}}},
+    {"ports", {{IPV4}, {FORWARD4, "ports4"}}},
+    {"ports", {{IPV6}, {FORWARD_ADDRESS6, "address_ports6"}}},
+    {"ports", {{IPV6}, {FORWARD6, "ports6"}}},
+    {"respected", {{IPV4}, {FORWARD_ADDRESS4, "address_respected4"}}},
+    {"respected", {{IPV4}, {FORWARD4, "respected4"}}},
+    {"respected", {{IPV6}, {FORWARD_ADDRESS6, "address_respected6"}}},
+    {"respected", {{IPV6}, {FORWARD6, "respected6"}}},
+
+    {"guard", {{IN_LOOPBACK}, {ACCEPT}}},
+    {"guard", {{BY_IN_LINK, "guards"}}}, // comes back with what is for nowhere within its own network
+    {"guard", {{TO_SET, "subnets4", &loopback4}, {DROP}}},
+    {"guard", {{TO_SET, "subnets6", &loopback6}, {DROP}}},
+
+    // What the gate sent once is known, but until there is an answer FORWARD takes it for new.
+    {"again", {{ESTABLISHED}, {ACCEPT}}},
+    {"again", {{IN_LOOPBACK}, {ACCEPT}}},
+    {"again", {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV4}, {TO_PORTS, "gate_ports4"}, {LOG}, {DROP}}},
+    {"again",
+     {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV4}, {TO_ADDRESS_PORTS4, "gate_address_ports4"}, {LOG}, {DROP}}},
+    {"again", {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV6}, {TO_PORTS, "gate_ports6"}, {LOG}, {DROP}}},
+    {"again",
+     {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV6}, {TO_ADDRESS_PORTS6, "gate_address_ports6"}, {LOG}, {DROP}}},
+
+    {"dnat", {{TO_HOST}, {JUMP, "ports"}}},
+    {"output", {{TO, NULL, &loopback6}, {ACCEPT}}},
+    {"output", {{TO_HOST}, {JUMP, "ports"}}},
+    {"output", {{TO_HOST}, {JUMP, "respected"}}},
+
+    {"gate", {{NOT_IN_LOOPBACK}, {NEW}, {IPV4}, {TO_PORTS, "gate_ports4"}, {LOG}, {DROP}}},
+    {"gate", {{NOT_IN_LOOPBACK}, {NEW}, {IPV4}, {TO_ADDRESS_PORTS4, "gate_address_ports4"}, {LOG}, {DROP}}},
+    {"gate", {{NOT_IN_LOOPBACK}, {NEW}, {IPV6}, {TO_PORTS, "gate_ports6"}, {LOG}, {DROP}}},
+    {"gate", {{NOT_IN_LOOPBACK}, {NEW}, {IPV6}, {TO_ADDRESS_PORTS6, "gate_address_ports6"}, {LOG}, {DROP}}},
+
+    {"forward", {{BY_IN_LINK, "internal"}}},
+    {"forward", {{BY_OUT_LINK, "into"}}},
+
+    {"postrouting", {{BY_OUT_LINK, "hairpin"}}},
+    {"postrouting", {{FROM_SET, "subnets4", &loopback4}, {MASQUERADE}}},
+    {"postrouting", {{FROM_SET, "subnets6", &loopback6}, {MASQUERADE}}},
+};
+
+// Around FORWARD, for what is new: the rest of "again" (see nft.h).
+static const struct rule detour_rules[] = {
+    {"detour", {{IPV4}, {IN_ADDRESS_PORTS4, "address_ports4"}, {LOG}, {DROP}}},
+    {"detour", {{IPV4}, {IN_PORTS4, "ports4"}, {LOG}, {DROP}}},
+    {"detour", {{IPV6}, {IN_ADDRESS_PORTS6, "address_ports6"}, {LOG}, {DROP}}},
+    {"detour", {{IPV6}, {IN_PORTS6, "ports6"}, {LOG}, {DROP}}},
+
+    {"again", {{NEW}, {TO_HOST}, {JUMP, "detour"}}},
+    {"again", {{TO_HOST}, {ACCEPT}}},
+    {"again", {{TO_SET, "subnets4", &loopback4}, {ACCEPT}}},
+    {"again", {{TO_SET, "subnets6", &loopback6}, {ACCEPT}}},
+    {"again", {{TO_OTHERS}, {BY_IN_LINK, "internal"}}},
+    {"again", {{NEW}, {FROM_SET, "subnets4", &loopback4}, {TO_OTHERS}, {LOG}, {DROP}}},
+    {"again", {{NEW}, {FROM_SET, "subnets6", &loopback6}, {TO_OTHERS}, {LOG}, {DROP}}},
+};
+
+// An expression is a name and nested data; its end closes both.
+struct expression {
+    size_t element, data;
+};
+
+static struct expression expression_begin(struct netlink_batch *batch, const char *name) {
+    struct expression e = {.element = netlink_nest(batch, NFTA_LIST_ELEM)};
+    netlink_put_string(batch, NFTA_EXPR_NAME, name);
+    e.data = netlink_nest(batch, NFTA_EXPR_DATA);
+    return e;
+}
+
+static void expression_end(struct netlink_batch *batch, struct expression e) {
+    netlink_end(batch, e.data);
+    netlink_end(batch, e.element);
+}
+
+static void compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size) {
+    struct expression e = expression_begin(&batch->messages, "cmp");
+    netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
+    nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
+    expression_end(&batch->messages, e);
+}
+
+static void mask_put(struct nft_batch *batch, const void *mask, size_t size) {
+    const uint8_t zero[16] = {0};
+    struct expression e = expression_begin(&batch->messages, "bitwise");
+    netlink_put_be32(&batch->messages, NFTA_BITWISE_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_BITWISE_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_BITWISE_LEN, (uint32_t)size);
+    nft_data_put(batch, NFTA_BITWISE_MASK, mask, size);
+    nft_data_put(batch, NFTA_BITWISE_XOR, zero, size);
+    expression_end(&batch->messages, e);
+}
+
+static void meta_put(struct nft_batch *batch, uint32_t key) {
+    struct expression e = expression_begin(&batch->messages, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
+    expression_end(&batch->messages, e);
+}
+
+static void payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset, size_t size) {
+    struct expression e = expression_begin(&batch->messages, "payload");
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_DREG, reg);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, base);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, (uint32_t)size);
+    expression_end(&batch->messages, e);
+}
+
+// By the key in the registers from the first on. value: the register for what a map has under it, or -1.
+static void lookup_put(struct nft_batch *batch, const char *set, int value) {
+    struct expression e = expression_begin(&batch->messages, "lookup");
+    netlink_put_string(&batch->messages, NFTA_LOOKUP_SET, set);
+    netlink_put_be32(&batch->messages, NFTA_LOOKUP_SREG, NFT_REG_1);
+    if (value >= 0) netlink_put_be32(&batch->messages, NFTA_LOOKUP_DREG, (uint32_t)value);
+    expression_end(&batch->messages, e);
+}
+
+static void link_put(struct nft_batch *batch, uint32_t key, const char *name) {
+    char padded[LINK_NAME_SIZE] = "";
+    strncpy(padded, name, sizeof padded - 1);
+    meta_put(batch, key);
+    compare_put(batch, true, padded, sizeof padded);
+}
+
+static void loopback_put(struct nft_batch *batch, bool equal) {
+    meta_put(batch, NFT_META_IIF);
+    compare_put(batch, equal, &(uint32_t){LOOPBACK_INDEX}, sizeof(uint32_t));
+}
+
+static void family_put(struct nft_batch *batch, uint8_t family) {
+    meta_put(batch, NFT_META_NFPROTO);
+    compare_put(batch, true, &(uint8_t){family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6}, 1);
+}
+
+// Where an address is in its header.
+static void address_put(struct nft_batch *batch, uint32_t reg, uint8_t family, bool source) {
+    uint32_t offset = family == AF_INET ? (source ? 12 : 16) : (source ? 8 : 24);
+    payload_put(batch, reg, NFT_PAYLOAD_NETWORK_HEADER, offset, family == AF_INET ? 4 : 16);
+}
+
+static void subnet_put(struct nft_batch *batch, const struct nft_subnet *subnet, bool source) {
+    size_t size = subnet->family == AF_INET ? 4 : 16;
+    uint8_t mask[16];
+    for (unsigned i = 0; i < sizeof mask; i++) {
+        unsigned bits = subnet->prefix > 8 * i ? subnet->prefix - 8 * i : 0;
+        mask[i] = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
+    }
+    family_put(batch, subnet->family);
+    address_put(batch, NFT_REG_1, subnet->family, source);
+    if (subnet->prefix < 8 * size) mask_put(batch, mask, size);
+    compare_put(batch, true, subnet->bytes, size);
+}
+
+static void set_put(struct nft_batch *batch, uint8_t family, const char *set, bool source) {
+    family_put(batch, family);
+    address_put(batch, NFT_REG_1, family, source);
+    lookup_put(batch, set, -1);
+}
+
+// Any of the bits of conntrack's state or status.
+static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits) {
+    struct expression e = expression_begin(&batch->messages, "ct");
+    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CT_KEY, key);
+    expression_end(&batch->messages, e);
+    mask_put(batch, &bits, sizeof bits);
+    compare_put(batch, false, &(uint32_t){0}, sizeof bits);
+}
+
+static void to_type_put(struct nft_batch *batch, uint32_t type) {
+    struct expression e = expression_begin(&batch->messages, "fib");
+    netlink_put_be32(&batch->messages, NFTA_FIB_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
+    netlink_put_be32(&batch->messages, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
+    expression_end(&batch->messages, e);
+    compare_put(batch, true, &type, sizeof type);
+}
+
+// The key of a map of ports. address: of this family, or 0 for a map for all addresses.
+static void port_key_put(struct nft_batch *batch, uint8_t address) {
+    meta_put(batch, NFT_META_L4PROTO);
+    uint32_t reg = NFT_REG32_01;
+    if (address) address_put(batch, reg, address, false);
+    if (address) reg += address == AF_INET ? 1 : 4;
+    payload_put(batch, reg, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2); // tcp, udp and sctp agree
+}
+
+// To what the map has under the key: an address and behind it a port.
+static void forward_put(struct nft_batch *batch, uint8_t family, uint8_t address, const char *map) {
+    port_key_put(batch, address);
+    lookup_put(batch, map, NFT_REG_1);
+    struct expression e = expression_begin(&batch->messages, "nat");
+    netlink_put_be32(&batch->messages, NFTA_NAT_TYPE, NFT_NAT_DNAT);
+    netlink_put_be32(&batch->messages, NFTA_NAT_FAMILY, family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
+    netlink_put_be32(&batch->messages, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_NAT_REG_PROTO_MIN, family == AF_INET ? NFT_REG32_01 : NFT_REG_2);
+    expression_end(&batch->messages, e);
+}
+
+static void ports_set_put(struct nft_batch *batch, uint8_t address, const char *set) {
+    port_key_put(batch, address);
+    lookup_put(batch, set, -1);
+}
+
+// A map is only asked for what it has under the key.
+static void in_ports_put(struct nft_batch *batch, uint8_t address, const char *map) {
+    port_key_put(batch, address);
+    lookup_put(batch, map, NFT_REG_1);
+}
+
+static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
+    meta_put(batch, NFT_META_L4PROTO);
+    compare_put(batch, true, &protocol, sizeof protocol);
+}
+
+static void verdict_put(struct nft_batch *batch, int code, const char *chain) {
+    struct expression e = expression_begin(&batch->messages, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+    nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, code, chain);
+    expression_end(&batch->messages, e);
+}
+
+static void by_link_put(struct nft_batch *batch, uint32_t key, const char *map) {
+    meta_put(batch, key);
+    lookup_put(batch, map, NFT_REG_VERDICT);
+}
+
+static void log_put(struct nft_batch *batch, uint16_t group) {
+    struct expression e = expression_begin(&batch->messages, "log");
+    netlink_put(&batch->messages, NFTA_LOG_GROUP, &(uint16_t){htons(group)}, sizeof group);
+    expression_end(&batch->messages, e);
+}
+
+static void masquerade_put(struct nft_batch *batch) {
+    expression_end(&batch->messages, expression_begin(&batch->messages, "masq"));
+}
+
+#define ESTABLISHED_BITS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
+
+static void word_put(struct nft_batch *batch, const struct word *word, uint16_t group) {
+    switch (word->kind) {
+    case END: return;
+    case IN_LOOPBACK: return loopback_put(batch, true);
+    case NOT_IN_LOOPBACK: return loopback_put(batch, false);
+    case IN_LINK: return link_put(batch, NFT_META_IIFNAME, word->text);
+    case OUT_LINK: return link_put(batch, NFT_META_OIFNAME, word->text);
+    case IPV4: return family_put(batch, AF_INET);
+    case IPV6: return family_put(batch, AF_INET6);
+    case ICMP6: return protocol_put(batch, IPPROTO_ICMPV6);
+    case FROM: return subnet_put(batch, word->subnet, true);
+    case TO: return subnet_put(batch, word->subnet, false);
+    case FROM_SET: return set_put(batch, word->subnet->family, word->text, true);
+    case TO_SET: return set_put(batch, word->subnet->family, word->text, false);
+    case TO_HOST: return to_type_put(batch, RTN_LOCAL);
+    case TO_OTHERS: return to_type_put(batch, RTN_UNICAST);
+    case ESTABLISHED: return connection_put(batch, NFT_CT_STATE, ESTABLISHED_BITS);
+    case NEW: return connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
+    case TRANSLATED: return connection_put(batch, NFT_CT_STATUS, IPS_DST_NAT);
+    case TO_PORTS: return ports_set_put(batch, 0, word->text);
+    case TO_ADDRESS_PORTS4: return ports_set_put(batch, AF_INET, word->text);
+    case TO_ADDRESS_PORTS6: return ports_set_put(batch, AF_INET6, word->text);
+    case IN_PORTS4:
+    case IN_PORTS6: return in_ports_put(batch, 0, word->text);
+    case IN_ADDRESS_PORTS4: return in_ports_put(batch, AF_INET, word->text);
+    case IN_ADDRESS_PORTS6: return in_ports_put(batch, AF_INET6, word->text);
+    case ACCEPT: return verdict_put(batch, NF_ACCEPT, NULL);
+    case DROP: return verdict_put(batch, NF_DROP, NULL);
+    case RETURN: return verdict_put(batch, NFT_RETURN, NULL);
+    case JUMP: return verdict_put(batch, NFT_JUMP, word->text);
+    case GOTO: return verdict_put(batch, NFT_GOTO, word->text);
+    case BY_IN_LINK: return by_link_put(batch, NFT_META_IIFNAME, word->text);
+    case BY_OUT_LINK: return by_link_put(batch, NFT_META_OIFNAME, word->text);
+    case MASQUERADE: return masquerade_put(batch);
+    case LOG: return log_put(batch, group);
+    case FORWARD4: return forward_put(batch, AF_INET, 0, word->text);
+    case FORWARD6: return forward_put(batch, AF_INET6, 0, word->text);
+    case FORWARD_ADDRESS4: return forward_put(batch, AF_INET, AF_INET, word->text);
+    case FORWARD_ADDRESS6: return forward_put(batch, AF_INET6, AF_INET6, word->text);
+    }
+}
+
+static void rule_put(struct nft_batch *batch, const struct rule *rule, uint16_t group) {
+    nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, rule->chain);
+    size_t list = netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
+    for (size_t i = 0; i < WORDS_MAX; i++) word_put(batch, &rule->words[i], group);
+    netlink_end(&batch->messages, list);
+    batch->uses++;
+}
+
+static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
+    struct netlink_batch *messages = &batch->messages;
+    nft_chain_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain->name, NULL);
+    if (!chain->type) return;
+    netlink_put_string(messages, NFTA_CHAIN_TYPE, chain->type);
+    netlink_put_be32(messages, NFTA_CHAIN_POLICY, NF_ACCEPT);
+    size_t hook = netlink_nest(messages, NFTA_CHAIN_HOOK);
+    netlink_put_be32(messages, NFTA_HOOK_HOOKNUM, chain->hook);
+    netlink_put_be32(messages, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
+    netlink_end(messages, hook);
+}
+
+void nft_base_put(struct nft_batch *batch, const struct nft_table *table) {
+    for (size_t i = 0; i < ARRAY_SIZE(sets); i++) nft_set_put(batch, &sets[i]);
+    nft_port_maps_put(batch);
+    for (size_t i = 0; i < ARRAY_SIZE(chains); i++) base_chain_put(batch, &chains[i]);
+    for (size_t i = 0; i < ARRAY_SIZE(base_rules); i++) rule_put(batch, &base_rules[i], table->gate_group);
+    for (size_t i = 0; table->detour && i < ARRAY_SIZE(detour_rules); i++)
+        rule_put(batch, &detour_rules[i], table->gate_group);
+}
+
+void nft_base_ask(struct nft_batch *batch) {
+    for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
+        nft_chain_put(batch, NFT_MSG_GETCHAIN, 0, chains[i].name, NULL);
+}
+
+// The chains of a network, each with the map that leads to it.
+enum { GUARD, TOWARD, INTERNAL, INTO, HAIRPIN, NETWORK_CHAINS };
+
+static const char *const chain_prefixes[] = {"guard-", "toward-", "internal-", "into-", "hairpin-"};
+static const char *const chain_maps[] = {"guards", NULL, "internal", "into", "hairpin"};
+
+struct names {
+    char chains[NETWORK_CHAINS][CHAIN_SIZE];
+};
+
+static void names_make(const struct nft_network *network, struct names *ret_names) {
+    for (size_t i = 0; i < NETWORK_CHAINS; i++)
+        snprintf(ret_names->chains[i], CHAIN_SIZE, "%s%s", chain_prefixes[i], network->link);
+}
+
+static bool chain_exists(const struct nft_network *network, size_t chain) {
+    return chain != INTERNAL || network->flags & NFT_INTERNAL;
+}
+
+static bool is_routed(const struct nft_network *network, const struct nft_subnet *subnet) {
+    return network->flags & (subnet->family == AF_INET ? NFT_ROUTED4 : NFT_ROUTED6);
+}
+
+// What has its own address outside gets answers from there, so it cannot be guarded before conntrack.
+static bool is_guarded(const struct nft_network *network, const struct nft_subnet *subnet) {
+    uint32_t open =
+        subnet->family == AF_INET ? NFT_ROUTED4 | NFT_NO_MASQUERADE4 : NFT_ROUTED6 | NFT_NO_MASQUERADE6;
+    return !(network->flags & open);
+}
+
+#define RULE(batch, chain, ...) rule_put(batch, &(struct rule){chain, {__VA_ARGS__}}, 0)
+
+// Whose source is right goes on to the chain for where it goes to.
+static void guard_rules_put(struct nft_batch *batch, const struct nft_network *network,
+                            const struct names *names) {
+    const char *guard = names->chains[GUARD], *toward = names->chains[TOWARD];
+    for (size_t i = 0; i < network->subnet_count; i++) {
+        RULE(batch, guard, {FROM, NULL, &network->subnets[i]}, {GOTO, toward});
+        RULE(batch, toward, {TO, NULL, &network->subnets[i]}, {ACCEPT});
+    }
+    RULE(batch, guard, {FROM, NULL, &link_local6}, {GOTO, toward});
+    RULE(batch, guard, {FROM, NULL, &unspecified6}, {ICMP6},
+         {GOTO, toward}); // finds out if its address is free
+    RULE(batch, guard, {DROP});
+    RULE(batch, toward, {TO, NULL, &loopback4}, {DROP}); // even with route_localnet
+    RULE(batch, toward, {TO, NULL, &loopback6}, {DROP});
+}
+
+static void forward_rules_put(struct nft_batch *batch, const struct nft_network *network,
+                              const struct names *names) {
+    const char *into = names->chains[INTO], *internal = names->chains[INTERNAL];
+    if (!(network->flags & NFT_NO_ICC)) RULE(batch, into, {IN_LINK, network->link}, {ACCEPT});
+    if (network->flags & NFT_INTERNAL) {
+        RULE(batch, internal, {OUT_LINK, network->link}, {RETURN});
+        RULE(batch, internal, {DROP});
+        RULE(batch, into, {DROP});
+        return;
+    }
+    RULE(batch, into, {ESTABLISHED}, {ACCEPT});
+    RULE(batch, into, {TRANSLATED}, {ACCEPT});
+    if (network->flags & NFT_NO_ICC) RULE(batch, into, {IN_LINK, network->link}, {DROP});
+    for (size_t i = 0; i < network->subnet_count; i++)
+        if (is_routed(network, &network->subnets[i]))
+            RULE(batch, into, {TO, NULL, &network->subnets[i]}, {ACCEPT});
+    RULE(batch, into, {DROP});
+}
+
+// Answers have to come back by way of the host, which alone knows what it made of the addresses.
+static void hairpin_rules_put(struct nft_batch *batch, const struct nft_network *network,
+                              const struct names *names) {
+    const char *hairpin = names->chains[HAIRPIN];
+    RULE(batch, hairpin, {FROM, NULL, &loopback4}, {MASQUERADE});
+    RULE(batch, hairpin, {FROM_SET, "subnets4", &loopback4}, {TRANSLATED}, {MASQUERADE});
+    RULE(batch, hairpin, {FROM_SET, "subnets6", &loopback6}, {TRANSLATED}, {MASQUERADE});
+    for (size_t i = 0; i < network->subnet_count; i++) {
+        const struct nft_subnet *subnet = &network->subnets[i];
+        if (!is_guarded(network, subnet))
+            RULE(batch, hairpin, {FROM, NULL, subnet}, {TRANSLATED}, {MASQUERADE});
+        RULE(batch, hairpin, {FROM, NULL, subnet}, {ACCEPT});
+    }
+}
+
+static void elements_put(struct nft_batch *batch, uint8_t type, const struct nft_network *network,
+                         const struct names *names) {
+    for (size_t i = 0; i < NETWORK_CHAINS; i++)
+        if (chain_maps[i] && chain_exists(network, i))
+            nft_link_put(batch, type, chain_maps[i], network->link, names->chains[i]);
+    for (size_t i = 0; i < network->subnet_count; i++) {
+        const struct nft_subnet *subnet = &network->subnets[i];
+        const char *set = subnet->family == AF_INET ? "subnets4" : "subnets6";
+        if (is_guarded(network, subnet)) nft_subnet_put(batch, type, set, subnet);
+    }
+}
+
+static void chains_put(struct nft_batch *batch, uint8_t type, uint16_t flags,
+                       const struct nft_network *network, const struct names *names, const char *comment) {
+    for (size_t i = 0; i < NETWORK_CHAINS; i++)
+        if (chain_exists(network, i))
+            nft_chain_put(batch, type, flags, names->chains[i], i == 0 ? comment : NULL);
+}
+
+void nft_network_put(struct nft_batch *batch, const struct nft_network *network, uint16_t flags,
+                     const char *comment) {
+    struct names names;
+    names_make(network, &names);
+    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, network, &names, comment);
+    guard_rules_put(batch, network, &names);
+    forward_rules_put(batch, network, &names);
+    hairpin_rules_put(batch, network, &names);
+    elements_put(batch, NFT_MSG_NEWSETELEM, network, &names);
+}
+
+// Everything is made first, so that taking it away cannot fail. A chain takes its rules along.
+void nft_network_delete(struct nft_batch *batch, const struct nft_network *network) {
+    struct names names;
+    names_make(network, &names);
+    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, network, &names, NULL);
+    elements_put(batch, NFT_MSG_NEWSETELEM, network, &names);
+    elements_put(batch, NFT_MSG_DELSETELEM, network, &names);
+    chains_put(batch, NFT_MSG_DELCHAIN, 0, network, &names, NULL);
+}
+
+void nft_network_ask(struct nft_batch *batch, const struct nft_network *network) {
+    struct names names;
+    names_make(network, &names);
+    chains_put(batch, NFT_MSG_GETCHAIN, 0, network, &names, NULL);
+    for (size_t i = 0; i < network->subnet_count; i++) {
+        const struct nft_subnet *subnet = &network->subnets[i];
+        const char *set = subnet->family == AF_INET ? "subnets4" : "subnets6";
+        if (is_guarded(network, subnet)) nft_subnet_put(batch, NFT_MSG_GETSETELEM, set, subnet);
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// For the nft files alone: rules as words, and the words of the base and of a network.
+#pragma once
+
+#include "kernel/nft_message.h"
+
+// The chains, sets and rules that every table has, and how many chains these are.
+void nft_base_put(struct nft_batch *batch, const struct nft_table *table);
+// Questions after the base's chains, one message each.
+void nft_base_ask(struct nft_batch *batch);
+
+// A network's chains (the first has the comment), rules and elements. flags: NLM_F_* for the chains.
+void nft_network_put(struct nft_batch *batch, const struct nft_network *network, uint16_t flags,
+                     const char *comment);
+// The same things' removal, when they are there.
+void nft_network_delete(struct nft_batch *batch, const struct nft_network *network);
+// Questions after them.
+void nft_network_ask(struct nft_batch *batch, const struct nft_network *network);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// <runroot>/gate is locked by who starts the gate until that listens; the gate looks with the same lock
+// whether anybody still runs. Its own lock is on <runroot>/gate/alive.
+#include "network/gate.h"
+
+#include "base/arena.h"
+#include "base/fd.h"
+#include "base/str.h"
+#include "network/rules.h"
+#include "runtime/program.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define GROUP_FIRST 26745
+#define GROUPS      1000
+#define ALIVE       "alive"
+
+uint16_t network_gate_group(const char *bridge) {
+    uint32_t number = 0;
+    const char *digits = str_after(bridge, "hoy");
+    if (!digits || parse_u32(digits, &number)) number = 0;
+    return (uint16_t)(GROUP_FIRST + number % GROUPS);
+}
+
+// The lock is the caller's until the descriptor is closed.
+static int directory_open(const char *runroot, int *ret_fd, struct err *err) {
+    _cleanup_(fd_closep) int root = fd_open_at(AT_FDCWD, runroot, O_PATH | O_DIRECTORY, 0);
+    if (root < 0) return err_set(err, ERR_SYSTEM, -root, "open %s", runroot);
+    if (mkdirat(root, "gate", 0700) && errno != EEXIST)
+        return err_set(err, ERR_SYSTEM, errno, "make %s/gate", runroot);
+    _cleanup_(fd_closep) int fd = fd_open_at(root, "gate", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "open %s/gate", runroot);
+    while (flock(fd, LOCK_EX))
+        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock %s/gate", runroot);
+    *ret_fd = take_fd(&fd);
+    return 0;
+}
+
+static bool runs(int directory) {
+    _cleanup_(fd_closep) int fd = fd_open_at(directory, ALIVE, O_RDONLY | O_NOFOLLOW, 0);
+    return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
+}
+
+// In the child. What the program says goes to its standard streams, both of them the pipe.
+static _Noreturn void become_gate(const char *program, const char *const words[static 5], int pipe) {
+    char *const environment[] = {NULL};
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    if (!chdir("/") && dup2(pipe, STDOUT_FILENO) >= 0 && dup2(pipe, STDERR_FILENO) >= 0)
+        execve(program, (char *const *)(uintptr_t)words, environment);
+    _exit(127);
+}
+
+// A child of a child: nobody has to wait for the gate's end.
+static int spawn(const char *program, const char *const words[static 5], int pipe, struct err *err) {
+    pid_t pid = fork(), r;
+    int status = 0;
+    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "start hoy-gate");
+    if (!pid) {
+        pid_t gate = fork();
+        if (!gate) become_gate(program, words, pipe);
+        _exit(gate < 0 ? 1 : 0);
+    }
+    do r = waitpid(pid, &status, 0);
+    while (r < 0 && errno == EINTR);
+    return r == pid && !status ? 0 : err_set(err, ERR_SYSTEM, EAGAIN, "start hoy-gate");
+}
+
+static void close_both(int (*ends)[2]) {
+    for (int i = 0; i < 2; i++) fd_closep(&(*ends)[i]);
+}
+
+static int gate_start(struct db *db, const char *runroot, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_table table;
+    _cleanup_(close_both) int ends[2] = {-1, -1};
+    char words[256];
+    const char *program = runtime_program_find("hoy-gate", "gate", &arena, err);
+    if (!program || rules_table(db, &arena, &table, err)) return -1;
+    if (pipe2(ends, O_CLOEXEC)) return err_set(err, ERR_SYSTEM, errno, "make a pipe for hoy-gate");
+    const char *const arguments[] = {"hoy-gate", arena_printf(&arena, "%u", table.gate_group),
+                                     arena_printf(&arena, "%s/gate", runroot),
+                                     arena_printf(&arena, "%s/containers", runroot), NULL};
+    if (spawn(program, arguments, ends[1], err)) return -1;
+    fd_closep(&ends[1]);
+    ssize_t n = fd_read_full(ends[0], words, sizeof words - 1);
+    words[n > 0 ? n : 0] = '\0';
+    words[strcspn(words, "\n")] = '\0';
+    if (str_eq(words, "ready")) return 0;
+    return err_set(err, ERR_SYSTEM, 0, "%s", *words ? words : "hoy-gate ended without a word");
+}
+
+int network_gate_need(struct db *db, const char *runroot, struct err *err) {
+    _cleanup_(fd_closep) int directory = -1;
+    if (directory_open(runroot, &directory, err)) return -1;
+    return runs(directory) ? 0 : gate_start(db, runroot, err);
+}
+
+bool network_gate_runs(const char *runroot) {
+    _cleanup_(str_finish) struct str path = {0};
+    str_printf(&path, "%s/gate", runroot);
+    _cleanup_(fd_closep) int directory = fd_open_at(AT_FDCWD, str_get(&path), O_RDONLY | O_DIRECTORY, 0);
+    return directory >= 0 && runs(directory);
+}

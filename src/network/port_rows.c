@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+// A row is a run of ports, however long. Two indexes answer whether a run meets another: one by the first
+// port, and one that has only runs of several, of which there are few.
+#include "network/port.h"
+
+#include "network/rules.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int find(struct db *db, const char *sql, const struct port_run *run, char ret_holder[static ID_SIZE],
+                struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    const char *all = run->family == AF_INET ? "0.0.0.0" : "::";
+    int64_t first = run->host_port, last = first + run->count - 1;
+    if (db_query(db, &rows, err, sql, "iiiiss", (int64_t)run->protocol, (int64_t)run->family, first, last,
+                 run->host, all))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r > 0) snprintf(ret_holder, ID_SIZE, "%s", db_text(&rows, 0));
+    return r;
+}
+
+// Who has a port of the run: 1, 0 when nobody.
+static int find_holder(struct db *db, const struct port_run *run, char ret_holder[static ID_SIZE],
+                       struct err *err) {
+    int r =
+        find(db,
+             "SELECT container_id FROM port WHERE protocol = ?1 AND family = ?2 AND host_port BETWEEN ?3 AND "
+             "?4 AND (host = ?5 OR host = ?6 OR ?5 = ?6) LIMIT 1",
+             run, ret_holder, err);
+    if (r) return r;
+    return find(
+        db,
+        "SELECT container_id FROM port WHERE count > 1 AND protocol = ?1 AND family = ?2 AND host_port < "
+        "?3 AND host_port + count > ?3 AND (host = ?5 OR host = ?6 OR ?5 = ?6) LIMIT 1",
+        run, ret_holder, err);
+}
+
+int port_row_take(struct db *db, const char *container_id, const struct port_run *run, bool pending,
+                  char ret_holder[static ID_SIZE], struct err *err) {
+    int r = find_holder(db, run, ret_holder, err);
+    if (r) return r < 0 ? -1 : 0;
+    return db_run(db, err,
+                  "INSERT INTO port (protocol, family, host_port, host, count, port, address, container_id, "
+                  "pending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "iiisiissi", (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
+                  run->host, (int64_t)run->count, (int64_t)run->port, run->address, container_id,
+                  (int64_t)pending) < 0
+               ? -1
+               : 1;
+}
+
+#define COLUMNS "protocol, family, host_port, host, count, port, address"
+
+static struct port_run run_read(const struct db_rows *rows) {
+    struct port_run run = {.protocol = (uint8_t)db_i64(rows, 0),
+                           .family = (uint8_t)db_i64(rows, 1),
+                           .host_port = (uint16_t)db_i64(rows, 2),
+                           .count = (uint32_t)db_i64(rows, 4),
+                           .port = (uint16_t)db_i64(rows, 5)};
+    snprintf(run.host, sizeof run.host, "%s", db_text(rows, 3));
+    snprintf(run.address, sizeof run.address, "%s", db_text(rows, 6));
+    return run;
+}
+
+static int runs_read(struct db_rows *rows, struct arena *arena, struct port_runs *ret_runs, struct err *err) {
+    struct port_runs runs = {0};
+    int r;
+    while ((r = db_next(rows, err)) > 0) *arena_push(arena, &runs) = run_read(rows);
+    if (r < 0) return -1;
+    *ret_runs = runs;
+    return 0;
+}
+
+int port_rows_load(struct db *db, struct arena *arena, const char *container_id, bool pending,
+                   struct port_runs *ret_runs, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    return db_query(db, &rows, err,
+                    "SELECT " COLUMNS " FROM port WHERE container_id = ? AND pending = ? "
+                    "ORDER BY port, protocol, host, host_port",
+                    "si", container_id, (int64_t)pending) ||
+                   runs_read(&rows, arena, ret_runs, err)
+               ? -1
+               : 0;
+}
+
+// In the kernel
+
+static void ports_add(struct arena *arena, const struct port_run *run, struct nft_ports *ports) {
+    struct plan_port first = port_run_plan(run);
+    for (uint32_t i = 0; i < first.count; i++) {
+        struct nft_port port = {.family = first.family,
+                                .protocol = first.protocol,
+                                .host_port = (uint16_t)(first.host_port + i),
+                                .port = (uint16_t)(first.port + i)};
+        memcpy(port.host, first.host, sizeof port.host);
+        memcpy(port.address, first.address, sizeof port.address);
+        *arena_push(arena, ports) = port;
+    }
+}
+
+int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_ports, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct nft_ports ports = {0};
+    struct port_runs runs;
+    if (db_query(db, &rows, err, "SELECT " COLUMNS " FROM port WHERE NOT pending", "") ||
+        runs_read(&rows, arena, &runs, err))
+        return -1;
+    for (size_t i = 0; i < runs.count; i++) ports_add(arena, &runs.items[i], &ports);
+    *ret_ports = ports;
+    return 0;
+}
+
+// As a rule the shim has done it: this is for one that could not. What leads to another container by now
+// stays.
+static int remove_rules(struct db *db, struct arena *arena, const char *container_id, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct nft_ports ports = {0};
+    struct port_runs runs;
+    struct nft_table table;
+    if (db_query(db, &rows, err, "SELECT " COLUMNS " FROM port WHERE container_id = ?", "s", container_id) ||
+        runs_read(&rows, arena, &runs, err))
+        return -1;
+    for (size_t i = 0; i < runs.count; i++) ports_add(arena, &runs.items[i], &ports);
+    if (!ports.count) return 0;
+    if (rules_table(db, arena, &table, err)) return -1;
+    int r = nft_ports_remove(&table, ports.items, ports.count);
+    return r ? err_set(err, ERR_SYSTEM, -r, "take the ports of container %s back", container_id) : 0;
+}
+
+int port_rows_release(struct db *db, const char *container_id, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    return remove_rules(db, &arena, container_id, err) ||
+                   db_run(db, err, "DELETE FROM port WHERE container_id = ?", "s", container_id) < 0
+               ? -1
+               : 0;
+}
+
+int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err) {
+    return db_run(db, err, "DELETE FROM port WHERE pending AND container_id = ?", "s", container_id) < 0 ? -1
+                                                                                                         : 0;
+}
+
+int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,
+                         struct err *err) {
+    return db_run(
+               db, err,
+               "UPDATE port SET pending = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
+               "AND container_id = ?",
+               "iiiiss", (int64_t)pending, (int64_t)run->protocol, (int64_t)run->family,
+               (int64_t)run->host_port, run->host, container_id) < 0
+               ? -1
+               : 0;
+}
+
+int port_rows_list_pending(struct db *db, struct arena *arena, struct strings *ret_ids, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    int r;
+    if (db_query(db, &rows, err, "SELECT DISTINCT container_id FROM port WHERE pending", "")) return -1;
+    while ((r = db_next(&rows, err)) > 0) strings_add(arena, ret_ids, arena_strdup(arena, db_text(&rows, 0)));
+    return r < 0 ? -1 : 0;
+}

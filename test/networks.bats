@@ -1,0 +1,360 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# Networks that users make: what they are, who is on them, and that nothing is left of them.
+
+load lib
+
+# What is in the way of one test is not in the way of the next.
+test_teardown() {
+  local left
+  # shellcheck disable=SC2046
+  hoy rm -f $(hoy ps -aq) >/dev/null 2>&1
+  left=$(hoy network ls -q --filter type=custom)
+  # shellcheck disable=SC2086
+  [[ -z $left ]] || hoy network rm $left >/dev/null
+  is "$(database 'SELECT count(*) FROM endpoint')" 0
+  is "$(database "SELECT count(*) FROM address WHERE container_id <> ''")" 0
+}
+
+database() { sqlite3 "$HOY_ROOT/hoy.db" "$1"; }
+inspect() { hoy network inspect -f "$2" "$1"; }
+sleeper() { hoy run -d --name "$@" base sleep 600; }
+address() { hoy inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress}}" "$1"; }
+address6() { hoy inspect -f "{{(index .NetworkSettings.Networks \"$2\").GlobalIPv6Address}}" "$1"; }
+reaches() { hoy exec "$1" ping -c 1 -W 5 "$2" >/dev/null; }
+reaches_not() { run hoy exec "$1" ping -c 1 -W 1 "$2"; [[ $status -ne 0 ]] || { echo "$1 reaches $2"; false; }; }
+
+@test "three networks are there from the beginning, and stay" {
+  local name
+  is "$(hoy network ls --format '{{.Name}} {{.Driver}} {{.Scope}}')" "bridge bridge local
+host host local
+none null local"
+  for name in bridge host none; do
+    expect 1 hoy network rm "$name"
+    contains "$output" "$name is a pre-defined network and cannot be removed"
+    expect 1 hoy network create "$name"
+  done
+  contains "$output" "operation is not permitted on predefined none network"
+}
+
+@test "a network of one's own: a bridge with both IP versions, and gone without a trace" {
+  local id bridge
+  id=$(hoy network create mine --label a=b)
+  matches "$id" '^[0-9a-f]{64}$'
+  bridge=hoy-${id:0:10}
+  matches "$(ip -o address show "$bridge")" 'inet 10\.2[0-9]+\.[0-9]+\.1/24'
+  matches "$(ip -o address show "$bridge")" 'inet6 fd[0-9a-f:]+1/64 scope global'
+  is "$(inspect mine '{{.Driver}} {{.Internal}} {{.EnableIPv6}} {{.Labels.a}} {{len .IPAM.Config}}')" 'bridge false true b 2'
+  contains "$(nft list ruleset)" "$bridge"
+  expect 1 hoy network create mine
+  contains "$output" "network with name mine already exists"
+  expect 0 hoy network rm "${id:0:6}"
+  lacks "$(ip link)" "$bridge"
+  lacks "$(nft list ruleset)" "$bridge"
+  expect 1 hoy network inspect mine
+  contains "$output" "network mine not found"
+}
+
+@test "containers of one network reach each other and the world; those of two do not" {
+  local a b
+  hoy network create one >/dev/null
+  hoy network create two >/dev/null
+  sleeper a --network one
+  sleeper b --network one
+  sleeper c --network two
+  sleeper d
+  for a in b c d; do
+    local net=one
+    [[ $a == c ]] && net=two
+    [[ $a == d ]] && net=bridge
+    if [[ $a == b ]]; then
+      reaches a "$(address $a $net)"
+      reaches a "$(address6 $a $net)"
+    else
+      reaches_not a "$(address $a $net)"
+      reaches_not a "$(address6 $a $net)"
+    fi
+  done
+  # The host's address: the way out.
+  ip address add 198.51.100.1/24 dev lo
+  reaches a 198.51.100.1
+  ip address delete 198.51.100.1/24 dev lo
+  is "$(inspect one '{{range .Containers}}{{.Name}} {{end}}')" 'a b '
+}
+
+@test "one container on several networks, an interface each, one default route" {
+  hoy network create one >/dev/null
+  hoy network create two >/dev/null
+  sleeper a --network two --network one
+  sleeper b --network one
+  sleeper c --network two
+  reaches a "$(address b one)"
+  reaches a "$(address c two)"
+  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
+  is "$(hoy exec a ip route | grep -c default)" 1
+  # The mode's network is the first interface; of equal ones the first by name has the default route.
+  contains "$(hoy exec a ip -o address show eth0)" "$(address a two)"
+  contains "$(hoy exec a ip route)" "default via $(inspect one '{{(index .IPAM.Config 0).Gateway}}') dev eth1"
+  contains "$(hoy exec a ip -6 route)" "default via $(inspect one '{{(index .IPAM.Config 1).Gateway}}') dev eth1"
+  contains "$(hoy exec a cat /etc/hosts)" "$(address a one)"
+  contains "$(hoy exec a cat /etc/hosts)" "$(address6 a two)"
+  is "$(hoy ps --filter name=a --format '{{.Networks}}')" 'one,two'
+  is "$(hoy ps -q --filter network=one | wc -l)" 2
+  expect 125 hoy run --network one --network host base true
+  contains "$output" 'cannot attach both user-defined and non-user-defined network-modes'
+  expect 125 hoy run --network one --network one base true
+  contains "$output" 'specified multiple times'
+  expect 125 hoy run --network nope base true
+  contains "$output" 'network nope not found'
+}
+
+@test "gateway priority, addresses and names of one's own" {
+  hoy network create one --subnet 10.7.0.0/24 --subnet fd00:7::/64 >/dev/null
+  hoy network create two >/dev/null
+  sleeper a --network name=one,ip=10.7.0.77,ip6=fd00:7::77,mac-address=02:00:00:00:00:77,alias=web,alias=www \
+    --network name=two,gw-priority=1,driver-opt=com.docker.network.endpoint.ifname=wan
+  is "$(address a one) $(address6 a one)" '10.7.0.77 fd00:7::77'
+  contains "$(hoy exec a ip link show eth0)" 02:00:00:00:00:77
+  contains "$(hoy exec a ip route)" 'dev wan'
+  matches "$(hoy exec a ip route)" 'default via [0-9.]+ dev wan'
+  is "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").Aliases}}' a)" '["web","www"]'
+  contains "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").DNSNames}}' a)" '"a","web","www"'
+  expect 125 hoy run --network one --ip 10.7.0.77 base true
+  contains "$output" 'Address already in use: 10.7.0.77 on network one'
+  expect 125 hoy run --network one --ip 10.8.0.1 base true
+  contains "$output" 'no configured subnet contains IP address 10.8.0.1'
+  expect 125 hoy run --ip 10.8.0.1 base true
+  contains "$output" 'user specified IP address is supported on user defined networks only'
+  expect 125 hoy run --network-alias web base true
+  contains "$output" 'network-scoped aliases are only supported for user-defined networks'
+  expect 125 hoy run --network host --ip 10.8.0.1 base true
+  expect 125 hoy run --network name=one,what=x base true
+  contains "$output" 'invalid field key what'
+  expect 125 hoy run --network one --ip 10.7.0.300 base true
+  contains "$output" 'not an IPv4 address'
+  expect 0 hoy run --rm --network one --ip 10.7.0.9 --mac-address 02:00:00:00:00:99 base ip -o address show eth0
+  contains "$output" 10.7.0.9/24
+}
+
+@test "internal: among themselves and the host, but not beyond; no default route" {
+  hoy network create --internal inner >/dev/null
+  sleeper a --network inner
+  sleeper b --network inner
+  reaches a "$(address b inner)"
+  is "$(hoy exec a ip route | grep -c default)" 0
+  ip address add 198.51.100.1/24 dev lo
+  reaches_not a 198.51.100.1
+  ip address delete 198.51.100.1/24 dev lo
+}
+
+@test "connect and disconnect while it runs, kept across a restart" {
+  local gateway
+  hoy network create one >/dev/null
+  hoy network create two >/dev/null
+  sleeper a
+  sleeper b --network one
+  reaches_not a "$(address b one)"
+  expect 0 hoy network connect --alias web one a
+  reaches a "$(address b one)"
+  reaches b "$(address a one)"
+  contains "$(hoy exec a cat /etc/hosts)" "$(address a one)"
+  expect 1 hoy network connect one a
+  contains "$output" 'endpoint with name a already exists in network one'
+  hoy network connect --gw-priority 5 two a
+  gateway=$(inspect two '{{(index .IPAM.Config 0).Gateway}}')
+  contains "$(hoy exec a ip route)" "default via $gateway dev eth2"
+  hoy restart -t 0 a >/dev/null
+  reaches a "$(address b one)"
+  contains "$(hoy exec a ip route)" "default via $gateway"
+  is "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").Aliases}}' a)" '["web"]'
+  hoy network disconnect two a
+  contains "$(hoy exec a ip route)" 'default via'
+  lacks "$(hoy exec a ip route)" "$gateway"
+  hoy network disconnect one a
+  reaches_not a "$(address b one)"
+  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+  is "$(hoy exec a grep -c "$(hostname_of a)" /etc/hosts)" 2
+  expect 1 hoy network disconnect one a
+  matches "$output" 'is not connected to network one'
+  # From the last one, too.
+  hoy network disconnect bridge a
+  is "$(hoy exec a ls /sys/class/net)" lo
+  hoy restart -t 0 a >/dev/null
+  is "$(hoy exec a ls /sys/class/net)" lo
+  hoy network connect bridge a
+  reaches a "$(inspect bridge '{{(index .IPAM.Config 0).Gateway}}')"
+}
+hostname_of() { hoy inspect -f '{{.Config.Hostname}}' "$1"; }
+
+@test "connect and disconnect while it does not run" {
+  hoy network create one >/dev/null
+  hoy create --name a base sleep 600 >/dev/null
+  hoy network connect one a
+  hoy start a >/dev/null
+  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
+  hoy stop -t 0 a >/dev/null
+  hoy network disconnect one a
+  hoy start a >/dev/null
+  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+}
+
+@test "what can't be connected says so" {
+  hoy network create one >/dev/null
+  sleeper h --network host
+  sleeper n --network none
+  sleeper a --network one
+  sleeper c --network container:a
+  expect 1 hoy network connect one h
+  contains "$output" 'container sharing network namespace with another container or host cannot be connected'
+  expect 1 hoy network connect one n
+  contains "$output" 'one of the networks in private (none) mode'
+  expect 1 hoy network connect one c
+  expect 1 hoy network connect host a
+  contains "$output" 'cannot be disconnected from host network or connected to host network'
+  expect 1 hoy network connect nope a
+  expect 1 hoy network connect one nope
+  contains "$output" 'No such container: nope'
+  expect 1 hoy network connect --ip 10.1.2.3 bridge a
+  is "$(hoy exec c ip -o -4 address show eth0)" "$(hoy exec a ip -o -4 address show eth0)"
+}
+
+@test "a network in use stays" {
+  local id
+  id=$(hoy network create one)
+  sleeper a --network one
+  expect 1 hoy network rm one
+  contains "$output" "error while removing network: network one id $id has active endpoints"
+  hoy network prune -f
+  hoy network inspect one >/dev/null
+  hoy stop -t 0 a >/dev/null
+  # One that does not run needs it for its next start.
+  is "$(hoy network prune -f)" ''
+  hoy network rm one >/dev/null
+  expect 1 hoy start a
+  contains "$output" 'network one not found'
+  hoy network create one >/dev/null
+  expect 0 hoy start a
+}
+
+@test "prune and ls by filters" {
+  hoy network create one --label keep >/dev/null
+  hoy network create two --label env=test >/dev/null
+  sleeper a --network one
+  is "$(hoy network ls --filter dangling=true --format '{{.Name}}')" two
+  is "$(hoy network ls --filter label=env=test --format '{{.Name}}')" two
+  is "$(hoy network ls --filter name=on --filter type=custom --format '{{.Name}}')" one
+  is "$(hoy network ls --filter driver=null --format '{{.Name}}')" none
+  is "$(hoy network ls -q --no-trunc --filter name=one)" "$(inspect one '{{.Id}}')"
+  expect 1 hoy network ls --filter color=red
+  contains "$output" "invalid filter 'color'"
+  is "$(hoy network prune -f --filter label=nope)" ''
+  is "$(hoy network prune -f --filter until=1h)" ''
+  is "$(hoy network prune -f)" 'Deleted Networks:
+two'
+  hoy rm -f a >/dev/null
+  contains "$(hoy system prune -f)" 'Deleted Networks:
+one'
+}
+
+@test "macvlan and ipvlan: on a parent of the host's, a VLAN of it, or on their own" {
+  ip link add lan type dummy
+  ip link set lan up
+  hoy network create -d macvlan -o parent=lan --subnet 10.9.0.0/24 lan >/dev/null
+  sleeper a --network lan
+  sleeper b --network lan
+  reaches a "$(address b lan)"
+  reaches a "$(address6 b lan)"
+  contains "$(hoy exec a ip -d link show eth0)" 'macvlan mode bridge'
+  contains "$(hoy exec a ip route)" 'default via 10.9.0.1'
+  hoy network create -d macvlan alone >/dev/null
+  hoy network connect alone a
+  is "$(inspect alone '{{.Internal}}')" true
+  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
+  hoy network disconnect alone a
+  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+  expect 1 hoy network create -d macvlan -o parent=lan other
+  contains "$output" 'network lan is already using parent interface lan'
+  expect 1 hoy network create -d macvlan -o parent=nope other
+  contains "$output" 'no such interface'
+  expect 1 hoy network create -d macvlan -o macvlan_mode=odd other
+  contains "$output" "'odd' is not bridge, private, vepa or passthru"
+  hoy rm -f a b >/dev/null
+  hoy network rm lan alone >/dev/null
+  ip link delete lan
+  lacks "$(ip link)" dm-
+}
+
+@test "an interface removed by hand, the bridge or the rules, and the next start has them again" {
+  local bridge
+  bridge=hoy-$(hoy network create one | head -c 10)
+  ip link delete "$bridge"
+  expect 0 hoy run --rm --network one base ping -c 1 -W 5 "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
+  ip address flush dev "$bridge"
+  expect 0 hoy run --rm --network one base ping -c 1 -W 5 "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
+  nft flush ruleset
+  hoy run --rm --network one base true
+  contains "$(nft list ruleset)" "$bridge"
+  sleeper a --network one
+  ip link delete "hoy$(hoy inspect -f '{{.Id}}' a | head -c 12)"
+  expect 0 hoy network disconnect one a
+  expect 0 hoy network connect one a
+  reaches a "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
+  ip link delete "$bridge"
+  expect 0 hoy rm -f a
+  expect 0 hoy network rm one
+}
+
+@test "killed anywhere in the middle of connect and disconnect: whole or not at all" {
+  local n word
+  hoy network create one >/dev/null
+  sleeper a
+  for n in $(seq 1 40); do
+    word=connect
+    hoy inspect -f '{{.NetworkSettings.Networks}}' a | grep -q one: && word=disconnect
+    "$HOY" network $word one a &
+    sleep "0.00$((n % 10))$((n / 10))"
+    kill -9 $! 2>/dev/null
+    wait $! 2>/dev/null || true
+    hoy network ls >/dev/null
+    if hoy network inspect one | grep -q '"a"'; then
+      reaches a "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
+      is "$(hoy exec a ls /sys/class/net | wc -l)" 3
+    else
+      is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+    fi
+    contains "$(hoy exec a ip route)" 'default via'
+    is "$(database 'SELECT count(*) FROM endpoint WHERE pending')" 0
+  done
+}
+
+@test "fifty at once on one network: fifty addresses" {
+  local n
+  hoy network create one >/dev/null
+  for n in $(seq 1 50); do hoy run -d --name "c$n" --network one base sleep 600 >/dev/null & done
+  wait
+  is "$(inspect one '{{range .Containers}}{{println .IPv4Address}}{{end}}' | sort -u | grep -c /)" 50
+  is "$(inspect one '{{range .Containers}}{{println .IPv6Address}}{{end}}' | sort -u | grep -c /)" 50
+  reaches c1 "$(address c50 one)"
+}
+
+@test "no addresses left is said, and an address comes back with its container" {
+  hoy network create --subnet 10.7.0.0/30 --ipv6=false tiny >/dev/null
+  sleeper a --network tiny
+  expect 125 hoy run --network tiny base true
+  contains "$output" "no available IPv4 addresses on this network's address pools: tiny"
+  hoy rm -f a >/dev/null
+  expect 0 hoy run --rm --network tiny base true
+}
+
+@test "events as Docker has them" {
+  local since id
+  since=$(date +%s.%N)
+  id=$(hoy network create one)
+  hoy run --rm --network one base true
+  hoy network rm one >/dev/null
+  is "$(hoy events --since "$since" --until "$(date +%s.%N)" --filter type=network \
+    --format '{{.Action}} {{.Actor.Attributes.name}} {{.Actor.Attributes.type}}')" "create one bridge
+connect one bridge
+disconnect one bridge
+destroy one bridge"
+}
