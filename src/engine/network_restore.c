@@ -49,6 +49,10 @@ static int restore(struct engine *engine, struct arena *arena, struct network *n
                : 0;
 }
 
+static int gate_need(struct engine *engine, struct err *err) {
+    return network_gate_need(engine->store.db, engine->store.runroot, err);
+}
+
 int networks_restore(struct engine *engine, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct networks networks;
@@ -56,12 +60,21 @@ int networks_restore(struct engine *engine, struct err *err) {
     if (network_list(engine->store.db, &arena, &networks, err)) return -1;
     for (size_t i = 0; i < networks.count; i++)
         if (restore(engine, &arena, &networks.items[i], &bridges, err)) return -1;
-    return bridges && network_detours() ? network_gate_need(engine->store.db, engine->store.runroot, err) : 0;
+    if (!bridges) return 0;
+    int respect = port_rows_respect(engine->store.db, err);
+    if (respect < 0) return -1;
+    return respect || network_detours() ? gate_need(engine, err) : 0;
 }
 
 int networks_open_gate(struct engine *engine, const struct endpoints *endpoints, struct err *err) {
     bool bridges = false;
     for (size_t i = 0; i < endpoints->count; i++)
         bridges |= endpoints->items[i].driver == NETWORK_DRIVER_BRIDGE;
-    return bridges && network_detours() ? network_gate_need(engine->store.db, engine->store.runroot, err) : 0;
+    return bridges && network_detours() ? gate_need(engine, err) : 0;
+}
+
+int ports_open_gate(struct engine *engine, const struct port_runs *runs, struct err *err) {
+    bool respect = false;
+    for (size_t i = 0; i < runs->count; i++) respect |= runs->items[i].respect;
+    return respect ? gate_need(engine, err) : 0;
 }
