@@ -206,7 +206,7 @@ static int connect_running(struct change *c, struct err *err) {
     const struct endpoint_settings *settings = container_network_find(&c->config, c->network.name);
     const struct endpoints only = {&endpoint, 1};
     if (networks_endpoints(c->engine, c->arena, &c->now, &before, err) ||
-        network_ensure(db, c->arena, &c->network, err) ||
+        network_restore(c->engine, c->arena, &c->network, false, err) ||
         network_attach(db, c->arena, &c->network, c->now.id, settings, next_number(&before), true, &endpoint,
                        err))
         return -1;
