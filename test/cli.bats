@@ -177,7 +177,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   is "$(completes ru)" 'run '
   is "$(completes container st)" 'start stats stop '
   is "$(completes run --netw)" '--network --network-alias '
-  is "$(completes run --network '')" 'bridge none host '
+  is "$(completes run --network '')" 'bridge none host container: '
   is "$(completes --storage-driver '')" 'erofs dir '
   is "$(completes rm comp)" 'complete-me '
   is "$(completes run --rm --name x ba)" 'base:latest '
