@@ -136,7 +136,10 @@ static bool filters_match(const struct filtering *f, const struct strings *texts
 
 // Every look at networks mends what was left of killed commands.
 static int mend(struct engine *engine, struct err *err) {
-    return networks_recover(engine, err) || network_sweep(engine->store.db, err) ? -1 : 0;
+    return networks_recover(engine, err) || network_sweep(engine->store.db, err) ||
+                   names_sweep(engine->store.runroot_fd, engine->store.db, err)
+               ? -1
+               : 0;
 }
 
 int networks_list(struct engine *engine, struct arena *arena, const struct strings *texts,

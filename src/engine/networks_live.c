@@ -6,6 +6,7 @@
 // being made or taken away its endpoint's row is pending; the settings change with the last step of the one,
 // and with the first of the other. So whoever finds a pending row, and the lock free, finds what a command
 // that was killed left: the interface goes, and the row with it (networks_recover()).
+#include "engine/again.h"
 #include "engine/cni.h"
 #include "engine/net_rate.h"
 #include "engine/networks.h"
@@ -49,11 +50,6 @@ static int open_netns(struct engine *engine, const char *id, int *ret_netns, str
     return 0;
 }
 
-static bool is_running(struct engine *engine, const char *id) {
-    _cleanup_(fd_closep) int shim = shim_connect(engine, id);
-    return shim >= 0 && plan_read_pid(engine, id) > 0;
-}
-
 static int change_begin(struct change *c, const char *network, const char *name, struct err *err) {
     struct container container;
     if (network_find(c->engine->store.db, c->arena, network, &c->network, err) ||
@@ -66,7 +62,8 @@ static int change_begin(struct change *c, const char *network, const char *name,
     c->config = c->now.config;
     c->config.networks.items = arena_memdup(c->arena, c->now.config.networks.items,
                                             c->now.config.networks.count * sizeof *c->config.networks.items);
-    c->running = c->dir.fd >= 0 && is_running(c->engine, container.id);
+    c->running =
+        c->dir.fd >= 0 && !container_is_restarting(&c->now) && shim_has_started(c->engine, container.id);
     if (!c->running) return 0;
     return open_netns(c->engine, container.id, &c->netns, err) ||
                    networks_settle(c->engine, c->arena, &c->now, err)

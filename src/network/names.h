@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/str.h"
+#include "state/db.h"
 
 #include <stdbool.h>
 
@@ -37,6 +38,8 @@ int names_write(int runroot, const char *network_id, const char *container_id, c
 int names_remove(int runroot, const char *network_id, const char *container_id, struct err *err);
 // All that is there of a network that nobody uses any more.
 int names_forget(int runroot, const char *network_id, struct err *err);
+// The same of all networks that have no row: whoever removed one was killed before he could.
+int names_sweep(int runroot, struct db *db, struct err *err);
 
 // What a resolver has to know of a container. Texts are borrowed.
 struct names_scope {
