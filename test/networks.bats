@@ -320,7 +320,7 @@ one'
     hoy inspect -f '{{.NetworkSettings.Networks}}' aa | grep -q one: && word=disconnect
     "$HOY" network $word one aa &
     sleep "0.00$((n % 10))$((n / 10))"
-    kill -9 $! 2>/dev/null
+    kill -9 $! 2>/dev/null || true
     wait $! 2>/dev/null || true
     hoy network ls >/dev/null
     if hoy network inspect one | grep -q '"aa"'; then

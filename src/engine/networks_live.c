@@ -16,7 +16,6 @@
 #include "state/event.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -36,20 +35,6 @@ static void change_finish(struct change *c) {
     run_dir_finish(&c->dir);
 }
 
-// The namespace of the process that the plan has, which the pidfd says is still that one.
-static int open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
-    char path[40];
-    _cleanup_(fd_closep) int process = container_open_process(engine, id);
-    if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
-    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid(engine, id));
-    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    struct pollfd end = {.fd = process, .events = POLLIN};
-    if (netns < 0 || poll(&end, 1, 0) > 0)
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
-    *ret_netns = take_fd(&netns);
-    return 0;
-}
-
 static int change_begin(struct change *c, const char *network, const char *name, struct err *err) {
     struct container container;
     if (network_find(c->engine->store.db, c->arena, network, &c->network, err) ||
@@ -65,7 +50,7 @@ static int change_begin(struct change *c, const char *network, const char *name,
     c->running =
         c->dir.fd >= 0 && !container_is_restarting(&c->now) && shim_has_started(c->engine, container.id);
     if (!c->running) return 0;
-    return open_netns(c->engine, container.id, &c->netns, err) ||
+    return container_open_netns(c->engine, container.id, &c->netns, err) ||
                    networks_settle(c->engine, c->arena, &c->now, err)
                ? -1
                : 0;
@@ -291,6 +276,14 @@ int networks_disconnect(struct engine *engine, struct arena *arena, const char *
 
 // After a crash
 
+// Its programs may have been told of the network already.
+static int forget_network(struct change *c, const struct endpoint *endpoint, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE];
+    c->dir.fd = fd_open_at(c->engine->store.runroot_fd, container_folder(c->now.id, folder),
+                           O_RDONLY | O_DIRECTORY, 0);
+    return change_names(c, &c->now.config, err) || write_hosts(c, NULL, endpoint, err) ? -1 : 0;
+}
+
 int networks_settle(struct engine *engine, struct arena *arena, const struct container *container,
                     struct err *err) {
     struct endpoints all;
@@ -300,8 +293,10 @@ int networks_settle(struct engine *engine, struct arena *arena, const struct con
             .engine = engine, .arena = arena, .now = *container, .dir = {-1}, .netns = -1};
         struct err ignored;
         if (!all.items[i].pending) continue;
-        (void)open_netns(engine, container->id, &c.netns, &ignored);
-        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], err)) return -1;
+        (void)container_open_netns(engine, container->id, &c.netns, &ignored);
+        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], err) ||
+            (c.netns >= 0 && forget_network(&c, &all.items[i], err)))
+            return -1;
         return networks_settle(engine, arena, container, err);
     }
     return 0;

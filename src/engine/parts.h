@@ -139,6 +139,8 @@ int container_files_open(struct engine *engine, const struct container *containe
 void container_files_finish(struct container_files *files);
 // A pidfd of the container's process, which no other one can be taken for; -errno.
 int container_open_process(struct engine *engine, const char *id);
+// The network namespace that its process is in. ERR_CONFLICT when it has ended.
+int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err);
 
 // "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
 const char *path_clean(char *path);
