@@ -52,6 +52,7 @@ int names_remove(int runroot, const char *network_id, const char *container_id, 
 int names_forget(int runroot, const char *network_id, struct err *err) {
     char path[PATH_MAX];
     path_make(network_id, "", path);
+    if (!faccessat(runroot, path, F_OK, 0) && resolver_is_there(runroot, network_id)) return 0;
     int r = dir_remove_all_at(runroot, path);
     return r ? err_set(err, ERR_SYSTEM, -r, "remove the names of network %.12s", network_id) : 0;
 }
