@@ -16,6 +16,7 @@
 #include "state/event.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -201,11 +202,20 @@ static int connect_running(struct change *c, struct err *err) {
     return 0;
 }
 
+// It may end at any moment, and then what was begun fails in one way or another.
+static bool has_ended(const struct change *c) {
+    _cleanup_(fd_closep) int process = container_open_process(c->engine, c->now.id);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    return process < 0 || poll(&end, 1, 0) > 0;
+}
+
 int networks_connect(struct engine *engine, struct arena *arena, const char *network, const char *container,
                      const struct endpoint_settings *settings, struct err *err) {
     _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
     if (change_begin(&c, network, container, err) || prepare_connect(&c, settings, err)) return -1;
-    return c.running ? connect_running(&c, err) : store(&c, &c.config, MARK_NOTHING, err);
+    if (!c.running) return store(&c, &c.config, MARK_NOTHING, err);
+    int r = connect_running(&c, err);
+    return r && has_ended(&c) ? err_set(err, ERR_CONFLICT, 0, "Container %s is not running", c.now.id) : r;
 }
 
 // Disconnecting
@@ -271,7 +281,10 @@ int networks_disconnect(struct engine *engine, struct arena *arena, const char *
         return err_set(err, ERR_CONFLICT, 0, "container %s is not connected to network %s", c.now.id,
                        c.network.name);
     forget(&c.config, c.network.name);
-    return c.running ? disconnect_running(&c, err) : store(&c, &c.config, MARK_NOTHING, err);
+    if (!c.running) return store(&c, &c.config, MARK_NOTHING, err);
+    int r = disconnect_running(&c, err);
+    // What was left of its place on the network went with it.
+    return r && has_ended(&c) ? store(&c, &c.config, MARK_NOTHING, err) : r;
 }
 
 // After a crash
