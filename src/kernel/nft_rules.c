@@ -99,7 +99,7 @@ static const struct chain {
     {"detour", NULL, 0, 0},
     {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
     {"again", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
-    {"dnat", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
+    {"publish", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
     {"output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST},
     {"gate", "filter", NF_INET_LOCAL_IN, PRIORITY_GATE},
     {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
@@ -141,7 +141,7 @@ static const struct rule base_rules[] = {
     {"again",
      {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV6}, {TO_ADDRESS_PORTS6, "gate_address_ports6"}, {LOG}, {DROP}}},
 
-    {"dnat", {{TO_HOST}, {JUMP, "ports"}}},
+    {"publish", {{TO_HOST}, {JUMP, "ports"}}},
     {"output", {{TO, NULL, &loopback6}, {ACCEPT}}},
     {"output", {{TO_HOST}, {JUMP, "ports"}}},
     {"output", {{TO_HOST}, {JUMP, "respected"}}},
