@@ -256,7 +256,7 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
   bridge=$(hoy network inspect bridge -f '{{.Id}}' >/dev/null && hoy run --rm base ip route | awk '/^default/ {print $3}')
   bridge=$(ip -4 -o address show to "$bridge" | awk '{print $2}')
   container web -p 8080:7000 -p 8080:7000/udp
-  for way in 'nft flush ruleset' "nft delete table inet $bridge" "nft flush chain inet $bridge publish" \
+  for way in 'nft flush ruleset' "nft delete table inet $bridge" "nft flush chain inet $bridge prerouting" \
     'iptables -F; iptables -t nat -F' "printf 'flush ruleset\ntable inet t { }\n' | nft -f -"; do
     eval "$way"
     hoy images >/dev/null
@@ -269,7 +269,7 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
   bridge=$(ip -4 -o address show to "$(hoy run --rm base ip route | awk '/^default/ {print $3}')" | awk '{print $2}')
   container web -p 8080:7000 -p 8080:7000/udp
   hoyd_start
-  for way in 'nft flush ruleset' "nft delete table inet $bridge" "nft flush chain inet $bridge publish" \
+  for way in 'nft flush ruleset' "nft delete table inet $bridge" "nft flush chain inet $bridge prerouting" \
     "ip link set $bridge down" "ip address flush dev $bridge" "ip link delete $bridge" \
     "ip link set $(ip -o link show master "$bridge" | sed -E 's/^[0-9]+: ([^@]+)@.*/\1/') nomaster"; do
     eval "$way"

@@ -8,10 +8,12 @@
 #include "kernel/nft_rules.h"
 
 #include "base/macro.h"
+#include "kernel/localnet.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
@@ -47,8 +49,9 @@ enum kind {
     TO_OTHERS,   // a single address that is not the host's
     ESTABLISHED, // and related
     NEW,
-    TRANSLATED, // of a connection that a published port accepted
-    TO_PORTS,   // text: a set of ports
+    TRANSLATED,    // of a connection that a published port accepted
+    FROM_LOCALNET, // of a connection that began at an address of 127.0.0.0/8
+    TO_PORTS,      // text: a set of ports
     TO_ADDRESS_PORTS4,
     TO_ADDRESS_PORTS6,
     IN_PORTS4, // text: a map of ports
@@ -64,8 +67,9 @@ enum kind {
     BY_IN_LINK,  // text: a map of verdicts
     BY_OUT_LINK, // the same
     MASQUERADE,
-    LOG,      // to the gate's group; goes on
-    FORWARD4, // text: a map of ports, to whose container it goes
+    MARK_LOCALNET, // goes on; see kernel/localnet.h
+    LOG,           // to the gate's group; goes on
+    FORWARD4,      // text: a map of ports, to whose container it goes
     FORWARD6,
     FORWARD_ADDRESS4,
     FORWARD_ADDRESS6,
@@ -99,7 +103,7 @@ static const struct chain {
     {"detour", NULL, 0, 0},
     {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
     {"again", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
-    {"publish", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
+    {"prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
     {"output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST},
     {"gate", "filter", NF_INET_LOCAL_IN, PRIORITY_GATE},
     {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
@@ -131,6 +135,8 @@ static const struct rule base_rules[] = {
     {"guard", {{TO_SET, "subnets4", &loopback4}, {DROP}}},
     {"guard", {{TO_SET, "subnets6", &loopback6}, {DROP}}},
 
+    {"again", {{FROM_LOCALNET}, {MARK_LOCALNET}}},
+
     // What the gate sent once is known, but until there is an answer FORWARD takes it for new.
     {"again", {{ESTABLISHED}, {ACCEPT}}},
     {"again", {{IN_LOOPBACK}, {ACCEPT}}},
@@ -141,7 +147,7 @@ static const struct rule base_rules[] = {
     {"again",
      {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV6}, {TO_ADDRESS_PORTS6, "gate_address_ports6"}, {LOG}, {DROP}}},
 
-    {"publish", {{TO_HOST}, {JUMP, "ports"}}},
+    {"prerouting", {{TO_HOST}, {JUMP, "ports"}}},
     {"output", {{TO, NULL, &loopback6}, {ACCEPT}}},
     {"output", {{TO_HOST}, {JUMP, "ports"}}},
     {"output", {{TO_HOST}, {JUMP, "respected"}}},
@@ -284,6 +290,27 @@ static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits)
     compare_put(batch, false, &(uint32_t){0}, sizeof bits);
 }
 
+static void from_localnet_put(struct nft_batch *batch) {
+    struct expression e = expression_begin(&batch->messages, "ct");
+    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_SRC_IP);
+    netlink_put_u8(&batch->messages, NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
+    expression_end(&batch->messages, e);
+    mask_put(batch, &(uint32_t){htonl(0xff000000)}, sizeof(uint32_t));
+    compare_put(batch, true, loopback4.bytes, sizeof(uint32_t));
+}
+
+static void mark_localnet_put(struct nft_batch *batch) {
+    struct expression e = expression_begin(&batch->messages, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint32_t){LOCALNET_MARK}, sizeof(uint32_t));
+    expression_end(&batch->messages, e);
+    e = expression_begin(&batch->messages, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_MARK);
+    expression_end(&batch->messages, e);
+}
+
 static void to_type_put(struct nft_batch *batch, uint32_t type) {
     struct expression e = expression_begin(&batch->messages, "fib");
     netlink_put_be32(&batch->messages, NFTA_FIB_DREG, NFT_REG_1);
@@ -381,6 +408,7 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case ESTABLISHED: return connection_put(batch, NFT_CT_STATE, ESTABLISHED_BITS);
     case NEW: return connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
     case TRANSLATED: return connection_put(batch, NFT_CT_STATUS, IPS_DST_NAT);
+    case FROM_LOCALNET: return from_localnet_put(batch);
     case TO_PORTS: return ports_set_put(batch, 0, word->text);
     case TO_ADDRESS_PORTS4: return ports_set_put(batch, AF_INET, word->text);
     case TO_ADDRESS_PORTS6: return ports_set_put(batch, AF_INET6, word->text);
@@ -396,6 +424,7 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case BY_IN_LINK: return by_link_put(batch, NFT_META_IIFNAME, word->text);
     case BY_OUT_LINK: return by_link_put(batch, NFT_META_OIFNAME, word->text);
     case MASQUERADE: return masquerade_put(batch);
+    case MARK_LOCALNET: return mark_localnet_put(batch);
     case LOG: return log_put(batch, group);
     case FORWARD4: return forward_put(batch, AF_INET, 0, word->text);
     case FORWARD6: return forward_put(batch, AF_INET6, 0, word->text);
