@@ -5,6 +5,7 @@
 #include "engine/network_why_parts.h"
 
 #include "engine/parts.h"
+#include "network/gate.h"
 
 #include <linux/netfilter.h>
 #include <stdio.h>
@@ -17,8 +18,10 @@ static bool own_table_is_there(const struct walk *walk) {
 }
 
 // The hook that the packet passes on the host. Between containers of one bridge there is none but where
-// br_netfilter is on.
+// br_netfilter is on. A published port leads on from prerouting, or from the end of input.
 static uint32_t hook_of(const struct walk *walk) {
+    if (walk->respects) return NF_INET_LOCAL_IN;
+    if (walk->published && walk->from.kind != WHY_HOST) return NF_INET_FORWARD;
     if (walk->target_is_host) return walk->from.kind == WHY_HOST ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN;
     return walk->from.kind == WHY_HOST ? NF_INET_LOCAL_OUT : NF_INET_FORWARD;
 }
@@ -36,6 +39,12 @@ static bool concerns(const struct walk *walk, const struct nft_look_chain *chain
     return !nft_look_is_own(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
 }
 
+// It never comes to the host.
+static bool stays_inside(const struct walk *walk) {
+    return walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
+           str_eq(walk->from.container.id, walk->to.container.id);
+}
+
 static bool stays_on_bridge(const struct walk *walk) {
     if (walk->from.kind != WHY_CONTAINER || walk->to.kind != WHY_CONTAINER) return false;
     for (size_t i = 0; i < walk->from.interface_count; i++)
@@ -46,20 +55,41 @@ static bool stays_on_bridge(const struct walk *walk) {
     return false;
 }
 
-static bool bridges_are_filtered(void) {
+bool bridges_are_filtered(void) {
     _cleanup_(str_finish) struct str text = {0};
     char path[] = "/proc/sys/net/bridge/bridge-nf-call-iptables";
     return !file_read_at(AT_FDCWD, path, 16, &text) && str_get(&text)[0] == '1';
 }
 
+// Past a FORWARD policy hoy's rules know a way.
+static bool leads_around(struct walk *walk, const struct nft_look_chain *chain) {
+    char name[160];
+    if (chain->hook != NF_INET_FORWARD || !network_detours() || !own_table_is_there(walk)) return false;
+    if (!network_gate_runs(walk->engine->store.runroot)) {
+        walk_ends(walk, "firewall",
+                  "chain %s of the host drops what is forwarded, and hoy-gate does not run, by which hoy's "
+                  "rules lead "
+                  "around it",
+                  nft_look_name(chain, name));
+        walk_advise(walk, "hoy ps: any other command of hoy's starts it again; hoyd does so by itself");
+    } else
+        walk_fine(walk, "firewall",
+                  "chain %s of the host drops what is forwarded: hoy's rules lead new connections "
+                  "around it",
+                  nft_look_name(chain, name));
+    return true;
+}
+
 void rules_look(struct walk *walk) {
     char name[160];
-    bool containers = walk->from.kind == WHY_CONTAINER || walk->to.kind == WHY_CONTAINER;
+    bool containers = walk->from.kind == WHY_CONTAINER || walk->to.kind == WHY_CONTAINER || walk->published;
+    if (stays_inside(walk)) return;
     if (containers && !own_table_is_there(walk)) {
-        walk_note(walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
-        walk_advise(walk, "hoyd puts hoy's rules back whenever somebody flushes them (systemctl enable --now "
-                          "hoyd); the next hoy start "
-                          "does it once");
+        (walk->published ? walk_ends : walk_note)(
+            walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
+        walk_advise(walk,
+                    "hoy ps: any other command of hoy's puts its rules back; hoyd does so at once, whenever "
+                    "somebody flushes them (systemctl enable --now hoyd)");
     } else if (containers)
         walk_fine(walk, "rules", "hoy's own table of nftables is there");
     if (stays_on_bridge(walk) && !bridges_are_filtered())
@@ -69,6 +99,7 @@ void rules_look(struct walk *walk) {
         const struct nft_look_chain *chain = &walk->firewall.chains[i];
         if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;
         count++;
+        if (leads_around(walk, chain)) continue;
         walk_note(walk, "firewall", "chain %s of the host (%s) %s", nft_look_name(chain, name),
                   hook_word(chain->hook),
                   chain->policy_drops ? "drops what none of its rules accepts"
