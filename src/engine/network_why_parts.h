@@ -5,6 +5,7 @@
 #include "engine/network_why.h"
 #include "kernel/net_look.h"
 #include "kernel/nft_look.h"
+#include "kernel/nft_trace.h"
 
 #include <netinet/in.h>
 
@@ -58,6 +59,9 @@ struct walk {
     struct why_side behind;    // that container
     uint16_t behind_port;
     struct why_address behind_address;
+    bool traced; // the kernel told where nftables ends a packet:
+    bool dropped;
+    struct nft_trace_drop drop;
 };
 
 // Does the kernel show iptables and nftables what stays on a bridge (br_netfilter)?

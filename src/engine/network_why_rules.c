@@ -134,6 +134,10 @@ static void open_by_nft(struct walk *walk, const struct nft_look_chain *chain, c
     if (chain->hook != NF_INET_FORWARD && walk->port)
         return walk_advise(walk, "nft insert rule %s %s dport %u accept", nft_look_name(chain, name),
                            walk->udp ? "udp" : "tcp", walk->port);
+    if (chain->hook == NF_INET_LOCAL_OUT)
+        return walk_advise(walk, "nft insert rule %s %s daddr %s accept", nft_look_name(chain, name),
+                           walk->target.family == AF_INET ? "ip" : "ip6",
+                           why_address_text(walk->arena, &walk->target));
     walk_advise(walk, "nft insert rule %s iifname %s accept", nft_look_name(chain, name), bridge);
     if (chain->hook == NF_INET_FORWARD)
         walk_advise(walk, "nft insert rule %s oifname %s accept", nft_look_name(chain, name), bridge);
@@ -157,9 +161,73 @@ static void open_chain(struct walk *walk, const struct nft_look_chain *chain) {
     open_by_nft(walk, chain, bridge);
 }
 
+// No rule of this host ended it.
+static void unanswered_explain(struct walk *walk) {
+    if (walk->to.kind == WHY_OUTSIDE) {
+        walk_ends(walk, "outside",
+                  "it leaves the host by no fault of a rule of nftables: it is lost outside, or its "
+                  "answer is");
+        return walk_advise(walk,
+                           "look from the host: what does not answer there either is not hoy's to mend");
+    }
+    walk_ends(walk, "container", "no rule of the host's ended it: it is lost behind the bridge");
+    if (walk->to.kind == WHY_CONTAINER || walk->published)
+        walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
+                    walk->published ? walk->behind.text : walk->to.text);
+}
+
+static void open_own(struct walk *walk) {
+    walk_ends(walk, "rules",
+              "hoy's own rules drop it, in chain %s: into a network lead only its published ports, and what "
+              "belongs to connections out of it",
+              walk->drop.chain);
+    if (walk->to.kind == WHY_CONTAINER && walk->port)
+        walk_advise(walk, "hoy update --publish-add %u:%u %s", walk->port, walk->port, walk->to.text);
+}
+
+// The base chain that a table has at the packet's hook, for words about its owner.
+static const struct nft_look_chain *base_chain_of(const struct walk *walk,
+                                                  const struct nft_trace_drop *drop) {
+    const struct nft_look_chain *found = NULL;
+    for (size_t i = 0; i < walk->firewall.count; i++) {
+        const struct nft_look_chain *chain = &walk->firewall.chains[i];
+        if (chain->family != drop->family || !str_eq(chain->table, drop->table)) continue;
+        if (str_eq(chain->name, drop->chain)) return chain;
+        if (!found || chain->hook == hook_of(walk)) found = chain;
+    }
+    return found;
+}
+
+static void drop_explain(struct walk *walk) {
+    const struct nft_trace_drop *drop = &walk->drop;
+    struct nft_look_chain chain = {.family = drop->family};
+    char name[160];
+    snprintf(chain.table, sizeof chain.table, "%s", drop->table);
+    snprintf(chain.name, sizeof chain.name, "%s", drop->chain);
+    if (nft_look_is_own(&chain)) return open_own(walk);
+    if (drop->rule) {
+        walk_ends(walk, "firewall",
+                  "a rule of chain %s of the host ends it (handle %llu): hoy can't overrule it",
+                  nft_look_name(&chain, name), (unsigned long long)drop->rule);
+        walk_advise(walk, "nft -a list chain %s shows that rule", name);
+    } else
+        walk_ends(walk, "firewall",
+                  "chain %s of the host drops it, since none of its rules accepts it: hoy can't overrule it",
+                  nft_look_name(&chain, name));
+    const struct nft_look_chain *base = base_chain_of(walk, drop);
+    if (base) open_chain(walk, base);
+}
+
 void silence_explain(struct walk *walk) {
     char name[160];
     bool found = false;
+    bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE;
+    if (walk->dropped) return drop_explain(walk);
+    if (leaves && !own_table_is_there(walk))
+        return walk_ends(walk, "rules",
+                         "without hoy's rules it goes out under the container's own address, to which "
+                         "nobody answers");
+    if (walk->traced) return unanswered_explain(walk);
     for (size_t i = 0; i < walk->firewall.count; i++) {
         const struct nft_look_chain *chain = &walk->firewall.chains[i];
         if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;

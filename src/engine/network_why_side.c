@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is meant, what interfaces it has, and the address that the packet goes to.
 #include "engine/network_why_parts.h"
+#include "engine/networks.h"
 #include "engine/parts.h"
 #include "kernel/process.h"
 #include "network/options.h"
@@ -279,6 +280,21 @@ static void apart_explain(struct walk *walk) {
         walk->from.text, walk->to.text);
 }
 
+static int unconnected_explain(struct walk *walk, struct err *err) {
+    struct endpoints endpoints;
+    const char *name = walk->to.container.name;
+    if (networks_endpoints(walk->engine, walk->arena, &walk->to.container, &endpoints, err)) return -1;
+    if (endpoints.count) {
+        walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it",
+                  endpoints.items[0].interface, name);
+        walk_advise(walk, "hoy restart %s", name);
+    } else {
+        walk_ends(walk, "network", "container %s has no address: it is on no network", name);
+        walk_advise(walk, "hoy network connect NETWORK %s", name);
+    }
+    return 0;
+}
+
 static int container_target_find(struct walk *walk, struct err *err) {
     const char *name = walk->to.container.name;
     bool both = walk->from.kind == WHY_CONTAINER;
@@ -286,9 +302,7 @@ static int container_target_find(struct walk *walk, struct err *err) {
     struct why_address target = {0};
     bool shared = both && container_target(walk, true, &target);
     if (!shared && !container_target(walk, false, &target)) {
-        walk_ends(walk, "network", "container %s has no address: it is on no network", name);
-        walk_advise(walk, "hoy network connect NETWORK %s", name);
-        return 0;
+        return unconnected_explain(walk, err);
     }
     if (!walk->target.family) walk->target = target;
     const char *address = why_address_text(walk->arena, &walk->target);

@@ -147,6 +147,10 @@ static int try_echo(struct walk *walk) {
 }
 
 static void refusal_explain(struct walk *walk) {
+    if (walk->dropped) {
+        walk_ends(walk, "try", "the connection is refused");
+        return silence_explain(walk);
+    }
     walk_ends(walk, "try", "the connection is refused: nobody listens there, or a firewall rejects it");
     if (walk->to.kind == WHY_CONTAINER)
         walk_advise(walk, "look what listens: hoy exec %s ss -tlnp", walk->to.text);
@@ -173,12 +177,29 @@ static void failure_explain(struct walk *walk, int r) {
     }
 }
 
+// Without it (an old kernel) what may have dropped the packet is guessed.
+static void trace_begin(struct walk *walk, struct nft_trace *trace) {
+    uint8_t protocol = walk->port                       ? IPPROTO_TCP
+                       : walk->target.family == AF_INET ? IPPROTO_ICMP
+                                                        : IPPROTO_ICMPV6;
+    walk->traced = !nft_trace_begin(walk->target.family, walk->target.bytes, protocol, walk->port, trace);
+}
+
+static void trace_read(struct walk *walk, struct nft_trace *trace) {
+    int r = nft_trace_read(trace, &walk->drop);
+    walk->traced = r >= 0;
+    walk->dropped = r > 0;
+}
+
 void packet_try(struct walk *walk) {
     if (walk->from.kind == WHY_OUTSIDE)
         return walk_note(walk, "try", "no try: %s is not on this host", walk->from.text);
     if (walk->udp)
         return walk_note(walk, "try", "no try: whether a program takes a packet of udp, it alone knows");
+    _cleanup_(nft_trace_end) struct nft_trace trace = NFT_TRACE_NONE;
+    trace_begin(walk, &trace);
     int r = walk->port ? try_tcp(walk) : try_echo(walk);
+    if (r && walk->traced) trace_read(walk, &trace);
     if (r) return failure_explain(walk, r);
     walk->why->tried = true;
     if (walk->port)
