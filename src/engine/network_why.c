@@ -95,8 +95,9 @@ static int target_split(struct walk *walk, char *text, struct err *err) {
         if (!walk->udp && !str_eq(slash + 1, "tcp"))
             return err_set(err, ERR_INVALID, 0, "protocol %s can't be followed: tcp and udp can", slash + 1);
     }
-    if (text[0] == '[' && strchr(text, ']')) {
+    if (text[0] == '[') {
         char *end = strchr(text, ']');
+        if (!end) return err_set(err, ERR_INVALID, 0, "%s has no ]", text);
         *end = '\0';
         port = end[1] == ':' ? end + 2 : NULL;
         if (end[1] && !port)
