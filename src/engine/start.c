@@ -41,7 +41,6 @@ struct start {
     struct endpoints endpoints;
     struct links links;
     struct port_claim claim;
-    bool can_publish;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -279,7 +278,7 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
     network_plan(&s->endpoints, plan);
     net_rate_plan(&s->container->config, &s->endpoints, plan);
     if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
-    return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
+    return ports_plan(&s->claim, plan, err);
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -329,14 +328,15 @@ static int make_plan(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
-// Ports of another kind of network are nobody's.
+// Ports of another kind of network are nobody's, until one comes that has some.
 static int claim_ports(struct start *s, struct err *err) {
     s->claim.engine = s->engine;
     s->claim.arena = &s->arena;
     s->claim.container = s->container;
-    s->can_publish = ports_target_of(&s->endpoints, &s->claim.target);
+    bool can_publish = ports_target_of(&s->endpoints, &s->claim.target);
     struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
-    if (!s->can_publish || !wanted.count) return 0;
+    if (!can_publish) s->claim.later = ports_places(&wanted);
+    if (!can_publish || !wanted.count) return 0;
     if (ports_claim(&s->claim, &wanted, err)) return -1;
     int r = port_hold_end(&s->claim.hold);
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
@@ -354,8 +354,7 @@ static int attach_networks(struct start *s, struct err *err) {
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
                    volumes_make(s->engine, &s->container->config, err) || attach_networks(s, err) ||
-                   links_find(s->engine, &s->arena, s->container, &s->links, err) ||
-                   claim_ports(s, err) ||
+                   links_find(s->engine, &s->arena, s->container, &s->links, err) || claim_ports(s, err) ||
                    names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->resolver,
                                &s->resolver_text, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)

@@ -142,6 +142,18 @@ int port_rows_drop_pending(struct db *db, const char *container_id, struct err *
                                                                                                          : 0;
 }
 
+int port_row_set_address(struct db *db, const char *container_id, const struct port_run *run,
+                         struct err *err) {
+    return db_run(
+               db, err,
+               "UPDATE port SET address = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
+               "AND container_id = ?",
+               "siiiss", run->address, (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
+               run->host, container_id) < 0
+               ? -1
+               : 0;
+}
+
 int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                          struct err *err) {
     return db_run(
