@@ -16,6 +16,7 @@
 #include "engine/ports_target.h"
 #include "engine/resolver.h"
 #include "engine/upkeep.h"
+#include "kernel/nft_socket.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
@@ -392,6 +393,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.state = s->dir;
     shim.ports = s->claim.hold.bag;
     shim.served = s->claim.hold.served;
+    shim.nft = nft_socket_kept();
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
