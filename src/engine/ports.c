@@ -7,6 +7,7 @@
 // first.
 #include "engine/ports.h"
 
+#include "engine/cni.h"
 #include "engine/config_ports.h"
 #include "network/rules.h"
 #include "plan/publish.h"
@@ -316,6 +317,8 @@ int container_ports(struct engine *engine, struct arena *arena, const struct con
                     struct port_runs *ret_runs, struct err *err) {
     *ret_runs = (struct port_runs){0};
     if (!str_eq(container->state, "running")) return 0;
+    if (container_cni_network(&container->config))
+        return container_cni_ports(engine, arena, container, ret_runs, err);
     return port_rows_load(engine->store.db, arena, container->id, false, ret_runs, err);
 }
 
