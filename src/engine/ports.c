@@ -74,13 +74,12 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
                      struct runs *ret_runs, struct err *err) {
     const struct port_target *target = &claim->target;
     struct runs runs = {0};
-    bool is_v6 = binding->host && strchr(binding->host, ':');
+    const char *host = binding->host ? binding->host : *target->host ? target->host : NULL;
+    bool is_v6 = host && strchr(host, ':');
     bool v6_works = kernel_has_v6() && (*target->v6 || binding->protocol != IPPROTO_SCTP);
-    if (!is_v6 && *target->v4)
-        run_add(&runs, binding, AF_INET, target->v4, binding->host ? binding->host : "0.0.0.0");
-    if (v6_works && (is_v6 || !binding->host))
-        run_add(&runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4,
-                binding->host ? binding->host : "::");
+    if (!is_v6 && *target->v4) run_add(&runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
+    if (v6_works && (is_v6 || !host))
+        run_add(&runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4, host ? host : "::");
     if (!runs.count)
         return err_set(err, ERR_INVALID, 0, "cannot publish %s: the container has no IPv%c address",
                        port_binding_text(claim->arena, binding), is_v6 ? '6' : '4');

@@ -21,6 +21,8 @@ bool ports_target_of(const struct endpoints *endpoints, struct port_target *ret_
     if (!endpoint) return false;
     address_print(&endpoint->addresses[0], ret_target->v4);
     address_print(&endpoint->addresses[1], ret_target->v6);
+    if (endpoint->publish_on && !str_eq(endpoint->publish_on, "0.0.0.0"))
+        snprintf(ret_target->host, sizeof ret_target->host, "%s", endpoint->publish_on);
     return true;
 }
 

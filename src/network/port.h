@@ -29,6 +29,7 @@ struct port_bindings {
 // Where ports of a container lead: what it has of one of its networks.
 struct port_target {
     char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
+    char host[INET6_ADDRSTRLEN]; // the network's own address of the host's for ports that have none, or ""
 };
 
 // What it got: a run of ports of one address of the host's.
