@@ -163,7 +163,7 @@ gone_by_next_command() { hoy ps -a >/dev/null && ! ip link show "$1" 2>/dev/null
     contains "$output" '--net-rate: class= needs the controller net_cls of cgroup v1, which this host does not have'
     expect 125 hoy run --rm --net-rate priority=lo:5 base true
     contains "$output" 'net_prio'
-    skip 'no net_cls here: only the refusal was seen'
+    skip 'no net_cls here: vm.bats has it'
   fi
   hoy run -d --name one --net-rate class=1:10,priority=lo:5 base sleep 600 >/dev/null
   id=$(field one .Id)

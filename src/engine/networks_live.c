@@ -8,6 +8,7 @@
 // that was killed left: the interface goes, and the row with it (networks_recover()).
 #include "engine/cni.h"
 #include "engine/net_rate.h"
+#include "engine/network_restore.h"
 #include "engine/networks.h"
 #include "engine/parts.h"
 #include "engine/resolver.h"
@@ -203,13 +204,13 @@ static int connect_running(struct change *c, struct err *err) {
     struct endpoint endpoint;
     struct err ignored;
     const struct endpoint_settings *settings = container_network_find(&c->config, c->network.name);
+    const struct endpoints only = {&endpoint, 1};
     if (networks_endpoints(c->engine, c->arena, &c->now, &before, err) ||
-        network_ensure(db, c->arena, &c->network, err) ||
+        network_restore(c->engine, c->arena, &c->network, false, err) ||
         network_attach(db, c->arena, &c->network, c->now.id, settings, next_number(&before), true, &endpoint,
                        err))
         return -1;
-    if (plug_in(c, &before, &endpoint, err)) {
-        const struct endpoints only = {&endpoint, 1};
+    if (networks_open_gate(c->engine, &only, err) || plug_in(c, &before, &endpoint, err)) {
         (void)network_release(db, c->now.id, c->network.id, &ignored);
         (void)names_end(c->engine, c->now.id, &only, &ignored);
         (void)change_names(c, &c->now.config, &ignored);

@@ -60,11 +60,14 @@ static bool kernel_has_v6(void) {
     return fd >= 0;
 }
 
-static void run_add(struct runs *runs, const struct port_binding *binding, uint8_t family,
-                    const char *address, const char *host) {
+static void run_add(const struct port_claim *claim, struct runs *runs, const struct port_binding *binding,
+                    uint8_t family, const char *address, const char *host) {
     struct port_run *run = &runs->items[runs->count++];
-    *run =
-        (struct port_run){.family = family, .protocol = binding->protocol, .port = binding->port, .count = 1};
+    *run = (struct port_run){.family = family,
+                             .protocol = binding->protocol,
+                             .port = binding->port,
+                             .count = 1,
+                             .respect = claim->respect};
     snprintf(run->host, sizeof run->host, "%s", host);
     snprintf(run->address, sizeof run->address, "%s", address);
 }
@@ -77,9 +80,9 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
     const char *host = binding->host ? binding->host : *target->host ? target->host : NULL;
     bool is_v6 = host && strchr(host, ':');
     bool v6_works = kernel_has_v6() && (*target->v6 || binding->protocol != IPPROTO_SCTP);
-    if (!is_v6 && *target->v4) run_add(&runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
+    if (!is_v6 && *target->v4) run_add(claim, &runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
     if (v6_works && (is_v6 || !host))
-        run_add(&runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4, host ? host : "::");
+        run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4, host ? host : "::");
     if (!runs.count)
         return err_set(err, ERR_INVALID, 0, "cannot publish %s: the container has no IPv%c address",
                        port_binding_text(claim->arena, binding), is_v6 ? '6' : '4');
@@ -141,7 +144,9 @@ static int try_rows(struct port_claim *claim, const struct port_runs *runs, char
         int r = port_row_take(db, claim->container->id, &runs->items[i], claim->pending, ret_holder, err);
         if (r <= 0) return r;
     }
-    return db_commit(db, err) ? -1 : 1;
+    if (db_commit(db, err)) return -1;
+    transaction = NULL;
+    return 1;
 }
 
 static int take_rows(struct port_claim *claim, const struct port_runs *runs, struct err *err) {

@@ -7,10 +7,12 @@
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
 #include "engine/cni.h"
+#include "engine/firewall.h"
 #include "engine/freeze.h"
 #include "engine/links.h"
 #include "engine/log.h"
 #include "engine/net_rate.h"
+#include "engine/network_restore.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
 #include "engine/ports_target.h"
@@ -337,7 +339,9 @@ static int claim_ports(struct start *s, struct err *err) {
     s->can_publish = ports_target_of(&s->endpoints, &s->claim.target);
     struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
     if (!s->can_publish || !wanted.count) return 0;
-    if (ports_claim(&s->claim, &wanted, err)) return -1;
+    if (firewall_respects(&s->container->config, &s->claim.respect, err) ||
+        ports_claim(&s->claim, &wanted, err) || ports_open_gate(s->engine, &s->claim.runs, err))
+        return -1;
     int r = port_hold_end(&s->claim.hold);
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
 }
@@ -354,8 +358,7 @@ static int attach_networks(struct start *s, struct err *err) {
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
                    volumes_make(s->engine, &s->container->config, err) || attach_networks(s, err) ||
-                   links_find(s->engine, &s->arena, s->container, &s->links, err) ||
-                   claim_ports(s, err) ||
+                   links_find(s->engine, &s->arena, s->container, &s->links, err) || claim_ports(s, err) ||
                    names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->resolver,
                                &s->resolver_text, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)

@@ -282,6 +282,13 @@ static void upstream_udp(int fd) {
         bytes[3] = *first == 'm' ? NXDOMAIN : SERVFAIL;
         return upstream_say(fd, bytes, size, &from);
     }
+    if (!strncmp(first, "broken", 6))
+        return upstream_say(fd, bytes, upstream_answer(bytes, size, 1) - 1, &from);
+    if (!strncmp(first, "loop", 4)) {
+        size_t answer = upstream_answer(bytes, size, 1);
+        bytes[size + 1] = (uint8_t)size; // its name points to itself
+        return upstream_say(fd, bytes, answer, &from);
+    }
     if (!strncmp(first, "large", 5)) {
         bytes[2] |= 0x82;
         return upstream_say(fd, bytes, size, &from);
@@ -486,6 +493,8 @@ static void test_forward(void **state) {
     expect_address(&a, "spoof.example", TYPE_A, "192.0.2.1");
     expect_code(&a, "missing.example", TYPE_A, NXDOMAIN);
     expect_code(&a, "servfail.example", TYPE_A, SERVFAIL);
+    expect_code(&a, "broken.example", TYPE_A, SERVFAIL);
+    expect_code(&a, "loop.example", TYPE_A, SERVFAIL);
     ask(&a, "large.example", TYPE_A, &answer);
     assert_true(answer.truncated);
     ask_tcp(&a, "large.example", TYPE_A, &answer);
@@ -538,6 +547,10 @@ static void test_internal(void **state) {
     assert_int_equal(resolver_update(runroot, NETWORK, a.id, str_get(&text), &err), 0);
     expect_address(&a, "web", TYPE_A, "10.9.0.2");
     expect_code(&a, "good.example", TYPE_A, SERVFAIL);
+    // Where the C library goes on with the next name, it has to hear that there is none.
+    str_printf(&text, "ndots\n");
+    assert_int_equal(resolver_update(runroot, NETWORK, a.id, str_get(&text), &err), 0);
+    expect_code(&a, "good.example", TYPE_A, NXDOMAIN);
     container_end(&a);
 }
 

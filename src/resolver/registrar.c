@@ -155,7 +155,7 @@ static void connection_ready(struct watch *watch, uint32_t events) {
 }
 
 static bool client_accept(struct resolver *resolver) {
-    _cleanup_(fd_closep) int fd = accept4(resolver->listen.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    _cleanup_(fd_closep) int fd = resolver_accept(resolver, resolver->listen.fd);
     if (fd < 0) return false;
     struct client *client = xmalloc(sizeof *client);
     *client = (struct client){
