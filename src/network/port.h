@@ -30,6 +30,7 @@ struct port_bindings {
 struct port_target {
     char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
     char link[LINK_NAME_SIZE];                       // the host's end of its interface
+    char host[INET6_ADDRSTRLEN]; // the network's own address of the host's for ports that have none, or ""
 };
 
 // What it got: a run of ports of one address of the host's.
