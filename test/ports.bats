@@ -512,19 +512,21 @@ EOT
 
 @test "the host's loopback stays its own when all of nftables is flushed" {
   sleeper web -p 8080:80
-  local bridge
+  local bridge inside=()
   bridge=$(ip -o -4 address show to "$(gateway web)" | awk '{print $2}')
+  # Without hoy: any command of it puts the rules back.
+  inside=(nsenter -t "$(field web .State.Pid)" -n)
   listens tcp:7777
   within web sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/route_localnet
     ip address delete 127.0.0.1/8 dev lo
     ip route add 127.0.0.1 via "$(ip route | awk "/^default/ {print \$3}")"'
   is "$(cat "/proc/sys/net/ipv4/conf/$bridge/route_localnet")" 1
-  silent within web "$PEER" ask tcp 127.0.0.1 7777
+  silent "${inside[@]}" "$PEER" ask tcp 127.0.0.1 7777
   nft flush ruleset
-  silent within web "$PEER" ask tcp 127.0.0.1 7777
+  silent "${inside[@]}" "$PEER" ask tcp 127.0.0.1 7777
   # That it would be heard but for the barrier: this very one is taken away.
   tc filter delete dev "$bridge" ingress
-  within web "$PEER" ask tcp 127.0.0.1 7777
+  "${inside[@]}" "$PEER" ask tcp 127.0.0.1 7777
   # The next start puts all of it back.
   ip link delete "$bridge"
   hoy rm -f web >/dev/null
@@ -548,7 +550,7 @@ EOT
   is "$(seq 20 | xargs -P 20 -I{} "$PEER" ask tcp ::1 8080 | sort | uniq -c | tr -s ' ')" " 20 $(gateway6 web) 80"
   local proxy
   proxy=$(pgrep -f -n hoy-proxy)
-  is "$(awk '/^Uid|^CapEff|^Seccomp:/ {print $2}' "/proc/$proxy/status" | tr '\n' ' ')" '65534 0000000000000000 2 '
+  is "$(awk '/^Uid|^CapEff|^Seccomp:/ {print $2}' "/proc/$proxy/status" | tr '\n' ' ')" '78674 0000000000000000 2 '
   kill -9 "$proxy"
   wait_gone "$proxy"
   eventually 10 eval '[[ $(ask tcp ::1 8080) == "$(gateway6 web) 80" ]]'

@@ -2,72 +2,25 @@
 #include "resolver/confine.h"
 
 #include "base/fd.h"
+#include "kernel/confine.h"
+#include "kernel/landlock.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <linux/landlock.h>
 #include <net/if.h>
 #include <seccomp.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-// The next number after hoy-fetch's, of which nobody hands out any either.
-#define RESOLVER_UID 78672
 
 #define MEMORY_MAX (512ull << 20)
 #define FILES_MAX  65536
 
-// Newer than Debian 12's linux/landlock.h.
-#define FS_TRUNCATE                (1ull << 14)
-#define FS_IOCTL_DEV               (1ull << 15)
-#define NET_BIND_TCP               (1ull << 0)
-#define SCOPE_ABSTRACT_AND_SIGNALS 3ull
-
-static int set_limits(struct err *err) {
-    const struct {
-        int resource;
-        rlim_t limit;
-    } limits[] = {{RLIMIT_CORE, 0},
-                  {RLIMIT_DATA, MEMORY_MAX},
-                  {RLIMIT_FSIZE, 0},
-                  {RLIMIT_MEMLOCK, 0},
-                  {RLIMIT_NOFILE, FILES_MAX}};
-    for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-        struct rlimit now;
-        if (getrlimit((__rlimit_resource_t)limits[i].resource, &now))
-            return err_set(err, ERR_SYSTEM, errno, "can't read a limit");
-        rlim_t limit = limits[i].limit < now.rlim_max ? limits[i].limit : now.rlim_max;
-        if (setrlimit((__rlimit_resource_t)limits[i].resource, &(struct rlimit){limit, limit}))
-            return err_set(err, ERR_SYSTEM, errno, "can't set a limit");
-    }
-    return 0;
-}
-
-// Landlock
-
-static uint64_t all_access(long abi) {
-    uint64_t access = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
-    if (abi >= 2) access |= LANDLOCK_ACCESS_FS_REFER;
-    if (abi >= 3) access |= FS_TRUNCATE;
-    if (abi >= 5) access |= FS_IOCTL_DEV;
-    return access;
-}
-
-static int allow(int ruleset, int fd, uint64_t access) {
-    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
-    return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-}
-
-static void allow_folder(int ruleset, const char *path) {
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY, 0);
-    if (fd >= 0) (void)allow(ruleset, fd, LANDLOCK_ACCESS_FS_READ_FILE); // else it is not there
-}
+static const struct confine_limit limits[] = {{RLIMIT_CORE, 0},
+                                              {RLIMIT_DATA, MEMORY_MAX},
+                                              {RLIMIT_FSIZE, 0},
+                                              {RLIMIT_MEMLOCK, 0},
+                                              {RLIMIT_NOFILE, FILES_MAX}};
 
 // A rule holds for the file that is there now, and resolv.conf is replaced by others: so it is the
 // directories where it may come to be, of which nothing can be listed. What is in there for everybody to read
@@ -77,37 +30,16 @@ static const char *const folders[] = {
     "/run/connman", "/run/netconfig"};
 
 static int landlock_confine(int directory, struct err *err) {
-    struct {
-        uint64_t fs, net, scoped;
-    } attributes = {0};
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    if (abi < 1) return 0; // an older kernel: uid and seccomp hold
-    attributes.fs = all_access(abi);
-    if (abi >= 4) attributes.net = NET_BIND_TCP;
-    if (abi >= 6) attributes.scoped = SCOPE_ABSTRACT_AND_SIGNALS;
-    size_t size = abi >= 6 ? sizeof attributes : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
-    _cleanup_(fd_closep) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
-    if (ruleset < 0) return err_set(err, ERR_SYSTEM, errno, "can't make a Landlock ruleset");
-    if (allow(ruleset, directory, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR))
-        return err_set(err, ERR_SYSTEM, errno, "can't allow the networks' directory");
-    for (size_t i = 0; i < ARRAY_SIZE(folders); i++) allow_folder(ruleset, folders[i]);
-    if (syscall(SYS_landlock_restrict_self, ruleset, 0))
-        return err_set(err, ERR_SYSTEM, errno, "can't enter Landlock");
-    return 0;
-}
-
-// Root
-
-static int drop_root(struct err *err) {
-    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
-            return err_set(err, ERR_SYSTEM, errno, "can't drop capabilities");
-    if (setgroups(0, NULL) || setresgid(RESOLVER_UID, RESOLVER_UID, RESOLVER_UID) ||
-        setresuid(RESOLVER_UID, RESOLVER_UID, RESOLVER_UID))
-        return err_set(err, ERR_SYSTEM, errno, "can't become user %d", RESOLVER_UID);
-    if (setuid(0) == 0) return err_set(err, ERR_SYSTEM, EPERM, "can't give up root");
-    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? err_set(err, ERR_SYSTEM, errno, "can't be closed to others")
-                                              : 0;
+    _cleanup_(landlock_finish) struct landlock landlock = LANDLOCK_NONE;
+    int r = landlock_begin(&landlock);
+    if (!r)
+        r = landlock_allow(&landlock, directory, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
+    for (size_t i = 0; !r && i < ARRAY_SIZE(folders); i++) {
+        _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, folders[i], O_PATH | O_DIRECTORY, 0);
+        if (fd >= 0) r = landlock_allow(&landlock, fd, LANDLOCK_ACCESS_FS_READ_FILE); // else it is not there
+    }
+    if (!r) r = landlock_enter(&landlock);
+    return r ? err_set(err, ERR_SYSTEM, -r, "can't enter Landlock") : 0;
 }
 
 // Seccomp: no socket to listen at, nothing to write to but sockets, no other process.
@@ -195,8 +127,8 @@ int confine(int directory, struct err *err) {
     umask(077);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
-    if (set_limits(err)) return -1;
-    if (!geteuid() && drop_root(err)) return -1; // else hoy was called without root
-    if (landlock_confine(directory, err)) return -1;
-    return seccomp_confine(err);
+    int r = confine_limits(limits, ARRAY_SIZE(limits));
+    if (!r) r = confine_user(CONFINE_RESOLVER, CONFINE_RESOLVER);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't give up root");
+    return landlock_confine(directory, err) ? -1 : seccomp_confine(err);
 }
