@@ -52,20 +52,19 @@ static void place_finish(struct place *place) {
     fd_closep(&place->lock);
 }
 
-static int place_open(int runroot, const char *network_id, struct place *ret_place) {
+// place: finished by the caller, whatever came of it.
+static int place_open(int runroot, const char *network_id, struct place *place) {
     char path[PATH_MAX];
-    _cleanup_(place_finish) struct place place = {-1, -1, -1};
     snprintf(path, sizeof path, FOLDER "/%s", network_id);
     int r = dir_make_all_at(runroot, path, 0755);
     if (r) return r;
-    if ((place.folder = fd_open_at(runroot, FOLDER, O_RDONLY | O_DIRECTORY, 0)) < 0) return place.folder;
-    if ((place.directory = fd_open_at(runroot, path, O_RDONLY | O_DIRECTORY, 0)) < 0) return place.directory;
-    if ((place.lock = fd_open_at(place.directory, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) < 0)
-        return place.lock;
-    while (flock(place.lock, LOCK_EX))
+    if ((place->folder = fd_open_at(runroot, FOLDER, O_RDONLY | O_DIRECTORY, 0)) < 0) return place->folder;
+    if ((place->directory = fd_open_at(runroot, path, O_RDONLY | O_DIRECTORY, 0)) < 0)
+        return place->directory;
+    if ((place->lock = fd_open_at(place->directory, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) < 0)
+        return place->lock;
+    while (flock(place->lock, LOCK_EX))
         if (errno != EINTR) return -errno;
-    *ret_place = place;
-    place = (struct place){-1, -1, -1};
     return 0;
 }
 
