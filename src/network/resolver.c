@@ -3,9 +3,10 @@
 // about to end takes it, too (resolver/registrar.c has the whole of it): so a socket that takes a connection
 // has somebody who will look at it, and a socket that refuses has nobody any more, and is made anew.
 //
-// A resolver that was killed has taken the sockets of its containers along. Whoever starts the next one
-// registers them again: each names file of the network is a container's, whose run directory has what its
-// resolver was told (names_keep), and whose process is the end of it.
+// A resolver that was killed has taken the sockets of its containers along. Their shims hear of that and
+// execute hoy (shim/names.h), or a command comes first; whoever starts the next one registers them again:
+// each names file of the network is a container's, whose run directory has what its resolver was told
+// (names_keep), and whose process is the end of it.
 #include "network/names.h"
 
 #include "base/fd.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is served. A connection to the listening socket is a container's, and it is served for as long as that
 // is open: its shim holds it. The first message is the scope's text (scope.h) and two descriptors, the
-// container's sockets for UDP and TCP. With a third, a pidfd, the container is served until that process ends
-// instead, and the connection does not matter: for a container whose shim has lost its resolver, and gets
-// another one (network/resolver.c).
+// container's sockets for UDP and TCP. With a third, a pidfd or a socket, the container is served until that
+// ends instead, and the connection does not matter: for a container whose shim has lost its resolver, and
+// gets another one (network/resolver.c).
 //
 // The other messages are of containers that are served. Each is answered, "ok" when it is in force, or
 // "unknown" when there is no such container, after everybody who came before was heard:
