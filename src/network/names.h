@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/str.h"
+#include "state/db.h"
 
 #include <stdbool.h>
 
@@ -35,8 +36,11 @@ int names_write(int runroot, const char *network_id, const char *container_id, c
                 struct err *err);
 // Fine when there are none.
 int names_remove(int runroot, const char *network_id, const char *container_id, struct err *err);
-// All that is there of a network that nobody uses any more.
+// All that is there of a network that nobody uses any more. Its resolver may still serve a container that has
+// left all networks: then this is done by names_sweep(), later.
 int names_forget(int runroot, const char *network_id, struct err *err);
+// The same of all networks that have no row: whoever removed one was killed before he could.
+int names_sweep(int runroot, struct db *db, struct err *err);
 
 // What a resolver has to know of a container. Texts are borrowed.
 struct names_scope {
@@ -75,6 +79,8 @@ int resolver_hold(int runroot, const char *network_id, const char *container_id,
 // serves it. In force when this returns. ERR_NOT_FOUND when that resolver does not serve it.
 int resolver_update(int runroot, const char *network_id, const char *container_id, const char *text,
                     struct err *err);
+// Whether one runs, for whomever.
+bool resolver_is_there(int runroot, const char *network_id);
 // It is not served by this one any more. Fine when it was not.
 void resolver_forget(int runroot, const char *network_id, const char *container_id);
 

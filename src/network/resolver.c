@@ -261,6 +261,13 @@ int resolver_hold(int runroot, const char *network_id, const char *container_id,
     return r == -ENOENT ? serve_until(runroot, network_id, container_id, text, until, err) : r;
 }
 
+bool resolver_is_there(int runroot, const char *network_id) {
+    _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    if (place_open(runroot, network_id, &place)) return false;
+    _cleanup_(fd_closep) int connection = place_connect(&place);
+    return connection >= 0;
+}
+
 void resolver_forget(int runroot, const char *network_id, const char *container_id) {
     _cleanup_(place_finish) struct place place = {-1, -1, -1};
     _cleanup_(str_finish) struct str message = {0};

@@ -249,6 +249,7 @@ struct plan_op {
         } net_device;
         struct {
             plan_str table;         // of nftables
+            plan_str link;          // the host's end of the interface that the ports lead to, or ""
             struct plan_blob ports; // struct plan_port: those of the start, and free places for later ones
             struct plan_list proxy; // argv of what the shim executes for ports that the kernel can't hand on
             uint32_t closed;        // written by the undo: what is added now would stay

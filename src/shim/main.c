@@ -291,6 +291,7 @@ static int shim_main(void) {
     given.served = given_fd(SHIM_FD_SERVED);
     given.resolver = given_fd(SHIM_FD_RESOLVER);
     given_fd(SHIM_FD_SELF);
+    given_fd(SHIM_FD_NFT);
     given.plan = given_fd(SHIM_FD_PLAN);
     int r = plan_map(given.plan, &plan);
     if (r) return err_set(&err, ERR_SYSTEM, -r, "the shim cannot read its plan"), fail(NULL, client, &err);
