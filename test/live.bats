@@ -180,8 +180,8 @@ refused() {
   running
   local words
   for words in '--mount-add type=nosuch,dst=/x' '--mount-add dst=relative' '--mount-add type=bind,dst=/x' '--mount-rm relative' '--mount-rm=' \
-    '--env=' '--env =x' '--env -' '--env-rm A=B' '--env-rm=' '--publish-add 80:80' '--publish-rm 80' \
-    '--network-add x' '--network-rm x'; do
+    '--env=' '--env =x' '--env -' '--env-rm A=B' '--env-rm=' '--publish-add 80:x' '--publish-rm 80x' \
+    '--network-add name=' '--net-rate in=fast'; do
     # shellcheck disable=SC2086
     expect 125 hoy update $words one
     one_sentence "$(head -n 1 <<<"$output")"

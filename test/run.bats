@@ -29,8 +29,9 @@ load lib
   hoy rm taken
 }
 
-@test "flags of later versions are refused by name" {
-  for flag in --publish=80:80 --link=a --ip=1.2.3.4; do
+@test "flags that ask for what cannot be are refused by name" {
+  local flag
+  for flag in --storage-opt=size=1g --volume-driver=other --cpu-count=1 --isolation=hyperv --disable-content-trust=maybe; do
     expect 125 hoy run --rm "$flag" base true
     contains "$output" "${flag%%=*}"
   done

@@ -3,9 +3,10 @@
 // about to end takes it, too (resolver/registrar.c has the whole of it): so a socket that takes a connection
 // has somebody who will look at it, and a socket that refuses has nobody any more, and is made anew.
 //
-// A resolver that was killed has taken the sockets of its containers along. Whoever starts the next one
-// registers them again: each names file of the network is a container's, whose run directory has what its
-// resolver was told (names_keep), and whose process is the end of it.
+// A resolver that was killed has taken the sockets of its containers along. Their shims hear of that and
+// execute hoy (shim/names.h), or a command comes first; whoever starts the next one registers them again:
+// each names file of the network is a container's, whose run directory has what its resolver was told
+// (names_keep), and whose process is the end of it.
 #include "network/names.h"
 
 #include "base/fd.h"
@@ -52,20 +53,19 @@ static void place_finish(struct place *place) {
     fd_closep(&place->lock);
 }
 
-static int place_open(int runroot, const char *network_id, struct place *ret_place) {
+// place: finished by the caller, whatever came of it.
+static int place_open(int runroot, const char *network_id, struct place *place) {
     char path[PATH_MAX];
-    _cleanup_(place_finish) struct place place = {-1, -1, -1};
     snprintf(path, sizeof path, FOLDER "/%s", network_id);
     int r = dir_make_all_at(runroot, path, 0755);
     if (r) return r;
-    if ((place.folder = fd_open_at(runroot, FOLDER, O_RDONLY | O_DIRECTORY, 0)) < 0) return place.folder;
-    if ((place.directory = fd_open_at(runroot, path, O_RDONLY | O_DIRECTORY, 0)) < 0) return place.directory;
-    if ((place.lock = fd_open_at(place.directory, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) < 0)
-        return place.lock;
-    while (flock(place.lock, LOCK_EX))
+    if ((place->folder = fd_open_at(runroot, FOLDER, O_RDONLY | O_DIRECTORY, 0)) < 0) return place->folder;
+    if ((place->directory = fd_open_at(runroot, path, O_RDONLY | O_DIRECTORY, 0)) < 0)
+        return place->directory;
+    if ((place->lock = fd_open_at(place->directory, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) < 0)
+        return place->lock;
+    while (flock(place->lock, LOCK_EX))
         if (errno != EINTR) return -errno;
-    *ret_place = place;
-    place = (struct place){-1, -1, -1};
     return 0;
 }
 

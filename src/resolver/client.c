@@ -118,19 +118,19 @@ void client_ready_udp(struct watch *watch, uint32_t events) {
 
 void client_free(struct client *client) {
     struct resolver *resolver = client->resolver;
-    for (struct stream *s = TAILQ_FIRST(&resolver->streams), *next; s; s = next) {
-        next = TAILQ_NEXT(s, list);
+    for (struct stream *s = resolver->streams.first, *next; s; s = next) {
+        next = s->list.next;
         if (s->client == client) stream_free(s);
     }
-    for (struct query *q = TAILQ_FIRST(&resolver->queries), *next; q; q = next) {
-        next = TAILQ_NEXT(q, list);
+    for (struct query *q = resolver->queries.first, *next; q; q = next) {
+        next = q->list.next;
         if (q->asker.client == client) query_free(q);
     }
     watch_remove(&resolver->loop, &client->udp);
     watch_remove(&resolver->loop, &client->tcp);
     watch_remove(&resolver->loop, &client->connection);
     if (client->registered) scope_finish(&client->scope);
-    TAILQ_REMOVE(&resolver->clients, client, list);
+    list_remove(&resolver->clients, client);
     resolver->client_count--;
     free(client);
 }

@@ -34,7 +34,7 @@ static bool by_tcp(const struct query *query) {
 void query_free(struct query *query) {
     struct resolver *resolver = query->resolver;
     watch_remove(&resolver->loop, &query->upstream);
-    TAILQ_REMOVE(&resolver->queries, query, list);
+    list_remove(&resolver->queries, query);
     resolver->query_count--;
     query->asker.client->queries--;
     if (query->asker.stream) query->asker.stream->query = NULL;
@@ -89,8 +89,8 @@ static int attempt_begin(struct query *query, uint64_t now_ns) {
 // To the end of the list: all attempts last equally long.
 static void attempt_wait(struct query *query, uint64_t now_ns) {
     query->deadline_ns = now_ns + ATTEMPT_NS;
-    TAILQ_REMOVE(&query->resolver->queries, query, list);
-    TAILQ_INSERT_TAIL(&query->resolver->queries, query, list);
+    list_remove(&query->resolver->queries, query);
+    list_add(&query->resolver->queries, query);
 }
 
 static void query_attempt(struct query *query) {
@@ -186,7 +186,7 @@ static bool make_room(const struct client *client) {
     if (client->queries >= CLIENT_QUERIES) return false;
     if (resolver->query_count < ALL_QUERIES) return true;
     if (client->queries >= ALL_QUERIES / resolver->client_count) return false;
-    query_fail(TAILQ_FIRST(&resolver->queries));
+    query_fail(resolver->queries.first);
     return true;
 }
 
@@ -208,7 +208,7 @@ bool query_start(const struct asker *asker, const uint8_t *bytes, size_t size, s
     query->question[0] = (uint8_t)(size >> 8);
     query->question[1] = (uint8_t)size;
     memcpy(message(query), bytes, size);
-    TAILQ_INSERT_TAIL(&resolver->queries, query, list);
+    list_add(&resolver->queries, query);
     resolver->query_count++;
     client->queries++;
     if (asker->stream) asker->stream->query = query;
@@ -217,6 +217,8 @@ bool query_start(const struct asker *asker, const uint8_t *bytes, size_t size, s
 }
 
 void queries_expire(struct resolver *resolver, uint64_t now_ns) {
-    for (struct query *query; (query = TAILQ_FIRST(&resolver->queries)) && query->deadline_ns <= now_ns;)
-        query_next(query);
+    for (struct query *q = resolver->queries.first, *next; q && q->deadline_ns <= now_ns; q = next) {
+        next = q->list.next;
+        query_next(q);
+    }
 }

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is served. A connection to the listening socket is a container's, and it is served for as long as that
 // is open: its shim holds it. The first message is the scope's text (scope.h) and two descriptors, the
-// container's sockets for UDP and TCP. With a third, a pidfd, the container is served until that process ends
-// instead, and the connection does not matter: for a container whose shim has lost its resolver, and gets
-// another one (network/resolver.c).
+// container's sockets for UDP and TCP. With a third, a pidfd or a socket, the container is served until that
+// ends instead, and the connection does not matter: for a container whose shim has lost its resolver, and
+// gets another one (network/resolver.c).
 //
 // The other messages are of containers that are served. Each is answered, "ok" when it is in force, or
 // "unknown" when there is no such container, after everybody who came before was heard:
@@ -114,7 +114,7 @@ static const char *update(struct resolver *resolver, const char *id) {
     struct client *client;
     const char *answer = "unknown", *text = strchr(id, '\n');
     if (!text) return answer;
-    TAILQ_FOREACH(client, &resolver->clients, list) {
+    for (client = resolver->clients.first; client; client = client->list.next) {
         if (!client->registered || strlen(client->scope.container) != (size_t)(text - id) ||
             memcmp(client->scope.container, id, (size_t)(text - id)) != 0)
             continue;
@@ -126,8 +126,8 @@ static const char *update(struct resolver *resolver, const char *id) {
 
 static const char *forget(struct resolver *resolver, const char *id) {
     const char *answer = "unknown";
-    for (struct client *c = TAILQ_FIRST(&resolver->clients), *next; c; c = next) {
-        next = TAILQ_NEXT(c, list);
+    for (struct client *c = resolver->clients.first, *next; c; c = next) {
+        next = c->list.next;
         if (!c->registered || !str_eq(c->scope.container, id)) continue;
         client_free(c);
         answer = "ok";
@@ -145,9 +145,9 @@ static const char *client_hold(struct client *client, int *fd) {
 
 static const char *hold(struct resolver *resolver, const char *id, struct request *request) {
     struct client *client;
-    TAILQ_FOREACH(client, &resolver->clients, list)
-    if (client->registered && request->count && str_eq(client->scope.container, id))
-        return client_hold(client, &request->fds[0]);
+    for (client = resolver->clients.first; client; client = client->list.next)
+        if (client->registered && request->count && str_eq(client->scope.container, id))
+            return client_hold(client, &request->fds[0]);
     return "unknown";
 }
 
@@ -177,7 +177,7 @@ static bool client_accept(struct resolver *resolver) {
         .udp = {.fd = -1, .ready = client_ready_udp, .owner = client},
         .tcp = {.fd = -1, .ready = stream_accept, .owner = client},
     };
-    TAILQ_INSERT_TAIL(&resolver->clients, client, list);
+    list_add(&resolver->clients, client);
     resolver->client_count++;
     if (serve_fd(resolver, &client->connection, &fd)) client_free(client);
     return true;
@@ -195,8 +195,8 @@ static void hear_registrations(struct resolver *resolver) {
     static struct request request; // large
     ssize_t n;
     while (client_accept(resolver)) {}
-    for (struct client *c = TAILQ_FIRST(&resolver->clients), *next; c; c = next) {
-        next = TAILQ_NEXT(c, list);
+    for (struct client *c = resolver->clients.first, *next; c; c = next) {
+        next = c->list.next;
         if (c->registered || !registration_waits(c) || !client_read(c, &request, &n)) continue;
         if (n <= 0 || client_register(c, &request)) client_free(c);
         request_finish(&request);
@@ -237,8 +237,8 @@ static bool may_end(struct resolver *resolver) {
 // Time
 
 static int wait_ms(const struct resolver *resolver, uint64_t now_ns) {
-    const struct query *query = TAILQ_FIRST(&resolver->queries);
-    const struct stream *stream = TAILQ_FIRST(&resolver->streams);
+    const struct query *query = resolver->queries.first;
+    const struct stream *stream = resolver->streams.first;
     uint64_t next_ns = UINT64_MAX;
     if (query) next_ns = query->deadline_ns;
     if (stream && stream->deadline_ns < next_ns) next_ns = stream->deadline_ns;
@@ -258,9 +258,6 @@ static int resolver_init(struct resolver *resolver, int listen, int directory, i
         .host = WATCH_NONE,
         .lock = lock,
     };
-    TAILQ_INIT(&resolver->clients);
-    TAILQ_INIT(&resolver->queries);
-    TAILQ_INIT(&resolver->streams);
     int r = loop_init(&resolver->loop);
     if (!r) r = zones_init(&resolver->zones, directory);
     if (!r) r = watch_add(&resolver->loop, &resolver->changes, resolver->zones.inotify, EPOLLIN);

@@ -24,7 +24,7 @@
 #define MESSAGE_MAX       65535
 
 struct client {
-    TAILQ_ENTRY(client) list;
+    LIST_LINK(client) list;
     struct resolver *resolver;
     struct watch connection, udp, tcp;
     struct scope scope;
@@ -41,7 +41,7 @@ struct asker {
 };
 
 struct query {
-    TAILQ_ENTRY(query) list; // in the order of their deadlines
+    LIST_LINK(query) list; // in the order of their deadlines
     struct resolver *resolver;
     struct watch upstream;
     struct asker asker;
@@ -57,7 +57,7 @@ struct query {
 };
 
 struct stream {
-    TAILQ_ENTRY(stream) list; // the one that was idle for longest first
+    LIST_LINK(stream) list; // the one that was idle for longest first
     struct client *client;
     struct watch watch;
     struct query *query; // that it waits for
@@ -73,11 +73,11 @@ struct resolver {
     int lock;
     struct servers servers;     // the host's
     int host_file, host_target; // inotify's watches
-    TAILQ_HEAD(, client) clients;
+    LIST_OF(client) clients;
     unsigned client_count;
-    TAILQ_HEAD(, query) queries;
+    LIST_OF(query) queries;
     unsigned query_count;
-    TAILQ_HEAD(, stream) streams;
+    LIST_OF(stream) streams;
     unsigned stream_count;
 };
 

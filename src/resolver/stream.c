@@ -19,7 +19,7 @@ void stream_free(struct stream *stream) {
     struct resolver *resolver = stream->client->resolver;
     if (stream->query) query_free(stream->query);
     watch_remove(&resolver->loop, &stream->watch);
-    TAILQ_REMOVE(&resolver->streams, stream, list);
+    list_remove(&resolver->streams, stream);
     resolver->stream_count--;
     stream->client->streams--;
     free(stream->bytes);
@@ -29,8 +29,8 @@ void stream_free(struct stream *stream) {
 static void stream_wait(struct stream *stream) {
     struct resolver *resolver = stream->client->resolver;
     stream->deadline_ns = clock_monotonic_ns() + STREAM_IDLE_NS;
-    TAILQ_REMOVE(&resolver->streams, stream, list);
-    TAILQ_INSERT_TAIL(&resolver->streams, stream, list);
+    list_remove(&resolver->streams, stream);
+    list_add(&resolver->streams, stream);
 }
 
 // What is written was done[…size]; then it reads again. False: it is over.
@@ -108,7 +108,7 @@ static void stream_new(struct client *client, int fd) {
     struct resolver *resolver = client->resolver;
     struct stream *stream = xmalloc(sizeof *stream);
     *stream = (struct stream){.client = client, .watch = {.fd = -1, .ready = stream_ready, .owner = stream}};
-    TAILQ_INSERT_TAIL(&resolver->streams, stream, list);
+    list_add(&resolver->streams, stream);
     resolver->stream_count++;
     client->streams++;
     stream_wait(stream);
@@ -121,15 +121,15 @@ static void stream_make_room(struct client *client) {
     struct stream *stream;
     bool own = client->streams >= CLIENT_STREAMS;
     if (!own && client->resolver->stream_count < ALL_STREAMS) return;
-    TAILQ_FOREACH(stream, &client->resolver->streams, list)
-    if (!own || stream->client == client) return stream_free(stream);
+    for (stream = client->resolver->streams.first; stream; stream = stream->list.next)
+        if (!own || stream->client == client) return stream_free(stream);
 }
 
 int resolver_accept(struct resolver *resolver, int fd) {
     int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     bool full = connection < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM);
-    struct stream *stream = TAILQ_FIRST(&resolver->streams);
-    struct query *query = TAILQ_FIRST(&resolver->queries);
+    struct stream *stream = resolver->streams.first;
+    struct query *query = resolver->queries.first;
     if (full && stream)
         stream_free(stream);
     else if (full && query)
@@ -147,6 +147,8 @@ void stream_accept(struct watch *watch, uint32_t events) {
 }
 
 void streams_expire(struct resolver *resolver, uint64_t now_ns) {
-    for (struct stream *stream; (stream = TAILQ_FIRST(&resolver->streams)) && stream->deadline_ns <= now_ns;)
-        stream_free(stream);
+    for (struct stream *s = resolver->streams.first, *next; s && s->deadline_ns <= now_ns; s = next) {
+        next = s->list.next;
+        stream_free(s);
+    }
 }

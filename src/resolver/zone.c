@@ -105,7 +105,7 @@ bool zone_name_is_sayable(const char *name) {
 
 static void record_free(struct zone *zone, struct zone_record *record) {
     entries_drop(zone, record);
-    TAILQ_REMOVE(&zone->records, record, list);
+    list_remove(&zone->records, record);
     free(record->addresses);
     free(record);
 }
@@ -151,15 +151,15 @@ static void record_read(struct zones *zones, struct zone *zone, struct zone_reco
 
 void zone_put(struct zones *zones, struct zone *zone, const char *id, const char *text) {
     struct zone_record *record;
-    TAILQ_FOREACH(record, &zone->records, list)
-    if (str_eq(record->id, id)) break;
+    for (record = zone->records.first; record; record = record->list.next)
+        if (str_eq(record->id, id)) break;
     if (record) record_free(zone, record);
     if (!text) return;
     _cleanup_(freep) char *copy = xstrdup(text);
     record = xmalloc(sizeof *record);
     *record = (struct zone_record){0};
     memcpy(record->id, id, ID_SIZE);
-    TAILQ_INSERT_TAIL(&zone->records, record, list);
+    list_add(&zone->records, record);
     record_read(zones, zone, record, copy);
 }
 
@@ -181,7 +181,10 @@ static void zone_read(struct zones *zones, struct zone *zone, const char *id) {
 }
 
 static void zone_clear(struct zone *zone) {
-    for (struct zone_record *record; (record = TAILQ_FIRST(&zone->records));) record_free(zone, record);
+    for (struct zone_record *record = zone->records.first, *next; record; record = next) {
+        next = record->list.next;
+        record_free(zone, record);
+    }
 }
 
 static void zone_read_all(struct zones *zones, struct zone *zone) {
@@ -195,13 +198,12 @@ static void zone_read_all(struct zones *zones, struct zone *zone) {
 struct zone *zone_acquire(struct zones *zones, const char *id) {
     struct zone *zone;
     if (!is_id(id)) return NULL;
-    TAILQ_FOREACH(zone, &zones->list, list)
-    if (str_eq(zone->id, id)) return zone->users++, zone;
+    for (zone = zones->list.first; zone; zone = zone->list.next)
+        if (str_eq(zone->id, id)) return zone->users++, zone;
     zone = xmalloc(sizeof *zone);
     *zone = (struct zone){.users = 1};
     memcpy(zone->id, id, ID_SIZE);
-    TAILQ_INIT(&zone->records);
-    TAILQ_INSERT_TAIL(&zones->list, zone, list);
+    list_add(&zones->list, zone);
     // First the watch, then the look: what changes in between is heard.
     zone->watch = inotify_add_watch(zones->inotify, zone->id, WATCH_EVENTS);
     zone_read_all(zones, zone);
@@ -210,7 +212,7 @@ struct zone *zone_acquire(struct zones *zones, const char *id) {
 
 static void zone_free(struct zones *zones, struct zone *zone) {
     if (zone->watch >= 0) (void)inotify_rm_watch(zones->inotify, zone->watch);
-    TAILQ_REMOVE(&zones->list, zone, list);
+    list_remove(&zones->list, zone);
     zone_clear(zone);
     free(zone->buckets);
     free(zone);
@@ -222,7 +224,7 @@ void zone_release(struct zones *zones, struct zone *zone) {
 
 static void zones_read_again(struct zones *zones) {
     struct zone *zone;
-    TAILQ_FOREACH(zone, &zones->list, list) {
+    for (zone = zones->list.first; zone; zone = zone->list.next) {
         zone_clear(zone);
         zone_read_all(zones, zone);
     }
@@ -231,7 +233,7 @@ static void zones_read_again(struct zones *zones) {
 static void zones_heard(struct zones *zones, const struct inotify_event *event) {
     struct zone *zone;
     if (event->mask & IN_Q_OVERFLOW) return zones_read_again(zones);
-    TAILQ_FOREACH(zone, &zones->list, list) {
+    for (zone = zones->list.first; zone; zone = zone->list.next) {
         if (zone->watch != event->wd) continue;
         // The directory went, and its watch with it.
         if (event->mask & IN_IGNORED) zone->watch = -1, zone_clear(zone);
@@ -251,13 +253,15 @@ void zones_update(struct zones *zones) {
 
 int zones_init(struct zones *zones, int directory) {
     *zones = (struct zones){.directory = directory, .inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
-    TAILQ_INIT(&zones->list);
     if (zones->inotify < 0) return -errno;
     return getrandom(&zones->seed, sizeof zones->seed, 0) == sizeof zones->seed ? 0 : -errno;
 }
 
 void zones_finish(struct zones *zones) {
-    for (struct zone *zone; (zone = TAILQ_FIRST(&zones->list));) zone_free(zones, zone);
+    for (struct zone *zone = zones->list.first, *next; zone; zone = next) {
+        next = zone->list.next;
+        zone_free(zones, zone);
+    }
     fd_closep(&zones->inotify);
 }
 

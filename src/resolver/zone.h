@@ -10,11 +10,11 @@
 #pragma once
 
 #include "base/id.h"
+#include "resolver/list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
 #define ZONE_NAME_MAX  255
 #define ZONE_LABEL_MAX 63
@@ -35,7 +35,7 @@ struct zone_entry {
 
 // A container on the network.
 struct zone_record {
-    TAILQ_ENTRY(zone_record) list;
+    LIST_LINK(zone_record) list;
     char id[ID_SIZE];
     char name[ZONE_NAME_MAX + 1]; // its own
     struct zone_address *addresses;
@@ -43,18 +43,18 @@ struct zone_record {
 };
 
 struct zone {
-    TAILQ_ENTRY(zone) list;
+    LIST_LINK(zone) list;
     char id[ID_SIZE];
     unsigned users;
     int watch; // inotify's; -1: there is no such directory
-    TAILQ_HEAD(, zone_record) records;
+    LIST_OF(zone_record) records;
     struct zone_entry **buckets;
     size_t bucket_count, entry_count;
     uint32_t turn; // which address is the next answer's first
 };
 
 struct zones {
-    TAILQ_HEAD(, zone) list;
+    LIST_OF(zone) list;
     int directory; // <runroot>/networks; borrowed. Also the working directory
     int inotify;
     uint32_t seed;
