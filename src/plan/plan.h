@@ -271,7 +271,7 @@ struct plan_op {
             struct plan_blob bits; // uint64_t
             uint32_t mode;
         } numbers;
-        struct { // the container's names on its networks
+        struct {                    // the container's names on its networks
             plan_str text;          // what the resolver is told (resolver/scope.h)
             struct plan_list files; // that others find it by, on the host: the undo removes them
         } resolver;
@@ -444,6 +444,7 @@ struct plan_block {
     char boot_id[40];  // the record is void after a reboot
     // Written by the executor:
     int32_t pid;         // the child, in the host's numbers; 0 before the clone
+    uint8_t started;     // it executes the command: all that was to be made for it is there
     uint64_t start_time; // its, in clock ticks since the boot
     int32_t listener;    // the number that the seccomp filter's listener has in the child
     int32_t failed;      // index of the operation that failed, or -1
