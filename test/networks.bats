@@ -60,7 +60,7 @@ none null local"
 }
 
 @test "containers of one network reach each other and the world; those of two do not" {
-  local a b
+  local a
   hoy network create one >/dev/null
   hoy network create two >/dev/null
   sleeper aa --network one
@@ -348,7 +348,7 @@ one'
   is "$(awk 'NF {print $1}' addresses | sort -u | grep -c /24)" 200
   is "$(awk 'NF {print $2}' addresses | sort -u | grep -c /64)" 200
   list=$(sed 's,/[0-9]*,,g' addresses | xargs)
-  # shellcheck disable=SC2016
+  # shellcheck disable=SC2016,SC2086
   expect 0 hoy exec con1 sh -c 'for a; do ping -c 1 -W 10 "$a" >/dev/null || { echo "no answer from $a"; exit 1; }; done' - $list
   expect 0 hoy exec con200 ping -c 1 -W 10 con100
   agree

@@ -117,9 +117,11 @@ static int read_ancestor(struct engine *engine, struct arena *arena, struct ps_f
 }
 
 // By its name, or its id; containers may have one that is gone.
-static int read_network(struct engine *engine, struct arena *arena, struct ps_filter *filter, struct err *err) {
+static int read_network(struct engine *engine, struct arena *arena, struct ps_filter *filter,
+                        struct err *err) {
     struct network network;
-    if (networks_find(engine, arena, filter->value, &network, err)) return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    if (networks_find(engine, arena, filter->value, &network, err))
+        return err->kind == ERR_NOT_FOUND ? 0 : -1;
     filter->value = network.name;
     return 0;
 }
