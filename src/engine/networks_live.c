@@ -9,8 +9,10 @@
 #include "engine/again.h"
 #include "engine/cni.h"
 #include "engine/net_rate.h"
+#include "engine/network_restore.h"
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
 #include "engine/resolver.h"
 #include "network/live.h"
 #include "state/event.h"
@@ -170,10 +172,12 @@ static int plug_in(struct change *c, const struct endpoints *before, struct endp
     endpoints_choose_gateway(&after);
     if (live_add(endpoint, c->netns, err)) return -1;
     if (net_rate_connect(&c->config, endpoint, err) || live_route(before, &after, c->netns, err) ||
+        ports_follow(c->engine, c->arena, &c->now, &after, false, err) ||
         write_hosts(c, endpoint, NULL, err) || change_names(c, &c->config, err) ||
         store(c, &c->config, MARK_DONE, err)) {
         (void)live_remove(endpoint, c->netns, &ignored);
         (void)live_route(&after, before, c->netns, &ignored);
+        (void)ports_follow(c->engine, c->arena, &c->now, before, true, &ignored);
         (void)write_hosts(c, NULL, endpoint, &ignored);
         return -1;
     }
@@ -186,13 +190,13 @@ static int connect_running(struct change *c, struct err *err) {
     struct endpoint endpoint;
     struct err ignored;
     const struct endpoint_settings *settings = container_network_find(&c->config, c->network.name);
+    const struct endpoints only = {&endpoint, 1};
     if (networks_endpoints(c->engine, c->arena, &c->now, &before, err) ||
-        network_ensure(db, c->arena, &c->network, err) ||
+        network_restore(c->engine, c->arena, &c->network, false, err) ||
         network_attach(db, c->arena, &c->network, c->now.id, settings, next_number(&before), true, &endpoint,
                        err))
         return -1;
-    if (plug_in(c, &before, &endpoint, err)) {
-        const struct endpoints only = {&endpoint, 1};
+    if (networks_open_gate(c->engine, &only, err) || plug_in(c, &before, &endpoint, err)) {
         (void)network_release(db, c->now.id, c->network.id, &ignored);
         (void)names_end(c->engine, c->now.id, &only, &ignored);
         (void)change_names(c, &c->now.config, &ignored);
@@ -236,14 +240,15 @@ static const struct endpoint *find(const struct endpoints *endpoints, const char
 
 // Its interface is gone, its row is there, pending.
 static int take_off(struct change *c, const struct endpoints *all, const struct endpoint *endpoint,
-                    struct err *err) {
+                    bool again, struct err *err) {
     struct endpoints rest = {0};
     for (size_t i = 0; i < all->count; i++)
         if (&all->items[i] != endpoint) *arena_push(c->arena, &rest) = all->items[i];
     endpoints_choose_gateway(&rest);
     const struct endpoints only = {(struct endpoint *)endpoint, 1};
     if (names_end(c->engine, c->now.id, &only, err)) return -1;
-    return (c->netns >= 0 && live_route(all, &rest, c->netns, err)) ||
+    return (c->netns >= 0 && (live_route(all, &rest, c->netns, err) ||
+                              ports_follow(c->engine, c->arena, &c->now, &rest, again, err))) ||
                    network_release(c->engine->store.db, c->now.id, endpoint->network_id, err)
                ? -1
                : 0;
@@ -260,7 +265,7 @@ static int disconnect_running(struct change *c, struct err *err) {
         (void)store(c, &c->now.config, MARK_DONE, &ignored);
         return -1;
     }
-    if (take_off(c, &all, endpoint, err) || change_names(c, &c->config, err)) return -1;
+    if (take_off(c, &all, endpoint, false, err) || change_names(c, &c->config, err)) return -1;
     event(c, "disconnect");
     return write_hosts(c, NULL, endpoint, err);
 }
@@ -307,7 +312,7 @@ int networks_settle(struct engine *engine, struct arena *arena, const struct con
         struct err ignored;
         if (!all.items[i].pending) continue;
         (void)container_open_netns(engine, container->id, &c.netns, &ignored);
-        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], err) ||
+        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], true, err) ||
             (c.netns >= 0 && forget_network(&c, &all.items[i], err)))
             return -1;
         return networks_settle(engine, arena, container, err);

@@ -7,15 +7,18 @@
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
 #include "engine/cni.h"
+#include "engine/firewall.h"
 #include "engine/freeze.h"
 #include "engine/links.h"
 #include "engine/log.h"
 #include "engine/net_rate.h"
+#include "engine/network_restore.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
 #include "engine/ports_target.h"
 #include "engine/resolver.h"
 #include "engine/upkeep.h"
+#include "kernel/nft_socket.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
@@ -41,7 +44,6 @@ struct start {
     struct endpoints endpoints;
     struct links links;
     struct port_claim claim;
-    bool can_publish;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -289,7 +291,7 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
     network_plan(&s->endpoints, plan);
     net_rate_plan(&s->container->config, &s->endpoints, plan);
     if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
-    return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
+    return ports_plan(&s->claim, plan, err);
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -339,15 +341,18 @@ static int make_plan(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
-// Ports of another kind of network are nobody's.
+// Ports of another kind of network are nobody's, until one comes that has some.
 static int claim_ports(struct start *s, struct err *err) {
     s->claim.engine = s->engine;
     s->claim.arena = &s->arena;
     s->claim.container = s->container;
-    s->can_publish = ports_target_of(&s->endpoints, &s->claim.target);
+    bool can_publish = ports_target_of(&s->endpoints, &s->claim.target);
     struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
-    if (!s->can_publish || !wanted.count) return 0;
-    if (ports_claim(&s->claim, &wanted, err)) return -1;
+    if (!can_publish) s->claim.later = ports_places(&wanted);
+    if (!can_publish || !wanted.count) return 0;
+    if (firewall_respects(&s->container->config, &s->claim.respect, err) ||
+        ports_claim(&s->claim, &wanted, err) || ports_open_gate(s->engine, &s->claim.runs, err))
+        return -1;
     int r = port_hold_end(&s->claim.hold);
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
 }
@@ -402,6 +407,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.state = s->dir;
     shim.ports = s->claim.hold.bag;
     shim.served = s->claim.hold.served;
+    shim.nft = nft_socket_kept();
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;

@@ -8,6 +8,10 @@ int link_set_mtu(const char *name, uint32_t mtu);
 // Makes it a port of a bridge.
 int link_set_master(const char *name, const char *bridge);
 
+// A port of a bridge may get back what it sent: a container reaches itself by a published port where
+// br_netfilter translates addresses within the bridge.
+int link_set_hairpin(const char *name);
+
 // IPv6 on a link, before it goes up: with a link-local address or without any. Router advertisements are not
 // heard either way: who is on the link is not to say where its traffic goes. Nor is anybody asked whether
 // they have an address: nobody has it, and an answer is a second away. Fine where the kernel has no IPv6.
@@ -16,6 +20,9 @@ int link_set_ipv6(const char *name, bool on);
 // A host that forwards IPv6 does not hear routers any more, unless it is told to: where an interface listens
 // to them (accept_ra 1) it goes on doing so. Before forwarding is switched on.
 int link_keep_advertisements(void);
+
+// Is it up, and has it an IPv4 address? -ENODEV. Much cheaper than link_get().
+int link_state(const char *name, bool *ret_up, bool *ret_address);
 
 // Whether the link has this IPv6 address.
 bool link_has_ipv6(const char *link, const uint8_t bytes[16]);

@@ -7,6 +7,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 #include "kernel/netlink.h"
+#include "kernel/nft_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -130,7 +131,7 @@ static int message_read(uint16_t type, const void *payload, size_t size, void *d
 static int dump(uint8_t type, struct nft_look *look) {
     struct netlink_batch batch = {0};
     struct nfgenmsg head = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    int fd = nft_socket();
     if (fd < 0) return fd;
     netlink_begin(&batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), NLM_F_DUMP, &head, sizeof head);
     return netlink_call(fd, &batch, message_read, look);
@@ -159,6 +160,27 @@ int nft_look_forward(bool *ret_drops) {
     }
     *ret_drops = drops;
     return 0;
+}
+
+static int generation_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct nlattr *table[NFTA_GEN_MAX + 1] = {0};
+    if (type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) || size < sizeof(struct nfgenmsg))
+        return -EBADMSG;
+    int r = netlink_parse((const struct nfgenmsg *)payload + 1, size - sizeof(struct nfgenmsg), table,
+                          ARRAY_SIZE(table));
+    return r ? r : netlink_get(table[NFTA_GEN_ID], data, sizeof(uint32_t));
+}
+
+int nft_look_generation(uint32_t *ret_generation) {
+    struct netlink_batch batch = {0};
+    struct nfgenmsg head = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
+    uint32_t generation = 0;
+    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    if (fd < 0) return fd;
+    netlink_begin(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, NLM_F_ACK, &head, sizeof head);
+    int r = netlink_call(fd, &batch, generation_read, &generation);
+    if (!r) *ret_generation = ntohl(generation);
+    return r;
 }
 
 int nft_look(struct nft_look *ret_look) {

@@ -8,23 +8,27 @@
 #include "kernel/nft_rules.h"
 
 #include "base/macro.h"
+#include "kernel/localnet.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/icmp6.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #define CHAIN_SIZE     (LINK_NAME_SIZE + 16)
-#define LOOPBACK_INDEX 1   // in every network namespace
-#define PRIORITY_GATE  200 // after the filters of the host's firewall, whoever made them
+#define LOOPBACK_INDEX 1      // in every network namespace
+#define PRIORITY_TRACE (-350) // before all rules, and after fragments are put together
+#define PRIORITY_GATE  200    // after the filters of the host's firewall, whoever made them
 
 enum kind {
     END,
@@ -36,6 +40,8 @@ enum kind {
     IPV4,
     IPV6,
     ICMP6,
+    SOLICITATION, // of neighbours
+    ADVERTISEMENT,
     FROM,        // subnet
     TO,          // subnet
     FROM_SET,    // family, text: a set of addresses
@@ -44,8 +50,9 @@ enum kind {
     TO_OTHERS,   // a single address that is not the host's
     ESTABLISHED, // and related
     NEW,
-    TRANSLATED, // of a connection that a published port accepted
-    TO_PORTS,   // text: a set of ports
+    TRANSLATED,    // of a connection that a published port accepted
+    FROM_LOCALNET, // of a connection that began at an address of 127.0.0.0/8
+    TO_PORTS,      // text: a set of ports
     TO_ADDRESS_PORTS4,
     TO_ADDRESS_PORTS6,
     IN_PORTS4, // text: a map of ports
@@ -61,8 +68,9 @@ enum kind {
     BY_IN_LINK,  // text: a map of verdicts
     BY_OUT_LINK, // the same
     MASQUERADE,
-    LOG,      // to the gate's group; goes on
-    FORWARD4, // text: a map of ports, to whose container it goes
+    MARK_LOCALNET, // goes on; see kernel/localnet.h
+    LOG,           // to the gate's group; goes on
+    FORWARD4,      // text: a map of ports, to whose container it goes
     FORWARD6,
     FORWARD_ADDRESS4,
     FORWARD_ADDRESS6,
@@ -106,6 +114,7 @@ static const struct chain {
 static const struct nft_set sets[] = {
     {"guards", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"internal", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
+    {"around", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"into", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"hairpin", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"subnets4", NFT_SET_INTERVAL, NFT_TYPE_IPV4, 4, 0, 0},
@@ -126,6 +135,8 @@ static const struct rule base_rules[] = {
     {"guard", {{BY_IN_LINK, "guards"}}}, // comes back with what is for nowhere within its own network
     {"guard", {{TO_SET, "subnets4", &loopback4}, {DROP}}},
     {"guard", {{TO_SET, "subnets6", &loopback6}, {DROP}}},
+
+    {"again", {{FROM_LOCALNET}, {MARK_LOCALNET}}},
 
     // What the gate sent once is known, but until there is an answer FORWARD takes it for new.
     {"again", {{ESTABLISHED}, {ACCEPT}}},
@@ -164,11 +175,7 @@ static const struct rule detour_rules[] = {
 
     {"again", {{NEW}, {TO_HOST}, {JUMP, "detour"}}},
     {"again", {{TO_HOST}, {ACCEPT}}},
-    {"again", {{TO_SET, "subnets4", &loopback4}, {ACCEPT}}},
-    {"again", {{TO_SET, "subnets6", &loopback6}, {ACCEPT}}},
-    {"again", {{TO_OTHERS}, {BY_IN_LINK, "internal"}}},
-    {"again", {{NEW}, {FROM_SET, "subnets4", &loopback4}, {TO_OTHERS}, {LOG}, {DROP}}},
-    {"again", {{NEW}, {FROM_SET, "subnets6", &loopback6}, {TO_OTHERS}, {LOG}, {DROP}}},
+    {"again", {{BY_IN_LINK, "around"}}},
 };
 
 // An expression is a name and nested data; its end closes both.
@@ -284,6 +291,27 @@ static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits)
     compare_put(batch, false, &(uint32_t){0}, sizeof bits);
 }
 
+static void from_localnet_put(struct nft_batch *batch) {
+    struct expression e = expression_begin(&batch->messages, "ct");
+    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_SRC_IP);
+    netlink_put_u8(&batch->messages, NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
+    expression_end(&batch->messages, e);
+    mask_put(batch, &(uint32_t){htonl(0xff000000)}, sizeof(uint32_t));
+    compare_put(batch, true, loopback4.bytes, sizeof(uint32_t));
+}
+
+static void mark_localnet_put(struct nft_batch *batch) {
+    struct expression e = expression_begin(&batch->messages, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint32_t){LOCALNET_MARK}, sizeof(uint32_t));
+    expression_end(&batch->messages, e);
+    e = expression_begin(&batch->messages, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_MARK);
+    expression_end(&batch->messages, e);
+}
+
 static void to_type_put(struct nft_batch *batch, uint32_t type) {
     struct expression e = expression_begin(&batch->messages, "fib");
     netlink_put_be32(&batch->messages, NFTA_FIB_DREG, NFT_REG_1);
@@ -330,6 +358,12 @@ static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
     compare_put(batch, true, &protocol, sizeof protocol);
 }
 
+static void icmp6_put(struct nft_batch *batch, uint8_t type) {
+    protocol_put(batch, IPPROTO_ICMPV6);
+    payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof type);
+    compare_put(batch, true, &type, sizeof type);
+}
+
 static void verdict_put(struct nft_batch *batch, int code, const char *chain) {
     struct expression e = expression_begin(&batch->messages, "immediate");
     netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
@@ -364,6 +398,8 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case IPV4: return family_put(batch, AF_INET);
     case IPV6: return family_put(batch, AF_INET6);
     case ICMP6: return protocol_put(batch, IPPROTO_ICMPV6);
+    case SOLICITATION: return icmp6_put(batch, ND_NEIGHBOR_SOLICIT);
+    case ADVERTISEMENT: return icmp6_put(batch, ND_NEIGHBOR_ADVERT);
     case FROM: return subnet_put(batch, word->subnet, true);
     case TO: return subnet_put(batch, word->subnet, false);
     case FROM_SET: return set_put(batch, word->subnet->family, word->text, true);
@@ -373,6 +409,7 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case ESTABLISHED: return connection_put(batch, NFT_CT_STATE, ESTABLISHED_BITS);
     case NEW: return connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
     case TRANSLATED: return connection_put(batch, NFT_CT_STATUS, IPS_DST_NAT);
+    case FROM_LOCALNET: return from_localnet_put(batch);
     case TO_PORTS: return ports_set_put(batch, 0, word->text);
     case TO_ADDRESS_PORTS4: return ports_set_put(batch, AF_INET, word->text);
     case TO_ADDRESS_PORTS6: return ports_set_put(batch, AF_INET6, word->text);
@@ -388,6 +425,7 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case BY_IN_LINK: return by_link_put(batch, NFT_META_IIFNAME, word->text);
     case BY_OUT_LINK: return by_link_put(batch, NFT_META_OIFNAME, word->text);
     case MASQUERADE: return masquerade_put(batch);
+    case MARK_LOCALNET: return mark_localnet_put(batch);
     case LOG: return log_put(batch, group);
     case FORWARD4: return forward_put(batch, AF_INET, 0, word->text);
     case FORWARD6: return forward_put(batch, AF_INET6, 0, word->text);
@@ -417,6 +455,45 @@ static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
     netlink_end(messages, hook);
 }
 
+static void trace_word_put(struct nft_batch *batch) {
+    struct expression e = expression_begin(&batch->messages, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint8_t){1}, 1);
+    expression_end(&batch->messages, e);
+    e = expression_begin(&batch->messages, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_NFTRACE);
+    netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
+    expression_end(&batch->messages, e);
+}
+
+// answers: what comes from there.
+static void trace_rule_put(struct nft_batch *batch, const char *chain, const struct nft_flow *flow,
+                           bool answers) {
+    nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, chain);
+    size_t list = netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
+    subnet_put(batch, &flow->to, answers);
+    protocol_put(batch, flow->protocol);
+    if (flow->port) {
+        payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, answers ? 0 : 2, 2);
+        compare_put(batch, true, &(uint16_t){htons(flow->port)}, 2);
+    }
+    trace_word_put(batch);
+    netlink_end(&batch->messages, list);
+}
+
+void nft_trace_put(struct nft_batch *batch, const struct nft_flow *flow) {
+    static const struct chain traced[] = {
+        {"prerouting", "filter", NF_INET_PRE_ROUTING, PRIORITY_TRACE},
+        {"output", "filter", NF_INET_LOCAL_OUT, PRIORITY_TRACE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(traced); i++) {
+        base_chain_put(batch, &traced[i]);
+        trace_rule_put(batch, traced[i].name, flow, false);
+        trace_rule_put(batch, traced[i].name, flow, true);
+    }
+}
+
 void nft_base_put(struct nft_batch *batch, const struct nft_table *table) {
     for (size_t i = 0; i < ARRAY_SIZE(sets); i++) nft_set_put(batch, &sets[i]);
     nft_port_maps_put(batch);
@@ -432,22 +509,25 @@ void nft_base_ask(struct nft_batch *batch) {
 }
 
 // The chains of a network, each with the map that leads to it.
-enum { GUARD, TOWARD, INTERNAL, INTO, HAIRPIN, NETWORK_CHAINS };
+enum { GUARD, TOWARD, INTERNAL, INTO, HAIRPIN, AROUND, NETWORK_CHAINS };
 
-static const char *const chain_prefixes[] = {"guard-", "toward-", "internal-", "into-", "hairpin-"};
-static const char *const chain_maps[] = {"guards", NULL, "internal", "into", "hairpin"};
+static const char *const chain_prefixes[] = {"guard-", "toward-",  "internal-",
+                                             "into-",  "hairpin-", "around-"};
+static const char *const chain_maps[] = {"guards", NULL, "internal", "into", "hairpin", "around"};
 
 struct names {
     char chains[NETWORK_CHAINS][CHAIN_SIZE];
+    bool exists[NETWORK_CHAINS];
 };
 
-static void names_make(const struct nft_network *network, struct names *ret_names) {
-    for (size_t i = 0; i < NETWORK_CHAINS; i++)
+static void names_make(const struct nft_table *table, const struct nft_network *network,
+                       struct names *ret_names) {
+    for (size_t i = 0; i < NETWORK_CHAINS; i++) {
         snprintf(ret_names->chains[i], CHAIN_SIZE, "%s%s", chain_prefixes[i], network->link);
-}
-
-static bool chain_exists(const struct nft_network *network, size_t chain) {
-    return chain != INTERNAL || network->flags & NFT_INTERNAL;
+        ret_names->exists[i] = true;
+    }
+    ret_names->exists[INTERNAL] = network->flags & NFT_INTERNAL;
+    ret_names->exists[AROUND] = table->detour;
 }
 
 static bool is_routed(const struct nft_network *network, const struct nft_subnet *subnet) {
@@ -461,7 +541,8 @@ static bool is_guarded(const struct nft_network *network, const struct nft_subne
     return !(network->flags & open);
 }
 
-#define RULE(batch, chain, ...) rule_put(batch, &(struct rule){chain, {__VA_ARGS__}}, 0)
+#define GATE_RULE(batch, group, chain, ...) rule_put(batch, &(struct rule){chain, {__VA_ARGS__}}, group)
+#define RULE(batch, chain, ...)             GATE_RULE(batch, 0, chain, __VA_ARGS__)
 
 // Whose source is right goes on to the chain for where it goes to.
 static void guard_rules_put(struct nft_batch *batch, const struct nft_network *network,
@@ -513,10 +594,32 @@ static void hairpin_rules_put(struct nft_batch *batch, const struct nft_network 
     }
 }
 
+// Also between containers of the network, where the kernel shows iptables what stays on a bridge: then even
+// finding a neighbour passes FORWARD, where nothing is known of it. Its packets go on, and the gate sends
+// them as well; but not those that ask whether an address is free, since the asker would hear itself.
+static void around_rules_put(struct nft_batch *batch, uint16_t group, const struct nft_network *network,
+                             const struct names *names) {
+    const char *around = names->chains[AROUND];
+    bool apart = network->flags & NFT_NO_ICC;
+    if (!apart) {
+        GATE_RULE(batch, group, around, {FROM, NULL, &unspecified6}, {RETURN});
+        GATE_RULE(batch, group, around, {SOLICITATION}, {LOG});
+        GATE_RULE(batch, group, around, {ADVERTISEMENT}, {LOG});
+    }
+    for (size_t i = 0; i < network->subnet_count; i++) {
+        const struct nft_subnet *subnet = &network->subnets[i];
+        if (apart)
+            RULE(batch, around, {TO, NULL, subnet}, {RETURN});
+        else
+            GATE_RULE(batch, group, around, {NEW}, {TO, NULL, subnet}, {LOG}, {DROP});
+    }
+    if (!(network->flags & NFT_INTERNAL)) GATE_RULE(batch, group, around, {NEW}, {TO_OTHERS}, {LOG}, {DROP});
+}
+
 static void elements_put(struct nft_batch *batch, uint8_t type, const struct nft_network *network,
                          const struct names *names) {
     for (size_t i = 0; i < NETWORK_CHAINS; i++)
-        if (chain_maps[i] && chain_exists(network, i))
+        if (chain_maps[i] && names->exists[i])
             nft_link_put(batch, type, chain_maps[i], network->link, names->chains[i]);
     for (size_t i = 0; i < network->subnet_count; i++) {
         const struct nft_subnet *subnet = &network->subnets[i];
@@ -525,38 +628,40 @@ static void elements_put(struct nft_batch *batch, uint8_t type, const struct nft
     }
 }
 
-static void chains_put(struct nft_batch *batch, uint8_t type, uint16_t flags,
-                       const struct nft_network *network, const struct names *names, const char *comment) {
+static void chains_put(struct nft_batch *batch, uint8_t type, uint16_t flags, const struct names *names,
+                       const char *comment) {
     for (size_t i = 0; i < NETWORK_CHAINS; i++)
-        if (chain_exists(network, i))
-            nft_chain_put(batch, type, flags, names->chains[i], i == 0 ? comment : NULL);
+        if (names->exists[i]) nft_chain_put(batch, type, flags, names->chains[i], i == 0 ? comment : NULL);
 }
 
-void nft_network_put(struct nft_batch *batch, const struct nft_network *network, uint16_t flags,
-                     const char *comment) {
+void nft_network_put(struct nft_batch *batch, const struct nft_table *table,
+                     const struct nft_network *network, uint16_t flags, const char *comment) {
     struct names names;
-    names_make(network, &names);
-    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, network, &names, comment);
+    names_make(table, network, &names);
+    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, &names, comment);
     guard_rules_put(batch, network, &names);
     forward_rules_put(batch, network, &names);
     hairpin_rules_put(batch, network, &names);
+    if (names.exists[AROUND]) around_rules_put(batch, table->gate_group, network, &names);
     elements_put(batch, NFT_MSG_NEWSETELEM, network, &names);
 }
 
 // Everything is made first, so that taking it away cannot fail. A chain takes its rules along.
-void nft_network_delete(struct nft_batch *batch, const struct nft_network *network) {
+void nft_network_delete(struct nft_batch *batch, const struct nft_table *table,
+                        const struct nft_network *network) {
     struct names names;
-    names_make(network, &names);
-    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, network, &names, NULL);
+    names_make(table, network, &names);
+    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, &names, NULL);
     elements_put(batch, NFT_MSG_NEWSETELEM, network, &names);
     elements_put(batch, NFT_MSG_DELSETELEM, network, &names);
-    chains_put(batch, NFT_MSG_DELCHAIN, 0, network, &names, NULL);
+    chains_put(batch, NFT_MSG_DELCHAIN, 0, &names, NULL);
 }
 
-void nft_network_ask(struct nft_batch *batch, const struct nft_network *network) {
+void nft_network_ask(struct nft_batch *batch, const struct nft_table *table,
+                     const struct nft_network *network) {
     struct names names;
-    names_make(network, &names);
-    chains_put(batch, NFT_MSG_GETCHAIN, 0, network, &names, NULL);
+    names_make(table, network, &names);
+    chains_put(batch, NFT_MSG_GETCHAIN, 0, &names, NULL);
     for (size_t i = 0; i < network->subnet_count; i++) {
         const struct nft_subnet *subnet = &network->subnets[i];
         const char *set = subnet->family == AF_INET ? "subnets4" : "subnets6";

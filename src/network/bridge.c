@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "kernel/link_settings.h"
+#include "kernel/localnet.h"
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -85,6 +86,11 @@ static bool has_address(const struct network *network, size_t i) {
     return i ? link_has_ipv6(network->link, gateway->bytes) : link_has_address(network->link, gateway->bytes);
 }
 
+// Where ports can be published they are reached from the host's 127.0.0.1, too.
+static bool needs_localnet(const struct network *network) {
+    return !network->internal && has_pool(network, 0);
+}
+
 // Locally administered, and the same as long as the network is.
 static void bridge_mac(const struct network *network, uint8_t ret_mac[static 6]) {
     const struct address *gateway = &network->pools[0].gateway;
@@ -111,7 +117,7 @@ bool bridge_is_ready(struct db *db, const struct network *network) {
     if (link_get(network->link, &link) || !link.up || !link_is_of(&link, network->id)) return false;
     for (size_t i = 0; i < 2; i++)
         if (has_pool(network, i) && (!has_address(network, i) || !forwards(i))) return false;
-    return rules_are_ready(db, network);
+    return (!needs_localnet(network) || localnet_is_open(network->link)) && rules_are_ready(db, network);
 }
 
 static int link_make(const struct network *network, const char *database, struct err *err) {
@@ -165,6 +171,8 @@ int bridge_make(struct db *db, const struct network *network, const char *databa
     if (r) return kernel_fail(network, r, "set the MTU of", network->link, err);
     if (rules_make(db, network, err)) return err_wrap(err, "network %s", network->name);
     if (ports_take(db, network, err)) return -1;
+    if (needs_localnet(network) && (r = localnet_open(network->link)))
+        return kernel_fail(network, r, "let answers to 127.0.0.1 come back by", network->link, err);
     // Last, so that nothing passes before the rules are there.
     if ((r = link_up(network->link))) return kernel_fail(network, r, "bring up", network->link, err);
     for (size_t i = 0; i < 2; i++)

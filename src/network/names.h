@@ -72,6 +72,9 @@ int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct er
 // Registers a running container with a network's resolver, for as long as its process lives.
 int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
                            struct err *err);
+// The same, for as long as the other end of a socket is open; also for a container that is served already.
+int resolver_hold(int runroot, const char *network_id, const char *container_id, const char *text, int until,
+                  struct err *err);
 // Tells the resolver that a running container's scope has changed; network_id: the network whose resolver
 // serves it. In force when this returns. ERR_NOT_FOUND when that resolver does not serve it.
 int resolver_update(int runroot, const char *network_id, const char *container_id, const char *text,

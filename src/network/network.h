@@ -112,6 +112,8 @@ int network_remove(struct db *db, const struct network *network, struct err *err
 // the nftables rules; the parent of a macvlan or ipvlan. Idempotent and cheap when it does. The default
 // network gets another subnet when the host has a route of its own there meanwhile: *network is updated.
 int network_ensure(struct db *db, struct arena *arena, struct network *network, struct err *err);
+// Is all of that there?
+bool network_is_ready(struct db *db, const struct network *network);
 // Takes away what a removed network, or a killed command, left: bridges that name this database and a network
 // that it does not have, and interfaces of containers that were being connected or disconnected.
 int network_sweep(struct db *db, struct err *err);
@@ -140,11 +142,12 @@ struct endpoint {
     struct address addresses[2], gateways[2]; // IPv4, IPv6; what is not there has family 0
     uint8_t prefixes[2];
     uint8_t mac[6];
-    uint32_t mtu;          // 0: the kernel's default
-    const char *mode;      // of macvlan and ipvlan, or NULL
-    const char *flag;      // of ipvlan, or NULL
-    bool default_route[2]; // it has the container's
-    bool pending;          // its interface is being made, or taken away
+    uint32_t mtu;           // 0: the kernel's default
+    const char *mode;       // of macvlan and ipvlan, or NULL
+    const char *flag;       // of ipvlan, or NULL
+    const char *publish_on; // of a bridge: where ports are published that are said no address of, or NULL
+    bool default_route[2];  // it has the container's
+    bool pending;           // its interface is being made, or taken away
     struct endpoint_settings settings;
     struct strings names; // that others find it by: the container's, its aliases, its short id
 };

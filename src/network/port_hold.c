@@ -38,6 +38,7 @@ struct plan_port port_run_plan(const struct port_run *run) {
                              .protocol = run->protocol,
                              .host_port = run->host_port,
                              .port = run->port,
+                             .respect = run->respect,
                              .count = port_run_is_served(run) ? 0 : run->count};
     memcpy(port.host, address.bytes, sizeof port.host);
     inet_pton(family_of(run->address), run->address, port.address);
@@ -177,12 +178,14 @@ static bool is_wanted(int fd, const struct port_runs *without) {
     return true;
 }
 
-int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without) {
+int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without,
+                   const struct port_target *target) {
     struct ports_label label;
     int fds[BAG_MAX], r = bag_lock(bag);
     size_t offset = 0;
     for (ssize_t n; !r && (n = bag_look(bag, &offset, &label, sizeof label, fds)) != -ENODATA;) {
         if (n < 0) r = (int)n;
+        if (n > 0 && label.served && target) label = label_of(target, label.port);
         for (ssize_t i = 0; i < n; i++) {
             if (r || !is_wanted(fds[i], without))
                 close(fds[i]);

@@ -172,6 +172,10 @@ static void print_port(struct shell *shell, const char *word, const struct plan_
             ports->host_port + index);
     if (str_eq(word, "add")) fprintf(shell->out, " : %s . %u", address, ports->port + index);
     fputs(" }\n", shell->out);
+    if (!ports->respect) return;
+    fprintf(shell->out, "%s element inet %s gate_%sports%c { %s . %s%s%u }\n", word, TEXT(op->publish.table),
+            one ? "address_" : "", ports->family == AF_INET ? '4' : '6', protocol, one ? host : "",
+            one ? " . " : "", ports->host_port + index);
 }
 
 // Each port that the operation has.
@@ -193,6 +197,7 @@ static void do_publish(struct shell *shell, const struct plan_op *op) {
     for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) count += ports[i].count;
     if (!count) return; // only places for later ones
     fputs("\n# Published ports: elements of the maps that hoy's rules look into.\n", shell->out);
+    fprintf(shell->out, "bridge link set dev %s hairpin on\n", TEXT(op->publish.link));
     print_ports(shell, "add", op);
 }
 
