@@ -33,14 +33,19 @@ X() { engine "$@"; }
 # What each engine has of its own.
 normal() {
   sed -E 's/[0-9a-f]{64}|\b[0-9a-f]{12}\b/ID/g; s/(About )?(an?|[0-9]+|Less than a) (second|minute)s?( ago)?/TIME/gI
-    s/[0-9.]+[kM]?B\b/SIZE/g' "$1"
+    s/[0-9.]+[kM]?B\b/SIZE/g; s/\b10\.7[78]\.0\./SUBNET./g; s/02:42:0a:4[de]:/02:42:SUBNET:/g; s/\b180([89][0-9])\b/PORT/g' "$1"
 }
+
+# Both are on one host: each has a subnet and ports of its own, $S and $P.
+declare -A subnet=([docker]=10.77.0 [hoy]=10.78.0) port=([docker]=18080 [hoy]=18090)
 
 # say ENGINE LINE: its standard output, whether it said something on standard error, and how it ended.
 say() {
   local line=$2 status=0
   engine() { "$engine_name" "$@"; }
   engine_name=$1
+  # shellcheck disable=SC2034 # the lines use them
+  local S=${subnet[$1]} P=${port[$1]}
   (eval "$line") >out 2>err 3>&- </dev/null || status=$?
   normal out
   [[ ! -s err ]] || echo "(and something on standard error)"
@@ -74,6 +79,8 @@ test_teardown() {
   left=$(hoy ps -aq)
   # shellcheck disable=SC2086
   [[ -z $left ]] || hoy rm -fv $left >/dev/null
+  # What docker mounts for the first container with the host's network, and keeps.
+  umount "$E/docker-run/netns/default" 2>/dev/null || true
   if [[ -e $E/process ]]; then docker ps -aq | xargs -r /usr/bin/docker -H "unix://$E/docker.sock" rm -fv >/dev/null; fi
 }
 
@@ -86,6 +93,7 @@ test_teardown() {
 @test "restart and health" { group "restart and health"; }
 @test "volumes" { group "volumes"; }
 @test "labels, templates, lists" { group "labels, templates, lists"; }
+@test "networks" { group "networks"; }
 
 @test "every group of lines is run" {
   local name

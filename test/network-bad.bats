@@ -243,3 +243,38 @@ killed_at() {
   refused 1 'aa' start "$(hoy create --network container:aa base true)"
   expect 0 hoy rm -f joined
 }
+
+@test "what is for a swarm, or for nobody, is refused by its name" {
+  refused 1 '--scope swarm is not supported: networks are of this machine alone' network create --scope swarm bad
+  refused 1 '--ingress is not supported: it is for the nodes of a Docker swarm' network create --ingress bad
+  refused 1 '--config-only is not supported' network create --config-only bad
+  refused 1 '--config-from is not supported' network create --config-from one bad
+  refused 1 'plugin "overlay" not found' network create -d overlay bad
+  refused 1 '--ipam-driver dhcp is not supported' network create --ipam-driver dhcp bad
+  refused 1 '--ipam-opt a: the driver "default" has no options' network create --ipam-opt a=b bad
+  refused 1 'option com.docker.network.bridge.trusted_host_interfaces is not one of the driver bridge' \
+    network create -o com.docker.network.bridge.trusted_host_interfaces=eth0 bad
+  refused 1 'option com.docker.network.driver.mtu' network create -o com.docker.network.driver.mtu=big bad
+  expect 0 hoy network create --scope local --attachable good
+  is "$(hoy network inspect -f '{{.Scope}} {{.Attachable}}' good)" 'local true'
+  hoy create --name aa base true >/dev/null
+  refused 1 '--driver-opt com.docker.network.endpoint.sysctls is not supported' \
+    network connect --driver-opt com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1 good aa
+}
+
+@test "options of Docker's bridge do what they say" {
+  local pid
+  hoy network create -o com.docker.network.bridge.name=br-mine -o com.docker.network.driver.mtu=1400 \
+    -o com.docker.network.container_iface_prefix=wan -o com.docker.network.bridge.enable_icc=false \
+    -o com.docker.network.bridge.host_binding_ipv4=127.0.0.1 one >/dev/null
+  matches "$(ip -o link show br-mine)" 'mtu 1400'
+  sleeper aa --network one -p 8080:80
+  sleeper bb --network one
+  pid=$(pid_of aa)
+  matches "$(nsenter -t "$pid" -n ip -o link show wan0)" 'mtu 1400'
+  run hoy exec aa ping -c 1 -W 1 "$(address bb one)"
+  [[ $status -ne 0 ]]
+  is "$(hoy port aa 80)" 127.0.0.1:8080
+  hoy network create -o com.docker.network.bridge.inhibit_ipv4=true --subnet 10.7.0.0/24 two >/dev/null
+  lacks "$(ip -o address show "hoy-$(hoy network inspect -f '{{.Id}}' two | head -c 10)")" 10.7.0.1
+}

@@ -6,6 +6,8 @@ load lib
 load agree
 
 # What is in the way of one test is not in the way of the next.
+test_setup() { cd "$BATS_TEST_TMPDIR" || return; }
+
 test_teardown() {
   local left
   # shellcheck disable=SC2046
@@ -58,7 +60,7 @@ none null local"
 }
 
 @test "containers of one network reach each other and the world; those of two do not" {
-  local a b
+  local a
   hoy network create one >/dev/null
   hoy network create two >/dev/null
   sleeper aa --network one
@@ -334,17 +336,26 @@ one'
   done
 }
 
-@test "fifty at once on one network: fifty addresses" {
-  local n pids=()
+@test "two hundred at once on one network: distinct addresses, all reachable, none leaked" {
+  local n pids=() list
   hoy network create one >/dev/null
-  for n in $(seq 1 50); do
-    hoy run -d --name "c$n" --network one base sleep 600 >/dev/null &
+  for n in $(seq 1 200); do
+    hoy run -d --name "con$n" --network one base sleep 600 >/dev/null &
     pids+=($!)
   done
   wait "${pids[@]}"
-  is "$(inspect one '{{range .Containers}}{{println .IPv4Address}}{{end}}' | sort -u | grep -c /)" 50
-  is "$(inspect one '{{range .Containers}}{{println .IPv6Address}}{{end}}' | sort -u | grep -c /)" 50
-  reaches c1 "$(address c50 one)"
+  inspect one '{{range .Containers}}{{println .IPv4Address .IPv6Address}}{{end}}' >addresses
+  is "$(awk 'NF {print $1}' addresses | sort -u | grep -c /24)" 200
+  is "$(awk 'NF {print $2}' addresses | sort -u | grep -c /64)" 200
+  list=$(sed 's,/[0-9]*,,g' addresses | xargs)
+  # shellcheck disable=SC2016,SC2086
+  expect 0 hoy exec con1 sh -c 'for a; do ping -c 1 -W 10 "$a" >/dev/null || { echo "no answer from $a"; exit 1; }; done' - $list
+  expect 0 hoy exec con200 ping -c 1 -W 10 con100
+  agree
+  hoy rm -f $(seq -f con%g 200) >/dev/null
+  is "$(database "SELECT count(*) FROM address WHERE container_id <> ''")" 0
+  # The next one has an address again, whichever.
+  expect 0 hoy run --rm --network one base true
 }
 
 @test "no addresses left is said, and an address comes back with its container" {

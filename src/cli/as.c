@@ -5,8 +5,8 @@
 #include "plan/words.h"
 
 #include "cli/cli.h"
-#include "engine/config_networks.h"
 #include "cli/session.h"
+#include "engine/config_networks.h"
 #include "plan/shell.h"
 
 #include <stdio.h>

@@ -15,7 +15,7 @@ struct words {
     struct strings list;
     const char *flag;         // of the setting that is being written
     const struct json *plain; // the same setting, where nothing was asked for
-    unsigned networks; // so far
+    unsigned networks;        // so far
 };
 
 static void put(struct words *words, const char *value) {
@@ -332,7 +332,8 @@ static void write_mode(struct words *words, const struct json *value) {
 }
 
 static void add_each(struct str *text, const char *key, const struct json *list) {
-    for (size_t i = 0; i < json_length(list); i++) str_printf(text, ",%s=%s", key, json_string(json_at(list, i)));
+    for (size_t i = 0; i < json_length(list); i++)
+        str_printf(text, ",%s=%s", key, json_string(json_at(list, i)));
 }
 
 static void add_text(struct str *text, const char *key, const struct json *value) {
@@ -544,14 +545,28 @@ void as_run_words(struct arena *arena, const struct as_settings *as, struct stri
 bool as_knows_option(const char *name) {
     // Said by others, or of how a container is made and not of what it is.
     static const char *const others[] = {
-        "attach",      "cidfile",    "disable-content-trust",
-        "entrypoint",  "env-file",   "isolation",
-        "interactive", "label-file", "log-opt",
-        "name",        "net",        "no-healthcheck",
-        "platform",    "pull",       "quiet",
+        "attach",
+        "cidfile",
+        "disable-content-trust",
+        "entrypoint",
+        "env-file",
+        "isolation",
+        "interactive",
+        "label-file",
+        "log-opt",
+        "name",
+        "net",
+        "no-healthcheck",
+        "platform",
+        "pull",
+        "quiet",
         "tty",
         // Part of --network.
-        "ip", "ip6", "link-local-ip", "net-alias", "network-alias",
+        "ip",
+        "ip6",
+        "link-local-ip",
+        "net-alias",
+        "network-alias",
     };
     for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         if (str_eq(name, others[i])) return true;

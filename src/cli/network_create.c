@@ -10,9 +10,9 @@
 enum choice { UNSET, ON, OFF };
 
 struct create_flags {
-    const char *driver, *ipam_driver;
+    const char *driver, *ipam_driver, *scope, *config_from;
     struct strings subnets, ranges, gateways, labels, options, auxiliary, ipam_options;
-    bool internal, attachable;
+    bool internal, attachable, ingress, config_only;
     enum choice ipv4, ipv6;
 };
 
@@ -51,10 +51,11 @@ static const struct option rows[] = {
     {"opt", 'o', "map", "Set driver specific options", store_list, AT(options)},
     {"subnet", 0, "strings", "Subnet in CIDR format that represents a network segment", store_commas,
      AT(subnets)},
-    OPTION_LATER("config-from", 0),
-    OPTION_LATER("config-only", 0),
-    OPTION_LATER("ingress", 0),
-    OPTION_LATER("scope", 0),
+    // Of Docker's swarm, and refused by check_swarm().
+    {"config-from", 0, "network", NULL, store_string, AT(config_from)},
+    {"config-only", 0, NULL, NULL, store_flag, AT(config_only)},
+    {"ingress", 0, NULL, NULL, store_flag, AT(ingress)},
+    {"scope", 0, "string", "Control the network's scope (\"local\")", store_string, AT(scope), "local"},
 };
 const struct option_table network_create_options_table = OPTIONS(rows, struct create_flags);
 
@@ -81,6 +82,23 @@ static int read_driver(const char *name, enum network_driver *ret_driver, struct
                    name);
 }
 
+// A swarm has networks of several machines; hoy's are of this one.
+static int check_swarm(const struct create_flags *flags, struct err *err) {
+    if (!str_empty(flags->scope) && !str_eq(flags->scope, "local"))
+        return err_set(err, ERR_INVALID, 0,
+                       "--scope %s is not supported: networks are of this machine alone, whose scope is "
+                       "\"local\"",
+                       flags->scope);
+    const char *flag = flags->ingress                   ? "ingress"
+                       : flags->config_only             ? "config-only"
+                       : !str_empty(flags->config_from) ? "config-from"
+                                                        : NULL;
+    return flag ? err_set(err, ERR_INVALID, 0,
+                          "--%s is not supported: it is for the nodes of a Docker swarm, and hoy has none",
+                          flag)
+                : 0;
+}
+
 static int create(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct create_flags *flags = invocation->options;
     struct arena *arena = &invocation->arena;
@@ -98,7 +116,7 @@ static int create(struct invocation *invocation, struct engine *engine, struct e
         .ranges = flags->ranges,
         .gateways = flags->gateways,
     };
-    if (read_driver(flags->driver, &request.network.driver, err) ||
+    if (check_swarm(flags, err) || read_driver(flags->driver, &request.network.driver, err) ||
         read_words(arena, &flags->labels, &request.network.labels, err) ||
         read_words(arena, &flags->options, &request.network.options, err) ||
         read_words(arena, &flags->ipam_options, &request.network.ipam_options, err) ||

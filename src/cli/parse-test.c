@@ -369,10 +369,11 @@ static void test_words(void **state) {
     assert_string_equal(security.items[1], "seccomp=unconfined");
     REFUSE(store_capability, struct strings, {"", "no such"}, {"CAP_", "no such"}, {"flying", "no such"});
     REFUSE(store_network, struct settings, {"", "not specified"}, {"container:", "invalid container format"},
-           {"alias=x", "not specified"}, {"name=n,what=x", "invalid field key what"}, {"name=n,ip", "invalid field ip"},
-           {"name=n,ip=fd00::1", "not an IPv4 address"}, {"name=n,ip6=1.2.3.4", "not an IPv6 address"},
-           {"name=n,mac-address=1", "not a valid mac address"}, {"name=n,gw-priority=x", "not a number"},
-           {"name=n,driver-opt=x", "not of the form KEY=VALUE"}, {"name=n,link-local-ip=1.2.3.4", "not a link-local"},
+           {"alias=x", "not specified"}, {"name=n,what=x", "invalid field key what"},
+           {"name=n,ip", "invalid field ip"}, {"name=n,ip=fd00::1", "not an IPv4 address"},
+           {"name=n,ip6=1.2.3.4", "not an IPv6 address"}, {"name=n,mac-address=1", "not a valid mac address"},
+           {"name=n,gw-priority=x", "not a number"}, {"name=n,driver-opt=x", "not of the form KEY=VALUE"},
+           {"name=n,link-local-ip=1.2.3.4", "not a link-local"},
            {"name=n,alias=a b", "no name for a container"}, {"name=", "not specified"});
     REFUSE(store_link, struct strings, {"", "bad format"}, {":a", "bad format"}, {"a:", "bad format"},
            {"a:b:c", "bad format"});
@@ -398,7 +399,8 @@ static void test_networks(void **state) {
     assert_int_equal(give(store_network, "default", &settings), 0);
     assert_string_equal(config->network_mode, "bridge");
     settings = (struct settings){0};
-    assert_int_equal(give(store_network, "name=one,alias=a,alias=b,ip=10.0.0.2,\"driver-opt=x=1,2\"", &settings), 0);
+    assert_int_equal(
+        give(store_network, "name=one,alias=a,alias=b,ip=10.0.0.2,\"driver-opt=x=1,2\"", &settings), 0);
     assert_int_equal(give(store_network, "two", &settings), 0);
     assert_int_equal(give(store_network, "two", &settings), -1);
     assert_string_equal(err.text, "network \"two\" is specified multiple times");
@@ -418,11 +420,13 @@ static void test_networks(void **state) {
     give(store_network, "name=one,ip=10.0.0.2", &settings);
     give(store_ipv4, "10.0.0.3", (void *)&settings.endpoint.ipv4);
     assert_int_equal(networks_finish(&arena, &settings, &err), -1);
-    assert_string_equal(err.text, "conflicting options: cannot specify both --ip and per-network IPv4 address");
+    assert_string_equal(err.text,
+                        "conflicting options: cannot specify both --ip and per-network IPv4 address");
     settings = (struct settings){0};
     give(store_network, "name=none,alias=x", &settings);
     assert_int_equal(networks_finish(&arena, &settings, &err), -1);
-    assert_string_equal(err.text, "network-scoped alias is supported only for containers in user defined networks");
+    assert_string_equal(err.text,
+                        "network-scoped alias is supported only for containers in user defined networks");
     settings = (struct settings){0};
     assert_int_equal(networks_finish(&arena, &settings, &err), 0);
     assert_string_equal(config->network_mode, "bridge");

@@ -73,8 +73,10 @@ const char *words_networks(struct arena *arena, const struct container_config *c
     const char *mode = config->network_mode, *text = "";
     if (str_eq(mode, "host") || str_eq(mode, "none")) return mode;
     struct strings names = {0};
-    for (size_t i = 0; i < config->networks.count; i++) strings_add(arena, &names, config->networks.items[i].network);
+    for (size_t i = 0; i < config->networks.count; i++)
+        strings_add(arena, &names, config->networks.items[i].network);
     if (names.count) qsort(names.items, names.count, sizeof *names.items, by_text);
-    for (size_t i = 0; i < names.count; i++) text = arena_printf(arena, "%s%s%s", text, i ? "," : "", names.items[i]);
+    for (size_t i = 0; i < names.count; i++)
+        text = arena_printf(arena, "%s%s%s", text, i ? "," : "", names.items[i]);
     return text;
 }

@@ -72,8 +72,11 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
                      const struct exec_options *options, const char *id, struct plan *plan, struct err *err) {
     struct spec spec;
     _cleanup_(plan_unmapp) struct plan_block *own = NULL;
-    if (plan_open(engine, container->id, &own, err) || read_spec(arena, container, own, &spec, err))
-        return -1;
+    if (plan_open(engine, container->id, &own, err)) return -1;
+    // Its process is there before its interfaces are: others may take it for one that runs.
+    if (!own->started && !shim_has_started(engine, container->id))
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (read_spec(arena, container, own, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(options, &process, err)) return -1;
     merge_env(arena, &process.env, &container->config.env, options);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Docker's links on the default network, which has no names: a line in the hosts file and variables for each. The
-// other container has to run when this one starts.
+// Docker's links on the default network, which has no names: a line in the hosts file and variables for each.
+// The other container has to run when this one starts.
 #include "engine/links.h"
 #include "engine/networks.h"
 
@@ -26,9 +26,10 @@ int links_check(struct engine *engine, struct arena *arena, const struct contain
         if (container_find(engine, arena, link.name, &other, err))
             return err_wrap(err, "could not get container for %s", link.name);
         if (str_eq(other.config.network_mode, "host"))
-            return err_set(err, ERR_CONFLICT, 0,
-                           "conflicting options: host type networking can't be used with links. This would result in "
-                           "undefined behavior");
+            return err_set(
+                err, ERR_CONFLICT, 0,
+                "conflicting options: host type networking can't be used with links. This would result in "
+                "undefined behavior");
     }
     return 0;
 }
@@ -45,14 +46,14 @@ static int by_number(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
-static void add_ports(struct arena *arena, const char *prefix, const char *address, const struct strings *exposed,
-                      struct strings *env) {
+static void add_ports(struct arena *arena, const char *prefix, const char *address,
+                      const struct strings *exposed, struct strings *env) {
     const char **ports = arena_memdup(arena, exposed->items, exposed->count * sizeof *ports);
     if (exposed->count) qsort(ports, exposed->count, sizeof *ports, by_number);
     for (size_t i = 0; i < exposed->count; i++) {
         size_t length = strcspn(ports[i], "/");
-        const char *port = arena_strndup(arena, ports[i], length), *protocol = ports[i][length] ? ports[i] + length + 1
-                                                                                                : "tcp";
+        const char *port = arena_strndup(arena, ports[i], length),
+                   *protocol = ports[i][length] ? ports[i] + length + 1 : "tcp";
         const char *base = arena_printf(arena, "%s_PORT_%s_%s", prefix, port, variable_of(arena, protocol)),
                    *url = arena_printf(arena, "%s://%s:%s", protocol, address, port);
         if (i == 0) strings_add(arena, env, arena_printf(arena, "%s_PORT=%s", prefix, url));
@@ -63,7 +64,8 @@ static void add_ports(struct arena *arena, const char *prefix, const char *addre
     }
 }
 
-static void add_environment(struct arena *arena, const char *prefix, const struct strings *of, struct strings *env) {
+static void add_environment(struct arena *arena, const char *prefix, const struct strings *of,
+                            struct strings *env) {
     for (size_t i = 0; i < of->count; i++)
         if (!str_has_prefix(of->items[i], "HOME=") && !str_has_prefix(of->items[i], "PATH="))
             strings_add(arena, env, arena_printf(arena, "%s_ENV_%s", prefix, of->items[i]));
@@ -76,17 +78,18 @@ static int add_link(struct engine *engine, struct arena *arena, const struct con
     char address[ADDRESS_TEXT];
     const struct endpoint *endpoint = NULL;
     if (container_find(engine, arena, link->name, &other, err)) return -1;
-    if (str_eq(other.state, "running") && networks_endpoints(engine, arena, &other, &endpoints, err)) return -1;
+    if (str_eq(other.state, "running") && networks_endpoints(engine, arena, &other, &endpoints, err))
+        return -1;
     for (size_t i = 0; i < endpoints.count; i++)
         if (str_eq(endpoints.items[i].network, NETWORK_DEFAULT)) endpoint = &endpoints.items[i];
     if (!endpoint)
-        return err_set(err, ERR_CONFLICT, 0, "Cannot link to a non running container: /%s AS /%s/%s", other.name,
-                       container->name, link->alias);
+        return err_set(err, ERR_CONFLICT, 0, "Cannot link to a non running container: /%s AS /%s/%s",
+                       other.name, container->name, link->alias);
     address_print(&endpoint->addresses[0], address);
     bool renamed = !str_eq(link->alias, other.name);
     strings_add(arena, &links->hosts,
-                arena_printf(arena, "%s\t%s %s%s%s", address, link->alias, other.config.hostname, renamed ? " " : "",
-                             renamed ? other.name : ""));
+                arena_printf(arena, "%s\t%s %s%s%s", address, link->alias, other.config.hostname,
+                             renamed ? " " : "", renamed ? other.name : ""));
     const char *prefix = variable_of(arena, link->alias);
     add_ports(arena, prefix, address, &other.config.exposed_ports, &links->env);
     strings_add(arena, &links->env,

@@ -7,7 +7,8 @@ static void undo(struct engine *engine, struct arena *arena, const struct contai
                  const struct network_changes *changes, size_t added, size_t removed) {
     struct err ignored;
     while (added-- > 0)
-        (void)networks_disconnect(engine, arena, changes->add.items[added].network, before->id, false, &ignored);
+        (void)networks_disconnect(engine, arena, changes->add.items[added].network, before->id, false,
+                                  &ignored);
     while (removed-- > 0) {
         struct network network;
         if (networks_find(engine, arena, changes->remove.items[removed], &network, &ignored)) continue;

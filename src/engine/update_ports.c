@@ -116,7 +116,7 @@ static int refuse(struct ports_update *update, int r, struct err *err) {
                        "%d ports or ranges came while it ran, and there is no place for more: restart the "
                        "container",
                        PLAN_PORTS_SPARE);
-    if (r == -ESRCH || shim_is_gone(r))
+    if (r == -ESRCH || r == -EBADF || shim_is_gone(r))
         return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", update->container->id);
     return err_set(err, ERR_SYSTEM, -r, "publish ports");
 }

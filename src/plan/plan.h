@@ -447,6 +447,7 @@ struct plan_block {
     char boot_id[40];  // the record is void after a reboot
     // Written by the executor:
     int32_t pid;         // the child, in the host's numbers; 0 before the clone
+    uint8_t started;     // it executes the command: all that was to be made for it is there
     uint64_t start_time; // its, in clock ticks since the boot
     int32_t listener;    // the number that the seccomp filter's listener has in the child
     int32_t failed;      // index of the operation that failed, or -1

@@ -239,6 +239,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
     shim.plan = plan;
     shim.state = state;
+    plan->started = 1;
     // Who hears that it runs finds this event there.
     if (!plan->is_exec) shim_event(plan, state, "start", NULL);
     if (client >= 0) shim_add_peer(&shim, client, true);
