@@ -411,6 +411,7 @@ static const struct setting {
     {"Config", "MacAddress", "--mac-address", write_text},
     {"HostConfig", "PortBindings", "--publish", write_ports},
     {"HostConfig", "PublishAllPorts", "--publish-all", write_flag},
+    {"HostConfig", "Firewall", "--firewall", write_text},
     {"HostConfig", "Links", "--link", write_list},
     {"HostConfig", "ExtraHosts", "--add-host", write_list},
     {"HostConfig", "Dns", "--dns", write_list},

@@ -5,6 +5,7 @@
 
 #include "base/str.h"
 #include "cli/help.h"
+#include "engine/network_restore.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ int cli_with_engine(struct invocation *invocation, cli_body *body, struct err *e
                                      .runroot = invocation->globals->runroot,
                                      .storage_driver = invocation->globals->storage_driver};
     if (engine_open(&engine, &options, err) < 0) return -1;
+    if (invocation->command->summary && !invocation->command->starts) networks_glance(&engine);
     int code = body(invocation, &engine, err);
     engine_close(&engine);
     return code;

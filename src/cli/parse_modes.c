@@ -55,6 +55,14 @@ int store_cgroupns(struct parse *parse, const char *text, void *field, struct er
     return store_mode(text, is_one_of(text, words), "CGROUP", field, err);
 }
 
+int store_firewall(struct parse *parse, const char *text, void *field, struct err *err) {
+    (void)parse;
+    if (!str_eq(text, "respect") && !str_eq(text, "bypass"))
+        return err_set(err, ERR_INVALID, 0, "'%s' is neither respect nor bypass", text);
+    *(const char **)field = text;
+    return 0;
+}
+
 // "dns" alone may differ: Docker's check of the network mode.
 static int conflict(const char *what, const char *with, struct err *err) {
     return err_set(err, ERR_INVALID, 0, "conflicting options: %s and the %s", what, with);

@@ -10,6 +10,7 @@ option_store store_ipc;        // const char *: none, private, shareable, host, 
 option_store store_uts;        // const char *: host
 option_store store_userns;     // const char *: host
 option_store store_cgroupns;   // const char *: host, private
+option_store store_firewall;   // const char *: respect, bypass
 option_store store_runtime;    // const char *: the names by which hoy's own is known
 option_store store_isolation;  // const char *: default
 option_store store_annotation; // annotations of a struct container_config: KEY=VALUE

@@ -52,6 +52,10 @@ static const struct option rows[] = {
      AT(config)},
     {"env", 'e', "list", "Set environment variables", store_env, AT(env)},
     {"env-file", 0, "list", "Read in a file of environment variables", store_env_file, AT(file_env)},
+    {"firewall", 0, "string",
+     "Whether published ports pass the host's own rules for input first (respect) or go past them, as "
+     "Docker's do (bypass); the default is \"firewall\" in /etc/hoy/config.json, or bypass",
+     store_firewall, CONFIG(firewall), "respect|bypass"},
     {"group-add", 0, "list", "Add additional groups to join", store_list, CONFIG(group_add)},
     {"health-cmd", 0, "string",
      "Command to run to check health; tcp://[HOST]:PORT and http://[HOST]:PORT/PATH are checked without one",

@@ -50,6 +50,7 @@ static const struct container_config full = {
     .privileged = true,
     .readonly_rootfs = true,
     .init = true,
+    .firewall = "respect",
     .network_mode = "none",
     .shm_size = 1 << 20,
     .nano_cpus = {true, 500000000},

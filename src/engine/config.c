@@ -135,6 +135,7 @@ static const struct field host_fields[] = {
     ROW("PidMode", TEXT, pid_mode),
     ROW("Privileged", BOOL, privileged),
     ROW("PublishAllPorts", BOOL, publish_all),
+    ROW("Firewall", TEXT_IF_SET, firewall),
     ROW("ReadonlyRootfs", BOOL, readonly_rootfs),
     ROW("SecurityOpt", LIST, security_opt),
     ROW("StorageOpt", MAP_IF_SET, storage_opt),

@@ -95,6 +95,7 @@ struct container_config {
     // HostConfig
     struct restart_policy restart;
     bool auto_remove, privileged, readonly_rootfs, init;
+    const char *firewall;     // NULL: as the host's administrator has it
     const char *network_mode; // a network's name, "none", "host", "container:<id>"
     struct {
         struct endpoint_settings *items;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a shim is told about its container's log: everything in words that it only copies.
 #include "engine/log.h"
+#include "engine/setting.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -13,8 +14,6 @@
 #include <unistd.h>
 
 #define FIXED_MAX    16384 // as the shim takes it
-#define BUDGET_FILE  "/etc/hoy/config.json"
-#define BUDGET_LIMIT (1u << 20)
 #define BUFFER_BYTES (1 << 20)
 
 // The tag
@@ -349,16 +348,10 @@ int log_open(const struct container *container, int folder, int *ret_file, int *
 // The budget
 
 int log_budget(uint64_t *ret_bytes, struct err *err) {
-    _cleanup_(json_freep) struct json *json = NULL;
-    const char *text = getenv("HOY_LOG_BUDGET"), *where = "HOY_LOG_BUDGET";
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    const char *text, *where;
     *ret_bytes = 0;
-    if (str_empty(text)) {
-        where = BUDGET_FILE;
-        int r = json_read_file(BUDGET_FILE, BUDGET_LIMIT, &json);
-        if (r == -EINVAL) return err_set(err, ERR_INVALID, 0, "%s is no valid JSON", where);
-        if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't read %s", where);
-        text = json_get_string(json, "log-budget");
-    }
+    if (setting_read(&arena, "log-budget", "HOY_LOG_BUDGET", &text, &where, err)) return -1;
     if (str_empty(text)) return 0;
     if (parse_size_decimal(text, ret_bytes))
         return err_set(err, ERR_INVALID, 0, "%s: log-budget '%s' is no size such as 10g", where, text);

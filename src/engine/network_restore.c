@@ -19,49 +19,75 @@ static int interface_restore(const char *name, const char *bridge, struct err *e
 static int interfaces_restore(struct engine *engine, const struct network *network, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     int r;
-    if (network->driver != NETWORK_DRIVER_BRIDGE) return 0;
-    if (db_query(engine->store.db, &rows, err, "SELECT host_interface FROM endpoint WHERE network = ?", "s",
-                 network->id))
+    if (db_query(engine->store.db, &rows, err,
+                 "SELECT host_interface FROM endpoint WHERE network = ? AND NOT pending", "s", network->id))
         return -1;
     while ((r = db_next(&rows, err)) > 0)
         if (interface_restore(db_text(&rows, 0), network->link, err)) return -1;
     return r;
 }
 
-static int is_used(struct engine *engine, const struct network *network, bool *ret_used, struct err *err) {
+// Bridges that containers are on.
+static int used_read(struct engine *engine, struct arena *arena, struct networks *ret_networks,
+                     struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(engine->store.db, &rows, err, "SELECT 1 FROM endpoint WHERE network = ? LIMIT 1", "s",
-                 network->id))
+    struct networks networks = {0};
+    struct network network;
+    int r, found = 0;
+    if (db_query(engine->store.db, &rows, err,
+                 "SELECT name FROM network WHERE driver = 'bridge' AND EXISTS (SELECT 1 FROM endpoint WHERE "
+                 "endpoint.network = network.id)",
+                 ""))
         return -1;
-    int r = db_next(&rows, err);
-    *ret_used = r > 0;
-    return r < 0 ? -1 : 0;
+    while ((r = db_next(&rows, err)) > 0) {
+        found = network_load(engine->store.db, arena, db_text(&rows, 0), &network, err);
+        if (found < 0) return -1;
+        if (found) *arena_push(arena, &networks) = network;
+    }
+    *ret_networks = networks;
+    return r;
 }
 
-static int restore(struct engine *engine, struct arena *arena, struct network *network, bool *used,
-                   struct err *err) {
-    bool this_one = false;
-    if (is_used(engine, network, &this_one, err)) return -1;
-    if (!this_one) return 0;
-    *used |= network->driver == NETWORK_DRIVER_BRIDGE;
-    return network_ensure(engine->store.db, arena, network, err) || interfaces_restore(engine, network, err)
-               ? -1
-               : 0;
+int network_restore(struct engine *engine, struct arena *arena, struct network *network, bool thorough,
+                    struct err *err) {
+    bool ready = network_is_ready(engine->store.db, network);
+    if (!ready && network_ensure(engine->store.db, arena, network, err)) return -1;
+    return !ready || thorough ? interfaces_restore(engine, network, err) : 0;
+}
+
+static int gate_need(struct engine *engine, struct err *err) {
+    return network_gate_need(engine->store.db, engine->store.runroot, err);
+}
+
+int networks_look(struct engine *engine, struct arena *arena, bool thorough, struct networks *ret_networks,
+                  bool *ret_gate, struct err *err) {
+    *ret_gate = false;
+    if (used_read(engine, arena, ret_networks, err)) return -1;
+    for (size_t i = 0; i < ret_networks->count; i++)
+        if (network_restore(engine, arena, &ret_networks->items[i], thorough, err)) return -1;
+    if (!ret_networks->count) return 0;
+    int respect = port_rows_respect(engine->store.db, err);
+    if (respect < 0) return -1;
+    *ret_gate = respect || network_detours();
+    return *ret_gate ? gate_need(engine, err) : 0;
 }
 
 int networks_restore(struct engine *engine, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct networks networks;
-    bool bridges = false;
-    if (network_list(engine->store.db, &arena, &networks, err)) return -1;
-    for (size_t i = 0; i < networks.count; i++)
-        if (restore(engine, &arena, &networks.items[i], &bridges, err)) return -1;
-    return bridges && network_detours() ? network_gate_need(engine->store.db, engine->store.runroot, err) : 0;
+    bool gate;
+    return networks_look(engine, &arena, true, &networks, &gate, err);
 }
 
 int networks_open_gate(struct engine *engine, const struct endpoints *endpoints, struct err *err) {
     bool bridges = false;
     for (size_t i = 0; i < endpoints->count; i++)
         bridges |= endpoints->items[i].driver == NETWORK_DRIVER_BRIDGE;
-    return bridges && network_detours() ? network_gate_need(engine->store.db, engine->store.runroot, err) : 0;
+    return bridges && network_detours() ? gate_need(engine, err) : 0;
+}
+
+int ports_open_gate(struct engine *engine, const struct port_runs *runs, struct err *err) {
+    bool respect = false;
+    for (size_t i = 0; i < runs->count; i++) respect |= runs->items[i].respect;
+    return respect ? gate_need(engine, err) : 0;
 }

@@ -101,7 +101,7 @@ static int attach(struct engine *engine, struct arena *arena, const struct conta
                   struct err *err) {
     struct network network;
     if (network_require(engine->store.db, arena, settings->network, &network, err) ||
-        network_ensure(engine->store.db, arena, &network, err) ||
+        network_restore(engine, arena, &network, false, err) ||
         network_attach(engine->store.db, arena, &network, container->id, settings, number, false,
                        ret_endpoint, err))
         return -1;

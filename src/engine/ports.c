@@ -59,11 +59,14 @@ static bool kernel_has_v6(void) {
     return fd >= 0;
 }
 
-static void run_add(struct runs *runs, const struct port_binding *binding, uint8_t family,
-                    const char *address, const char *host) {
+static void run_add(const struct port_claim *claim, struct runs *runs, const struct port_binding *binding,
+                    uint8_t family, const char *address, const char *host) {
     struct port_run *run = &runs->items[runs->count++];
-    *run =
-        (struct port_run){.family = family, .protocol = binding->protocol, .port = binding->port, .count = 1};
+    *run = (struct port_run){.family = family,
+                             .protocol = binding->protocol,
+                             .port = binding->port,
+                             .count = 1,
+                             .respect = claim->respect};
     snprintf(run->host, sizeof run->host, "%s", host);
     snprintf(run->address, sizeof run->address, "%s", address);
 }
@@ -76,9 +79,9 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
     bool is_v6 = binding->host && strchr(binding->host, ':');
     bool v6_works = kernel_has_v6() && (*target->v6 || binding->protocol != IPPROTO_SCTP);
     if (!is_v6 && *target->v4)
-        run_add(&runs, binding, AF_INET, target->v4, binding->host ? binding->host : "0.0.0.0");
+        run_add(claim, &runs, binding, AF_INET, target->v4, binding->host ? binding->host : "0.0.0.0");
     if (v6_works && (is_v6 || !binding->host))
-        run_add(&runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4,
+        run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4,
                 binding->host ? binding->host : "::");
     if (!runs.count)
         return err_set(err, ERR_INVALID, 0, "cannot publish %s: the container has no IPv%c address",

@@ -12,6 +12,7 @@ struct port_claim {
     const struct container *container;
     struct port_target target;
     bool pending;          // an update's
+    bool respect;          // --firewall respect
     bool cleaned;          // what an earlier run may have left is gone
     size_t later;          // places for ports that nothing leads to yet
     struct port_runs runs; // what it has

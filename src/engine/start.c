@@ -7,10 +7,12 @@
 // the moment that the shim runs, its socket says that the container lives.
 #include "engine/again.h"
 #include "engine/cni.h"
+#include "engine/firewall.h"
 #include "engine/freeze.h"
 #include "engine/links.h"
 #include "engine/log.h"
 #include "engine/net_rate.h"
+#include "engine/network_restore.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
 #include "engine/ports_target.h"
@@ -128,12 +130,22 @@ static void start_take_back(struct start *s, const struct err *why) {
 
 // Files
 
+// Whoever made the container may have been killed before it had all of its folder, of which "work" is the
+// last; but one that was removed since the caller looked gets none. With the lock: it is not removed from now
+// on.
+static int make_folder(struct start *s, struct err *err) {
+    if (s->begun || (s->dir >= 0 && !faccessat(s->dir, "work", F_OK, 0))) return 0;
+    int r = row_exists(s->engine, s->container->id, err);
+    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", s->container->name);
+    if (r < 0 || container_folder_make(s->engine, s->container->id, err)) return -1;
+    fd_closep(&s->dir);
+    s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
+    return 0;
+}
+
 static int open_folder(struct start *s, struct err *err) {
     s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
-    if (s->dir == -ENOENT) {
-        if (container_folder_make(s->engine, s->container->id, err)) return -1;
-        s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
-    }
+    if ((s->dir >= 0 || s->dir == -ENOENT) && make_folder(s, err)) return -1;
     return s->dir < 0 ? err_set(err, ERR_SYSTEM, -s->dir, "open %s", s->path) : 0;
 }
 
@@ -338,7 +350,9 @@ static int claim_ports(struct start *s, struct err *err) {
     struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
     if (!can_publish) s->claim.later = ports_places(&wanted);
     if (!can_publish || !wanted.count) return 0;
-    if (ports_claim(&s->claim, &wanted, err)) return -1;
+    if (firewall_respects(&s->container->config, &s->claim.respect, err) ||
+        ports_claim(&s->claim, &wanted, err) || ports_open_gate(s->engine, &s->claim.runs, err))
+        return -1;
     int r = port_hold_end(&s->claim.hold);
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
 }

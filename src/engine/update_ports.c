@@ -6,6 +6,8 @@
 #include "engine/ports.h"
 
 #include "engine/config_ports.h"
+#include "engine/firewall.h"
+#include "engine/network_restore.h"
 #include "engine/ports_target.h"
 #include "kernel/link_settings.h"
 #include "plan/publish.h"
@@ -140,7 +142,9 @@ static void remove_from_kernel(struct ports_update *update, const struct port_ru
 static int add_all(struct ports_update *update, struct err *err) {
     static const struct port_runs none;
     size_t added = 0;
-    if (ports_claim(&update->claim, &update->add, err)) return -1;
+    if (ports_claim(&update->claim, &update->add, err) ||
+        ports_open_gate(update->engine, &update->claim.runs, err))
+        return -1;
     int r = change_bag(update, &update->claim.hold, &none);
     if (!r) r = add_to_kernel(update, &added);
     if (!r) return 0;
@@ -156,7 +160,8 @@ int ports_update_begin(struct ports_update *update, struct err *err) {
                                         .container = update->container,
                                         .pending = true,
                                         .hold = PORT_HOLD_NONE};
-    if (ports_target_find(update->engine, update->arena, update->container, &update->claim.target, err) ||
+    if (firewall_respects(&update->container->config, &update->claim.respect, err) ||
+        ports_target_find(update->engine, update->arena, update->container, &update->claim.target, err) ||
         plan_open(update->engine, update->container->id, &update->plan, err) || find_removed(update, err))
         return -1;
     update->begun = true;

@@ -11,8 +11,8 @@
 // kernel, and is ESTABLISHED in FORWARD. One packet a connection comes here; TCP, UDP, SCTP alike, and nobody
 // listens on anything.
 //
-// The same way leads past a FORWARD policy that drops what is NEW: for published ports and for connections
-// out of containers, where the rules of hoy's table send them here.
+// The same way leads past a FORWARD policy that drops what is NEW: for published ports, for connections out
+// of containers, and for those between two of them where the kernel shows iptables what stays on a bridge.
 //
 // It says "ready" when it listens, gives everything else away (confine.h), and stays until the directory
 // CONTAINERS, which has an entry for every container that runs, is empty. DIRECTORY is for who starts it: it
@@ -64,10 +64,10 @@ static int way_send(const uint8_t *packet, size_t size, void *data) {
 }
 
 // What can't be sent (no route, or the host's OUTPUT rules drop it) is lost, as on any way through a network.
-static void packet_pass(uint8_t *packet, size_t size, void *data) {
+static void packet_pass(uint8_t *packet, size_t size, uint32_t link, void *data) {
     struct way way;
     (void)data;
-    if (packet_prepare(packet, size, &way.to, &way.to_size)) return;
+    if (packet_prepare(packet, size, link, &way.to, &way.to_size)) return;
     way.raw = way.to.ss_family == AF_INET ? gate.raw4 : gate.raw6;
     if (way.raw >= 0) packet_cut(packet, size, gate.identification++, way_send, &way);
 }
@@ -149,6 +149,8 @@ static int open_sockets(uint16_t group) {
     if (gate.raw4 < 0) return fail("open a raw socket", "", -errno);
     gate.raw6 = socket(AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
     if (gate.raw6 < 0 && errno != EAFNOSUPPORT) return fail("open a raw socket of IPv6", "", -errno);
+    // Who asks for a neighbour has asked this host already.
+    if (gate.raw6 >= 0) setsockopt(gate.raw6, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &(int){0}, sizeof(int));
     gate.log = nflog_open(group);
     if (gate.log == -EPERM)
         return fail("nftables' log group has another listener, or this is not root", "", -EPERM);

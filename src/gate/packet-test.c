@@ -15,7 +15,7 @@
 static int prepare(uint8_t *packet, size_t size, struct sockaddr_storage *ret_to) {
     socklen_t to_size = 0;
     memset(ret_to, 0, sizeof *ret_to);
-    return packet_prepare(packet, size, ret_to, &to_size);
+    return packet_prepare(packet, size, 7, ret_to, &to_size);
 }
 
 // A SYN from 192.0.2.2:40000 to 192.0.2.1:8080, as a capture of the wire has it.
@@ -59,6 +59,27 @@ static void test_icmpv6(void **state) {
     uint32_t sum = 0xfd00 + 2 + 0xfd00 + 1 + 8 + 58 + 0x8000 + 1 + 1;
     sum = ~((sum & 0xffff) + (sum >> 16)) & 0xffff;
     assert_int_equal(packet[42] << 8 | packet[43], sum);
+}
+
+// Goes on to its group, on the link that it came by; from nobody, or forwarded before, it is left where it
+// is.
+static void test_neighbour(void **state) {
+    struct sockaddr_storage to;
+    uint8_t packet[40 + 24] = {0x60, 0,        0,    0, 0,           24,       58, 255,
+                               0xfd, [23] = 2, 0xff, 2, [37] = 0xff, [39] = 1, 135};
+    (void)state;
+    assert_int_equal(prepare(packet, sizeof packet, &to), 0);
+    assert_int_equal(((struct sockaddr_in6 *)&to)->sin6_scope_id, 7);
+    packet[40] = 136;
+    assert_int_equal(prepare(packet, sizeof packet, &to), 0);
+    packet[40] = 134; // a router's word
+    assert_int_equal(prepare(packet, sizeof packet, &to), -EADDRNOTAVAIL);
+    packet[40] = 135;
+    packet[7] = 254;
+    assert_int_equal(prepare(packet, sizeof packet, &to), -EADDRNOTAVAIL);
+    packet[7] = 255;
+    packet[8] = 0;
+    assert_int_equal(prepare(packet, sizeof packet, &to), -EADDRNOTAVAIL);
 }
 
 // What a packet says of itself is compared with what is there.
@@ -184,13 +205,10 @@ static void test_whole(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_tcp),
-        cmocka_unit_test(test_sctp),
-        cmocka_unit_test(test_icmpv6),
-        cmocka_unit_test(test_malformed),
-        cmocka_unit_test(test_short_transport),
-        cmocka_unit_test(test_link_local),
-        cmocka_unit_test(test_cut),
+        cmocka_unit_test(test_tcp),        cmocka_unit_test(test_sctp),
+        cmocka_unit_test(test_icmpv6),     cmocka_unit_test(test_neighbour),
+        cmocka_unit_test(test_malformed),  cmocka_unit_test(test_short_transport),
+        cmocka_unit_test(test_link_local), cmocka_unit_test(test_cut),
         cmocka_unit_test(test_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -123,14 +123,27 @@ static bool is_forwarded6(const uint8_t *address) {
     return address[0] != 0xff && !(address[0] == 0xfe && (address[1] & 0xc0) == 0x80);
 }
 
+// Finding a neighbour, which a host believes only what was never forwarded.
+static bool is_neighbour6(const uint8_t *packet, size_t size) {
+    const size_t header = sizeof(struct ip6_hdr);
+    return packet[6] == IPPROTO_ICMPV6 && packet[7] == 255 &&
+           size >= header + sizeof(struct nd_neighbor_solicit) &&
+           (packet[header] == ND_NEIGHBOR_SOLICIT || packet[header] == ND_NEIGHBOR_ADVERT) &&
+           packet[8] != 0xff && packet[8] != 0;
+}
+
 // Behind extension headers the sender's checksum is left as it is: only what has none of them comes with half
 // a one.
-static int prepare6(uint8_t *packet, size_t size, struct sockaddr_storage *ret_to, socklen_t *ret_to_size) {
+static int prepare6(uint8_t *packet, size_t size, uint32_t link, struct sockaddr_storage *ret_to,
+                    socklen_t *ret_to_size) {
     size_t header = sizeof(struct ip6_hdr);
     struct sockaddr_in6 to = {.sin6_family = AF_INET6};
     if (size < header || get16(packet + 4) != size - header) return -EBADMSG;
     if (packet[6] == IPPROTO_FRAGMENT_HEADER) return -EBADMSG;
-    if (!is_forwarded6(packet + 8) || !is_forwarded6(packet + 24)) return -EADDRNOTAVAIL;
+    if (is_neighbour6(packet, size))
+        to.sin6_scope_id = link;
+    else if (!is_forwarded6(packet + 8) || !is_forwarded6(packet + 24))
+        return -EADDRNOTAVAIL;
     sum_complete(packet + 8, 32, packet[6], packet + header, size - header);
     memcpy(&to.sin6_addr, packet + 24, sizeof to.sin6_addr);
     memcpy(ret_to, &to, sizeof to);
@@ -159,10 +172,11 @@ static int cut6(const uint8_t *packet, size_t size, uint32_t identification, pac
     return 0;
 }
 
-int packet_prepare(uint8_t *packet, size_t size, struct sockaddr_storage *ret_to, socklen_t *ret_to_size) {
+int packet_prepare(uint8_t *packet, size_t size, uint32_t link, struct sockaddr_storage *ret_to,
+                   socklen_t *ret_to_size) {
     if (size < sizeof(struct iphdr) || size > PACKET_MAX) return -EBADMSG;
     if (packet[0] >> 4 == 4) return prepare4(packet, size, ret_to, ret_to_size);
-    return packet[0] >> 4 == 6 ? prepare6(packet, size, ret_to, ret_to_size) : -EBADMSG;
+    return packet[0] >> 4 == 6 ? prepare6(packet, size, link, ret_to, ret_to_size) : -EBADMSG;
 }
 
 int packet_cut(const uint8_t *packet, size_t size, uint32_t identification, packet_send *send, void *data) {

@@ -42,8 +42,10 @@ static int message_read(struct nlmsghdr *message, nflog_each *each, void *data) 
     if (message->nlmsg_len < head) return -EBADMSG;
     int r = netlink_parse((char *)message + head, message->nlmsg_len - head, table, ARRAY_SIZE(table));
     if (r || !table[NFULA_PAYLOAD]) return r;
+    uint32_t link = 0;
+    (void)netlink_get(table[NFULA_IFINDEX_INDEV], &link, sizeof link);
     each((uint8_t *)(uintptr_t)(table[NFULA_PAYLOAD] + 1),
-         table[NFULA_PAYLOAD]->nla_len - sizeof(struct nlattr), data);
+         table[NFULA_PAYLOAD]->nla_len - sizeof(struct nlattr), ntohl(link), data);
     return 0;
 }
 

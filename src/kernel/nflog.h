@@ -12,7 +12,8 @@
 int nflog_open(uint16_t group);
 
 // Waits for a message and calls each for its packets (from the IP header on; the caller may write to it).
-// -EINTR when a signal came first. buffer: NFLOG_BUFFER_SIZE bytes, aligned for netlink.
+// link: the index of the interface that it came in by. -EINTR when a signal came first. buffer:
+// NFLOG_BUFFER_SIZE bytes, aligned for netlink.
 #define NFLOG_BUFFER_SIZE 131072
-typedef void nflog_each(uint8_t *packet, size_t size, void *data);
+typedef void nflog_each(uint8_t *packet, size_t size, uint32_t link, void *data);
 int nflog_read(int fd, char *buffer, nflog_each *each, void *data);

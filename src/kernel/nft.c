@@ -54,7 +54,7 @@ static void network_hash(const struct nft_table *table, const struct nft_network
                          char ret_text[static NFT_HASH_SIZE], uint32_t *uses) {
     _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
     nft_batch_begin(&batch, table->name);
-    nft_network_put(&batch, network, 0, NULL);
+    nft_network_put(&batch, table, network, 0, NULL);
     nft_batch_hash(&batch, ret_text);
     *uses += batch.uses;
 }
@@ -64,7 +64,7 @@ static void network_put(struct nft_batch *batch, const struct nft_table *table,
     char comment[NFT_HASH_SIZE];
     uint32_t uses = 0;
     network_hash(table, network, comment, &uses);
-    nft_network_put(batch, network, flags, comment);
+    nft_network_put(batch, table, network, flags, comment);
 }
 
 // "There is one, it is deleted, there is a new one": the first so that the second can't fail. A table of the
@@ -115,7 +115,7 @@ int nft_network_remove(const struct nft_table *table, const struct nft_network *
     _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
     if (!table_valid(table) || !network_valid(network)) return -EINVAL;
     nft_batch_begin(&batch, table->name);
-    nft_network_delete(&batch, network);
+    nft_network_delete(&batch, table, network);
     int r = nft_batch_send(&batch);
     return r == -ENOENT ? 0 : r;
 }
@@ -156,7 +156,7 @@ bool nft_network_ready(const struct nft_table *table, const struct nft_network *
     network_hash(table, network, comment, &uses);
     table_put(&batch, NFPROTO_INET, NFT_MSG_GETTABLE, NULL);
     nft_base_ask(&batch);
-    nft_network_ask(&batch, network);
+    nft_network_ask(&batch, table, network);
     netlink_acknowledge(&batch.messages);
     return !nft_batch_ask(&batch, found_read, &found) && found.base_is_there && found.network_is_there &&
            found.uses == uses;

@@ -18,9 +18,9 @@
 //                the group sends it again from here, by way of output;
 //   again        prerouting, after conntrack: what follows such a packet before there is an answer goes the
 //   same
-//                way. With a detour so does all that is new and would be forwarded from or to a network: a
-//                FORWARD policy that drops what is new never sees it, and what belongs to a connection it
-//                lets through;
+//                way. With a detour so does all that is new and would be forwarded from or to a network, or
+//                within one: a FORWARD policy that drops what is new never sees it, and what belongs to a
+//                connection it lets through;
 //   forward      into a network only what belongs to a connection that it made or that a published port
 //                accepted;
 //   postrouting  what leaves a network by another link gets that link's address, and so does what a published

@@ -162,6 +162,27 @@ int nft_look_forward(bool *ret_drops) {
     return 0;
 }
 
+static int generation_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct nlattr *table[NFTA_GEN_MAX + 1] = {0};
+    if (type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) || size < sizeof(struct nfgenmsg))
+        return -EBADMSG;
+    int r = netlink_parse((const struct nfgenmsg *)payload + 1, size - sizeof(struct nfgenmsg), table,
+                          ARRAY_SIZE(table));
+    return r ? r : netlink_get(table[NFTA_GEN_ID], data, sizeof(uint32_t));
+}
+
+int nft_look_generation(uint32_t *ret_generation) {
+    struct netlink_batch batch = {0};
+    struct nfgenmsg head = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
+    uint32_t generation = 0;
+    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    if (fd < 0) return fd;
+    netlink_begin(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, NLM_F_ACK, &head, sizeof head);
+    int r = netlink_call(fd, &batch, generation_read, &generation);
+    if (!r) *ret_generation = ntohl(generation);
+    return r;
+}
+
 int nft_look(struct nft_look *ret_look) {
     *ret_look = (struct nft_look){0};
     ret_look->legacy = has_content("/proc/net/ip_tables_names") || has_content("/proc/net/ip6_tables_names");

@@ -31,6 +31,8 @@ int nft_look(struct nft_look *ret_look);
 // The short question: does another's base chain at forward drop by its policy (or is it firewalld's, which
 // rejects at its end)? Chains alone, no rules.
 int nft_look_forward(bool *ret_drops);
+// A number that is another one after every change of anybody's rules in this network namespace.
+int nft_look_generation(uint32_t *ret_generation);
 // Tables of hoy have their bridges' names: "hoy0".
 bool nft_look_is_own(const struct nft_look_chain *chain);
 

@@ -145,14 +145,19 @@ static int ports_remove(const struct nft_table *table, const struct nft_port *po
     return r == -ENOENT ? 0 : r;     // no such table
 }
 
-int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count) {
-    int result = 0;
-    if (!nft_ports_valid(ports, count)) return -EINVAL;
+// What leads to another container spoils a transaction: halves of it are tried until that port is alone. One
+// by one would be simpler, but the kernel waits for all of its processors after each that removes something.
+static int ports_remove_own(const struct nft_table *table, const struct nft_port *ports, size_t count) {
     int r = count ? ports_remove(table, ports, count) : 0;
     if (r != -EEXIST) return r;
-    for (size_t i = 0; i < count; i++)
-        if ((r = ports_remove(table, &ports[i], 1)) && r != -EEXIST) result = r;
-    return result;
+    if (count == 1) return 0;
+    int first = ports_remove_own(table, ports, count / 2);
+    r = ports_remove_own(table, ports + count / 2, count - count / 2);
+    return first ? first : r;
+}
+
+int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count) {
+    return nft_ports_valid(ports, count) ? ports_remove_own(table, ports, count) : -EINVAL;
 }
 
 struct reading {

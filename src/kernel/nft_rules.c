@@ -19,6 +19,7 @@
 #include <linux/netfilter_ipv4.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <netinet/icmp6.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +39,8 @@ enum kind {
     IPV4,
     IPV6,
     ICMP6,
+    SOLICITATION, // of neighbours
+    ADVERTISEMENT,
     FROM,        // subnet
     TO,          // subnet
     FROM_SET,    // family, text: a set of addresses
@@ -100,7 +103,7 @@ static const struct chain {
     {"detour", NULL, 0, 0},
     {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
     {"again", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
-    {"dnat", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
+    {"prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
     {"output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST},
     {"gate", "filter", NF_INET_LOCAL_IN, PRIORITY_GATE},
     {"forward", "filter", NF_INET_FORWARD, NF_IP_PRI_FILTER},
@@ -110,6 +113,7 @@ static const struct chain {
 static const struct nft_set sets[] = {
     {"guards", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"internal", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
+    {"around", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"into", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"hairpin", NFT_SET_MAP, NFT_TYPE_IFNAME, LINK_NAME_SIZE, NFT_DATA_VERDICT, 0},
     {"subnets4", NFT_SET_INTERVAL, NFT_TYPE_IPV4, 4, 0, 0},
@@ -143,7 +147,7 @@ static const struct rule base_rules[] = {
     {"again",
      {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV6}, {TO_ADDRESS_PORTS6, "gate_address_ports6"}, {LOG}, {DROP}}},
 
-    {"dnat", {{TO_HOST}, {JUMP, "ports"}}},
+    {"prerouting", {{TO_HOST}, {JUMP, "ports"}}},
     {"output", {{TO, NULL, &loopback6}, {ACCEPT}}},
     {"output", {{TO_HOST}, {JUMP, "ports"}}},
     {"output", {{TO_HOST}, {JUMP, "respected"}}},
@@ -170,11 +174,7 @@ static const struct rule detour_rules[] = {
 
     {"again", {{NEW}, {TO_HOST}, {JUMP, "detour"}}},
     {"again", {{TO_HOST}, {ACCEPT}}},
-    {"again", {{TO_SET, "subnets4", &loopback4}, {ACCEPT}}},
-    {"again", {{TO_SET, "subnets6", &loopback6}, {ACCEPT}}},
-    {"again", {{TO_OTHERS}, {BY_IN_LINK, "internal"}}},
-    {"again", {{NEW}, {FROM_SET, "subnets4", &loopback4}, {TO_OTHERS}, {LOG}, {DROP}}},
-    {"again", {{NEW}, {FROM_SET, "subnets6", &loopback6}, {TO_OTHERS}, {LOG}, {DROP}}},
+    {"again", {{BY_IN_LINK, "around"}}},
 };
 
 // An expression is a name and nested data; its end closes both.
@@ -357,6 +357,12 @@ static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
     compare_put(batch, true, &protocol, sizeof protocol);
 }
 
+static void icmp6_put(struct nft_batch *batch, uint8_t type) {
+    protocol_put(batch, IPPROTO_ICMPV6);
+    payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof type);
+    compare_put(batch, true, &type, sizeof type);
+}
+
 static void verdict_put(struct nft_batch *batch, int code, const char *chain) {
     struct expression e = expression_begin(&batch->messages, "immediate");
     netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
@@ -391,6 +397,8 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case IPV4: return family_put(batch, AF_INET);
     case IPV6: return family_put(batch, AF_INET6);
     case ICMP6: return protocol_put(batch, IPPROTO_ICMPV6);
+    case SOLICITATION: return icmp6_put(batch, ND_NEIGHBOR_SOLICIT);
+    case ADVERTISEMENT: return icmp6_put(batch, ND_NEIGHBOR_ADVERT);
     case FROM: return subnet_put(batch, word->subnet, true);
     case TO: return subnet_put(batch, word->subnet, false);
     case FROM_SET: return set_put(batch, word->subnet->family, word->text, true);
@@ -461,22 +469,25 @@ void nft_base_ask(struct nft_batch *batch) {
 }
 
 // The chains of a network, each with the map that leads to it.
-enum { GUARD, TOWARD, INTERNAL, INTO, HAIRPIN, NETWORK_CHAINS };
+enum { GUARD, TOWARD, INTERNAL, INTO, HAIRPIN, AROUND, NETWORK_CHAINS };
 
-static const char *const chain_prefixes[] = {"guard-", "toward-", "internal-", "into-", "hairpin-"};
-static const char *const chain_maps[] = {"guards", NULL, "internal", "into", "hairpin"};
+static const char *const chain_prefixes[] = {"guard-", "toward-",  "internal-",
+                                             "into-",  "hairpin-", "around-"};
+static const char *const chain_maps[] = {"guards", NULL, "internal", "into", "hairpin", "around"};
 
 struct names {
     char chains[NETWORK_CHAINS][CHAIN_SIZE];
+    bool exists[NETWORK_CHAINS];
 };
 
-static void names_make(const struct nft_network *network, struct names *ret_names) {
-    for (size_t i = 0; i < NETWORK_CHAINS; i++)
+static void names_make(const struct nft_table *table, const struct nft_network *network,
+                       struct names *ret_names) {
+    for (size_t i = 0; i < NETWORK_CHAINS; i++) {
         snprintf(ret_names->chains[i], CHAIN_SIZE, "%s%s", chain_prefixes[i], network->link);
-}
-
-static bool chain_exists(const struct nft_network *network, size_t chain) {
-    return chain != INTERNAL || network->flags & NFT_INTERNAL;
+        ret_names->exists[i] = true;
+    }
+    ret_names->exists[INTERNAL] = network->flags & NFT_INTERNAL;
+    ret_names->exists[AROUND] = table->detour;
 }
 
 static bool is_routed(const struct nft_network *network, const struct nft_subnet *subnet) {
@@ -490,7 +501,8 @@ static bool is_guarded(const struct nft_network *network, const struct nft_subne
     return !(network->flags & open);
 }
 
-#define RULE(batch, chain, ...) rule_put(batch, &(struct rule){chain, {__VA_ARGS__}}, 0)
+#define GATE_RULE(batch, group, chain, ...) rule_put(batch, &(struct rule){chain, {__VA_ARGS__}}, group)
+#define RULE(batch, chain, ...)             GATE_RULE(batch, 0, chain, __VA_ARGS__)
 
 // Whose source is right goes on to the chain for where it goes to.
 static void guard_rules_put(struct nft_batch *batch, const struct nft_network *network,
@@ -542,10 +554,32 @@ static void hairpin_rules_put(struct nft_batch *batch, const struct nft_network 
     }
 }
 
+// Also between containers of the network, where the kernel shows iptables what stays on a bridge: then even
+// finding a neighbour passes FORWARD, where nothing is known of it. Its packets go on, and the gate sends
+// them as well; but not those that ask whether an address is free, since the asker would hear itself.
+static void around_rules_put(struct nft_batch *batch, uint16_t group, const struct nft_network *network,
+                             const struct names *names) {
+    const char *around = names->chains[AROUND];
+    bool apart = network->flags & NFT_NO_ICC;
+    if (!apart) {
+        GATE_RULE(batch, group, around, {FROM, NULL, &unspecified6}, {RETURN});
+        GATE_RULE(batch, group, around, {SOLICITATION}, {LOG});
+        GATE_RULE(batch, group, around, {ADVERTISEMENT}, {LOG});
+    }
+    for (size_t i = 0; i < network->subnet_count; i++) {
+        const struct nft_subnet *subnet = &network->subnets[i];
+        if (apart)
+            RULE(batch, around, {TO, NULL, subnet}, {RETURN});
+        else
+            GATE_RULE(batch, group, around, {NEW}, {TO, NULL, subnet}, {LOG}, {DROP});
+    }
+    if (!(network->flags & NFT_INTERNAL)) GATE_RULE(batch, group, around, {NEW}, {TO_OTHERS}, {LOG}, {DROP});
+}
+
 static void elements_put(struct nft_batch *batch, uint8_t type, const struct nft_network *network,
                          const struct names *names) {
     for (size_t i = 0; i < NETWORK_CHAINS; i++)
-        if (chain_maps[i] && chain_exists(network, i))
+        if (chain_maps[i] && names->exists[i])
             nft_link_put(batch, type, chain_maps[i], network->link, names->chains[i]);
     for (size_t i = 0; i < network->subnet_count; i++) {
         const struct nft_subnet *subnet = &network->subnets[i];
@@ -554,38 +588,40 @@ static void elements_put(struct nft_batch *batch, uint8_t type, const struct nft
     }
 }
 
-static void chains_put(struct nft_batch *batch, uint8_t type, uint16_t flags,
-                       const struct nft_network *network, const struct names *names, const char *comment) {
+static void chains_put(struct nft_batch *batch, uint8_t type, uint16_t flags, const struct names *names,
+                       const char *comment) {
     for (size_t i = 0; i < NETWORK_CHAINS; i++)
-        if (chain_exists(network, i))
-            nft_chain_put(batch, type, flags, names->chains[i], i == 0 ? comment : NULL);
+        if (names->exists[i]) nft_chain_put(batch, type, flags, names->chains[i], i == 0 ? comment : NULL);
 }
 
-void nft_network_put(struct nft_batch *batch, const struct nft_network *network, uint16_t flags,
-                     const char *comment) {
+void nft_network_put(struct nft_batch *batch, const struct nft_table *table,
+                     const struct nft_network *network, uint16_t flags, const char *comment) {
     struct names names;
-    names_make(network, &names);
-    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, network, &names, comment);
+    names_make(table, network, &names);
+    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE | flags, &names, comment);
     guard_rules_put(batch, network, &names);
     forward_rules_put(batch, network, &names);
     hairpin_rules_put(batch, network, &names);
+    if (names.exists[AROUND]) around_rules_put(batch, table->gate_group, network, &names);
     elements_put(batch, NFT_MSG_NEWSETELEM, network, &names);
 }
 
 // Everything is made first, so that taking it away cannot fail. A chain takes its rules along.
-void nft_network_delete(struct nft_batch *batch, const struct nft_network *network) {
+void nft_network_delete(struct nft_batch *batch, const struct nft_table *table,
+                        const struct nft_network *network) {
     struct names names;
-    names_make(network, &names);
-    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, network, &names, NULL);
+    names_make(table, network, &names);
+    chains_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, &names, NULL);
     elements_put(batch, NFT_MSG_NEWSETELEM, network, &names);
     elements_put(batch, NFT_MSG_DELSETELEM, network, &names);
-    chains_put(batch, NFT_MSG_DELCHAIN, 0, network, &names, NULL);
+    chains_put(batch, NFT_MSG_DELCHAIN, 0, &names, NULL);
 }
 
-void nft_network_ask(struct nft_batch *batch, const struct nft_network *network) {
+void nft_network_ask(struct nft_batch *batch, const struct nft_table *table,
+                     const struct nft_network *network) {
     struct names names;
-    names_make(network, &names);
-    chains_put(batch, NFT_MSG_GETCHAIN, 0, network, &names, NULL);
+    names_make(table, network, &names);
+    chains_put(batch, NFT_MSG_GETCHAIN, 0, &names, NULL);
     for (size_t i = 0; i < network->subnet_count; i++) {
         const struct nft_subnet *subnet = &network->subnets[i];
         const char *set = subnet->family == AF_INET ? "subnets4" : "subnets6";

@@ -10,9 +10,11 @@ void nft_base_put(struct nft_batch *batch, const struct nft_table *table);
 void nft_base_ask(struct nft_batch *batch);
 
 // A network's chains (the first has the comment), rules and elements. flags: NLM_F_* for the chains.
-void nft_network_put(struct nft_batch *batch, const struct nft_network *network, uint16_t flags,
-                     const char *comment);
+void nft_network_put(struct nft_batch *batch, const struct nft_table *table,
+                     const struct nft_network *network, uint16_t flags, const char *comment);
 // The same things' removal, when they are there.
-void nft_network_delete(struct nft_batch *batch, const struct nft_network *network);
+void nft_network_delete(struct nft_batch *batch, const struct nft_table *table,
+                        const struct nft_network *network);
 // Questions after them.
-void nft_network_ask(struct nft_batch *batch, const struct nft_network *network);
+void nft_network_ask(struct nft_batch *batch, const struct nft_table *table,
+                     const struct nft_network *network);

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool is_ready(struct db *db, const struct network *network) {
+bool network_is_ready(struct db *db, const struct network *network) {
     switch (network->driver) {
     case NETWORK_DRIVER_BRIDGE: return bridge_is_ready(db, network);
     case NETWORK_DRIVER_MACVLAN:
@@ -27,7 +27,7 @@ static int make(struct db *db, struct arena *arena, struct network *network, str
     if (namespace_lock(&lock, err) || database_path(db, database, err)) return -1;
     int r = network_load_id(db, arena, network->id, network, err);
     if (r <= 0) return r < 0 ? -1 : err_set(err, ERR_NOT_FOUND, 0, "network %s not found", network->name);
-    if (is_ready(db, network)) return 0; // another process was faster
+    if (network_is_ready(db, network)) return 0; // another process was faster
     if (network_is_default(network) && default_fits(network, &fits, err)) return -1;
     // The row first: a crash between the two leaves a row without a bridge, which the next command mends.
     if (!fits && default_choose(db, database, arena, network, err)) return -1;
@@ -36,7 +36,7 @@ static int make(struct db *db, struct arena *arena, struct network *network, str
 }
 
 int network_ensure(struct db *db, struct arena *arena, struct network *network, struct err *err) {
-    return is_ready(db, network) ? 0 : make(db, arena, network, err);
+    return network_is_ready(db, network) ? 0 : make(db, arena, network, err);
 }
 
 // Left over

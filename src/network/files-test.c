@@ -27,6 +27,8 @@ static const struct endpoints endpoints = {&endpoint, 1};
     "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\n" \
     "ff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n"
 
+#define HOST "10.208.0.1\thost.docker.internal\n10.208.0.1\tgateway.docker.internal\n"
+
 static void check_hosts(const struct network_files *files, const char *expected) {
     _cleanup_(str_finish) struct str text = {0};
     struct err err = {0};
@@ -46,15 +48,21 @@ static void test_hosts(void **state) {
     struct network_files files = {.hostname = "web", .own_netns = true};
     check_hosts(&files, PRESET);
     files.endpoints = &endpoints;
-    check_hosts(&files, PRESET "10.208.0.2\tweb\nfd00::2\tweb\n");
+    check_hosts(&files, PRESET HOST "10.208.0.2\tweb\nfd00::2\tweb\n");
     files.domainname = "example.org";
-    check_hosts(&files, PRESET "10.208.0.2\tweb.example.org web\nfd00::2\tweb.example.org web\n");
+    check_hosts(&files, PRESET HOST "10.208.0.2\tweb.example.org web\nfd00::2\tweb.example.org web\n");
     files = (struct network_files){.hostname = "web.example.net", .own_netns = true, .endpoints = &endpoints};
-    check_hosts(&files, PRESET "10.208.0.2\tweb.example.net web\nfd00::2\tweb.example.net web\n");
+    check_hosts(&files, PRESET HOST "10.208.0.2\tweb.example.net web\nfd00::2\tweb.example.net web\n");
     files.hostname = "h";
-    files.add_host = (struct strings)WORDS("db:10.0.0.1", "six=::1", "b:[fe80::2]", "gw:host-gateway");
+    files.add_host = (struct strings)WORDS("db:10.0.0.1", "six=::1", "b:[fe80::2]", "gw:host-gateway",
+                                           "host.docker.internal=10.0.0.9");
     check_hosts(&files,
-                PRESET "10.0.0.1\tdb\n::1\tsix\nfe80::2\tb\n10.208.0.1\tgw\n10.208.0.2\th\nfd00::2\th\n");
+                PRESET "10.0.0.1\tdb\n::1\tsix\nfe80::2\tb\n10.208.0.1\tgw\n10.0.0.9\thost.docker.internal\n"
+                       "10.208.0.1\tgateway.docker.internal\n10.208.0.2\th\nfd00::2\th\n");
+    // A resolver says it itself.
+    files = (struct network_files){
+        .hostname = "h", .own_netns = true, .own_resolver = true, .endpoints = &endpoints};
+    check_hosts(&files, PRESET "10.208.0.2\th\nfd00::2\th\n");
 }
 
 static void test_hosts_wrong(void **state) {

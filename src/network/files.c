@@ -9,6 +9,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -37,7 +38,8 @@ static const struct address *host_gateway(const struct network_files *files) {
     for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++) {
         const struct endpoint *endpoint = &files->endpoints->items[i];
         for (size_t family = 0; family < 2; family++)
-            if (endpoint->default_route[family] && address_is_set(&endpoint->gateways[family]))
+            if (endpoint->driver == NETWORK_DRIVER_BRIDGE && endpoint->default_route[family] &&
+                address_is_set(&endpoint->gateways[family]))
                 return &endpoint->gateways[family];
     }
     return NULL;
@@ -64,6 +66,25 @@ static int hosts_add(const struct network_files *files, const char *entry, struc
         return err_set(err, ERR_INVALID, 0, "--add-host %s: not of the form NAME:ADDRESS", entry);
     str_printf(text, "%s\t%.*s\n", address, (int)name, entry);
     return 0;
+}
+
+static const char *const host_names[] = {"host.docker.internal", "gateway.docker.internal"};
+
+static bool is_given(const struct network_files *files, const char *name) {
+    for (size_t i = 0; i < files->add_host.count; i++) {
+        const char *rest = str_after(files->add_host.items[i], name);
+        if (rest && (*rest == ':' || *rest == '=')) return true;
+    }
+    return false;
+}
+
+// What a resolver knows of the host (resolver/scope.c), for those that have none.
+static void hosts_add_host(const struct network_files *files, struct str *text) {
+    char address[ADDRESS_TEXT];
+    const struct address *gateway = files->own_resolver ? NULL : host_gateway(files);
+    for (size_t i = 0; gateway && i < ARRAY_SIZE(host_names); i++)
+        if (!is_given(files, host_names[i]))
+            str_printf(text, "%s\t%s\n", address_print(gateway, address), host_names[i]);
 }
 
 // The container's own line: its full name, then the first part of it.
@@ -93,11 +114,23 @@ static bool is_line_of(const char *line, size_t length, const struct endpoint *e
     return false;
 }
 
+// The host, at its address on a network.
+static bool is_host_line(const char *line, size_t length, const struct endpoint *endpoint) {
+    char address[ADDRESS_TEXT], expected[ADDRESS_TEXT + 32];
+    for (size_t i = 0; endpoint && i < 2; i++)
+        for (size_t k = 0; k < ARRAY_SIZE(host_names); k++) {
+            int n = snprintf(expected, sizeof expected, "%s\t%s",
+                             address_print(&endpoint->gateways[i], address), host_names[k]);
+            if ((size_t)n == length && !memcmp(line, expected, length)) return true;
+        }
+    return false;
+}
+
 void network_change_hosts(const struct network_files *files, const char *text, const struct endpoint *add,
                           const struct endpoint *remove, struct str *ret_text) {
     while (*text) {
         size_t length = strcspn(text, "\n");
-        if (!is_line_of(text, length, remove)) {
+        if (!is_line_of(text, length, remove) && !is_host_line(text, length, remove)) {
             str_add_n(ret_text, text, length);
             str_add_char(ret_text, '\n');
         }
@@ -120,6 +153,7 @@ static int hosts_compose(const struct network_files *files, struct str *text, st
     if (text->len && text->data[text->len - 1] != '\n') str_add_char(text, '\n');
     for (size_t i = 0; i < files->add_host.count; i++)
         if (hosts_add(files, files->add_host.items[i], text, err)) return -1;
+    hosts_add_host(files, text);
     for (size_t i = 0; i < files->links.count; i++) str_printf(text, "%s\n", files->links.items[i]);
     for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++)
         hosts_add_endpoint(files, &files->endpoints->items[i], text);

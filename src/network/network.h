@@ -112,6 +112,8 @@ int network_remove(struct db *db, const struct network *network, struct err *err
 // the nftables rules; the parent of a macvlan or ipvlan. Idempotent and cheap when it does. The default
 // network gets another subnet when the host has a route of its own there meanwhile: *network is updated.
 int network_ensure(struct db *db, struct arena *arena, struct network *network, struct err *err);
+// Is all of that there?
+bool network_is_ready(struct db *db, const struct network *network);
 // Takes away what a removed network, or a killed command, left: bridges that name this database and a network
 // that it does not have, and interfaces of containers that were being connected or disconnected.
 int network_sweep(struct db *db, struct err *err);

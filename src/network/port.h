@@ -39,6 +39,7 @@ struct port_run {
     char address[INET6_ADDRSTRLEN]; // the container's; of another family than the host's: hoy-proxy hands on
     uint16_t host_port, port;
     uint32_t count;
+    bool respect; // the host's firewall decides who comes in
 };
 struct port_runs {
     struct port_run *items;
@@ -61,6 +62,8 @@ struct nft_ports {
     size_t count;
 };
 int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_ports, struct err *err);
+// Whether any container has one that respects the host's firewall: 1 or 0.
+int port_rows_respect(struct db *db, struct err *err);
 // The rows alone of those that are pending.
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err);
 // It leads to another address of the container's.

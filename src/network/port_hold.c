@@ -38,6 +38,7 @@ struct plan_port port_run_plan(const struct port_run *run) {
                              .protocol = run->protocol,
                              .host_port = run->host_port,
                              .port = run->port,
+                             .respect = run->respect,
                              .count = port_run_is_served(run) ? 0 : run->count};
     memcpy(port.host, address.bytes, sizeof port.host);
     inet_pton(family_of(run->address), run->address, port.address);

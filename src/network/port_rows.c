@@ -43,22 +43,23 @@ int port_row_take(struct db *db, const char *container_id, const struct port_run
     if (r) return r < 0 ? -1 : 0;
     return db_run(db, err,
                   "INSERT INTO port (protocol, family, host_port, host, count, port, address, container_id, "
-                  "pending) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                  "iiisiissi", (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
+                  "pending, respect) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                  "iiisiissii", (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
                   run->host, (int64_t)run->count, (int64_t)run->port, run->address, container_id,
-                  (int64_t)pending) < 0
+                  (int64_t)pending, (int64_t)run->respect) < 0
                ? -1
                : 1;
 }
 
-#define COLUMNS "protocol, family, host_port, host, count, port, address"
+#define COLUMNS "protocol, family, host_port, host, count, port, address, respect"
 
 static struct port_run run_read(const struct db_rows *rows) {
     struct port_run run = {.protocol = (uint8_t)db_i64(rows, 0),
                            .family = (uint8_t)db_i64(rows, 1),
                            .host_port = (uint16_t)db_i64(rows, 2),
                            .count = (uint32_t)db_i64(rows, 4),
-                           .port = (uint16_t)db_i64(rows, 5)};
+                           .port = (uint16_t)db_i64(rows, 5),
+                           .respect = db_i64(rows, 7)};
     snprintf(run.host, sizeof run.host, "%s", db_text(rows, 3));
     snprintf(run.address, sizeof run.address, "%s", db_text(rows, 6));
     return run;
@@ -93,7 +94,8 @@ static void ports_add(struct arena *arena, const struct port_run *run, struct nf
         struct nft_port port = {.family = first.family,
                                 .protocol = first.protocol,
                                 .host_port = (uint16_t)(first.host_port + i),
-                                .port = (uint16_t)(first.port + i)};
+                                .port = (uint16_t)(first.port + i),
+                                .respect = first.respect};
         memcpy(port.host, first.host, sizeof port.host);
         memcpy(port.address, first.address, sizeof port.address);
         *arena_push(arena, ports) = port;
@@ -142,6 +144,12 @@ int port_rows_release(struct db *db, const char *container_id, struct err *err) 
                    db_run(db, err, "DELETE FROM port WHERE container_id = ?", "s", container_id) < 0
                ? -1
                : 0;
+}
+
+int port_rows_respect(struct db *db, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    return db_query(db, &rows, err, "SELECT 1 FROM port WHERE respect LIMIT 1", "") ? -1
+                                                                                    : db_next(&rows, err);
 }
 
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err) {

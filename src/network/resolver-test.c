@@ -282,6 +282,13 @@ static void upstream_udp(int fd) {
         bytes[3] = *first == 'm' ? NXDOMAIN : SERVFAIL;
         return upstream_say(fd, bytes, size, &from);
     }
+    if (!strncmp(first, "broken", 6))
+        return upstream_say(fd, bytes, upstream_answer(bytes, size, 1) - 1, &from);
+    if (!strncmp(first, "loop", 4)) {
+        size_t answer = upstream_answer(bytes, size, 1);
+        bytes[size + 1] = (uint8_t)size; // its name points to itself
+        return upstream_say(fd, bytes, answer, &from);
+    }
     if (!strncmp(first, "large", 5)) {
         bytes[2] |= 0x82;
         return upstream_say(fd, bytes, size, &from);
@@ -486,6 +493,8 @@ static void test_forward(void **state) {
     expect_address(&a, "spoof.example", TYPE_A, "192.0.2.1");
     expect_code(&a, "missing.example", TYPE_A, NXDOMAIN);
     expect_code(&a, "servfail.example", TYPE_A, SERVFAIL);
+    expect_code(&a, "broken.example", TYPE_A, SERVFAIL);
+    expect_code(&a, "loop.example", TYPE_A, SERVFAIL);
     ask(&a, "large.example", TYPE_A, &answer);
     assert_true(answer.truncated);
     ask_tcp(&a, "large.example", TYPE_A, &answer);
@@ -538,6 +547,10 @@ static void test_internal(void **state) {
     assert_int_equal(resolver_update(runroot, NETWORK, a.id, str_get(&text), &err), 0);
     expect_address(&a, "web", TYPE_A, "10.9.0.2");
     expect_code(&a, "good.example", TYPE_A, SERVFAIL);
+    // Where the C library goes on with the next name, it has to hear that there is none.
+    str_printf(&text, "ndots\n");
+    assert_int_equal(resolver_update(runroot, NETWORK, a.id, str_get(&text), &err), 0);
+    expect_code(&a, "good.example", TYPE_A, NXDOMAIN);
     container_end(&a);
 }
 
@@ -606,6 +619,7 @@ static void test_end(void **state) {
     struct container a, b;
     (void)state;
     two_containers(&a, &b, "");
+    expect_address(&b, "web", TYPE_A, "10.9.0.2");
     pid_t pid = resolver_pid();
     assert_true(pid > 0);
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -672,17 +686,24 @@ static void plan_write(const struct container *c) {
     plan_finish(&plan);
 }
 
+static void resolver_kill(void) {
+    pid_t pid = resolver_pid();
+    assert_true(pid > 0);
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    wait_for_end(pidfd);
+    close(pidfd);
+}
+
 static void test_killed(void **state) {
     struct container a, b, c;
     (void)state;
     two_containers(&a, &b, "");
     plan_write(&a);
     plan_write(&b);
-    pid_t pid = resolver_pid();
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    wait_for_end(pidfd);
-    close(pidfd);
+    expect_address(&b, "web", TYPE_A, "10.9.0.2");
+    resolver_kill();
+    int pidfd;
     container_begin(&c, 'c');
     container_names(&c, NETWORK, LIST("10.9.0.4"), LIST("late"));
     container_register(&c, "");
@@ -698,13 +719,52 @@ static void test_killed(void **state) {
     close(pidfd);
 }
 
+// As a shim has it: the other end of the socket.
+static int hold(const struct container *c) {
+    int ends[2];
+    struct err err = {0};
+    _cleanup_(str_finish) struct str text = {0};
+    container_text(c, "", &text);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    if (resolver_hold(runroot, NETWORK, c->id, str_get(&text), ends[0], &err)) fail_msg("%s", err.text);
+    close(ends[0]);
+    return ends[1];
+}
+
+static void test_held(void **state) {
+    struct container a, b;
+    (void)state;
+    two_containers(&a, &b, "");
+    plan_write(&a);
+    plan_write(&b);
+    int end = hold(&a);
+    fd_closep(&a.connection); // which counts no more
+    expect_address(&a, "db", TYPE_A, "10.9.0.3");
+    for (int i = 0; i < 2; i++) {
+        resolver_kill();
+        wait_for_end(end); // it is heard of
+        close(end);
+        end = hold(&a);
+        expect_address(&a, "db", TYPE_A, "10.9.0.3");
+        expect_address(&b, "web", TYPE_A, "10.9.0.2");
+    }
+    pid_t pid = resolver_pid();
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    container_end(&b);
+    expect_address(&a, "web", TYPE_A, "10.9.0.2");
+    close(end);
+    wait_for_end(pidfd); // although its process is there
+    close(pidfd);
+    container_end(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),        cmocka_unit_test(test_turns),    cmocka_unit_test(test_changes),
         cmocka_unit_test(test_scope),        cmocka_unit_test(test_forward),  cmocka_unit_test(test_servers),
         cmocka_unit_test(test_host_changes), cmocka_unit_test(test_internal), cmocka_unit_test(test_ndots),
         cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_flood),    cmocka_unit_test(test_end),
-        cmocka_unit_test(test_many),         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_many),         cmocka_unit_test(test_killed),   cmocka_unit_test(test_held),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

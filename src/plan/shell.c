@@ -172,6 +172,10 @@ static void print_port(struct shell *shell, const char *word, const struct plan_
             ports->host_port + index);
     if (str_eq(word, "add")) fprintf(shell->out, " : %s . %u", address, ports->port + index);
     fputs(" }\n", shell->out);
+    if (!ports->respect) return;
+    fprintf(shell->out, "%s element inet %s gate_%sports%c { %s . %s%s%u }\n", word, TEXT(op->publish.table),
+            one ? "address_" : "", ports->family == AF_INET ? '4' : '6', protocol, one ? host : "",
+            one ? " . " : "", ports->host_port + index);
 }
 
 // Each port that the operation has.

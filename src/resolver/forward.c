@@ -59,7 +59,7 @@ static void query_answer(struct query *query, uint8_t *bytes, size_t size) {
     query_free(query);
 }
 
-static void query_fail(struct query *query) {
+void query_fail(struct query *query) {
     query_answer(query, message(query),
                  message_refuse(message(query), query->question_end, LDNS_RCODE_SERVFAIL));
 }
@@ -115,6 +115,10 @@ static void query_refused(struct query *query) {
 }
 
 static void query_heard(struct query *query, uint8_t *bytes, size_t size) {
+    bool cut = bytes[2] & 0x02;
+    // What was cut may have been cut anywhere; any other answer that can't be read is as good as none.
+    if (cut && !message_is_sound(bytes, size)) size = message_truncate(bytes, query->question_end);
+    if (!cut && !message_is_sound(bytes, size)) return query_refused(query);
     uint8_t code = bytes[3] & 0xf;
     if ((code == LDNS_RCODE_SERVFAIL || code == LDNS_RCODE_REFUSED) &&
         query->refusals + 1 < query->servers->count && query->attempt + 1 < ATTEMPTS) {
@@ -176,10 +180,20 @@ static void upstream_ready(struct watch *watch, uint32_t events) {
 
 // Beginning, and time
 
+// When there are too many of all, who has less than its share takes the place of the oldest.
+static bool make_room(const struct client *client) {
+    struct resolver *resolver = client->resolver;
+    if (client->queries >= CLIENT_QUERIES) return false;
+    if (resolver->query_count < ALL_QUERIES) return true;
+    if (client->queries >= ALL_QUERIES / resolver->client_count) return false;
+    query_fail(TAILQ_FIRST(&resolver->queries));
+    return true;
+}
+
 bool query_start(const struct asker *asker, const uint8_t *bytes, size_t size, size_t question_end) {
     struct resolver *resolver = asker->client->resolver;
     struct client *client = asker->client;
-    if (client->queries >= CLIENT_QUERIES || resolver->query_count >= ALL_QUERIES) return false;
+    if (!make_room(client)) return false;
     struct query *query = xmalloc(sizeof *query);
     *query = (struct query){
         .resolver = resolver,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The host's resolv.conf is read again when it changes, also where it is a link into a directory of another
-// program (systemd-resolved, NetworkManager, resolvconf): both places are watched. systemd-resolved's
-// 127.0.0.53 is as good here as for any program of the host.
+// The host's resolv.conf is read again when it changes: by another file of that name, in place (also where it
+// is a mount of its own), also where it is a link into a directory of another program (systemd-resolved,
+// NetworkManager, resolvconf): both places are watched. systemd-resolved's 127.0.0.53 is as good here as for
+// any program of the host.
 #include "resolver/resolver.h"
 
 #include "base/fd.h"
@@ -35,13 +36,14 @@ static void watch_target(struct resolver *resolver, int inotify) {
 static void host_read(struct resolver *resolver, int inotify) {
     _cleanup_(str_finish) struct str text = {0};
     watch_target(resolver, inotify);
+    resolver->host_file = inotify_add_watch(inotify, HOST_FOLDER "/" HOST_FILE, IN_CLOSE_WRITE);
     if (!file_read_at(AT_FDCWD, HOST_FOLDER "/" HOST_FILE, HOST_FILE_MAX, &text))
         servers_read(&resolver->servers, str_get(&text));
 }
 
 static bool is_meant(const struct resolver *resolver, const struct inotify_event *event) {
-    return event->wd == resolver->host_target || event->mask & IN_Q_OVERFLOW ||
-           (event->len && str_eq(event->name, HOST_FILE));
+    return event->wd == resolver->host_target || event->wd == resolver->host_file ||
+           event->mask & IN_Q_OVERFLOW || (event->len && str_eq(event->name, HOST_FILE));
 }
 
 static void host_ready(struct watch *watch, uint32_t events) {
@@ -62,9 +64,9 @@ int host_init(struct resolver *resolver) {
     _cleanup_(fd_closep) int inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (inotify < 0) return -errno;
     resolver->host = (struct watch){.fd = -1, .ready = host_ready, .owner = resolver};
-    resolver->host_target = -1;
+    resolver->host_target = resolver->host_file = -1;
     // First the watch, then the look.
-    resolver->host_file = inotify_add_watch(inotify, HOST_FOLDER, EVENTS);
+    (void)inotify_add_watch(inotify, HOST_FOLDER, EVENTS);
     servers_read(&resolver->servers, "");
     host_read(resolver, inotify);
     int r = watch_add(&resolver->loop, &resolver->host, inotify, EPOLLIN);

@@ -81,6 +81,7 @@ static void test_refused(void **state) {
     assert_int_equal(verdict_with(12, 0xc0, &code), MESSAGE_REFUSED); // a pointer
     assert_int_equal(verdict_with(12, 64, &code), MESSAGE_REFUSED);   // a label of 64
     assert_int_equal(verdict_with(11, 1, &code), MESSAGE_REFUSED);    // a record that is not there
+    assert_int_equal(verdict_with(10, 1, &code), MESSAGE_REFUSED);    // more of them than anybody needs
 }
 
 static void test_answers(void **state) {
@@ -104,6 +105,62 @@ static void test_answers(void **state) {
     assert_true(bytes[2] & 2);
     question_finish(&q);
     free(bytes);
+}
+
+// A CNAME to a name that is there, its address, and the server of its zone.
+static const uint8_t sound[] = "\x12\x34\x81\x80\0\1\0\2\0\1\0\1\3www\7example\0\0\1\0\1"
+                               "\xc0\x0c\0\5\0\1\0\0\0\1\0\6\3web\xc0\x10"
+                               "\xc0\x29\0\1\0\1\0\0\0\1\0\4\x0a\0\0\1"
+                               "\xc0\x10\0\6\0\1\0\0\0\1\0\x18\xc0\x29\xc0\x10"
+                               "\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\1"
+                               "\0\0\x29\4\xd0\0\0\0\0\0\0";
+
+static bool sound_with(size_t at, uint8_t byte) {
+    uint8_t bytes[SIZE(sound)];
+    memcpy(bytes, sound, sizeof bytes);
+    bytes[at] = byte;
+    return message_is_sound(bytes, sizeof bytes);
+}
+
+static void test_sound(void **state) {
+    (void)state;
+    assert_true(message_is_sound(sound, SIZE(sound)));
+    for (size_t size = 0; size < SIZE(sound); size++) {
+        uint8_t *bytes = malloc(size + 1);
+        memcpy(bytes, sound, size);
+        assert_false(message_is_sound(bytes, size));
+        free(bytes);
+    }
+    assert_true(sound_with(30, 0x10));
+    assert_false(sound_with(30, 29));   // a name that is a pointer to itself
+    assert_false(sound_with(30, 0x31)); // one to what comes later
+    assert_false(sound_with(30, 3));    // into the header
+    assert_false(sound_with(12, 0x80)); // a label of a kind that there is not
+    assert_false(sound_with(40, 5));    // data that ends within a name
+    assert_false(sound_with(58, 5));    // an address of five bytes
+    assert_false(sound_with(7, 0xff));  // records that are not there
+    assert_false(sound_with(5, 2));     // a question that is none
+}
+
+// A chain of pointers in a text record, and a record whose name is the chain's end.
+static size_t chain_make(uint8_t *bytes, unsigned count) {
+    static const uint8_t head[] = "\x12\x34\x81\x80\0\0\0\2\0\0\0\0\0\0\x10\0\1\0\0\0\0";
+    static const uint8_t tail[] = "\0\1\0\1\0\0\0\1\0\4\x0a\0\0\1";
+    size_t at = SIZE(head), target = MESSAGE_HEADER;
+    memcpy(bytes, head, at);
+    bytes[at++] = (uint8_t)(2 * count >> 8), bytes[at++] = (uint8_t)(2 * count);
+    for (unsigned i = 0; i <= count; i++, target = at, at += 2)
+        bytes[at] = (uint8_t)(0xc0 | target >> 8), bytes[at + 1] = (uint8_t)target;
+    memcpy(bytes + at, tail, SIZE(tail));
+    return at + SIZE(tail);
+}
+
+// Each leads backwards, so it ends; but it is work that no real name makes.
+static void test_pointers(void **state) {
+    uint8_t bytes[1024];
+    (void)state;
+    assert_true(message_is_sound(bytes, chain_make(bytes, 100)));
+    assert_false(message_is_sound(bytes, chain_make(bytes, 200)));
 }
 
 static void test_reverse_names(void **state) {
@@ -185,7 +242,7 @@ static void test_mutations(void **state) {
     static const struct {
         const uint8_t *bytes;
         size_t size;
-    } seeds[] = {{query, SIZE(query)}, {edns, SIZE(edns)}, {reverse, SIZE(reverse)}};
+    } seeds[] = {{query, SIZE(query)}, {edns, SIZE(edns)}, {reverse, SIZE(reverse)}, {sound, SIZE(sound)}};
     struct zones zones;
     struct zone *zone;
     struct scope scope;
@@ -195,12 +252,13 @@ static void test_mutations(void **state) {
     assert_int_equal(scope_init(&scope, &zones, "container " WEB "\nnetwork " NETWORK " backend\n"), 0);
     for (int i = 0; i < 100000; i++) {
         uint8_t bytes[512];
-        size_t size = seeds[i % 3].size;
-        memcpy(bytes, seeds[i % 3].bytes, size);
-        if (i >= 3) mutate(bytes, &size);
+        size_t size = seeds[i % 4].size;
+        memcpy(bytes, seeds[i % 4].bytes, size);
+        if (i >= 4) mutate(bytes, &size);
         uint8_t *exact = malloc(size);
         memcpy(exact, bytes, size);
         ask(&scope, exact, size);
+        (void)message_is_sound(exact, size);
         free(exact);
     }
     scope_finish(&scope);
@@ -239,6 +297,24 @@ static void test_zone(void **state) {
     zones_finish(&zones);
 }
 
+// Names that no message can say: backwards it is the short id.
+static void test_unsayable(void **state) {
+    struct zones zones;
+    struct zone *zone;
+    char text[256] = "address 10.9.0.2\nname ";
+    (void)state;
+    zones_begin(&zones, &zone);
+    memset(text + strlen(text), 'x', ZONE_LABEL_MAX + 1);
+    zone_put(&zones, zone, WEB, text);
+    assert_string_equal(zone_find_address(&zones, zone, (uint8_t[]){10, 9, 0, 2}, 4), "222222222222");
+    zone_put(&zones, zone, WEB, "address 10.9.0.2\nname a..b\n");
+    assert_string_equal(zone_find_address(&zones, zone, (uint8_t[]){10, 9, 0, 2}, 4), "222222222222");
+    zone_put(&zones, zone, WEB, "address 10.9.0.2\nname a.b-c_d\n");
+    assert_string_equal(zone_find_address(&zones, zone, (uint8_t[]){10, 9, 0, 2}, 4), "a.b-c_d");
+    zone_release(&zones, zone);
+    zones_finish(&zones);
+}
+
 static void test_scope_texts(void **state) {
     struct zones zones;
     struct scope scope;
@@ -263,7 +339,8 @@ int main(void) {
         cmocka_unit_test(test_refused),       cmocka_unit_test(test_answers),
         cmocka_unit_test(test_reverse_names), cmocka_unit_test(test_servers),
         cmocka_unit_test(test_mutations),     cmocka_unit_test(test_zone),
-        cmocka_unit_test(test_scope_texts),
+        cmocka_unit_test(test_scope_texts),   cmocka_unit_test(test_sound),
+        cmocka_unit_test(test_pointers),      cmocka_unit_test(test_unsayable),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LABEL_MAX 63
 #define EDNS_SIZE 1232 // what we say that we take
 
 static uint16_t get16(const uint8_t *at) {
@@ -24,7 +23,7 @@ static size_t name_read(const uint8_t *bytes, size_t size, struct question *q) {
     q->is_host = true;
     while (at < size && bytes[at]) {
         uint8_t length = bytes[at++];
-        if (length > LABEL_MAX || at + length >= size || used + length + 1 > ZONE_NAME_MAX) return 0;
+        if (length > ZONE_LABEL_MAX || at + length >= size || used + length + 1 > ZONE_NAME_MAX) return 0;
         if (used) q->name[used++] = '.';
         for (uint8_t i = 0; i < length; i++) {
             uint8_t c = bytes[at + i];
@@ -54,7 +53,8 @@ enum message_verdict question_read(const uint8_t *bytes, size_t size, struct que
     if (bytes[2] & 0x78) return MESSAGE_REFUSED; // another opcode than a query
     *ret_code = LDNS_RCODE_FORMERR;
     q->packet = NULL;
-    if (get16(bytes + 4) != 1 || get16(bytes + 6) || get16(bytes + 8)) return MESSAGE_REFUSED;
+    if (get16(bytes + 4) != 1 || get16(bytes + 6) || get16(bytes + 8) || get16(bytes + 10) > MESSAGE_EXTRA)
+        return MESSAGE_REFUSED; // each record that is read is time: of a thousand, it is everybody's
     if (!question_fixed(bytes, size, q)) return MESSAGE_REFUSED;
     if (ldns_wire2pkt(&q->packet, bytes, size) != LDNS_STATUS_OK) return MESSAGE_REFUSED;
     size_t limit = ldns_pkt_edns(q->packet) ? ldns_pkt_edns_udp_size(q->packet) : MESSAGE_UDP_MIN;
@@ -128,7 +128,7 @@ static ldns_rdf *name_make(const char *text) {
     size_t used = 0;
     for (;;) {
         size_t label = strcspn(text, ".");
-        if (!label || label > LABEL_MAX || used + label + 2 > ZONE_NAME_MAX) return NULL;
+        if (!label || label > ZONE_LABEL_MAX || used + label + 2 > ZONE_NAME_MAX) return NULL;
         wire[used++] = (uint8_t)label;
         memcpy(wire + used, text, label);
         used += label;

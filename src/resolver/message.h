@@ -10,6 +10,7 @@
 #define MESSAGE_UDP_MIN 512  // what a client takes that does not say more
 #define MESSAGE_UDP_MAX 4096 // what it gets at most, whatever it says
 #define MESSAGE_HEADER  12
+#define MESSAGE_EXTRA   2 // records that come with a question: EDNS, a signature
 #define MESSAGE_ANSWERS 512
 #define MESSAGE_TTL     0 // an address is somebody else's as soon as a container is started again
 
@@ -48,6 +49,8 @@ size_t message_truncate(uint8_t *bytes, size_t question_end);
 
 // Does an answer belong to a question that we sent?
 bool message_answers(const uint8_t *answer, size_t size, const uint8_t *question, size_t question_end);
+// Is it whole, so that whoever asked can read it?
+bool message_is_sound(const uint8_t *bytes, size_t size);
 
 // "3.2.1.10.in-addr.arpa", "….ip6.arpa": 4 or 16 bytes, or 0 for any other name.
 uint8_t name_reverse(const char *name, uint8_t ret_bytes[static 16]);

@@ -99,10 +99,14 @@ void stream_accept(struct watch *watch, uint32_t events);
 void stream_answer(struct stream *stream, const uint8_t *bytes, size_t size);
 void stream_free(struct stream *stream);
 void streams_expire(struct resolver *resolver, uint64_t now_ns);
+// accept4; where there are no descriptors left, the one that waits for longest makes room for the next time.
+int resolver_accept(struct resolver *resolver, int fd);
 
 // forward.c: bytes are copied. False: there are too many.
 bool query_start(const struct asker *asker, const uint8_t *bytes, size_t size, size_t question_end);
 void query_free(struct query *query);
+// Answers with SERVFAIL; the query is gone.
+void query_fail(struct query *query);
 void queries_expire(struct resolver *resolver, uint64_t now_ns);
 
 // host.c

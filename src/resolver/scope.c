@@ -146,7 +146,9 @@ static bool reverse_search(const struct scope *scope, const char *name, struct f
         const char *found = zone_find_address(scope->zones, network->zone, bytes, size);
         if (!found) continue;
         int n = snprintf(finding->name, sizeof finding->name, "%s.%s", found, network->name);
-        return n > 0 && n < ZONE_NAME_MAX;
+        if (n < 0 || !zone_name_is_sayable(finding->name))
+            snprintf(finding->name, ZONE_NAME_MAX, "%s", found);
+        return true;
     }
     return false;
 }
@@ -159,7 +161,8 @@ static bool is_internal(const struct scope *scope) {
 
 static enum scope_answer elsewhere(const struct scope *scope, const struct question *q) {
     bool address = q->type == LDNS_RR_TYPE_A || q->type == LDNS_RR_TYPE_AAAA;
-    if (is_internal(scope)) return SCOPE_SILENT;
+    // With ndots the name itself may come only after this one, and musl goes on after NXDOMAIN alone.
+    if (is_internal(scope)) return scope->ndots ? SCOPE_UNKNOWN : SCOPE_SILENT;
     return scope->ndots && address && *q->name && !strchr(q->name, '.') ? SCOPE_UNKNOWN : SCOPE_FORWARD;
 }
 

@@ -125,10 +125,22 @@ static void stream_make_room(struct client *client) {
     if (!own || stream->client == client) return stream_free(stream);
 }
 
+int resolver_accept(struct resolver *resolver, int fd) {
+    int connection = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    bool full = connection < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM);
+    struct stream *stream = TAILQ_FIRST(&resolver->streams);
+    struct query *query = TAILQ_FIRST(&resolver->queries);
+    if (full && stream)
+        stream_free(stream);
+    else if (full && query)
+        query_fail(query);
+    return connection;
+}
+
 void stream_accept(struct watch *watch, uint32_t events) {
     struct client *client = watch->owner;
     (void)events;
-    int fd = accept4(watch->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd = resolver_accept(client->resolver, watch->fd);
     if (fd < 0) return;
     stream_make_room(client);
     stream_new(client, fd);

@@ -94,6 +94,15 @@ static void entries_drop(struct zone *zone, const struct zone_record *record) {
 
 // Records
 
+bool zone_name_is_sayable(const char *name) {
+    size_t length = strlen(name);
+    for (size_t label; (label = strcspn(name, ".")); name += label + 1) {
+        if (label > ZONE_LABEL_MAX) return false;
+        if (!name[label]) return length + 2 <= ZONE_NAME_MAX;
+    }
+    return false;
+}
+
 static void record_free(struct zone *zone, struct zone_record *record) {
     entries_drop(zone, record);
     TAILQ_REMOVE(&zone->records, record, list);
@@ -119,7 +128,7 @@ static void record_add_name(struct zones *zones, struct zone *zone, struct zone_
     for (size_t i = 0; i < size; i++) name[i] = (char)tolower((unsigned char)text[i]);
     struct key key = key_make(zones, false, name, size);
     entry_add(zone, record, &key);
-    if (!*record->name) memcpy(record->name, text, size + 1);
+    if (!*record->name && zone_name_is_sayable(text)) memcpy(record->name, text, size + 1);
 }
 
 static void record_read(struct zones *zones, struct zone *zone, struct zone_record *record, char *text) {

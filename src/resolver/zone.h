@@ -3,7 +3,7 @@
 // that is on the network, with lines
 //   address 10.1.2.3
 //   address fd00::3
-//   name web             the first is the container's own: what a look-up by address gives
+//   name web             the first that a message can say is what a look-up by address gives
 //   name alias
 // The container's short id is a name, too. Files are made by rename, so each is whole; a change is heard by
 // inotify, and zones_update() takes in what has been heard.
@@ -16,7 +16,8 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-#define ZONE_NAME_MAX 255
+#define ZONE_NAME_MAX  255
+#define ZONE_LABEL_MAX 63
 
 struct zone_address {
     uint8_t size; // 4, 16
@@ -72,6 +73,9 @@ void zones_update(struct zones *zones);
 
 // Takes in a record's text; a record of that id that was there goes. The text of NULL only lets it go.
 void zone_put(struct zones *zones, struct zone *zone, const char *id, const char *text);
+
+// Can a message say it? A container's name may be longer than that, and have two dots in a row.
+bool zone_name_is_sayable(const char *name);
 
 // The addresses of a name (lower case): how many there are of both sizes together, which is 0 where nobody
 // has the name. At most max of this size are stored, in turns.

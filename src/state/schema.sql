@@ -154,11 +154,13 @@ CREATE TABLE port (
     address       TEXT NOT NULL,         -- the container's
     container_id  TEXT NOT NULL,
     pending       INTEGER NOT NULL,      -- of an update that has not come to its end
+    respect       INTEGER NOT NULL,      -- the host's firewall decides who comes in
     PRIMARY KEY (protocol, family, host_port, host)
 ) WITHOUT ROWID;
 CREATE INDEX port_container ON port(container_id);
 CREATE INDEX port_range ON port(protocol, family, host_port) WHERE count > 1;
 CREATE INDEX port_pending ON port(container_id) WHERE pending;
+CREATE INDEX port_respect ON port(container_id) WHERE respect;
 
 -- <root>/volumes/<name>/_data
 CREATE TABLE volume (

@@ -52,8 +52,10 @@ CREATE TABLE port (
     address       TEXT NOT NULL,
     container_id  TEXT NOT NULL,
     pending       INTEGER NOT NULL,
+    respect       INTEGER NOT NULL,
     PRIMARY KEY (protocol, family, host_port, host)
 ) WITHOUT ROWID;
 CREATE INDEX port_container ON port(container_id);
 CREATE INDEX port_range ON port(protocol, family, host_port) WHERE count > 1;
 CREATE INDEX port_pending ON port(container_id) WHERE pending;
+CREATE INDEX port_respect ON port(container_id) WHERE respect;

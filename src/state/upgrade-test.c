@@ -45,6 +45,7 @@ static void add(struct db *db, const char *id, const char *state, int64_t starte
 }
 
 static void become_3(struct db *db) {
+    run(db, "DROP TABLE port");
     run(db, "DROP TABLE endpoint");
     run(db, "DROP TABLE address");
     run(db, "DROP TABLE subnet");

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every command looks whether others have taken something of the networks away, so that has to cost next to
+// nothing: what the last real look found is kept in a file of the run root, and compared. Whatever hoy itself
+// changes has another generation of the rules, which is seen by the next command; its look finds all as it
+// should be and keeps that.
+#include "engine/network_restore.h"
+
+#include "base/fd.h"
+#include "kernel/link_settings.h"
+#include "kernel/nft_look.h"
+#include "network/gate.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SEEN      "networks.seen"
+#define LINKS_MAX 64 // what is more than that only a change of rules, a start, or hoyd looks at
+
+struct seen {
+    uint32_t generation, link_count;
+    struct seen_link {
+        char name[LINK_NAME_SIZE];
+        bool up, address; // of IPv4
+    } links[LINKS_MAX];
+    bool gate;          // has to be there
+    bool forwarding[2]; // IPv4, IPv6
+};
+
+static bool forwards(size_t i) {
+    static const char *const paths[] = {"/proc/sys/net/ipv4/ip_forward",
+                                        "/proc/sys/net/ipv6/conf/all/forwarding"};
+    char digit = '0';
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, paths[i], O_RDONLY, 0);
+    return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
+}
+
+static void links_see(const struct networks *networks, struct seen *seen) {
+    for (size_t i = 0; i < networks->count && seen->link_count < LINKS_MAX; i++) {
+        struct seen_link *link = &seen->links[seen->link_count];
+        snprintf(link->name, sizeof link->name, "%s", networks->items[i].link);
+        if (!link_state(link->name, &link->up, &link->address)) seen->link_count++;
+    }
+    for (size_t i = 0; i < 2; i++) seen->forwarding[i] = forwards(i);
+}
+
+static bool is_as_seen(const struct engine *engine, const struct seen *seen) {
+    bool up, address;
+    for (uint32_t i = 0; i < seen->link_count; i++) {
+        const struct seen_link *link = &seen->links[i];
+        if (link_state(link->name, &up, &address) || up < link->up || address < link->address) return false;
+    }
+    for (size_t i = 0; i < 2; i++)
+        if (forwards(i) < seen->forwarding[i]) return false;
+    return !seen->gate || network_gate_runs(engine->store.runroot);
+}
+
+static bool seen_read(const struct engine *engine, struct seen *ret_seen) {
+    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.runroot_fd, SEEN, O_RDONLY | O_NOFOLLOW, 0);
+    return fd >= 0 && fd_read_full(fd, ret_seen, sizeof *ret_seen) == sizeof *ret_seen &&
+           ret_seen->link_count <= LINKS_MAX;
+}
+
+static void seen_write(const struct engine *engine, const struct seen *seen) {
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(engine->store.runroot_fd, SEEN, O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+    if (fd >= 0) (void)fd_write_all(fd, seen, sizeof *seen);
+}
+
+void networks_glance(struct engine *engine) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct seen seen;
+    struct networks networks;
+    struct err err = {0};
+    uint32_t generation;
+    if (nft_look_generation(&generation)) return;
+    if (seen_read(engine, &seen) && seen.generation == generation && is_as_seen(engine, &seen)) return;
+    memset(&seen, 0, sizeof seen);
+    seen.generation = generation;
+    if (networks_look(engine, &arena, false, &networks, &seen.gate, &err)) {
+        fprintf(stderr, "hoy: warning: networks that others changed can't be put back: %s\n", err.text);
+        return;
+    }
+    links_see(&networks, &seen);
+    seen_write(engine, &seen);
+}
