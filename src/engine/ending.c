@@ -40,6 +40,7 @@ static int erase_row(struct engine *engine, const struct container *container, s
         return -1;
     int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
+    transaction = NULL;
     if (changed) container_event(engine, container, "destroy", NULL);
     return 0;
 }

@@ -7,6 +7,7 @@
 // first.
 #include "engine/ports.h"
 
+#include "engine/cni.h"
 #include "engine/config_ports.h"
 #include "network/rules.h"
 #include "plan/publish.h"
@@ -76,13 +77,12 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
                      struct runs *ret_runs, struct err *err) {
     const struct port_target *target = &claim->target;
     struct runs runs = {0};
-    bool is_v6 = binding->host && strchr(binding->host, ':');
+    const char *host = binding->host ? binding->host : *target->host ? target->host : NULL;
+    bool is_v6 = host && strchr(host, ':');
     bool v6_works = kernel_has_v6() && (*target->v6 || binding->protocol != IPPROTO_SCTP);
-    if (!is_v6 && *target->v4)
-        run_add(claim, &runs, binding, AF_INET, target->v4, binding->host ? binding->host : "0.0.0.0");
-    if (v6_works && (is_v6 || !binding->host))
-        run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4,
-                binding->host ? binding->host : "::");
+    if (!is_v6 && *target->v4) run_add(claim, &runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
+    if (v6_works && (is_v6 || !host))
+        run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4, host ? host : "::");
     if (!runs.count)
         return err_set(err, ERR_INVALID, 0, "cannot publish %s: the container has no IPv%c address",
                        port_binding_text(claim->arena, binding), is_v6 ? '6' : '4');
@@ -144,7 +144,9 @@ static int try_rows(struct port_claim *claim, const struct port_runs *runs, char
         int r = port_row_take(db, claim->container->id, &runs->items[i], claim->pending, ret_holder, err);
         if (r <= 0) return r;
     }
-    return db_commit(db, err) ? -1 : 1;
+    if (db_commit(db, err)) return -1;
+    transaction = NULL;
+    return 1;
 }
 
 static int take_rows(struct port_claim *claim, const struct port_runs *runs, struct err *err) {
@@ -326,6 +328,8 @@ int container_ports(struct engine *engine, struct arena *arena, const struct con
                     struct port_runs *ret_runs, struct err *err) {
     *ret_runs = (struct port_runs){0};
     if (!str_eq(container->state, "running")) return 0;
+    if (container_cni_network(&container->config))
+        return container_cni_ports(engine, arena, container, ret_runs, err);
     return port_rows_load(engine->store.db, arena, container->id, false, ret_runs, err);
 }
 

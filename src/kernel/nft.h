@@ -10,7 +10,7 @@
 //   guard        prerouting, before conntrack: what containers send under addresses that are not theirs, or
 //                to the host's loopback, and what comes from elsewhere straight to a network's subnets, past
 //                its published ports: dropped. That also keeps networks apart;
-//   dnat         prerouting: what is for the host itself and a published port goes to the container;
+//   prerouting   what is for the host itself and a published port goes to the container;
 //   output       the same for what the host's own processes send, to 127.0.0.0/8 too (not to ::1, from which
 //                the kernel can't be made to forward), and for ports that respect the host's firewall;
 //   gate         input, after every other filter: a connection to a port that respects the firewall comes

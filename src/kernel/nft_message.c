@@ -36,10 +36,19 @@ void nft_batch_begin(struct nft_batch *batch, const char *table) {
     batch_mark(batch, NFNL_MSG_BATCH_BEGIN);
 }
 
-int nft_batch_send(struct nft_batch *batch) {
+static void batch_end(struct nft_batch *batch) {
     netlink_acknowledge(&batch->messages);
     batch_mark(batch, NFNL_MSG_BATCH_END);
+}
+
+int nft_batch_send(struct nft_batch *batch) {
+    batch_end(batch);
     return nft_batch_ask(batch, NULL, NULL);
+}
+
+int nft_batch_send_by(int fd, struct nft_batch *batch) {
+    batch_end(batch);
+    return netlink_call(fd, &batch->messages, NULL, NULL);
 }
 
 int nft_batch_ask(const struct nft_batch *batch, netlink_each *each, void *data) {

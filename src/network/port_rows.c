@@ -5,6 +5,7 @@
 
 #include "network/rules.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -63,6 +64,25 @@ static struct port_run run_read(const struct db_rows *rows) {
     snprintf(run.host, sizeof run.host, "%s", db_text(rows, 3));
     snprintf(run.address, sizeof run.address, "%s", db_text(rows, 6));
     return run;
+}
+
+int port_row_find(struct db *db, const struct port_address *address, char ret_holder[static ID_SIZE],
+                  struct port_run *ret_run, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    char host[INET6_ADDRSTRLEN] = "";
+    inet_ntop(address->family, address->bytes, host, sizeof host);
+    if (db_query(db, &rows, err,
+                 "SELECT " COLUMNS
+                 ", container_id FROM port WHERE protocol = ? AND family = ? AND host_port <= ?3 "
+                 "AND ?3 < host_port + count AND host IN (?4, ?5) AND NOT pending ORDER BY host = ?4 DESC",
+                 "iiiss", (int64_t)address->protocol, (int64_t)address->family, (int64_t)address->port, host,
+                 address->family == AF_INET ? "0.0.0.0" : "::"))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r <= 0) return r;
+    *ret_run = run_read(&rows);
+    snprintf(ret_holder, ID_SIZE, "%s", db_text(&rows, 8));
+    return 1;
 }
 
 static int runs_read(struct db_rows *rows, struct arena *arena, struct port_runs *ret_runs, struct err *err) {

@@ -80,6 +80,6 @@ enum shim_fd {
     SHIM_FD_RECEIVER, // a connected socket of who gets the log's lines
     SHIM_FD_RESOLVER, // connected to the resolver of the container's network: open for as long as it runs
                       // (shim/names.h)
-    SHIM_FD_NFT, // the starter's socket of nftables, which only is not to be closed (kernel/nft_socket.c)
+    SHIM_FD_NFT,      // the starter's socket of nftables, which only is not to be closed (kernel/nft_socket.c)
     SHIM_FD_COUNT,
 };
