@@ -127,10 +127,11 @@ class Networks:
                 for _ in range(100):
                     result = subprocess.run([*client, "iperf3", "-J", "-c", address, "-p", str(port), "-t",
                                              "1" if self.quick else "3"], capture_output=True, text=True, check=False)
-                    if result.returncode == 0:
-                        return json.loads(result.stdout)["end"]["sum_received"]["bits_per_second"] / 1e9
+                    document = json.loads(result.stdout or "{}")
+                    if "sum_received" in document.get("end", {}):  # it ends with 0 when nobody listens yet, too
+                        return document["end"]["sum_received"]["bits_per_second"] / 1e9
                     time.sleep(0.05)
-                raise RuntimeError("iperf3: " + result.stdout.strip().splitlines()[-2])
+                raise RuntimeError(f"iperf3 to {address} port {port}: {document.get('error', 'no answer')}")
             finally:
                 listener.kill()
 

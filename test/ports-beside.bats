@@ -29,7 +29,6 @@ file_teardown() {
 }
 
 test_teardown() {
-  local left
   ((!${#SERVERS[@]})) || kill "${SERVERS[@]}" 2>/dev/null || true
   # shellcheck disable=SC2046
   hoy rm -f $(hoy ps -aq) >/dev/null 2>&1

@@ -138,7 +138,7 @@ static int try_rows(struct port_claim *claim, const struct port_runs *runs, char
                     const struct port_run **ret_run, struct err *err) {
     struct db *db = claim->engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
-    if (db_begin(db, err)) return -1;
+    if (db_begin(transaction, err)) return -1;
     for (size_t i = 0; i < runs->count; i++) {
         *ret_run = &runs->items[i];
         int r = port_row_take(db, claim->container->id, &runs->items[i], claim->pending, ret_holder, err);

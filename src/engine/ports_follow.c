@@ -7,6 +7,8 @@
 // this once more. Ports that come anew are pending until they are complete, as those of an update.
 #include "engine/ports.h"
 
+#include "engine/firewall.h"
+#include "engine/network_restore.h"
 #include "engine/ports_target.h"
 #include "kernel/link_settings.h"
 #include "plan/publish.h"
@@ -152,7 +154,9 @@ static int come(struct follow *f, struct err *err) {
                                    .target = f->target,
                                    .pending = true,
                                    .hold = PORT_HOLD_NONE};
-    int r = ports_claim(&f->claim, &f->wanted, err), failure = 0;
+    int r = firewall_respects(&f->container->config, &f->claim.respect, err) ||
+            ports_claim(&f->claim, &f->wanted, err) || ports_open_gate(f->engine, &f->claim.runs, err);
+    int failure = 0;
     if (!r) failure = ports_bag_change(&bag, &f->claim.hold);
     if (!r && !failure) failure = enter_kernel(f, &f->claim.runs);
     if (failure) r = fail(f, failure, err);

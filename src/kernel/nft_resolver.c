@@ -129,9 +129,16 @@ static void rule_put(struct netlink_batch *batch, const struct rule *rule) {
     netlink_end(batch, list);
 }
 
-static void table_put(struct netlink_batch *batch, uint8_t type) {
-    message_begin(batch, type, type == NFT_MSG_NEWTABLE ? NLM_F_CREATE : 0);
+static void table_put(struct netlink_batch *batch, uint8_t type, uint16_t flags) {
+    message_begin(batch, type, flags);
     netlink_put_string(batch, NFTA_TABLE_NAME, TABLE);
+}
+
+// "There is one, it is deleted, there is a new one": the first so that the second can't fail.
+static void table_renew(struct netlink_batch *batch) {
+    table_put(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    table_put(batch, NFT_MSG_DELTABLE, 0);
+    table_put(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 }
 
 static void chain_put(struct netlink_batch *batch) {
@@ -146,7 +153,7 @@ static void chain_put(struct netlink_batch *batch) {
     netlink_end(batch, hook);
 }
 
-int nft_resolver_apply(uint16_t port) {
+static int apply(uint16_t port, bool is_new) {
     const struct rule rules[] = {
         {IPPROTO_UDP, IP_DESTINATION, DESTINATION_PORT, DNS_PORT, port},
         {IPPROTO_TCP, IP_DESTINATION, DESTINATION_PORT, DNS_PORT, port},
@@ -155,13 +162,20 @@ int nft_resolver_apply(uint16_t port) {
     };
     struct netlink_batch batch = {0};
     batch_mark(&batch, NFNL_MSG_BATCH_BEGIN);
-    // "There is one, it is deleted, there is a new one": the first so that the second can't fail.
-    table_put(&batch, NFT_MSG_NEWTABLE);
-    table_put(&batch, NFT_MSG_DELTABLE);
-    table_put(&batch, NFT_MSG_NEWTABLE);
+    if (is_new)
+        table_put(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+    else
+        table_renew(&batch);
     chain_put(&batch);
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++) rule_put(&batch, &rules[i]);
     batch_mark(&batch, NFNL_MSG_BATCH_END);
     _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
     return fd < 0 ? fd : netlink_call(fd, &batch, NULL, NULL);
+}
+
+// A container that starts has none: what deletes nothing is not waited for when the socket is closed
+// (kernel/nft_socket.c), which is 10 ms.
+int nft_resolver_apply(uint16_t port) {
+    int r = apply(port, true);
+    return r == -EEXIST ? apply(port, false) : r;
 }
