@@ -25,7 +25,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   for command in $(hoy __complete '' | cut -f 1); do
     expect 0 hoy "$command" --help
     contains "$output" "Usage:  hoy $command"
-    is "$(awk 'length($0) > 80 && !/^Usage:|^  hoy|^Attach local|^Create|^Show every/' <<<"$output" |
+    is "$(awk 'length($0) > 80 && !/^Usage:|^  hoy|^ +name=NAME,|^Attach local|^Create|^Show every/' <<<"$output" |
       grep -v '^  [a-z]' || true)" ''
   done
 }
@@ -48,10 +48,10 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" 'hoy: unknown command: hoy container nonsense'
   expect 1 hoy build .
   contains "$output" 'hoy: hoy build is not supported yet'
-  expect 1 hoy network ls
-  contains "$output" 'hoy: hoy network is not supported yet'
-  expect 125 hoy run --publish 80:80 base
-  contains "$output" 'hoy: --publish is not supported yet'
+  expect 1 hoy swarm init
+  contains "$output" 'hoy: hoy swarm is not supported yet'
+  expect 125 hoy network create --ingress net
+  contains "$output" 'hoy: --ingress is not supported yet'
   expect 125 hoy -H tcp://somewhere ps
   contains "$output" 'hoy: --host is not supported yet'
 }
@@ -61,11 +61,13 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-driver=x \
     --tmpfs=here --ulimit=nofile --ulimit=nofile=2:1 --sysctl=kernel.core_pattern=x --add-host=a \
     --add-host=a:b --dns=name --cpus=1,5 -m=1q --device-read-bps=sda:1 --cap-add=FLY --security-opt=what \
-    --security-opt=seccomp=/no/such/file --network=mine --restart=maybe --pull=maybe --stop-signal=NO \
+    --security-opt=seccomp=/no/such/file --network=container: --restart=maybe --pull=maybe --stop-signal=NO \
     -a=stdlog -w=relative --env-file=/no/such/file -e==x -l==x --detach-keys=ctrl-1 --pids-limit=many; do
     expect 125 hoy run --rm "$flag" base true
     contains "$output" 'hoy: invalid argument'
   done
+  expect 125 hoy run --rm --network mine base true
+  is "$output" 'hoy: network mine not found'
   expect 125 hoy run --rm -m 1m base true
   one_sentence "$output"
   expect 125 hoy run --rm --memory-swap 64m base true
@@ -174,8 +176,8 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains " $(completes '')" ' run '
   is "$(completes ru)" 'run '
   is "$(completes container st)" 'start stats stop '
-  is "$(completes run --netw)" '--network '
-  is "$(completes run --network '')" 'bridge none host '
+  is "$(completes run --netw)" '--network --network-alias '
+  is "$(completes run --network '')" 'bridge none host container: '
   is "$(completes --storage-driver '')" 'erofs dir '
   is "$(completes rm comp)" 'complete-me '
   is "$(completes run --rm --name x ba)" 'base:latest '

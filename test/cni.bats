@@ -245,3 +245,124 @@ is_exited() { [[ $(hoy inspect -f '{{.State.Status}}' one) == exited ]]; }
 was_added_again() { [[ $(<"$SAID/order") == $'ADD first\nDEL first\nADD first' ]]; }
 is_running_again() { [[ $(hoy inspect -f '{{.RestartCount}} {{.State.Status}}' one) == '1 running' ]]; }
 nothing_left_of_leases() { is "$(leases)" 0; }
+
+# plugin NAME: a program of the test's own, from standard input.
+plugin() {
+  { echo '#!/bin/sh'; echo "SAID=$SAID"; cat; } >"$PLUGINS/$1"
+  chmod 755 "$PLUGINS/$1"
+}
+
+@test "-p is for a plugin with the capability portMappings; seen in port, ps and inspect" {
+  expect 125 hoy run --rm --network cni:lan -p 8000:80 base true
+  contains "$output" '--publish: no plugin of the CNI network lan has the capability portMappings'
+  with '{"type": "scribe", "who": "first", "capabilities": {"portMappings": true}}'
+  one -p 8000-8001:80-81 -p 192.0.2.1:53:53/udp -p '[::1]:90:90/sctp'
+  is "$(jq -c '.runtimeConfig.portMappings[]' "$SAID/first.ADD")" '{"hostPort":8000,"containerPort":80,"protocol":"tcp"}
+{"hostPort":8001,"containerPort":81,"protocol":"tcp"}
+{"hostPort":53,"containerPort":53,"protocol":"udp","hostIP":"192.0.2.1"}
+{"hostPort":90,"containerPort":90,"protocol":"sctp","hostIP":"::1"}'
+  is "$(hoy port one 80)" $'0.0.0.0:8000\n[::]:8000'
+  contains "$(hoy ps)" '192.0.2.1:53->53/udp'
+  is "$(field one '.NetworkSettings.Ports."90/sctp" | tostring')" '[{"HostIp":"::1","HostPort":"90"}]'
+  hoy stop -t 0 one >/dev/null
+  is "$(jq -c '.runtimeConfig.portMappings | length' "$SAID/first.DEL")" 4
+  local words
+  for words in '-p 80' '-p 8000-8010:80' '--expose 80 -P'; do
+    # shellcheck disable=SC2086
+    expect 125 hoy run --rm --network cni:lan $words base true
+    contains "$output" 'the plugins of a CNI network choose no host port: say which one'
+  done
+}
+
+@test "plugins that hang, flood and write rubbish" {
+  local case
+  # What it started goes, too.
+  plugin hangs <<<'cat >/dev/null; [ "$CNI_COMMAND" = ADD ] || exit 0; sleep 987 & echo $! >$SAID/child; wait'
+  plugin flood <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; exec cat /dev/zero'
+  plugin flood-errors <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; head -c 3000000 /dev/zero | tr "\0" x >&2; exit 1'
+  plugin leaves <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; sleep 986 & echo $! >$SAID/child; echo "{\"cniVersion\": \"1.0.0\"}"'
+  plugin escapes <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; printf "\033[31mred\033[0m\nmore\n" >&2; exit 1'
+  plugin rubbish <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; printf "\377\000\033[2J["'
+  plugin deep <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; head -c 500000 /dev/zero | tr "\0" "["'
+  plugin killed <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; kill -SEGV $$'
+  plugin list <<<'[ "$CNI_COMMAND" = ADD ] || exit 0; echo "[1, 2]"'
+  for case in 'hangs|did not end within 1 s, and was killed (HOY_CNI_TIMEOUT gives it longer)' \
+    'flood|prints more than a result can be (1048576 bytes), and was killed' \
+    'flood-errors|failed to add the container: xxxxxxxx' 'escapes|failed to add the container:  [31mred [0m' \
+    'rubbish|is no result' 'deep|is no result' 'killed|signal 11' 'list|is no result'; do
+    with "{\"type\": \"${case%%|*}\"}"
+    HOY_CNI_TIMEOUT=1 expect 125 hoy run --rm --network cni:lan base true
+    contains "$output" "CNI network lan: "
+    contains "$output" "${case#*|}"
+    one_sentence "$output"
+    matches "$output" '^[[:print:]]*$'
+    nothing_left
+  done
+  run ! kill -0 "$(<"$SAID/child")"
+  # One that leaves a process with its standard output is not waited for.
+  with '{"type": "leaves"}'
+  expect 0 timeout 60 "$HOY" run --rm --network cni:lan base true
+  kill "$(<"$SAID/child")"
+  HOY_CNI_TIMEOUT=soon expect 125 hoy run --rm --network cni:lan base true
+  contains "$output" "HOY_CNI_TIMEOUT: 'soon' is no number of seconds"
+  rm "$PLUGINS"/{hangs,flood,flood-errors,leaves,escapes,rubbish,deep,killed,list}
+}
+
+@test "killed while a plugin adds: taken back by the next command" {
+  local hoy shim
+  mkfifo "$SAID/gate"
+  plugin waits <<<'[ "$CNI_COMMAND" = ADD ] || { echo "$CNI_COMMAND" >>$SAID/order; exit 0; }; echo >$SAID/there; read -r _ <$SAID/gate; echo "{}"'
+  with '{"type": "waits"}'
+  hoy run -d --name one --network cni:lan base sleep 600 >/dev/null 2>&1 3>&- &
+  hoy=$!
+  eventually 20 test -e "$SAID/there"
+  shim=$(pgrep -P "$hoy") || shim=
+  # hoy, the shim, and its helper: whoever there is of them.
+  # shellcheck disable=SC2046,SC2086
+  kill -9 "$hoy" $shim $(pgrep -f "cni-add $HOY_RUNROOT") 2>/dev/null || true
+  wait "$hoy" || true
+  echo >"$SAID/gate" & # the plugin itself may go on
+  hoy rm -f one >/dev/null 2>&1
+  contains "$(cat "$SAID/order")" DEL
+  nothing_left
+  kill $! 2>/dev/null || true
+  rm "$SAID/gate" "$PLUGINS/waits"
+}
+
+@test "network why asks the plugins whether all is as they made it" {
+  with '{"type": "scribe", "who": "first"}'
+  one
+  run hoy network why one host
+  contains "$output" 'one is on the CNI network lan, whose plugins find all as they made it'
+  is "$(jq -r '.prevResult.ips | length' "$SAID/first.CHECK")" 2
+  contains "$(cat "$SAID/first.CHECK.env")" "CNI_CONTAINERID=$(field one .Id)"
+  hoy exec --privileged one ip address flush dev eth0
+  run hoy network why one host
+  contains "$output" 'CNI network lan: the plugin bridge failed to find all as it was'
+  # A list may say that its plugins are not to be asked.
+  hoy rm -f one >/dev/null
+  rm "$SAID"/first.CHECK
+  MORE=',{"type": "scribe", "who": "first"}' conflist | jq '.disableCheck = true' >"$NETCONFPATH/10-lan.conflist"
+  one
+  run hoy network why one host
+  [[ ! -e $SAID/first.CHECK ]]
+}
+
+@test "update and connect are refused by name" {
+  one
+  hoy network create beside >/dev/null
+  expect 1 hoy network connect beside one
+  contains "$output" 'container one is on a CNI network, and can be on no other one beside it'
+  hoy run -d --name two base sleep 600 >/dev/null
+  expect 1 hoy update --network-add cni:lan two
+  contains "$output" 'cni:lan'
+  one_sentence "$output"
+  expect 1 hoy network connect cni:lan two
+  contains "$output" 'network cni:lan not found'
+  expect 125 hoy run --rm --network beside --network cni:lan base true
+  contains "$output" 'cannot attach both'
+  expect 1 hoy update --publish-add 8000:80 one
+  is "$(field two '.NetworkSettings.Networks | keys | join(" ")')" bridge
+  hoy rm -f one two >/dev/null
+  hoy network rm beside >/dev/null
+}

@@ -6,7 +6,10 @@ load lib
 
 BYTES=$((384 << 10))
 
-test_teardown() { hoy rm -f one two >/dev/null 2>&1 || true; }
+test_teardown() {
+  hoy rm -f one two >/dev/null 2>&1 || true
+  hoy network rm first second lan >/dev/null 2>&1 || true
+}
 
 # Its port 7000 takes bytes and tells how many; its port 7001 gives them.
 serve() {
@@ -160,7 +163,7 @@ gone_by_next_command() { hoy ps -a >/dev/null && ! ip link show "$1" 2>/dev/null
     contains "$output" '--net-rate: class= needs the controller net_cls of cgroup v1, which this host does not have'
     expect 125 hoy run --rm --net-rate priority=lo:5 base true
     contains "$output" 'net_prio'
-    skip 'no net_cls here: only the refusal was seen'
+    skip 'no net_cls here: vm.bats has it'
   fi
   hoy run -d --name one --net-rate class=1:10,priority=lo:5 base sleep 600 >/dev/null
   id=$(field one .Id)
@@ -168,4 +171,63 @@ gone_by_next_command() { hoy ps -a >/dev/null && ! ip link show "$1" 2>/dev/null
   contains "$(cat "$groups"/*"$id"*/net_prio.ifpriomap "$groups"/*/*"$id"*/net_prio.ifpriomap 2>/dev/null)" 'lo 5'
   hoy rm -f one >/dev/null
   umount "$groups"
+}
+
+# The ends on the host of a container's interfaces, by network.
+end_on() { ip -o link show master "hoy-$(hoy network inspect -f '{{.Id}}' "$1" | cut -c1-10)" | awk -F'[:@ ]+' '{print $2; exit}'; }
+limits_of() { tc qdisc show dev "$1" | grep -o 'tbf .* rate [^ ]*' | sed 's/.* rate //'; }
+limited() {
+  is "$(limits_of "$(end_on "$1")")" "$2"
+  is "$(limits_of "ifb$(end_on "$1" | cut -c4-)" 2>/dev/null)" "$3"
+}
+
+@test "several networks, and those that come while it runs" {
+  local end
+  hoy network create first >/dev/null
+  hoy network create second >/dev/null
+  serve --network first --net-rate in=4mbit,out=2mbit
+  limited first 4Mbit 2Mbit
+  hoy network connect second one
+  limited second 4Mbit 2Mbit
+  expect 0 hoy update --net-rate in=0,out=3mbit one
+  limited first '' 3Mbit
+  limited second '' 3Mbit
+  hoy restart -t 0 one >/dev/null
+  limited first '' 3Mbit
+  limited second '' 3Mbit
+  end=$(end_on second)
+  hoy network disconnect second one
+  expect 1 ip link show "$end"
+  expect 1 ip link show "ifb${end#hoy}"
+  limited first '' 3Mbit
+  # By update, too.
+  expect 0 hoy update --network-add second one
+  limited second '' 3Mbit
+  expect 0 hoy update --net-rate out=0 one
+  limited second '' ''
+  is "$(field one .HostConfig.NetRate)" null
+  expect 0 hoy update --net-rate in=1mbit one
+  limited second 1Mbit ''
+}
+
+@test "macvlan: refused by name, wherever it would come in" {
+  ip link add eth9 type veth peer name other9
+  ip link set eth9 up
+  hoy network create -d macvlan -o parent=eth9 --subnet 198.51.100.0/24 lan >/dev/null
+  expect 125 hoy run --name one --network lan --net-rate in=1mbit base true
+  contains "$output" "--net-rate: network lan has the driver macvlan: a container's interface has no end on the host there"
+  one_sentence "$output"
+  hoy rm one >/dev/null
+  hoy run -d --name one --network lan base sleep 600 >/dev/null
+  expect 1 hoy update --net-rate in=1mbit one
+  contains "$output" 'network lan has the driver macvlan'
+  is "$(field one .HostConfig.NetRate)" null
+  hoy run -d --name two --net-rate in=1mbit base sleep 600 >/dev/null
+  expect 1 hoy network connect lan two
+  contains "$output" 'network lan has the driver macvlan'
+  is "$(hoy exec two ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+  is "$(field two '.NetworkSettings.Networks | keys | join(" ")')" bridge
+  hoy rm -f one two >/dev/null
+  hoy network rm lan >/dev/null
+  ip link delete eth9
 }

@@ -1,7 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # Kernels that this machine does not run, with cgroup v2 alone: booted in an emulated machine each, all at
-# once, where the shell script vm/checks looks at everything that depends on the kernel.
+# once, where the shell scripts vm/checks and vm/networks look at everything that depends on the kernel.
 
 load lib
 
@@ -15,15 +15,18 @@ file_setup() {
   # Unit tests of what has another side on v2 alone.
   export PROGRAMS=
   local kernel test
-  for test in cgroup cgroup_freezer bpf_device link_kinds runtime_update; do
+  for test in cgroup cgroup_freezer bpf_device link_kinds traffic runtime_update; do
     [[ ! -e $BUILD/src/$test-test ]] || PROGRAMS+=" $BUILD/src/$test-test"
   done
+  for test in resolver proxy; do PROGRAMS+=" $BUILD/src/$test/hoy-$test"; done
+  musl-gcc -std=gnu17 -O2 -Wall -Wextra -Werror -static -o "$BATS_FILE_TMPDIR/speak" speak.c
+  PROGRAMS+=" $BATS_FILE_TMPDIR/speak"
   make_profile
   mke2fs -q -t ext4 -O quota,project -E quotatype=prjquota "$BATS_FILE_TMPDIR/quota.ext4" 64m
   PROGRAMS+=" $BATS_FILE_TMPDIR/quota.ext4"
   for kernel in $KERNELS; do
     why_not "$kernel" >/dev/null && continue
-    vm/machine "$kernel" vm/checks >"$BATS_FILE_TMPDIR/$kernel" 2>&1 3>&- &
+    vm/machine "$kernel" vm/checks vm/networks >"$BATS_FILE_TMPDIR/$kernel" 2>&1 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/$kernel.pid"
   done
 }
@@ -50,9 +53,9 @@ boot() {
   why=$(why_not "$kernel") && skip "$why"
   wait_gone "$(<"$BATS_FILE_TMPDIR/$kernel.pid")" "$DEADLINE"
   cat "$BATS_FILE_TMPDIR/$kernel"
-  # The plan comes last: with it there is a line for each check.
-  matches "$(<"$BATS_FILE_TMPDIR/$kernel")" $'\n1\\.\\.[0-9]+\n'
-  is "$(grep -c '^ok ' "$BATS_FILE_TMPDIR/$kernel")" "$(sed -n 's/^1\.\.//p' "$BATS_FILE_TMPDIR/$kernel")"
+  # A script's plan comes last: with both there is a line for each check.
+  is "$(grep -c '^1\.\.[0-9]' "$BATS_FILE_TMPDIR/$kernel")" 2
+  is "$(grep -c '^ok ' "$BATS_FILE_TMPDIR/$kernel")" "$(awk -F'[.]' '/^1\.\./ {n += $3} END {print n}' "$BATS_FILE_TMPDIR/$kernel")"
   ! grep -q '^not ok ' "$BATS_FILE_TMPDIR/$kernel"
 }
 

@@ -587,6 +587,7 @@ const struct command commands[] = {
     {.forms = {"after-exit"}, .arguments = "ID", .min = 1, .max = 1, .run = run_after_exit},
     {.forms = {"cni-add"}, .arguments = "DIRECTORY PID", .min = 2, .max = 2, .run = run_cni_add},
     {.forms = {"cni-delete"}, .arguments = "DIRECTORY", .min = 1, .max = 1, .run = run_cni_delete},
+    {.forms = {"hold-names"}, .arguments = "ID", .min = 1, .max = 1, .run = run_hold_names},
     {.forms = {"health-probe"}, .arguments = "ID", .min = 1, .max = 1, .run = run_health_probe},
     {.forms = {"log-rotated"}, .arguments = "ID BYTES", .min = 2, .max = 2, .run = run_log_rotated},
     {.forms = {"__complete"}, .arguments = "[WORD...]", .max = -1, .verbatim = true, .run = run_complete},

@@ -32,8 +32,17 @@ static int check_rows(struct engine *engine, struct arena *arena, struct strings
         "(SELECT 1 FROM image_layer WHERE image_layer.diff_id = layer.diff_id)",
         "SELECT 'container ' || id || ' has an image that is not there' FROM container WHERE NOT EXISTS "
         "(SELECT 1 FROM image WHERE image.id = container.image_id)",
-        "SELECT 'address ' || address || ' is held for a container that is not there' FROM address WHERE "
+        // Those of nobody are gateways.
+        "SELECT DISTINCT 'network ' || name || ' has an address for container ' || container_id || ', which "
+        "is "
+        "not there' FROM address JOIN network ON network.id = network WHERE container_id <> '' AND "
         "NOT EXISTS (SELECT 1 FROM container WHERE container.id = address.container_id)",
+        "SELECT 'network ' || name || ' has an endpoint of container ' || container_id || ', which is not "
+        "there' "
+        "FROM endpoint JOIN network ON network.id = network WHERE "
+        "NOT EXISTS (SELECT 1 FROM container WHERE container.id = endpoint.container_id)",
+        "SELECT 'port ' || host_port || ' is held for container ' || container_id || ', which is not there' "
+        "FROM port WHERE NOT EXISTS (SELECT 1 FROM container WHERE container.id = port.container_id)",
         "SELECT 'container ' || container_id || ' uses volume ' || volume || ', which is not there' FROM "
         "volume_use WHERE NOT EXISTS (SELECT 1 FROM volume WHERE volume.name = volume_use.volume)",
     };

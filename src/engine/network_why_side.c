@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is meant, what interfaces it has, and the address that the packet goes to.
+#include "engine/cni.h"
 #include "engine/network_why_parts.h"
 #include "engine/networks.h"
 #include "engine/parts.h"
@@ -96,6 +97,19 @@ static void paused_look(struct walk *walk, const struct why_side *side) {
     walk_advise(walk, "hoy unpause %s", name);
 }
 
+// Where plugins have made the way they are asked whether it is still as it was.
+static void plugins_look(struct walk *walk, const struct why_side *side) {
+    struct err err;
+    const char *network = container_cni_network(&side->container.config);
+    int r = network ? container_cni_check(walk->engine, &side->container, &err) : 0;
+    if (r > 0)
+        walk_fine(walk, "network", "%s is on the CNI network %s, whose plugins find all as they made it",
+                  side->container.name, network);
+    else if (r < 0)
+        walk_note(walk, "network", "%s: %s", side->container.name, err.text);
+    if (r < 0) walk_advise(walk, "hoy restart %s: the plugins make it anew", side->container.name);
+}
+
 int side_open(struct walk *walk, struct why_side *side, struct err *err) {
     side->kind = WHY_CONTAINER;
     if (!str_eq(side->container.state, "running")) {
@@ -105,6 +119,7 @@ int side_open(struct walk *walk, struct why_side *side, struct err *err) {
         return 0;
     }
     if (namespace_open(walk, side, err) || interfaces_look(walk, side, err)) return -1;
+    plugins_look(walk, side);
     if (str_eq(side->container.config.network_mode, "host")) {
         walk_note(walk, "network", "%s has the host's own network", side->container.name);
         side->kind = WHY_HOST;

@@ -7,6 +7,7 @@
 // first.
 #include "engine/ports.h"
 
+#include "engine/cni.h"
 #include "engine/config_ports.h"
 #include "network/rules.h"
 #include "plan/publish.h"
@@ -76,13 +77,12 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
                      struct runs *ret_runs, struct err *err) {
     const struct port_target *target = &claim->target;
     struct runs runs = {0};
-    bool is_v6 = binding->host && strchr(binding->host, ':');
+    const char *host = binding->host ? binding->host : *target->host ? target->host : NULL;
+    bool is_v6 = host && strchr(host, ':');
     bool v6_works = kernel_has_v6() && (*target->v6 || binding->protocol != IPPROTO_SCTP);
-    if (!is_v6 && *target->v4)
-        run_add(claim, &runs, binding, AF_INET, target->v4, binding->host ? binding->host : "0.0.0.0");
-    if (v6_works && (is_v6 || !binding->host))
-        run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4,
-                binding->host ? binding->host : "::");
+    if (!is_v6 && *target->v4) run_add(claim, &runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
+    if (v6_works && (is_v6 || !host))
+        run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4, host ? host : "::");
     if (!runs.count)
         return err_set(err, ERR_INVALID, 0, "cannot publish %s: the container has no IPv%c address",
                        port_binding_text(claim->arena, binding), is_v6 ? '6' : '4');
@@ -144,7 +144,9 @@ static int try_rows(struct port_claim *claim, const struct port_runs *runs, char
         int r = port_row_take(db, claim->container->id, &runs->items[i], claim->pending, ret_holder, err);
         if (r <= 0) return r;
     }
-    return db_commit(db, err) ? -1 : 1;
+    if (db_commit(db, err)) return -1;
+    transaction = NULL;
+    return 1;
 }
 
 static int take_rows(struct port_claim *claim, const struct port_runs *runs, struct err *err) {
@@ -291,24 +293,31 @@ int ports_claim(struct port_claim *claim, const struct port_bindings *wanted, st
 
 // The plan
 
+size_t ports_places(const struct port_bindings *bindings) {
+    size_t places = 0;
+    for (size_t i = 0; i < bindings->count; i++)
+        places += 2u * (is_fixed(&bindings->items[i]) ? 1u : bindings->items[i].count);
+    return places;
+}
+
 int ports_plan(const struct port_claim *claim, struct plan *plan, struct err *err) {
-    struct plan_port *ports =
-        arena_array(claim->arena, struct plan_port, claim->runs.count + PLAN_PORTS_SPARE);
-    size_t count = 0;
+    size_t count = 0, spare = claim->later + PLAN_PORTS_SPARE;
+    struct plan_port *ports = arena_array(claim->arena, struct plan_port, claim->runs.count + spare);
     for (size_t i = 0; i < claim->runs.count; i++) {
         struct plan_port port = port_run_plan(&claim->runs.items[i]);
         if (port.count) ports[count++] = port;
     }
-    memset(ports + count, 0, PLAN_PORTS_SPARE * sizeof *ports);
+    memset(ports + count, 0, spare * sizeof *ports);
     const char *proxy = runtime_program_find("hoy-proxy", "proxy", claim->arena, err);
     if (!proxy && claim->hold.served >= 0) return -1;
     struct nft_table rules;
     if (rules_table(claim->engine->store.db, claim->arena, &rules, err)) return -1;
-    plan_str table = plan_string(plan, rules.name);
-    struct plan_blob blob = plan_bytes(plan, ports, (count + PLAN_PORTS_SPARE) * sizeof *ports);
+    plan_str table = plan_string(plan, rules.name), link = plan_string(plan, claim->target.link);
+    struct plan_blob blob = plan_bytes(plan, ports, (count + spare) * sizeof *ports);
     struct plan_list words = plan_strings(plan, &proxy, proxy ? 1 : 0);
     struct plan_op *op = plan_add(plan, PLAN_PUBLISH, claim->runs.count ? "--publish" : "default");
     op->publish.table = table;
+    op->publish.link = link;
     op->publish.ports = blob;
     op->publish.proxy = words;
     op->publish.bag = -1;
@@ -319,6 +328,8 @@ int container_ports(struct engine *engine, struct arena *arena, const struct con
                     struct port_runs *ret_runs, struct err *err) {
     *ret_runs = (struct port_runs){0};
     if (!str_eq(container->state, "running")) return 0;
+    if (container_cni_network(&container->config))
+        return container_cni_ports(engine, arena, container, ret_runs, err);
     return port_rows_load(engine->store.db, arena, container->id, false, ret_runs, err);
 }
 

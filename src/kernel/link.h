@@ -79,6 +79,8 @@ struct link_child {
 // use in a way that excludes this one (passthru; macvlan and ipvlan), -EOPNOTSUPP when this kernel has none
 // of the kind.
 int link_child_create(const struct link_child *child);
+// The same, and where something that excludes it may be leaving just now it waits for that (link_events.h).
+int link_child_make(const struct link_child *child);
 bool link_child_has_mode(const char *kind, const char *mode);
 bool link_child_has_flag(const char *kind, const char *flag);
 

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
+#include "kernel/link_events.h"
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
 
@@ -88,6 +89,37 @@ static void test_passthru(void **state) {
     assert_int_equal(r, 0);
     child.name = "eth1";
     assert_true(link_child_create(&child) < 0);
+}
+
+// The namespace of whoever has the address goes away in the background, and that is waited for; while
+// somebody keeps it, it is not for long.
+static void test_leaving(void **state) {
+    (void)state;
+    _cleanup_(fd_closep) int first = -1, second = -1;
+    _cleanup_(netns_leavep) int own = -1;
+    setting_make(&first);
+    struct link_child child = {
+        .kind = "macvlan", .parent = "host0", .name = "eth0", .netns_fd = first, .mac = mac};
+    int r = link_child_create(&child);
+    skip_without(r, child.kind);
+    assert_int_equal(r, 0);
+    assert_int_equal(netns_enter(first, &own), 0);
+    assert_int_equal(link_up("eth0"), 0);
+    assert_int_equal(unshare(CLONE_NEWNET), 0);
+    second = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+    netns_leavep(&own);
+    own = -1;
+    _cleanup_(link_events_finish) struct link_events events = LINK_EVENTS_NONE;
+    assert_false(link_events_wait(&events)); // nobody listens
+    child.netns_fd = second;
+    assert_int_equal(link_child_make(&child), 0);
+    assert_int_equal(link_events_open(&events), 0);
+    assert_int_equal(netns_enter(second, &own), 0);
+    assert_int_equal(link_up("eth0"), -EADDRINUSE);
+    fd_closep(&first); // its last
+    first = -1;
+    while ((r = link_up("eth0")) == -EADDRINUSE && link_events_wait(&events)) {}
+    assert_int_equal(r, 0);
 }
 
 static void test_ipvlan(void **state) {
@@ -235,9 +267,9 @@ static void test_routes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),  cmocka_unit_test(test_macvlan), cmocka_unit_test(test_passthru),
-        cmocka_unit_test(test_ipvlan), cmocka_unit_test(test_vlan),    cmocka_unit_test(test_dummy),
-        cmocka_unit_test(test_rename), cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_words),    cmocka_unit_test(test_macvlan), cmocka_unit_test(test_leaving),
+        cmocka_unit_test(test_passthru), cmocka_unit_test(test_ipvlan),  cmocka_unit_test(test_vlan),
+        cmocka_unit_test(test_dummy),    cmocka_unit_test(test_rename),  cmocka_unit_test(test_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

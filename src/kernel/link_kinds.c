@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/macro.h"
 #include "base/str.h"
+#include "kernel/link_events.h"
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -100,6 +101,18 @@ int link_child_create(const struct link_child *child) {
     if (child->mtu) netlink_put_u32(&batch, IFLA_MTU, child->mtu);
     put_kind(&batch, child->kind, mode->number, flag ? flag->number : 0);
     return create_call(&batch);
+}
+
+static bool is_taken(const struct link_child *child, int r) {
+    return r == -EBUSY || (r == -EINVAL && str_eq(child->mode, "passthru"));
+}
+
+int link_child_make(const struct link_child *child) {
+    _cleanup_(link_events_finish) struct link_events events = LINK_EVENTS_NONE;
+    (void)link_events_open(&events);
+    int r = link_child_create(child);
+    while (is_taken(child, r) && link_events_wait(&events)) r = link_child_create(child);
+    return r;
 }
 
 int vlan_create(const char *name, const char *parent, uint16_t id, const char *alias) {

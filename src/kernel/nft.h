@@ -106,6 +106,8 @@ int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, s
 // Takes ports back, each once. What is not there, or leads to another container by now, is left as it is.
 // Connections that a port accepted go on.
 int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count);
+// Whether any of these is there, to whomever it leads.
+bool nft_ports_any(const struct nft_table *table, const struct nft_port *ports, size_t count);
 // Calls each for every port that is published, in no order; what it returns below 0 ends it. -ENOENT: no such
 // table.
 int nft_ports_each(const struct nft_table *table, int (*each)(const struct nft_port *port, void *data),

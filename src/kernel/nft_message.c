@@ -3,8 +3,8 @@
 // message that fails without being asked.
 #include "kernel/nft_message.h"
 
-#include "base/fd.h"
 #include "base/macro.h"
+#include "kernel/nft_socket.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -52,7 +52,7 @@ int nft_batch_send_by(int fd, struct nft_batch *batch) {
 }
 
 int nft_batch_ask(const struct nft_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    int fd = nft_socket();
     return fd < 0 ? fd : netlink_call(fd, &batch->messages, each, data);
 }
 

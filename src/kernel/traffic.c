@@ -109,10 +109,10 @@ static int helper_ensure(const char *name, struct link *ret_helper) {
 // just been made then, or had no limit before.
 static int redirect(int index, int helper) {
     struct netlink_batch batch = {0};
-    struct {
-        struct tc_u32_sel head;
-        struct tc_u32_key key;
-    } all = {.head = {.flags = TC_U32_TERMINAL, .nkeys = 1}};
+    // A selector with one key, which is all zeros: it fits everything.
+    const struct tc_u32_sel selector = {.flags = TC_U32_TERMINAL, .nkeys = 1};
+    char all[sizeof selector + sizeof(struct tc_u32_key)] = {0};
+    memcpy(all, &selector, sizeof selector);
     struct tc_mirred mirred = {
         .action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t)helper};
     struct tcmsg ingress = {.tcm_ifindex = index, .tcm_parent = TC_H_INGRESS, .tcm_handle = INGRESS};
@@ -126,7 +126,7 @@ static int redirect(int index, int helper) {
                           .tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL))});
     netlink_put_string(&batch, TCA_KIND, "u32");
     size_t options = netlink_nest(&batch, TCA_OPTIONS);
-    netlink_put(&batch, TCA_U32_SEL, &all, sizeof all);
+    netlink_put(&batch, TCA_U32_SEL, all, sizeof all);
     size_t actions = netlink_nest(&batch, TCA_U32_ACT), first = netlink_nest(&batch, 1);
     netlink_put_string(&batch, TCA_ACT_KIND, "mirred");
     size_t action = netlink_nest(&batch, TCA_ACT_OPTIONS);

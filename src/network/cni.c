@@ -8,6 +8,7 @@
 // container's processes are gone by then.
 #include "network/cni.h"
 #include "network/cni_list.h"
+#include "network/cni_record.h"
 
 #include "base/fd.h"
 #include "base/json.h"
@@ -22,126 +23,6 @@
 #include <sys/mount.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#define FOLDER      "/etc/cni/net.d"
-#define PATH        "/opt/cni/bin:/usr/lib/cni"
-#define RECORD      "cni.json"
-#define RESULT      "cni-result.json"
-#define PLACES      "cni-places.json"
-#define FILE_LIMIT  (2u << 20)
-#define RECORD_MODE 0600
-
-// Preparing
-
-static bool any_has_capability(const struct json *plugins, const char *capability) {
-    for (size_t i = 0; i < json_length(plugins); i++)
-        if (json_boolean(json_get(json_get(json_at(plugins, i), "capabilities"), capability))) return true;
-    return false;
-}
-
-static int check(const struct cni_request *request, const struct json *list, const char *path,
-                 struct err *err) {
-    const struct json *plugins = json_get(list, "plugins");
-    for (size_t i = 0; i < json_length(plugins); i++) {
-        _cleanup_(freep) char *program = NULL;
-        const char *type = json_get_string(json_at(plugins, i), "type");
-        if (cni_plugin_find(path, type, &program, err))
-            return err_wrap(err, "CNI network %s", request->network);
-    }
-    if ((request->in || request->out) && !any_has_capability(plugins, "bandwidth"))
-        return err_set(err, ERR_INVALID, 0,
-                       "--net-rate: no plugin of the CNI network %s has the capability bandwidth: add the "
-                       "plugin of that name to its list, or leave the rate out",
-                       request->network);
-    return 0;
-}
-
-// One way of the plugin bandwidth's: a burst of 20 ms worth, as hoy's own.
-static void put_rate(struct json_writer *w, const char *way, uint64_t bits) {
-    char key[24];
-    if (!bits) return;
-    snprintf(key, sizeof key, "%sRate", way);
-    json_put_u64(w, key, bits);
-    snprintf(key, sizeof key, "%sBurst", way);
-    json_put_u64(w, key, bits / 50 > 8192 * 8 ? bits / 50 : 8192 * 8);
-}
-
-static void write_runtime(const struct cni_request *request, struct json_writer *w) {
-    json_begin_object(w, "runtime");
-    if (request->mac) json_put_string(w, "mac", request->mac);
-    if (request->in || request->out) {
-        json_begin_object(w, "bandwidth");
-        put_rate(w, "ingress", request->in);
-        put_rate(w, "egress", request->out);
-        json_end_object(w);
-    }
-    json_end_object(w);
-}
-
-static char *record_make(const struct cni_request *request, const char *path, const char *list) {
-    struct json_writer w = {0};
-    char arguments[64] = "IgnoreUnknown=1";
-    if (request->mac) snprintf(arguments, sizeof arguments, "IgnoreUnknown=1;MAC=%.20s", request->mac);
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "container", request->container_id);
-    json_put_string(&w, "hostname", request->hostname);
-    json_put_bool(&w, "dns", !request->own_dns);
-    json_put_string(&w, "path", path);
-    json_put_string(&w, "arguments", arguments);
-    write_runtime(request, &w);
-    json_put_raw(&w, "list", list);
-    json_end_object(&w);
-    return str_take(&w.text);
-}
-
-// Where networks and plugins are looked for: as the environment says, or as it did when the container ran
-// last (what starts it again by its policy has no environment), or where everybody has them.
-struct places {
-    struct json *last;
-    const char *folder, *path;
-};
-
-static void places_finish(struct places *places) {
-    json_freep(&places->last);
-}
-
-static const char *place(const char *variable, const char *last, const char *usual) {
-    const char *value = getenv(variable);
-    return !str_empty(value) ? value : !str_empty(last) ? last : usual;
-}
-
-static void places_find(int dir, struct places *ret_places) {
-    _cleanup_(str_finish) struct str text = {0};
-    *ret_places = (struct places){0};
-    if (!file_read_at(dir, PLACES, FILE_LIMIT, &text) && text.len)
-        (void)json_parse(text.data, text.len, &ret_places->last);
-    ret_places->folder = place("NETCONFPATH", json_get_string(ret_places->last, "folder"), FOLDER);
-    ret_places->path = place("CNI_PATH", json_get_string(ret_places->last, "path"), PATH);
-}
-
-static int places_keep(int dir, const struct places *places) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "folder", places->folder);
-    json_put_string(&w, "path", places->path);
-    json_end_object(&w);
-    return file_replace_at(dir, PLACES, str_get(&w.text), w.text.len, RECORD_MODE, false);
-}
-
-int cni_prepare(int dir, const struct cni_request *request, struct err *err) {
-    _cleanup_(places_finish) struct places places;
-    _cleanup_(freep) char *text = NULL, *record = NULL;
-    _cleanup_(json_freep) struct json *list = NULL;
-    places_find(dir, &places);
-    if (cni_list_find(places.folder, request->network, &text, err)) return -1;
-    int r = json_parse(text, strlen(text), &list);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read the CNI network %s", request->network);
-    if (check(request, list, places.path, err)) return -1;
-    record = record_make(request, places.path, text);
-    r = places_keep(dir, &places);
-    if (!r) r = file_replace_at(dir, RECORD, record, strlen(record), RECORD_MODE, false);
-    return r ? err_set(err, ERR_SYSTEM, -r, "write " RECORD) : 0;
-}
 
 // Running plugins
 
@@ -159,14 +40,14 @@ static void cni_finish(struct cni *cni) {
 static int read_file(const char *dir, const char *name, struct json **ret_json) {
     char path[4200];
     snprintf(path, sizeof path, "%s/%s", dir, name);
-    return json_read_file(path, FILE_LIMIT, ret_json);
+    return json_read_file(path, CNI_FILE_LIMIT, ret_json);
 }
 
 // 1, or 0 when there is no record.
 static int cni_open(const char *dir, struct cni *ret_cni, struct err *err) {
     *ret_cni = (struct cni){.dir = dir};
-    int r = read_file(dir, RECORD, &ret_cni->record);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" RECORD, dir);
+    int r = read_file(dir, CNI_RECORD, &ret_cni->record);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RECORD, dir);
     if (!ret_cni->record) return 0;
     ret_cni->list = json_get(ret_cni->record, "list");
     snprintf(ret_cni->netns, sizeof ret_cni->netns, "%s/netns", dir);
@@ -220,7 +101,10 @@ static int run(const struct cni *cni, const char *command, const char *netns, co
         .netns = netns,
         .arguments = json_get_string(cni->record, "arguments"),
         .input = input,
+        .deadline_s = CNI_TIMEOUT_S,
     };
+    int64_t deadline_s;
+    if (!json_i64(json_get(cni->record, "deadline"), &deadline_s)) call.deadline_s = (int)deadline_s;
     return cni_plugin_run(&call, ret_output, err);
 }
 
@@ -236,11 +120,12 @@ static int netns_hold(const struct cni *cni, pid_t pid, struct err *err) {
 }
 
 // What a plugin says has to be a document: the next one gets it.
-static int check_result(const struct cni *cni, const struct json *plugin, const struct str *output,
+static int check_result(const struct cni *cni, const struct json *plugin, struct str *output,
                         struct err *err) {
     _cleanup_(json_freep) struct json *document = NULL;
     int r = output->len ? json_parse(output->data, output->len, &document) : -EINVAL;
     if (!r && json_is_object(document)) return 0;
+    cni_one_line(output);
     return err_set(err, ERR_INVALID, 0, "CNI network %s: what the plugin %s prints is no result: \"%.60s\"",
                    json_get_string(cni->list, "name"), json_get_string(plugin, "type"), str_get(output));
 }
@@ -313,8 +198,8 @@ static int use_result(const struct cni *cni, const struct str *text, struct err 
     _cleanup_(json_freep) struct json *document = NULL;
     struct cni_result result;
     char path[4200];
-    snprintf(path, sizeof path, "%s/" RESULT, cni->dir);
-    int r = file_replace_at(AT_FDCWD, path, str_get(text), text->len, RECORD_MODE, false);
+    snprintf(path, sizeof path, "%s/" CNI_RESULT, cni->dir);
+    int r = file_replace_at(AT_FDCWD, path, str_get(text), text->len, CNI_MODE, false);
     if (!r) r = json_parse(str_get(text), text->len, &document);
     if (r) return err_set(err, ERR_SYSTEM, -r, "keep the result in %s", path);
     if (cni_result_read(&arena, cni->dir, &result, err) < 0) return -1;
@@ -325,7 +210,7 @@ int cni_add(const char *dir, pid_t pid, struct err *err) {
     _cleanup_(cni_finish) struct cni cni;
     _cleanup_(str_finish) struct str result = {0};
     int r = cni_open(dir, &cni, err);
-    if (r <= 0) return r ? -1 : err_set(err, ERR_NOT_FOUND, 0, "there is no %s/" RECORD, dir);
+    if (r <= 0) return r ? -1 : err_set(err, ERR_NOT_FOUND, 0, "there is no %s/" CNI_RECORD, dir);
     return netns_hold(&cni, pid, err) || add_all(&cni, &result, err) || use_result(&cni, &result, err) ? -1
                                                                                                        : 0;
 }
@@ -345,7 +230,7 @@ static int delete_all(const struct cni *cni, const char *netns, const char *resu
 }
 
 static int forget(const struct cni *cni, struct err *err) {
-    static const char *const names[] = {RESULT, RECORD}; // the record last
+    static const char *const names[] = {CNI_RESULT, CNI_RECORD}; // the record last
     char path[4200];
     // The mount keeps nothing: it is only where plugins found it.
     if (umount2(cni->netns, MNT_DETACH | UMOUNT_NOFOLLOW) && errno != EINVAL && errno != ENOENT)
@@ -369,11 +254,31 @@ int cni_delete(const char *dir, struct err *err) {
     _cleanup_(json_freep) struct json *result = NULL;
     int r = cni_open(dir, &cni, err);
     if (r <= 0) return r;
-    (void)read_file(dir, RESULT, &result); // without one it failed half-way, and plugins do what they can
+    (void)read_file(dir, CNI_RESULT, &result); // without one it failed half-way, and plugins do what they can
     const char *text = result ? json_text(result) : NULL;
     if (delete_all(&cni, is_namespace(cni.netns) ? cni.netns : "", text, err))
-        return err_wrap(err, "it is still on its CNI network (remove %s/" RECORD " to leave it so)", dir);
+        return err_wrap(err, "it is still on its CNI network (remove %s/" CNI_RECORD " to leave it so)", dir);
     return forget(&cni, err);
+}
+
+// Checking
+
+int cni_check(const char *dir, struct err *err) {
+    _cleanup_(cni_finish) struct cni cni;
+    _cleanup_(json_freep) struct json *result = NULL;
+    int r = cni_open(dir, &cni, err);
+    if (r <= 0) return r;
+    r = read_file(dir, CNI_RESULT, &result);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RESULT, dir);
+    if (!result || json_boolean(json_get(cni.list, "disableCheck")) ||
+        str_has_prefix(json_get_string(cni.list, "cniVersion"), "0.3"))
+        return 0;
+    const struct json *plugins = json_get(cni.list, "plugins");
+    for (size_t i = 0; i < json_length(plugins); i++) {
+        _cleanup_(str_finish) struct str output = {0};
+        if (run(&cni, "CHECK", cni.netns, json_at(plugins, i), json_text(result), &output, err)) return -1;
+    }
+    return 1;
 }
 
 // Results
@@ -414,8 +319,8 @@ int cni_result_read(struct arena *arena, const char *dir, struct cni_result *ret
     _cleanup_(json_freep) struct json *document = NULL;
     int r = cni_open(dir, &cni, err);
     if (r <= 0) return r;
-    r = read_file(dir, RESULT, &document);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" RESULT, dir);
+    r = read_file(dir, CNI_RESULT, &document);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RESULT, dir);
     const struct json *ips = json_get(document, "ips");
     const char *mac = mac_of(json_get(document, "interfaces"));
     *ret_result = (struct cni_result){

@@ -8,28 +8,32 @@
 //   cni.json         the list, and what the plugins are told of the container; there as long as they may have
 //                    something to take away
 //   cni-result.json  what the last one said: addresses, gateways, name servers
-//   cni-places.json  where the network and its plugins were found, for the next start
+//   cni-places.json  what the environment said of where they are, for the next start
 //   netns            the container's network namespace: it stays as long as it is mounted here
 #pragma once
 
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/str.h"
+#include "network/port.h"
 
 #include <stdint.h>
 #include <sys/types.h>
 
 struct cni_request {
-    const char *network;      // its name
-    const char *container_id, // as the plugins know it
-        *hostname;            // for /etc/hosts
-    const char *mac;          // "92:d0:c6:0a:29:33", or NULL
-    uint64_t in, out;         // bits a second, or 0: for a plugin with the capability bandwidth
-    bool own_dns;             // resolv.conf is the user's own: what the plugins say is not put in
+    const char *network;        // its name
+    const char *container_id,   // as the plugins know it
+        *hostname;              // for /etc/hosts
+    const char *mac;            // "92:d0:c6:0a:29:33", or NULL
+    uint64_t in, out;           // bits a second, or 0: for a plugin with the capability bandwidth
+    struct port_bindings ports; // each with its host port: for a plugin with the capability portMappings
+    bool own_dns;               // resolv.conf is the user's own: what the plugins say is not put in
 };
 
 // The place that a network's name is looked for: files *.conflist, *.conf and *.json of NETCONFPATH's
-// directory, or /etc/cni/net.d; plugins in the directories of CNI_PATH, or /opt/cni/bin and /usr/lib/cni.
+// directory, or /etc/cni/net.d; plugins in the directories of CNI_PATH, or /opt/cni/bin and /usr/lib/cni. A
+// plugin may take a minute, or HOY_CNI_TIMEOUT seconds. In /etc/hoy/config.json these are cni-networks,
+// cni-plugins and cni-timeout.
 //
 // Finds the network and its plugins and writes cni.json into dir. ERR_NOT_FOUND when there is no such
 // network, with those that there are.
@@ -42,6 +46,10 @@ int cni_add(const char *dir, pid_t pid, struct err *err);
 // Has them take it away, and forgets about it. Nothing to do is fine. What fails is tried again by the next
 // call.
 int cni_delete(const char *dir, struct err *err);
+
+// Has the plugins look whether all is as they have made it: 1 when it is, 0 when they can't be asked (there
+// is no result yet, or the list says so, or is older than 0.4), -1 with the words of the one that says no.
+int cni_check(const char *dir, struct err *err);
 
 // What a container has, from its run directory: 1, or 0 when it is on no CNI network.
 struct cni_result {

@@ -92,6 +92,7 @@ static int list_write(const char *file, const struct json *list, char **ret_text
     json_begin_object(&w, NULL);
     json_put_string(&w, "name", json_get_string(list, "name"));
     json_put_string(&w, "cniVersion", version);
+    json_put_bool(&w, "disableCheck", json_boolean(json_get(list, "disableCheck")));
     if (json_is_array(plugins)) {
         json_put_value(&w, "plugins", plugins);
     } else {

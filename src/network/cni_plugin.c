@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// One run of a plugin: its configuration is a memory file, and so are the two that it writes, so that nobody
-// waits for anybody and what it leaves running keeps nothing open here.
+// One run of a plugin: its configuration is a memory file, what it says comes by pipes. It is read as it
+// comes, up to a limit; with the plugin's end, or at the deadline, nothing more is waited for, whatever it
+// has left running.
 #include "network/cni_list.h"
 
 #include "base/arena.h"
@@ -10,6 +11,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/close_range.h>
 #include <poll.h>
 #include <signal.h>
@@ -22,7 +24,7 @@
 #include <unistd.h>
 
 #define OUTPUT_LIMIT (1u << 20)
-#define DEADLINE_S   60
+#define ERRORS_LIMIT 1000
 
 int cni_plugin_find(const char *path, const char *type, char **ret_program, struct err *err) {
     _cleanup_(freep) char *copy = xstrdup(path);
@@ -45,20 +47,26 @@ int cni_plugin_find(const char *path, const char *type, char **ret_program, stru
 }
 
 struct streams {
-    int input, output, errors;
+    int input, output[2], errors[2]; // pipes: what is read, what is written
 };
+#define STREAMS_NONE                                          \
+    (struct streams) {                                        \
+        .input = -1, .output = {-1, -1}, .errors = { -1, -1 } \
+    }
 
 static void streams_finish(struct streams *streams) {
     fd_closep(&streams->input);
-    fd_closep(&streams->output);
-    fd_closep(&streams->errors);
+    for (int i = 0; i < 2; i++) {
+        fd_closep(&streams->output[i]);
+        fd_closep(&streams->errors[i]);
+    }
 }
 
 static int streams_open(struct streams *streams, const char *input) {
     streams->input = memfd_create("cni-input", MFD_CLOEXEC);
-    streams->output = memfd_create("cni-output", MFD_CLOEXEC);
-    streams->errors = memfd_create("cni-errors", MFD_CLOEXEC);
-    if (streams->input < 0 || streams->output < 0 || streams->errors < 0) return -errno;
+    if (streams->input < 0 || pipe2(streams->output, O_CLOEXEC) || pipe2(streams->errors, O_CLOEXEC) ||
+        fcntl(streams->output[0], F_SETFL, O_NONBLOCK) || fcntl(streams->errors[0], F_SETFL, O_NONBLOCK))
+        return -errno;
     int r = fd_write_all(streams->input, input, strlen(input));
     return !r && lseek(streams->input, 0, SEEK_SET) < 0 ? -errno : r;
 }
@@ -69,7 +77,7 @@ static _Noreturn void execute(const char *program, const struct streams *streams
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
-    if (dup2(streams->input, 0) < 0 || dup2(streams->output, 1) < 0 || dup2(streams->errors, 2) < 0)
+    if (dup2(streams->input, 0) < 0 || dup2(streams->output[1], 1) < 0 || dup2(streams->errors[1], 2) < 0)
         _exit(126);
     syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
     execve(program, (char *const[]){(char *)program, NULL}, environment);
@@ -77,50 +85,112 @@ static _Noreturn void execute(const char *program, const struct streams *streams
     _exit(126);
 }
 
-// -ETIMEDOUT, and then it and what it started are gone.
-static int wait_for(pid_t pid, int *ret_status) {
+// What is there to read now, as far as it is wanted: what is over the limit is read and dropped. False when
+// the last writer has gone.
+static bool take(int fd, size_t limit, struct str *text, bool *ret_over) {
+    char part[16384];
+    ssize_t size;
+    while ((size = read(fd, part, sizeof part)) > 0) {
+        size_t room = limit - text->len, kept = (size_t)size < room ? (size_t)size : room;
+        str_add_n(text, part, kept);
+        if ((size_t)size > room) return *ret_over = true;
+    }
+    return size < 0;
+}
+
+struct said {
+    struct str output, errors;
+};
+
+static void said_finish(struct said *said) {
+    str_finish(&said->output);
+    str_finish(&said->errors);
+}
+
+// Until the plugin has ended: 0, -ETIMEDOUT, or -EFBIG for more than anybody should say.
+static int listen_to(int pidfd, const struct streams *streams, int deadline_s, struct said *said) {
+    uint64_t deadline_ns = clock_monotonic_ns() + (uint64_t)deadline_s * 1000000000ull, now;
+    struct pollfd polls[] = {{.fd = pidfd, .events = POLLIN},
+                             {.fd = streams->output[0], .events = POLLIN},
+                             {.fd = streams->errors[0], .events = POLLIN}};
+    bool over = false, ignored, ended = false;
+    while (!ended && !over) {
+        if ((now = clock_monotonic_ns()) >= deadline_ns) return -ETIMEDOUT;
+        if (poll(polls, ARRAY_SIZE(polls), (int)((deadline_ns - now) / 1000000 + 1)) < 0) continue;
+        ended = polls[0].revents;
+        if (!take(streams->output[0], OUTPUT_LIMIT, &said->output, &over)) polls[1].fd = -1;
+        if (!take(streams->errors[0], ERRORS_LIMIT, &said->errors, &ignored)) polls[2].fd = -1;
+    }
+    return over ? -EFBIG : 0;
+}
+
+// After a failure it and what it started are gone.
+static int wait_for(pid_t pid, struct streams *streams, int deadline_s, struct said *said, int *ret_status) {
     _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    uint64_t deadline_ns = clock_monotonic_ns() + DEADLINE_S * 1000000000ull;
-    struct pollfd end = {.fd = pidfd, .events = POLLIN};
-    int r = pidfd < 0 ? -errno : -ETIMEDOUT;
-    for (uint64_t now; r == -ETIMEDOUT && (now = clock_monotonic_ns()) < deadline_ns;)
-        if (poll(&end, 1, (int)((deadline_ns - now) / 1000000 + 1)) > 0) r = 0;
+    // Ours to write would keep them open.
+    fd_closep(&streams->output[1]);
+    fd_closep(&streams->errors[1]);
+    int r = pidfd < 0 ? -errno : listen_to(pidfd, streams, deadline_s, said);
     if (r) kill(-pid, SIGKILL);
+    if (r) kill(pid, SIGKILL); // it may not have a session of its own yet
     while (waitpid(pid, ret_status, 0) < 0 && errno == EINTR) {}
     return r;
 }
 
-static int read_back(int fd, struct str *ret_text) {
-    char path[40];
-    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return file_read_at(AT_FDCWD, path, OUTPUT_LIMIT, ret_text);
-}
-
-static void one_line(struct str *text) {
+void cni_one_line(struct str *text) {
     size_t length = strcspn(str_get(text), "\n");
     if (text->data) text->data[length] = '\0';
+    for (size_t i = 0; i < length; i++)
+        if (text->data[i] < ' ' || text->data[i] > '~')
+            text->data[i] = (unsigned char)text->data[i] > '~' ? '?' : ' ';
+}
+
+static void add_words(struct str *text, const char *before, const char *words, const char *after) {
+    if (str_empty(words)) return;
+    str_printf(text, "%s%.300s%s", before, words, after);
+}
+
+static const struct {
+    const char *command, *words;
+} purposes[] = {
+    {"ADD", "add the container"}, {"DEL", "remove the container"}, {"CHECK", "find all as it was"}};
+
+static const char *purpose(const char *command) {
+    size_t i = 0;
+    while (i + 1 < ARRAY_SIZE(purposes) && !str_eq(purposes[i].command, command)) i++;
+    return purposes[i].words;
 }
 
 // A plugin that fails says why in a document; one that was not made for it, on its standard error.
-static int failed(const struct cni_call *call, int status, const struct str *output, struct str *errors,
-                  struct err *err) {
+static int failed(const struct cni_call *call, int status, struct said *said, struct err *err) {
     _cleanup_(json_freep) struct json *document = NULL;
-    const char *message = NULL, *details = NULL;
-    if (output->len && !json_parse(output->data, output->len, &document)) {
-        message = json_get_string(document, "msg");
-        details = json_get_string(document, "details");
+    _cleanup_(str_finish) struct str words = {0};
+    if (said->output.len && !json_parse(said->output.data, said->output.len, &document)) {
+        const char *message = json_get_string(document, "msg");
+        add_words(&words, "", message, "");
+        if (!str_empty(message)) add_words(&words, " (", json_get_string(document, "details"), ")");
     }
-    one_line(errors);
-    char how[32];
-    if (WIFEXITED(status))
-        snprintf(how, sizeof how, "exit status %d", WEXITSTATUS(status));
-    else
-        snprintf(how, sizeof how, "signal %d", WTERMSIG(status));
-    if (str_empty(message)) message = errors->len ? str_get(errors) : how;
-    return err_set(err, ERR_SYSTEM, 0, "CNI network %s: the plugin %s failed to %s: %s%s%s%s", call->network,
-                   call->type, str_eq(call->command, "ADD") ? "add the container" : "remove the container",
-                   message, str_empty(details) ? "" : " (", str_empty(details) ? "" : details,
-                   str_empty(details) ? "" : ")");
+    if (!words.len) add_words(&words, "", str_get(&said->errors), "");
+    if (!words.len && WIFEXITED(status)) str_printf(&words, "exit status %d", WEXITSTATUS(status));
+    if (!words.len) str_printf(&words, "signal %d", WTERMSIG(status));
+    cni_one_line(&words);
+    return err_set(err, ERR_SYSTEM, 0, "CNI network %s: the plugin %s failed to %s: %s", call->network,
+                   call->type, purpose(call->command), str_get(&words));
+}
+
+static int stopped(const struct cni_call *call, int r, struct err *err) {
+    if (r == -ETIMEDOUT)
+        return err_set(
+            err, ERR_UNAVAILABLE, 0,
+            "CNI network %s: the plugin %s did not end within %d s, and was killed (HOY_CNI_TIMEOUT "
+            "gives it longer)",
+            call->network, call->type, call->deadline_s);
+    if (r == -EFBIG)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "CNI network %s: the plugin %s prints more than a result can be (%u bytes), and was killed",
+            call->network, call->type, OUTPUT_LIMIT);
+    return err_set(err, ERR_SYSTEM, -r, "CNI network %s: run the plugin %s", call->network, call->type);
 }
 
 // Plugins call iptables and the like: they need a PATH whatever hoy was started with.
@@ -139,27 +209,21 @@ static char **environment_make(struct arena *arena, const struct cni_call *call)
 
 int cni_plugin_run(const struct cni_call *call, struct str *ret_output, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    _cleanup_(streams_finish) struct streams streams = {-1, -1, -1};
-    _cleanup_(str_finish) struct str output = {0}, errors = {0};
+    _cleanup_(streams_finish) struct streams streams = STREAMS_NONE;
+    _cleanup_(said_finish) struct said said = {0};
     _cleanup_(freep) char *program = NULL;
     int status = 0;
     if (cni_plugin_find(call->path, call->type, &program, err)) return -1;
     char **environment = environment_make(&arena, call);
     int r = streams_open(&streams, call->input);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "run the CNI plugin %s", program);
+    if (r) return stopped(call, r, err);
     pid_t pid = fork();
-    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "run the CNI plugin %s", program);
+    if (pid < 0) return stopped(call, -errno, err);
     if (pid == 0) execute(program, &streams, environment);
-    r = wait_for(pid, &status);
-    if (r == -ETIMEDOUT)
-        return err_set(err, ERR_UNAVAILABLE, 0,
-                       "CNI network %s: the plugin %s did not end within %d s, and was killed", call->network,
-                       call->type, DEADLINE_S);
-    if (!r) r = read_back(streams.output, &output);
-    if (!r) r = read_back(streams.errors, &errors);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read what the CNI plugin %s says", program);
-    if (status) return failed(call, status, &output, &errors, err);
-    *ret_output = output;
-    output = (struct str){0};
+    r = wait_for(pid, &streams, call->deadline_s, &said, &status);
+    if (r) return stopped(call, r, err);
+    if (status) return failed(call, status, &said, err);
+    *ret_output = said.output;
+    said.output = (struct str){0};
     return 0;
 }

@@ -156,6 +156,8 @@ static void describe(struct arena *arena, const struct network *network, struct 
     endpoint->network = arena_strdup(arena, network->name);
     endpoint->driver = network->driver;
     endpoint->internal = network->internal;
+    const char *publish_on = network_word(&network->options, OPTION_HOST_IPV4);
+    endpoint->publish_on = publish_on ? arena_strdup(arena, publish_on) : NULL;
     endpoint->link = arena_strdup(arena, network->link);
     endpoint->mtu = network_mtu(network);
     endpoint->mode = above ? arena_strdup(arena, network_mode(network)) : NULL;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "network/live.h"
 
+#include "kernel/link_events.h"
 #include "kernel/link_settings.h"
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
@@ -33,28 +34,39 @@ static int make_child(const struct endpoint *endpoint, int netns) {
                                .netns_fd = netns,
                                .mac = endpoint->driver == NETWORK_DRIVER_MACVLAN ? endpoint->mac : NULL,
                                .mtu = endpoint->mtu};
-    return link_child_create(&child);
+    return link_child_make(&child);
 }
 
-// In the container's namespace.
-static int set_up(const struct endpoint *endpoint) {
+// In the container's namespace. What another container had until just now is waited for.
+static int give_address(const struct endpoint *endpoint, const struct address *address, uint8_t prefix,
+                        struct link_events *events) {
+    int r = address_add(endpoint->interface, address->family, address->bytes, prefix);
+    while (r == -EADDRINUSE && link_events_wait(events))
+        r = address_add(endpoint->interface, address->family, address->bytes, prefix);
+    return r;
+}
+
+static int set_up(const struct endpoint *endpoint, struct link_events *events) {
     int r = link_set_ipv6(endpoint->interface, address_is_set(&endpoint->addresses[1]));
     for (size_t i = 0; !r && i < 2; i++)
         if (address_is_set(&endpoint->addresses[i]))
-            r = address_add(endpoint->interface, endpoint->addresses[i].family, endpoint->addresses[i].bytes,
-                            endpoint->prefixes[i]);
+            r = give_address(endpoint, &endpoint->addresses[i], endpoint->prefixes[i], events);
     for (size_t i = 0; !r && i < endpoint->settings.link_local_ips.count; i++) {
         struct address address;
         if (!(r = address_parse(endpoint->settings.link_local_ips.items[i], &address)))
-            r = address_add(endpoint->interface, address.family, address.bytes, link_local_prefix(&address));
+            r = give_address(endpoint, &address, link_local_prefix(&address), events);
     }
-    return r ? r : link_up(endpoint->interface);
+    if (!r) r = link_up(endpoint->interface);
+    while (r == -EADDRINUSE && link_events_wait(events)) r = link_up(endpoint->interface);
+    return r;
 }
 
 static int set_up_in(const struct endpoint *endpoint, int netns) {
+    _cleanup_(link_events_finish) struct link_events events = LINK_EVENTS_NONE;
     _cleanup_(netns_leavep) int own = -1;
-    int r = netns_enter(netns, &own);
-    return r ? r : set_up(endpoint);
+    int r = endpoint->driver == NETWORK_DRIVER_BRIDGE ? 0 : link_events_open(&events);
+    if (!r) r = netns_enter(netns, &own);
+    return r ? r : set_up(endpoint, &events);
 }
 
 int live_add(const struct endpoint *endpoint, int netns, struct err *err) {

@@ -142,11 +142,12 @@ struct endpoint {
     struct address addresses[2], gateways[2]; // IPv4, IPv6; what is not there has family 0
     uint8_t prefixes[2];
     uint8_t mac[6];
-    uint32_t mtu;          // 0: the kernel's default
-    const char *mode;      // of macvlan and ipvlan, or NULL
-    const char *flag;      // of ipvlan, or NULL
-    bool default_route[2]; // it has the container's
-    bool pending;          // its interface is being made, or taken away
+    uint32_t mtu;           // 0: the kernel's default
+    const char *mode;       // of macvlan and ipvlan, or NULL
+    const char *flag;       // of ipvlan, or NULL
+    const char *publish_on; // of a bridge: where ports are published that are said no address of, or NULL
+    bool default_route[2];  // it has the container's
+    bool pending;           // its interface is being made, or taken away
     struct endpoint_settings settings;
     struct strings names; // that others find it by: the container's, its aliases, its short id
 };

@@ -65,7 +65,11 @@ int parent_make(const struct network *network, const char *database, struct err 
             network->name, network->link);
     }
     snprintf(alias, sizeof alias, "hoy %s %s", network->id, database);
+    struct link link;
     int r = make(network, alias);
+    // Somebody was killed before it had its alias.
+    if (r == -EEXIST && !link_get(network->link, &link) && !*link.alias)
+        r = link_set_alias(network->link, alias);
     if (r && r != -EEXIST) return kernel_fail(network, r, "make the parent interface", network->link, err);
     r = link_up(network->link);
     return r ? kernel_fail(network, r, "bring up", network->link, err) : 0;

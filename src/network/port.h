@@ -29,6 +29,8 @@ struct port_bindings {
 // Where ports of a container lead: what it has of one of its networks.
 struct port_target {
     char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
+    char link[LINK_NAME_SIZE];                       // the host's end of its interface
+    char host[INET6_ADDRSTRLEN]; // the network's own address of the host's for ports that have none, or ""
 };
 
 // What it got: a run of ports of one address of the host's.
@@ -69,6 +71,9 @@ int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_po
 int port_rows_respect(struct db *db, struct err *err);
 // The rows alone of those that are pending.
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err);
+// It leads to another address of the container's.
+int port_row_set_address(struct db *db, const char *container_id, const struct port_run *run,
+                         struct err *err);
 int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                          struct err *err);
 // Containers with pending rows.
@@ -90,8 +95,9 @@ int port_hold_begin(struct port_hold *hold);
 // -EADDRINUSE, -EADDRNOTAVAIL, or what else the kernel says; nothing is held then.
 int port_hold_take(struct port_hold *hold, const struct port_run *runs, size_t count, uint16_t port,
                    const struct port_target *target, uint16_t *host_port);
-// Takes over what another bag has, but for ports of these runs.
-int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without);
+// Takes over what another bag has, but for ports of these runs. target: where they lead now, or NULL.
+int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without,
+                   const struct port_target *target);
 // All is in.
 int port_hold_end(struct port_hold *hold);
 void port_hold_finish(struct port_hold *hold);

@@ -40,13 +40,19 @@ int plan_do_become_root(struct plan_run *run, struct plan_op *op) {
     return setresgid(0, 0, 0) || setresuid(0, 0, 0) ? -errno : 0;
 }
 
+// The last moment at which the host's interfaces can be listened to.
+static void listen_to_links(struct plan_run *run) {
+    if (run->links.fd < 0 && plan_find(run->block, PLAN_LINK_ADD)) (void)link_events_open(&run->links);
+}
+
 int plan_do_unshare(struct plan_run *run, struct plan_op *op) {
-    (void)run;
+    if (op->unshare.flags & CLONE_NEWNET) listen_to_links(run);
     return unshare((int)op->unshare.flags) ? -errno : 0;
 }
 
 int plan_do_enter_netns(struct plan_run *run, struct plan_op *op) {
     (void)op;
+    listen_to_links(run);
     int r = setns(run->netns, CLONE_NEWNET) ? -errno : 0;
     fd_closep(&run->netns);
     return r;
@@ -56,12 +62,36 @@ int plan_do_link_ipv6(struct plan_run *run, struct plan_op *op) {
     return link_set_ipv6(TEXT(op->link.name), op->link.ipv6 != 0);
 }
 
+// A container that starts again at once meets its own last interface.
+static bool is_leaving(struct plan_run *run, int r) {
+    return r == -EADDRINUSE && link_events_wait(&run->links);
+}
+
+static int address_taken(struct plan_run *run, int r, const char *link) {
+    if (r == -EADDRINUSE)
+        err_set(&run->err, ERR_CONFLICT, 0,
+                "the interface %s: another one on the same parent has its MAC address or one of its IP "
+                "addresses: "
+                "give the container others",
+                link);
+    return r;
+}
+
 int plan_do_link_up(struct plan_run *run, struct plan_op *op) {
-    return link_up(TEXT(op->link.name));
+    const char *link = TEXT(op->link.name);
+    int r = link_up(link);
+    while (is_leaving(run, r)) r = link_up(link);
+    return address_taken(run, r, link);
+}
+
+static int address_try(const struct plan_run *run, const struct plan_op *op) {
+    return address_add(TEXT(op->address.link), op->address.family, op->address.bytes, op->address.prefix);
 }
 
 int plan_do_address_add(struct plan_run *run, struct plan_op *op) {
-    return address_add(TEXT(op->address.link), op->address.family, op->address.bytes, op->address.prefix);
+    int r = address_try(run, op);
+    while (is_leaving(run, r)) r = address_try(run, op);
+    return address_taken(run, r, TEXT(op->address.link));
 }
 
 int plan_do_route_add(struct plan_run *run, struct plan_op *op) {

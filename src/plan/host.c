@@ -131,7 +131,7 @@ int plan_do_link_add(struct plan_run *run, struct plan_op *op) {
         .mac = op->child_link.has_mac ? op->child_link.mac : NULL,
         .mtu = op->child_link.mtu,
     };
-    int r = link_child_create(&child);
+    int r = link_child_make(&child);
     if (r == -ENODEV)
         err_set(&run->err, ERR_NOT_FOUND, 0,
                 "the network's parent interface %s is not there: bring it up again, or make the network anew "
@@ -140,11 +140,12 @@ int plan_do_link_add(struct plan_run *run, struct plan_op *op) {
     if (r == -EOPNOTSUPP)
         err_set(&run->err, ERR_UNAVAILABLE, 0, "this kernel has no interfaces of the kind %s: modprobe %s",
                 kind, kind);
-    if (r == -EBUSY || (r == -EINVAL && *netlink_error_text()))
+    const char *words = netlink_error_text();
+    if (r == -EBUSY || r == -EINVAL)
         err_set(&run->err, ERR_CONFLICT, 0,
                 "the interface %s can't have a %s now: one of another kind, or one that is alone on it "
-                "(passthru), uses it",
-                parent, kind);
+                "(passthru), uses it%s%s%s",
+                parent, kind, *words ? " (" : "", words, *words ? ")" : "");
     return r;
 }
 

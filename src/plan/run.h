@@ -2,6 +2,7 @@
 // The inside of the executor: what its operations share. Private to src/plan.
 #pragma once
 
+#include "kernel/link_events.h"
 #include "plan/execute.h"
 
 // A mount in the container's root.
@@ -26,9 +27,10 @@ struct plan_run {
     int shared;   // the mounts around are the host's peers: what is done to them must not get there (child)
     int joins[8]; // namespaces to join before the clone
     int join_count;
-    int netns;  // a network namespace that the parent has sent (child)
-    int goes;   // words to go on that came before they were waited for (child)
-    int *trees; // mounts that the parent has sent and no operation has taken yet (child)
+    int netns;                // a network namespace that the parent has sent (child)
+    struct link_events links; // of the host's, where the container's interface shares one of them (child)
+    int goes;                 // words to go on that came before they were waited for (child)
+    int *trees;               // mounts that the parent has sent and no operation has taken yet (child)
     size_t tree_count;
     struct plan_place *places; // of the mounts so far, in their order (child)
     size_t place_count;
@@ -43,7 +45,9 @@ struct plan_run {
 #define PLAN_RUN_INIT(block_)                                                                             \
     {                                                                                                     \
         .block = (block_), .start = -1, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, \
-        .empty = -1, .netns = -1                                                                          \
+        .empty = -1, .netns = -1, .links = {                                                              \
+            .fd = -1                                                                                      \
+        }                                                                                                 \
     }
 
 // An operation's function: 0, or -errno; run->err.kind is set when it has a sentence of its own.
