@@ -126,7 +126,7 @@ say() {
 # What others have of rules, without what counts packets.
 others() {
   local table
-  nft list tables | grep -v 'inet hoy' | while read -r _ table; do nft -s list table $table; done
+  nft list tables | grep -v 'inet hoy' | while read -r _ table; do nft -s list table "${table% *}" "${table#* }"; done
 }
 
 # The firewalls, as their users have them
