@@ -256,7 +256,7 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   firewall 'chain forward { type filter hook forward priority 0; policy drop; ct state established accept; }'
   hoy ps >/dev/null
   through from 198.51.100.2
-  contains "$output" "hoy's rules lead new connections around it"
+  contains "$output" "hoy's rules lead around it"
   through from web:80
   local gate
   gate=$(pgrep -x hoy-gate)
@@ -264,8 +264,11 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   wait_gone "$gate"
   ends from 198.51.100.2 firewall "hoy-gate does not run, by which hoy's rules lead around it"
   hoy ps >/dev/null
+  # Answers, too, are dropped: nobody has told hoy yet.
   nft flush chain inet fw forward
   ends from 198.51.100.2 firewall "chain inet fw forward of the host drops it"
+  hoy ps >/dev/null
+  through from 198.51.100.2
 }
 
 @test "as JSON, and what is no question" {

@@ -74,8 +74,7 @@ static bool leads_around(struct walk *walk, const struct nft_look_chain *chain) 
         walk_advise(walk, "hoy ps: any other command of hoy's starts it again; hoyd does so by itself");
     } else
         walk_fine(walk, "firewall",
-                  "chain %s of the host drops what is forwarded: hoy's rules lead new connections "
-                  "around it",
+                  "chain %s of the host drops what is forwarded: hoy's rules lead around it",
                   nft_look_name(chain, name));
     return true;
 }

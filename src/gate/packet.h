@@ -18,7 +18,8 @@
 int packet_prepare(uint8_t *packet, size_t size, uint32_t link, struct sockaddr_storage *ret_to,
                    socklen_t *ret_to_size);
 
-// Calls send for the packet, or for its fragments when it is longer than PACKET_WHOLE. Those of one packet
-// have one identification, which the caller makes up. The first result below 0 ends it and is returned.
+// For one that no link took whole: calls send for the packet, or for its fragments when it is longer than
+// PACKET_WHOLE. Those of one packet have one identification, which the caller makes up. The first result
+// below 0 ends it and is returned.
 typedef int packet_send(const uint8_t *packet, size_t size, void *data);
 int packet_cut(const uint8_t *packet, size_t size, uint32_t identification, packet_send *send, void *data);

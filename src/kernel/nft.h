@@ -20,7 +20,7 @@
 //   same
 //                way. With a detour so does all that is new and would be forwarded from or to a network, or
 //                within one: a FORWARD policy that drops what is new never sees it, and what belongs to a
-//                connection it lets through;
+//                connection it lets through. Where it drops that, too, all packets go this way;
 //   forward      into a network only what belongs to a connection that it made or that a published port
 //                accepted;
 //   postrouting  what leaves a network by another link gets that link's address, and so does what a published
@@ -39,7 +39,11 @@
 struct nft_table {
     const char *name;    // at most 15 bytes
     uint16_t gate_group; // of nfnetlink_log; see "gate"
-    bool detour;         // see "again"
+    enum nft_detour {    // see "again"
+        NFT_DETOUR_NONE,
+        NFT_DETOUR_NEW,
+        NFT_DETOUR_ALL,
+    } detour;
 };
 
 struct nft_subnet {

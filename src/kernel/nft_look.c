@@ -69,13 +69,13 @@ static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t
 
 // Rules
 
-static bool verdict_drops(const struct nlattr *data) {
+static bool verdict_is(const struct nlattr *data, uint32_t code) {
     const struct nlattr *immediate[NFTA_IMMEDIATE_MAX + 1] = {0}, *value[NFTA_DATA_MAX + 1] = {0},
                                                         *verdict[NFTA_VERDICT_MAX + 1] = {0};
     return !split(data, immediate, ARRAY_SIZE(immediate)) &&
            !split(immediate[NFTA_IMMEDIATE_DATA], value, ARRAY_SIZE(value)) &&
            !split(value[NFTA_DATA_VERDICT], verdict, ARRAY_SIZE(verdict)) && verdict[NFTA_VERDICT_CODE] &&
-           number(verdict[NFTA_VERDICT_CODE]) == NF_DROP;
+           number(verdict[NFTA_VERDICT_CODE]) == code;
 }
 
 static bool target_drops(const struct nlattr *data) {
@@ -91,7 +91,8 @@ static bool expression_drops(const struct nlattr *element) {
     char name[32];
     if (split(element, table, ARRAY_SIZE(table))) return false;
     netlink_get_string(table[NFTA_EXPR_NAME], name, sizeof name);
-    return str_eq(name, "reject") || (str_eq(name, "immediate") && verdict_drops(table[NFTA_EXPR_DATA])) ||
+    return str_eq(name, "reject") ||
+           (str_eq(name, "immediate") && verdict_is(table[NFTA_EXPR_DATA], NF_DROP)) ||
            (str_eq(name, "target") && target_drops(table[NFTA_EXPR_DATA]));
 }
 
@@ -128,13 +129,20 @@ static int message_read(uint16_t type, const void *payload, size_t size, void *d
     return 0;
 }
 
-static int dump(uint8_t type, struct nft_look *look) {
+// name: of the table whose rules are wanted, in all families (older kernels tell of the others, too), or
+// NULL.
+static int dump_table(uint8_t type, const char *name, netlink_each *each, void *data) {
     struct netlink_batch batch = {0};
     struct nfgenmsg head = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
     int fd = nft_socket();
     if (fd < 0) return fd;
     netlink_begin(&batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), NLM_F_DUMP, &head, sizeof head);
-    return netlink_call(fd, &batch, message_read, look);
+    if (name) netlink_put_string(&batch, NFTA_RULE_TABLE, name);
+    return netlink_call(fd, &batch, each, data);
+}
+
+static int dump(uint8_t type, struct nft_look *look) {
+    return dump_table(type, NULL, message_read, look);
 }
 
 static bool has_content(const char *path) {
@@ -148,17 +156,84 @@ bool nft_look_is_own(const struct nft_look_chain *chain) {
     return digits && *digits && strspn(digits, "0123456789") == strlen(digits);
 }
 
-int nft_look_forward(bool *ret_drops) {
+// Does a rule let everything pass that belongs to a connection, whatever interfaces it passes? As nftables
+// has it (ct), or as iptables has (a match). Docker's, for one, let pass what goes to Docker's own bridges.
+struct known {
+    const struct nft_look_chain *chain;
+    bool passes;
+};
+
+struct known_rule {
+    bool connection, interface, accepts;
+};
+
+static bool meta_is_interface(const struct nlattr *data) {
+    const struct nlattr *meta[NFTA_META_MAX + 1] = {0};
+    if (split(data, meta, ARRAY_SIZE(meta))) return false;
+    uint32_t key = number(meta[NFTA_META_KEY]);
+    return key == NFT_META_IIFNAME || key == NFT_META_OIFNAME || key == NFT_META_IIF || key == NFT_META_OIF;
+}
+
+static bool match_is_connection(const struct nlattr *data) {
+    const struct nlattr *match[NFTA_MATCH_MAX + 1] = {0};
+    char name[32] = "";
+    if (split(data, match, ARRAY_SIZE(match))) return false;
+    netlink_get_string(match[NFTA_MATCH_NAME], name, sizeof name);
+    return str_eq(name, "conntrack") || str_eq(name, "state");
+}
+
+// A map of verdicts by state is taken to accept.
+static void expression_note(const struct nlattr *element, struct known_rule *rule) {
+    const struct nlattr *table[NFTA_EXPR_MAX + 1] = {0};
+    char name[32] = "";
+    if (split(element, table, ARRAY_SIZE(table))) return;
+    const struct nlattr *data = table[NFTA_EXPR_DATA];
+    netlink_get_string(table[NFTA_EXPR_NAME], name, sizeof name);
+    rule->connection |= str_eq(name, "ct") || (str_eq(name, "match") && match_is_connection(data));
+    rule->interface |= str_eq(name, "meta") && meta_is_interface(data);
+    rule->accepts |= (str_eq(name, "immediate") && verdict_is(data, NF_ACCEPT)) || str_eq(name, "lookup");
+}
+
+static int known_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct nlattr *table[NFTA_RULE_MAX + 1] = {0};
+    const struct nfgenmsg *head = payload;
+    struct known *known = data;
+    struct known_rule rule = {0};
+    char name[NFT_LOOK_NAME] = "";
+    if (size < sizeof *head || type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE)) return 0;
+    int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
+    netlink_get_string(table[NFTA_RULE_TABLE], name, sizeof name);
+    if (r || head->nfgen_family != known->chain->family || !str_eq(name, known->chain->table)) return r;
+    const struct nlattr *list = table[NFTA_RULE_EXPRESSIONS], *element;
+    const void *at = list ? inner(list) : NULL;
+    size_t left = list ? inner_size(list) : 0;
+    while ((element = netlink_next(&at, &left))) expression_note(element, &rule);
+    known->passes |= rule.connection && rule.accepts && !rule.interface;
+    return 0;
+}
+
+static int look_at_known(const struct nft_look_chain *chain, bool *drops) {
+    struct known known = {.chain = chain};
+    int r = dump_table(NFT_MSG_GETRULE, chain->table, known_read, &known);
+    *drops |= !known.passes;
+    return r;
+}
+
+int nft_look_forward(bool *ret_drops, bool *ret_drops_known) {
     struct nft_look look = {0};
-    bool drops = false;
+    bool drops = false, known = false;
     int r = dump(NFT_MSG_GETCHAIN, &look);
-    if (r) return r;
-    for (size_t i = 0; i < look.count; i++) {
+    for (size_t i = 0; !r && i < look.count; i++) {
         const struct nft_look_chain *chain = &look.chains[i];
-        drops |= chain->hook == NF_INET_FORWARD && !nft_look_is_own(chain) &&
-                 (chain->policy_drops || str_eq(chain->table, "firewalld"));
+        if (chain->hook != NF_INET_FORWARD || nft_look_is_own(chain) ||
+            !(chain->policy_drops || str_eq(chain->table, "firewalld")))
+            continue;
+        drops = true;
+        r = look_at_known(chain, &known);
     }
+    if (r) return r;
     *ret_drops = drops;
+    *ret_drops_known = known;
     return 0;
 }
 

@@ -29,8 +29,9 @@ struct nft_look {
 };
 int nft_look(struct nft_look *ret_look);
 // The short question: does another's base chain at forward drop by its policy (or is it firewalld's, which
-// rejects at its end)? Chains alone, no rules.
-int nft_look_forward(bool *ret_drops);
+// rejects at its end)? And has it no rule that lets pass whatever belongs to a connection? Only for that its
+// table's rules are read.
+int nft_look_forward(bool *ret_drops, bool *ret_drops_known);
 // A number that is another one after every change of anybody's rules in this network namespace.
 int nft_look_generation(uint32_t *ret_generation);
 // Tables of hoy have their bridges' names: "hoy0".

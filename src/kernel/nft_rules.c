@@ -33,6 +33,7 @@
 enum kind {
     END,
     // Matches.
+    ANY, // everything
     IN_LOOPBACK,
     NOT_IN_LOOPBACK,
     IN_LINK,  // text: its name
@@ -50,6 +51,11 @@ enum kind {
     TO_OTHERS,   // a single address that is not the host's
     ESTABLISHED, // and related
     NEW,
+    ORIGINAL,      // in the direction of who made the connection
+    REPLY,         // in the other
+    OTHER_NAME,    // of a connection whose maker is masqueraded
+    OF_MAKER,      // subnet: its family; text: a set of addresses: who made the connection
+    OF_TARGET,     // the same: who it came to, in the end
     TRANSLATED,    // of a connection that a published port accepted
     FROM_LOCALNET, // of a connection that began at an address of 127.0.0.0/8
     TO_PORTS,      // text: a set of ports
@@ -121,6 +127,17 @@ static const struct nft_set sets[] = {
     {"subnets6", NFT_SET_INTERVAL, NFT_TYPE_IPV6, 16, 0, 0},
 };
 
+// Before all others of "again".
+static const struct rule first_rules[] = {
+    {"again", {{FROM_LOCALNET}, {MARK_LOCALNET}}},
+};
+
+// What the gate sent once is known, but until there is an answer FORWARD takes it for new. Not where
+// FORWARD drops what is known as well.
+static const struct rule known_rules[] = {
+    {"again", {{ESTABLISHED}, {ACCEPT}}},
+};
+
 static const struct rule base_rules[] = {
     {"ports", {{IPV4}, {FORWARD_ADDRESS4, "address_ports4"}}},
     {"ports", {{IPV4}, {FORWARD4, "ports4"}}},
@@ -136,10 +153,6 @@ static const struct rule base_rules[] = {
     {"guard", {{TO_SET, "subnets4", &loopback4}, {DROP}}},
     {"guard", {{TO_SET, "subnets6", &loopback6}, {DROP}}},
 
-    {"again", {{FROM_LOCALNET}, {MARK_LOCALNET}}},
-
-    // What the gate sent once is known, but until there is an answer FORWARD takes it for new.
-    {"again", {{ESTABLISHED}, {ACCEPT}}},
     {"again", {{IN_LOOPBACK}, {ACCEPT}}},
     {"again", {{NEW}, {TRANSLATED}, {TO_HOST}, {IPV4}, {TO_PORTS, "gate_ports4"}, {LOG}, {DROP}}},
     {"again",
@@ -166,7 +179,7 @@ static const struct rule base_rules[] = {
     {"postrouting", {{FROM_SET, "subnets6", &loopback6}, {MASQUERADE}}},
 };
 
-// Around FORWARD, for what is new: the rest of "again" (see nft.h).
+// Around FORWARD: the rest of "again" (see nft.h).
 static const struct rule detour_rules[] = {
     {"detour", {{IPV4}, {IN_ADDRESS_PORTS4, "address_ports4"}, {LOG}, {DROP}}},
     {"detour", {{IPV4}, {IN_PORTS4, "ports4"}, {LOG}, {DROP}}},
@@ -174,6 +187,18 @@ static const struct rule detour_rules[] = {
     {"detour", {{IPV6}, {IN_PORTS6, "ports6"}, {LOG}, {DROP}}},
 
     {"again", {{NEW}, {TO_HOST}, {JUMP, "detour"}}},
+};
+
+// All that is for an address of the host's, but belongs to a container's connection: to a published port, or
+// answers to what went out under that address.
+static const struct rule all_rules[] = {
+    {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets4", &loopback4}, {LOG}, {DROP}}},
+    {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets6", &loopback6}, {LOG}, {DROP}}},
+    {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets4", &loopback4}, {LOG}, {DROP}}},
+    {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets6", &loopback6}, {LOG}, {DROP}}},
+};
+
+static const struct rule last_rules[] = {
     {"again", {{TO_HOST}, {ACCEPT}}},
     {"again", {{BY_IN_LINK, "around"}}},
 };
@@ -291,6 +316,25 @@ static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits)
     compare_put(batch, false, &(uint32_t){0}, sizeof bits);
 }
 
+static void direction_put(struct nft_batch *batch, uint8_t direction) {
+    struct expression e = expression_begin(&batch->messages, "ct");
+    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_DIRECTION);
+    expression_end(&batch->messages, e);
+    compare_put(batch, true, &direction, sizeof direction);
+}
+
+// Who sends in a direction of the connection, as conntrack has it.
+static void sender_put(struct nft_batch *batch, uint8_t family, uint8_t direction, const char *set) {
+    family_put(batch, family);
+    struct expression e = expression_begin(&batch->messages, "ct");
+    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CT_KEY, family == AF_INET ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6);
+    netlink_put(&batch->messages, NFTA_CT_DIRECTION, &direction, sizeof direction);
+    expression_end(&batch->messages, e);
+    lookup_put(batch, set, -1);
+}
+
 static void from_localnet_put(struct nft_batch *batch) {
     struct expression e = expression_begin(&batch->messages, "ct");
     netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
@@ -390,7 +434,8 @@ static void masquerade_put(struct nft_batch *batch) {
 
 static void word_put(struct nft_batch *batch, const struct word *word, uint16_t group) {
     switch (word->kind) {
-    case END: return;
+    case END:
+    case ANY: return;
     case IN_LOOPBACK: return loopback_put(batch, true);
     case NOT_IN_LOOPBACK: return loopback_put(batch, false);
     case IN_LINK: return link_put(batch, NFT_META_IIFNAME, word->text);
@@ -408,6 +453,11 @@ static void word_put(struct nft_batch *batch, const struct word *word, uint16_t 
     case TO_OTHERS: return to_type_put(batch, RTN_UNICAST);
     case ESTABLISHED: return connection_put(batch, NFT_CT_STATE, ESTABLISHED_BITS);
     case NEW: return connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
+    case ORIGINAL: return direction_put(batch, IP_CT_DIR_ORIGINAL);
+    case REPLY: return direction_put(batch, IP_CT_DIR_REPLY);
+    case OTHER_NAME: return connection_put(batch, NFT_CT_STATUS, IPS_SRC_NAT);
+    case OF_MAKER: return sender_put(batch, word->subnet->family, IP_CT_DIR_ORIGINAL, word->text);
+    case OF_TARGET: return sender_put(batch, word->subnet->family, IP_CT_DIR_REPLY, word->text);
     case TRANSLATED: return connection_put(batch, NFT_CT_STATUS, IPS_DST_NAT);
     case FROM_LOCALNET: return from_localnet_put(batch);
     case TO_PORTS: return ports_set_put(batch, 0, word->text);
@@ -441,6 +491,10 @@ static void rule_put(struct nft_batch *batch, const struct rule *rule, uint16_t 
     for (size_t i = 0; i < WORDS_MAX; i++) word_put(batch, &rule->words[i], group);
     netlink_end(&batch->messages, list);
     batch->uses++;
+}
+
+static void rules_put(struct nft_batch *batch, const struct rule *rules, size_t count, uint16_t group) {
+    for (size_t i = 0; i < count; i++) rule_put(batch, &rules[i], group);
 }
 
 static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
@@ -498,9 +552,13 @@ void nft_base_put(struct nft_batch *batch, const struct nft_table *table) {
     for (size_t i = 0; i < ARRAY_SIZE(sets); i++) nft_set_put(batch, &sets[i]);
     nft_port_maps_put(batch);
     for (size_t i = 0; i < ARRAY_SIZE(chains); i++) base_chain_put(batch, &chains[i]);
-    for (size_t i = 0; i < ARRAY_SIZE(base_rules); i++) rule_put(batch, &base_rules[i], table->gate_group);
-    for (size_t i = 0; table->detour && i < ARRAY_SIZE(detour_rules); i++)
-        rule_put(batch, &detour_rules[i], table->gate_group);
+    uint16_t group = table->gate_group;
+    rules_put(batch, first_rules, ARRAY_SIZE(first_rules), group);
+    if (table->detour != NFT_DETOUR_ALL) rules_put(batch, known_rules, ARRAY_SIZE(known_rules), group);
+    rules_put(batch, base_rules, ARRAY_SIZE(base_rules), group);
+    if (table->detour) rules_put(batch, detour_rules, ARRAY_SIZE(detour_rules), group);
+    if (table->detour == NFT_DETOUR_ALL) rules_put(batch, all_rules, ARRAY_SIZE(all_rules), group);
+    if (table->detour) rules_put(batch, last_rules, ARRAY_SIZE(last_rules), group);
 }
 
 void nft_base_ask(struct nft_batch *batch) {
@@ -597,9 +655,11 @@ static void hairpin_rules_put(struct nft_batch *batch, const struct nft_network 
 // Also between containers of the network, where the kernel shows iptables what stays on a bridge: then even
 // finding a neighbour passes FORWARD, where nothing is known of it. Its packets go on, and the gate sends
 // them as well; but not those that ask whether an address is free, since the asker would hear itself.
-static void around_rules_put(struct nft_batch *batch, uint16_t group, const struct nft_network *network,
-                             const struct names *names) {
+static void around_rules_put(struct nft_batch *batch, const struct nft_table *table,
+                             const struct nft_network *network, const struct names *names) {
     const char *around = names->chains[AROUND];
+    uint16_t group = table->gate_group;
+    enum kind which = table->detour == NFT_DETOUR_ALL ? ANY : NEW;
     bool apart = network->flags & NFT_NO_ICC;
     if (!apart) {
         GATE_RULE(batch, group, around, {FROM, NULL, &unspecified6}, {RETURN});
@@ -611,9 +671,10 @@ static void around_rules_put(struct nft_batch *batch, uint16_t group, const stru
         if (apart)
             RULE(batch, around, {TO, NULL, subnet}, {RETURN});
         else
-            GATE_RULE(batch, group, around, {NEW}, {TO, NULL, subnet}, {LOG}, {DROP});
+            GATE_RULE(batch, group, around, {which}, {TO, NULL, subnet}, {LOG}, {DROP});
     }
-    if (!(network->flags & NFT_INTERNAL)) GATE_RULE(batch, group, around, {NEW}, {TO_OTHERS}, {LOG}, {DROP});
+    if (!(network->flags & NFT_INTERNAL))
+        GATE_RULE(batch, group, around, {which}, {TO_OTHERS}, {LOG}, {DROP});
 }
 
 static void elements_put(struct nft_batch *batch, uint8_t type, const struct nft_network *network,
@@ -642,7 +703,7 @@ void nft_network_put(struct nft_batch *batch, const struct nft_table *table,
     guard_rules_put(batch, network, &names);
     forward_rules_put(batch, network, &names);
     hairpin_rules_put(batch, network, &names);
-    if (names.exists[AROUND]) around_rules_put(batch, table->gate_group, network, &names);
+    if (names.exists[AROUND]) around_rules_put(batch, table, network, &names);
     elements_put(batch, NFT_MSG_NEWSETELEM, network, &names);
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "kernel/nft.h"
 #include "state/db.h"
 
 #include <stdbool.h>
@@ -19,4 +20,4 @@ bool network_gate_runs(const char *runroot);
 
 // Does a chain of somebody else's drop what is new in FORWARD? Then hoy's rules lead that around it, by way
 // of the gate. Cheap enough for every start.
-bool network_detours(void);
+enum nft_detour network_detours(void);

@@ -13,9 +13,10 @@
 #include <string.h>
 #include <sys/socket.h>
 
-bool network_detours(void) {
-    bool drops = false;
-    return !nft_look_forward(&drops) && drops;
+enum nft_detour network_detours(void) {
+    bool drops = false, drops_known = false;
+    if (nft_look_forward(&drops, &drops_known) || !drops) return NFT_DETOUR_NONE;
+    return drops_known ? NFT_DETOUR_ALL : NFT_DETOUR_NEW;
 }
 
 static struct nft_table table_of(struct arena *arena, const char *bridge) {
