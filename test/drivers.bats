@@ -229,3 +229,15 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   contains "$output" 'ipvlan'
   one_sentence "$output"
 }
+
+@test "VLANs and interfaces that lead nowhere, where the kernel does not have them: a sentence" {
+  ! ip link add probe0 type dummy 2>/dev/null || { ip link delete probe0; skip "this kernel has them: vm.bats shows it"; }
+  expect 1 hoy network create -d macvlan alone
+  contains "$output" 'network alone: this kernel has no interfaces of the kind dummy, which its parent dm-'
+  contains "$output" 'modprobe dummy, or give another one with -o parent=INTERFACE'
+  one_sentence "$output"
+  expect 1 hoy network create -d macvlan -o parent=up0.7 tagged
+  contains "$output" 'this kernel has no interfaces of the kind vlan, which its parent up0.7 is to be: modprobe 8021q'
+  one_sentence "$output"
+  is "$(hoy network ls -q --filter type=custom)" ''
+}

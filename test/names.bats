@@ -263,26 +263,55 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   eventually 10 no_resolver
 }
 
-@test "a resolver that was killed: the next one serves everybody again" {
+@test "a resolver that was killed, again and again: the next one serves everybody, without a command" {
   sleeper web app
   sleeper db app
-  pkill_resolver
-  sleeper late app
-  is "$(short db web)" "$(address web app)"
-  is "$(short web late)" "$(address late app)"
+  local i
+  for i in 1 2 3; do
+    kill_resolver
+    eventually 20 eval 'is "$(resolvers)" 1'
+    eventually 10 eval 'is "$(short db web)" "$(address web app)"'
+    is "$(short web +tcp db)" "$(address db app)"
+    is "$(short web -x "$(address db app)")" db.app.
+  done
+  hoy rm -f web >/dev/null
   is "$(resolvers)" 1
-  pkill_resolver
+  hoy rm -f db >/dev/null
+  eventually 10 no_resolver
+}
+
+@test "a resolver that was killed: a start or a connect at that moment, and each is served once" {
+  sleeper web app
+  sleeper db app
+  kill -9 "$(resolver)"
+  sleeper late app
+  is "$(short web late)" "$(address late app)"
+  is "$(short db web)" "$(address web app)"
+  eventually 10 eval 'is "$(resolvers)" 1'
   hoy network create other >/dev/null
+  kill -9 "$(resolver)"
   hoy network connect other web
+  sleeper far other
+  eventually 10 eval 'is "$(short web far)" "$(address far other)"'
+  eventually 10 eval 'is "$(short far web)" "$(address web other)"'
   is "$(short db late)" "$(address late app)"
-  hoy rm -f web db late >/dev/null
+  # Its resolver is another one's from now on, which is the shim's to hold.
+  hoy network disconnect app web
+  is "$(short web far)" "$(address far other)"
+  is "$(short web db)" ""
+  hoy rm -f db late >/dev/null
+  eventually 10 eval 'is "$(resolvers)" 1'
+  is "$(short web far)" "$(address far other)"
+  hoy rm -f web far >/dev/null
   hoy network rm other >/dev/null
   eventually 10 no_resolver
 }
 
-pkill_resolver() {
-  kill -9 "$(resolver)"
-  eventually 10 no_resolver
+kill_resolver() {
+  local pid
+  pid=$(resolver)
+  kill -9 "$pid"
+  wait_gone "$pid"
 }
 
 @test "forty at once, twice: each is found, and one resolver serves them" {

@@ -3,6 +3,7 @@
 # Networks that users make: what they are, who is on them, and that nothing is left of them.
 
 load lib
+load agree
 
 # What is in the way of one test is not in the way of the next.
 test_teardown() {
@@ -14,6 +15,7 @@ test_teardown() {
   [[ -z $left ]] || hoy network rm $left >/dev/null
   is "$(database 'SELECT count(*) FROM endpoint')" 0
   is "$(database "SELECT count(*) FROM address WHERE container_id <> ''")" 0
+  agree
 }
 
 database() { sqlite3 "$HOY_ROOT/hoy.db" "$1"; }
@@ -59,46 +61,46 @@ none null local"
   local a b
   hoy network create one >/dev/null
   hoy network create two >/dev/null
-  sleeper a --network one
-  sleeper b --network one
-  sleeper c --network two
-  sleeper d
-  for a in b c d; do
+  sleeper aa --network one
+  sleeper bb --network one
+  sleeper cc --network two
+  sleeper dd
+  for a in bb cc dd; do
     local net=one
-    [[ $a == c ]] && net=two
-    [[ $a == d ]] && net=bridge
-    if [[ $a == b ]]; then
-      reaches a "$(address $a $net)"
-      reaches a "$(address6 $a $net)"
+    [[ $a == cc ]] && net=two
+    [[ $a == dd ]] && net=bridge
+    if [[ $a == bb ]]; then
+      reaches aa "$(address $a $net)"
+      reaches aa "$(address6 $a $net)"
     else
-      reaches_not a "$(address $a $net)"
-      reaches_not a "$(address6 $a $net)"
+      reaches_not aa "$(address $a $net)"
+      reaches_not aa "$(address6 $a $net)"
     fi
   done
   # The host's address: the way out.
   ip address add 198.51.100.1/24 dev lo
-  reaches a 198.51.100.1
+  reaches aa 198.51.100.1
   ip address delete 198.51.100.1/24 dev lo
-  is "$(inspect one '{{range .Containers}}{{.Name}} {{end}}')" 'a b '
+  is "$(inspect one '{{range .Containers}}{{println .Name}}{{end}}' | sort | xargs)" 'aa bb'
 }
 
 @test "one container on several networks, an interface each, one default route" {
   hoy network create one >/dev/null
   hoy network create two >/dev/null
-  sleeper a --network two --network one
-  sleeper b --network one
-  sleeper c --network two
-  reaches a "$(address b one)"
-  reaches a "$(address c two)"
-  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
-  is "$(hoy exec a ip route | grep -c default)" 1
+  sleeper aa --network two --network one
+  sleeper bb --network one
+  sleeper cc --network two
+  reaches aa "$(address bb one)"
+  reaches aa "$(address cc two)"
+  is "$(hoy exec aa ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
+  is "$(hoy exec aa ip route | grep -c default)" 1
   # The mode's network is the first interface; of equal ones the first by name has the default route.
-  contains "$(hoy exec a ip -o address show eth0)" "$(address a two)"
-  contains "$(hoy exec a ip route)" "default via $(inspect one '{{(index .IPAM.Config 0).Gateway}}') dev eth1"
-  contains "$(hoy exec a ip -6 route)" "default via $(inspect one '{{(index .IPAM.Config 1).Gateway}}') dev eth1"
-  contains "$(hoy exec a cat /etc/hosts)" "$(address a one)"
-  contains "$(hoy exec a cat /etc/hosts)" "$(address6 a two)"
-  is "$(hoy ps --filter name=a --format '{{.Networks}}')" 'one,two'
+  contains "$(hoy exec aa ip -o address show eth0)" "$(address aa two)"
+  contains "$(hoy exec aa ip route)" "default via $(inspect one '{{(index .IPAM.Config 0).Gateway}}') dev eth1"
+  contains "$(hoy exec aa ip -6 route)" "default via $(inspect one '{{(index .IPAM.Config 1).Gateway}}') dev eth1"
+  contains "$(hoy exec aa cat /etc/hosts)" "$(address aa one)"
+  contains "$(hoy exec aa cat /etc/hosts)" "$(address6 aa two)"
+  is "$(hoy ps --filter name=aa --format '{{.Networks}}')" 'one,two'
   is "$(hoy ps -q --filter network=one | wc -l)" 2
   expect 125 hoy run --network one --network host base true
   contains "$output" 'cannot attach both user-defined and non-user-defined network-modes'
@@ -111,14 +113,14 @@ none null local"
 @test "gateway priority, addresses and names of one's own" {
   hoy network create one --subnet 10.7.0.0/24 --subnet fd00:7::/64 >/dev/null
   hoy network create two >/dev/null
-  sleeper a --network name=one,ip=10.7.0.77,ip6=fd00:7::77,mac-address=02:00:00:00:00:77,alias=web,alias=www \
+  sleeper aa --network name=one,ip=10.7.0.77,ip6=fd00:7::77,mac-address=02:00:00:00:00:77,alias=web,alias=www \
     --network name=two,gw-priority=1,driver-opt=com.docker.network.endpoint.ifname=wan
-  is "$(address a one) $(address6 a one)" '10.7.0.77 fd00:7::77'
-  contains "$(hoy exec a ip link show eth0)" 02:00:00:00:00:77
-  contains "$(hoy exec a ip route)" 'dev wan'
-  matches "$(hoy exec a ip route)" 'default via [0-9.]+ dev wan'
-  is "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").Aliases}}' a)" '["web","www"]'
-  contains "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").DNSNames}}' a)" '"a","web","www"'
+  is "$(address aa one) $(address6 aa one)" '10.7.0.77 fd00:7::77'
+  contains "$(hoy exec aa ip link show eth0)" 02:00:00:00:00:77
+  contains "$(hoy exec aa ip route)" 'dev wan'
+  matches "$(hoy exec aa ip route)" 'default via [0-9.]+ dev wan'
+  is "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").Aliases}}' aa)" '["web","www"]'
+  contains "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").DNSNames}}' aa)" '"aa","web","www"'
   expect 125 hoy run --network one --ip 10.7.0.77 base true
   contains "$output" 'Address already in use: 10.7.0.77 on network one'
   expect 125 hoy run --network one --ip 10.8.0.1 base true
@@ -138,12 +140,12 @@ none null local"
 
 @test "internal: among themselves and the host, but not beyond; no default route" {
   hoy network create --internal inner >/dev/null
-  sleeper a --network inner
-  sleeper b --network inner
-  reaches a "$(address b inner)"
-  is "$(hoy exec a ip route | grep -c default)" 0
+  sleeper aa --network inner
+  sleeper bb --network inner
+  reaches aa "$(address bb inner)"
+  is "$(hoy exec aa ip route | grep -c default)" 0
   ip address add 198.51.100.1/24 dev lo
-  reaches_not a 198.51.100.1
+  reaches_not aa 198.51.100.1
   ip address delete 198.51.100.1/24 dev lo
 }
 
@@ -151,135 +153,140 @@ none null local"
   local gateway
   hoy network create one >/dev/null
   hoy network create two >/dev/null
-  sleeper a
-  sleeper b --network one
-  reaches_not a "$(address b one)"
-  expect 0 hoy network connect --alias web one a
-  reaches a "$(address b one)"
-  reaches b "$(address a one)"
-  contains "$(hoy exec a cat /etc/hosts)" "$(address a one)"
-  expect 1 hoy network connect one a
-  contains "$output" 'endpoint with name a already exists in network one'
-  hoy network connect --gw-priority 5 two a
+  sleeper aa
+  sleeper bb --network one
+  reaches_not aa "$(address bb one)"
+  expect 0 hoy network connect --alias web one aa
+  reaches aa "$(address bb one)"
+  reaches bb "$(address aa one)"
+  contains "$(hoy exec aa cat /etc/hosts)" "$(address aa one)"
+  expect 1 hoy network connect one aa
+  contains "$output" 'endpoint with name aa already exists in network one'
+  hoy network connect --gw-priority 5 two aa
   gateway=$(inspect two '{{(index .IPAM.Config 0).Gateway}}')
-  contains "$(hoy exec a ip route)" "default via $gateway dev eth2"
-  hoy restart -t 0 a >/dev/null
-  reaches a "$(address b one)"
-  contains "$(hoy exec a ip route)" "default via $gateway"
-  is "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").Aliases}}' a)" '["web"]'
-  hoy network disconnect two a
-  contains "$(hoy exec a ip route)" 'default via'
-  lacks "$(hoy exec a ip route)" "$gateway"
-  hoy network disconnect one a
-  reaches_not a "$(address b one)"
-  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
-  is "$(hoy exec a grep -c "$(hostname_of a)" /etc/hosts)" 2
-  expect 1 hoy network disconnect one a
+  contains "$(hoy exec aa ip route)" "default via $gateway dev eth2"
+  hoy restart -t 0 aa >/dev/null
+  reaches aa "$(address bb one)"
+  contains "$(hoy exec aa ip route)" "default via $gateway"
+  is "$(hoy inspect -f '{{json (index .NetworkSettings.Networks "one").Aliases}}' aa)" '["web"]'
+  hoy network disconnect two aa
+  contains "$(hoy exec aa ip route)" 'default via'
+  lacks "$(hoy exec aa ip route)" "$gateway"
+  hoy network disconnect one aa
+  reaches_not aa "$(address bb one)"
+  is "$(hoy exec aa ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+  is "$(hoy exec aa grep -c "$(hostname_of aa)" /etc/hosts)" 2
+  expect 1 hoy network disconnect one aa
   matches "$output" 'is not connected to network one'
   # From the last one, too.
-  hoy network disconnect bridge a
-  is "$(hoy exec a ls /sys/class/net)" lo
-  hoy restart -t 0 a >/dev/null
-  is "$(hoy exec a ls /sys/class/net)" lo
-  hoy network connect bridge a
-  reaches a "$(inspect bridge '{{(index .IPAM.Config 0).Gateway}}')"
+  hoy network disconnect bridge aa
+  is "$(hoy exec aa ls /sys/class/net)" lo
+  hoy restart -t 0 aa >/dev/null
+  is "$(hoy exec aa ls /sys/class/net)" lo
+  hoy network connect bridge aa
+  reaches aa "$(inspect bridge '{{(index .IPAM.Config 0).Gateway}}')"
 }
 hostname_of() { hoy inspect -f '{{.Config.Hostname}}' "$1"; }
 
 @test "connect and disconnect while it does not run" {
   hoy network create one >/dev/null
-  hoy create --name a base sleep 600 >/dev/null
-  hoy network connect one a
-  hoy start a >/dev/null
-  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
-  hoy stop -t 0 a >/dev/null
-  hoy network disconnect one a
-  hoy start a >/dev/null
-  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+  hoy create --name aa base sleep 600 >/dev/null
+  hoy network connect one aa
+  hoy start aa >/dev/null
+  is "$(hoy exec aa ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
+  hoy stop -t 0 aa >/dev/null
+  hoy network disconnect one aa
+  hoy start aa >/dev/null
+  is "$(hoy exec aa ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
 }
 
 @test "what can't be connected says so" {
   hoy network create one >/dev/null
-  sleeper h --network host
-  sleeper n --network none
-  sleeper a --network one
-  sleeper c --network container:a
-  expect 1 hoy network connect one h
+  sleeper hh --network host
+  sleeper nn --network none
+  sleeper aa --network one
+  sleeper cc --network container:aa
+  expect 1 hoy network connect one hh
   contains "$output" 'container sharing network namespace with another container or host cannot be connected'
-  expect 1 hoy network connect one n
+  expect 1 hoy network connect one nn
   contains "$output" 'one of the networks in private (none) mode'
-  expect 1 hoy network connect one c
-  expect 1 hoy network connect host a
+  expect 1 hoy network connect one cc
+  expect 1 hoy network connect host aa
   contains "$output" 'cannot be disconnected from host network or connected to host network'
-  expect 1 hoy network connect nope a
+  expect 1 hoy network connect nope aa
   expect 1 hoy network connect one nope
   contains "$output" 'No such container: nope'
-  expect 1 hoy network connect --ip 10.1.2.3 bridge a
-  is "$(hoy exec c ip -o -4 address show eth0)" "$(hoy exec a ip -o -4 address show eth0)"
+  expect 1 hoy network connect --ip 10.1.2.3 bridge aa
+  is "$(hoy exec cc ip -o -4 address show eth0)" "$(hoy exec aa ip -o -4 address show eth0)"
 }
 
 @test "a network in use stays" {
   local id
   id=$(hoy network create one)
-  sleeper a --network one
+  sleeper aa --network one
   expect 1 hoy network rm one
   contains "$output" "error while removing network: network one id $id has active endpoints"
   hoy network prune -f
   hoy network inspect one >/dev/null
-  hoy stop -t 0 a >/dev/null
+  hoy stop -t 0 aa >/dev/null
   # One that does not run needs it for its next start.
   is "$(hoy network prune -f)" ''
   hoy network rm one >/dev/null
-  expect 1 hoy start a
+  expect 1 hoy start aa
   contains "$output" 'network one not found'
   hoy network create one >/dev/null
-  expect 0 hoy start a
+  expect 0 hoy start aa
 }
 
 @test "prune and ls by filters" {
   hoy network create one --label keep >/dev/null
   hoy network create two --label env=test >/dev/null
-  sleeper a --network one
+  sleeper aa --network one
   is "$(hoy network ls --filter dangling=true --format '{{.Name}}')" two
   is "$(hoy network ls --filter label=env=test --format '{{.Name}}')" two
   is "$(hoy network ls --filter name=on --filter type=custom --format '{{.Name}}')" one
   is "$(hoy network ls --filter driver=null --format '{{.Name}}')" none
-  is "$(hoy network ls -q --no-trunc --filter name=one)" "$(inspect one '{{.Id}}')"
+  is "$(hoy network ls -q --no-trunc --filter name='^one$')" "$(inspect one '{{.Id}}')"
   expect 1 hoy network ls --filter color=red
   contains "$output" "invalid filter 'color'"
   is "$(hoy network prune -f --filter label=nope)" ''
   is "$(hoy network prune -f --filter until=1h)" ''
   is "$(hoy network prune -f)" 'Deleted Networks:
 two'
-  hoy rm -f a >/dev/null
+  hoy rm -f aa >/dev/null
   contains "$(hoy system prune -f)" 'Deleted Networks:
 one'
 }
 
 @test "macvlan and ipvlan: on a parent of the host's, a VLAN of it, or on their own" {
-  ip link add lan type dummy
+  ip link add lan type veth peer name far
   ip link set lan up
+  ip link set far up
   hoy network create -d macvlan -o parent=lan --subnet 10.9.0.0/24 lan >/dev/null
-  sleeper a --network lan
-  sleeper b --network lan
-  reaches a "$(address b lan)"
-  reaches a "$(address6 b lan)"
-  contains "$(hoy exec a ip -d link show eth0)" 'macvlan mode bridge'
-  contains "$(hoy exec a ip route)" 'default via 10.9.0.1'
-  hoy network create -d macvlan alone >/dev/null
-  hoy network connect alone a
-  is "$(inspect alone '{{.Internal}}')" true
-  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
-  hoy network disconnect alone a
-  is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+  sleeper aa --network lan
+  sleeper bb --network lan
+  reaches aa "$(address bb lan)"
+  reaches aa "$(address6 bb lan)"
+  contains "$(nsenter -t "$(hoy inspect -f '{{.State.Pid}}' aa)" -n ip -d link show eth0)" 'macvlan mode bridge'
+  contains "$(hoy exec aa ip route)" 'default via 10.9.0.1'
+  if ip link add dummy-is-known type dummy 2>/dev/null; then
+    ip link delete dummy-is-known
+    hoy network create -d macvlan alone >/dev/null
+    hoy network connect alone aa
+    is "$(inspect alone '{{.Internal}}')" true
+    is "$(hoy exec aa ls /sys/class/net | tr '\n' ' ')" 'eth0 eth1 lo '
+    hoy network disconnect alone aa
+    is "$(hoy exec aa ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+    hoy network rm alone >/dev/null
+  fi
   expect 1 hoy network create -d macvlan -o parent=lan other
   contains "$output" 'network lan is already using parent interface lan'
   expect 1 hoy network create -d macvlan -o parent=nope other
   contains "$output" 'no such interface'
   expect 1 hoy network create -d macvlan -o macvlan_mode=odd other
   contains "$output" "'odd' is not bridge, private, vepa or passthru"
-  hoy rm -f a b >/dev/null
-  hoy network rm lan alone >/dev/null
+  hoy rm -f aa bb >/dev/null
+  hoy network rm lan >/dev/null
   ip link delete lan
   lacks "$(ip link)" dm-
 }
@@ -294,44 +301,47 @@ one'
   nft flush ruleset
   hoy run --rm --network one base true
   contains "$(nft list ruleset)" "$bridge"
-  sleeper a --network one
-  ip link delete "hoy$(hoy inspect -f '{{.Id}}' a | head -c 12)"
-  expect 0 hoy network disconnect one a
-  expect 0 hoy network connect one a
-  reaches a "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
+  sleeper aa --network one
+  ip link delete "hoy$(hoy inspect -f '{{.Id}}' aa | head -c 12)"
+  expect 0 hoy network disconnect one aa
+  expect 0 hoy network connect one aa
+  reaches aa "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
   ip link delete "$bridge"
-  expect 0 hoy rm -f a
+  expect 0 hoy rm -f aa
   expect 0 hoy network rm one
 }
 
 @test "killed anywhere in the middle of connect and disconnect: whole or not at all" {
   local n word
   hoy network create one >/dev/null
-  sleeper a
+  sleeper aa
   for n in $(seq 1 40); do
     word=connect
-    hoy inspect -f '{{.NetworkSettings.Networks}}' a | grep -q one: && word=disconnect
-    "$HOY" network $word one a &
+    hoy inspect -f '{{.NetworkSettings.Networks}}' aa | grep -q one: && word=disconnect
+    "$HOY" network $word one aa &
     sleep "0.00$((n % 10))$((n / 10))"
-    kill -9 $! 2>/dev/null
+    kill -9 $! 2>/dev/null || true
     wait $! 2>/dev/null || true
     hoy network ls >/dev/null
-    if hoy network inspect one | grep -q '"a"'; then
-      reaches a "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
-      is "$(hoy exec a ls /sys/class/net | wc -l)" 3
+    if hoy network inspect one | grep -q '"aa"'; then
+      reaches aa "$(inspect one '{{(index .IPAM.Config 0).Gateway}}')"
+      is "$(hoy exec aa ls /sys/class/net | wc -l)" 3
     else
-      is "$(hoy exec a ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+      is "$(hoy exec aa ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
     fi
-    contains "$(hoy exec a ip route)" 'default via'
+    contains "$(hoy exec aa ip route)" 'default via'
     is "$(database 'SELECT count(*) FROM endpoint WHERE pending')" 0
   done
 }
 
 @test "fifty at once on one network: fifty addresses" {
-  local n
+  local n pids=()
   hoy network create one >/dev/null
-  for n in $(seq 1 50); do hoy run -d --name "c$n" --network one base sleep 600 >/dev/null & done
-  wait
+  for n in $(seq 1 50); do
+    hoy run -d --name "c$n" --network one base sleep 600 >/dev/null &
+    pids+=($!)
+  done
+  wait "${pids[@]}"
   is "$(inspect one '{{range .Containers}}{{println .IPv4Address}}{{end}}' | sort -u | grep -c /)" 50
   is "$(inspect one '{{range .Containers}}{{println .IPv6Address}}{{end}}' | sort -u | grep -c /)" 50
   reaches c1 "$(address c50 one)"
@@ -339,10 +349,10 @@ one'
 
 @test "no addresses left is said, and an address comes back with its container" {
   hoy network create --subnet 10.7.0.0/30 --ipv6=false tiny >/dev/null
-  sleeper a --network tiny
+  sleeper aa --network tiny
   expect 125 hoy run --network tiny base true
   contains "$output" "no available IPv4 addresses on this network's address pools: tiny"
-  hoy rm -f a >/dev/null
+  hoy rm -f aa >/dev/null
   expect 0 hoy run --rm --network tiny base true
 }
 

@@ -17,7 +17,7 @@ int cli_with_engine(struct invocation *invocation, cli_body *body, struct err *e
                                      .runroot = invocation->globals->runroot,
                                      .storage_driver = invocation->globals->storage_driver};
     if (engine_open(&engine, &options, err) < 0) return -1;
-    if (invocation->command->summary && !invocation->command->starts) networks_glance(&engine);
+    if (invocation->command->summary && !invocation->command->as_found) networks_glance(&engine);
     int code = body(invocation, &engine, err);
     engine_close(&engine);
     return code;

@@ -26,12 +26,13 @@ const char *command_form_in(const struct command *command, const char *group);
 typedef int command_run(struct invocation *invocation, struct err *err);
 command_run run_run, run_create, run_start, run_attach, run_exec; // run.c, session.c
 command_run run_stop, run_kill, run_rm, run_wait, run_logs;       // container.c
-command_run run_after_exit, run_cni_add, run_cni_delete, run_health_probe, run_system_restore; // upkeep.c
-command_run run_log_rotated;                                                                   // logs.c
-command_run run_update;                                                                        // update.c
-command_run run_ps;                                                                            // ps.c
-command_run run_pull, run_images, run_tag, run_rmi;                                            // images.c
-command_run run_image_prune;                                                                   // prune.c
+command_run run_after_exit, run_cni_add, run_cni_delete, run_health_probe, run_hold_names,
+    run_system_restore;                                         // upkeep.c
+command_run run_log_rotated;                                    // logs.c
+command_run run_update;                                         // update.c
+command_run run_ps;                                             // ps.c
+command_run run_pull, run_images, run_tag, run_rmi;             // images.c
+command_run run_image_prune;                                    // prune.c
 command_run run_image_mount, run_image_unmount, run_image_diff; // image_files.c
 command_run run_image_verify;                                   // image_files.c
 command_run run_system_df, run_system_check;                    // usage.c

@@ -230,7 +230,7 @@ static int list(struct listing *listing, const struct ps_filters *filters, struc
                          &ignored); // what is in the way of that shows with its container
     if (container_list(listing->engine, listing->arena, all, &containers, err)) return -1;
     for (size_t i = 0; i < containers.count && (!limited || left); i++) {
-        if (!ps_filters_match(filters, listing->engine, listing->arena, &containers.items[i])) continue;
+        if (!ps_filters_match(filters, listing->arena, &containers.items[i])) continue;
         struct row row = {&containers.items[i], listing, flags->no_trunc};
         if (format_add(&listing->format, &row, err) < 0) return -1;
         left--;

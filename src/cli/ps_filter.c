@@ -117,9 +117,11 @@ static int read_ancestor(struct engine *engine, struct arena *arena, struct ps_f
 }
 
 // By its name, or its id; containers may have one that is gone.
-static int read_network(struct engine *engine, struct arena *arena, struct ps_filter *filter, struct err *err) {
+static int read_network(struct engine *engine, struct arena *arena, struct ps_filter *filter,
+                        struct err *err) {
     struct network network;
-    if (networks_find(engine, arena, filter->value, &network, err)) return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    if (networks_find(engine, arena, filter->value, &network, err))
+        return err->kind == ERR_NOT_FOUND ? 0 : -1;
     filter->value = network.name;
     return 0;
 }
@@ -235,25 +237,21 @@ static bool match_expose(const struct container *container, const char *value) {
     return false;
 }
 
-// The same of the host's ports.
-static bool match_publish(struct engine *engine, struct arena *arena, const struct container *container,
-                          const char *value) {
+// The container's ports, as -p names them.
+static bool match_publish(const struct container *container, const char *value) {
     const char *slash = strchr(value, '/'), *dash = strchr(value, '-');
     unsigned long first = strtoul(value, NULL, 10), last = dash ? strtoul(dash + 1, NULL, 10) : first;
-    struct port_runs runs;
-    struct err ignored;
-    if (container_ports(engine, arena, container, &runs, &ignored)) return false;
-    for (size_t i = 0; i < runs.count; i++) {
-        const struct port_run *run = &runs.items[i];
-        if (str_eq(port_protocol_name(run->protocol), slash ? slash + 1 : "tcp") && run->host_port <= last &&
-            run->host_port + run->count > first)
+    const struct port_bindings *ports = &container->config.ports;
+    for (size_t i = 0; i < ports->count; i++) {
+        const struct port_binding *binding = &ports->items[i];
+        if (str_eq(port_protocol_name(binding->protocol), slash ? slash + 1 : "tcp") &&
+            binding->port <= last && (unsigned long)binding->port + binding->count > first)
             return true;
     }
     return false;
 }
 
-static bool match(const struct ps_filter *filter, struct engine *engine, struct arena *arena,
-                  const struct container *container) {
+static bool match(const struct ps_filter *filter, struct arena *arena, const struct container *container) {
     switch ((enum key)filter->key) {
     case ID: return match_pattern(container->id, filter->value);
     case NAME: return match_name(arena, container, filter->value);
@@ -267,7 +265,7 @@ static bool match(const struct ps_filter *filter, struct engine *engine, struct 
     case NETWORK:
         return str_eq(container->config.network_mode, filter->value) ||
                container_network_find(&container->config, filter->value);
-    case PUBLISH: return match_publish(engine, arena, container, filter->value);
+    case PUBLISH: return match_publish(container, filter->value);
     case EXPOSE: return match_expose(container, filter->value);
     case HEALTH: return str_eq(filter->value, health_words[container->health]);
     case IS_TASK: return !filter->number;
@@ -276,14 +274,14 @@ static bool match(const struct ps_filter *filter, struct engine *engine, struct 
     return false;
 }
 
-bool ps_filters_match(const struct ps_filters *filters, struct engine *engine, struct arena *arena,
+bool ps_filters_match(const struct ps_filters *filters, struct arena *arena,
                       const struct container *container) {
     for (size_t k = 0; k < ARRAY_SIZE(keys); k++) {
         size_t asked = 0, matched = 0;
         for (size_t i = 0; i < filters->count; i++) {
             if (filters->items[i].key != (int)keys[k].key) continue;
             asked++;
-            matched += match(&filters->items[i], engine, arena, container);
+            matched += match(&filters->items[i], arena, container);
         }
         if (keys[k].all ? matched < asked : asked && !matched) return false;
     }

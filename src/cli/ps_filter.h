@@ -18,5 +18,5 @@ struct ps_filters {
 
 int ps_filters_read(struct engine *engine, struct arena *arena, const struct strings *texts,
                     struct ps_filters *ret_filters, struct err *err);
-bool ps_filters_match(const struct ps_filters *filters, struct engine *engine, struct arena *arena,
+bool ps_filters_match(const struct ps_filters *filters, struct arena *arena,
                       const struct container *container);

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "cli/cli.h"
+#include "engine/resolver.h"
 #include "network/cni.h"
 #include "shim/health_record.h"
 
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 // To look for the container takes over its exit record, and with that a --rm container goes.
@@ -25,6 +27,19 @@ static int after_exit(struct invocation *invocation, struct engine *engine, cons
 
 int run_after_exit(struct invocation *invocation, struct err *err) {
     return cli_for_each(invocation, after_exit, err);
+}
+
+// Its standard input is a socket, which holds the container's names: a byte in it says that there are none.
+static int hold_names(struct invocation *invocation, struct engine *engine, const char *id, struct err *err) {
+    bool held = false;
+    (void)invocation;
+    if (names_hold(engine, id, STDIN_FILENO, &held, err)) return -1;
+    if (!held) (void)send(STDIN_FILENO, "", 1, MSG_NOSIGNAL);
+    return 0;
+}
+
+int run_hold_names(struct invocation *invocation, struct err *err) {
+    return cli_for_each(invocation, hold_names, err);
 }
 
 // The two that the shim executes for a container on a network of CNI plugins.

@@ -4,6 +4,7 @@
 #include "engine/links.h"
 #include "engine/log.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
 #include "engine/upkeep.h"
 
 #include <ctype.h>
@@ -148,6 +149,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
         links_check(engine, arena, &ret_container->config, err) ||
         limits_discard(arena, &ret_container->config, &ret_container->warnings, err))
         return -1;
+    ports_warn(engine, arena, &ret_container->config, &ret_container->warnings);
     limits_fill(&ret_container->config);
     struct image_sources sources;
     if (mounts_inherit(engine, arena, &ret_container->config, err) ||

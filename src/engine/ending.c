@@ -9,6 +9,7 @@
 // is always there to find what is left; the row of one that stays changes before its run directory goes.
 #include "engine/again.h"
 #include "engine/cni.h"
+#include "engine/joiners.h"
 #include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
@@ -46,8 +47,8 @@ static int erase_row(struct engine *engine, const struct container *container, s
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
     if (update_groups_remove(engine, container, err) || net_rate_release(engine, container, err) ||
-        container_cni_release(engine, container, err) || run_dir_remove(engine, container->id, err) ||
-        container_folder_remove(engine, container->id, err))
+        joiners_cut(engine, container, err) || container_cni_release(engine, container, err) ||
+        run_dir_remove(engine, container->id, err) || container_folder_remove(engine, container->id, err))
         return -1;
     if (volumes && volumes_remove_anonymous(engine, container->id, &container->config, err)) return -1;
     return erase_row(engine, container, err);
@@ -91,7 +92,8 @@ int container_end(struct engine *engine, const struct container *container, cons
     if (stays) last.error = why.text;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
-    if (!restarts(&last) && net_rate_release(engine, container, err)) return -1;
+    if (!restarts(&last) && (net_rate_release(engine, container, err) || joiners_cut(engine, container, err)))
+        return -1;
     int r = write_ending(engine, container, &last, err);
     if (r <= 0) return r;
     if (update_groups_remove(engine, container, err)) return -1;

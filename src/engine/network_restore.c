@@ -10,8 +10,9 @@
 // The container's end of a pair stays when the bridge goes, and so does the host's: on no bridge.
 static int interface_restore(const char *name, const char *bridge, struct err *err) {
     struct link link;
-    if (link_get(name, &link) || link.master) return 0; // it went with its container
-    int r = link_set_master(name, bridge);
+    if (link_get(name, &link)) return 0; // it went with its container
+    int r = link.master ? 0 : link_set_master(name, bridge);
+    if (!r && !link.up) r = link_up(name);
     return r && r != -ENODEV ? err_set(err, ERR_SYSTEM, -r, "put interface %s on bridge %s", name, bridge)
                              : 0;
 }

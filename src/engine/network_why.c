@@ -7,6 +7,7 @@
 #include "engine/network_why_parts.h"
 
 #include "base/fd.h"
+#include "base/macro.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -94,8 +95,9 @@ static int target_split(struct walk *walk, char *text, struct err *err) {
         if (!walk->udp && !str_eq(slash + 1, "tcp"))
             return err_set(err, ERR_INVALID, 0, "protocol %s can't be followed: tcp and udp can", slash + 1);
     }
-    if (text[0] == '[' && strchr(text, ']')) {
+    if (text[0] == '[') {
         char *end = strchr(text, ']');
+        if (!end) return err_set(err, ERR_INVALID, 0, "%s has no ]", text);
         *end = '\0';
         port = end[1] == ':' ? end + 2 : NULL;
         if (end[1] && !port)
@@ -138,11 +140,10 @@ static int walk_go(struct walk *walk, const char *from, const char *to, struct e
     if (walk_has_ended(walk)) return 0;
     if (target_find(walk, err)) return -1;
     if (walk_has_ended(walk)) return 0;
-    route_look(walk);
-    bridge_look(walk);
-    rules_look(walk);
-    listener_look(walk);
-    packet_try(walk);
+    if (port_look(walk, err)) return -1;
+    static void (*const steps[])(struct walk *) = {route_look, bridge_look, rules_look, listener_look,
+                                                   packet_try};
+    for (size_t i = 0; i < ARRAY_SIZE(steps) && !walk_has_ended(walk); i++) steps[i](walk);
     return 0;
 }
 
@@ -150,13 +151,19 @@ static void walk_finish(struct walk *walk) {
     fd_closep(&walk->home);
     side_finish(&walk->from);
     side_finish(&walk->to);
+    side_finish(&walk->behind);
 }
 
 int network_why(struct engine *engine, struct arena *arena, const char *from, const char *to,
                 struct network_why *ret_why, struct err *err) {
     struct network_why why = {0};
-    _cleanup_(walk_finish) struct walk walk = {
-        .engine = engine, .arena = arena, .why = &why, .home = -1, .from.netns = -1, .to.netns = -1};
+    _cleanup_(walk_finish) struct walk walk = {.engine = engine,
+                                               .arena = arena,
+                                               .why = &why,
+                                               .home = -1,
+                                               .from.netns = -1,
+                                               .to.netns = -1,
+                                               .behind.netns = -1};
     if (walk_go(&walk, from, to, err)) return -1;
     why.through = !walk_has_ended(&walk);
     *ret_why = why;

@@ -5,6 +5,7 @@
 #include "engine/network_why.h"
 #include "kernel/net_look.h"
 #include "kernel/nft_look.h"
+#include "kernel/nft_trace.h"
 
 #include <netinet/in.h>
 
@@ -53,7 +54,18 @@ struct walk {
     struct why_address target; // where the packet is sent to
     bool target_is_host;       // an address of the host itself
     const char *bridge;        // that the packet comes from or goes to, or NULL
+    bool published;            // it is for a port of the host's that leads to a container
+    bool respects;             // and passes the host's own rules for input first
+    struct why_side behind;    // that container
+    uint16_t behind_port;
+    struct why_address behind_address;
+    bool traced; // the kernel told where nftables ends a packet:
+    bool dropped;
+    struct nft_trace_drop drop;
 };
+
+// Does the kernel show iptables and nftables what stays on a bridge (br_netfilter)?
+bool bridges_are_filtered(void);
 
 // What is found
 void walk_fine(struct walk *walk, const char *topic, const char *format, ...) _printf_(3, 4);
@@ -68,6 +80,8 @@ void walk_leave(struct walk *walk);
 
 // Who they are (network_why_side.c): -1 with *err, or 0; then walk_has_ended() may be true.
 int side_find(struct walk *walk, struct why_side *side, const char *text, struct err *err);
+// For one that is known to be a container.
+int side_open(struct walk *walk, struct why_side *side, struct err *err);
 void side_finish(struct why_side *side);
 // Where the packet is sent to: an address of the other side, which this one knows by a name.
 int target_find(struct walk *walk, struct err *err);
@@ -77,7 +91,8 @@ int name_find(struct walk *walk, const struct why_side *side, const char *name, 
               struct why_address *ret_address, const char **ret_how);
 
 // The steps of the way, in this order
-void route_look(struct walk *walk); // network_why_path.c
+int port_look(struct walk *walk, struct err *err); // network_why_port.c
+void route_look(struct walk *walk);                // network_why_path.c
 void bridge_look(struct walk *walk);
 void rules_look(struct walk *walk);    // network_why_rules.c
 void listener_look(struct walk *walk); // network_why_try.c

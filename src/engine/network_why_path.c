@@ -3,6 +3,7 @@
 #include "engine/network_why_parts.h"
 
 #include "base/fd.h"
+#include "engine/networks.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,32 +16,60 @@ static const char *link_name(const struct why_side *side, int index) {
     return "an interface";
 }
 
+// Why that may be: nothing leads out of an internal network.
+static const char *words_of_internal(struct walk *walk) {
+    struct endpoints endpoints;
+    struct err ignored;
+    if (walk->from.kind != WHY_CONTAINER ||
+        networks_endpoints(walk->engine, walk->arena, &walk->from.container, &endpoints, &ignored))
+        return "";
+    for (size_t i = 0; i < endpoints.count; i++)
+        if (!endpoints.items[i].internal) return "";
+    return endpoints.count ? ": it is on internal networks only, which nothing leads out of"
+                           : ": it is on no network";
+}
+
 static void route_fails(struct walk *walk, int r) {
     const char *to = why_address_text(walk->arena, &walk->target);
     if (r == -EACCES || r == -EHOSTUNREACH)
         return walk_ends(walk, "route", "%s has a route for %s that refuses", walk->from.text, to);
-    walk_ends(walk, "route", "%s has no route to %s", walk->from.text, to);
+    walk_ends(walk, "route", "%s has no route to %s%s", walk->from.text, to, words_of_internal(walk));
     if (walk->from.kind == WHY_CONTAINER)
         walk_advise(walk,
                     "hoy network connect NETWORK %s, with a network that leads there (not an internal one)",
                     walk->from.text);
 }
 
+static const char *host_link_name(const struct walk *walk, int index) {
+    for (size_t i = 0; i < walk->links.count; i++)
+        if (walk->links.items[i].index == index) return walk->links.items[i].name;
+    return "an interface";
+}
+
+// Of somebody outside only the way of the answers can be seen.
+static void way_back_look(struct walk *walk) {
+    const struct why_address *from = &walk->from.address;
+    struct look_route route = {0};
+    if (from->family != walk->target.family)
+        return walk_ends(walk, "route", "%s and %s are of two versions of IP", walk->from.text,
+                         why_address_text(walk->arena, &walk->target));
+    int r = look_route(from->family, from->bytes, &route);
+    if (r) return walk_ends(walk, "route", "the host has no route back to %s", walk->from.text);
+    walk_note(walk, "route",
+              "whether %s has a way to this host can't be seen from here; answers go back to it by %s",
+              walk->from.text, host_link_name(walk, route.link));
+}
+
 void route_look(struct walk *walk) {
     struct look_route route = {0};
-    if (walk->from.kind == WHY_OUTSIDE)
-        return walk_note(walk, "route", "whether %s has a way to this host can't be seen from here",
-                         walk->from.text);
+    if (walk->from.kind == WHY_OUTSIDE) return way_back_look(walk);
     int r = walk_enter(walk, &walk->from);
     if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
     walk_leave(walk);
     if (r) return route_fails(walk, r);
     const char *to = why_address_text(walk->arena, &walk->target);
     const char *by = link_name(&walk->from, route.link);
-    if (route.local && walk->from.kind == WHY_CONTAINER && walk->to.kind != WHY_CONTAINER) {
-        walk_note(walk, "route", "%s is the container itself here, not the host", to);
-        walk_advise(walk, "host.docker.internal, or the address of the container's router");
-    } else if (route.has_gateway) {
+    if (route.has_gateway) {
         struct why_address gateway = {.family = walk->target.family};
         memcpy(gateway.bytes, route.gateway, sizeof gateway.bytes);
         walk_fine(walk, "route", "to %s by %s and router %s", to, by,
@@ -85,12 +114,18 @@ static void interface_look(struct walk *walk, const struct why_side *side,
               interface->bridge->name);
 }
 
-static bool holds_target(const struct walk *walk, const struct why_interface *interface) {
+static bool holds(const struct why_interface *interface, const struct why_address *address) {
     for (size_t i = 0; i < interface->address_count; i++)
-        if (interface->addresses[i].family == walk->target.family &&
-            !memcmp(interface->addresses[i].bytes, walk->target.bytes, why_address_size(&walk->target)))
+        if (interface->addresses[i].family == address->family &&
+            !memcmp(interface->addresses[i].bytes, address->bytes, why_address_size(address)))
             return true;
     return false;
+}
+
+static void receiver_look(struct walk *walk, const struct why_side *side, const struct why_address *address) {
+    for (size_t i = 0; i < side->interface_count; i++)
+        if (is_relevant(&side->interfaces[i]) && holds(&side->interfaces[i], address))
+            interface_look(walk, side, &side->interfaces[i]);
 }
 
 // Those that the packet passes: where the sender's route leads out, and where the target's address is.
@@ -116,11 +151,11 @@ void bridge_look(struct walk *walk) {
     for (size_t i = 0; !same && walk->from.kind == WHY_CONTAINER && i < walk->from.interface_count; i++)
         if (is_relevant(&walk->from.interfaces[i]) && sender_uses(walk, &walk->from.interfaces[i]))
             interface_look(walk, &walk->from, &walk->from.interfaces[i]);
-    for (size_t i = 0; !same && walk->to.kind == WHY_CONTAINER && i < walk->to.interface_count; i++)
-        if (is_relevant(&walk->to.interfaces[i]) && holds_target(walk, &walk->to.interfaces[i]))
-            interface_look(walk, &walk->to, &walk->to.interfaces[i]);
+    if (!same && walk->to.kind == WHY_CONTAINER) receiver_look(walk, &walk->to, &walk->target);
+    if (walk->published) receiver_look(walk, &walk->behind, &walk->behind_address);
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE && !walk->target_is_host;
-    if (!leaves || forwarding(walk)) return;
+    bool enters = walk->from.kind == WHY_OUTSIDE && (walk->to.kind == WHY_CONTAINER || walk->published);
+    if (!(leaves || enters) || forwarding(walk)) return;
     walk_ends(walk, "route", "the host does not forward: %s is 0",
               walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");
     walk_advise(walk, "sysctl -w %s=1",

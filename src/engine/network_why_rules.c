@@ -5,6 +5,7 @@
 #include "engine/network_why_parts.h"
 
 #include "engine/parts.h"
+#include "network/gate.h"
 
 #include <linux/netfilter.h>
 #include <stdio.h>
@@ -17,8 +18,10 @@ static bool own_table_is_there(const struct walk *walk) {
 }
 
 // The hook that the packet passes on the host. Between containers of one bridge there is none but where
-// br_netfilter is on.
+// br_netfilter is on. A published port leads on from prerouting, or from the end of input.
 static uint32_t hook_of(const struct walk *walk) {
+    if (walk->respects) return NF_INET_LOCAL_IN;
+    if (walk->published && walk->from.kind != WHY_HOST) return NF_INET_FORWARD;
     if (walk->target_is_host) return walk->from.kind == WHY_HOST ? NF_INET_LOCAL_OUT : NF_INET_LOCAL_IN;
     return walk->from.kind == WHY_HOST ? NF_INET_LOCAL_OUT : NF_INET_FORWARD;
 }
@@ -36,6 +39,12 @@ static bool concerns(const struct walk *walk, const struct nft_look_chain *chain
     return !nft_look_is_own(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
 }
 
+// It never comes to the host.
+static bool stays_inside(const struct walk *walk) {
+    return walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
+           str_eq(walk->from.container.id, walk->to.container.id);
+}
+
 static bool stays_on_bridge(const struct walk *walk) {
     if (walk->from.kind != WHY_CONTAINER || walk->to.kind != WHY_CONTAINER) return false;
     for (size_t i = 0; i < walk->from.interface_count; i++)
@@ -46,20 +55,41 @@ static bool stays_on_bridge(const struct walk *walk) {
     return false;
 }
 
-static bool bridges_are_filtered(void) {
+bool bridges_are_filtered(void) {
     _cleanup_(str_finish) struct str text = {0};
     char path[] = "/proc/sys/net/bridge/bridge-nf-call-iptables";
     return !file_read_at(AT_FDCWD, path, 16, &text) && str_get(&text)[0] == '1';
 }
 
+// Past a FORWARD policy hoy's rules know a way.
+static bool leads_around(struct walk *walk, const struct nft_look_chain *chain) {
+    char name[160];
+    if (chain->hook != NF_INET_FORWARD || !network_detours() || !own_table_is_there(walk)) return false;
+    if (!network_gate_runs(walk->engine->store.runroot)) {
+        walk_ends(walk, "firewall",
+                  "chain %s of the host drops what is forwarded, and hoy-gate does not run, by which hoy's "
+                  "rules lead "
+                  "around it",
+                  nft_look_name(chain, name));
+        walk_advise(walk, "hoy ps: any other command of hoy's starts it again; hoyd does so by itself");
+    } else
+        walk_fine(walk, "firewall",
+                  "chain %s of the host drops what is forwarded: hoy's rules lead new connections "
+                  "around it",
+                  nft_look_name(chain, name));
+    return true;
+}
+
 void rules_look(struct walk *walk) {
     char name[160];
-    bool containers = walk->from.kind == WHY_CONTAINER || walk->to.kind == WHY_CONTAINER;
+    bool containers = walk->from.kind == WHY_CONTAINER || walk->to.kind == WHY_CONTAINER || walk->published;
+    if (stays_inside(walk)) return;
     if (containers && !own_table_is_there(walk)) {
-        walk_note(walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
-        walk_advise(walk, "hoyd puts hoy's rules back whenever somebody flushes them (systemctl enable --now "
-                          "hoyd); the next hoy start "
-                          "does it once");
+        (walk->published ? walk_ends : walk_note)(
+            walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
+        walk_advise(walk,
+                    "hoy ps: any other command of hoy's puts its rules back; hoyd does so at once, whenever "
+                    "somebody flushes them (systemctl enable --now hoyd)");
     } else if (containers)
         walk_fine(walk, "rules", "hoy's own table of nftables is there");
     if (stays_on_bridge(walk) && !bridges_are_filtered())
@@ -69,6 +99,7 @@ void rules_look(struct walk *walk) {
         const struct nft_look_chain *chain = &walk->firewall.chains[i];
         if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;
         count++;
+        if (leads_around(walk, chain)) continue;
         walk_note(walk, "firewall", "chain %s of the host (%s) %s", nft_look_name(chain, name),
                   hook_word(chain->hook),
                   chain->policy_drops ? "drops what none of its rules accepts"
@@ -103,6 +134,10 @@ static void open_by_nft(struct walk *walk, const struct nft_look_chain *chain, c
     if (chain->hook != NF_INET_FORWARD && walk->port)
         return walk_advise(walk, "nft insert rule %s %s dport %u accept", nft_look_name(chain, name),
                            walk->udp ? "udp" : "tcp", walk->port);
+    if (chain->hook == NF_INET_LOCAL_OUT)
+        return walk_advise(walk, "nft insert rule %s %s daddr %s accept", nft_look_name(chain, name),
+                           walk->target.family == AF_INET ? "ip" : "ip6",
+                           why_address_text(walk->arena, &walk->target));
     walk_advise(walk, "nft insert rule %s iifname %s accept", nft_look_name(chain, name), bridge);
     if (chain->hook == NF_INET_FORWARD)
         walk_advise(walk, "nft insert rule %s oifname %s accept", nft_look_name(chain, name), bridge);
@@ -126,9 +161,73 @@ static void open_chain(struct walk *walk, const struct nft_look_chain *chain) {
     open_by_nft(walk, chain, bridge);
 }
 
+// No rule of this host ended it.
+static void unanswered_explain(struct walk *walk) {
+    if (walk->to.kind == WHY_OUTSIDE) {
+        walk_ends(walk, "outside",
+                  "it leaves the host by no fault of a rule of nftables: it is lost outside, or its "
+                  "answer is");
+        return walk_advise(walk,
+                           "look from the host: what does not answer there either is not hoy's to mend");
+    }
+    walk_ends(walk, "container", "no rule of the host's ended it: it is lost behind the bridge");
+    if (walk->to.kind == WHY_CONTAINER || walk->published)
+        walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
+                    walk->published ? walk->behind.text : walk->to.text);
+}
+
+static void open_own(struct walk *walk) {
+    walk_ends(walk, "rules",
+              "hoy's own rules drop it, in chain %s: into a network lead only its published ports, and what "
+              "belongs to connections out of it",
+              walk->drop.chain);
+    if (walk->to.kind == WHY_CONTAINER && walk->port)
+        walk_advise(walk, "hoy update --publish-add %u:%u %s", walk->port, walk->port, walk->to.text);
+}
+
+// The base chain that a table has at the packet's hook, for words about its owner.
+static const struct nft_look_chain *base_chain_of(const struct walk *walk,
+                                                  const struct nft_trace_drop *drop) {
+    const struct nft_look_chain *found = NULL;
+    for (size_t i = 0; i < walk->firewall.count; i++) {
+        const struct nft_look_chain *chain = &walk->firewall.chains[i];
+        if (chain->family != drop->family || !str_eq(chain->table, drop->table)) continue;
+        if (str_eq(chain->name, drop->chain)) return chain;
+        if (!found || chain->hook == hook_of(walk)) found = chain;
+    }
+    return found;
+}
+
+static void drop_explain(struct walk *walk) {
+    const struct nft_trace_drop *drop = &walk->drop;
+    struct nft_look_chain chain = {.family = drop->family};
+    char name[160];
+    snprintf(chain.table, sizeof chain.table, "%s", drop->table);
+    snprintf(chain.name, sizeof chain.name, "%s", drop->chain);
+    if (nft_look_is_own(&chain)) return open_own(walk);
+    if (drop->rule) {
+        walk_ends(walk, "firewall",
+                  "a rule of chain %s of the host ends it (handle %llu): hoy can't overrule it",
+                  nft_look_name(&chain, name), (unsigned long long)drop->rule);
+        walk_advise(walk, "nft -a list chain %s shows that rule", name);
+    } else
+        walk_ends(walk, "firewall",
+                  "chain %s of the host drops it, since none of its rules accepts it: hoy can't overrule it",
+                  nft_look_name(&chain, name));
+    const struct nft_look_chain *base = base_chain_of(walk, drop);
+    if (base) open_chain(walk, base);
+}
+
 void silence_explain(struct walk *walk) {
     char name[160];
     bool found = false;
+    bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE;
+    if (walk->dropped) return drop_explain(walk);
+    if (leaves && !own_table_is_there(walk))
+        return walk_ends(walk, "rules",
+                         "without hoy's rules it goes out under the container's own address, to which "
+                         "nobody answers");
+    if (walk->traced) return unanswered_explain(walk);
     for (size_t i = 0; i < walk->firewall.count; i++) {
         const struct nft_look_chain *chain = &walk->firewall.chains[i];
         if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;

@@ -2,8 +2,10 @@
 // Who is meant, what interfaces it has, and the address that the packet goes to.
 #include "engine/cni.h"
 #include "engine/network_why_parts.h"
+#include "engine/networks.h"
 #include "engine/parts.h"
 #include "kernel/process.h"
+#include "network/options.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -100,7 +102,15 @@ static void plugins_look(struct walk *walk, const struct why_side *side) {
     if (r < 0) walk_advise(walk, "hoy restart %s: the plugins make it anew", side->container.name);
 }
 
-static int container_side(struct walk *walk, struct why_side *side, struct err *err) {
+static void paused_look(struct walk *walk, const struct why_side *side) {
+    const char *name = side->container.name;
+    if (!container_is_paused(walk->engine, &side->container)) return;
+    walk_ends(walk, "name", "container %s is paused: its programs %s nothing", name,
+              side == &walk->from ? "send" : "answer");
+    walk_advise(walk, "hoy unpause %s", name);
+}
+
+int side_open(struct walk *walk, struct why_side *side, struct err *err) {
     side->kind = WHY_CONTAINER;
     if (!str_eq(side->container.state, "running")) {
         walk_ends(walk, "name", "container %s does not run (%s)", side->container.name,
@@ -114,9 +124,7 @@ static int container_side(struct walk *walk, struct why_side *side, struct err *
         walk_note(walk, "network", "%s has the host's own network", side->container.name);
         side->kind = WHY_HOST;
     }
-    if (side->container.paused)
-        walk_note(walk, "name", "container %s is paused: it answers nothing until hoy unpause %s",
-                  side->container.name, side->container.name);
+    paused_look(walk, side);
     return 0;
 }
 
@@ -128,9 +136,14 @@ int side_find(struct walk *walk, struct why_side *side, const char *text, struct
         return interfaces_look(walk, side, err);
     }
     side->kind = WHY_OUTSIDE;
-    if (address_parse_text(text, &side->address)) return 0;
+    if (address_parse_text(text, &side->address)) {
+        struct look_route route;
+        if (look_route(side->address.family, side->address.bytes, &route) || !route.local) return 0;
+        side->kind = WHY_HOST;
+        return interfaces_look(walk, side, err);
+    }
     if (!container_find(walk->engine, walk->arena, text, &side->container, err))
-        return container_side(walk, side, err);
+        return side_open(walk, side, err);
     // Only who is sent to may have a name that is looked up.
     return err->kind == ERR_NOT_FOUND && side == &walk->to ? 0 : -1;
 }
@@ -206,7 +219,65 @@ static const struct why_interface *interface_adrift(const struct why_side *side)
     return NULL;
 }
 
+static bool on_bridge(const struct why_side *side, const struct look_link *bridge) {
+    for (size_t i = 0; i < side->interface_count; i++)
+        if (side->interfaces[i].bridge == bridge) return true;
+    return false;
+}
+
+// ret_network: NULL for one that is none of hoy's.
+static int network_of_bridge(struct walk *walk, const char *bridge, const struct network **ret_network,
+                             struct err *err) {
+    struct networks networks;
+    *ret_network = NULL;
+    if (network_list(walk->engine->store.db, walk->arena, &networks, err)) return -1;
+    for (size_t i = 0; i < networks.count; i++)
+        if (str_eq(networks.items[i].link, bridge)) *ret_network = &networks.items[i];
+    return 0;
+}
+
+// On one network, but kept apart there: the network's own word.
+static int icc_look(struct walk *walk, struct err *err) {
+    for (size_t i = 0; i < walk->from.interface_count; i++) {
+        const struct look_link *bridge = walk->from.interfaces[i].bridge;
+        const struct network *network;
+        if (!bridge || !on_bridge(&walk->to, bridge)) continue;
+        if (network_of_bridge(walk, bridge->name, &network, err)) return -1;
+        if (!network || network_switch(network, OPTION_ICC, true)) return 0;
+        if (!bridges_are_filtered()) {
+            walk_note(walk, "network",
+                      "network %s keeps its containers apart (enable_icc=false), but the kernel shows no "
+                      "rules what "
+                      "stays on a bridge: modprobe br_netfilter does",
+                      network->name);
+            return 0;
+        }
+        walk_ends(walk, "network", "network %s keeps its containers apart (enable_icc=false)", network->name);
+        walk_advise(walk, "publish a port of %s, and send to the host's address", walk->to.text);
+        return 0;
+    }
+    return 0;
+}
+
+static bool has_network(const struct why_side *side) {
+    for (size_t i = 0; i < side->interface_count; i++)
+        if (!str_eq(side->interfaces[i].own.name, "lo")) return true;
+    return false;
+}
+
+static int shared_explain(struct walk *walk, struct err *err) {
+    const char *name = walk->to.container.name;
+    walk_fine(walk, "network", "%s and %s are on one network; %s is at %s", walk->from.text, name, name,
+              why_address_text(walk->arena, &walk->target));
+    return icc_look(walk, err);
+}
+
 static void apart_explain(struct walk *walk) {
+    if (!has_network(&walk->from)) {
+        walk_ends(walk, "network", "container %s is on no network", walk->from.text);
+        return walk_advise(walk, "hoy network connect NETWORK %s, with a network that %s is on",
+                           walk->from.text, walk->to.text);
+    }
     const struct why_side *sides[] = {&walk->from, &walk->to};
     for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
         if (interface_adrift(sides[i])) {
@@ -224,24 +295,36 @@ static void apart_explain(struct walk *walk) {
         walk->from.text, walk->to.text);
 }
 
-static int container_target_find(struct walk *walk) {
+static int unconnected_explain(struct walk *walk, struct err *err) {
+    struct endpoints endpoints;
+    const char *name = walk->to.container.name;
+    if (networks_endpoints(walk->engine, walk->arena, &walk->to.container, &endpoints, err)) return -1;
+    if (endpoints.count) {
+        walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it",
+                  endpoints.items[0].interface, name);
+        walk_advise(walk, "hoy restart %s", name);
+    } else {
+        walk_ends(walk, "network", "container %s has no address: it is on no network", name);
+        walk_advise(walk, "hoy network connect NETWORK %s", name);
+    }
+    return 0;
+}
+
+static int container_target_find(struct walk *walk, struct err *err) {
     const char *name = walk->to.container.name;
     bool both = walk->from.kind == WHY_CONTAINER;
     name_look(walk);
     struct why_address target = {0};
     bool shared = both && container_target(walk, true, &target);
     if (!shared && !container_target(walk, false, &target)) {
-        walk_ends(walk, "network", "container %s has no address: it is on no network", name);
-        walk_advise(walk, "hoy network connect NETWORK %s", name);
-        return 0;
+        return unconnected_explain(walk, err);
     }
     if (!walk->target.family) walk->target = target;
     const char *address = why_address_text(walk->arena, &walk->target);
     if (both && walk->from.container.id && str_eq(walk->from.container.id, walk->to.container.id))
         walk_fine(walk, "network", "both are the same container, at %s", address);
     else if (shared)
-        walk_fine(walk, "network", "%s and %s are on one network; %s is at %s", walk->from.text, name, name,
-                  address);
+        return shared_explain(walk, err);
     else if (both)
         apart_explain(walk);
     else
@@ -249,12 +332,32 @@ static int container_target_find(struct walk *walk) {
     return 0;
 }
 
+static bool is_loopback(const struct why_address *address) {
+    return address->family == AF_INET ? address->bytes[0] == 127
+                                      : address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(address->bytes);
+}
+
+// That of the interface by which the host sends to somebody outside.
+static void own_address_toward(struct walk *walk, const struct why_address *peer) {
+    struct look_route route;
+    if (look_route(peer->family, peer->bytes, &route)) return;
+    for (size_t i = 0; i < walk->to.interface_count; i++) {
+        const struct why_interface *interface = &walk->to.interfaces[i];
+        for (size_t a = 0; interface->own.index == route.link && a < interface->address_count; a++)
+            if (interface->addresses[a].family == peer->family && !interface->addresses[a].link_local)
+                walk->target = address_of(&interface->addresses[a]);
+    }
+}
+
 // What a container calls the host: who its default route leads to.
 static int host_target_find(struct walk *walk) {
     static const uint8_t somewhere[4] = {192, 0, 2, 1};
     struct look_route route = {0};
+    walk->target = walk->to.address;
+    if (walk->target.family) return 0;
     if (walk->from.kind != WHY_CONTAINER) {
         walk->target = (struct why_address){AF_INET, {127, 0, 0, 1}};
+        if (walk->from.kind == WHY_OUTSIDE) own_address_toward(walk, &walk->from.address);
         return 0;
     }
     int r = walk_enter(walk, &walk->from);
@@ -282,12 +385,22 @@ static void outside_target_find(struct walk *walk) {
     walk_advise(walk, "an address in the place of the name; --dns for another server of names");
 }
 
+// 127.0.0.1 is for everybody himself.
+static void own_loopback_find(struct walk *walk) {
+    walk_note(walk, "network", "%s is the container itself here, not the host", walk->to.text);
+    walk_advise(walk, "host.docker.internal, or the address of the container's router, for the host");
+    walk->target = walk->to.address;
+    walk->to = walk->from;
+    walk->to.netns = -1;
+}
+
 int target_find(struct walk *walk, struct err *err) {
     struct look_route route;
-    (void)err;
-    if (walk->to.kind == WHY_CONTAINER)
-        container_target_find(walk);
-    else if (walk->to.kind == WHY_HOST)
+    if (walk->from.kind == WHY_CONTAINER && is_loopback(&walk->to.address))
+        own_loopback_find(walk);
+    else if (walk->to.kind == WHY_CONTAINER) {
+        if (container_target_find(walk, err)) return -1;
+    } else if (walk->to.kind == WHY_HOST)
         host_target_find(walk);
     else
         outside_target_find(walk);

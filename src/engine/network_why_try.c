@@ -24,38 +24,40 @@ static const char *protocol_word(const struct walk *walk) {
 
 // Whose processes could listen: the container's, or the host's own, for an address of the host.
 static const struct why_side *receiver(const struct walk *walk) {
+    if (walk->published) return &walk->behind;
     return walk->to.kind == WHY_CONTAINER || walk->to.kind == WHY_HOST ? &walk->to : NULL;
 }
 
 static bool reaches(const struct walk *walk, const struct listeners *found) {
-    bool to_loopback = walk->target.family == AF_INET && walk->target.bytes[0] == 127;
-    if (walk->target.family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
+    const struct why_address *to = walk->published ? &walk->behind_address : &walk->target;
+    bool to_loopback = to->family == AF_INET ? to->bytes[0] == 127 : IN6_IS_ADDR_LOOPBACK(to->bytes);
+    if (to->family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
     if (found->loopback && to_loopback) return true;
-    return found->some && str_eq(found->address, why_address_text(walk->arena, &walk->target));
+    return found->some && str_eq(found->address, why_address_text(walk->arena, to));
 }
 
 void listener_look(struct walk *walk) {
     struct listeners found;
     const struct why_side *side = receiver(walk);
-    if (!walk->port || !side) return;
-    if (listeners_find(side->pid, walk->udp ? LISTENER_UDP : LISTENER_TCP, walk->port, &found)) return;
+    uint16_t port = walk->published ? walk->behind_port : walk->port;
+    if (!port || !side) return;
+    if (listeners_find(side->pid, walk->udp ? LISTENER_UDP : LISTENER_TCP, port, &found)) return;
     const char *who = side->kind == WHY_HOST ? "the host" : side->text, *protocol = protocol_word(walk);
     if (reaches(walk, &found))
-        return walk_fine(walk, "listener", "somebody on %s listens on port %u/%s", who, walk->port, protocol);
-    // The host may still have it published.
-    void (*say)(struct walk *, const char *, const char *, ...) =
-        side->kind == WHY_HOST ? walk_note : walk_ends;
+        return walk_fine(walk, "listener", "somebody on %s listens on port %u/%s", who, port, protocol);
     if (found.loopback) {
-        say(walk, "listener", "on %s port %u/%s is listened on at 127.0.0.1 only, which nobody else reaches",
-            who, walk->port, protocol);
+        walk_ends(walk, "listener",
+                  "on %s port %u/%s is listened on at loopback (127.0.0.1 or ::1) only, which nobody "
+                  "else reaches",
+                  who, port, protocol);
         walk_advise(walk, "make the program listen on 0.0.0.0 (or ::)");
     } else if (found.some)
-        say(walk, "listener", "on %s port %u/%s is listened on at %s only", who, walk->port, protocol,
-            found.address);
+        walk_ends(walk, "listener", "on %s port %u/%s is listened on at %s only", who, port, protocol,
+                  found.address);
     else if (found.any4)
-        say(walk, "listener", "on %s port %u/%s is listened on for IPv4 only", who, walk->port, protocol);
+        walk_ends(walk, "listener", "on %s port %u/%s is listened on for IPv4 only", who, port, protocol);
     else
-        say(walk, "listener", "nobody on %s listens on port %u/%s", who, walk->port, protocol);
+        walk_ends(walk, "listener", "nobody on %s listens on port %u/%s", who, port, protocol);
 }
 
 // The try
@@ -145,6 +147,10 @@ static int try_echo(struct walk *walk) {
 }
 
 static void refusal_explain(struct walk *walk) {
+    if (walk->dropped) {
+        walk_ends(walk, "try", "the connection is refused");
+        return silence_explain(walk);
+    }
     walk_ends(walk, "try", "the connection is refused: nobody listens there, or a firewall rejects it");
     if (walk->to.kind == WHY_CONTAINER)
         walk_advise(walk, "look what listens: hoy exec %s ss -tlnp", walk->to.text);
@@ -162,7 +168,7 @@ static void failure_explain(struct walk *walk, int r) {
     case -EHOSTUNREACH:
         walk_ends(walk, "try", "nobody has that address on the last link, or a firewall rejects it");
         return silence_explain(walk);
-    case -ENETUNREACH: walk_ends(walk, "try", "there is no route"); return;
+    case -ENETUNREACH: walk_ends(walk, "try", "somebody on the way has no route there"); return;
     case -EPERM:
     case -EACCES:
         walk_ends(walk, "try", "the packet is not let out: a rule of nftables drops it at output");
@@ -171,12 +177,29 @@ static void failure_explain(struct walk *walk, int r) {
     }
 }
 
+// Without it (an old kernel) what may have dropped the packet is guessed.
+static void trace_begin(struct walk *walk, struct nft_trace *trace) {
+    uint8_t protocol = walk->port                       ? IPPROTO_TCP
+                       : walk->target.family == AF_INET ? IPPROTO_ICMP
+                                                        : IPPROTO_ICMPV6;
+    walk->traced = !nft_trace_begin(walk->target.family, walk->target.bytes, protocol, walk->port, trace);
+}
+
+static void trace_read(struct walk *walk, struct nft_trace *trace) {
+    int r = nft_trace_read(trace, &walk->drop);
+    walk->traced = r >= 0;
+    walk->dropped = r > 0;
+}
+
 void packet_try(struct walk *walk) {
     if (walk->from.kind == WHY_OUTSIDE)
         return walk_note(walk, "try", "no try: %s is not on this host", walk->from.text);
     if (walk->udp)
         return walk_note(walk, "try", "no try: whether a program takes a packet of udp, it alone knows");
+    _cleanup_(nft_trace_end) struct nft_trace trace = NFT_TRACE_NONE;
+    trace_begin(walk, &trace);
     int r = walk->port ? try_tcp(walk) : try_echo(walk);
+    if (r && walk->traced) trace_read(walk, &trace);
     if (r) return failure_explain(walk, r);
     walk->why->tried = true;
     if (walk->port)

@@ -5,6 +5,7 @@
 #include "network/names.h"
 #include "state/event.h"
 
+#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -49,14 +50,24 @@ static bool match_driver(const struct filtering *f, const struct network *networ
     return str_eq(network_driver_name(network->driver), value);
 }
 
+// A regular expression, anywhere in the text.
+static bool match_pattern(const char *text, const char *pattern) {
+    regex_t regex;
+    if (str_eq(text, pattern)) return true;
+    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB)) return false;
+    bool matches = !regexec(&regex, text, 0, NULL, 0);
+    regfree(&regex);
+    return matches;
+}
+
 static bool match_id(const struct filtering *f, const struct network *network, const char *value) {
     (void)f;
-    return strstr(network->id, value) != NULL;
+    return match_pattern(network->id, value);
 }
 
 static bool match_name(const struct filtering *f, const struct network *network, const char *value) {
     (void)f;
-    return strstr(network->name, value) != NULL;
+    return match_pattern(network->name, value);
 }
 
 static bool match_label(const struct filtering *f, const struct network *network, const char *value) {
@@ -136,7 +147,10 @@ static bool filters_match(const struct filtering *f, const struct strings *texts
 
 // Every look at networks mends what was left of killed commands.
 static int mend(struct engine *engine, struct err *err) {
-    return networks_recover(engine, err) || network_sweep(engine->store.db, err) ? -1 : 0;
+    return networks_recover(engine, err) || network_sweep(engine->store.db, err) ||
+                   names_sweep(engine->store.runroot_fd, engine->store.db, err)
+               ? -1
+               : 0;
 }
 
 int networks_list(struct engine *engine, struct arena *arena, const struct strings *texts,

@@ -6,11 +6,13 @@
 // being made or taken away its endpoint's row is pending; the settings change with the last step of the one,
 // and with the first of the other. So whoever finds a pending row, and the lock free, finds what a command
 // that was killed left: the interface goes, and the row with it (networks_recover()).
+#include "engine/again.h"
 #include "engine/cni.h"
 #include "engine/net_rate.h"
 #include "engine/network_restore.h"
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "engine/ports.h"
 #include "engine/resolver.h"
 #include "network/live.h"
 #include "state/event.h"
@@ -36,25 +38,6 @@ static void change_finish(struct change *c) {
     run_dir_finish(&c->dir);
 }
 
-// The namespace of the process that the plan has, which the pidfd says is still that one.
-static int open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
-    char path[40];
-    _cleanup_(fd_closep) int process = container_open_process(engine, id);
-    if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
-    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid(engine, id));
-    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    struct pollfd end = {.fd = process, .events = POLLIN};
-    if (netns < 0 || poll(&end, 1, 0) > 0)
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
-    *ret_netns = take_fd(&netns);
-    return 0;
-}
-
-static bool is_running(struct engine *engine, const char *id) {
-    _cleanup_(fd_closep) int shim = shim_connect(engine, id);
-    return shim >= 0 && plan_read_pid(engine, id) > 0;
-}
-
 static int change_begin(struct change *c, const char *network, const char *name, struct err *err) {
     struct container container;
     if (network_find(c->engine->store.db, c->arena, network, &c->network, err) ||
@@ -67,9 +50,10 @@ static int change_begin(struct change *c, const char *network, const char *name,
     c->config = c->now.config;
     c->config.networks.items = arena_memdup(c->arena, c->now.config.networks.items,
                                             c->now.config.networks.count * sizeof *c->config.networks.items);
-    c->running = c->dir.fd >= 0 && is_running(c->engine, container.id);
+    c->running =
+        c->dir.fd >= 0 && !container_is_restarting(&c->now) && shim_has_started(c->engine, container.id);
     if (!c->running) return 0;
-    return open_netns(c->engine, container.id, &c->netns, err) ||
+    return container_open_netns(c->engine, container.id, &c->netns, err) ||
                    networks_settle(c->engine, c->arena, &c->now, err)
                ? -1
                : 0;
@@ -188,10 +172,12 @@ static int plug_in(struct change *c, const struct endpoints *before, struct endp
     endpoints_choose_gateway(&after);
     if (live_add(endpoint, c->netns, err)) return -1;
     if (net_rate_connect(&c->config, endpoint, err) || live_route(before, &after, c->netns, err) ||
+        ports_follow(c->engine, c->arena, &c->now, &after, false, err) ||
         write_hosts(c, endpoint, NULL, err) || change_names(c, &c->config, err) ||
         store(c, &c->config, MARK_DONE, err)) {
         (void)live_remove(endpoint, c->netns, &ignored);
         (void)live_route(&after, before, c->netns, &ignored);
+        (void)ports_follow(c->engine, c->arena, &c->now, before, true, &ignored);
         (void)write_hosts(c, NULL, endpoint, &ignored);
         return -1;
     }
@@ -220,11 +206,20 @@ static int connect_running(struct change *c, struct err *err) {
     return 0;
 }
 
+// It may end at any moment, and then what was begun fails in one way or another.
+static bool has_ended(const struct change *c) {
+    _cleanup_(fd_closep) int process = container_open_process(c->engine, c->now.id);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    return process < 0 || poll(&end, 1, 0) > 0;
+}
+
 int networks_connect(struct engine *engine, struct arena *arena, const char *network, const char *container,
                      const struct endpoint_settings *settings, struct err *err) {
     _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
     if (change_begin(&c, network, container, err) || prepare_connect(&c, settings, err)) return -1;
-    return c.running ? connect_running(&c, err) : store(&c, &c.config, MARK_NOTHING, err);
+    if (!c.running) return store(&c, &c.config, MARK_NOTHING, err);
+    int r = connect_running(&c, err);
+    return r && has_ended(&c) ? err_set(err, ERR_CONFLICT, 0, "Container %s is not running", c.now.id) : r;
 }
 
 // Disconnecting
@@ -245,14 +240,15 @@ static const struct endpoint *find(const struct endpoints *endpoints, const char
 
 // Its interface is gone, its row is there, pending.
 static int take_off(struct change *c, const struct endpoints *all, const struct endpoint *endpoint,
-                    struct err *err) {
+                    bool again, struct err *err) {
     struct endpoints rest = {0};
     for (size_t i = 0; i < all->count; i++)
         if (&all->items[i] != endpoint) *arena_push(c->arena, &rest) = all->items[i];
     endpoints_choose_gateway(&rest);
     const struct endpoints only = {(struct endpoint *)endpoint, 1};
     if (names_end(c->engine, c->now.id, &only, err)) return -1;
-    return (c->netns >= 0 && live_route(all, &rest, c->netns, err)) ||
+    return (c->netns >= 0 && (live_route(all, &rest, c->netns, err) ||
+                              ports_follow(c->engine, c->arena, &c->now, &rest, again, err))) ||
                    network_release(c->engine->store.db, c->now.id, endpoint->network_id, err)
                ? -1
                : 0;
@@ -269,7 +265,7 @@ static int disconnect_running(struct change *c, struct err *err) {
         (void)store(c, &c->now.config, MARK_DONE, &ignored);
         return -1;
     }
-    if (take_off(c, &all, endpoint, err) || change_names(c, &c->config, err)) return -1;
+    if (take_off(c, &all, endpoint, false, err) || change_names(c, &c->config, err)) return -1;
     event(c, "disconnect");
     return write_hosts(c, NULL, endpoint, err);
 }
@@ -290,10 +286,21 @@ int networks_disconnect(struct engine *engine, struct arena *arena, const char *
         return err_set(err, ERR_CONFLICT, 0, "container %s is not connected to network %s", c.now.id,
                        c.network.name);
     forget(&c.config, c.network.name);
-    return c.running ? disconnect_running(&c, err) : store(&c, &c.config, MARK_NOTHING, err);
+    if (!c.running) return store(&c, &c.config, MARK_NOTHING, err);
+    int r = disconnect_running(&c, err);
+    // What was left of its place on the network went with it.
+    return r && has_ended(&c) ? store(&c, &c.config, MARK_NOTHING, err) : r;
 }
 
 // After a crash
+
+// Its programs may have been told of the network already.
+static int forget_network(struct change *c, const struct endpoint *endpoint, struct err *err) {
+    char folder[CONTAINER_FOLDER_SIZE];
+    c->dir.fd = fd_open_at(c->engine->store.runroot_fd, container_folder(c->now.id, folder),
+                           O_RDONLY | O_DIRECTORY, 0);
+    return change_names(c, &c->now.config, err) || write_hosts(c, NULL, endpoint, err) ? -1 : 0;
+}
 
 int networks_settle(struct engine *engine, struct arena *arena, const struct container *container,
                     struct err *err) {
@@ -304,8 +311,10 @@ int networks_settle(struct engine *engine, struct arena *arena, const struct con
             .engine = engine, .arena = arena, .now = *container, .dir = {-1}, .netns = -1};
         struct err ignored;
         if (!all.items[i].pending) continue;
-        (void)open_netns(engine, container->id, &c.netns, &ignored);
-        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], err)) return -1;
+        (void)container_open_netns(engine, container->id, &c.netns, &ignored);
+        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], true, err) ||
+            (c.netns >= 0 && forget_network(&c, &all.items[i], err)))
+            return -1;
         return networks_settle(engine, arena, container, err);
     }
     return 0;

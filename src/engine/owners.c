@@ -2,6 +2,7 @@
 // Containers that share another's namespaces. Settings name the other by its id, whatever it is called later;
 // each start looks which process it has then.
 #include "engine/freeze.h"
+#include "engine/joiners.h"
 #include "engine/parts.h"
 #include "plan/plan.h"
 
@@ -79,6 +80,7 @@ int owners_find(struct engine *engine, struct arena *arena, const struct contain
         (ipc && find_owner(engine, arena, ipc, "IPC", &owners.ipc, err)) ||
         (network && find_owner(engine, arena, network, "network", &owners.network, err)))
         return -1;
+    if (network && joiners_add(engine, network, container->id, err)) return -1;
     *ret_owners = owners;
     *ret_network_id = network;
     return 0;

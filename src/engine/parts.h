@@ -139,6 +139,8 @@ int container_files_open(struct engine *engine, const struct container *containe
 void container_files_finish(struct container_files *files);
 // A pidfd of the container's process, which no other one can be taken for; -errno.
 int container_open_process(struct engine *engine, const char *id);
+// The network namespace that its process is in. ERR_CONFLICT when it has ended.
+int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err);
 
 // "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
 const char *path_clean(char *path);
@@ -187,6 +189,8 @@ int container_take_exit(struct engine *engine, const struct container *container
 // Words to a shim (talk.c)
 
 int shim_connect(struct engine *engine, const char *id); // or -errno
+// Does the container's command run, with all that was to be made for it? Waits while a start is under way.
+bool shim_has_started(struct engine *engine, const char *id);
 bool shim_is_gone(int r); // what connecting and speaking fail with when there is none any more
 int shim_send(int shim, enum shim_frame_type type, const void *bytes, size_t size); // 0 or -errno
 int shim_quiet(int shim);                                                           // no output, please

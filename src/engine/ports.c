@@ -293,24 +293,31 @@ int ports_claim(struct port_claim *claim, const struct port_bindings *wanted, st
 
 // The plan
 
+size_t ports_places(const struct port_bindings *bindings) {
+    size_t places = 0;
+    for (size_t i = 0; i < bindings->count; i++)
+        places += 2u * (is_fixed(&bindings->items[i]) ? 1u : bindings->items[i].count);
+    return places;
+}
+
 int ports_plan(const struct port_claim *claim, struct plan *plan, struct err *err) {
-    struct plan_port *ports =
-        arena_array(claim->arena, struct plan_port, claim->runs.count + PLAN_PORTS_SPARE);
-    size_t count = 0;
+    size_t count = 0, spare = claim->later + PLAN_PORTS_SPARE;
+    struct plan_port *ports = arena_array(claim->arena, struct plan_port, claim->runs.count + spare);
     for (size_t i = 0; i < claim->runs.count; i++) {
         struct plan_port port = port_run_plan(&claim->runs.items[i]);
         if (port.count) ports[count++] = port;
     }
-    memset(ports + count, 0, PLAN_PORTS_SPARE * sizeof *ports);
+    memset(ports + count, 0, spare * sizeof *ports);
     const char *proxy = runtime_program_find("hoy-proxy", "proxy", claim->arena, err);
     if (!proxy && claim->hold.served >= 0) return -1;
     struct nft_table rules;
     if (rules_table(claim->engine->store.db, claim->arena, &rules, err)) return -1;
-    plan_str table = plan_string(plan, rules.name);
-    struct plan_blob blob = plan_bytes(plan, ports, (count + PLAN_PORTS_SPARE) * sizeof *ports);
+    plan_str table = plan_string(plan, rules.name), link = plan_string(plan, claim->target.link);
+    struct plan_blob blob = plan_bytes(plan, ports, (count + spare) * sizeof *ports);
     struct plan_list words = plan_strings(plan, &proxy, proxy ? 1 : 0);
     struct plan_op *op = plan_add(plan, PLAN_PUBLISH, claim->runs.count ? "--publish" : "default");
     op->publish.table = table;
+    op->publish.link = link;
     op->publish.ports = blob;
     op->publish.proxy = words;
     op->publish.bag = -1;

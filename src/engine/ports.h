@@ -3,6 +3,7 @@
 #pragma once
 
 #include "engine/parts.h"
+#include "network/network.h"
 #include "network/port.h"
 
 struct port_claim {
@@ -13,6 +14,7 @@ struct port_claim {
     bool pending;          // an update's
     bool respect;          // --firewall respect
     bool cleaned;          // what an earlier run may have left is gone
+    size_t later;          // places for ports that nothing leads to yet
     struct port_runs runs; // what it has
     struct port_hold hold;
 };
@@ -24,12 +26,35 @@ void ports_claim_finish(struct port_claim *claim);
 // What a container asks for: with -P also what it exposes.
 struct port_bindings ports_wanted(struct arena *arena, const struct container_config *config);
 
-// The PUBLISH operation, with places for ports that come later. Called for every container that could have
-// ports.
+// Where ports are published and nothing will lead to them, a sentence says so.
+void ports_warn(struct engine *engine, struct arena *arena, const struct container_config *config,
+                struct strings *warnings);
+
+// How many places they take in a plan.
+size_t ports_places(const struct port_bindings *bindings);
+// The PUBLISH operation, with places for ports that come later. Called for every container that has networks,
+// since another one may come.
 int ports_plan(const struct port_claim *claim, struct plan *plan, struct err *err);
 
 // What updates that were killed have left is taken away. Cheap when there is nothing.
 int ports_recover(struct engine *engine, struct err *err);
+
+// The sockets of a container that runs (ports_bag.c).
+struct ports_bag {
+    struct engine *engine;
+    const char *container_id;
+    const struct plan_block *plan;
+    const struct port_runs *without;  // what is not kept
+    const struct port_target *target; // where they lead from now on; NULL: where they did
+};
+// The shim has what is in hold besides, and lets go of what is not kept. -errno.
+int ports_bag_change(const struct ports_bag *change, struct port_hold *hold);
+
+// The ports of a container that runs go where its default route is (ports_follow.c): endpoints are what it
+// has, with the routes chosen. again: an attempt before this one may have been cut short, so what looks done
+// is done once more.
+int ports_follow(struct engine *engine, struct arena *arena, const struct container *container,
+                 const struct endpoints *endpoints, bool again, struct err *err);
 
 // An update of ports (update_ports.c), in its order: the settings; before they are stored; with the row, in
 // its transaction; and then, when all else went well or did not.

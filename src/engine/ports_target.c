@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/ports_target.h"
 
+#include "engine/networks.h"
+#include "engine/ports.h"
+
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,14 +26,39 @@ bool ports_target_of(const struct endpoints *endpoints, struct port_target *ret_
     address_print(&endpoint->addresses[1], ret_target->v6);
     if (endpoint->publish_on && !str_eq(endpoint->publish_on, "0.0.0.0"))
         snprintf(ret_target->host, sizeof ret_target->host, "%s", endpoint->publish_on);
+    snprintf(ret_target->link, sizeof ret_target->link, "%s", endpoint->host_interface);
     return true;
+}
+
+static bool may_publish(struct engine *engine, struct arena *arena, const struct container_config *config) {
+    for (size_t i = 0; i < config->networks.count; i++) {
+        struct network network;
+        struct err ignored;
+        if (network_find(engine->store.db, arena, config->networks.items[i].network, &network, &ignored) ||
+            (network.driver == NETWORK_DRIVER_BRIDGE && !network.internal))
+            return true;
+    }
+    return false;
+}
+
+void ports_warn(struct engine *engine, struct arena *arena, const struct container_config *config,
+                struct strings *warnings) {
+    const char *mode = config->network_mode;
+    if (!config->ports.count && !config->publish_all) return;
+    if (str_eq(mode, "host") || str_eq(mode, "none"))
+        strings_add(arena, warnings,
+                    arena_printf(arena, "Published ports are discarded when using %s network mode", mode));
+    else if (config->networks.count && !may_publish(engine, arena, config))
+        strings_add(arena, warnings,
+                    "Published ports lead to the container once it is on a network that is a bridge and not "
+                    "internal");
 }
 
 int ports_target_find(struct engine *engine, struct arena *arena, const struct container *container,
                       struct port_target *ret_target, struct err *err) {
     struct endpoints endpoints;
     *ret_target = (struct port_target){0};
-    if (network_endpoints(engine->store.db, arena, container->id, &endpoints, err)) return -1;
+    if (networks_endpoints(engine, arena, container, &endpoints, err)) return -1;
     if (ports_target_of(&endpoints, ret_target)) return 0;
     return err_set(err, ERR_INVALID, 0, "no network of the container's has ports to publish");
 }

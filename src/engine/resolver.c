@@ -5,6 +5,7 @@
 #include "engine/resolver.h"
 
 #include "base/fd.h"
+#include "engine/again.h"
 #include "network/names.h"
 
 #include <arpa/inet.h>
@@ -109,11 +110,17 @@ void names_plan(struct engine *engine, const struct container *container, const 
             strings_add(&arena, &files,
                         arena_printf(&arena, "%s/networks/%s/%s", engine->store.runroot,
                                      endpoints->items[i].network_id, container->id));
+    struct strings words = {0};
+    again_words(engine, &arena, &words);
+    strings_add(&arena, &words, "hold-names");
+    strings_add(&arena, &words, container->id);
     plan_str told = plan_string(plan, text);
+    struct plan_list again = plan_strings(plan, words.items, words.count);
     struct plan_list list = plan_strings(plan, files.items, files.count);
     struct plan_op *op = plan_add(plan, PLAN_RESOLVER, "names of the container's networks");
     op->resolver.text = told;
     op->resolver.files = list;
+    op->resolver.again = again;
 }
 
 static bool is_on(const struct endpoints *endpoints, const char *network_id) {
@@ -145,12 +152,24 @@ int names_change(struct engine *engine, struct arena *arena, const struct contai
     if (write_all(engine, arena, container, endpoints, err)) return -1;
     if (!served) return serve_anew(engine, container, first->network_id, text, err);
     if (first && !is_on(endpoints, at)) {
+        // Kept before it is forgotten: its shim looks there when it hears of that.
+        if (names_keep(runroot, container->id, first->network_id, text, err)) return -1;
         resolver_forget(runroot, at, container->id);
         return serve_anew(engine, container, first->network_id, text, err);
     }
     if (names_keep(runroot, container->id, at, text, err)) return -1;
     if (!resolver_update(runroot, at, container->id, text, err)) return 0;
     return err->kind == ERR_NOT_FOUND ? serve_anew(engine, container, at, text, err) : -1;
+}
+
+int names_hold(struct engine *engine, const char *container_id, int until, bool *ret_held, struct err *err) {
+    char at[ID_SIZE];
+    _cleanup_(str_finish) struct str text = {0};
+    int r = names_kept(engine->store.runroot_fd, container_id, at, &text);
+    *ret_held = !r;
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read the names that container %.12s was given", container_id);
+    return resolver_hold(engine->store.runroot_fd, at, container_id, str_get(&text), until, err);
 }
 
 int names_end(struct engine *engine, const char *container_id, const struct endpoints *endpoints,

@@ -18,6 +18,9 @@ void names_plan(struct engine *engine, const struct container *container, const 
 // resolver before: *ret_new says so, its resolv.conf is to name it.
 int names_change(struct engine *engine, struct arena *arena, const struct container *container,
                  const struct endpoints *endpoints, bool *ret_new, struct err *err);
+// Its resolver went: another one serves it, for as long as the other end of the socket until is open. *ret_held:
+// false when it has no names (any more).
+int names_hold(struct engine *engine, const char *container_id, int until, bool *ret_held, struct err *err);
 // Nobody finds it on these networks any more.
 int names_end(struct engine *engine, const char *container_id, const struct endpoints *endpoints,
               struct err *err);

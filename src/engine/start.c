@@ -18,6 +18,7 @@
 #include "engine/ports_target.h"
 #include "engine/resolver.h"
 #include "engine/upkeep.h"
+#include "kernel/nft_socket.h"
 #include "network/network.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
@@ -43,7 +44,6 @@ struct start {
     struct endpoints endpoints;
     struct links links;
     struct port_claim claim;
-    bool can_publish;
     struct namespace_owners owners;
     const char *network_id; // whose network is joined, or NULL
     struct freezes held;
@@ -130,12 +130,22 @@ static void start_take_back(struct start *s, const struct err *why) {
 
 // Files
 
+// Whoever made the container may have been killed before it had all of its folder, of which "work" is the
+// last; but one that was removed since the caller looked gets none. With the lock: it is not removed from now
+// on.
+static int make_folder(struct start *s, struct err *err) {
+    if (s->begun || (s->dir >= 0 && !faccessat(s->dir, "work", F_OK, 0))) return 0;
+    int r = row_exists(s->engine, s->container->id, err);
+    if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", s->container->name);
+    if (r < 0 || container_folder_make(s->engine, s->container->id, err)) return -1;
+    fd_closep(&s->dir);
+    s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
+    return 0;
+}
+
 static int open_folder(struct start *s, struct err *err) {
     s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
-    if (s->dir == -ENOENT) {
-        if (container_folder_make(s->engine, s->container->id, err)) return -1;
-        s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
-    }
+    if ((s->dir >= 0 || s->dir == -ENOENT) && make_folder(s, err)) return -1;
     return s->dir < 0 ? err_set(err, ERR_SYSTEM, -s->dir, "open %s", s->path) : 0;
 }
 
@@ -281,7 +291,7 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
     network_plan(&s->endpoints, plan);
     net_rate_plan(&s->container->config, &s->endpoints, plan);
     if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
-    return s->can_publish ? ports_plan(&s->claim, plan, err) : 0;
+    return ports_plan(&s->claim, plan, err);
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -331,14 +341,15 @@ static int make_plan(struct start *s, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/plan", s->run_path) : 0;
 }
 
-// Ports of another kind of network are nobody's.
+// Ports of another kind of network are nobody's, until one comes that has some.
 static int claim_ports(struct start *s, struct err *err) {
     s->claim.engine = s->engine;
     s->claim.arena = &s->arena;
     s->claim.container = s->container;
-    s->can_publish = ports_target_of(&s->endpoints, &s->claim.target);
+    bool can_publish = ports_target_of(&s->endpoints, &s->claim.target);
     struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
-    if (!s->can_publish || !wanted.count) return 0;
+    if (!can_publish) s->claim.later = ports_places(&wanted);
+    if (!can_publish || !wanted.count) return 0;
     if (firewall_respects(&s->container->config, &s->claim.respect, err) ||
         ports_claim(&s->claim, &wanted, err) || ports_open_gate(s->engine, &s->claim.runs, err))
         return -1;
@@ -396,6 +407,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.state = s->dir;
     shim.ports = s->claim.hold.bag;
     shim.served = s->claim.hold.served;
+    shim.nft = nft_socket_kept();
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;

@@ -2,6 +2,8 @@
 // A few words to a shim, for commands that want no output of the container: kill, stop, wait, rm -f.
 #include "engine/parts.h"
 
+#include "shim/client.h"
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -24,6 +26,14 @@ int shim_connect(struct engine *engine, const char *id) {
     do r = connect(fd, (struct sockaddr *)&address, sizeof address);
     while (r && errno == EINTR);
     return r ? -errno : take_fd(&fd);
+}
+
+// A shim takes clients when the command runs, and its first word to each is that.
+bool shim_has_started(struct engine *engine, const char *id) {
+    struct err ignored;
+    int32_t pid;
+    _cleanup_(fd_closep) int shim = shim_connect(engine, id);
+    return shim >= 0 && !shim_quiet(shim) && !client_wait_started(shim, &pid, &ignored);
 }
 
 bool shim_is_gone(int r) {

@@ -258,11 +258,6 @@ static int change_mounts(struct update *u, struct err *err) {
     return r;
 }
 
-static bool is_running(struct engine *engine, const struct container *container) {
-    _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
-    return shim >= 0;
-}
-
 // The lock keeps others from starting, ending or changing it meanwhile. What never ran has no run directory.
 static int update_settings(struct engine *engine, struct arena *arena, const struct container *container,
                            const struct container_changes *changes, struct strings *ret_warnings,
@@ -286,7 +281,7 @@ static int update_settings(struct engine *engine, struct arena *arena, const str
                                     .remove = changes->unpublish,
                                     .claim = {.hold = PORT_HOLD_NONE}};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
-    u.running = !r && dir.fd >= 0 && is_running(engine, container);
+    u.running = !r && dir.fd >= 0 && shim_has_started(engine, container->id);
     live_prepare(&u.live, u.running);
     u.ports.running = u.running;
     if (!r) r = load(&u, err);

@@ -3,22 +3,16 @@
 // are pending; the transaction that stores the settings makes them final, and those of what goes pending. Who
 // is killed in between leaves pending rows, and the next command takes away what they are for
 // (ports_recover).
-//
-// The shim has the sockets in a bag that nobody can take one out of, so it gets another one.
 #include "engine/ports.h"
 
 #include "engine/config_ports.h"
 #include "engine/firewall.h"
 #include "engine/network_restore.h"
 #include "engine/ports_target.h"
+#include "kernel/link_settings.h"
 #include "plan/publish.h"
 
 #include <errno.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 bool ports_update_any(const struct ports_update *update) {
     return update->add.count || update->remove.count;
@@ -106,49 +100,12 @@ static int find_removed(struct ports_update *update, struct err *err) {
     return 0;
 }
 
-// The shim's bag
-
-static int open_bag(const struct plan_block *plan, int *ret_bag) {
-    const struct plan_op *op = plan_find(plan, PLAN_PUBLISH);
-    if (!op || op->publish.bag < 0) return -ENOENT;
-    _cleanup_(fd_closep) int shim = (int)syscall(SYS_pidfd_open, op->publish.keeper, 0);
-    if (shim < 0) return -errno;
-    int bag = (int)syscall(SYS_pidfd_getfd, shim, op->publish.bag, 0);
-    if (bag < 0) return -errno;
-    *ret_bag = bag;
-    return 0;
-}
-
-static int send_bag(int shim, const struct port_hold *hold) {
-    struct shim_frame frame = {.type = SHIM_PORTS};
-    int fds[2] = {hold->bag, hold->served};
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof fds)];
-    } control = {
-        .head = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fds)}};
-    struct iovec iov = {&frame, sizeof frame};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    memcpy(CMSG_DATA(&control.head), fds, sizeof fds);
-    return sendmsg(shim, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
-// What it has, but for what goes, and what is in hold already.
 static int change_bag(struct ports_update *update, struct port_hold *hold, const struct port_runs *without) {
-    _cleanup_(fd_closep) int bag = -1;
-    int r = open_bag(update->plan, &bag);
-    if (r == -ENOENT) r = 0;
-    if (!r && bag >= 0) r = port_hold_copy(hold, bag, without);
-    if (!r) r = port_hold_end(hold);
-    if (!r && hold->served < 0) hold->served = epoll_create1(EPOLL_CLOEXEC);
-    if (!r && hold->served < 0) r = -errno;
-    if (r) return r;
-    _cleanup_(fd_closep) int shim = shim_connect(update->engine, update->container->id);
-    if (shim < 0) return shim;
-    r = shim_quiet(shim);
-    if (!r) r = send_bag(shim, hold);
-    return r ? r : shim_hang_up(shim);
+    struct ports_bag bag = {.engine = update->engine,
+                            .container_id = update->container->id,
+                            .plan = update->plan,
+                            .without = without};
+    return ports_bag_change(&bag, hold);
 }
 
 // Before the settings
@@ -166,7 +123,7 @@ static int refuse(struct ports_update *update, int r, struct err *err) {
 
 static int add_to_kernel(struct ports_update *update, size_t *ret_count) {
     const struct port_runs *runs = &update->claim.runs;
-    int r = 0;
+    int r = link_set_hairpin(update->claim.target.link);
     for (*ret_count = 0; !r && *ret_count < runs->count;) {
         struct plan_port port = port_run_plan(&runs->items[*ret_count]);
         if (port.count) r = plan_publish_add(update->plan, &port);

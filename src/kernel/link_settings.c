@@ -54,6 +54,18 @@ int link_set_master(const char *name, const char *bridge) {
     return route_call(&batch, NULL, NULL);
 }
 
+int link_set_hairpin(const char *name) {
+    struct netlink_batch batch = {0};
+    int index = link_index(name);
+    if (index < 0) return index;
+    struct ifinfomsg info = {.ifi_family = AF_BRIDGE, .ifi_index = index};
+    netlink_begin(&batch, RTM_SETLINK, NLM_F_ACK, &info, sizeof info);
+    size_t nest = netlink_nest(&batch, IFLA_PROTINFO);
+    netlink_put_u8(&batch, IFLA_BRPORT_MODE, 1);
+    netlink_end(&batch, nest);
+    return route_call(&batch, NULL, NULL);
+}
+
 static bool name_valid(const char *name) {
     return *name && strlen(name) < LINK_NAME_SIZE && !strchr(name, '/');
 }

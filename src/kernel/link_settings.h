@@ -8,6 +8,10 @@ int link_set_mtu(const char *name, uint32_t mtu);
 // Makes it a port of a bridge.
 int link_set_master(const char *name, const char *bridge);
 
+// A port of a bridge may get back what it sent: a container reaches itself by a published port where
+// br_netfilter translates addresses within the bridge.
+int link_set_hairpin(const char *name);
+
 // IPv6 on a link, before it goes up: with a link-local address or without any. Router advertisements are not
 // heard either way: who is on the link is not to say where its traffic goes. Nor is anybody asked whether
 // they have an address: nobody has it, and an answer is a second away. Fine where the kernel has no IPv6.

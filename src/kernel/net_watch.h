@@ -6,8 +6,10 @@
 #include <stdbool.h>
 
 enum net_watch {
-    NET_WATCH_RULES, // of tables whose name begins with "hoy": something went, or somebody added to them
-    NET_WATCH_LINKS, // bridges: one went, or went down
+    NET_WATCH_RULES, // of tables whose name begins with "hoy": something went, or somebody added to them; of
+                     // others: chains at a hook, which decide by their policies
+    NET_WATCH_LINKS, // a bridge went, or went down; an interface left its bridge; an address went; forwarding
+                     // was switched off
 };
 
 // A descriptor that does not block.

@@ -10,7 +10,7 @@
 //   guard        prerouting, before conntrack: what containers send under addresses that are not theirs, or
 //                to the host's loopback, and what comes from elsewhere straight to a network's subnets, past
 //                its published ports: dropped. That also keeps networks apart;
-//   dnat         prerouting: what is for the host itself and a published port goes to the container;
+//   prerouting   what is for the host itself and a published port goes to the container;
 //   output       the same for what the host's own processes send, to 127.0.0.0/8 too (not to ::1, from which
 //                the kernel can't be made to forward), and for ports that respect the host's firewall;
 //   gate         input, after every other filter: a connection to a port that respects the firewall comes
@@ -102,6 +102,8 @@ int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, s
 // Takes ports back, each once. What is not there, or leads to another container by now, is left as it is.
 // Connections that a port accepted go on.
 int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count);
+// Whether any of these is there, to whomever it leads.
+bool nft_ports_any(const struct nft_table *table, const struct nft_port *ports, size_t count);
 // Calls each for every port that is published, in no order; what it returns below 0 ends it. -ENOENT: no such
 // table.
 int nft_ports_each(const struct nft_table *table, int (*each)(const struct nft_port *port, void *data),

@@ -7,6 +7,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 #include "kernel/netlink.h"
+#include "kernel/nft_socket.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -130,7 +131,7 @@ static int message_read(uint16_t type, const void *payload, size_t size, void *d
 static int dump(uint8_t type, struct nft_look *look) {
     struct netlink_batch batch = {0};
     struct nfgenmsg head = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    int fd = nft_socket();
     if (fd < 0) return fd;
     netlink_begin(&batch, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), NLM_F_DUMP, &head, sizeof head);
     return netlink_call(fd, &batch, message_read, look);

@@ -3,8 +3,8 @@
 // message that fails without being asked.
 #include "kernel/nft_message.h"
 
-#include "base/fd.h"
 #include "base/macro.h"
+#include "kernel/nft_socket.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -36,14 +36,23 @@ void nft_batch_begin(struct nft_batch *batch, const char *table) {
     batch_mark(batch, NFNL_MSG_BATCH_BEGIN);
 }
 
-int nft_batch_send(struct nft_batch *batch) {
+static void batch_end(struct nft_batch *batch) {
     netlink_acknowledge(&batch->messages);
     batch_mark(batch, NFNL_MSG_BATCH_END);
+}
+
+int nft_batch_send(struct nft_batch *batch) {
+    batch_end(batch);
     return nft_batch_ask(batch, NULL, NULL);
 }
 
+int nft_batch_send_by(int fd, struct nft_batch *batch) {
+    batch_end(batch);
+    return netlink_call(fd, &batch->messages, NULL, NULL);
+}
+
 int nft_batch_ask(const struct nft_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    int fd = nft_socket();
     return fd < 0 ? fd : netlink_call(fd, &batch->messages, each, data);
 }
 

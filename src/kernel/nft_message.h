@@ -17,6 +17,7 @@ void nft_batch_finish(struct nft_batch *batch); // for _cleanup_
 // A transaction: begin, messages, send.
 void nft_batch_begin(struct nft_batch *batch, const char *table);
 int nft_batch_send(struct nft_batch *batch);
+int nft_batch_send_by(int fd, struct nft_batch *batch); // by a socket of the caller's
 // Sends questions, which are no transaction.
 int nft_batch_ask(const struct nft_batch *batch, netlink_each *each, void *data);
 

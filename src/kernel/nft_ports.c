@@ -114,6 +114,16 @@ void nft_ports_put(struct nft_batch *batch, uint8_t type, const struct nft_port 
             map_put(batch, type, &port_maps[i], ports, count, &at);
 }
 
+bool nft_ports_any(const struct nft_table *table, const struct nft_port *ports, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        _cleanup_(nft_batch_finish) struct nft_batch batch = {.table = table->name};
+        nft_ports_put(&batch, NFT_MSG_GETSETELEM, &ports[i], 1);
+        netlink_acknowledge(&batch.messages);
+        if (!nft_batch_ask(&batch, NULL, NULL)) return true;
+    }
+    return false;
+}
+
 int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, size_t count) {
     _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
     if (!nft_ports_valid(ports, count)) return -EINVAL;

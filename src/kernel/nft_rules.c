@@ -26,8 +26,9 @@
 #include <sys/socket.h>
 
 #define CHAIN_SIZE     (LINK_NAME_SIZE + 16)
-#define LOOPBACK_INDEX 1   // in every network namespace
-#define PRIORITY_GATE  200 // after the filters of the host's firewall, whoever made them
+#define LOOPBACK_INDEX 1      // in every network namespace
+#define PRIORITY_TRACE (-350) // before all rules, and after fragments are put together
+#define PRIORITY_GATE  200    // after the filters of the host's firewall, whoever made them
 
 enum kind {
     END,
@@ -452,6 +453,45 @@ static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
     netlink_put_be32(messages, NFTA_HOOK_HOOKNUM, chain->hook);
     netlink_put_be32(messages, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
     netlink_end(messages, hook);
+}
+
+static void trace_word_put(struct nft_batch *batch) {
+    struct expression e = expression_begin(&batch->messages, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint8_t){1}, 1);
+    expression_end(&batch->messages, e);
+    e = expression_begin(&batch->messages, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_NFTRACE);
+    netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
+    expression_end(&batch->messages, e);
+}
+
+// answers: what comes from there.
+static void trace_rule_put(struct nft_batch *batch, const char *chain, const struct nft_flow *flow,
+                           bool answers) {
+    nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, chain);
+    size_t list = netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
+    subnet_put(batch, &flow->to, answers);
+    protocol_put(batch, flow->protocol);
+    if (flow->port) {
+        payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, answers ? 0 : 2, 2);
+        compare_put(batch, true, &(uint16_t){htons(flow->port)}, 2);
+    }
+    trace_word_put(batch);
+    netlink_end(&batch->messages, list);
+}
+
+void nft_trace_put(struct nft_batch *batch, const struct nft_flow *flow) {
+    static const struct chain traced[] = {
+        {"prerouting", "filter", NF_INET_PRE_ROUTING, PRIORITY_TRACE},
+        {"output", "filter", NF_INET_LOCAL_OUT, PRIORITY_TRACE},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(traced); i++) {
+        base_chain_put(batch, &traced[i]);
+        trace_rule_put(batch, traced[i].name, flow, false);
+        trace_rule_put(batch, traced[i].name, flow, true);
+    }
 }
 
 void nft_base_put(struct nft_batch *batch, const struct nft_table *table) {

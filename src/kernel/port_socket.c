@@ -65,11 +65,12 @@ static int make(const struct port_address *address, int *ret_fd) {
     return 0;
 }
 
+// UDP has nothing left over, and there a yes would share the port with whoever says yes, too.
 static int bind_exclusively(int fd, const struct port_address *address) {
     union name name;
     socklen_t size = name_make(address, &name);
     if (!bind(fd, &name.any, size)) return 0;
-    if (errno != EADDRINUSE || !address->port) return -errno;
+    if (errno != EADDRINUSE || !address->port || address->protocol == IPPROTO_UDP) return -errno;
     set(fd, SOL_SOCKET, SO_REUSEADDR, 1);
     int r = bind(fd, &name.any, size) ? -errno : 0;
     set(fd, SOL_SOCKET, SO_REUSEADDR, 0);

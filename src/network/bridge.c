@@ -91,14 +91,6 @@ static bool needs_localnet(const struct network *network) {
     return !network->internal && has_pool(network, 0);
 }
 
-bool bridge_is_ready(struct db *db, const struct network *network) {
-    struct link link;
-    if (link_get(network->link, &link) || !link.up || !link_is_of(&link, network->id)) return false;
-    for (size_t i = 0; i < 2; i++)
-        if (has_pool(network, i) && (!has_address(network, i) || !forwards(i))) return false;
-    return (!needs_localnet(network) || localnet_is_open(network->link)) && rules_are_ready(db, network);
-}
-
 // Locally administered, and the same as long as the network is.
 static void bridge_mac(const struct network *network, uint8_t ret_mac[static 6]) {
     const struct address *gateway = &network->pools[0].gateway;
@@ -111,6 +103,23 @@ static void bridge_mac(const struct network *network, uint8_t ret_mac[static 6])
         for (size_t i = 0; i < 4; i++) ret_mac[2 + i] = (uint8_t)bytes[i];
 }
 
+// A bridge gets its alias only once it is there: one without that has the network's own address on the wire
+// is of somebody who was killed in between.
+bool bridge_is_of(const struct link *link, const struct network *network) {
+    uint8_t mac[6];
+    bridge_mac(network, mac);
+    return link_is_of(link, network->id) ||
+           (!*link->alias && str_eq(link->kind, "bridge") && !memcmp(link->mac, mac, sizeof mac));
+}
+
+bool bridge_is_ready(struct db *db, const struct network *network) {
+    struct link link;
+    if (link_get(network->link, &link) || !link.up || !link_is_of(&link, network->id)) return false;
+    for (size_t i = 0; i < 2; i++)
+        if (has_pool(network, i) && (!has_address(network, i) || !forwards(i))) return false;
+    return (!needs_localnet(network) || localnet_is_open(network->link)) && rules_are_ready(db, network);
+}
+
 static int link_make(const struct network *network, const char *database, struct err *err) {
     char alias[LINK_ALIAS_SIZE];
     uint8_t mac[6];
@@ -118,13 +127,29 @@ static int link_make(const struct network *network, const char *database, struct
     snprintf(alias, sizeof alias, "hoy %s %s", network->id, database);
     bridge_mac(network, mac);
     int r = bridge_create(network->link, mac, alias);
+    if (r == -EEXIST && !link_get(network->link, &link) && bridge_is_of(&link, network))
+        r = link_set_alias(network->link, alias);
     if (!r) return 0;
-    if (r == -EEXIST && !link_get(network->link, &link) && !link_is_of(&link, network->id))
+    if (r == -EEXIST)
         return err_set(err, ERR_CONFLICT, 0,
                        "network %s: there is an interface %s that is not this network's: remove it, or make "
                        "the network anew",
                        network->name, network->link);
-    return r == -EEXIST ? 0 : kernel_fail(network, r, "make bridge", network->link, err);
+    return kernel_fail(network, r, "make bridge", network->link, err);
+}
+
+// Who was on a bridge that somebody deleted is on the new one. What is not there is of one that has ended.
+static int ports_take(struct db *db, const struct network *network, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    int r;
+    if (db_query(db, &rows, err, "SELECT host_interface FROM endpoint WHERE network = ?", "s", network->id))
+        return -1;
+    while ((r = db_next(&rows, err)) > 0) {
+        int taken = link_set_master(db_text(&rows, 0), network->link);
+        if (taken && taken != -ENODEV)
+            return kernel_fail(network, taken, "take interfaces onto", network->link, err);
+    }
+    return r;
 }
 
 static int addresses_make(const struct network *network, struct err *err) {
@@ -145,6 +170,7 @@ int bridge_make(struct db *db, const struct network *network, const char *databa
     int r = mtu ? link_set_mtu(network->link, mtu) : 0;
     if (r) return kernel_fail(network, r, "set the MTU of", network->link, err);
     if (rules_make(db, network, err)) return err_wrap(err, "network %s", network->name);
+    if (ports_take(db, network, err)) return -1;
     if (needs_localnet(network) && (r = localnet_open(network->link)))
         return kernel_fail(network, r, "let answers to 127.0.0.1 come back by", network->link, err);
     // Last, so that nothing passes before the rules are there.
@@ -157,5 +183,5 @@ int bridge_make(struct db *db, const struct network *network, const char *databa
 void bridge_remove(struct db *db, const struct network *network) {
     struct link link;
     rules_remove(db, network);
-    if (!link_get(network->link, &link) && link_is_of(&link, network->id)) (void)link_delete(network->link);
+    if (!link_get(network->link, &link) && bridge_is_of(&link, network)) (void)link_delete(network->link);
 }

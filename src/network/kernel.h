@@ -20,6 +20,7 @@ bool link_is_of(const struct link *link, const char *network_id);
 bool bridge_is_ready(struct db *db, const struct network *network);
 int bridge_make(struct db *db, const struct network *network, const char *database, struct err *err);
 void bridge_remove(struct db *db, const struct network *network);
+bool bridge_is_of(const struct link *link, const struct network *network);
 
 // The same for the parent of macvlan and ipvlan (parent.c).
 bool parent_is_ready(const struct network *network);

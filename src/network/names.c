@@ -3,7 +3,9 @@
 #include "network/names.h"
 
 #include "base/fd.h"
+#include "network/row.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -50,8 +52,33 @@ int names_remove(int runroot, const char *network_id, const char *container_id, 
 int names_forget(int runroot, const char *network_id, struct err *err) {
     char path[PATH_MAX];
     path_make(network_id, "", path);
+    if (!faccessat(runroot, path, F_OK, 0) && resolver_is_there(runroot, network_id)) return 0;
     int r = dir_remove_all_at(runroot, path);
     return r ? err_set(err, ERR_SYSTEM, -r, "remove the names of network %.12s", network_id) : 0;
+}
+
+// A folder is there only after its network's row: what has none when the folder is seen is gone for good.
+static int sweep_one(int runroot, struct db *db, struct arena *arena, const char *network_id,
+                     struct err *err) {
+    struct network network;
+    if (strlen(network_id) != ID_SIZE - 1) return 0;
+    int r = network_load_id(db, arena, network_id, &network, err);
+    return r ? (r < 0 ? -1 : 0) : names_forget(runroot, network_id, err);
+}
+
+int names_sweep(int runroot, struct db *db, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    int fd = fd_open_at(runroot, FOLDER, O_RDONLY | O_DIRECTORY, 0), r = 0;
+    if (fd == -ENOENT) return 0;
+    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
+    if (!folder) {
+        fd_closep(&fd);
+        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "read the folder of networks' names");
+    }
+    for (struct dirent *entry; !r && (entry = readdir(folder));)
+        r = sweep_one(runroot, db, &arena, entry->d_name, err);
+    closedir(folder);
+    return r;
 }
 
 // "ndots:5". With 0 single words go to the servers, as without the option.

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/str.h"
+#include "state/db.h"
 
 #include <stdbool.h>
 
@@ -35,8 +36,11 @@ int names_write(int runroot, const char *network_id, const char *container_id, c
                 struct err *err);
 // Fine when there are none.
 int names_remove(int runroot, const char *network_id, const char *container_id, struct err *err);
-// All that is there of a network that nobody uses any more.
+// All that is there of a network that nobody uses any more. Its resolver may still serve a container that has
+// left all networks: then this is done by names_sweep(), later.
 int names_forget(int runroot, const char *network_id, struct err *err);
+// The same of all networks that have no row: whoever removed one was killed before he could.
+int names_sweep(int runroot, struct db *db, struct err *err);
 
 // What a resolver has to know of a container. Texts are borrowed.
 struct names_scope {
@@ -68,10 +72,15 @@ int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct er
 // Registers a running container with a network's resolver, for as long as its process lives.
 int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
                            struct err *err);
+// The same, for as long as the other end of a socket is open; also for a container that is served already.
+int resolver_hold(int runroot, const char *network_id, const char *container_id, const char *text, int until,
+                  struct err *err);
 // Tells the resolver that a running container's scope has changed; network_id: the network whose resolver
 // serves it. In force when this returns. ERR_NOT_FOUND when that resolver does not serve it.
 int resolver_update(int runroot, const char *network_id, const char *container_id, const char *text,
                     struct err *err);
+// Whether one runs, for whomever.
+bool resolver_is_there(int runroot, const char *network_id);
 // It is not served by this one any more. Fine when it was not.
 void resolver_forget(int runroot, const char *network_id, const char *container_id);
 

@@ -30,6 +30,7 @@ struct port_bindings {
 struct port_target {
     char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
     char host[INET6_ADDRSTRLEN]; // the network's own address of the host's for ports that have none, or ""
+    char link[LINK_NAME_SIZE];   // the host's end of its interface
 };
 
 // What it got: a run of ports of one address of the host's.
@@ -48,6 +49,10 @@ struct port_runs {
 
 // Rows (port_rows.c). One that is pending belongs to an update that is not complete.
 
+// Whose a port of the host's is, asked for at one of its addresses: 1, 0 when nobody's. ret_run is the run
+// that it is of.
+int port_row_find(struct db *db, const struct port_address *address, char ret_holder[static ID_SIZE],
+                  struct port_run *ret_run, struct err *err);
 // Within a transaction. 1; 0 when a container has one of them already, with its id.
 int port_row_take(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                   char ret_holder[static ID_SIZE], struct err *err);
@@ -66,6 +71,9 @@ int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_po
 int port_rows_respect(struct db *db, struct err *err);
 // The rows alone of those that are pending.
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err);
+// It leads to another address of the container's.
+int port_row_set_address(struct db *db, const char *container_id, const struct port_run *run,
+                         struct err *err);
 int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                          struct err *err);
 // Containers with pending rows.
@@ -87,8 +95,9 @@ int port_hold_begin(struct port_hold *hold);
 // -EADDRINUSE, -EADDRNOTAVAIL, or what else the kernel says; nothing is held then.
 int port_hold_take(struct port_hold *hold, const struct port_run *runs, size_t count, uint16_t port,
                    const struct port_target *target, uint16_t *host_port);
-// Takes over what another bag has, but for ports of these runs.
-int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without);
+// Takes over what another bag has, but for ports of these runs. target: where they lead now, or NULL.
+int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without,
+                   const struct port_target *target);
 // All is in.
 int port_hold_end(struct port_hold *hold);
 void port_hold_finish(struct port_hold *hold);

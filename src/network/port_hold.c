@@ -178,12 +178,14 @@ static bool is_wanted(int fd, const struct port_runs *without) {
     return true;
 }
 
-int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without) {
+int port_hold_copy(struct port_hold *hold, int bag, const struct port_runs *without,
+                   const struct port_target *target) {
     struct ports_label label;
     int fds[BAG_MAX], r = bag_lock(bag);
     size_t offset = 0;
     for (ssize_t n; !r && (n = bag_look(bag, &offset, &label, sizeof label, fds)) != -ENODATA;) {
         if (n < 0) r = (int)n;
+        if (n > 0 && label.served && target) label = label_of(target, label.port);
         for (ssize_t i = 0; i < n; i++) {
             if (r || !is_wanted(fds[i], without))
                 close(fds[i]);

@@ -5,6 +5,7 @@
 
 #include "network/rules.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -65,6 +66,25 @@ static struct port_run run_read(const struct db_rows *rows) {
     return run;
 }
 
+int port_row_find(struct db *db, const struct port_address *address, char ret_holder[static ID_SIZE],
+                  struct port_run *ret_run, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    char host[INET6_ADDRSTRLEN] = "";
+    inet_ntop(address->family, address->bytes, host, sizeof host);
+    if (db_query(db, &rows, err,
+                 "SELECT " COLUMNS
+                 ", container_id FROM port WHERE protocol = ? AND family = ? AND host_port <= ?3 "
+                 "AND ?3 < host_port + count AND host IN (?4, ?5) AND NOT pending ORDER BY host = ?4 DESC",
+                 "iiiss", (int64_t)address->protocol, (int64_t)address->family, (int64_t)address->port, host,
+                 address->family == AF_INET ? "0.0.0.0" : "::"))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r <= 0) return r;
+    *ret_run = run_read(&rows);
+    snprintf(ret_holder, ID_SIZE, "%s", db_text(&rows, 8));
+    return 1;
+}
+
 static int runs_read(struct db_rows *rows, struct arena *arena, struct port_runs *ret_runs, struct err *err) {
     struct port_runs runs = {0};
     int r;
@@ -114,19 +134,26 @@ int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_po
     return 0;
 }
 
-// As a rule the shim has done it: this is for one that could not. What leads to another container by now
-// stays.
+// As a rule the shim has done it. This is for one that could not, and for rules that somebody made anew while
+// the row was still there: they have all of a run, so its first port tells of the others. What leads to
+// another container by now stays.
 static int remove_rules(struct db *db, struct arena *arena, const char *container_id, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    struct nft_ports ports = {0};
+    struct nft_ports ports = {0}, first = {0};
     struct port_runs runs;
     struct nft_table table;
     if (db_query(db, &rows, err, "SELECT " COLUMNS " FROM port WHERE container_id = ?", "s", container_id) ||
         runs_read(&rows, arena, &runs, err))
         return -1;
-    for (size_t i = 0; i < runs.count; i++) ports_add(arena, &runs.items[i], &ports);
+    for (size_t i = 0; i < runs.count; i++) {
+        struct port_run one = runs.items[i];
+        one.count = 1;
+        ports_add(arena, &one, &first);
+        ports_add(arena, &runs.items[i], &ports);
+    }
     if (!ports.count) return 0;
     if (rules_table(db, arena, &table, err)) return -1;
+    if (!nft_ports_any(&table, first.items, first.count)) return 0;
     int r = nft_ports_remove(&table, ports.items, ports.count);
     return r ? err_set(err, ERR_SYSTEM, -r, "take the ports of container %s back", container_id) : 0;
 }
@@ -148,6 +175,18 @@ int port_rows_respect(struct db *db, struct err *err) {
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err) {
     return db_run(db, err, "DELETE FROM port WHERE pending AND container_id = ?", "s", container_id) < 0 ? -1
                                                                                                          : 0;
+}
+
+int port_row_set_address(struct db *db, const char *container_id, const struct port_run *run,
+                         struct err *err) {
+    return db_run(
+               db, err,
+               "UPDATE port SET address = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
+               "AND container_id = ?",
+               "siiiss", run->address, (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
+               run->host, container_id) < 0
+               ? -1
+               : 0;
 }
 
 int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,

@@ -619,6 +619,7 @@ static void test_end(void **state) {
     struct container a, b;
     (void)state;
     two_containers(&a, &b, "");
+    expect_address(&b, "web", TYPE_A, "10.9.0.2");
     pid_t pid = resolver_pid();
     assert_true(pid > 0);
     int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -685,17 +686,24 @@ static void plan_write(const struct container *c) {
     plan_finish(&plan);
 }
 
+static void resolver_kill(void) {
+    pid_t pid = resolver_pid();
+    assert_true(pid > 0);
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    assert_int_equal(kill(pid, SIGKILL), 0);
+    wait_for_end(pidfd);
+    close(pidfd);
+}
+
 static void test_killed(void **state) {
     struct container a, b, c;
     (void)state;
     two_containers(&a, &b, "");
     plan_write(&a);
     plan_write(&b);
-    pid_t pid = resolver_pid();
-    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    assert_int_equal(kill(pid, SIGKILL), 0);
-    wait_for_end(pidfd);
-    close(pidfd);
+    expect_address(&b, "web", TYPE_A, "10.9.0.2");
+    resolver_kill();
+    int pidfd;
     container_begin(&c, 'c');
     container_names(&c, NETWORK, LIST("10.9.0.4"), LIST("late"));
     container_register(&c, "");
@@ -711,13 +719,52 @@ static void test_killed(void **state) {
     close(pidfd);
 }
 
+// As a shim has it: the other end of the socket.
+static int hold(const struct container *c) {
+    int ends[2];
+    struct err err = {0};
+    _cleanup_(str_finish) struct str text = {0};
+    container_text(c, "", &text);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    if (resolver_hold(runroot, NETWORK, c->id, str_get(&text), ends[0], &err)) fail_msg("%s", err.text);
+    close(ends[0]);
+    return ends[1];
+}
+
+static void test_held(void **state) {
+    struct container a, b;
+    (void)state;
+    two_containers(&a, &b, "");
+    plan_write(&a);
+    plan_write(&b);
+    int end = hold(&a);
+    fd_closep(&a.connection); // which counts no more
+    expect_address(&a, "db", TYPE_A, "10.9.0.3");
+    for (int i = 0; i < 2; i++) {
+        resolver_kill();
+        wait_for_end(end); // it is heard of
+        close(end);
+        end = hold(&a);
+        expect_address(&a, "db", TYPE_A, "10.9.0.3");
+        expect_address(&b, "web", TYPE_A, "10.9.0.2");
+    }
+    pid_t pid = resolver_pid();
+    int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    container_end(&b);
+    expect_address(&a, "web", TYPE_A, "10.9.0.2");
+    close(end);
+    wait_for_end(pidfd); // although its process is there
+    close(pidfd);
+    container_end(&a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names),        cmocka_unit_test(test_turns),    cmocka_unit_test(test_changes),
         cmocka_unit_test(test_scope),        cmocka_unit_test(test_forward),  cmocka_unit_test(test_servers),
         cmocka_unit_test(test_host_changes), cmocka_unit_test(test_internal), cmocka_unit_test(test_ndots),
         cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_flood),    cmocka_unit_test(test_end),
-        cmocka_unit_test(test_many),         cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_many),         cmocka_unit_test(test_killed),   cmocka_unit_test(test_held),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -35,6 +35,7 @@
 #define BACKLOG     4096
 #define FIRST_FD    3 // as resolver/main.c has them: the socket, the directory, the lock
 #define ANSWER_SIZE 16
+#define ATTEMPTS    3
 
 enum { LISTEN, DIRECTORY, LOCK_FILE, FD_COUNT };
 
@@ -151,13 +152,14 @@ static int process_open(const struct plan_block *block) {
     return take_fd(&fd);
 }
 
-static int register_process(const struct plan_block *block, int connection, const char *text) {
+// until: -1, or what is to end for the resolver to serve it no more, in place of the process.
+static int register_process(const struct plan_block *block, int connection, const char *text, int until) {
     char path[40];
     _cleanup_(fd_closep) int process = process_open(block);
     if (process < 0) return process;
     snprintf(path, sizeof path, "/proc/%d/ns/net", block->pid);
     _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    return netns < 0 ? netns : resolver_register(connection, text, netns, process);
+    return netns < 0 ? netns : resolver_register(connection, text, netns, until < 0 ? process : until);
 }
 
 static void register_again(int runroot, const struct place *place, const char *network_id, const char *id) {
@@ -168,7 +170,7 @@ static void register_again(int runroot, const struct place *place, const char *n
     snprintf(path, sizeof path, "containers/%s/plan", id);
     if (plan_map_at(runroot, path, &block)) return;
     _cleanup_(fd_closep) int connection = place_connect(place);
-    if (connection >= 0) (void)register_process(block, connection, str_get(&text));
+    if (connection >= 0) (void)register_process(block, connection, str_get(&text), -1);
 }
 
 // Best effort: a container that is just ending needs no names.
@@ -196,41 +198,74 @@ int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct er
     return 0;
 }
 
-int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
-                           struct err *err) {
+static int serve_until(int runroot, const char *network_id, const char *container_id, const char *text,
+                       int until, struct err *err) {
     char path[PATH_MAX];
     _cleanup_(plan_unmapp) struct plan_block *block = NULL;
     _cleanup_(fd_closep) int connection = -1;
     if (resolver_connect(runroot, network_id, &connection, err)) return -1;
     snprintf(path, sizeof path, "containers/%s/plan", container_id);
     int r = plan_map_at(runroot, path, &block);
-    if (!r) r = register_process(block, connection, text);
+    if (!r) r = register_process(block, connection, text, until);
     return r ? err_set(err, ERR_SYSTEM, -r, "join container %.12s to the resolver of network %.12s",
                        container_id, network_id)
              : 0;
 }
 
+int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
+                           struct err *err) {
+    return serve_until(runroot, network_id, container_id, text, -1, err);
+}
+
 // One message and its answer: 0 when that is "ok".
-static int exchange(int connection, const struct str *message) {
+static int exchange(int connection, const struct str *message, const int *fds, size_t count) {
     char answer[ANSWER_SIZE];
-    ssize_t n = send(connection, str_get(message), message->len, MSG_NOSIGNAL);
-    if (n >= 0) n = recv(connection, answer, sizeof answer - 1, 0);
-    if (n < 0) return -errno;
+    int r = resolver_send(connection, str_get(message), fds, count);
+    ssize_t n = r ? 0 : recv(connection, answer, sizeof answer - 1, 0);
+    if (r || n <= 0) return r ? r : n ? -errno : -ECONNRESET;
     answer[n] = '\0';
     return str_eq(answer, "ok") ? 0 : -ENOENT;
 }
 
+// With another resolver when the one that was connected has just been killed. -ENOENT: it does not know the
+// container; -1 for what err has.
+static int ask(int runroot, const char *network_id, const struct str *message, const int *fds, size_t count,
+               struct err *err) {
+    int r = -ECONNRESET;
+    for (int i = 0; i < ATTEMPTS && (r == -ECONNRESET || r == -EPIPE); i++) {
+        _cleanup_(fd_closep) int connection = -1;
+        if (resolver_connect(runroot, network_id, &connection, err)) return -1;
+        r = exchange(connection, message, fds, count);
+    }
+    return !r || r == -ENOENT
+               ? r
+               : err_set(err, ERR_SYSTEM, -r, "tell the resolver of network %.12s", network_id);
+}
+
 int resolver_update(int runroot, const char *network_id, const char *container_id, const char *text,
                     struct err *err) {
-    _cleanup_(fd_closep) int connection = -1;
     _cleanup_(str_finish) struct str message = {0};
-    if (resolver_connect(runroot, network_id, &connection, err)) return -1;
     str_printf(&message, "update %s\n%s", container_id, text);
-    int r = exchange(connection, &message);
-    if (r == -ENOENT)
-        return err_set(err, ERR_NOT_FOUND, 0, "the resolver of network %.12s does not know container %.12s",
-                       network_id, container_id);
-    return r ? err_set(err, ERR_SYSTEM, -r, "tell the resolver of network %.12s", network_id) : 0;
+    int r = ask(runroot, network_id, &message, NULL, 0, err);
+    return r == -ENOENT
+               ? err_set(err, ERR_NOT_FOUND, 0, "the resolver of network %.12s does not know container %.12s",
+                         network_id, container_id)
+               : r;
+}
+
+int resolver_hold(int runroot, const char *network_id, const char *container_id, const char *text, int until,
+                  struct err *err) {
+    _cleanup_(str_finish) struct str message = {0};
+    str_printf(&message, "hold %s", container_id);
+    int r = ask(runroot, network_id, &message, &until, 1, err);
+    return r == -ENOENT ? serve_until(runroot, network_id, container_id, text, until, err) : r;
+}
+
+bool resolver_is_there(int runroot, const char *network_id) {
+    _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    if (place_open(runroot, network_id, &place)) return false;
+    _cleanup_(fd_closep) int connection = place_connect(&place);
+    return connection >= 0;
 }
 
 void resolver_forget(int runroot, const char *network_id, const char *container_id) {
@@ -240,5 +275,5 @@ void resolver_forget(int runroot, const char *network_id, const char *container_
     _cleanup_(fd_closep) int connection = place_connect(&place);
     if (connection < 0) return; // there is none: nothing is to be forgotten
     str_printf(&message, "forget %s", container_id);
-    (void)exchange(connection, &message);
+    (void)exchange(connection, &message, NULL, 0);
 }

@@ -249,6 +249,7 @@ struct plan_op {
         } net_device;
         struct {
             plan_str table;         // of nftables
+            plan_str link;          // the host's end of the interface that the ports lead to, or ""
             struct plan_blob ports; // struct plan_port: those of the start, and free places for later ones
             struct plan_list proxy; // argv of what the shim executes for ports that the kernel can't hand on
             uint32_t closed;        // written by the undo: what is added now would stay
@@ -271,9 +272,11 @@ struct plan_op {
             struct plan_blob bits; // uint64_t
             uint32_t mode;
         } numbers;
-        struct { // the container's names on its networks
+        struct {                    // the container's names on its networks
             plan_str text;          // what the resolver is told (resolver/scope.h)
             struct plan_list files; // that others find it by, on the host: the undo removes them
+            struct plan_list
+                again; // what the shim executes when the resolver went, with a socket as standard input
         } resolver;
         struct {
             plan_str name, label; // label: SELinux's, or ""

@@ -24,7 +24,7 @@
 #define ATTEMPTS    16 // a port that is free for UDP may be taken for TCP
 #define TCP_BACKLOG 64
 
-enum { UDP, TCP, PROCESS, FD_COUNT };
+enum { UDP, TCP, UNTIL, FD_COUNT };
 
 static int socket_bind(int type, struct sockaddr_in *address) {
     socklen_t size = sizeof *address;
@@ -70,26 +70,28 @@ static int make_sockets(int netns, int ret_fds[static 2]) {
     return r;
 }
 
-static int send_all(int connection, const char *text, const int *fds, size_t count) {
+int resolver_send(int connection, const char *text, const int *fds, size_t count) {
     union {
         struct cmsghdr head;
         char space[CMSG_SPACE(FD_COUNT * sizeof(int))];
     } control = {0};
     struct iovec part = {(char *)text, strlen(text)};
+    if (count > FD_COUNT) return -EINVAL;
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = CMSG_SPACE(count * sizeof(int))};
+    if (!count) message.msg_control = NULL, message.msg_controllen = 0;
     control.head = (struct cmsghdr){
         .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
-    memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
+    if (count) memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
     return sendmsg(connection, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-int resolver_register(int connection, const char *text, int netns, int process) {
-    int fds[FD_COUNT] = {-1, -1, process};
+int resolver_register(int connection, const char *text, int netns, int until) {
+    int fds[FD_COUNT] = {-1, -1, until};
     int r = make_sockets(netns, fds);
-    if (!r) r = send_all(connection, text, fds, process < 0 ? PROCESS : FD_COUNT);
+    if (!r) r = resolver_send(connection, text, fds, until < 0 ? UNTIL : FD_COUNT);
     fd_closep(&fds[UDP]);
     fd_closep(&fds[TCP]);
     return r;
@@ -100,7 +102,10 @@ int plan_do_resolver(struct plan_run *run, struct plan_op *op) {
     if (run->streams->resolver <= 0) return -ENOTCONN;
     snprintf(path, sizeof path, "/proc/%d/ns/net", run->block->pid);
     _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    return netns < 0 ? netns : resolver_register(run->streams->resolver, TEXT(op->resolver.text), netns, -1);
+    if (netns < 0) return netns;
+    int r = resolver_register(run->streams->resolver, TEXT(op->resolver.text), netns, -1);
+    // It was killed meanwhile: the shim hears that, too, and goes to the next one.
+    return r == -EPIPE || r == -ECONNRESET ? 0 : r;
 }
 
 int plan_undo_resolver(struct plan_block *block, struct plan_op *op) {

@@ -5,7 +5,9 @@
 
 #include "base/err.h"
 
+// Sends a message, and at most three descriptors with it. 0 or -errno.
+int resolver_send(int connection, const char *text, const int *fds, size_t count);
 // Registers a container: text is what resolver/scope.h says, connection is connected to the resolver, netns a
-// descriptor of the network namespace. process: a pidfd, for which the resolver serves it then; -1: it does
-// for as long as connection is open. Single-threaded callers only. 0 or -errno.
-int resolver_register(int connection, const char *text, int netns, int process);
+// descriptor of the network namespace. until: a pidfd, or a socket: the resolver serves it until that ends;
+// -1: for as long as connection is open. Single-threaded callers only. 0 or -errno.
+int resolver_register(int connection, const char *text, int netns, int until);

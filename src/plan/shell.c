@@ -197,6 +197,7 @@ static void do_publish(struct shell *shell, const struct plan_op *op) {
     for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) count += ports[i].count;
     if (!count) return; // only places for later ones
     fputs("\n# Published ports: elements of the maps that hoy's rules look into.\n", shell->out);
+    fprintf(shell->out, "bridge link set dev %s hairpin on\n", TEXT(op->publish.link));
     print_ports(shell, "add", op);
 }
 

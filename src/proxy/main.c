@@ -72,6 +72,15 @@ socklen_t proxy_target(const struct ports_label *label, sa_family_t family,
     return label->has_v6 ? sizeof *v6 : 0;
 }
 
+// Others may serve the same doors, and whoever comes is theirs. A door that was taken away is closed.
+static void leave_doors(void) {
+    leaving = true;
+    proxy_open_doors(false);
+    (void)udp_forget(0, true); // who finds them by their doors' numbers
+    for (size_t i = 0; i < door_count; i++) fd_closep(&doors[i].source.fd);
+    fd_closep(&doorway);
+}
+
 // Beginning
 
 static int add_door(int fd, const struct ports_label *label) {
@@ -157,10 +166,7 @@ static int loop(const sigset_t *waiting) {
     uint64_t idle_since_ns = 0;
     for (;;) {
         struct epoll_event events[EVENTS_MAX];
-        if (asked_to_leave && !leaving) {
-            leaving = true;
-            proxy_open_doors(false);
-        }
+        if (asked_to_leave && !leaving) leave_doors();
         uint64_t now_ns = clock_monotonic_ns(), end_ns = next_end(now_ns, &idle_since_ns);
         if (idle_since_ns && now_ns >= end_ns) return 0;
         int n = epoll_pwait(epoll, events, EVENTS_MAX, milliseconds_until(end_ns, now_ns), waiting);

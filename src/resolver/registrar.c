@@ -5,9 +5,11 @@
 // instead, and the connection does not matter: for a container whose shim has lost its resolver, and gets
 // another one (network/resolver.c).
 //
-// A message that begins with a line "update ID" has no descriptors: the rest is the new text of a container
-// that is served, and one of "forget ID" is the end of its being served. Both are answered ("ok", or
-// "unknown" when there is no such container) when they are in force.
+// The other messages are of containers that are served. Each is answered, "ok" when it is in force, or
+// "unknown" when there is no such container, after everybody who came before was heard:
+//   update ID   and the new text in the lines that follow
+//   hold ID     with a descriptor: served until that one's other end is closed, and not for as long as before
+//   forget ID   the end of its being served
 //
 // The end. The resolver goes when it serves nobody, and a container that comes at that moment must not be
 // lost. Whoever connects holds the lock (a file of the network's directory, flock) from before it connects
@@ -29,8 +31,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TEXT_MAX 65536
-#define FDS_MAX  3
+#define TEXT_MAX     65536
+#define FDS_MAX      3
+#define REGISTRATION "container "
 
 enum { FD_UDP, FD_TCP, FD_PROCESS };
 
@@ -132,26 +135,36 @@ static const char *forget(struct resolver *resolver, const char *id) {
     return answer;
 }
 
-// NULL for a message that registers a container.
-static const char *request_answer(struct resolver *resolver, const char *text) {
-    const char *id = str_after(text, "update ");
+static const char *client_hold(struct client *client, int *fd) {
+    watch_remove(&client->resolver->loop, &client->connection);
+    client->connection.ready = process_ended;
+    if (!serve_fd(client->resolver, &client->connection, fd)) return "ok";
+    client_free(client);
+    return "unknown";
+}
+
+static const char *hold(struct resolver *resolver, const char *id, struct request *request) {
+    struct client *client;
+    TAILQ_FOREACH(client, &resolver->clients, list)
+    if (client->registered && request->count && str_eq(client->scope.container, id))
+        return client_hold(client, &request->fds[0]);
+    return "unknown";
+}
+
+// NULL for what is none.
+static const char *request_answer(struct resolver *resolver, struct request *request) {
+    const char *id = str_after(request->text, "update ");
     if (id) return update(resolver, id);
-    id = str_after(text, "forget ");
+    id = str_after(request->text, "hold ");
+    if (id) return hold(resolver, id, request);
+    id = str_after(request->text, "forget ");
     return id ? forget(resolver, id) : NULL;
 }
 
-static void connection_ready(struct watch *watch, uint32_t events) {
-    static struct request request; // large
-    struct client *client = watch->owner;
-    (void)events;
-    request.count = 0;
-    ssize_t n = request_read(&request, watch->fd);
-    if (n == -EAGAIN || n == -EINTR) return;
-    bool registers = n > 0 && !client->registered;
-    const char *answer = registers ? request_answer(client->resolver, request.text) : NULL;
-    if (answer) (void)send(watch->fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (answer || !registers || client_register(client, &request)) client_free(client);
-    request_finish(&request);
+static bool client_read(struct client *client, struct request *request, ssize_t *ret_size) {
+    request->count = 0;
+    *ret_size = request_read(request, client->connection.fd);
+    return *ret_size != -EAGAIN && *ret_size != -EINTR;
 }
 
 static bool client_accept(struct resolver *resolver) {
@@ -168,6 +181,40 @@ static bool client_accept(struct resolver *resolver) {
     resolver->client_count++;
     if (serve_fd(resolver, &client->connection, &fd)) client_free(client);
     return true;
+}
+
+static bool registration_waits(const struct client *client) {
+    char text[sizeof REGISTRATION - 1];
+    ssize_t n = recv(client->connection.fd, text, sizeof text, MSG_PEEK | MSG_DONTWAIT);
+    return n == sizeof text && memcmp(text, REGISTRATION, sizeof text) == 0;
+}
+
+// Whoever registered before something was asked is to be known when that is answered: connections are not
+// heard in the order in which they were made.
+static void hear_registrations(struct resolver *resolver) {
+    static struct request request; // large
+    ssize_t n;
+    while (client_accept(resolver)) {}
+    for (struct client *c = TAILQ_FIRST(&resolver->clients), *next; c; c = next) {
+        next = TAILQ_NEXT(c, list);
+        if (c->registered || !registration_waits(c) || !client_read(c, &request, &n)) continue;
+        if (n <= 0 || client_register(c, &request)) client_free(c);
+        request_finish(&request);
+    }
+}
+
+static void connection_ready(struct watch *watch, uint32_t events) {
+    static struct request request; // large
+    struct client *client = watch->owner;
+    ssize_t n;
+    (void)events;
+    if (!client_read(client, &request, &n)) return;
+    bool first = n > 0 && !client->registered, asks = first && !str_after(request.text, REGISTRATION);
+    if (asks) hear_registrations(client->resolver);
+    const char *answer = asks ? request_answer(client->resolver, &request) : NULL;
+    if (answer) (void)send(client->connection.fd, answer, strlen(answer), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (asks || !first || client_register(client, &request)) client_free(client);
+    request_finish(&request);
 }
 
 static void listen_ready(struct watch *watch, uint32_t events) {

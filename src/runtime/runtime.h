@@ -42,13 +42,15 @@ int runtime_compile_exec(const struct spec *spec, const struct spec_process *pro
 struct runtime_shim {
     int plan, client, listen, log, state;
     int start, console, pidfd, errors, terminal, health, receiver, resolver;
-    int ports, served;
+    int ports, served, nft;
     int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
 };
-#define RUNTIME_SHIM_NONE                                                \
-    (struct runtime_shim) {                                              \
-        -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0, false \
+#define RUNTIME_SHIM_NONE                                                                           \
+    (struct runtime_shim) {                                                                         \
+        .plan = -1, .client = -1, .listen = -1, .log = -1, .state = -1, .start = -1, .console = -1, \
+        .pidfd = -1, .errors = -1, .terminal = -1, .health = -1, .receiver = -1, .resolver = -1,    \
+        .ports = -1, .served = -1, .nft = -1                                                        \
     }
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err);
 

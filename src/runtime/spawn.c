@@ -52,14 +52,23 @@ static void place(int fds[SHIM_FD_COUNT], int shift) {
 static int execute(int program, const struct runtime_shim *shim) {
     char shift[16];
     const char *argv[] = {"hoy-shim", shift, NULL}, *envp[] = {NULL};
-    int fds[SHIM_FD_COUNT] = {[SHIM_FD_PLAN] = shim->plan,         [SHIM_FD_CLIENT] = shim->client,
-                              [SHIM_FD_LISTEN] = shim->listen,     [SHIM_FD_LOG] = shim->log,
-                              [SHIM_FD_STATE] = shim->state,       [SHIM_FD_SELF] = program,
-                              [SHIM_FD_START] = shim->start,       [SHIM_FD_CONSOLE] = shim->console,
-                              [SHIM_FD_PIDFD] = shim->pidfd,       [SHIM_FD_ERRORS] = shim->errors,
-                              [SHIM_FD_TERMINAL] = shim->terminal, [SHIM_FD_HEALTH] = shim->health,
-                              [SHIM_FD_RECEIVER] = shim->receiver, [SHIM_FD_PORTS] = shim->ports,
-                              [SHIM_FD_SERVED] = shim->served,     [SHIM_FD_RESOLVER] = shim->resolver};
+    int fds[SHIM_FD_COUNT] = {[SHIM_FD_PLAN] = shim->plan,
+                              [SHIM_FD_CLIENT] = shim->client,
+                              [SHIM_FD_LISTEN] = shim->listen,
+                              [SHIM_FD_LOG] = shim->log,
+                              [SHIM_FD_STATE] = shim->state,
+                              [SHIM_FD_SELF] = program,
+                              [SHIM_FD_START] = shim->start,
+                              [SHIM_FD_CONSOLE] = shim->console,
+                              [SHIM_FD_PIDFD] = shim->pidfd,
+                              [SHIM_FD_ERRORS] = shim->errors,
+                              [SHIM_FD_TERMINAL] = shim->terminal,
+                              [SHIM_FD_HEALTH] = shim->health,
+                              [SHIM_FD_RECEIVER] = shim->receiver,
+                              [SHIM_FD_PORTS] = shim->ports,
+                              [SHIM_FD_SERVED] = shim->served,
+                              [SHIM_FD_RESOLVER] = shim->resolver,
+                              [SHIM_FD_NFT] = shim->nft};
     snprintf(shift, sizeof shift, "%d", shim->preserve);
     if (chdir("/")) return -errno;
     place(fds, shim->preserve);

@@ -43,6 +43,7 @@ enum {
     AT_INPUT,
     AT_HEALTH,
     AT_PORTS,
+    AT_NAMES,
     AT_PEERS,
     AT_COUNT = AT_PEERS + SHIM_PEERS
 };
@@ -307,6 +308,7 @@ static void poll_set(struct shim *shim, struct pollfd *polls) {
     polls[AT_LISTEN] = (struct pollfd){.fd = full ? -1 : shim->listen, .events = POLLIN};
     polls[AT_HEALTH] = health_poll(&shim->health);
     polls[AT_PORTS] = ports_poll(&shim->ports);
+    polls[AT_NAMES] = names_held_poll(&shim->names);
 }
 
 static void serve_peers(struct shim *shim, const struct pollfd *polls) {
@@ -351,9 +353,12 @@ static int milliseconds_until(uint64_t deadline_ns) {
 static int loop_timeout(const struct shim *shim) {
     // After the end a read says what there is; poll only when the clients have to make room first.
     if (shim->ended) return output_room(shim) ? 0 : STUCK_MS;
-    uint64_t first_ns = health_deadline(&shim->health), ports_ns = ports_deadline(&shim->ports);
-    if (ports_ns < first_ns) first_ns = ports_ns;
-    return milliseconds_until(first_ns < shim->kill_at_ns ? first_ns : shim->kill_at_ns);
+    const uint64_t deadlines_ns[] = {health_deadline(&shim->health), ports_deadline(&shim->ports),
+                                     names_held_deadline(&shim->names), shim->kill_at_ns};
+    uint64_t first_ns = SHIM_NEVER;
+    for (size_t i = 0; i < ARRAY_SIZE(deadlines_ns); i++)
+        if (deadlines_ns[i] < first_ns) first_ns = deadlines_ns[i];
+    return milliseconds_until(first_ns);
 }
 
 static void say_health(struct shim *shim, uint32_t before) {
@@ -394,6 +399,7 @@ void shim_loop(struct shim *shim) {
         end_input(shim);
         serve_output(shim, polls);
         if (polls[AT_PORTS].revents && !shim->ended) ports_serve(&shim->ports);
+        if (!shim->ended) names_held_serve(&shim->names, polls[AT_NAMES].revents);
         keep_time(shim, polls[AT_HEALTH].revents);
     }
 }

@@ -6,6 +6,7 @@
 #include "plan/plan.h"
 #include "shim/health.h"
 #include "shim/log.h"
+#include "shim/names.h"
 #include "shim/peer.h"
 #include "shim/ports.h"
 
@@ -35,6 +36,7 @@ struct shim {
     } oom; // kernel/cgroup.h
     struct health health;
     struct ports ports;
+    struct names_held names;
     uint64_t kill_at_ns; // monotonic; when it gets SIGKILL if it has not ended; SHIM_NEVER
     bool stopped;        // somebody asked it to end
     bool demanded;       // its health check asked for another run

@@ -245,6 +245,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     shim.oom.fd = plan->watch_oom ? cgroup_oom_watch(plan_text(plan, plan->oom_file), &shim.oom.events) : -1;
     health_begin(&shim.health, plan, given.health);
     ports_begin(&shim.ports, plan, given.ports, given.served, shim.pidfd);
+    names_held_begin(&shim.names, plan, given.resolver);
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
     shim.exit.restarts = restarts(plan, started_ns);
@@ -254,6 +255,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     shim_say_exited_first(&shim);
     finish(plan);
     ports_end(&shim.ports); // after the rules: the next owner's would meet ours
+    names_held_end(&shim.names);
     bool heard = shim_say_exited(&shim);
     if (shim.exit.restarts ? shim_back_off(&shim, plan->restart.delay_ms) : !heard && plan->auto_remove)
         run_on_exit(plan);
@@ -289,6 +291,7 @@ static int shim_main(void) {
     given.served = given_fd(SHIM_FD_SERVED);
     given.resolver = given_fd(SHIM_FD_RESOLVER);
     given_fd(SHIM_FD_SELF);
+    given_fd(SHIM_FD_NFT);
     given.plan = given_fd(SHIM_FD_PLAN);
     int r = plan_map(given.plan, &plan);
     if (r) return err_set(&err, ERR_SYSTEM, -r, "the shim cannot read its plan"), fail(NULL, client, &err);

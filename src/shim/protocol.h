@@ -79,5 +79,7 @@ enum shim_fd {
     SHIM_FD_SERVED,   // an epoll of those in it that a proxy serves
     SHIM_FD_RECEIVER, // a connected socket of who gets the log's lines
     SHIM_FD_RESOLVER, // connected to the resolver of the container's network: open for as long as it runs
+                      // (shim/names.h)
+    SHIM_FD_NFT,      // the starter's socket of nftables, which only is not to be closed (kernel/nft_socket.c)
     SHIM_FD_COUNT,
 };

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// A port of the host's: whose it is, and the container that it leads to. From there on the walk is about that
+// one.
+#include "engine/network_why_parts.h"
+
+#include "engine/parts.h"
+#include "network/gate.h"
+#include "network/port.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+static const char *protocol_word(const struct walk *walk) {
+    return walk->udp ? "udp" : "tcp";
+}
+
+static struct port_address address_of(const struct walk *walk) {
+    struct port_address address = {
+        .family = walk->target.family, .protocol = walk->udp ? IPPROTO_UDP : IPPROTO_TCP, .port = walk->port};
+    memcpy(address.bytes, walk->target.bytes, sizeof address.bytes);
+    return address;
+}
+
+static void respect_look(struct walk *walk) {
+    walk_note(
+        walk, "port",
+        "the host's own rules for input decide who gets there (--firewall respect): its firewall has to let "
+        "port %u/%s in",
+        walk->port, protocol_word(walk));
+    if (network_gate_runs(walk->engine->store.runroot)) return;
+    walk_ends(walk, "port", "hoy-gate does not run, by which what the firewall accepts goes on");
+    walk_advise(walk, "hoy ps: any command of hoy's starts it again; hoyd does so by itself");
+}
+
+static int published(struct walk *walk, const char *id, const struct port_run *run, struct err *err) {
+    struct container *container = &walk->behind.container;
+    int r = row_load(walk->engine, walk->arena, id, container, err);
+    if (r <= 0) return r;
+    walk->behind_port = (uint16_t)(run->port + walk->port - run->host_port);
+    walk_fine(walk, "port", "port %u/%s of the host is published: it leads to %s, port %u at %s", walk->port,
+              protocol_word(walk), container->name, walk->behind_port, run->address);
+    walk->respects = run->respect && walk->from.kind != WHY_HOST;
+    if (walk->respects) respect_look(walk);
+    walk->behind.text = container->name;
+    walk->behind_address.family = strchr(run->address, ':') ? AF_INET6 : AF_INET;
+    inet_pton(walk->behind_address.family, run->address, walk->behind_address.bytes);
+    if (side_open(walk, &walk->behind, err)) return -1;
+    walk->published = true;
+    return 0;
+}
+
+static int owner_look(struct walk *walk) {
+    struct port_owner owner;
+    struct port_address address = address_of(walk);
+    if (port_owner_find(&address, &owner) > 0) {
+        walk_fine(walk, "port", "port %u/%s of the host is published by no container: %s%s has it",
+                  walk->port, protocol_word(walk), *owner.name ? "the host's own program " : "somebody",
+                  owner.name);
+        return 0;
+    }
+    walk_ends(walk, "port", "port %u/%s of the host is not published, and nobody on the host listens there",
+              walk->port, protocol_word(walk));
+    walk_advise(walk,
+                "hoy ps shows what is published; -p %u:PORT publishes a container's port, or "
+                "hoy update --publish-add %u:PORT CONTAINER that of one that runs",
+                walk->port, walk->port);
+    return 0;
+}
+
+// Of a container that somebody outside of this host means, who can only come by a published port.
+static int inner_port_look(struct walk *walk, struct err *err) {
+    struct port_runs runs;
+    uint8_t protocol = walk->udp ? IPPROTO_UDP : IPPROTO_TCP;
+    const char *name = walk->to.container.name;
+    if (port_rows_load(walk->engine->store.db, walk->arena, walk->to.container.id, false, &runs, err))
+        return -1;
+    for (size_t i = 0; i < runs.count; i++) {
+        const struct port_run *run = &runs.items[i];
+        if (run->protocol != protocol || walk->port < run->port || walk->port >= run->port + run->count)
+            continue;
+        walk_fine(walk, "port", "port %u/%s of %s is published as port %u of %s: that is where to send",
+                  walk->port, protocol_word(walk), name, run->host_port + walk->port - run->port, run->host);
+        walk->respects = run->respect;
+        if (run->respect) respect_look(walk);
+        return 0;
+    }
+    walk_ends(walk, "port", "port %u/%s of %s is not published: from outside of this host nobody gets there",
+              walk->port, protocol_word(walk), name);
+    walk_advise(walk, "hoy update --publish-add %u:%u/%s %s", walk->port, walk->port, protocol_word(walk),
+                name);
+    return 0;
+}
+
+int port_look(struct walk *walk, struct err *err) {
+    struct port_address address = address_of(walk);
+    struct port_run run;
+    char id[ID_SIZE];
+    if (!walk->port) return 0;
+    if (walk->to.kind == WHY_CONTAINER && walk->from.kind == WHY_OUTSIDE) return inner_port_look(walk, err);
+    if (!walk->target_is_host) return 0;
+    int r = port_row_find(walk->engine->store.db, &address, id, &run, err);
+    if (r < 0) return -1;
+    return r ? published(walk, id, &run, err) : owner_look(walk);
+}

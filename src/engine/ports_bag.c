@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The shim has the sockets in a bag that nobody can take one out of, so it gets another one.
+#include "engine/ports.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int open_bag(const struct plan_block *plan, int *ret_bag) {
+    const struct plan_op *op = plan_find(plan, PLAN_PUBLISH);
+    if (!op || op->publish.bag < 0) return -ENOENT;
+    _cleanup_(fd_closep) int shim = (int)syscall(SYS_pidfd_open, op->publish.keeper, 0);
+    if (shim < 0) return -errno;
+    int bag = (int)syscall(SYS_pidfd_getfd, shim, op->publish.bag, 0);
+    if (bag < 0) return -errno;
+    *ret_bag = bag;
+    return 0;
+}
+
+static int send_bag(int shim, const struct port_hold *hold) {
+    struct shim_frame frame = {.type = SHIM_PORTS};
+    int fds[2] = {hold->bag, hold->served};
+    union {
+        struct cmsghdr head;
+        char space[CMSG_SPACE(sizeof fds)];
+    } control = {
+        .head = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fds)}};
+    struct iovec iov = {&frame, sizeof frame};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    memcpy(CMSG_DATA(&control.head), fds, sizeof fds);
+    return sendmsg(shim, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int ports_bag_change(const struct ports_bag *change, struct port_hold *hold) {
+    _cleanup_(fd_closep) int bag = -1;
+    int r = open_bag(change->plan, &bag);
+    if (r == -ENOENT) r = 0;
+    if (!r && bag >= 0) r = port_hold_copy(hold, bag, change->without, change->target);
+    if (!r) r = port_hold_end(hold);
+    if (!r && hold->served < 0) hold->served = epoll_create1(EPOLL_CLOEXEC);
+    if (!r && hold->served < 0) r = -errno;
+    if (r) return r;
+    _cleanup_(fd_closep) int shim = shim_connect(change->engine, change->container_id);
+    if (shim < 0) return shim;
+    r = shim_quiet(shim);
+    if (!r) r = send_bag(shim, hold);
+    return r ? r : shim_hang_up(shim);
+}

@@ -1,0 +1,286 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# network why FROM TO: each way in which a packet can end is made, and has to be told by its name.
+
+load lib
+
+file_setup() {
+  rm -f /run/netns/beyond
+  ip netns add beyond
+  ip link add outer type veth peer name inner netns beyond
+  ip address add 198.51.100.1/24 dev outer
+  ip address add 2001:db8::1/64 dev outer nodad
+  ip link set outer up
+  ip -n beyond address add 198.51.100.2/24 dev inner
+  ip -n beyond address add 2001:db8::2/64 dev inner nodad
+  ip -n beyond link set inner up
+  ip -n beyond link set lo up
+  BRIDGE=hoy-$(hoy network create one | cut -c 1-10)
+  export BRIDGE
+  sleeper from --network one
+  server web --network one -p 8080:80 -p 8081:81
+}
+
+file_teardown() {
+  hoy rm -f from web >/dev/null
+  hoy network rm one >/dev/null
+  ip link delete outer
+  ip netns delete beyond
+}
+
+test_setup() { SERVER=''; }
+
+test_teardown() {
+  [[ -z $SERVER ]] || { kill "$SERVER"; wait "$SERVER"; } 2>/dev/null
+  # shellcheck disable=SC2046
+  hoy rm -f $(hoy ps -aq --filter name=other) >/dev/null 2>&1
+  hoy network rm two >/dev/null 2>&1
+  nft delete table inet fw 2>/dev/null
+  hoy ps >/dev/null # puts back
+}
+
+# lib's own would take the file's containers for leftovers.
+teardown() {
+  test_teardown || true
+  audit_compare "$BATS_TEST_TMPDIR/.audit"
+}
+
+sleeper() { hoy run -d --name "$@" base sleep 600 >/dev/null; }
+listens() { nsenter --net="/proc/$(field "$1" .State.Pid)/ns/net" ss -Hltn | grep -q ":${2:-80} "; }
+server() {
+  local name=$1
+  hoy run -d --name "$@" base httpd -f -p "${LISTEN:-80}" >/dev/null
+  eventually 10 listens "$name"
+}
+own_table() { nft list tables | awk '$3 ~ /^hoy[0-9]+$/ {print $3}'; }
+# Nothing of hoy's, which would put back what is missing.
+host_end() { sqlite3 "$HOY_ROOT/hoy.db" "SELECT host_interface FROM endpoint WHERE container_id = (SELECT id FROM container WHERE name = '$1')"; }
+firewall() { printf 'table inet fw {\n%s\n}\n' "$1" | nft -f -; }
+
+# through FROM TO: it gets there. Several may be.
+through() {
+  expect 0 hoy network why "$@"
+  contains "$output" "It gets through."
+}
+# ends FROM TO STAGE WORDS: in that stage, for that reason.
+ends() {
+  expect 1 hoy network why "$1" "$2"
+  contains "$output" "It does not get through."
+  grep '^✗' <<<"$output" | grep -E "^✗ +$3 " | grep -qF -- "$4" || { echo "$output"; echo "no: $3: $4"; false; }
+}
+advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$output"; echo "no advice: $1"; false; }; }
+
+@test "what gets through: containers, the host, published ports, outside, both IP versions" {
+  through from web:80
+  contains "$output" "from finds web at"
+  contains "$output" "a connection to port 80 is made"
+  through from web
+  contains "$output" "an echo request is answered"
+  through host web:80
+  through host 127.0.0.1:8080
+  through host '[::1]:8080'
+  through host 198.51.100.1:8080
+  contains "$output" "port 8080/tcp of the host is published: it leads to web, port 80 at"
+  through from host:8080
+  through from 198.51.100.1:8080
+  through from '[2001:db8::1]:8080'
+  through from 198.51.100.2
+  through from 2001:db8::2
+  through web from
+  through from from
+}
+
+@test "from outside nothing can be tried, and what can be seen is" {
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8080
+  contains "$output" "answers go back to it by outer"
+  contains "$output" "Nothing that can be seen from here is in the way."
+  expect 0 hoy network why 2001:db8::2 host:8080
+  contains "$output" "at fd"
+  expect 0 hoy network why 198.51.100.2 web:80
+  contains "$output" "port 80/tcp of web is published as port 8080 of 0.0.0.0: that is where to send"
+  ends 198.51.100.2 web:7 port "port 7/tcp of web is not published: from outside of this host nobody gets there"
+  advises "hoy update --publish-add 7:7/tcp web"
+  ends 198.51.100.2 198.51.100.1:8089 port "port 8089/tcp of the host is not published"
+  ends 198.51.100.2 198.51.100.1:8081 listener "nobody on web listens on port 81/tcp"
+  ends 198.51.100.2 '[2001:db8::1]:8080' route "of two versions of IP"
+  expect 1 hoy network why 198.51.100.2 198.51.100.3
+  contains "$output" "neither 198.51.100.2 nor 198.51.100.3 is a container or the host"
+}
+
+@test "names: unknown, of a container elsewhere, and where there are none" {
+  ends from no.such.name name "no.such.name is no container, and from finds no such name"
+  expect 1 hoy network why nobody web
+  contains "$output" "nobody"
+  sleeper other
+  expect 1 hoy network why other web:80
+  contains "$output" "other does not find the name web (the default network has no names"
+}
+
+@test "networks: another one, an internal one, none, and one that keeps its containers apart" {
+  server other
+  ends from other:80 network "from and other are on no network together, and networks are kept apart"
+  advises "hoy network connect"
+  hoy rm -f other >/dev/null
+  sleeper other --network none
+  ends from other network "container other has no address: it is on no network"
+  ends other from network "container other is on no network"
+  hoy rm -f other >/dev/null
+  hoy network create --internal two >/dev/null
+  sleeper other --network two
+  ends other 198.51.100.2 route "it is on internal networks only, which nothing leads out of"
+  hoy rm -f other >/dev/null
+  hoy network rm two >/dev/null
+  hoy network create -o com.docker.network.bridge.enable_icc=false two >/dev/null
+  sleeper other --network two
+  server other2 --network two
+  if [[ $(cat /proc/sys/net/bridge/bridge-nf-call-iptables 2>/dev/null) == 1 ]]; then
+    ends other other2:80 network "network two keeps its containers apart (enable_icc=false)"
+  else
+    expect 0 hoy network why other other2:80
+    contains "$output" "modprobe br_netfilter"
+  fi
+}
+
+@test "listeners: nobody, and on loopback alone" {
+  ends from web:81 listener "nobody on web listens on port 81/tcp"
+  ends from web:80/udp listener "nobody on web listens on port 80/udp"
+  ends host 198.51.100.1:8081 listener "nobody on web listens on port 81/tcp"
+  LISTEN=127.0.0.1:80 server other --network one -p 8085:80
+  ends from other:80 listener "on other port 80/tcp is listened on at loopback (127.0.0.1 or ::1) only"
+  ends host 198.51.100.1:8085 listener "loopback"
+  advises "0.0.0.0"
+  ends from 127.0.0.1:80 listener "nobody on from listens on port 80/tcp"
+  contains "$output" "127.0.0.1 is the container itself here, not the host"
+}
+
+@test "a port of the host's: nobody's, and a program's" {
+  ends from host:9000 port "port 9000/tcp of the host is not published, and nobody on the host listens there"
+  /usr/bin/python3 ./peer.py serve 9000 </dev/null >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
+  SERVER=$!
+  wait_line "$BATS_TEST_TMPDIR/server" ready
+  through from host:9000
+  contains "$output" "port 9000/tcp of the host is published by no container: the host's own program python3 has it"
+  expect 125 hoy run --name other -p 9000:80 base true
+  contains "$output" "python3"
+}
+
+@test "containers that do not run, are paused, or are gone" {
+  hoy create --name other base true >/dev/null
+  ends from other name "container other does not run (created)"
+  ends other from name "container other does not run (created)"
+  advises "hoy start other"
+  hoy pause web >/dev/null
+  ends from web:80 name "container web is paused: its programs answer nothing"
+  ends host 198.51.100.1:8080 name "container web is paused"
+  advises "hoy unpause web"
+  hoy unpause web >/dev/null
+}
+
+@test "rules that somebody flushed" {
+  nft delete table inet "$(own_table)"
+  ends 198.51.100.2 198.51.100.1:8080 rules "hoy's own table of nftables is not there: somebody flushed all rules"
+  ends from 198.51.100.2 rules "without hoy's rules it goes out under the container's own address"
+  advises hoyd
+  hoy ps >/dev/null
+  through from 198.51.100.2
+}
+
+@test "bridges: down, and removed; interfaces: down, off their bridge, and removed" {
+  ip link set "$BRIDGE" down
+  ends from web:80 bridge "bridge $BRIDGE is down"
+  hoy ps >/dev/null
+  ip link delete "$BRIDGE"
+  ends from web:80 bridge "eth0 of web is on no bridge: somebody removed that"
+  ends 198.51.100.2 198.51.100.1:8080 bridge "of web is on no bridge"
+  hoy ps >/dev/null
+  through from web:80
+  ip link set "$(host_end web)" down
+  ends from web:80 bridge "interface $(host_end web), the host's end of eth0 of web, is down"
+  ip link set "$(host_end web)" up
+  sleeper other --network one
+  ip link set "$(host_end other)" nomaster
+  ends from other bridge "eth0 of other is on no bridge"
+  advises "hoy restart other"
+  ip link delete "$(host_end other)"
+  ends from other bridge "eth0 of container other is gone: somebody removed it"
+}
+
+@test "a host that does not forward" {
+  echo 0 >/proc/sys/net/ipv4/ip_forward
+  ends from 198.51.100.2 route "the host does not forward: net.ipv4.ip_forward is 0"
+  ends 198.51.100.2 198.51.100.1:8080 route "net.ipv4.ip_forward is 0"
+  advises "sysctl -w net.ipv4.ip_forward=1"
+}
+
+@test "no route on the way" {
+  ip -n beyond route add unreachable 203.0.113.0/24
+  ip route add 203.0.113.0/24 via 198.51.100.2
+  ip route add unreachable 203.0.113.128/25
+  expect 1 hoy network why from 203.0.113.1:80
+  contains "$output" "✗   try"
+  ends host 203.0.113.200:80 route "host has a route for 203.0.113.200 that refuses"
+  ip route delete 203.0.113.0/24
+  ip route delete unreachable 203.0.113.128/25
+}
+
+@test "the host's firewall: the very rule, or the policy, at input, forward and output" {
+  firewall 'chain deep { ip daddr 198.51.100.2 drop; ip6 daddr 2001:db8::2 reject; }
+            chain forward { type filter hook forward priority 0; jump deep; }
+            chain sent { type filter hook output priority 0; udp dport 9 drop; ip daddr 198.51.100.2 tcp dport 7 drop; }'
+  ends from 198.51.100.2:7 firewall "a rule of chain inet fw deep of the host ends it (handle"
+  advises "nft -a list chain inet fw deep"
+  advises "nft insert rule inet fw forward iifname $BRIDGE accept"
+  ends from 2001:db8::2 firewall "a rule of chain inet fw deep of the host ends it"
+  ends host 198.51.100.2:7 firewall "a rule of chain inet fw sent of the host ends it"
+  through host 198.51.100.2
+  nft delete table inet fw
+  firewall 'chain entry { type filter hook input priority 0; policy drop; ct state established accept; iif lo accept; icmpv6 type nd-neighbor-solicit accept; }'
+  server other --network one --firewall respect -p 8090:80
+  ends from 198.51.100.1:8090 firewall "chain inet fw entry of the host drops it, since none of its rules accepts it"
+  advises "nft insert rule inet fw entry tcp dport 8090 accept"
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8090
+  contains "$output" "its firewall has to let port 8090/tcp in"
+  contains "$output" "chain inet fw entry of the host (input) drops what none of its rules accepts"
+  through host 198.51.100.1:8090
+  nft insert rule inet fw entry tcp dport 8090 accept
+  through from 198.51.100.1:8090
+  # The gate is in its way, too.
+  local gate
+  gate=$(pgrep -x hoy-gate)
+  kill "$gate"
+  wait_gone "$gate"
+  ends from 198.51.100.1:8090 port "hoy-gate does not run, by which what the firewall accepts goes on"
+}
+
+@test "a FORWARD policy that drops: led around, without the gate not, and its answers" {
+  firewall 'chain forward { type filter hook forward priority 0; policy drop; ct state established accept; }'
+  hoy ps >/dev/null
+  through from 198.51.100.2
+  contains "$output" "hoy's rules lead new connections around it"
+  through from web:80
+  local gate
+  gate=$(pgrep -x hoy-gate)
+  kill "$gate"
+  wait_gone "$gate"
+  ends from 198.51.100.2 firewall "hoy-gate does not run, by which hoy's rules lead around it"
+  hoy ps >/dev/null
+  nft flush chain inet fw forward
+  ends from 198.51.100.2 firewall "chain inet fw forward of the host drops it"
+}
+
+@test "as JSON, and what is no question" {
+  expect 0 hoy network why --format json from web:80
+  is "$(jq -r '.[0] | "\(.Through) \(.Tried) \(.Steps[-1].Topic) \(.Steps[-1].State) \(.Advice | length)"' <<<"$output")" \
+    "true true try fine 0"
+  expect 1 hoy network why --format json from web:81
+  is "$(jq -r '.[0] | "\(.Through) \(.Tried) \(.Steps[-1].Topic) \(.Steps[-1].State)"' <<<"$output")" "false false listener ends"
+  expect 1 hoy network why --format '{{(index . 0).Through}}' from web:81
+  local bad
+  for bad in web:0 web:65536 web:x web:80/icmp '[::1' '[::1]80' :80 web/udp ''; do
+    expect 1 hoy network why from "$bad"
+    one_sentence "$output" || { echo "for: $bad"; false; }
+  done
+  expect 1 hoy network why from
+  # Nothing that it made to look stays.
+  lacks "$(nft list tables)" why
+}
