@@ -274,7 +274,8 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
 
 // A container that runs is told apart by the process that its plan has; the row learns it once.
 static int settle_live(struct engine *engine, struct container *container, struct err *err) {
-    int32_t pid = container->pid > 0 ? container->pid : plan_read_pid(engine, container->id);
+    int32_t pid =
+        container->pid > 0 ? container->pid : plan_read_pid_since(engine, container->id, container->started);
     if (pid <= 0) {
         container->state = state_before_run(container);
         return 1;

@@ -205,6 +205,8 @@ int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit);
 int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
 // The process of the container as its plan has it, 0 before there is one.
 int32_t plan_read_pid(struct engine *engine, const char *id);
+// The same; 0 when the plan is of a run before the one that began then.
+int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns);
 
 // Ends (ending.c)
 

@@ -126,6 +126,11 @@ int32_t plan_read_pid(struct engine *engine, const char *id) {
     return read_plan_head(engine, id, &head) ? head.pid : 0;
 }
 
+int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns) {
+    struct plan_block head;
+    return read_plan_head(engine, id, &head) && head.created_ns >= started_ns ? head.pid : 0;
+}
+
 int container_process(struct engine *engine, const struct container *container, pid_t *ret_pid,
                       uint64_t *ret_start_time, struct err *err) {
     struct plan_block head;

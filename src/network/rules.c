@@ -96,20 +96,25 @@ static int fail(const struct nft_table *table, int r, struct err *err) {
                    *words ? " (" : "", words, *words ? ")" : "");
 }
 
-// In a transaction: a container that ends takes its ports out of the rules and out of its rows in one, and
-// must not do so between our look at the rows and the rules that we make of them.
-int rules_rebuild(struct db *db, struct err *err) {
+static int rebuild(struct db *db, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct nft_table table;
     struct networks networks;
     struct nft_ports ports;
-    if (db_begin(db, err)) return -1;
-    _cleanup_(db_rollbackp) struct db *transaction = db; // nothing is written
     if (rules_table(db, &arena, &table, err) || networks_read(db, &arena, &networks, err) ||
         port_rows_rules(db, &arena, &ports, err))
         return -1;
     int r = apply(&arena, &table, &networks, &ports);
     return r ? fail(&table, r, err) : 0;
+}
+
+// In a transaction: a container that ends takes its ports out of the rules and out of its rows in one, and
+// must not do so between our look at the rows and the rules that we make of them.
+int rules_rebuild(struct db *db, struct err *err) {
+    if (db_begin(db, err)) return -1;
+    int r = rebuild(db, err);
+    db_rollback(db); // nothing is written
+    return r;
 }
 
 int rules_make(struct db *db, const struct network *network, struct err *err) {
