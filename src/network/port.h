@@ -49,8 +49,8 @@ struct port_runs {
 
 // Rows (port_rows.c). One that is pending belongs to an update that is not complete.
 
-// Whose a port of the host's is, asked for at one of its addresses: 1, 0 when nobody's. ret_run is the run that it
-// is of.
+// Whose a port of the host's is, asked for at one of its addresses: 1, 0 when nobody's. ret_run is the run
+// that it is of.
 int port_row_find(struct db *db, const struct port_address *address, char ret_holder[static ID_SIZE],
                   struct port_run *ret_run, struct err *err);
 // Within a transaction. 1; 0 when a container has one of them already, with its id.
