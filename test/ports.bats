@@ -298,7 +298,7 @@ EOT
   is "$(asks tcp 198.51.100.1 8080)" '198.51.100.2 80'
   matches "$(hoy port web 90)" '0\.0\.0\.0:[0-9]+'
   kill -9 "$(field web .State.Pid)"
-  eventually 10 eval '[[ $(field web .RestartCount) == 1 && $(field web .State.Running) == true ]]'
+  eventually 10 eval '[[ $(hoy inspect -f "{{.RestartCount}} {{.State.Status}}" web) == "1 running" ]]'
   serve web tcp:80
   is "$(asks tcp 198.51.100.1 8080)" '198.51.100.2 80'
   is "$(published)" 4
