@@ -29,6 +29,7 @@ struct port_bindings {
 // Where ports of a container lead: what it has of one of its networks.
 struct port_target {
     char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
+    bool pasta;                                      // which knows, and has neither to be told
     char link[LINK_NAME_SIZE];                       // the host's end of its interface
     char host[INET6_ADDRSTRLEN]; // the network's own address of the host's for ports that have none, or ""
 };
@@ -37,7 +38,8 @@ struct port_target {
 struct port_run {
     uint8_t family, protocol;       // AF_INET, AF_INET6: of the host's address; IPPROTO_*
     char host[INET6_ADDRSTRLEN];    // "0.0.0.0" and "::" are all
-    char address[INET6_ADDRSTRLEN]; // the container's; of another family than the host's: hoy-proxy hands on
+    char address[INET6_ADDRSTRLEN]; // the container's; of another family than the host's: hoy-proxy hands on;
+                                    // "": pasta does
     uint16_t host_port, port;
     uint32_t count;
     bool respect; // the host's firewall decides who comes in
@@ -49,8 +51,8 @@ struct port_runs {
 
 // Rows (port_rows.c). One that is pending belongs to an update that is not complete.
 
-// Whose a port of the host's is, asked for at one of its addresses: 1, 0 when nobody's. ret_run is the run that it
-// is of.
+// Whose a port of the host's is, asked for at one of its addresses: 1, 0 when nobody's. ret_run is the run
+// that it is of.
 int port_row_find(struct db *db, const struct port_address *address, char ret_holder[static ID_SIZE],
                   struct port_run *ret_run, struct err *err);
 // Within a transaction. 1; 0 when a container has one of them already, with its id.
