@@ -234,6 +234,10 @@ is_exited() { [[ $(hoy inspect -f '{{.State.Status}}' one) == exited ]]; }
 @test "explain says it; a restart policy asks the plugins anew" {
   expect 0 hoy explain --network cni:lan base true
   contains "$output" 'have the plugins of the CNI network lan add eth0'
+  hoy create --name one --network cni:lan base true >/dev/null
+  expect 0 hoy as run one
+  contains "$output" '--network cni:lan'
+  hoy rm one >/dev/null
   nothing_left_of_leases
   with '{"type": "scribe", "who": "first"}'
   one --restart always

@@ -138,6 +138,10 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   create -d macvlan "${LAN[@]}" -o macvlan_mode=passthru lan
   sleeper one --network lan
   reaches one 192.0.2.2
+  contains "$(ip link show up0)" "link/ether $(hoy exec one cat /sys/class/net/eth0/address) "
+  is "$(field one .NetworkSettings.Networks.lan.MacAddress)" ''
+  expect 125 hoy run --rm --network lan --mac-address 02:00:00:00:00:01 base true
+  contains "$output" 'its interfaces have the MAC address of their parent (macvlan, passthru), and no other'
   expect 125 hoy run --rm --network lan base true
   contains "$output" "the interface up0 can't have a macvlan now: one of another kind, or one that is alone on it (passthru), uses it"
   # Its own last one is waited for.
@@ -214,7 +218,7 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   done
   create -d ipvlan -o parent=up0 alone
   expect 125 hoy run --rm --network alone --mac-address 02:00:00:00:00:01 base true
-  contains "$output" 'ipvlan'
+  contains "$output" 'network alone: its interfaces have the MAC address of their parent (ipvlan), and no other'
   one_sentence "$output"
 }
 
@@ -224,4 +228,16 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   expect 125 hoy run --rm --network lan base true
   contains "$output" 'ipvlan'
   one_sentence "$output"
+}
+
+@test "VLANs and interfaces that lead nowhere, where the kernel does not have them: a sentence" {
+  ! ip link add probe0 type dummy 2>/dev/null || { ip link delete probe0; skip "this kernel has them: vm.bats shows it"; }
+  expect 1 hoy network create -d macvlan alone
+  contains "$output" 'network alone: this kernel has no interfaces of the kind dummy, which its parent dm-'
+  contains "$output" 'modprobe dummy, or give another one with -o parent=INTERFACE'
+  one_sentence "$output"
+  expect 1 hoy network create -d macvlan -o parent=up0.7 tagged
+  contains "$output" 'this kernel has no interfaces of the kind vlan, which its parent up0.7 is to be: modprobe 8021q'
+  one_sentence "$output"
+  is "$(hoy network ls -q --filter type=custom)" ''
 }

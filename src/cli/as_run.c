@@ -378,7 +378,9 @@ static void write_networks(struct words *words, const struct json *value) {
 // That of a network is among the networks.
 static void write_network_mode(struct words *words, const struct json *value) {
     const char *mode = json_string(value);
-    if (str_eq(mode, "host") || str_eq(mode, "none") || str_has_prefix(mode ? mode : "", "container:"))
+    if (!mode) return;
+    if (str_eq(mode, "host") || str_eq(mode, "none") || str_has_prefix(mode, "container:") ||
+        str_has_prefix(mode, "cni:"))
         put(words, mode);
 }
 

@@ -89,14 +89,6 @@ static int namespace_open(struct walk *walk, struct why_side *side, struct err *
     return 0;
 }
 
-static void paused_look(struct walk *walk, const struct why_side *side) {
-    const char *name = side->container.name;
-    if (!container_is_paused(walk->engine, &side->container)) return;
-    walk_ends(walk, "name", "container %s is paused: its programs %s nothing", name,
-              side == &walk->from ? "send" : "answer");
-    walk_advise(walk, "hoy unpause %s", name);
-}
-
 // Where plugins have made the way they are asked whether it is still as it was.
 static void plugins_look(struct walk *walk, const struct why_side *side) {
     struct err err;
@@ -108,6 +100,14 @@ static void plugins_look(struct walk *walk, const struct why_side *side) {
     else if (r < 0)
         walk_note(walk, "network", "%s: %s", side->container.name, err.text);
     if (r < 0) walk_advise(walk, "hoy restart %s: the plugins make it anew", side->container.name);
+}
+
+static void paused_look(struct walk *walk, const struct why_side *side) {
+    const char *name = side->container.name;
+    if (!container_is_paused(walk->engine, &side->container)) return;
+    walk_ends(walk, "name", "container %s is paused: its programs %s nothing", name,
+              side == &walk->from ? "send" : "answer");
+    walk_advise(walk, "hoy unpause %s", name);
 }
 
 int side_open(struct walk *walk, struct why_side *side, struct err *err) {

@@ -24,9 +24,9 @@ bool ports_target_of(const struct endpoints *endpoints, struct port_target *ret_
     if (!endpoint) return false;
     address_print(&endpoint->addresses[0], ret_target->v4);
     address_print(&endpoint->addresses[1], ret_target->v6);
-    snprintf(ret_target->link, sizeof ret_target->link, "%s", endpoint->host_interface);
     if (endpoint->publish_on && !str_eq(endpoint->publish_on, "0.0.0.0"))
         snprintf(ret_target->host, sizeof ret_target->host, "%s", endpoint->publish_on);
+    snprintf(ret_target->link, sizeof ret_target->link, "%s", endpoint->host_interface);
     return true;
 }
 

@@ -138,8 +138,9 @@ static int wait_for(pid_t pid, struct streams *streams, int deadline_s, struct s
 }
 
 void cni_one_line(struct str *text) {
-    size_t length = strcspn(str_get(text), "\n");
-    if (text->data) text->data[length] = '\0';
+    if (!text->data) return;
+    size_t length = strcspn(text->data, "\n");
+    text->data[length] = '\0';
     for (size_t i = 0; i < length; i++)
         if (text->data[i] < ' ' || text->data[i] > '~')
             text->data[i] = (unsigned char)text->data[i] > '~' ? '?' : ' ';

@@ -103,9 +103,20 @@ static int check_static(const struct network *network, const char *text, size_t 
     return 0;
 }
 
+// An ipvlan always, a macvlan that is alone on its parent.
+static bool has_parents_mac(enum network_driver driver, const char *mode) {
+    return driver == NETWORK_DRIVER_IPVLAN || (driver == NETWORK_DRIVER_MACVLAN && str_eq(mode, "passthru"));
+}
+
 int network_settings_check(const struct network *network, const struct endpoint_settings *settings,
                            struct err *err) {
     struct address ignored;
+    if (settings->mac && has_parents_mac(network->driver, network_mode(network)))
+        return err_set(
+            err, ERR_INVALID, 0,
+            "network %s: its interfaces have the MAC address of their parent (%s), and no other: leave "
+            "--mac-address out",
+            network->name, network->driver == NETWORK_DRIVER_IPVLAN ? "ipvlan" : "macvlan, passthru");
     if ((settings->ipv4 && check_static(network, settings->ipv4, 0, &ignored, err)) ||
         (settings->ipv6 && check_static(network, settings->ipv6, 1, &ignored, err)))
         return -1;
@@ -173,7 +184,7 @@ static void describe(struct arena *arena, const struct network *network, struct 
 // Locally administered; the same address always has the same one.
 static void choose_mac(const struct endpoint_settings *settings, struct endpoint *endpoint) {
     uint8_t *m = endpoint->mac;
-    if (endpoint->driver == NETWORK_DRIVER_IPVLAN) return; // the parent's
+    if (has_parents_mac(endpoint->driver, endpoint->mode)) return;
     if (settings->mac && sscanf(settings->mac, "%2hhx:%2hhx:%2hhx:%2hhx:%2hhx:%2hhx", &m[0], &m[1], &m[2],
                                 &m[3], &m[4], &m[5]) == 6)
         return;

@@ -32,7 +32,7 @@ static int make_child(const struct endpoint *endpoint, int netns) {
                                .parent = endpoint->link,
                                .name = endpoint->interface,
                                .netns_fd = netns,
-                               .mac = endpoint->driver == NETWORK_DRIVER_MACVLAN ? endpoint->mac : NULL,
+                               .mac = endpoint_has_mac(endpoint) ? endpoint->mac : NULL,
                                .mtu = endpoint->mtu};
     return link_child_make(&child);
 }

@@ -13,6 +13,8 @@
 #include "plan/plan.h"
 #include "state/db.h"
 
+#include <string.h>
+
 #define NETWORK_DEFAULT "bridge"
 #define NETWORK_HOST    "host"
 #define NETWORK_NONE    "none"
@@ -141,7 +143,7 @@ struct endpoint {
     const char *host_interface;               // of a bridge
     struct address addresses[2], gateways[2]; // IPv4, IPv6; what is not there has family 0
     uint8_t prefixes[2];
-    uint8_t mac[6];
+    uint8_t mac[6];         // zeros: the parent's
     uint32_t mtu;           // 0: the kernel's default
     const char *mode;       // of macvlan and ipvlan, or NULL
     const char *flag;       // of ipvlan, or NULL
@@ -155,6 +157,10 @@ struct endpoints {
     struct endpoint *items;
     size_t count;
 };
+static inline bool endpoint_has_mac(const struct endpoint *endpoint) {
+    static const uint8_t none[6];
+    return memcmp(endpoint->mac, none, sizeof none) != 0;
+}
 // There is no router on the network: everything goes to the parent.
 static inline bool endpoint_routes_by_link(const struct endpoint *endpoint) {
     return endpoint->driver == NETWORK_DRIVER_IPVLAN && str_has_prefix(endpoint->mode, "l3");

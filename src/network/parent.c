@@ -54,6 +54,15 @@ static int make(const struct network *network, const char *alias) {
                                                       : -ENODEV;
 }
 
+static int no_kind(const struct network *network, struct err *err) {
+    bool vlan = network_word(&network->options, "parent");
+    return err_set(
+        err, ERR_UNAVAILABLE, 0,
+        "network %s: this kernel has no interfaces of the kind %s, which its parent %s is to be: modprobe "
+        "%s, or give another one with -o parent=INTERFACE",
+        network->name, vlan ? "vlan" : "dummy", network->link, vlan ? "8021q" : "dummy");
+}
+
 int parent_make(const struct network *network, const char *database, struct err *err) {
     char alias[LINK_ALIAS_SIZE];
     if (!network->made_link) {
@@ -67,6 +76,7 @@ int parent_make(const struct network *network, const char *database, struct err 
     snprintf(alias, sizeof alias, "hoy %s %s", network->id, database);
     struct link link;
     int r = make(network, alias);
+    if (r == -EOPNOTSUPP) return no_kind(network, err);
     // Somebody was killed before it had its alias.
     if (r == -EEXIST && !link_get(network->link, &link) && !*link.alias)
         r = link_set_alias(network->link, alias);

@@ -30,7 +30,7 @@ static void plan_child(const struct endpoint *endpoint, const char *why, struct 
     op->child_link.flag = flag;
     op->child_link.parent = parent;
     op->child_link.name = name;
-    op->child_link.has_mac = endpoint->driver == NETWORK_DRIVER_MACVLAN;
+    op->child_link.has_mac = endpoint_has_mac(endpoint);
     memcpy(op->child_link.mac, endpoint->mac, sizeof op->child_link.mac);
     op->child_link.mtu = endpoint->mtu;
 }

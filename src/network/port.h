@@ -29,9 +29,9 @@ struct port_bindings {
 // Where ports of a container lead: what it has of one of its networks.
 struct port_target {
     char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
-    bool pasta;                                      // which knows, and has neither to be told
-    char link[LINK_NAME_SIZE];                       // the host's end of its interface
     char host[INET6_ADDRSTRLEN]; // the network's own address of the host's for ports that have none, or ""
+    char link[LINK_NAME_SIZE];   // the host's end of its interface
+    bool pasta;                  // which knows where they lead, and is told none of it
 };
 
 // What it got: a run of ports of one address of the host's.
