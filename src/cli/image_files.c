@@ -23,6 +23,11 @@ static int mount_one(struct invocation *invocation, struct engine *engine, const
                      struct err *err) {
     struct image image;
     const char *path;
+    if (engine->rootless)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "image mount: what an ordinary user's hoy mounts is in a mount namespace where nobody else "
+            "sees it; hoy create and hoy export give an image's files");
     if (image_find(&engine->store, &invocation->arena, name, &image, err) ||
         image_mount(&engine->store, &invocation->arena, &image, &path, err))
         return -1;

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "kernel/mount.h"
+#include "kernel/process.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -208,6 +209,7 @@ static int print_json(struct invocation *invocation, struct engine *engine, cons
     json_put_u64(&w, "ContainersStopped", counts->stopped);
     json_put_u64(&w, "Images", counts->images);
     json_put_string(&w, "Driver", engine->store.driver);
+    json_put_bool(&w, "Rootless", engine->rootless);
     json_put_string(&w, "CgroupDriver", "cgroupfs");
     json_put_string(&w, "CgroupVersion", cgroup_version());
     json_put_string(&w, "CgroupLayout", cgroup_layout());
@@ -228,6 +230,14 @@ static int print_json(struct invocation *invocation, struct engine *engine, cons
     return format_object(invocation, "", format, &info_type, str_get(&w.text), stdout, err);
 }
 
+static const char *rootless(const struct engine *engine) {
+    if (!engine->rootless) return "no";
+    return process_group_count() > 1
+               ? "yes"
+               : "yes, with one id: only root can be in a container (for more: a range in "
+                 "/etc/subuid and /etc/subgid, and newuidmap)";
+}
+
 static void print_text(struct invocation *invocation, struct engine *engine, const struct counts *counts) {
     struct utsname kernel;
     size_t n;
@@ -238,6 +248,7 @@ static void print_text(struct invocation *invocation, struct engine *engine, con
     printf("Server Version: %s\n", HOY_VERSION);
     printf("Storage Driver: %s (%s)\n", engine->store.driver,
            driver_reason(invocation, engine->store.driver));
+    printf("Rootless: %s\n", rootless(engine));
     printf("Cgroup Driver: cgroupfs\nCgroup Version: %s (%s)\n", cgroup_version(), cgroup_layout());
     printf("Kernel Version: %s\nOSType: linux\nArchitecture: %s\n", kernel.release, kernel.machine);
     printf("CPUs: %ld\nTotal Memory: %.4gGiB\n", sysconf(_SC_NPROCESSORS_ONLN),

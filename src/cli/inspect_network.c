@@ -4,6 +4,7 @@
 #include "cli/inspect.h"
 #include "engine/cni.h"
 #include "engine/networks.h"
+#include "engine/pasta.h"
 #include "network/cni.h"
 
 #include <stdio.h>
@@ -94,7 +95,8 @@ static void write_entries(struct engine *engine, struct arena *arena, const stru
                           const struct endpoints *endpoints, struct json_writer *w) {
     const struct container_config *config = &container->config;
     json_begin_object(w, "Networks");
-    if (str_eq(config->network_mode, "host") || str_eq(config->network_mode, "none")) {
+    if (str_eq(config->network_mode, "host") || str_eq(config->network_mode, "none") ||
+        container_uses_pasta(config)) {
         struct endpoint_settings settings = {.network = config->network_mode};
         write_entry(&settings, id_of(engine, arena, config->network_mode), NULL, w);
     }

@@ -60,8 +60,10 @@ static int read_sides(struct invocation *invocation, struct engine *engine, stru
         return -1;
     struct facts first = sides->facts[0];
     first.items = arena_memdup(arena, first.items, first.count * sizeof *first.items);
-    facts_name_namespaces(&sides->facts[0], &sides->facts[1], two ? "shared" : "the host's");
-    facts_name_namespaces(&sides->facts[1], &first, two ? "shared" : "the host's");
+    // What is around an ordinary user's hoy is not all the host's.
+    const char *same = two ? "shared" : engine->rootless ? "hoy's (rootless)" : "the host's";
+    facts_name_namespaces(&sides->facts[0], &sides->facts[1], same);
+    facts_name_namespaces(&sides->facts[1], &first, same);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "cli/parse_mount.h"
 #include "cli/parse_value.h"
 #include "engine/engine.h"
+#include "engine/pasta.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -150,7 +151,7 @@ static int read_network(struct parse *parse, const char *text, struct endpoint_s
         return -1;
     const char *cni = str_after(endpoint->network, "cni:");
     if (cni && check_cni(cni, err)) return -1;
-    if (str_eq(endpoint->network, "default")) endpoint->network = NETWORK_DEFAULT;
+    if (str_eq(endpoint->network, "default")) endpoint->network = network_usual();
     return 0;
 }
 
@@ -174,10 +175,10 @@ int store_network(struct parse *parse, const char *text, void *field, struct err
 
 // Together
 
-// host, none, container:X and cni:NAME are no networks of hoy's.
+// pasta, host, none, container:X and cni:NAME are no networks of hoy's.
 static bool is_mode(const char *network) {
-    return str_eq(network, "host") || str_eq(network, "none") || str_has_prefix(network, "container:") ||
-           str_has_prefix(network, "cni:");
+    return str_eq(network, "host") || str_eq(network, "none") || str_eq(network, NETWORK_PASTA) ||
+           str_has_prefix(network, "container:") || str_has_prefix(network, "cni:");
 }
 
 static int check_several(const struct container_config *config, struct err *err) {
@@ -238,7 +239,7 @@ static int check_mode(const struct container_config *config, const struct endpoi
 int networks_finish(struct arena *arena, struct settings *settings, struct err *err) {
     struct container_config *config = &settings->config;
     const struct endpoint_settings *flags = &settings->endpoint;
-    if (!config->network_mode) config->network_mode = NETWORK_DEFAULT;
+    if (!config->network_mode) config->network_mode = network_usual();
     struct endpoint_settings *first = container_network_add(arena, config, config->network_mode);
     if (check_several(config, err) || merge_first(flags, first, err)) return -1;
     if (config->mac_address && first->mac) return conflict("mac-address", "MAC address", err);

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/str.h"
 #include "cli/health.h"
+#include "engine/pasta.h"
 #include "registry/reference.h"
 
 #include <stdio.h>
@@ -71,7 +72,7 @@ static int by_text(const void *a, const void *b) {
 
 const char *words_networks(struct arena *arena, const struct container_config *config) {
     const char *mode = config->network_mode, *text = "";
-    if (str_eq(mode, "host") || str_eq(mode, "none")) return mode;
+    if (str_eq(mode, "host") || str_eq(mode, "none") || container_uses_pasta(config)) return mode;
     struct strings names = {0};
     for (size_t i = 0; i < config->networks.count; i++)
         strings_add(arena, &names, config->networks.items[i].network);

@@ -9,6 +9,7 @@
 #include "engine/config_networks.h"
 #include "engine/config_ports.h"
 #include "engine/net_rate.h"
+#include "engine/pasta.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -924,7 +925,7 @@ void container_config_merge(struct arena *arena, const struct image_config *imag
     if (str_empty(config->user)) config->user = image->user;
     if (str_empty(config->working_dir)) config->working_dir = image->working_dir;
     if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;
-    if (str_empty(config->network_mode)) config->network_mode = "bridge";
+    if (str_empty(config->network_mode)) config->network_mode = network_usual();
     if (str_empty(config->hostname)) config->hostname = arena_strndup(arena, id, SHORT_ID);
     health_config_merge(arena, image, config);
     volumes_merge(arena, image, config);

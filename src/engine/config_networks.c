@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/config_networks.h"
+#include "engine/pasta.h"
 
 #include <string.h>
 
@@ -7,8 +8,8 @@
 
 bool container_has_networks(const struct container_config *config) {
     const char *mode = config->network_mode ? config->network_mode : "";
-    return !str_eq(mode, "host") && !str_eq(mode, "none") && !str_has_prefix(mode, "container:") &&
-           !str_has_prefix(mode, "cni:");
+    return !str_eq(mode, "host") && !str_eq(mode, "none") && !str_eq(mode, NETWORK_PASTA) &&
+           !str_has_prefix(mode, "container:") && !str_has_prefix(mode, "cni:");
 }
 
 const char *container_network_name(const struct container_config *config) {

@@ -4,6 +4,7 @@
 #include "engine/links.h"
 #include "engine/log.h"
 #include "engine/parts.h"
+#include "engine/pasta.h"
 #include "engine/ports.h"
 #include "engine/upkeep.h"
 
@@ -142,6 +143,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
         .created = clock_wall_ns(),
         .config = *config,
     };
+    if (pasta_check(engine, &ret_container->config, err)) return -1;
     bool host = str_eq(config->network_mode, "host") || str_eq(config->uts_mode, "host");
     if (host && str_empty(config->hostname)) ret_container->config.hostname = host_name(arena);
     if (owners_resolve(engine, arena, &ret_container->config, err) ||

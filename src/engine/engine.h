@@ -8,6 +8,8 @@
 
 struct engine {
     struct store store;
+    bool rootless;   // an ordinary user's: root of a user namespace, and of no network but what it makes
+    int hold;        // then: what keeps that namespace (engine/rootless.h), for shims as well; else -1
     const char *hoy; // the path of this program, for what a detached shim runs at the end
     struct {
         const char *id; // of container_begin(), until its container_start()
@@ -17,11 +19,13 @@ struct engine {
 };
 
 struct engine_options {
-    const char *root, *runroot; // NULL: HOY_ROOT, HOY_RUNROOT, then /var/lib/hoy, /run/hoy
+    const char *root, *runroot; // NULL: HOY_ROOT, HOY_RUNROOT, then /var/lib/hoy, /run/hoy, or an
+                                // ordinary user's (engine/rootless.h)
     const char *storage_driver; // NULL: probed
 };
 
-// Opens (and makes, the first time) the store. Needs root: says so otherwise.
+// Opens (and makes, the first time) the store. An ordinary user's process is in another user and mount
+// namespace from then on.
 int engine_open(struct engine *engine, const struct engine_options *options, struct err *err);
 void engine_close(struct engine *engine);
 

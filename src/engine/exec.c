@@ -53,16 +53,17 @@ static int make_process(const struct exec_options *options, struct spec_process 
     return 0;
 }
 
-static int spawn(int plan_fd, int root, int *ret_client, struct err *err) {
+static int spawn(const struct engine *engine, int plan_fd, int *ret_client, struct err *err) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
         return err_set(err, ERR_SYSTEM, errno, "make a socket for the shim");
     _cleanup_(fd_closep) int ours = ends[0];
     _cleanup_(fd_closep) int theirs = ends[1];
     struct runtime_shim shim = RUNTIME_SHIM_NONE;
+    shim.hold = engine->hold;
     shim.plan = plan_fd;
     shim.client = theirs;
-    shim.state = root;
+    shim.state = engine->store.root_fd;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
     *ret_client = take_fd(&ours);
     return 0;
@@ -130,7 +131,7 @@ int container_exec(struct engine *engine, const struct container *container,
         (plan_fd = plan_memfd(&plan, err)) < 0)
         return -1;
     say_exec(engine, &arena, container, options, id);
-    if (spawn(plan_fd, engine->store.root_fd, &client, err) || client_wait_started(client, &pid, err))
+    if (spawn(engine, plan_fd, &client, err) || client_wait_started(client, &pid, err))
         return failure(container, err);
     if (ret_client) *ret_client = take_fd(&client);
     return 0;

@@ -68,7 +68,8 @@ int freeze_begin(struct engine *engine, const struct container *container, struc
     enum cgroup_freezer state;
     const char *group = NULL;
     if (!str_eq(container->state, "running")) return 0;
-    if (freeze_group(engine, &arena, container, &group, err)) return -1;
+    if (freeze_group(engine, &arena, container, &group, err))
+        return err_wrap(err, "pause container %s, which --no-pause leaves out", container->name);
     if (!group)
         return err_set(err, ERR_UNAVAILABLE, 0,
                        "this machine has no freezer of cgroups to pause container %s with; try it with "

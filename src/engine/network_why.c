@@ -5,6 +5,7 @@
 #include "engine/network_why.h"
 
 #include "engine/network_why_parts.h"
+#include "engine/pasta.h"
 
 #include "base/fd.h"
 #include "base/macro.h"
@@ -164,7 +165,7 @@ int network_why(struct engine *engine, struct arena *arena, const char *from, co
                                                .from.netns = -1,
                                                .to.netns = -1,
                                                .behind.netns = -1};
-    if (walk_go(&walk, from, to, err)) return -1;
+    if (pasta_refuse_networks(engine, "network why", err) || walk_go(&walk, from, to, err)) return -1;
     why.through = !walk_has_ended(&walk);
     *ret_why = why;
     return 0;

@@ -2,6 +2,7 @@
 // Networks made, found, listed and removed.
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "engine/pasta.h"
 #include "network/names.h"
 #include "state/event.h"
 
@@ -16,7 +17,9 @@ static void event(struct engine *engine, const struct network *network, const ch
 
 int networks_create(struct engine *engine, struct arena *arena, const struct network_request *request,
                     struct network *ret_network, struct err *err) {
-    if (network_create(engine->store.db, arena, request, ret_network, err)) return -1;
+    if (pasta_refuse_networks(engine, "network create", err) ||
+        network_create(engine->store.db, arena, request, ret_network, err))
+        return -1;
     event(engine, ret_network, "create");
     return 0;
 }

@@ -12,6 +12,7 @@
 #include "engine/network_restore.h"
 #include "engine/networks.h"
 #include "engine/parts.h"
+#include "engine/pasta.h"
 #include "engine/ports.h"
 #include "engine/resolver.h"
 #include "network/live.h"
@@ -216,7 +217,9 @@ static bool has_ended(const struct change *c) {
 int networks_connect(struct engine *engine, struct arena *arena, const char *network, const char *container,
                      const struct endpoint_settings *settings, struct err *err) {
     _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
-    if (change_begin(&c, network, container, err) || prepare_connect(&c, settings, err)) return -1;
+    if (pasta_refuse_networks(engine, "network connect", err) || change_begin(&c, network, container, err) ||
+        prepare_connect(&c, settings, err))
+        return -1;
     if (!c.running) return store(&c, &c.config, MARK_NOTHING, err);
     int r = connect_running(&c, err);
     return r && has_ended(&c) ? err_set(err, ERR_CONFLICT, 0, "Container %s is not running", c.now.id) : r;

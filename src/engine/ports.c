@@ -80,7 +80,13 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
     const char *host = binding->host ? binding->host : *target->host ? target->host : NULL;
     bool is_v6 = host && strchr(host, ':');
     bool v6_works = kernel_has_v6() && (*target->v6 || binding->protocol != IPPROTO_SCTP);
-    if (!is_v6 && *target->v4) run_add(claim, &runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
+    if (target->pasta && binding->protocol == IPPROTO_SCTP)
+        return err_set(err, ERR_INVALID, 0,
+                       "cannot publish %s: pasta, which hands on the ports of an ordinary user's containers, "
+                       "knows tcp and udp",
+                       port_binding_text(claim->arena, binding));
+    if (!is_v6 && (*target->v4 || target->pasta))
+        run_add(claim, &runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
     if (v6_works && (is_v6 || !host))
         run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4, host ? host : "::");
     if (!runs.count)
@@ -114,6 +120,10 @@ static int taken_by_program(struct port_claim *claim, const struct port_run *run
             "has its ports",
             err);
     const char *where = address_words(claim->arena, &owner.address);
+    // From within a user namespace no look into processes outside is allowed.
+    if (!owner.pid && claim->engine->rootless)
+        return taken(run, host_port,
+                     arena_printf(claim->arena, "a program on %s: ss -lntup says which", where), err);
     return taken(run, host_port,
                  owner.pid
                      ? arena_printf(claim->arena, "%s (process %d, on %s)", owner.name, owner.pid, where)
@@ -179,6 +189,11 @@ static int cannot_bind(struct port_claim *claim, const struct runs *runs, uint16
     const struct port_run *run = &runs->items[0];
     if (error == -EADDRNOTAVAIL)
         return err_set(err, ERR_INVALID, 0, "cannot publish on %s: it is no address of this host", run->host);
+    if (error == -EACCES)
+        return err_set(err, ERR_INVALID, 0,
+                       "cannot publish port %u/%s: ports of ordinary users begin at "
+                       "net.ipv4.ip_unprivileged_port_start (sysctl): choose one from there on, or lower it",
+                       host_port, port_protocol_name(run->protocol));
     if (error != -EADDRINUSE)
         return err_set(err, ERR_SYSTEM, -error, "cannot take port %u/%s of %s", host_port,
                        port_protocol_name(run->protocol), run->host);

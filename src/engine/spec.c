@@ -2,6 +2,8 @@
 // A container's settings become a config.json: here the process and the namespaces; mounts, resources and
 // security in the files beside. Everything has a reason, which explain prints: the flag as one would write
 // it, the image's field, or "default".
+#include "engine/pasta.h"
+#include "engine/rootless.h"
 #include "engine/spec_parts.h"
 
 #include <sched.h>
@@ -157,7 +159,7 @@ static void build_namespaces(struct spec_builder *b) {
         {CLONE_NEWIPC, FIELD("ipc"), "ipc", "--ipc", config->ipc_mode, "private", &owners->ipc},
         {CLONE_NEWCGROUP, FIELD("cgroup"), "cgroup", "--cgroupns", config->cgroupns_mode, "private", NULL},
         {CLONE_NEWTIME, FIELD("time"), "time", NULL, NULL, NULL, NULL},
-        {CLONE_NEWNET, FIELD("network"), "net", "--network", config->network_mode, "bridge",
+        {CLONE_NEWNET, FIELD("network"), "net", "--network", config->network_mode, network_usual(),
          &owners->network},
     };
 #undef FIELD
@@ -186,7 +188,8 @@ static void build_names(struct spec_builder *b) {
 
 static void build_cgroup(struct spec_builder *b) {
     const char *parent = b->config->cgroup_parent;
-    b->spec->cgroups_path = arena_printf(b->arena, "/hoy-%s", b->id);
+    // Below the caller's own group, which is where an ordinary user may be allowed to make one.
+    b->spec->cgroups_path = arena_printf(b->arena, "%shoy-%s", rootless_is_here() ? "" : "/", b->id);
     spec_because(b, "linux.cgroupsPath", "default");
     if (str_empty(parent)) return;
     bool slash = *parent == '/', end = str_has_suffix(parent, "/");

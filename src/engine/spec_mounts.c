@@ -4,6 +4,7 @@
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/mount.h"
+#include "kernel/process.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +16,11 @@ struct mount_row {
     const char *destination, *type, *options[8];
 };
 
+#define TTY_GROUP "gid=5"
 static const struct mount_row default_mounts[] = {
     {"/proc", "proc", {"nosuid", "noexec", "nodev"}},
     {"/dev", "tmpfs", {"nosuid", "strictatime", "mode=755", "size=65536k"}},
-    {"/dev/pts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
+    {"/dev/pts", "devpts", {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", TTY_GROUP}},
     {"/sys", "sysfs", {"nosuid", "noexec", "nodev", "ro"}},
     {"/sys/fs/cgroup", "cgroup", {"ro", "nosuid", "noexec", "nodev"}},
     {"/dev/mqueue", "mqueue", {"nosuid", "noexec", "nodev"}},
@@ -104,6 +106,12 @@ static const char *writable_cgroups(const struct spec_builder *b) {
     return spec_has_option(b, "writable-cgroups=true") ? "--security-opt writable-cgroups=true" : NULL;
 }
 
+// An ordinary user without a range in /etc/subgid has no group for terminals.
+static bool is_wanted(const char *option, bool writable) {
+    if (str_eq(option, TTY_GROUP)) return process_group_count() > 5;
+    return !writable || !str_eq(option, "ro");
+}
+
 static void add_default(struct spec_builder *b, const struct mount_row *row) {
     if (str_eq(row->destination, "/dev/shm") && add_shared_shm(b)) return;
     const char *own = str_eq(row->type, "cgroup") ? writable_cgroups(b) : NULL;
@@ -112,8 +120,7 @@ static void add_default(struct spec_builder *b, const struct mount_row *row) {
     struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
     *mount = (struct spec_mount){.destination = row->destination, .type = row->type, .source = row->type};
     for (size_t i = 0; i < ARRAY_SIZE(row->options) && row->options[i]; i++)
-        if (!(writable && str_eq(row->options[i], "ro")))
-            strings_add(b->arena, &mount->options, row->options[i]);
+        if (is_wanted(row->options[i], writable)) strings_add(b->arena, &mount->options, row->options[i]);
     mount->why = own ? own : writable ? "--privileged" : "default";
     if (!str_eq(row->destination, "/dev/shm")) return;
     mount->source = "shm";

@@ -3,11 +3,14 @@
 //
 // One default differs from Docker's, which has none: a container may have PIDS_DEFAULT processes, so that a
 // fork bomb in it is nobody else's trouble. --pids-limit -1 takes the limit away.
+#include "base/fd.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
+#include "kernel/process.h"
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -249,13 +252,19 @@ static void sysctl_add(struct spec_builder *b, const char *key, const char *valu
     spec_because(b, arena_printf(b->arena, "linux.sysctl.%s", key), why);
 }
 
+// Of all groups that there are here, which in a user namespace are less.
+static const char *ping_groups(struct spec_builder *b) {
+    uint32_t groups = process_group_count();
+    return arena_printf(b->arena, "0 %u", groups && groups < INT32_MAX ? groups - 1 : INT32_MAX);
+}
+
 // What a container may do with its own network without asking for it, as in Docker.
 static void build_default_sysctls(struct spec_builder *b) {
-    static const struct {
+    const struct {
         const char *key, *value;
     } rows[] = {
         {"net.ipv4.ip_unprivileged_port_start", "0"},
-        {"net.ipv4.ping_group_range", "0 2147483647"},
+        {"net.ipv4.ping_group_range", ping_groups(b)},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
         if (!sysctl_has(b, rows[i].key)) sysctl_add(b, rows[i].key, rows[i].value, "default");

@@ -14,6 +14,7 @@
 #include "engine/net_rate.h"
 #include "engine/network_restore.h"
 #include "engine/parts.h"
+#include "engine/pasta.h"
 #include "engine/ports.h"
 #include "engine/ports_target.h"
 #include "engine/resolver.h"
@@ -189,6 +190,7 @@ static int write_etc(struct start *s, struct err *err) {
         .links = s->links.hosts,
         .own_netns = !str_eq(config->network_mode, "host"),
         .own_resolver = s->resolver_text,
+        .pasta_dns = container_uses_pasta(config) ? PASTA_DNS : NULL,
     };
     _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
     if (network_write_hosts(&files, &hosts, err)) return -1;
@@ -284,6 +286,7 @@ static int plan_root(struct plan *plan, void *data, struct err *err) {
 
 static int plan_network(struct plan *plan, void *data, struct err *err) {
     struct start *s = data;
+    if (container_uses_pasta(&s->container->config)) return pasta_plan(&s->claim.runs, plan, err);
     if (container_cni_network(&s->container->config)) {
         container_cni_plan(s->engine, s->container, &s->arena, plan);
         return 0;
@@ -328,7 +331,8 @@ static int make_plan(struct start *s, struct err *err) {
     };
     struct runtime_contributions contributions = {
         .host = plan_host, .root = plan_root, .network = NULL, .data = s};
-    if (s->endpoints.count || container_cni_network(&s->container->config))
+    if (s->endpoints.count || container_uses_pasta(&s->container->config) ||
+        container_cni_network(&s->container->config))
         contributions.network = plan_network;
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
@@ -346,13 +350,17 @@ static int claim_ports(struct start *s, struct err *err) {
     s->claim.engine = s->engine;
     s->claim.arena = &s->arena;
     s->claim.container = s->container;
-    bool can_publish = ports_target_of(&s->endpoints, &s->claim.target);
+    s->claim.target.pasta = container_uses_pasta(&s->container->config);
+    bool can_publish = s->claim.target.pasta || ports_target_of(&s->endpoints, &s->claim.target);
     struct port_bindings wanted = ports_wanted(&s->arena, &s->container->config);
     if (!can_publish) s->claim.later = ports_places(&wanted);
     if (!can_publish || !wanted.count) return 0;
     if (firewall_respects(&s->container->config, &s->claim.respect, err) ||
-        ports_claim(&s->claim, &wanted, err) || ports_open_gate(s->engine, &s->claim.runs, err))
+        ports_claim(&s->claim, &wanted, err))
         return -1;
+    // It binds them itself: the sockets were there to find out which ones, and who else has them.
+    if (s->claim.target.pasta) return ports_claim_finish(&s->claim), 0;
+    if (ports_open_gate(s->engine, &s->claim.runs, err)) return -1;
     int r = port_hold_end(&s->claim.hold);
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the published ports") : 0;
 }
@@ -398,6 +406,7 @@ static int spawn(struct start *s, struct err *err) {
     s->client = ends[0];
     s->shim_client = ends[1];
     struct runtime_shim shim = RUNTIME_SHIM_NONE;
+    shim.hold = s->engine->hold;
     shim.plan = s->plan_fd;
     shim.client = s->shim_client;
     shim.listen = s->listen;

@@ -8,6 +8,7 @@
 #include "engine/config_ports.h"
 #include "engine/firewall.h"
 #include "engine/network_restore.h"
+#include "engine/pasta.h"
 #include "engine/ports_target.h"
 #include "kernel/link_settings.h"
 #include "plan/publish.h"
@@ -154,6 +155,11 @@ static int add_all(struct ports_update *update, struct err *err) {
 
 int ports_update_begin(struct ports_update *update, struct err *err) {
     if (!ports_update_any(update) || !update->running) return 0;
+    if (container_uses_pasta(&update->container->config))
+        return err_set(
+            err, ERR_CONFLICT, 0,
+            "container %s runs, and pasta takes ports only when it starts: stop the container first",
+            update->container->name);
     struct err ignored;
     update->claim = (struct port_claim){.engine = update->engine,
                                         .arena = update->arena,

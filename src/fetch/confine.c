@@ -12,6 +12,7 @@
 #include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -142,13 +143,42 @@ static void user_find(uid_t *uid, gid_t *gid) {
     }
 }
 
+// The id itself where it is mapped, else the last one that is: in a user namespace there may be fewer. 0:
+// there is none but root's.
+static uint32_t id_available(const char *map, uint32_t wanted) {
+    _cleanup_(str_finish) struct str text = {0};
+    uint32_t last = 0;
+    if (file_read_at(AT_FDCWD, map, 1 << 16, &text) || !text.len) return wanted;
+    for (char *rest = text.data, *line; (line = strsep(&rest, "\n"));) {
+        uint32_t inside, outside, count;
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3 || !count) continue;
+        if (wanted - inside < count) return wanted;
+        if (inside + (count - 1) > last) last = inside + (count - 1);
+    }
+    return last;
+}
+
+static void ids_find(uid_t *ret_uid, gid_t *ret_gid) {
+    uid_t uid = FETCH_UID;
+    gid_t gid = FETCH_UID;
+    user_find(&uid, &gid);
+    *ret_uid = id_available("/proc/self/uid_map", uid);
+    *ret_gid = id_available("/proc/self/gid_map", gid);
+}
+
+static int become(uid_t uid, gid_t gid, struct err *err) {
+    if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
+        return err_set(err, ERR_SYSTEM, errno, "can't become user %u", uid);
+    return setuid(0) == 0 ? err_set(err, ERR_SYSTEM, EPERM, "can't give up root") : 0;
+}
+
+// A user namespace may have no other id: then what is left of root are its files, which Landlock covers. The
+// capabilities of this process are the caller's to set.
 static int drop_root(uid_t uid, gid_t gid, struct err *err) {
     for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
             return err_set(err, ERR_SYSTEM, errno, "can't drop capabilities");
-    if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
-        return err_set(err, ERR_SYSTEM, errno, "can't become user %u", uid);
-    if (!uid || setuid(0) == 0) return err_set(err, ERR_SYSTEM, EPERM, "can't give up root");
+    if (uid && gid && become(uid, gid, err)) return -1;
     // A change of the user id took the tie to the parent away, and made the process readable for its like.
     if (prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
         return err_set(err, ERR_SYSTEM, errno, "can't bind the worker to hoy");
@@ -324,25 +354,27 @@ static int seccomp_confine(enum work work, struct err *err) {
 }
 
 int confine(int staging, bool network, struct err *err) {
-    uid_t uid = FETCH_UID;
-    gid_t gid = FETCH_UID;
+    uid_t uid;
+    gid_t gid;
     umask(077);
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
-    user_find(&uid, &gid);
+    ids_find(&uid, &gid);
     if (!geteuid() && staging >= 0 && fchown(staging, uid, gid))
         return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
     if (set_limits(err)) return -1;
     if (!geteuid() && drop_root(uid, gid, err)) return -1; // else hoy was called without root
+    int r = caps_set(0, 0, 0);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't drop capabilities");
     if (landlock_confine(staging, network, err)) return -1;
     return seccomp_confine(network ? WORK_NETWORK : WORK_LOCAL, err);
 }
 
 int confine_to_view(int view, uint64_t capabilities, struct err *err) {
     const uint64_t kept = UINT64_C(1) << CAP_DAC_READ_SEARCH | capabilities;
-    uid_t uid = FETCH_UID;
-    gid_t gid = FETCH_UID;
-    user_find(&uid, &gid);
+    uid_t uid;
+    gid_t gid;
+    ids_find(&uid, &gid);
     int r = enclose(view);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't see the root file system alone");
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))

@@ -3,13 +3,13 @@
 
 #include "base/fd.h"
 #include "image/fetcher.h"
+#include "kernel/overlay.h"
 #include "unpack/extract.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
 struct layers {
@@ -45,16 +45,12 @@ static int layers_open(const struct commit *c, struct layers *layers, struct err
     return 0;
 }
 
-static bool has(int fd, const char *attribute) {
-    return fgetxattr(fd, attribute, NULL, 0) > 0;
-}
-
 // Only what lies over something can hide it.
 static bool may_hide(const struct layers *layers) {
     bool implied = true;
     for (size_t i = 0; i < layers->count; i++) {
-        bool here = has(layers->fds[i], EXTRACT_IMPLIED);
-        if (i + 1 < layers->count && has(layers->fds[i], EXTRACT_IMPLIES)) return true;
+        bool here = overlay_is_marked(layers->fds[i], EXTRACT_IMPLIED);
+        if (i + 1 < layers->count && overlay_is_marked(layers->fds[i], EXTRACT_IMPLIES)) return true;
         if (i && implied && !here) return true; // the root directory itself
         implied &= here;
     }

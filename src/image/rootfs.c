@@ -127,6 +127,14 @@ static void choose_sides(struct plan *plan, const struct strings *lower) {
     }
 }
 
+// What --rm throws away is not flushed: measured here 0.03 ms more to mount and 0.35 ms less to unmount, and
+// far less where the disk has much to write.
+static plan_str plan_options(struct plan *plan, bool throw_away) {
+    const char *own = overlay_own_option();
+    if (!throw_away) return plan_string(plan, own);
+    return plan_printf(plan, "volatile%s%s", own ? "," : "", own ? own : "");
+}
+
 int image_plan_rootfs(struct store *store, const struct image *image, const char *upper, const char *work,
                       bool throw_away, struct plan *plan, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -141,9 +149,7 @@ int image_plan_rootfs(struct store *store, const struct image *image, const char
     op->overlay.lower = plan_strings(plan, directories->items, directories->count);
     op->overlay.upper = plan_string(plan, upper);
     op->overlay.work = plan_string(plan, work);
-    // What --rm throws away is not flushed: measured here 0.03 ms more to mount and 0.35 ms less to unmount,
-    // and far less where the disk has much to write.
-    op->overlay.options = plan_string(plan, throw_away && !str_empty(upper) ? "volatile" : NULL);
+    op->overlay.options = plan_options(plan, throw_away && !str_empty(upper));
     op->overlay.attach = plan_printf(plan, "%s/rootfs", store->runroot);
     choose_sides(plan, directories);
     return 0;
@@ -155,7 +161,7 @@ static int tree_of(struct arena *arena, struct image_lower *lower) {
     if (lower->index) return erofs_tree(lower->index, lower->tars.items, lower->tars.count);
     if (lower->directories.count == 1) return mount_clone(AT_FDCWD, lower->directories.items[0], 0);
     strings_add(arena, &lower->directories, NULL);
-    return overlay_new(&(struct overlay){.lower = lower->directories.items});
+    return overlay_new(&(struct overlay){.lower = lower->directories.items, .options = overlay_own_option()});
 }
 
 int image_tree(struct store *store, const struct image *image, struct err *err) {

@@ -63,6 +63,7 @@ static int overlay_at(struct view *view, const struct strings *directories, cons
     struct overlay overlay = {.lower = lower};
     if (view->work && !strcmp(name, "merged"))
         overlay = (struct overlay){.lower = lower + 1, .upper = view->upper, .work = view->work};
+    overlay.options = overlay_own_option();
     _cleanup_(fd_closep) int mount = overlay_new(&overlay);
     if (mount != -ENAMETOOLONG) return attach_at(view, mount, name);
     int r = overlay_attach(&overlay, arena_printf(&view->arena, "%s/%s", view->place, name));

@@ -4,6 +4,8 @@
 // further threads.
 #pragma once
 
+#include <sys/types.h>
+
 // Enters the namespace (a descriptor of it). *ret_own brings the caller back:
 //   _cleanup_(netns_leavep) int own = -1;
 //   int r = netns_enter(netns, &own);
@@ -11,3 +13,7 @@ int netns_enter(int netns, int *ret_own);
 // Goes back and closes the descriptor. -1 is fine. It can't fail: a process that stays in somebody else's
 // namespace does nothing right any more, and ends here.
 void netns_leavep(int *own);
+
+// A socket of the namespace of a process, which a child makes: root of a user namespace could not come back
+// to a namespace that is not its own. Its descriptor, or -errno.
+int netns_socket(pid_t pid, int family, int type);

@@ -4,11 +4,16 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "kernel/mount.h"
+#include "kernel/process.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
+#include <sys/xattr.h>
 
 #define MOUNT_DATA_MAX 4096
+#define ATTRIBUTE_SIZE 64
 
 static void add_joined(struct str *text, const char *const *lower) {
     for (size_t i = 0; lower[i]; i++) str_printf(text, "%s%s", i ? ":" : "", lower[i]);
@@ -25,6 +30,20 @@ static int set_lower(int context, const char *const *lower, bool joined) {
     return mount_context_set(context, "lowerdir", str_get(&text));
 }
 
+static int set_options(int context, const char *options) {
+    int r = 0;
+    for (const char *at = options; !r && at && *at; at += strspn(at, ",")) {
+        char flag[32];
+        size_t n = strcspn(at, ",");
+        if (n >= sizeof flag) return -EINVAL;
+        memcpy(flag, at, n);
+        flag[n] = 0;
+        r = mount_context_set(context, flag, NULL);
+        at += n;
+    }
+    return r;
+}
+
 static int make(const struct overlay *o, bool joined) {
     _cleanup_(fd_closep) int context = mount_context("overlay");
     if (context < 0) return context;
@@ -32,7 +51,7 @@ static int make(const struct overlay *o, bool joined) {
     if (!r) r = set_lower(context, o->lower, joined);
     if (!r && o->upper) r = mount_context_set(context, "upperdir", o->upper);
     if (!r && o->upper) r = mount_context_set(context, "workdir", o->work);
-    if (!r && o->option) r = mount_context_set(context, o->option, NULL);
+    if (!r) r = set_options(context, o->options);
     return r ? r : mount_context_create(context, 0);
 }
 
@@ -47,7 +66,28 @@ int overlay_attach(const struct overlay *o, const char *target) {
     str_add(&data, "lowerdir=");
     add_joined(&data, o->lower);
     if (o->upper) str_printf(&data, ",upperdir=%s,workdir=%s", o->upper, o->work);
-    if (o->option) str_printf(&data, ",%s", o->option);
+    if (o->options) str_printf(&data, ",%s", o->options);
     if (data.len >= MOUNT_DATA_MAX) return -E2BIG;
     return mount("overlay", target, "overlay", 0, str_get(&data)) ? -errno : 0;
+}
+
+const char *overlay_own_option(void) {
+    return process_in_user_namespace() ? "userxattr" : NULL;
+}
+
+static void attribute_name(const char *name, char ret_name[static ATTRIBUTE_SIZE]) {
+    const char *kind = overlay_own_option() ? "user" : "trusted";
+    snprintf(ret_name, ATTRIBUTE_SIZE, "%s.overlay.%s", kind, name);
+}
+
+int overlay_mark(int fd, const char *name) {
+    char attribute[ATTRIBUTE_SIZE];
+    attribute_name(name, attribute);
+    return fsetxattr(fd, attribute, "y", 1, 0) ? -errno : 0;
+}
+
+bool overlay_is_marked(int fd, const char *name) {
+    char attribute[ATTRIBUTE_SIZE];
+    attribute_name(name, attribute);
+    return fgetxattr(fd, attribute, NULL, 0) > 0;
 }

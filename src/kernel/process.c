@@ -4,9 +4,18 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <linux/nsfs.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define END_WAIT_MS 10000
 
 // Field 2 is the program's name, which may hold anything; what follows the last parenthesis is numbers.
 int process_stat(pid_t pid, struct process_stat *ret_stat) {
@@ -68,19 +77,47 @@ int process_signals(pid_t pid, struct process_signals *ret_signals) {
     return 0;
 }
 
+// Once it is open the descriptor stands for one process, and the time tells which.
+int process_end(pid_t pid, uint64_t start_time) {
+    struct process_stat stat;
+    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0) return errno == ESRCH ? 0 : -errno;
+    _cleanup_(fd_closep) int pidfd = fd;
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    if (process_stat(pid, &stat) || stat.start_time != start_time) return 0;
+    if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0)) return errno == ESRCH ? 0 : -errno;
+    int r;
+    do r = poll(&end, 1, END_WAIT_MS);
+    while (r < 0 && errno == EINTR);
+    return r > 0 ? 0 : r < 0 ? -errno : -ETIMEDOUT;
+}
+
 pid_t process_child(pid_t pid) {
     char name[48], text[64];
     snprintf(name, sizeof name, "task/%d/children", pid);
     return read_file(pid, name, text, sizeof text) > 0 ? (pid_t)strtol(text, NULL, 10) : 0;
 }
 
-// Ids are mapped there, and only the first maps all of them.
+// The first one's number is the same on every machine.
+#define FIRST_USER_NAMESPACE 0xeffffffd
+
 bool process_in_user_namespace(void) {
-    char map[64];
-    unsigned inside, outside, count;
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/self/uid_map", O_RDONLY, 0);
-    ssize_t n = fd < 0 ? fd : fd_read_full(fd, map, sizeof map - 1);
-    if (n < 0) return false;
-    map[n] = 0;
-    return sscanf(map, "%u %u %u", &inside, &outside, &count) != 3 || count != UINT32_MAX;
+    struct stat st;
+    return !stat("/proc/self/ns/user", &st) && st.st_ino != FIRST_USER_NAMESPACE;
+}
+
+uint32_t process_group_count(void) {
+    _cleanup_(str_finish) struct str text = {0};
+    uint32_t inside, outside, count, total = 0;
+    if (file_read_at(AT_FDCWD, "/proc/self/gid_map", 1 << 16, &text) || !text.len) return 0;
+    for (char *rest = text.data, *line; (line = strsep(&rest, "\n"));)
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && inside == total) total += count;
+    return total;
+}
+
+// Of what belongs to a user namespace outside of one's own the kernel does not even tell the owner.
+bool process_owns_network(void) {
+    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+    _cleanup_(fd_closep) int owner = own < 0 ? own : ioctl(own, NS_GET_USERNS);
+    return owner >= 0;
 }

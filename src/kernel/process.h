@@ -28,9 +28,17 @@ static inline bool process_is_deaf(const struct process_signals *signals, int nu
     uint64_t bit = UINT64_C(1) << (number - 1);
     return signals->is_init && !((signals->caught | signals->blocked) & bit);
 }
+// Ends one that began at start_time, and returns when it has ended. 0 also when it is not there, or its
+// number is another's by now; -ETIMEDOUT after ten seconds.
+int process_end(pid_t pid, uint64_t start_time);
 // Its first child, 0 when there is none.
 pid_t process_child(pid_t pid);
 
 // Whether this process is in another user namespace than the machine's first. Root there is not the machine's
 // root.
 bool process_in_user_namespace(void);
+// How many group ids there are in this process's user namespace, from 0 on; 0 when the kernel does not tell.
+uint32_t process_group_count(void);
+// Whether the network namespace around belongs to this process's user namespace, or to one below. Where not,
+// there is no root here who could make interfaces in it.
+bool process_owns_network(void);

@@ -157,6 +157,8 @@ static int hosts_compose(const struct network_files *files, struct str *text, st
     for (size_t i = 0; i < files->links.count; i++) str_printf(text, "%s\n", files->links.items[i]);
     for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++)
         hosts_add_endpoint(files, &files->endpoints->items[i], text);
+    // Its addresses are the host's, and may change.
+    if (files->pasta_dns) str_printf(text, "127.0.0.1\t%s\n", files->hostname);
     return 0;
 }
 
@@ -219,17 +221,19 @@ static bool server_is_reachable(const char *server, bool ipv6) {
 }
 
 static bool has_ipv6(const struct network_files *files) {
+    if (files->pasta_dns) return true;
     for (size_t i = 0; files->endpoints && i < files->endpoints->count; i++)
         if (files->endpoints->items[i].default_route[1]) return true;
     return false;
 }
 
-static void resolver_filter(struct resolver *resolver, bool ipv6) {
+static void resolver_filter(struct resolver *resolver, bool ipv6, const char *pasta_dns) {
     static const char *const public[] = {"8.8.8.8", "8.8.4.4"};
     struct strings kept = {0};
     for (size_t i = 0; i < resolver->servers.count; i++)
         if (server_is_reachable(resolver->servers.items[i], ipv6))
             strings_add(&resolver->arena, &kept, resolver->servers.items[i]);
+    if (!kept.count && resolver->servers.count && pasta_dns) strings_add(&resolver->arena, &kept, pasta_dns);
     bool none = !kept.count;
     for (size_t i = 0; none && i < ARRAY_SIZE(public); i++) strings_add(&resolver->arena, &kept, public[i]);
     resolver->servers = kept;
@@ -311,7 +315,7 @@ int network_write_resolv_conf(const struct network_files *files, const char *hos
     else if (files->dns.count)
         resolver.servers = files->dns;
     else if (files->own_netns)
-        resolver_filter(&resolver, has_ipv6(files));
+        resolver_filter(&resolver, has_ipv6(files), files->pasta_dns);
     if (files->dns_search.count) resolver.search = files->dns_search;
     if (files->dns_options.count) resolver.options = files->dns_options;
     if (files->own_resolver) options_embed(&resolver);

@@ -197,7 +197,8 @@ struct network_files {
     const struct endpoints *endpoints; // NULL: none
     struct strings links;              // "address\tnames" lines
     bool own_netns;
-    bool own_resolver; // of one of its networks, at 127.0.0.11
+    bool own_resolver;     // of one of its networks, at 127.0.0.11
+    const char *pasta_dns; // on pasta's network: where the servers are that only the host reaches; else NULL
 };
 // The text with the lines of one endpoint more, and those of one less; either may be NULL.
 void network_change_hosts(const struct network_files *files, const char *text, const struct endpoint *add,

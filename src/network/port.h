@@ -31,13 +31,15 @@ struct port_target {
     char v4[INET6_ADDRSTRLEN], v6[INET6_ADDRSTRLEN]; // or ""
     char host[INET6_ADDRSTRLEN]; // the network's own address of the host's for ports that have none, or ""
     char link[LINK_NAME_SIZE];   // the host's end of its interface
+    bool pasta;                  // which knows where they lead, and is told none of it
 };
 
 // What it got: a run of ports of one address of the host's.
 struct port_run {
     uint8_t family, protocol;       // AF_INET, AF_INET6: of the host's address; IPPROTO_*
     char host[INET6_ADDRSTRLEN];    // "0.0.0.0" and "::" are all
-    char address[INET6_ADDRSTRLEN]; // the container's; of another family than the host's: hoy-proxy hands on
+    char address[INET6_ADDRSTRLEN]; // the container's; of another family than the host's: hoy-proxy hands on;
+                                    // "": pasta does
     uint16_t host_port, port;
     uint32_t count;
     bool respect; // the host's firewall decides who comes in

@@ -29,7 +29,7 @@ static uint8_t family_of(const char *address) {
 
 bool port_run_is_served(const struct port_run *run) {
     struct port_address address = port_run_address(run, run->host_port);
-    return run->family != family_of(run->address) || is_loopback6(&address);
+    return *run->address && (run->family != family_of(run->address) || is_loopback6(&address));
 }
 
 struct plan_port port_run_plan(const struct port_run *run) {
@@ -39,7 +39,7 @@ struct plan_port port_run_plan(const struct port_run *run) {
                              .host_port = run->host_port,
                              .port = run->port,
                              .respect = run->respect,
-                             .count = port_run_is_served(run) ? 0 : run->count};
+                             .count = port_run_is_served(run) || !*run->address ? 0 : run->count};
     memcpy(port.host, address.bytes, sizeof port.host);
     inet_pton(family_of(run->address), run->address, port.address);
     return port;
@@ -119,7 +119,7 @@ static int take_served(struct taking *taking, const struct port_run *run, uint16
 
 // ::1 has to be served, by itself or among all addresses; SCTP never is.
 static bool has_served(const struct port_run *run) {
-    return run->family == AF_INET6 && run->protocol != IPPROTO_SCTP &&
+    return *run->address && run->family == AF_INET6 && run->protocol != IPPROTO_SCTP &&
            (port_run_is_served(run) || str_eq(run->host, "::"));
 }
 

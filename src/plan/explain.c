@@ -526,6 +526,11 @@ static void say_start(struct str *t, const struct plan_block *block, const struc
     str_add(t, "wait until somebody starts it");
 }
 
+static void say_pasta(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_add(t, "join the container's network with the host's by ");
+    add_list(t, block, op->pasta.argv, " ", true);
+}
+
 static void say_hook(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_add(t, "run the hook ");
     add_list(t, block, op->hook.argv, " ", true);

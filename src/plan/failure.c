@@ -25,6 +25,7 @@ static const struct {
     [PLAN_CLONE] = {"make the container's process and namespaces", 0, "", 0},
     [PLAN_ID_MAP] = {"map the user ids", AT(id_map.uid), " and group ids ", AT(id_map.gid)},
     [PLAN_VETH_ADD] = {"make the interface", AT(veth.host), " on the bridge ", AT(veth.bridge)},
+    [PLAN_PASTA] = {"connect the network by pasta", 0, "", 0},
     [PLAN_LINK_ADD] = {"make the interface", AT(child_link.name), " on the host's ", AT(child_link.parent)},
     [PLAN_NET_RATE] = {"limit the traffic of the interface", AT(net_rate.host), "", 0},
     [PLAN_CNI] = {"add the container to the CNI network", AT(cni.network), "", 0},

@@ -3,6 +3,7 @@
 // latter take a user namespace, too, which is made for its map and has no process in it for long.
 #include "base/arena.h"
 #include "base/fd.h"
+#include "kernel/id_helper.h"
 #include "kernel/mount.h"
 #include "plan/run.h"
 
@@ -24,42 +25,6 @@ static int write_map(int32_t pid, const char *name, const char *text) {
     return file_write_at(AT_FDCWD, path, text);
 }
 
-// The words of "0 100000 65536\n…" behind the program and the pid.
-static const char **helper_arguments(const char *program, const char *pid, char *map) {
-    size_t count = 2;
-    const char **argv = xmalloc((strlen(map) + 4) * sizeof *argv);
-    argv[0] = program;
-    argv[1] = pid;
-    for (char *word; (word = strsep(&map, " \n"));)
-        if (*word) argv[count++] = word;
-    argv[count] = NULL;
-    return argv;
-}
-
-// newuidmap and newgidmap may write what /etc/subuid and /etc/subgid grant to the user.
-static int run_helper(int32_t pid, const char *name, const char *map) {
-    static const char *const folders[] = {"/usr/bin", "/bin", "/usr/local/bin"};
-    char path[48] = "", number[16];
-    for (size_t i = 0; i < ARRAY_SIZE(folders) && !*path; i++) {
-        snprintf(path, sizeof path, "%s/%s", folders[i], name);
-        if (access(path, X_OK)) *path = 0;
-    }
-    if (!*path) return -ENOENT;
-    snprintf(number, sizeof number, "%d", pid);
-    _cleanup_(freep) char *copy = xstrdup(map);
-    _cleanup_(freep) const char **argv = helper_arguments(name, number, copy);
-    pid_t helper = fork();
-    if (helper < 0) return -errno;
-    if (helper == 0) {
-        const char *env[] = {NULL};
-        execve(path, (char *const *)argv, (char *const *)env);
-        _exit(126);
-    }
-    int status;
-    while (waitpid(helper, &status, 0) < 0 && errno == EINTR) {}
-    return status ? -EPERM : 0;
-}
-
 // A map of one id to the caller's own, which everybody may write: of a group when nobody inside may drop
 // groups.
 static bool is_own(const char *map, uint32_t own) {
@@ -71,7 +36,7 @@ static bool is_own(const char *map, uint32_t own) {
 
 static int ask_helper(struct plan_run *run, int32_t pid, const char *helper, const char *field,
                       const char *map) {
-    int r = run_helper(pid, helper, map);
+    int r = id_helper_run(helper, pid, map);
     if (r == -ENOENT)
         err_set(
             &run->err, ERR_INVALID, 0,

@@ -25,7 +25,7 @@ int plan_do_root_overlay(struct plan_run *run, struct plan_op *op) {
         .lower = lower,
         .upper = op->overlay.upper ? TEXT(op->overlay.upper) : NULL,
         .work = op->overlay.upper ? TEXT(op->overlay.work) : NULL,
-        .option = op->overlay.options ? TEXT(op->overlay.options) : NULL,
+        .options = op->overlay.options ? TEXT(op->overlay.options) : NULL,
     };
     int r = op->side == PLAN_CHILD ? attach(run, &overlay, TEXT(op->overlay.attach)) : -E2BIG;
     if (r != -E2BIG) return r;

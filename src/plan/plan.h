@@ -68,6 +68,7 @@ struct plan_blob {
     X(CLONE, clone, PLAN_HOST, clone)                     \
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
+    X(PASTA, pasta, PLAN_PARENT, pasta)                   \
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
     X(NET_RATE, net_rate, PLAN_PARENT, net_rate)          \
     X(CNI, cni, PLAN_PARENT, cni)                         \
@@ -225,6 +226,11 @@ struct plan_op {
             uint16_t has_mac;
             uint32_t mtu; // 0: the kernel's default
         } veth;
+        struct { // the program pasta, which joins the child's network namespace with the host's
+            struct plan_list argv; // its path, and options but those for the namespace and its pid
+            int32_t pid;           // written by the executor, for the undo
+            uint64_t start_time;
+        } pasta;
         struct { // an interface in the container that shares one of the host's: words as in kernel/link.h
             plan_str kind, mode, flag; // "macvlan", "ipvlan"; mode and flag may be ""
             plan_str parent, name;
@@ -376,7 +382,7 @@ struct plan_op {
     };
 };
 
-#define PLAN_MAGIC 0x33796f68 // "hoy3": of another layout than what an older hoy wrote
+#define PLAN_MAGIC 0x34796f68 // "hoy4": of another layout than what an older hoy wrote
 
 // What to do with the container's standard streams.
 enum plan_stdio { PLAN_STDIO_PIPES, PLAN_STDIO_TERMINAL, PLAN_STDIO_INHERIT };

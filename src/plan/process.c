@@ -66,6 +66,17 @@ static void give_streams(uid_t uid) {
             (void)!fchown(fd, uid, (gid_t)-1);
 }
 
+static int no_such_id(struct plan_run *run, const char *what, uint32_t id) {
+    int error = errno;
+    if (error == EINVAL)
+        err_set(&run->err, ERR_INVALID, 0,
+                "cannot become the %s %u: this user namespace does not have that id (an ordinary user's has "
+                "one, and "
+                "those of the ranges in /etc/subuid and /etc/subgid)",
+                what, id);
+    return -error;
+}
+
 int plan_do_user(struct plan_run *run, struct plan_op *op) {
     struct user user = {.uid = op->user.uid, .gid = op->user.gid};
     _cleanup_(freep) const char **groups = plan_list_items(run->block, op->user.groups);
@@ -76,10 +87,10 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     run->home_set = 1;
     give_streams(user.uid);
     if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
-    // In a user namespace that forbids setgroups there are none to set.
-    if (setgroups(user.group_count, user.groups) && (errno != EPERM || user.group_count)) return -errno;
-    if (setresgid(user.gid, user.gid, user.gid)) return -errno;
-    return setresuid(user.uid, user.uid, user.uid) ? -errno : 0;
+    // In a user namespace that forbids setgroups a user has no groups of /etc/group's. Others were asked for.
+    if (setgroups(user.group_count, user.groups) && (errno != EPERM || op->user.groups.count)) return -errno;
+    if (setresgid(user.gid, user.gid, user.gid)) return no_such_id(run, "group", user.gid);
+    return setresuid(user.uid, user.uid, user.uid) ? no_such_id(run, "user", user.uid) : 0;
 }
 
 // A working directory that is a link to a descriptor from outside must not become one (CVE-2024-21626): after

@@ -129,6 +129,7 @@ int plan_program_run(const struct plan_program *program, char said[static PLAN_S
 int plan_undo_cni(struct plan_block *block, struct plan_op *op);
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
 int plan_undo_volume_mount(struct plan_block *block, struct plan_op *op);
+int plan_undo_pasta(struct plan_block *block, struct plan_op *op);
 int plan_undo_resctrl(struct plan_block *block, struct plan_op *op);
 int plan_undo_publish(struct plan_block *block, struct plan_op *op);
 int plan_undo_resolver(struct plan_block *block, struct plan_op *op);

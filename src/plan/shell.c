@@ -83,6 +83,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
         "Access to devices: no tool of Debian 12 can attach the filter, so it is left out.",
     [PLAN_VETH_ADD] =
         "The network: a cable from the bridge, which hoy made, into a namespace held by a file.",
+    [PLAN_PASTA] = "The network: a namespace held by a file, which pasta joins with the host's.",
     [PLAN_LINK_ADD] = "The network: an interface that shares the host's.",
     [PLAN_NET_RATE] = "How fast it receives, which is what the host's end sends; and how fast it sends.",
     [PLAN_CNI] = "The network: hoy has CNI plugins make it; here they are left out.",
@@ -279,6 +280,17 @@ static void do_veth_add(struct shell *shell, const struct plan_op *op) {
     fprintf(shell->out, "ip link set %s", host);
     if (op->veth.bridge) fprintf(shell->out, " master %s", bridge);
     fputs(" up\n", shell->out);
+}
+
+static void do_pasta(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) const char **argv = plan_list_items(shell->block, op->pasta.argv);
+    print_netns(shell);
+    for (size_t i = 0; argv[i]; i++) {
+        if (!strcmp(argv[i], "--foreground")) continue; // here it goes into the background, and with the file
+        _cleanup_(freep) char *word = quote(shell, argv[i]);
+        fprintf(shell->out, "%s ", word);
+    }
+    fputs("--netns \"$dir\"/net\n", shell->out);
 }
 
 static void do_link_add(struct shell *shell, const struct plan_op *op) {
@@ -571,6 +583,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_CGROUP_OWNER] = do_cgroup_owner,
     [PLAN_CGROUP_DEVICES] = do_nothing, // its heading says why
     [PLAN_VETH_ADD] = do_veth_add,
+    [PLAN_PASTA] = do_pasta,
     [PLAN_LINK_ADD] = do_link_add,
     [PLAN_NET_RATE] = do_net_rate,
     [PLAN_CNI] = do_nothing, // its heading says why
@@ -640,7 +653,8 @@ static void print_start(struct shell *shell) {
 
 // The script makes the network namespace first where interfaces are put into it from outside.
 static bool needs_netns(const struct shell *shell) {
-    return plan_find(shell->block, PLAN_VETH_ADD) || plan_find(shell->block, PLAN_LINK_ADD);
+    return plan_find(shell->block, PLAN_VETH_ADD) || plan_find(shell->block, PLAN_LINK_ADD) ||
+           plan_find(shell->block, PLAN_PASTA);
 }
 
 // Backwards: the undo.

@@ -2,6 +2,7 @@
 #include "plan/undo.h"
 
 #include "kernel/cgroup.h"
+#include "kernel/process.h"
 #include "kernel/traffic.h"
 #include "plan/run.h"
 
@@ -19,6 +20,14 @@ static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
     return r ? r : cgroup_remove(path);
 }
 
+// Where there is a cgroup it ends all of the container's processes, should there be any. Without one the
+// first takes along those of its pid namespace.
+static int undo_clone(struct plan_block *block, struct plan_op *op) {
+    (void)op;
+    if (block->is_exec || block->pid <= 0 || plan_find(block, PLAN_CGROUP_CREATE)) return 0;
+    return process_end(block->pid, block->start_time);
+}
+
 // The helper of what is received is no part of the pair.
 static int undo_net_rate(struct plan_block *block, struct plan_op *op) {
     return op->net_rate.out ? traffic_release(plan_text(block, op->net_rate.host)) : 0;
@@ -33,6 +42,8 @@ static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_o
     [PLAN_SCOPE_START] = plan_undo_scope_start,
     [PLAN_CGROUP_CREATE] = undo_cgroup_create,
     [PLAN_RESCTRL] = plan_undo_resctrl,
+    [PLAN_PASTA] = plan_undo_pasta,
+    [PLAN_CLONE] = undo_clone,
     [PLAN_PUBLISH] = plan_undo_publish,
     [PLAN_RESOLVER] = plan_undo_resolver,
     [PLAN_NET_RATE] = undo_net_rate,

@@ -388,6 +388,10 @@ void runtime_cgroup_set_use(enum runtime_cgroup_use use) {
     in_use = use;
 }
 
+bool cgroup_is_restricted(void) {
+    return in_use == RUNTIME_CGROUP_WRITABLE;
+}
+
 // The one that is there already, or that could be made below those that are.
 static bool is_makeable(const struct cgroup_plan *c, const struct cgroup_hierarchy *h) {
     char *folder = arena_strdup(c->arena, cgroup_folder(c, h));
@@ -480,7 +484,9 @@ int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
     const struct cgroup_layout *layout;
     if (find_layout(&layout, err) < 0) return -1;
     if (cgroup_places_of(block, layout, arena, ret_places) < 0)
-        return err_set(err, ERR_INVALID, 0, "%s has no cgroups of its own", plan_text(block, block->id));
+        return err_set(err, ERR_INVALID, 0,
+                       "%.12s has no cgroups of its own: it was started where its user may not make any",
+                       plan_text(block, block->id));
     return 0;
 }
 

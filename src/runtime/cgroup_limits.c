@@ -325,8 +325,12 @@ static int check_missing(const struct cgroup_plan *c) {
     for (uint32_t bit = 1; bit && bit <= needed; bit <<= 1) {
         if (!(needed & bit) || cgroup_with(c->layout, bit)) continue;
         return err_set(c->err, ERR_INVALID, 0,
-                       "linux.resources: cannot set %s limit: container could not join or create cgroup",
-                       cgroup_controller_name(bit, true));
+                       "linux.resources: cannot set %s limit: container could not join or create cgroup%s",
+                       cgroup_controller_name(bit, true),
+                       cgroup_is_restricted()
+                           ? ": an ordinary user has limits where a group with that controller "
+                             "is his own, as under systemd-run --user --scope"
+                           : "");
     }
     return 0;
 }

@@ -26,6 +26,8 @@ int cgroup_plan_mounts(const struct cgroup_plan *c, struct runtime_cgroup_mounts
 bool cgroup_is_used(const struct cgroup_plan *c, const struct cgroup_hierarchy *hierarchy);
 // The controllers without which a limit of the spec could not be kept.
 uint32_t cgroup_controllers_needed(const struct spec *spec);
+// Whether the layout is the part of the host's that this user may make groups in.
+bool cgroup_is_restricted(void);
 // The hierarchy with this controller, or NULL.
 const struct cgroup_hierarchy *cgroup_with(const struct cgroup_layout *layout, uint32_t controller);
 // The container's group in it, in the arena.

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/process.h"
 
 #include <linux/sched.h>
 #include <sched.h>
@@ -203,7 +204,8 @@ static bool waits_for_network(const struct compiler *c, const struct runtime_con
 
 // A network namespace is what takes the kernel longest to make. Where the parent makes an overlay, the child
 // makes the network namespace meanwhile; where it does not, the parent does, and the child mounts meanwhile.
-// Not where there is a user namespace, which is to own it; nor where the parent could not come back.
+// Not where there is a user namespace, which is to own it; nor where the parent could not come back: root of
+// a user namespace, as rootless engines are, has no say over the namespaces that it was born in.
 static void plan_beginning(struct compiler *c, const struct runtime_contributions *contributions) {
     if (c->late && c->own_net) add(c, PLAN_NETNS, "linux.namespaces.network");
     if (!c->late && c->own_net) {
@@ -293,7 +295,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     compile_outside(c, &spec->process);
     // A plain container's first mounts need nothing of the parent's.
     c->late = !contributions->root && c->new_ns == c->all_ns && !compile_has_userns(c) &&
-              !waits_for_network(c, contributions) && compile_may_return();
+              !waits_for_network(c, contributions) && process_owns_network();
     plan_beginning(c, contributions);
     if (!c->late && compile_wait(c)) return -1;
     compile_joins(c);

@@ -5,16 +5,13 @@
 // Where the child is to be in a user namespace it has no say over what belongs to the host. So what is joined
 // by a path is joined before the child is born, by a helper with the host's privileges; the child is born
 // from it into what is new, which then belongs to the user namespace.
-#include "base/fd.h"
 #include "runtime/compile_parts.h"
 
 #include <errno.h>
-#include <linux/nsfs.h>
 #include <linux/sched.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 static const struct {
@@ -107,14 +104,6 @@ uint64_t compile_namespaces_of(const struct spec *spec) {
             !is_own(spec->namespaces.items[i].path, "user"))
             flags |= spec->namespaces.items[i].flag;
     return flags;
-}
-
-// Root of a user namespace, as rootless engines are, has no say over the namespaces that it was born in: what
-// belongs to a user namespace outside of its own the kernel does not even tell.
-bool compile_may_return(void) {
-    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
-    _cleanup_(fd_closep) int owner = own < 0 ? own : ioctl(own, NS_GET_USERNS);
-    return owner >= 0;
 }
 
 // Joining

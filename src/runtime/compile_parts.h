@@ -41,8 +41,6 @@ int compile_wait(struct compiler *c);
 int compile_check_namespaces(struct compiler *c);
 // Every namespace that the container's first process has, but for a user namespace that is our own.
 uint64_t compile_namespaces_of(const struct spec *spec);
-// Whether this process can leave its network namespace and come back.
-bool compile_may_return(void);
 void compile_joins_before(struct compiler *c);
 void compile_joins(struct compiler *c);
 void compile_time_offsets(struct compiler *c);

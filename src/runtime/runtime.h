@@ -43,6 +43,7 @@ struct runtime_shim {
     int plan, client, listen, log, state;
     int start, console, pidfd, errors, terminal, health, receiver, resolver;
     int ports, served, nft;
+    int hold;     // a file that the shim is to hold as long as it lives (kernel/holders.h)
     int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
 };
@@ -50,7 +51,7 @@ struct runtime_shim {
     (struct runtime_shim) {                                                                         \
         .plan = -1, .client = -1, .listen = -1, .log = -1, .state = -1, .start = -1, .console = -1, \
         .pidfd = -1, .errors = -1, .terminal = -1, .health = -1, .receiver = -1, .resolver = -1,    \
-        .ports = -1, .served = -1, .nft = -1                                                        \
+        .ports = -1, .served = -1, .nft = -1, .hold = -1                                            \
     }
 pid_t runtime_spawn_shim(const struct runtime_shim *shim, struct err *err);
 

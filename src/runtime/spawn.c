@@ -5,6 +5,7 @@
 #include "runtime/runtime.h"
 
 #include "base/fd.h"
+#include "kernel/holders.h"
 #include "shim/protocol.h"
 
 #include <errno.h>
@@ -52,26 +53,20 @@ static void place(int fds[SHIM_FD_COUNT], int shift) {
 static int execute(int program, const struct runtime_shim *shim) {
     char shift[16];
     const char *argv[] = {"hoy-shim", shift, NULL}, *envp[] = {NULL};
-    int fds[SHIM_FD_COUNT] = {[SHIM_FD_PLAN] = shim->plan,
-                              [SHIM_FD_CLIENT] = shim->client,
-                              [SHIM_FD_LISTEN] = shim->listen,
-                              [SHIM_FD_LOG] = shim->log,
-                              [SHIM_FD_STATE] = shim->state,
-                              [SHIM_FD_SELF] = program,
-                              [SHIM_FD_START] = shim->start,
-                              [SHIM_FD_CONSOLE] = shim->console,
-                              [SHIM_FD_PIDFD] = shim->pidfd,
-                              [SHIM_FD_ERRORS] = shim->errors,
-                              [SHIM_FD_TERMINAL] = shim->terminal,
-                              [SHIM_FD_HEALTH] = shim->health,
-                              [SHIM_FD_RECEIVER] = shim->receiver,
-                              [SHIM_FD_PORTS] = shim->ports,
-                              [SHIM_FD_SERVED] = shim->served,
-                              [SHIM_FD_RESOLVER] = shim->resolver,
-                              [SHIM_FD_NFT] = shim->nft};
+    int fds[SHIM_FD_COUNT] = {[SHIM_FD_PLAN] = shim->plan,         [SHIM_FD_CLIENT] = shim->client,
+                              [SHIM_FD_LISTEN] = shim->listen,     [SHIM_FD_LOG] = shim->log,
+                              [SHIM_FD_STATE] = shim->state,       [SHIM_FD_SELF] = program,
+                              [SHIM_FD_START] = shim->start,       [SHIM_FD_CONSOLE] = shim->console,
+                              [SHIM_FD_PIDFD] = shim->pidfd,       [SHIM_FD_ERRORS] = shim->errors,
+                              [SHIM_FD_TERMINAL] = shim->terminal, [SHIM_FD_HEALTH] = shim->health,
+                              [SHIM_FD_RECEIVER] = shim->receiver, [SHIM_FD_PORTS] = shim->ports,
+                              [SHIM_FD_SERVED] = shim->served,     [SHIM_FD_RESOLVER] = shim->resolver,
+                              [SHIM_FD_NFT] = shim->nft,           [SHIM_FD_HOLD] = shim->hold};
     snprintf(shift, sizeof shift, "%d", shim->preserve);
     if (chdir("/")) return -errno;
     place(fds, shim->preserve);
+    int r = shim->hold < 0 ? 0 : holders_join(SHIM_FD_HOLD + shim->preserve);
+    if (r) return r;
     if (!shim->inherit) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
         for (int i = 0; i < 3; i++)

@@ -42,7 +42,9 @@ static struct shim shim;
 static int shift; // of all places, for descriptors that are the command's
 
 // What came with it. All are looked at before anything is opened: absent ones leave their numbers free.
-static struct { int plan, start, console, pidfd, errors, terminal, health, ports, served, resolver; } given;
+static struct {
+    int plan, start, console, pidfd, errors, terminal, health, ports, served, resolver, hold;
+} given;
 
 static int given_fd(enum shim_fd which) {
     int fd = (int)which + shift;
@@ -209,7 +211,8 @@ static bool had_oom(const struct plan_block *plan) {
     return *file && !cgroup_count(file, "oom_kill", &count) && count > 0;
 }
 
-// The start, and the removal of a detached --rm container, are hoy's own work.
+// The start, and the removal of a detached --rm container, are hoy's own work. Nobody makes another namespace
+// between this process's hold of the one that is and that hoy's.
 static void run_on_exit(const struct plan_block *plan) {
     const char *argv[ON_EXIT_MAX + 1];
     if (!plan->on_exit.count || plan->on_exit.count > ON_EXIT_MAX) return;
@@ -217,6 +220,7 @@ static void run_on_exit(const struct plan_block *plan) {
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
+    if (given.hold >= 0) fcntl(given.hold, F_SETFD, 0);
     execv(argv[0], (char *const *)argv);
 }
 
@@ -288,6 +292,7 @@ static int shim_main(void) {
     given.errors = given_fd(SHIM_FD_ERRORS);
     given.terminal = given_fd(SHIM_FD_TERMINAL);
     given.health = given_fd(SHIM_FD_HEALTH);
+    given.hold = given_fd(SHIM_FD_HOLD);
     given.ports = given_fd(SHIM_FD_PORTS);
     given.served = given_fd(SHIM_FD_SERVED);
     given.resolver = given_fd(SHIM_FD_RESOLVER);

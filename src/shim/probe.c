@@ -3,11 +3,11 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/netns.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -39,20 +39,6 @@ static const char *target(const struct probe *probe) {
 
 // Sockets
 
-// In the container's network namespace; we are back in ours when it returns. We have one thread.
-static int socket_inside(pid_t pid, int family) {
-    char path[32];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
-    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
-    if (own < 0) return own;
-    _cleanup_(fd_closep) int theirs = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    if (theirs < 0) return theirs;
-    if (setns(theirs, CLONE_NEWNET)) return -errno;
-    int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), error = errno;
-    if (setns(own, CLONE_NEWNET)) abort(); // nothing that we do from here on would be where it belongs
-    return fd < 0 ? -error : fd;
-}
-
 static int begin_connect(int fd, const struct plan_health *health) {
     struct sockaddr_in v4 = {.sin_family = AF_INET, .sin_port = htons(health->port)};
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(health->port)};
@@ -65,7 +51,8 @@ static int begin_connect(int fd, const struct plan_health *health) {
 
 static void start_connection(struct probe *probe) {
     const struct plan_health *health = &probe->plan->health;
-    probe->fd = socket_inside(probe->plan->pid, health->is_ipv6 ? AF_INET6 : AF_INET);
+    probe->fd =
+        netns_socket(probe->plan->pid, health->is_ipv6 ? AF_INET6 : AF_INET, SOCK_STREAM | SOCK_NONBLOCK);
     int r = probe->fd < 0 ? probe->fd : begin_connect(probe->fd, health);
     if (r) return done(probe, 1, "connect to %s: %s", target(probe), strerror(-r));
     probe->stage = PROBE_CONNECTING;

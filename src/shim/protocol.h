@@ -78,8 +78,9 @@ enum shim_fd {
     SHIM_FD_PORTS,    // a bag of the sockets that hold published ports (shim/ports.h)
     SHIM_FD_SERVED,   // an epoll of those in it that a proxy serves
     SHIM_FD_RECEIVER, // a connected socket of who gets the log's lines
+    SHIM_FD_HOLD,     // a file that the shim's process holds (kernel/holders.h): never to be closed
     SHIM_FD_RESOLVER, // connected to the resolver of the container's network: open for as long as it runs
                       // (shim/names.h)
-    SHIM_FD_NFT,      // the starter's socket of nftables, which only is not to be closed (kernel/nft_socket.c)
+    SHIM_FD_NFT, // the starter's socket of nftables, which only is not to be closed (kernel/nft_socket.c)
     SHIM_FD_COUNT,
 };

@@ -5,6 +5,7 @@
 #include "unpack/cover.h"
 
 #include "base/fd.h"
+#include "kernel/overlay.h"
 #include "unpack/extract.h"
 #include "unpack/inode.h"
 
@@ -30,10 +31,6 @@ struct place {
     int model; // the part that shows what it is
     int fd;    // in the cover, or -1
 };
-
-static bool has(int fd, const char *attribute) {
-    return fgetxattr(fd, attribute, NULL, 0) > 0;
-}
 
 static void place_finish(struct place *place) {
     for (size_t i = 0; i < place->count; i++) close(place->parts[i].fd);
@@ -79,7 +76,7 @@ static int place_enter(struct place *parent, const char *name, struct place *pla
         if (fd == -ENOTDIR || fd == -ELOOP) return 0; // a whiteout, or a file: it hides what is below
         if (fd < 0) return fd;
         place->parts[place->count++] = (struct directory){fd, parent->parts[i].implies};
-        if (has(fd, EXTRACT_OPAQUE)) return 0;
+        if (overlay_is_marked(fd, EXTRACT_OPAQUE)) return 0;
     }
     return 0;
 }
@@ -118,7 +115,7 @@ static int names_visit(struct place *place, size_t from, bool *any) {
 
 static int place_visit(struct place *place, bool *any) {
     size_t model = 0;
-    while (model < place->count && has(place->parts[model].fd, EXTRACT_IMPLIED)) model++;
+    while (model < place->count && overlay_is_marked(place->parts[model].fd, EXTRACT_IMPLIED)) model++;
     bool shows = model > 0 && model < place->count;
     place->model = place->parts[shows ? model : 0].fd;
     int r = shows ? place_make(place) : 0;
@@ -136,8 +133,9 @@ int cover_write(const int *layers, size_t count, int target, bool *ret_any, stru
     for (size_t i = 0; i < count && !r; i++) {
         int fd = open_below(layers[i], ".");
         if (fd < 0) r = fd;
-        if (fd >= 0) root.parts[root.count++] = (struct directory){fd, has(fd, EXTRACT_IMPLIES)};
-        if (fd >= 0 && has(fd, EXTRACT_OPAQUE)) break;
+        if (fd >= 0)
+            root.parts[root.count++] = (struct directory){fd, overlay_is_marked(fd, EXTRACT_IMPLIES)};
+        if (fd >= 0 && overlay_is_marked(fd, EXTRACT_OPAQUE)) break;
     }
     if (!r) r = place_visit(&root, &any);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't make the cover of an image's layers");

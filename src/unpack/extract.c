@@ -10,11 +10,12 @@
 // complete tree alone.
 //
 // All of it is done by a child that can see nothing but the target and has only the capabilities that making
-// files needs. What takes more, the attributes trusted.overlay.*, it asks of its parent: it sends the
-// directory's descriptor, no name.
+// files needs. What takes more, overlayfs's own attributes, it asks of its parent: it sends the directory's
+// descriptor, no name.
 #include "unpack/extract.h"
 #include "base/fd.h"
 #include "kernel/mount.h"
+#include "kernel/overlay.h"
 #include "unpack/enclose.h"
 #include "unpack/inode.h"
 #include "unpack/path.h"
@@ -60,12 +61,12 @@ static int fail(struct extraction *x, const char *path, const char *what) {
 
 // To the parent
 
-static const char *const attributes[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES};
-enum attribute { OPAQUE, IMPLIED, IMPLIES };
+static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES};
+enum mark { OPAQUE, IMPLIED, IMPLIES };
 
-static int ask_for(const struct extraction *x, int directory, enum attribute attribute) {
+static int ask_for(const struct extraction *x, int directory, enum mark mark) {
     char control[CMSG_SPACE(sizeof(int))] = {0};
-    unsigned char number = (unsigned char)attribute;
+    unsigned char number = (unsigned char)mark;
     struct iovec text = {&number, 1};
     struct msghdr message = {
         .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
@@ -163,16 +164,31 @@ static int in_the_way(struct extraction *x, const char *path) {
     return fail(x, path, "make it a second time");
 }
 
+// An owner that is not mapped, in a user namespace.
+static int metadata_failed(struct extraction *x, const struct tree_node *node, const char *path) {
+    char shown[PATH_SHOWN];
+    if (errno != EINVAL) return fail(x, path, "set owner, mode and attributes");
+    return err_set(x->err, ERR_SYSTEM, 0,
+                   "%s belongs to %u:%u, and an ordinary user has only as many ids as /etc/subuid and "
+                   "/etc/subgid grant: install uidmap (newuidmap), and add a range with usermod "
+                   "--add-subuids 100000-165535 --add-subgids 100000-165535 USER",
+                   path_show(path, shown), node->uid, node->gid);
+}
+
 static int make_file(struct extraction *x, struct tree_node *node, int dir, const char *name,
                      const char *path) {
     _cleanup_(fd_closep) int fd =
         openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return in_the_way(x, path);
     if (copy_data(x, node, fd, path)) return -1;
-    if (set_metadata(x, node, fd)) return fail(x, path, "set owner, mode and attributes");
+    if (set_metadata(x, node, fd)) return metadata_failed(x, node, path);
     strings_add(&x->arena, &x->paths, arena_strdup(&x->arena, path));
     node->number = x->paths.count;
     return 0;
+}
+
+static bool is_device(const struct tree_node *node) {
+    return !node->whiteout && (S_ISCHR(node->mode) || S_ISBLK(node->mode));
 }
 
 static int make_special(const struct tree_node *node, int dir, const char *name) {
@@ -210,12 +226,16 @@ static int make_directory(struct extraction *x, struct tree_node *node, int dir,
                           const char *path) {
     _cleanup_(fd_closep) int fd = directory_enter(x, node, dir, name, path);
     if (fd < 0 || make_entries(x, node, fd, path)) return -1;
-    return set_metadata(x, node, fd) ? fail(x, path, "set owner, mode and attributes") : 0;
+    return set_metadata(x, node, fd) ? metadata_failed(x, node, path) : 0;
 }
 
 static int make_other(struct extraction *x, struct tree_node *node, int dir, const char *name,
                       const char *path) {
-    if (make_special(node, dir, name)) return in_the_way(x, path);
+    if (make_special(node, dir, name)) {
+        // Root of a user namespace makes no devices, and would not see those that are there.
+        if (errno == EPERM && is_device(node)) return 0;
+        return errno == EINVAL ? metadata_failed(x, node, path) : in_the_way(x, path);
+    }
     strings_add(&x->arena, &x->paths, arena_strdup(&x->arena, path));
     node->number = x->paths.count;
     return 0;
@@ -371,7 +391,7 @@ static int extract_here(struct extraction *x) {
     if (r && x->again) r = make_again(x, &tree);
     if (r) return -1;
     if (implies(tree.root) && ask_for(x, x->root, IMPLIES)) return fail(x, "/", "set attributes");
-    return set_metadata(x, tree.root, x->root) ? fail(x, "/", "set owner, mode and attributes") : 0;
+    return set_metadata(x, tree.root, x->root) ? metadata_failed(x, tree.root, "/") : 0;
 }
 
 static void run_child(const struct extract_job *job, int parent, pid_t parent_pid) {
@@ -402,8 +422,8 @@ static int receive_fd(struct msghdr *message) {
 
 static int give_attribute(const struct extract *extract, unsigned char number, struct msghdr *message) {
     _cleanup_(fd_closep) int directory = receive_fd(message);
-    if (number >= ARRAY_SIZE(attributes)) return -1;
-    int answer = fsetxattr(directory, attributes[number], "y", 1, 0) ? errno : 0;
+    if (number >= ARRAY_SIZE(marks)) return -1;
+    int answer = -overlay_mark(directory, marks[number]);
     return send(extract->socket, &answer, sizeof answer, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The `dir` driver: a layer's tar as a directory, in overlayfs's form (0:0 devices for whiteouts, the
-// trusted.overlay.opaque xattr). Done by a process of its own that is confined to the target (own mount
+// mark "opaque"). Done by a process of its own that is confined to the target (own mount
 // namespace, pivoted into it, no network, only the capabilities to make files as they are named), while the
 // tar still grows.
 #pragma once
@@ -9,11 +9,11 @@
 
 #include <sys/types.h>
 
-// overlayfs hides all names that begin so. A directory that the layer only implies (no member names it) is
-// marked as implied; the root of a layer with such directories below it says so.
-#define EXTRACT_OPAQUE  "trusted.overlay.opaque"
-#define EXTRACT_IMPLIED "trusted.overlay.hoy.implied"
-#define EXTRACT_IMPLIES "trusted.overlay.hoy.implies"
+// Marks (kernel/overlay.h). A directory that the layer only implies (no member names it) is marked as
+// implied; the root of a layer with such directories below it says so.
+#define EXTRACT_OPAQUE  "opaque"
+#define EXTRACT_IMPLIED "hoy.implied"
+#define EXTRACT_IMPLIES "hoy.implies"
 
 // The target is an empty directory. grown is -1 for a tar that is complete, or else a pipe: something is
 // written to it when the tar has grown, and it is closed when the tar is complete.
