@@ -50,8 +50,8 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" 'hoy: hoy build is not supported yet'
   expect 1 hoy swarm init
   contains "$output" 'hoy: hoy swarm is not supported yet'
-  expect 125 hoy network create --ingress net
-  contains "$output" 'hoy: --ingress is not supported yet'
+  expect 1 hoy network create --ingress net
+  contains "$output" 'hoy: --ingress is not supported: '
   expect 125 hoy -H tcp://somewhere ps
   contains "$output" 'hoy: --host is not supported yet'
 }

@@ -242,15 +242,20 @@ static int mark_removing(struct engine *engine, const struct container *containe
                   "s", container->id);
 }
 
-static int kill_and_wait(struct engine *engine, const struct container *container, struct err *err) {
-    int code;
-    struct err ignored;
-    (void)container_kill(engine, container, SIGKILL, &ignored); // it may have ended by itself
-    return container_wait(engine, container, &code, err);
+// 1: it has ended. 0: nobody was there to be killed: it has ended by itself, or is just being started again, and
+// then whoever does that holds the lock. The caller looks once more.
+static int kill_running(struct engine *engine, const struct container *container, struct err *err) {
+    if (!container_kill(engine, container, SIGKILL, err)) return 1;
+    if (err->kind != ERR_CONFLICT) return -1;
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    return run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err) ? -1 : 0;
 }
+
+#define KILLS_MAX 100 // of one that is started again each time, by others
 
 int container_remove(struct engine *engine, const struct container *container, bool force, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    unsigned missed = 0;
     for (;;) {
         struct container now;
         int r = row_load(engine, &arena, container->id, &now, err);
@@ -264,7 +269,8 @@ int container_remove(struct engine *engine, const struct container *container, b
                     "cannot remove container \"/%s\": container is %s: %sstop the container before "
                     "removing or force remove",
                     now.name, container_state(&now), now.paused ? "unpause and then " : "");
-            if (kill_and_wait(engine, &now, err)) return -1;
+            r = kill_running(engine, &now, err);
+            if (r < 0 || (r == 0 && ++missed == KILLS_MAX)) return -1;
             continue;
         }
         if (container_is_restarting(&now)) {
