@@ -3,78 +3,39 @@
 
 #include "base/fd.h"
 #include "base/str.h"
-#include "kernel/caps.h"
+#include "kernel/confine.h"
+#include "kernel/landlock.h"
 #include "unpack/enclose.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-// A number that neither Debian (adduser, subuid from 100000 on) nor systemd (dynamic users, containers) hands
-// out. A system user "hoy-fetch" goes before.
-#define FETCH_UID  78671
-#define FETCH_USER "hoy-fetch"
+#define FETCH_USER "hoy-fetch" // a system user of that name goes before CONFINE_FETCH
 
 #define MEMORY_MAX (4ull << 30)
 #define FILE_MAX   (1ull << 42)
 
-// Newer than Debian 12's linux/landlock.h.
-#define FS_TRUNCATE                (1ull << 14)
-#define FS_IOCTL_DEV               (1ull << 15)
-#define NET_BIND_TCP               (1ull << 0)
-#define SCOPE_ABSTRACT_AND_SIGNALS 3ull
-
-static int set_limits(struct err *err) {
-    const struct {
-        int resource;
-        rlim_t limit;
-    } limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_DATA, MEMORY_MAX}, {RLIMIT_FSIZE, FILE_MAX}, {RLIMIT_MEMLOCK, 0}};
-    for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-        struct rlimit now;
-        if (getrlimit((__rlimit_resource_t)limits[i].resource, &now))
-            return err_set(err, ERR_SYSTEM, errno, "can't read a limit");
-        rlim_t limit = limits[i].limit < now.rlim_max ? limits[i].limit : now.rlim_max;
-        if (setrlimit((__rlimit_resource_t)limits[i].resource, &(struct rlimit){limit, limit}))
-            return err_set(err, ERR_SYSTEM, errno, "can't set a limit");
-    }
-    return 0;
-}
+static const struct confine_limit limits[] = {
+    {RLIMIT_CORE, 0}, {RLIMIT_DATA, MEMORY_MAX}, {RLIMIT_FSIZE, FILE_MAX}, {RLIMIT_MEMLOCK, 0}};
 
 // Landlock
 
-static uint64_t all_access(long abi) {
-    uint64_t access = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1;
-    if (abi >= 2) access |= LANDLOCK_ACCESS_FS_REFER;
-    if (abi >= 3) access |= FS_TRUNCATE;
-    if (abi >= 5) access |= FS_IOCTL_DEV;
-    return access;
-}
-
-static int landlock_allow(int ruleset, int fd, uint64_t access) {
-    struct landlock_path_beneath_attr rule = {.allowed_access = access, .parent_fd = fd};
-    return (int)syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &rule, 0);
-}
-
-static void landlock_allow_path(int ruleset, const char *path) {
+static int landlock_allow_path(const struct landlock *landlock, const char *path) {
     struct stat st;
     _cleanup_(fd_closep) int fd = path ? fd_open_at(AT_FDCWD, path, O_PATH, 0) : -1;
-    if (fd < 0 || fstat(fd, &st)) return; // it is not there: nothing to read
-    landlock_allow(ruleset, fd,
-                   LANDLOCK_ACCESS_FS_READ_FILE | (S_ISDIR(st.st_mode) ? LANDLOCK_ACCESS_FS_READ_DIR : 0));
+    if (fd < 0 || fstat(fd, &st)) return 0; // it is not there: nothing to read
+    return landlock_allow(
+        landlock, fd, LANDLOCK_ACCESS_FS_READ_FILE | (S_ISDIR(st.st_mode) ? LANDLOCK_ACCESS_FS_READ_DIR : 0));
 }
 
 static int landlock_confine(int staging, bool network, struct err *err) {
@@ -100,30 +61,18 @@ static int landlock_confine(int staging, bool network, struct err *err) {
                                            "/dev/null",
                                            "/dev/urandom",
                                            "/sys/devices/system/cpu/online"};
-    struct {
-        uint64_t fs, net, scoped;
-    } attributes = {0};
-    long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
-    if (abi < 1) return 0; // an older kernel: uid and seccomp hold
-    attributes.fs = all_access(abi);
-    if (abi >= 4) attributes.net = NET_BIND_TCP;
-    if (abi >= 6) attributes.scoped = SCOPE_ABSTRACT_AND_SIGNALS;
-    size_t size = abi >= 6 ? sizeof attributes : abi >= 4 ? 2 * sizeof(uint64_t) : sizeof(uint64_t);
-    _cleanup_(fd_closep) int ruleset = (int)syscall(SYS_landlock_create_ruleset, &attributes, size, 0);
-    if (ruleset < 0) return err_set(err, ERR_SYSTEM, errno, "can't make a Landlock ruleset");
-    uint64_t staged = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
-                      LANDLOCK_ACCESS_FS_MAKE_REG | (network ? 0 : LANDLOCK_ACCESS_FS_REMOVE_FILE) |
-                      (abi >= 3 ? FS_TRUNCATE : 0);
-    if (staging >= 0 && landlock_allow(ruleset, staging, staged))
-        return err_set(err, ERR_SYSTEM, errno, "can't allow the staging directory");
-    for (size_t i = 0; network && i < ARRAY_SIZE(readable); i++) landlock_allow_path(ruleset, readable[i]);
-    if (network) {
-        landlock_allow_path(ruleset, getenv("SSL_CERT_FILE"));
-        landlock_allow_path(ruleset, getenv("SSL_CERT_DIR"));
-    }
-    if (syscall(SYS_landlock_restrict_self, ruleset, 0))
-        return err_set(err, ERR_SYSTEM, errno, "can't enter Landlock");
-    return 0;
+    const uint64_t staged = LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE |
+                            LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_TRUNCATE |
+                            (network ? 0 : LANDLOCK_ACCESS_FS_REMOVE_FILE);
+    _cleanup_(landlock_finish) struct landlock landlock = LANDLOCK_NONE;
+    int r = landlock_begin(&landlock);
+    if (!r && staging >= 0) r = landlock_allow(&landlock, staging, staged);
+    for (size_t i = 0; !r && network && i < ARRAY_SIZE(readable); i++)
+        r = landlock_allow_path(&landlock, readable[i]);
+    if (!r && network) r = landlock_allow_path(&landlock, getenv("SSL_CERT_FILE"));
+    if (!r && network) r = landlock_allow_path(&landlock, getenv("SSL_CERT_DIR"));
+    if (!r) r = landlock_enter(&landlock);
+    return r ? err_set(err, ERR_SYSTEM, -r, "can't enter Landlock") : 0;
 }
 
 // Root
@@ -143,46 +92,25 @@ static void user_find(uid_t *uid, gid_t *gid) {
     }
 }
 
-// The id itself where it is mapped, else the last one that is: in a user namespace there may be fewer. 0:
-// there is none but root's.
-static uint32_t id_available(const char *map, uint32_t wanted) {
-    _cleanup_(str_finish) struct str text = {0};
-    uint32_t last = 0;
-    if (file_read_at(AT_FDCWD, map, 1 << 16, &text) || !text.len) return wanted;
-    for (char *rest = text.data, *line; (line = strsep(&rest, "\n"));) {
-        uint32_t inside, outside, count;
-        if (sscanf(line, "%u %u %u", &inside, &outside, &count) != 3 || !count) continue;
-        if (wanted - inside < count) return wanted;
-        if (inside + (count - 1) > last) last = inside + (count - 1);
-    }
-    return last;
-}
-
 static void ids_find(uid_t *ret_uid, gid_t *ret_gid) {
-    uid_t uid = FETCH_UID;
-    gid_t gid = FETCH_UID;
+    uid_t uid = CONFINE_FETCH;
+    gid_t gid = CONFINE_FETCH;
     user_find(&uid, &gid);
-    *ret_uid = id_available("/proc/self/uid_map", uid);
-    *ret_gid = id_available("/proc/self/gid_map", gid);
+    *ret_uid = confine_uid(uid);
+    *ret_gid = confine_gid(gid);
 }
 
-static int become(uid_t uid, gid_t gid, struct err *err) {
-    if (setgroups(0, NULL) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid))
-        return err_set(err, ERR_SYSTEM, errno, "can't become user %u", uid);
-    return setuid(0) == 0 ? err_set(err, ERR_SYSTEM, EPERM, "can't give up root") : 0;
-}
-
-// A user namespace may have no other id: then what is left of root are its files, which Landlock covers. The
-// capabilities of this process are the caller's to set.
-static int drop_root(uid_t uid, gid_t gid, struct err *err) {
-    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
-        if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0))
-            return err_set(err, ERR_SYSTEM, errno, "can't drop capabilities");
-    if (uid && gid && become(uid, gid, err)) return -1;
-    // A change of the user id took the tie to the parent away, and made the process readable for its like.
-    if (prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0) || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0))
-        return err_set(err, ERR_SYSTEM, errno, "can't bind the worker to hoy");
-    return 0;
+static int give_up_root(uid_t uid, gid_t gid, uint64_t kept, struct err *err) {
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+        return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
+    int r = confine_limits(limits, ARRAY_SIZE(limits));
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't set a limit");
+    r = confine_user(uid, gid, kept);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't become user %u", uid);
+    // The change of user took the tie to the parent away.
+    return prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0)
+               ? err_set(err, ERR_SYSTEM, errno, "can't bind the worker to hoy")
+               : 0;
 }
 
 // Seccomp
@@ -357,30 +285,19 @@ int confine(int staging, bool network, struct err *err) {
     uid_t uid;
     gid_t gid;
     umask(077);
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
-        return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
     ids_find(&uid, &gid);
     if (!geteuid() && staging >= 0 && fchown(staging, uid, gid))
         return err_set(err, ERR_SYSTEM, errno, "can't give the staging directory away");
-    if (set_limits(err)) return -1;
-    if (!geteuid() && drop_root(uid, gid, err)) return -1; // else hoy was called without root
-    int r = caps_set(0, 0, 0);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "can't drop capabilities");
-    if (landlock_confine(staging, network, err)) return -1;
+    if (give_up_root(uid, gid, 0, err) || landlock_confine(staging, network, err)) return -1;
     return seccomp_confine(network ? WORK_NETWORK : WORK_LOCAL, err);
 }
 
 int confine_to_view(int view, uint64_t capabilities, struct err *err) {
-    const uint64_t kept = UINT64_C(1) << CAP_DAC_READ_SEARCH | capabilities;
     uid_t uid;
     gid_t gid;
     ids_find(&uid, &gid);
     int r = enclose(view);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't see the root file system alone");
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0))
-        return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
-    if (set_limits(err) || drop_root(uid, gid, err)) return -1;
-    r = caps_set(kept, kept, 0);
-    return r ? err_set(err, ERR_SYSTEM, -r, "can't drop capabilities")
-             : seccomp_confine(capabilities ? WORK_FILES : WORK_VIEW, err);
+    if (give_up_root(uid, gid, UINT64_C(1) << CAP_DAC_READ_SEARCH | capabilities, err)) return -1;
+    return seccomp_confine(capabilities ? WORK_FILES : WORK_VIEW, err);
 }

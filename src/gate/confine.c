@@ -21,6 +21,6 @@ int gate_confine(void) {
     const struct confine_limit limits[] = {{RLIMIT_CORE, 0}, {RLIMIT_NPROC, 0}};
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return -errno;
     int r = confine_limits(limits, ARRAY_SIZE(limits));
-    if (!r) r = confine_user(CONFINE_GATE, CONFINE_GATE);
+    if (!r) r = confine_user(CONFINE_GATE, CONFINE_GATE, 0);
     return r ? r : confine_calls(calls, ARRAY_SIZE(calls));
 }

@@ -70,15 +70,20 @@ static int ids_change(uid_t uid, gid_t gid) {
     return setuid(0) ? 0 : -EPERM;
 }
 
-int confine_user(uid_t uid, gid_t gid) {
-    if (!geteuid()) {
-        int r = caps_set_bounding(0);
-        uid = confine_uid(uid);
-        gid = confine_gid(gid);
-        if (!r) r = uid && gid ? ids_change(uid, gid) : caps_set(0, 0, 0);
-        if (r) return r;
-    }
-    return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
+static int become(uid_t uid, gid_t gid, uint64_t kept) {
+    int r = caps_set_bounding(0);
+    uid = confine_uid(uid);
+    gid = confine_gid(gid);
+    if (r || !uid || !gid) return r;
+    if (prctl(PR_SET_KEEPCAPS, kept != 0, 0, 0, 0)) return -errno;
+    return ids_change(uid, gid);
+}
+
+int confine_user(uid_t uid, gid_t gid, uint64_t kept) {
+    int r = geteuid() ? 0 : become(uid, gid, kept);
+    if (!r) r = caps_set(kept, kept, 0);
+    if (!r && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)) r = -errno;
+    return r;
 }
 
 // Calls

@@ -23,11 +23,11 @@ struct confine_limit {
 };
 int confine_limits(const struct confine_limit *limits, size_t count);
 
-// No capability of the bounding set, no groups, the ids: for root; others keep their ids. In a user namespace
-// that does not have an id the last one that it has is taken; where it has none but root's this stays root, of
-// files alone: the capabilities are gone all the same. With PR_SET_KEEPCAPS the permitted ones stay the
-// caller's to set. Afterwards nobody of that id may look at this process (PR_SET_DUMPABLE).
-int confine_user(uid_t uid, gid_t gid);
+// Root becomes somebody else, without groups; others stay who they are. In a user namespace that does not have
+// an id the last one that it has is taken; where it has none but root's this stays root, of files alone. Of
+// the capabilities those of kept stay, in no case in the bounding set. Afterwards nobody of that id may look
+// at this process (PR_SET_DUMPABLE), and it does not end with its parent any more (PR_SET_PDEATHSIG).
+int confine_user(uid_t uid, gid_t gid, uint64_t kept);
 
 // The ids that confine_user() would take.
 uid_t confine_uid(uid_t wanted);

@@ -17,6 +17,6 @@ static const uint32_t calls[] = {
 
 int proxy_confine(void) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)) return -errno;
-    int r = confine_user(CONFINE_PROXY, CONFINE_PROXY);
+    int r = confine_user(CONFINE_PROXY, CONFINE_PROXY, 0);
     return r ? r : confine_calls(calls, ARRAY_SIZE(calls));
 }

@@ -128,7 +128,7 @@ int confine(int directory, struct err *err) {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
         return err_set(err, ERR_SYSTEM, errno, "can't set no_new_privs");
     int r = confine_limits(limits, ARRAY_SIZE(limits));
-    if (!r) r = confine_user(CONFINE_RESOLVER, CONFINE_RESOLVER);
+    if (!r) r = confine_user(CONFINE_RESOLVER, CONFINE_RESOLVER, 0);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't give up root");
     return landlock_confine(directory, err) ? -1 : seccomp_confine(err);
 }
