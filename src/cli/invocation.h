@@ -26,7 +26,8 @@ struct command {
     int min, max;                          // arguments; max -1: any number
     bool stops;    // options end at the first argument: the rest is somebody's command
     bool verbatim; // all words are arguments, whatever they look like
-    bool as_found; // does not look after networks that others changed: it does what of that it needs, or tells of it
+    bool as_found; // does not look after networks that others changed: it does what of that it needs, or
+                   // tells of it
     bool common;   // in the first block of `hoy --help`
     int failure;   // exit code when hoy itself fails
     enum command_arguments completes;

@@ -242,8 +242,8 @@ static int mark_removing(struct engine *engine, const struct container *containe
                   "s", container->id);
 }
 
-// 1: it has ended. 0: nobody was there to be killed: it has ended by itself, or is just being started again, and
-// then whoever does that holds the lock. The caller looks once more.
+// 1: it has ended. 0: nobody was there to be killed: it has ended by itself, or is just being started again,
+// and then whoever does that holds the lock. The caller looks once more.
 static int kill_running(struct engine *engine, const struct container *container, struct err *err) {
     if (!container_kill(engine, container, SIGKILL, err)) return 1;
     if (err->kind != ERR_CONFLICT) return -1;

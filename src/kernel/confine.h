@@ -8,8 +8,8 @@
 #include <sys/resource.h>
 #include <sys/types.h>
 
-// The users that they become: numbers that neither Debian (adduser, subuid from 100000 on) nor systemd (dynamic
-// users, containers) hands out. One a program, so that none of them may trace or signal another.
+// The users that they become: numbers that neither Debian (adduser, subuid from 100000 on) nor systemd
+// (dynamic users, containers) hands out. One a program, so that none of them may trace or signal another.
 enum confine_user {
     CONFINE_FETCH = 78671,
     CONFINE_RESOLVER,
@@ -23,10 +23,10 @@ struct confine_limit {
 };
 int confine_limits(const struct confine_limit *limits, size_t count);
 
-// Root becomes somebody else, without groups; others stay who they are. In a user namespace that does not have
-// an id the last one that it has is taken; where it has none but root's this stays root, of files alone. Of
-// the capabilities those of kept stay, in no case in the bounding set. Afterwards nobody of that id may look
-// at this process (PR_SET_DUMPABLE), and it does not end with its parent any more (PR_SET_PDEATHSIG).
+// Root becomes somebody else, without groups; others stay who they are. In a user namespace that does not
+// have an id the last one that it has is taken; where it has none but root's this stays root, of files alone.
+// Of the capabilities those of kept stay, in no case in the bounding set. Afterwards nobody of that id may
+// look at this process (PR_SET_DUMPABLE), and it does not end with its parent any more (PR_SET_PDEATHSIG).
 int confine_user(uid_t uid, gid_t gid, uint64_t kept);
 
 // The ids that confine_user() would take.
