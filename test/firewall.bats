@@ -338,7 +338,7 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
   nft add rule inet filter input meta l4proto '{ tcp, udp }' th dport 8081 accept
   reached 8081 "$HOST" "$OUTSIDE" "${from_outside[@]}"
   # Also when the rules were made anew.
-  nft delete table inet "$(nft list tables | awk '$3 ~ /^hoy[0-9]/ {print $3}')"
+  nft delete table inet "$(sqlite3 "$HOY_ROOT/hoy.db" "SELECT link FROM network WHERE name = 'bridge'")"
   hoy ps >/dev/null
   reached 8081 "$HOST" "$OUTSIDE" "${from_outside[@]}"
   nft delete chain inet filter input

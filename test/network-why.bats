@@ -52,8 +52,8 @@ server() {
   hoy run -d --name "$@" base httpd -f -p "${LISTEN:-80}" >/dev/null
   eventually 10 listens "$name"
 }
-own_table() { nft list tables | awk '$3 ~ /^hoy[0-9]+$/ {print $3}'; }
-# Nothing of hoy's, which would put back what is missing.
+# The table is called as the root's own bridge. Not asked of hoy, which would put back what is missing.
+own_table() { sqlite3 "$HOY_ROOT/hoy.db" "SELECT link FROM network WHERE name = 'bridge'"; }
 host_end() { sqlite3 "$HOY_ROOT/hoy.db" "SELECT host_interface FROM endpoint WHERE container_id = (SELECT id FROM container WHERE name = '$1')"; }
 firewall() { printf 'table inet fw {\n%s\n}\n' "$1" | nft -f -; }
 

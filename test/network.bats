@@ -8,6 +8,8 @@ load lib
 file_setup() {
   # What a run that was killed left.
   rm -f /run/netns/beyond
+  # As on a host where nobody forwards yet.
+  echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
   ip netns add beyond
   ip link add outer type veth peer name inner netns beyond
   ip address add 198.51.100.1/24 dev outer
