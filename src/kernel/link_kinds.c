@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Kinds of links beside bridges and pairs. A macvlan or ipvlan is made with one message that names its parent
 // by index, in the namespace of the message, and the namespace that it is to be in: there is no moment when
-// it can be seen on the host.
+// it can be seen on the host. Kernels before 6.14 look on the host whether its name is taken all the same,
+// and the host may well have an eth0: so it gets its name inside.
 #include "kernel/link.h"
 
 #include "base/fd.h"
@@ -9,11 +10,14 @@
 #include "base/str.h"
 #include "kernel/link_events.h"
 #include "kernel/netlink.h"
+#include "kernel/netns.h"
 
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 struct link_word {
     const char *kind, *word;
@@ -82,7 +86,7 @@ static void put_kind(struct netlink_batch *batch, const char *kind, uint32_t mod
     netlink_end(batch, info);
 }
 
-int link_child_create(const struct link_child *child) {
+static int create_as(const struct link_child *child, const char *name) {
     struct netlink_batch batch = {0};
     const struct link_word *mode = word_find(modes, ARRAY_SIZE(modes), child->kind, child->mode);
     const struct link_word *flag = word_find(flags, ARRAY_SIZE(flags), child->kind, child->flag);
@@ -91,7 +95,7 @@ int link_child_create(const struct link_child *child) {
         return -EINVAL;
     int parent = link_index(child->parent);
     if (parent < 0) return parent;
-    create_begin(&batch, child->name);
+    create_begin(&batch, name);
     netlink_put_u32(&batch, IFLA_LINK, (uint32_t)parent);
     if (child->netns_pid)
         netlink_put_u32(&batch, IFLA_NET_NS_PID, (uint32_t)child->netns_pid);
@@ -101,6 +105,31 @@ int link_child_create(const struct link_child *child) {
     if (child->mtu) netlink_put_u32(&batch, IFLA_MTU, child->mtu);
     put_kind(&batch, child->kind, mode->number, flag ? flag->number : 0);
     return create_call(&batch);
+}
+
+static int name_inside(const struct link_child *child, const char *name) {
+    _cleanup_(fd_closep) int opened = -1;
+    _cleanup_(netns_leavep) int own = -1;
+    char path[32];
+    if (child->netns_pid) {
+        snprintf(path, sizeof path, "/proc/%d/ns/net", child->netns_pid);
+        opened = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+        if (opened < 0) return opened;
+    }
+    int r = netns_enter(child->netns_pid ? opened : child->netns_fd, &own);
+    if (r) return r;
+    r = link_rename(name, child->name);
+    if (r) (void)link_delete(name);
+    return r;
+}
+
+int link_child_create(const struct link_child *child) {
+    char name[LINK_NAME_SIZE];
+    uint64_t number;
+    if (getrandom(&number, sizeof number, 0) != sizeof number) return -EAGAIN;
+    snprintf(name, sizeof name, "hoy%012llx", (unsigned long long)(number >> 16));
+    int r = create_as(child, name);
+    return r ? r : name_inside(child, name);
 }
 
 static bool is_taken(const struct link_child *child, int r) {
