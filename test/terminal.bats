@@ -57,6 +57,7 @@ start_shell() {
   shows '\^\[\[01;34m/usr'
   text 'ps -o pid,tpgid,tty,comm'
   shows '1 .* pts/0 +bash'
+  shows 'root@[0-9a-f]{12}:/# ?$' # or ps would be told that its input ends
   keys C-d
   shows 'host\$ ?$'
   "$HOY" rmi "$REGISTRY/debian:12"
