@@ -5,6 +5,7 @@
 // command that started it (shim/protocol.h), and nobody waits for the end of a shim.
 #include "kernel/nft_socket.h"
 
+#include "base/fd.h"
 #include "kernel/netlink.h"
 
 #include <errno.h>
@@ -17,6 +18,10 @@ static ino_t kept_in; // the network namespace
 
 int nft_socket_kept(void) {
     return kept;
+}
+
+void nft_socket_close(void) {
+    fd_closep(&kept);
 }
 
 // What an answer that nobody read to its end has left.

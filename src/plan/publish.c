@@ -58,16 +58,26 @@ static int add_run(const struct nft_table *table, const struct plan_port *ports,
 }
 
 // What is not there any more is no failure, and none stays for another that fails.
-static int remove_run(const struct nft_table *table, const struct plan_port *ports) {
+// Those of many runs in one message: the kernel waits for all of its processors after each that removes
+// something.
+static int remove_runs(const struct nft_table *table, const struct plan_port *ports, size_t run_count) {
     struct nft_port some[AT_ONCE];
+    size_t count = 0;
     int first = 0;
-    for (uint32_t i = 0; i < ports->count;) {
-        size_t count = 0;
-        while (count < AT_ONCE && i < ports->count) some[count++] = one_of(ports, i++);
-        int r = nft_ports_remove(table, some, count);
-        if (!first) first = r;
-    }
-    return first;
+    for (size_t run = 0; run < run_count; run++)
+        for (uint32_t i = 0; i < ports[run].count; i++) {
+            some[count++] = one_of(&ports[run], i);
+            if (count < AT_ONCE) continue;
+            int r = nft_ports_remove(table, some, count);
+            if (!first) first = r;
+            count = 0;
+        }
+    int r = count ? nft_ports_remove(table, some, count) : 0;
+    return first ? first : r;
+}
+
+static int remove_run(const struct nft_table *table, const struct plan_port *ports) {
+    return remove_runs(table, ports, 1);
 }
 
 static bool has_any(const struct plan_port *ports, size_t count) {
@@ -93,15 +103,10 @@ int plan_do_publish(struct plan_run *run, struct plan_op *op) {
 // Closed before it is looked at: who adds one now finds that out, and takes it away again.
 int plan_undo_publish(struct plan_block *block, struct plan_op *op) {
     size_t count;
-    int first = 0;
     __atomic_store_n(&op->publish.closed, 1, __ATOMIC_SEQ_CST);
     const struct plan_port *ports = places(block, op, &count);
     struct nft_table table = table_of(block, op);
-    for (size_t i = 0; i < count; i++) {
-        int r = remove_run(&table, &ports[i]);
-        if (!first) first = r;
-    }
-    return first;
+    return remove_runs(&table, ports, count);
 }
 
 // Ports that come later

@@ -447,8 +447,7 @@ static void hand_on(struct shim *shim) {
         if (peer_present(p)) fcntl(p->fd, F_SETFD, 0);
 }
 
-// Who was told of the end has heard all; what he said meanwhile still counts.
-static void dismiss(struct shim *shim) {
+void shim_dismiss(struct shim *shim) {
     for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
         if (peer_present(p)) peer_receive(p, &requests);
         if (peer_present(p)) peer_drop(p);
@@ -457,7 +456,7 @@ static void dismiss(struct shim *shim) {
 
 bool shim_back_off(struct shim *shim, uint32_t delay_ms) {
     uint64_t deadline_ns = clock_monotonic_ns() + (uint64_t)delay_ms * 1000000u;
-    dismiss(shim);
+    shim_dismiss(shim);
     while (!shim->stopped && !shim->leaving) {
         struct pollfd polls[AT_COUNT];
         int timeout = milliseconds_until(deadline_ns);

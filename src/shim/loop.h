@@ -64,6 +64,9 @@ void shim_loop(struct shim *shim);
 // Between two runs: waits so long for somebody who wants no second one. True: nobody did.
 bool shim_back_off(struct shim *shim, uint32_t delay_ms);
 
+// Who was told of the end has heard all; what he said meanwhile still counts. Closes the connections.
+void shim_dismiss(struct shim *shim);
+
 // Tells the first client, which has things of its own to take away meanwhile.
 void shim_say_exited_first(struct shim *shim);
 

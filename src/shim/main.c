@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "kernel/cgroup.h"
+#include "kernel/nft_socket.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
 #include "shim/cause.h"
@@ -264,6 +265,8 @@ static int watch(struct plan_block *plan, int client, int state) {
     bool heard = shim_say_exited(&shim);
     if (shim.exit.restarts ? shim_back_off(&shim, plan->restart.delay_ms) : !heard && plan->auto_remove)
         run_on_exit(plan);
+    shim_dismiss(&shim);
+    nft_socket_close();
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;
 }
 
