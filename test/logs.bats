@@ -340,7 +340,7 @@ ARGS
   log=$(path_of hoy cc)
   hoy logs cc >whole
   (($(wc -l <whole) > 370))
-  for n in 1 2 3; do gzip -t "$log.$n.gz"; done
+  for n in 1 2 3; do eventually 10 gzip -t "$log.$n.gz"; done
   truncate -s 200 "$log.2.gz"
   hoy logs cc >out 2>err
   contains "$(<err)" 'cut off'

@@ -426,6 +426,16 @@ static int spawn(struct start *s, struct err *err) {
     return 0;
 }
 
+// From here on the shim finds that nobody listens, and looks after the end itself. One that has told us of it
+// already relies on us.
+static int hang_up(struct start *s, struct err *err) {
+    struct shim_exit exit;
+    int code;
+    if (shutdown(s->client, SHUT_RDWR)) return 0; // it has gone
+    if (shim_wait(s->client, 0, &exit) != 1) return 0;
+    return container_take_exit(s->engine, s->container, 1, &exit, &code, err);
+}
+
 static int wait_detached(struct start *s, struct err *err) {
     int32_t pid;
     struct err ignored, why = {0};
@@ -434,12 +444,12 @@ static int wait_detached(struct start *s, struct err *err) {
         *err = why;
         return -1;
     }
-    return db_run(s->engine->store.db, err,
-                  "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
-                  "'starting'",
-                  "is", (int64_t)pid, s->container->id) < 0
-               ? -1
-               : 0;
+    if (db_run(s->engine->store.db, err,
+               "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
+               "'starting'",
+               "is", (int64_t)pid, s->container->id) < 0)
+        return -1;
+    return hang_up(s, err);
 }
 
 static int start_lock(struct start *s, struct err *err) {
