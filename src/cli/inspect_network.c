@@ -17,7 +17,7 @@ static void put_strings(struct json_writer *w, const char *key, const struct str
     json_end_array(w);
 }
 
-void inspect_words(struct json_writer *w, const char *key, const struct network_words *words) {
+void inspect_words(struct json_writer *w, const char *key, const struct spec_key_values *words) {
     json_begin_object(w, key);
     for (size_t i = 0; i < words->count; i++) json_put_string(w, words->items[i].key, words->items[i].value);
     json_end_object(w);

@@ -31,7 +31,7 @@ static const struct option ls_rows[] = {
 };
 const struct option_table network_ls_options_table = OPTIONS(ls_rows, struct ls_flags);
 
-static const char *join_words(struct arena *arena, const struct network_words *words) {
+static const char *join_words(struct arena *arena, const struct spec_key_values *words) {
     const char *text = "";
     for (size_t i = 0; i < words->count; i++)
         text =

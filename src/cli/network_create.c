@@ -2,6 +2,7 @@
 // network create.
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_value.h"
 #include "engine/networks.h"
 
 #include <stdio.h>
@@ -59,21 +60,6 @@ static const struct option rows[] = {
 };
 const struct option_table network_create_options_table = OPTIONS(rows, struct create_flags);
 
-// "KEY[=VALUE]"; the last one of a key counts.
-static int read_words(struct arena *arena, const struct strings *texts, struct network_words *words,
-                      struct err *err) {
-    for (size_t i = 0; i < texts->count; i++) {
-        const char *text = texts->items[i];
-        size_t length = strcspn(text, "="), n = 0;
-        if (!length) return err_set(err, ERR_INVALID, 0, "'%s' is not of the form KEY=VALUE", text);
-        const char *key = arena_strndup(arena, text, length);
-        while (n < words->count && !str_eq(words->items[n].key, key)) n++;
-        struct spec_key_value *word = n < words->count ? &words->items[n] : arena_push(arena, words);
-        *word = (struct spec_key_value){key, text[length] ? text + length + 1 : ""};
-    }
-    return 0;
-}
-
 static int read_driver(const char *name, enum network_driver *ret_driver, struct err *err) {
     if (str_empty(name)) name = "bridge";
     if (!network_driver_parse(name, ret_driver)) return 0;
@@ -117,10 +103,10 @@ static int create(struct invocation *invocation, struct engine *engine, struct e
         .gateways = flags->gateways,
     };
     if (check_swarm(flags, err) || read_driver(flags->driver, &request.network.driver, err) ||
-        read_words(arena, &flags->labels, &request.network.labels, err) ||
-        read_words(arena, &flags->options, &request.network.options, err) ||
-        read_words(arena, &flags->ipam_options, &request.network.ipam_options, err) ||
-        read_words(arena, &flags->auxiliary, &request.auxiliary, err) ||
+        read_key_values(arena, &flags->labels, &request.network.labels, err) ||
+        read_key_values(arena, &flags->options, &request.network.options, err) ||
+        read_key_values(arena, &flags->ipam_options, &request.network.ipam_options, err) ||
+        read_key_values(arena, &flags->auxiliary, &request.auxiliary, err) ||
         networks_create(engine, arena, &request, &network, err))
         return -1;
     puts(network.id);

@@ -69,7 +69,7 @@ int store_link(struct parse *parse, const char *text, void *field, struct err *e
 int store_driver_option(struct parse *parse, const char *text, void *field, struct err *err) {
     size_t key = strcspn(text, "=");
     if (!key || !text[key]) return err_set(err, ERR_INVALID, 0, "'%s' is not of the form KEY=VALUE", text);
-    *arena_push(parse->arena, (struct network_words *)field) =
+    *arena_push(parse->arena, (struct spec_key_values *)field) =
         (struct spec_key_value){arena_strndup(parse->arena, text, key), text + key + 1};
     return 0;
 }

@@ -12,7 +12,7 @@ option_store store_ipv4;             // const char *
 option_store store_ipv6;             // const char *
 option_store store_link_local_ip;    // struct strings: refused
 option_store store_priority;         // int64_t
-option_store store_driver_option;    // struct network_words: KEY=VALUE
+option_store store_driver_option;    // struct spec_key_values: KEY=VALUE
 
 // What --ip, --network-alias and the others say is the first network's. Checks what does not go together.
 int networks_finish(struct arena *arena, struct settings *settings, struct err *err);

@@ -355,3 +355,17 @@ int store_signal(struct parse *parse, const char *text, void *field, struct err 
     if (signal_parse(text) < 0) return err_set(err, ERR_INVALID, 0, "there is no such signal");
     return store_string(parse, text, field, err);
 }
+
+int read_key_values(struct arena *arena, const struct strings *texts, struct spec_key_values *words,
+                    struct err *err) {
+    for (size_t i = 0; i < texts->count; i++) {
+        const char *text = texts->items[i];
+        size_t length = strcspn(text, "="), n = 0;
+        if (!length) return err_set(err, ERR_INVALID, 0, "'%s' is not of the form KEY=VALUE", text);
+        const char *key = arena_strndup(arena, text, length);
+        while (n < words->count && !str_eq(words->items[n].key, key)) n++;
+        struct spec_key_value *word = n < words->count ? &words->items[n] : arena_push(arena, words);
+        *word = (struct spec_key_value){key, text[length] ? text + length + 1 : ""};
+    }
+    return 0;
+}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "args/options.h"
+#include "oci/spec.h"
 
 option_store store_env;         // struct strings: KEY=VALUE, or KEY, which takes the value from here
 option_store store_env_file;    // struct strings: a file of such lines
@@ -26,3 +27,7 @@ option_store store_pull;        // const char *
 option_store store_signal;      // const char *
 option_store store_attach;      // struct strings: stdin, stdout, stderr in lower case
 option_store store_hostname;    // const char *
+
+// Texts "KEY[=VALUE]", in the arena; the last one of a key counts.
+int read_key_values(struct arena *arena, const struct strings *texts, struct spec_key_values *words,
+                    struct err *err);

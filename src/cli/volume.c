@@ -7,6 +7,7 @@
 #include "cli/confirm.h"
 #include "cli/format.h"
 #include "cli/inspect.h"
+#include "cli/parse_value.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -39,21 +40,6 @@ static const struct option create_rows[] = {
 };
 const struct option_table volume_create_options_table = OPTIONS(create_rows, struct create_flags);
 
-// "KEY[=VALUE]"; the last one of a key counts.
-static int read_words(struct arena *arena, const struct strings *texts, struct volume_words *words,
-                      struct err *err) {
-    for (size_t i = 0; i < texts->count; i++) {
-        const char *text = texts->items[i];
-        size_t length = strcspn(text, "="), n = 0;
-        if (!length) return err_set(err, ERR_INVALID, 0, "'%s' is not of the form KEY=VALUE", text);
-        const char *key = arena_strndup(arena, text, length);
-        while (n < words->count && !str_eq(words->items[n].key, key)) n++;
-        struct spec_key_value *word = n < words->count ? &words->items[n] : arena_push(arena, words);
-        *word = (struct spec_key_value){key, text[length] ? text + length + 1 : ""};
-    }
-    return 0;
-}
-
 static int create(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct create_flags *flags = invocation->options;
     struct arena *arena = &invocation->arena;
@@ -65,8 +51,8 @@ static int create(struct invocation *invocation, struct engine *engine, struct e
         return err_set(err, ERR_INVALID, 0,
                        "create %s: error looking up volume plugin %s: plugin \"%s\" not found",
                        volume.name ? volume.name : "volume", flags->driver, flags->driver);
-    if (read_words(arena, &flags->labels, &volume.labels, err) ||
-        read_words(arena, &flags->options, &volume.options, err) ||
+    if (read_key_values(arena, &flags->labels, &volume.labels, err) ||
+        read_key_values(arena, &flags->options, &volume.options, err) ||
         volume_create(engine, arena, &volume, &name, err))
         return -1;
     puts(name);
@@ -94,7 +80,7 @@ static const struct option ls_rows[] = {
 };
 const struct option_table volume_ls_options_table = OPTIONS(ls_rows, struct ls_flags);
 
-static const char *join_words(struct arena *arena, const struct volume_words *words) {
+static const char *join_words(struct arena *arena, const struct spec_key_values *words) {
     const char *text = "";
     for (size_t i = 0; i < words->count; i++)
         text =
@@ -151,7 +137,7 @@ int run_volume_ls(struct invocation *invocation, struct err *err) {
 
 // inspect
 
-static void put_words(struct json_writer *w, const char *key, const struct volume_words *words) {
+static void put_words(struct json_writer *w, const char *key, const struct spec_key_values *words) {
     if (!words->count) return json_put_null(w, key);
     json_begin_object(w, key);
     for (size_t i = 0; i < words->count; i++) json_put_string(w, words->items[i].key, words->items[i].value);

@@ -91,7 +91,7 @@ static void list_read(struct arena *arena, const struct json *json, struct strin
 struct reader {
     struct arena *arena;
     struct container_config *config;
-    struct network_words *words;
+    struct spec_key_values *words;
 };
 
 static int word_read(const char *key, const struct json *value, void *data) {

@@ -38,7 +38,7 @@ static int make_directory(struct engine *engine, const char *name, struct err *e
 
 // Rows
 
-static const char *words_write(struct arena *arena, const struct volume_words *words) {
+static const char *words_write(struct arena *arena, const struct spec_key_values *words) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     for (size_t i = 0; i < words->count; i++) json_put_string(&w, words->items[i].key, words->items[i].value);
@@ -48,7 +48,7 @@ static const char *words_write(struct arena *arena, const struct volume_words *w
 
 struct words_reader {
     struct arena *arena;
-    struct volume_words *words;
+    struct spec_key_values *words;
 };
 
 static int word_read(const char *key, const struct json *value, void *data) {
@@ -63,7 +63,7 @@ static int by_key(const void *a, const void *b) {
     return strcmp(((const struct spec_key_value *)a)->key, ((const struct spec_key_value *)b)->key);
 }
 
-static int words_read(struct arena *arena, const char *text, struct volume_words *words) {
+static int words_read(struct arena *arena, const char *text, struct spec_key_values *words) {
     _cleanup_(json_freep) struct json *json = NULL;
     struct words_reader reader = {arena, words};
     if (json_parse(text, strlen(text), &json) || !json_is_object(json)) return -1;
@@ -252,9 +252,9 @@ int volumes_make(struct engine *engine, const struct container_config *config, s
 static int use(struct engine *engine, const char *id, const struct container_mount *mount, struct err *err) {
     struct spec_key_value anonymous = {VOLUME_ANONYMOUS_LABEL, ""};
     struct volume volume = {.name = mount->source, .anonymous = mount->anonymous};
-    volume.labels = mount->anonymous ? (struct volume_words){&anonymous, 1}
-                                     : (struct volume_words){mount->labels.items, mount->labels.count};
-    volume.options = (struct volume_words){mount->driver_options.items, mount->driver_options.count};
+    volume.labels = mount->anonymous ? (struct spec_key_values){&anonymous, 1}
+                                     : (struct spec_key_values){mount->labels.items, mount->labels.count};
+    volume.options = (struct spec_key_values){mount->driver_options.items, mount->driver_options.count};
     if (check_name(volume.name, err) || volume_options_check(&volume, err) || insert(engine, &volume, err))
         return -1;
     return db_run(engine->store.db, err,
@@ -346,7 +346,7 @@ int container_remove_volumes(struct engine *engine, const struct container *cont
 
 // List
 
-static bool match_words(const struct volume_words *words, const char *wanted) {
+static bool match_words(const struct spec_key_values *words, const char *wanted) {
     size_t key = strcspn(wanted, "=");
     for (size_t i = 0; i < words->count; i++) {
         const struct spec_key_value *word = &words->items[i];

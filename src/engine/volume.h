@@ -7,15 +7,11 @@
 
 #define VOLUME_ANONYMOUS_LABEL "com.docker.volume.anonymous"
 
-struct volume_words {
-    struct spec_key_value *items;
-    size_t count;
-};
 struct volume {
     const char *name; // NULL: a made-up one
     int64_t created;  // wall clock, ns
     bool anonymous;
-    struct volume_words labels, options;
+    struct spec_key_values labels, options;
     struct strings users; // ids of containers
 };
 struct volumes {

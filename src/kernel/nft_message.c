@@ -106,6 +106,18 @@ void nft_batch_hash(const struct nft_batch *batch, char ret_text[static NFT_HASH
     snprintf(ret_text, NFT_HASH_SIZE, "hoy %016llx", (unsigned long long)hash);
 }
 
+struct nft_expression nft_expression_begin(struct nft_batch *batch, const char *name) {
+    struct nft_expression e = {.element = netlink_nest(&batch->messages, NFTA_LIST_ELEM)};
+    netlink_put_string(&batch->messages, NFTA_EXPR_NAME, name);
+    e.data = netlink_nest(&batch->messages, NFTA_EXPR_DATA);
+    return e;
+}
+
+void nft_expression_end(struct nft_batch *batch, struct nft_expression expression) {
+    netlink_end(&batch->messages, expression.data);
+    netlink_end(&batch->messages, expression.element);
+}
+
 void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes, size_t size) {
     size_t nest = netlink_nest(&batch->messages, attribute);
     netlink_put(&batch->messages, NFTA_DATA_VALUE, bytes, size);

@@ -35,6 +35,13 @@ bool nft_comment_is(const struct nlattr *attribute, const char *text);
 // A hash of the batch's messages, as the text of a comment.
 void nft_batch_hash(const struct nft_batch *batch, char ret_text[static NFT_HASH_SIZE]);
 
+// An expression of a rule: a name and nested data, and the end closes both.
+struct nft_expression {
+    size_t element, data;
+};
+struct nft_expression nft_expression_begin(struct nft_batch *batch, const char *name);
+void nft_expression_end(struct nft_batch *batch, struct nft_expression expression);
+
 // A value, as data of an expression or an element.
 void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes, size_t size);
 // A verdict as data. chain: where to, for NFT_JUMP and NFT_GOTO; NULL for the others.

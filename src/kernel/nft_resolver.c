@@ -8,7 +8,7 @@
 
 #include "base/fd.h"
 #include "base/macro.h"
-#include "kernel/netlink.h"
+#include "kernel/nft_message.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -38,119 +38,79 @@ struct rule {
     uint16_t from, to;
 };
 
-static void message_begin(struct netlink_batch *batch, uint8_t type, uint16_t flags) {
-    struct nfgenmsg head = {.nfgen_family = NFPROTO_IPV4, .version = NFNETLINK_V0};
-    netlink_begin(batch, NFNL_SUBSYS_NFTABLES << 8 | type, flags | NLM_F_ACK, &head, sizeof head);
+static void compare_put(struct nft_batch *batch, const void *bytes, size_t size) {
+    struct nft_expression e = nft_expression_begin(batch, "cmp");
+    netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CMP_OP, NFT_CMP_EQ);
+    nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
+    nft_expression_end(batch, e);
 }
 
-static void batch_mark(struct netlink_batch *batch, uint16_t type) {
-    struct nfgenmsg head = {.version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES)};
-    netlink_begin(batch, type, 0, &head, sizeof head);
-}
-
-// An expression is a name and nested data; its end closes both.
-struct expression {
-    size_t element, data;
-};
-
-static struct expression expression_begin(struct netlink_batch *batch, const char *name) {
-    struct expression e = {.element = netlink_nest(batch, NFTA_LIST_ELEM)};
-    netlink_put_string(batch, NFTA_EXPR_NAME, name);
-    e.data = netlink_nest(batch, NFTA_EXPR_DATA);
-    return e;
-}
-
-static void expression_end(struct netlink_batch *batch, struct expression e) {
-    netlink_end(batch, e.data);
-    netlink_end(batch, e.element);
-}
-
-static void data_put(struct netlink_batch *batch, uint16_t type, const void *bytes, size_t size) {
-    size_t nest = netlink_nest(batch, type);
-    netlink_put(batch, NFTA_DATA_VALUE, bytes, size);
-    netlink_end(batch, nest);
-}
-
-static void compare_put(struct netlink_batch *batch, const void *bytes, size_t size) {
-    struct expression e = expression_begin(batch, "cmp");
-    netlink_put_be32(batch, NFTA_CMP_SREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_CMP_OP, NFT_CMP_EQ);
-    data_put(batch, NFTA_CMP_DATA, bytes, size);
-    expression_end(batch, e);
-}
-
-static void payload_match(struct netlink_batch *batch, uint32_t base, uint32_t offset, const void *bytes,
+static void payload_match(struct nft_batch *batch, uint32_t base, uint32_t offset, const void *bytes,
                           uint32_t size) {
-    struct expression e = expression_begin(batch, "payload");
-    netlink_put_be32(batch, NFTA_PAYLOAD_DREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_PAYLOAD_BASE, base);
-    netlink_put_be32(batch, NFTA_PAYLOAD_OFFSET, offset);
-    netlink_put_be32(batch, NFTA_PAYLOAD_LEN, size);
-    expression_end(batch, e);
+    struct nft_expression e = nft_expression_begin(batch, "payload");
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, base);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, size);
+    nft_expression_end(batch, e);
     compare_put(batch, bytes, size);
 }
 
-static void protocol_match(struct netlink_batch *batch, uint8_t protocol) {
-    struct expression e = expression_begin(batch, "meta");
-    netlink_put_be32(batch, NFTA_META_DREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_META_KEY, NFT_META_L4PROTO);
-    expression_end(batch, e);
+static void protocol_match(struct nft_batch *batch, uint8_t protocol) {
+    struct nft_expression e = nft_expression_begin(batch, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_L4PROTO);
+    nft_expression_end(batch, e);
     compare_put(batch, &protocol, sizeof protocol);
 }
 
-static void port_write(struct netlink_batch *batch, const struct rule *rule) {
+static void port_write(struct nft_batch *batch, const struct rule *rule) {
     uint16_t port = htons(rule->to);
-    struct expression e = expression_begin(batch, "immediate");
-    netlink_put_be32(batch, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-    data_put(batch, NFTA_IMMEDIATE_DATA, &port, sizeof port);
-    expression_end(batch, e);
-    e = expression_begin(batch, "payload");
-    netlink_put_be32(batch, NFTA_PAYLOAD_SREG, NFT_REG_1);
-    netlink_put_be32(batch, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-    netlink_put_be32(batch, NFTA_PAYLOAD_OFFSET, rule->port);
-    netlink_put_be32(batch, NFTA_PAYLOAD_LEN, sizeof port);
-    netlink_put_be32(batch, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-    netlink_put_be32(batch, NFTA_PAYLOAD_CSUM_OFFSET,
+    struct nft_expression e = nft_expression_begin(batch, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &port, sizeof port);
+    nft_expression_end(batch, e);
+    e = nft_expression_begin(batch, "payload");
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, rule->port);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, sizeof port);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_OFFSET,
                      rule->protocol == IPPROTO_UDP ? UDP_CHECKSUM : TCP_CHECKSUM);
-    expression_end(batch, e);
+    nft_expression_end(batch, e);
 }
 
-static void rule_put(struct netlink_batch *batch, const struct rule *rule) {
+static void rule_put(struct nft_batch *batch, const struct rule *rule) {
     uint32_t address = htonl(NFT_RESOLVER_ADDRESS);
     uint16_t port = htons(rule->from);
-    message_begin(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    netlink_put_string(batch, NFTA_RULE_TABLE, TABLE);
-    netlink_put_string(batch, NFTA_RULE_CHAIN, CHAIN);
-    size_t list = netlink_nest(batch, NFTA_RULE_EXPRESSIONS);
+    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, CHAIN);
+    size_t list = netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
     payload_match(batch, NFT_PAYLOAD_NETWORK_HEADER, rule->address, &address, sizeof address);
     protocol_match(batch, rule->protocol);
     payload_match(batch, NFT_PAYLOAD_TRANSPORT_HEADER, rule->port, &port, sizeof port);
     port_write(batch, rule);
-    netlink_end(batch, list);
-}
-
-static void table_put(struct netlink_batch *batch, uint8_t type, uint16_t flags) {
-    message_begin(batch, type, flags);
-    netlink_put_string(batch, NFTA_TABLE_NAME, TABLE);
+    netlink_end(&batch->messages, list);
 }
 
 // "There is one, it is deleted, there is a new one": the first so that the second can't fail.
-static void table_renew(struct netlink_batch *batch) {
-    table_put(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-    table_put(batch, NFT_MSG_DELTABLE, 0);
-    table_put(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+static void table_renew(struct nft_batch *batch) {
+    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_DELTABLE, 0);
+    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 }
 
-static void chain_put(struct netlink_batch *batch) {
-    message_begin(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-    netlink_put_string(batch, NFTA_CHAIN_TABLE, TABLE);
-    netlink_put_string(batch, NFTA_CHAIN_NAME, CHAIN);
-    netlink_put_string(batch, NFTA_CHAIN_TYPE, "filter");
-    netlink_put_be32(batch, NFTA_CHAIN_POLICY, NF_ACCEPT);
-    size_t hook = netlink_nest(batch, NFTA_CHAIN_HOOK);
-    netlink_put_be32(batch, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
-    netlink_put_be32(batch, NFTA_HOOK_PRIORITY, (uint32_t)NF_IP_PRI_RAW);
-    netlink_end(batch, hook);
+static void chain_put(struct nft_batch *batch) {
+    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+    netlink_put_string(&batch->messages, NFTA_CHAIN_NAME, CHAIN);
+    netlink_put_string(&batch->messages, NFTA_CHAIN_TYPE, "filter");
+    netlink_put_be32(&batch->messages, NFTA_CHAIN_POLICY, NF_ACCEPT);
+    size_t hook = netlink_nest(&batch->messages, NFTA_CHAIN_HOOK);
+    netlink_put_be32(&batch->messages, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
+    netlink_put_be32(&batch->messages, NFTA_HOOK_PRIORITY, (uint32_t)NF_IP_PRI_RAW);
+    netlink_end(&batch->messages, hook);
 }
 
 static int apply(uint16_t port, bool is_new) {
@@ -160,17 +120,16 @@ static int apply(uint16_t port, bool is_new) {
         {IPPROTO_UDP, IP_SOURCE, SOURCE_PORT, port, DNS_PORT},
         {IPPROTO_TCP, IP_SOURCE, SOURCE_PORT, port, DNS_PORT},
     };
-    struct netlink_batch batch = {0};
-    batch_mark(&batch, NFNL_MSG_BATCH_BEGIN);
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    nft_batch_begin(&batch, TABLE);
     if (is_new)
-        table_put(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+        nft_message_family(&batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
     else
         table_renew(&batch);
     chain_put(&batch);
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++) rule_put(&batch, &rules[i]);
-    batch_mark(&batch, NFNL_MSG_BATCH_END);
     _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
-    return fd < 0 ? fd : netlink_call(fd, &batch, NULL, NULL);
+    return fd < 0 ? fd : nft_batch_send_by(fd, &batch);
 }
 
 // A container that starts has none: what deletes nothing is not waited for when the socket is closed

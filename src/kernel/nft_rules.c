@@ -203,65 +203,48 @@ static const struct rule last_rules[] = {
     {"again", {{BY_IN_LINK, "around"}}},
 };
 
-// An expression is a name and nested data; its end closes both.
-struct expression {
-    size_t element, data;
-};
-
-static struct expression expression_begin(struct netlink_batch *batch, const char *name) {
-    struct expression e = {.element = netlink_nest(batch, NFTA_LIST_ELEM)};
-    netlink_put_string(batch, NFTA_EXPR_NAME, name);
-    e.data = netlink_nest(batch, NFTA_EXPR_DATA);
-    return e;
-}
-
-static void expression_end(struct netlink_batch *batch, struct expression e) {
-    netlink_end(batch, e.data);
-    netlink_end(batch, e.element);
-}
-
 static void compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size) {
-    struct expression e = expression_begin(&batch->messages, "cmp");
+    struct nft_expression e = nft_expression_begin(batch, "cmp");
     netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
     nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void mask_put(struct nft_batch *batch, const void *mask, size_t size) {
     const uint8_t zero[16] = {0};
-    struct expression e = expression_begin(&batch->messages, "bitwise");
+    struct nft_expression e = nft_expression_begin(batch, "bitwise");
     netlink_put_be32(&batch->messages, NFTA_BITWISE_SREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_BITWISE_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_BITWISE_LEN, (uint32_t)size);
     nft_data_put(batch, NFTA_BITWISE_MASK, mask, size);
     nft_data_put(batch, NFTA_BITWISE_XOR, zero, size);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void meta_put(struct nft_batch *batch, uint32_t key) {
-    struct expression e = expression_begin(&batch->messages, "meta");
+    struct nft_expression e = nft_expression_begin(batch, "meta");
     netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset, size_t size) {
-    struct expression e = expression_begin(&batch->messages, "payload");
+    struct nft_expression e = nft_expression_begin(batch, "payload");
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_DREG, reg);
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, base);
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, (uint32_t)size);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 // By the key in the registers from the first on. value: the register for what a map has under it, or -1.
 static void lookup_put(struct nft_batch *batch, const char *set, int value) {
-    struct expression e = expression_begin(&batch->messages, "lookup");
+    struct nft_expression e = nft_expression_begin(batch, "lookup");
     netlink_put_string(&batch->messages, NFTA_LOOKUP_SET, set);
     netlink_put_be32(&batch->messages, NFTA_LOOKUP_SREG, NFT_REG_1);
     if (value >= 0) netlink_put_be32(&batch->messages, NFTA_LOOKUP_DREG, (uint32_t)value);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void link_put(struct nft_batch *batch, uint32_t key, const char *name) {
@@ -308,60 +291,60 @@ static void set_put(struct nft_batch *batch, uint8_t family, const char *set, bo
 
 // Any of the bits of conntrack's state or status.
 static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits) {
-    struct expression e = expression_begin(&batch->messages, "ct");
+    struct nft_expression e = nft_expression_begin(batch, "ct");
     netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_CT_KEY, key);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
     mask_put(batch, &bits, sizeof bits);
     compare_put(batch, false, &(uint32_t){0}, sizeof bits);
 }
 
 static void direction_put(struct nft_batch *batch, uint8_t direction) {
-    struct expression e = expression_begin(&batch->messages, "ct");
+    struct nft_expression e = nft_expression_begin(batch, "ct");
     netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_DIRECTION);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
     compare_put(batch, true, &direction, sizeof direction);
 }
 
 // Who sends in a direction of the connection, as conntrack has it.
 static void sender_put(struct nft_batch *batch, uint8_t family, uint8_t direction, const char *set) {
     family_put(batch, family);
-    struct expression e = expression_begin(&batch->messages, "ct");
+    struct nft_expression e = nft_expression_begin(batch, "ct");
     netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_CT_KEY, family == AF_INET ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6);
     netlink_put(&batch->messages, NFTA_CT_DIRECTION, &direction, sizeof direction);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
     lookup_put(batch, set, -1);
 }
 
 static void from_localnet_put(struct nft_batch *batch) {
-    struct expression e = expression_begin(&batch->messages, "ct");
+    struct nft_expression e = nft_expression_begin(batch, "ct");
     netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_SRC_IP);
     netlink_put_u8(&batch->messages, NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
     mask_put(batch, &(uint32_t){htonl(0xff000000)}, sizeof(uint32_t));
     compare_put(batch, true, loopback4.bytes, sizeof(uint32_t));
 }
 
 static void mark_localnet_put(struct nft_batch *batch) {
-    struct expression e = expression_begin(&batch->messages, "immediate");
+    struct nft_expression e = nft_expression_begin(batch, "immediate");
     netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
     nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint32_t){LOCALNET_MARK}, sizeof(uint32_t));
-    expression_end(&batch->messages, e);
-    e = expression_begin(&batch->messages, "meta");
+    nft_expression_end(batch, e);
+    e = nft_expression_begin(batch, "meta");
     netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_MARK);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void to_type_put(struct nft_batch *batch, uint32_t type) {
-    struct expression e = expression_begin(&batch->messages, "fib");
+    struct nft_expression e = nft_expression_begin(batch, "fib");
     netlink_put_be32(&batch->messages, NFTA_FIB_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
     netlink_put_be32(&batch->messages, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
     compare_put(batch, true, &type, sizeof type);
 }
 
@@ -378,12 +361,12 @@ static void port_key_put(struct nft_batch *batch, uint8_t address) {
 static void forward_put(struct nft_batch *batch, uint8_t family, uint8_t address, const char *map) {
     port_key_put(batch, address);
     lookup_put(batch, map, NFT_REG_1);
-    struct expression e = expression_begin(&batch->messages, "nat");
+    struct nft_expression e = nft_expression_begin(batch, "nat");
     netlink_put_be32(&batch->messages, NFTA_NAT_TYPE, NFT_NAT_DNAT);
     netlink_put_be32(&batch->messages, NFTA_NAT_FAMILY, family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
     netlink_put_be32(&batch->messages, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_NAT_REG_PROTO_MIN, family == AF_INET ? NFT_REG32_01 : NFT_REG_2);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void ports_set_put(struct nft_batch *batch, uint8_t address, const char *set) {
@@ -409,10 +392,10 @@ static void icmp6_put(struct nft_batch *batch, uint8_t type) {
 }
 
 static void verdict_put(struct nft_batch *batch, int code, const char *chain) {
-    struct expression e = expression_begin(&batch->messages, "immediate");
+    struct nft_expression e = nft_expression_begin(batch, "immediate");
     netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
     nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, code, chain);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void by_link_put(struct nft_batch *batch, uint32_t key, const char *map) {
@@ -421,13 +404,13 @@ static void by_link_put(struct nft_batch *batch, uint32_t key, const char *map) 
 }
 
 static void log_put(struct nft_batch *batch, uint16_t group) {
-    struct expression e = expression_begin(&batch->messages, "log");
+    struct nft_expression e = nft_expression_begin(batch, "log");
     netlink_put(&batch->messages, NFTA_LOG_GROUP, &(uint16_t){htons(group)}, sizeof group);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 static void masquerade_put(struct nft_batch *batch) {
-    expression_end(&batch->messages, expression_begin(&batch->messages, "masq"));
+    nft_expression_end(batch, nft_expression_begin(batch, "masq"));
 }
 
 #define ESTABLISHED_BITS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
@@ -510,14 +493,14 @@ static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
 }
 
 static void trace_word_put(struct nft_batch *batch) {
-    struct expression e = expression_begin(&batch->messages, "immediate");
+    struct nft_expression e = nft_expression_begin(batch, "immediate");
     netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
     nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint8_t){1}, 1);
-    expression_end(&batch->messages, e);
-    e = expression_begin(&batch->messages, "meta");
+    nft_expression_end(batch, e);
+    e = nft_expression_begin(batch, "meta");
     netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_NFTRACE);
     netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
-    expression_end(&batch->messages, e);
+    nft_expression_end(batch, e);
 }
 
 // answers: what comes from there.

@@ -143,7 +143,8 @@ static void test_refused(void **state) {
     wanted.network.driver = NETWORK_DRIVER_NULL;
     refuse(&wanted, "only one instance of \"null\" network is allowed");
     wanted = request("n");
-    wanted.network.options = (struct network_words){&(struct spec_key_value){"com.docker.network.x", "1"}, 1};
+    wanted.network.options =
+        (struct spec_key_values){&(struct spec_key_value){"com.docker.network.x", "1"}, 1};
     refuse(&wanted, "option com.docker.network.x is not one of the driver bridge");
     wanted.network.options.items[0] = (struct spec_key_value){"com.docker.network.driver.mtu", "12"};
     refuse(&wanted, "option com.docker.network.driver.mtu: '12' is not a number from 68 to 65535");
@@ -190,7 +191,7 @@ static void test_subnets_refused(void **state) {
     wanted.ranges = LIST("10.8.1.0/25");
     refuse(&wanted, "no matching subnet for range 10.8.1.0/25");
     wanted.ranges = (struct strings){0};
-    wanted.auxiliary = (struct network_words){&(struct spec_key_value){"printer", "10.9.0.3"}, 1};
+    wanted.auxiliary = (struct spec_key_values){&(struct spec_key_value){"printer", "10.9.0.3"}, 1};
     refuse(&wanted, "no matching subnet for aux-address 10.9.0.3");
     struct networks networks;
     struct err err;
@@ -206,7 +207,7 @@ static void test_range(void **state) {
     wanted.subnets = LIST("10.8.0.0/24", "fd00:8::/64");
     wanted.ranges = LIST("10.8.0.252/30");
     wanted.gateways = LIST("10.8.0.254");
-    wanted.auxiliary = (struct network_words){&(struct spec_key_value){"printer", "10.8.0.252"}, 1};
+    wanted.auxiliary = (struct spec_key_values){&(struct spec_key_value){"printer", "10.8.0.252"}, 1};
     struct network network = make(&wanted);
     struct endpoint only = attach(&network, "a", NULL);
     expect_address(&only.addresses[0], "10.8.0.253"); // .255 is the broadcast's

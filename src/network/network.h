@@ -29,11 +29,7 @@ enum network_driver {
 const char *network_driver_name(enum network_driver driver);
 int network_driver_parse(const char *name, enum network_driver *ret_driver); // -EINVAL
 
-struct network_words {
-    struct spec_key_value *items;
-    size_t count;
-};
-const char *network_word(const struct network_words *words, const char *key); // or NULL
+const char *network_word(const struct spec_key_values *words, const char *key); // or NULL
 
 // What a network has of one IP version. Without a subnet it has nothing of it.
 struct network_pool {
@@ -51,10 +47,10 @@ struct network {
     enum network_driver driver;
     const char *link; // the bridge; the parent of macvlan and ipvlan
     int64_t created;  // wall clock, ns
-    struct network_words labels, options;
+    struct spec_key_values labels, options;
     const char *ipam_driver; // NULL: "default"
-    struct network_words ipam_options;
-    struct network_words auxiliary[2]; // names and addresses that nobody gets, by IP version
+    struct spec_key_values ipam_options;
+    struct spec_key_values auxiliary[2]; // names and addresses that nobody gets, by IP version
     bool internal, attachable;
     bool made_link;               // the parent is a dummy or a VLAN of hoy's making
     struct network_pool pools[2]; // IPv4, IPv6
@@ -99,7 +95,7 @@ struct network_request {
     } ipv6;
     bool no_ipv4;
     struct strings subnets, ranges, gateways;
-    struct network_words auxiliary;
+    struct spec_key_values auxiliary;
 };
 // Checks, picks what was not given, makes the row and what the kernel has of it. ERR_CONFLICT when the name
 // is taken or a subnet overlaps.
@@ -127,7 +123,7 @@ struct endpoint_settings {
     const char *network; // its name
     struct strings aliases, links, link_local_ips;
     const char *ipv4, *ipv6, *mac; // or NULL
-    struct network_words driver_options;
+    struct spec_key_values driver_options;
     int64_t gw_priority;
 };
 

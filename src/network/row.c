@@ -25,7 +25,7 @@ int network_driver_parse(const char *name, enum network_driver *ret_driver) {
     return -EINVAL;
 }
 
-const char *network_word(const struct network_words *words, const char *key) {
+const char *network_word(const struct spec_key_values *words, const char *key) {
     for (size_t i = 0; i < words->count; i++)
         if (str_eq(words->items[i].key, key)) return words->items[i].value;
     return NULL;
@@ -33,7 +33,7 @@ const char *network_word(const struct network_words *words, const char *key) {
 
 // The settings
 
-static void write_words(struct json_writer *w, const char *key, const struct network_words *words) {
+static void write_words(struct json_writer *w, const char *key, const struct spec_key_values *words) {
     if (!words->count) return;
     json_begin_object(w, key);
     for (size_t i = 0; i < words->count; i++) json_put_string(w, words->items[i].key, words->items[i].value);
@@ -62,7 +62,7 @@ static char *config_write(const struct network *network) {
 
 struct word_reader {
     struct arena *arena;
-    struct network_words *words;
+    struct spec_key_values *words;
 };
 
 static int word_read(const char *key, const struct json *value, void *data) {
@@ -74,7 +74,7 @@ static int word_read(const char *key, const struct json *value, void *data) {
 }
 
 static void read_words(struct arena *arena, const struct json *config, const char *key,
-                       struct network_words *ret_words) {
+                       struct spec_key_values *ret_words) {
     json_each(json_get(config, key), word_read, &(struct word_reader){arena, ret_words});
 }
 
@@ -153,7 +153,7 @@ static int pool_insert(struct db *db, const struct network *network, const struc
                gateway->bytes, address_size(gateway), last->bytes, address_size(last)) < 0)
         return -1;
     if (address_is_set(gateway) && reserve(db, network->id, gateway, err)) return -1;
-    const struct network_words *auxiliary = &network->auxiliary[ipv6];
+    const struct spec_key_values *auxiliary = &network->auxiliary[ipv6];
     for (size_t i = 0; i < auxiliary->count; i++) {
         struct address address;
         if (!address_parse(auxiliary->items[i].value, &address) && reserve(db, network->id, &address, err))

@@ -66,6 +66,10 @@ struct spec_namespace {
 struct spec_key_value {
     const char *key, *value;
 };
+struct spec_key_values {
+    struct spec_key_value *items;
+    size_t count;
+};
 
 struct spec_throttle {
     uint32_t major, minor;
