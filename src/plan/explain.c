@@ -248,7 +248,7 @@ static void say_cgroup_join(struct str *t, const struct plan_block *block, const
 
 static void say_netns(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     (void)block, (void)op;
-    str_add(t, "make a network namespace for the child");
+    str_add(t, "make a network namespace for the child, with lo up");
 }
 
 static void say_enter_netns(struct str *t, const struct plan_block *block, const struct plan_op *op) {

@@ -186,15 +186,16 @@ int plan_do_net_device(struct plan_run *run, struct plan_op *op) {
     return r;
 }
 
-// Makes one for the child, and comes back.
+// Makes one for the child, with its loopback up while the child does other things, and comes back.
 int plan_do_netns(struct plan_run *run, struct plan_op *op) {
     (void)op;
     _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
     if (own < 0) return own;
     if (unshare(CLONE_NEWNET)) return -errno;
     _cleanup_(fd_closep) int made = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+    int r = made < 0 ? made : link_up("lo");
     if (setns(own, CLONE_NEWNET)) return -errno;
-    if (made < 0) return made;
-    int r = plan_send(run, PLAN_BYTE_NETNS, made);
+    if (r) return r;
+    r = plan_send(run, PLAN_BYTE_NETNS, made);
     return r == -EPIPE || r == -ECONNRESET ? 0 : r; // it has died, and has said why
 }

@@ -99,6 +99,7 @@ static const char *const headings[PLAN_OP_COUNT] = {
     [PLAN_IO_PRIORITY] = "Its place among those that wait for disks.",
     [PLAN_CGROUP_JOIN] = "Into the cgroups. 0 is whoever writes.",
     [PLAN_LINK_IPV6] = "The IP versions of its interface.",
+    [PLAN_ENTER_NETNS] = "The network, from inside its namespace.",
     [PLAN_LINK_UP] = "The network, from inside its namespace.",
     [PLAN_ADDRESS_ADD] = "Its address: not reserved, hoy may give it to a container of its own.",
     [PLAN_HOSTNAME] = "Names.",
@@ -337,6 +338,11 @@ static void do_link_ipv6(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *name = quote(shell, TEXT(op->link.name));
     fprintf(shell->out, "[ ! -e /proc/sys/net/ipv6 ] || echo %d > /proc/sys/net/ipv6/conf/%s/disable_ipv6\n",
             !op->link.ipv6, name);
+}
+
+static void do_enter_netns(struct shell *shell, const struct plan_op *op) {
+    (void)op;
+    fputs("ip link set lo up\n", shell->out);
 }
 
 static void do_link_up(struct shell *shell, const struct plan_op *op) {
@@ -597,6 +603,7 @@ static void (*const functions[PLAN_OP_COUNT])(struct shell *, const struct plan_
     [PLAN_SELINUX] = do_label,
     [PLAN_CGROUP_JOIN] = do_cgroup_join,
     [PLAN_LINK_IPV6] = do_link_ipv6,
+    [PLAN_ENTER_NETNS] = do_enter_netns,
     [PLAN_LINK_UP] = do_link_up,
     [PLAN_ADDRESS_ADD] = do_address_add,
     [PLAN_ROUTE_ADD] = do_route_add,

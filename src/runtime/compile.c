@@ -223,10 +223,7 @@ int compile_wait(struct compiler *c) {
     add(c, PLAN_WAIT, "linux.namespaces");
     if (!c->late && c->own_net && waits_for_network(c, c->contributions))
         add(c, PLAN_AWAIT, "linux.namespaces.network");
-    if (c->late && c->own_net) {
-        add(c, PLAN_ENTER_NETNS, "linux.namespaces.network");
-        plan_loopback(c);
-    }
+    if (c->late && c->own_net) add(c, PLAN_ENTER_NETNS, "linux.namespaces.network");
     if (runtime_cgroup_plan_child(c->spec, c->options->cgroup, c->plan, c->err)) return -1;
     compile_oom_score(c, &c->spec->process);
     compile_become_root(c);

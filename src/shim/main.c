@@ -239,6 +239,16 @@ static bool restarts(struct plan_block *plan, uint64_t started_ns) {
     return shim.listen >= 0 && !shim.leaving && restart_next(&plan->restart, &run);
 }
 
+// The first client removes the writable layer now. Directories that somebody has open are freed when he closes
+// them, and on a disk that is told of every freed block (discard) that takes as long as the container's start:
+// we do, when nobody waits any more.
+static void hold_layer(int folder) {
+    static const char *const names[] = {"upper", "work", "work/work", "work/work/incompat",
+                                        "work/work/incompat/volatile"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        (void)fd_open_at(folder, names[i], O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
 static int watch(struct plan_block *plan, int client, int state) {
     uint64_t started_ns = clock_monotonic_ns();
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
@@ -258,6 +268,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     shim.exit.stopped = shim.stopped;
     if (!plan->is_exec) cause_record(plan, &shim, state);
     say_died(plan, state);
+    if (plan->auto_remove && !plan->is_exec) hold_layer(state);
     shim_say_exited_first(&shim);
     finish(plan);
     ports_end(&shim.ports); // after the rules: the next owner's would meet ours
