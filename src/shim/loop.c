@@ -61,7 +61,7 @@ void shim_signals(sigset_t *ret_set) {
 void shim_add_peer(struct shim *shim, int fd, bool first) {
     for (struct peer *p = shim->peers; p < shim->peers + SHIM_PEERS; p++) {
         if (!peer_free(p)) continue;
-        peer_init(p, fd, first);
+        peer_init(p, &shim->buffers[p - shim->peers], fd, first);
         uint32_t pid = (uint32_t)shim->pid;
         peer_send(p, SHIM_STARTED, &pid, sizeof pid);
         return;

@@ -51,6 +51,7 @@ struct shim {
     } end;
     struct log log;
     struct peer peers[SHIM_PEERS];
+    struct peer_buffers buffers[SHIM_PEERS];
 };
 
 // The signals that a shim deals with itself; blocked from the start.

@@ -16,16 +16,17 @@
 #define ACK_ROOM   256 // of a send buffer, kept for frames that are not output
 #define MAX_FRAMES (PEER_SEND / SHIM_FRAME_MAX + 1)
 
-void peer_init(struct peer *peer, int fd, bool first) {
+void peer_init(struct peer *peer, struct peer_buffers *buffers, int fd, bool first) {
+    peer->buffers = buffers;
     peer->fd = fd;
     peer->first = first;
     peer->owns_stdin = peer->deaf = peer->exit_sent = false;
     peer->wants[0] = peer->wants[1] = true;
     peer->taken = 0;
     peer->passed[0] = peer->passed[1] = -1;
-    peer->send = (struct queue){.bytes = peer->send_bytes, .size = sizeof peer->send_bytes};
-    peer->input = (struct queue){.bytes = peer->input_bytes, .size = sizeof peer->input_bytes};
-    peer->receive = (struct queue){.bytes = peer->receive_bytes, .size = sizeof peer->receive_bytes};
+    peer->send = (struct queue){.bytes = buffers->send, .size = sizeof buffers->send};
+    peer->input = (struct queue){.bytes = buffers->input, .size = sizeof buffers->input};
+    peer->receive = (struct queue){.bytes = buffers->receive, .size = sizeof buffers->receive};
     fcntl(fd, F_SETFL, O_RDWR | O_NONBLOCK);
 }
 
@@ -39,8 +40,8 @@ void peer_drop(struct peer *peer) {
     close(peer->fd);
     peer->fd = -1;
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
-    uintptr_t start = ((uintptr_t)peer->receive_bytes + page - 1) & ~(page - 1);
-    uintptr_t end = (uintptr_t)(peer + 1) & ~(page - 1);
+    uintptr_t start = ((uintptr_t)peer->buffers->receive + page - 1) & ~(page - 1);
+    uintptr_t end = (uintptr_t)(peer->buffers + 1) & ~(page - 1);
     madvise((void *)start, end - start, MADV_DONTNEED);
 }
 

@@ -12,6 +12,12 @@
 #define PEER_BLOCK 65536
 #define PEER_SEND  (PEER_BLOCK * 3 + 4096)
 
+// Apart from the peers, which are looked at all the time: of a free place no page is ever touched.
+struct peer_buffers {
+    uint8_t input[SHIM_STDIN_WINDOW];
+    uint8_t receive[sizeof(struct shim_frame) + SHIM_FRAME_MAX], send[PEER_SEND];
+};
+
 struct peer {
     int fd;     // -1: this place is free
     bool first; // the one that the shim was born with
@@ -22,8 +28,7 @@ struct peer {
     uint32_t taken; // of its input, and not said yet
     int passed[2];  // descriptors that came and that no frame has taken yet, or -1
     struct queue send, receive, input;
-    uint8_t input_bytes[SHIM_STDIN_WINDOW];
-    uint8_t receive_bytes[sizeof(struct shim_frame) + SHIM_FRAME_MAX], send_bytes[PEER_SEND];
+    struct peer_buffers *buffers;
 };
 
 // What a frame asks for, handed to the one who can do it.
@@ -35,7 +40,8 @@ struct peer_requests {
     void (*ports)(int bag, int served); // takes both
 };
 
-void peer_init(struct peer *peer, int fd, bool first); // takes the descriptor, and makes it non-blocking
+// Takes the descriptor, and makes it non-blocking. The buffers are this place's for good.
+void peer_init(struct peer *peer, struct peer_buffers *buffers, int fd, bool first);
 // Ends the connection. Input that was received whole still goes to the container.
 void peer_drop(struct peer *peer);
 
