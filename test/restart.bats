@@ -255,6 +255,20 @@ kill_shim() {
   hoy rm -f c1
 }
 
+@test "a machine that goes down does not wait for what cannot hear it, nor for longer than --stop-timeout" {
+  hoy run -d --name deaf base sleep 1000
+  hoy run -d --name slow --stop-signal USR1 --stop-timeout 1 base sh -c 'trap "echo usr1" USR1; echo ran; while :; do sleep 0.1; done'
+  eventually 10 ran_times slow 1
+  kill -TERM "$(shim_of deaf)" "$(shim_of slow)"
+  # It asks everybody, and then those who are left once more.
+  kill -TERM "$(shim_of slow)"
+  eventually 10 is_status deaf exited
+  eventually 10 is_status slow exited
+  contains "$(hoy logs slow)" usr1
+  is "$(hoy inspect -f '{{.State.ExitCode}}' deaf slow)" $'137\n137'
+  hoy rm -f deaf slow
+}
+
 @test "the unit that calls restore is sound" {
   local unit=$BATS_TEST_TMPDIR/hoy-restore.service
   sed "s|^ExecStart=[^ ]*|ExecStart=$HOY|" "$BUILD/data/hoy-restore.service" >"$unit"

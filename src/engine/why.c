@@ -209,10 +209,14 @@ static void explain_seccomp(struct inquiry *inquiry) {
     why_advise(inquiry, "--security-opt seccomp=FILE with a profile that allows %s", name ? name : "it");
 }
 
+#define GOING_DOWN "systemd-shutdow" // as far as the kernel keeps a program's name
+
 // Who asked for it: what went through the shim is known.
 static void explain_asked(struct inquiry *inquiry, int64_t ended_by, int64_t first) {
     const char *by = record_text(inquiry, "asked_by");
-    const char *who = *by ? by : "hoy (stop, kill, rm -f, or ctrl-C at its terminal)";
+    const char *who = !*by                     ? "hoy (stop, kill, rm -f, or ctrl-C at its terminal)"
+                      : str_eq(by, GOING_DOWN) ? "systemd, because the machine was shut down or restarted"
+                                               : by;
     bool handled = json_boolean(json_get(inquiry->record, "handled"));
     inquiry->why->cause = "stopped";
     if (ended_by == first || ended_by != SIGKILL) {

@@ -151,20 +151,26 @@ static const struct peer_requests requests = {.input_end = input_end,
                                               .stop = send_stop,
                                               .ports = change_ports};
 
+// As `stop` does: what cannot hear its signal is not waited for. Whoever asks again gives it no more time.
+static void end_in_time(struct shim *shim) {
+    struct process_signals signals;
+    int64_t timeout_s = shim->plan->stop_timeout_s;
+    send_signal(shim->plan->stop_signal);
+    if (shim->kill_at_ns != SHIM_NEVER) return;
+    if (!process_signals(shim->pid, &signals) && process_is_deaf(&signals, shim->plan->stop_signal))
+        timeout_s = 0;
+    if (timeout_s >= 0) shim->kill_at_ns = clock_monotonic_ns() + (uint64_t)timeout_s * 1000000000u;
+}
+
 // What an unhealthy container gets, and what becomes of it then.
 static void act_on_unhealthy(struct shim *shim) {
     enum plan_unhealthy action = (enum plan_unhealthy)shim->plan->health.on_unhealthy;
-    int64_t timeout_s = shim->plan->stop_timeout_s;
     if (action == PLAN_UNHEALTHY_NONE) return;
     health_end(&shim->health);
     if (action == PLAN_UNHEALTHY_KILL) return send_signal(SIGKILL);
     shim->stopped = action == PLAN_UNHEALTHY_STOP;
     shim->demanded = action == PLAN_UNHEALTHY_RESTART;
-    send_signal(shim->plan->stop_signal);
-    struct process_signals signals;
-    if (!process_signals(shim->pid, &signals) && process_is_deaf(&signals, shim->plan->stop_signal))
-        timeout_s = 0;
-    if (timeout_s >= 0) shim->kill_at_ns = clock_monotonic_ns() + (uint64_t)timeout_s * 1000000000u;
+    end_in_time(shim);
 }
 
 // The process
@@ -192,9 +198,13 @@ static void take_signals(struct shim *shim) {
         int number = (int)info.ssi_signo;
         if (number == SIGCHLD) continue;
         if (number != SIGTERM && (!shim->forward_signals || number == SIGPIPE)) continue;
+        bool goes_down = number == SIGTERM && !shim->forward_signals && shim->plan->stop_signal;
         shim->leaving |= number == SIGTERM;
         remember_sender(shim, (pid_t)info.ssi_pid);
-        send_signal(number);
+        if (goes_down)
+            end_in_time(shim); // the machine waits for us
+        else
+            send_signal(number);
     }
     reap(shim);
 }

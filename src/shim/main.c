@@ -239,9 +239,9 @@ static bool restarts(struct plan_block *plan, uint64_t started_ns) {
     return shim.listen >= 0 && !shim.leaving && restart_next(&plan->restart, &run);
 }
 
-// The first client removes the writable layer now. Directories that somebody has open are freed when he closes
-// them, and on a disk that is told of every freed block (discard) that takes as long as the container's start:
-// we do, when nobody waits any more.
+// The first client removes the writable layer now. Directories that somebody has open are freed when he
+// closes them, and on a disk that is told of every freed block (discard) that takes as long as the
+// container's start: we do, when nobody waits any more.
 static void hold_layer(int folder) {
     static const char *const names[] = {"upper", "work", "work/work", "work/work/incompat",
                                         "work/work/incompat/volatile"};

@@ -26,6 +26,7 @@ static void save_plan(struct rig *rig, const struct rig_options *o, int *ret_fd)
     plan.head.auto_remove = o->on_exit && !o->restart.policy;
     plan.head.restart = o->restart;
     plan.head.stop_signal = SIGTERM;
+    plan.head.stop_timeout_s = 10;
     const char *argv[] = {o->program ? o->program : "/bin/sh", "-c", o->script};
     const char *env[] = {"PATH=/usr/bin:/bin", "PS1=$ ", "TERM=xterm"};
     struct plan_list arguments = plan_strings(&plan, argv, o->program ? 1 : 3);
