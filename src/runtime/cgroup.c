@@ -137,23 +137,37 @@ static bool is_inhabited(const char *folder) {
     return file_read_at(AT_FDCWD, path, 1 << 20, &text) == 0 && text.len;
 }
 
+// A group that is not there yet will be the caller's.
+static bool may_change(const char *folder) {
+    char path[1200];
+    snprintf(path, sizeof path, "%s/cgroup.subtree_control", folder);
+    return !faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) || errno == ENOENT;
+}
+
 static int hand_down(const struct cgroup_plan *c, const char *folder, uint32_t missing, uint32_t needed) {
     _cleanup_(str_finish) struct str words = {0};
     for (uint32_t bit = 1; bit && bit <= missing; bit <<= 1) {
         if (missing & bit)
             str_printf(&words, "%s+%s", words.len ? " " : "", cgroup_controller_name(bit, true));
     }
-    if (!is_inhabited(folder)) {
+    bool inhabited = is_inhabited(folder);
+    if (!inhabited && may_change(folder)) {
         cgroup_plan_write(c, folder, "cgroup.subtree_control", str_get(&words), "default", false);
         return 0;
     }
     for (uint32_t bit = 1; bit && bit <= missing; bit <<= 1) {
+        const char *name = cgroup_controller_name(bit, true);
         if (!(missing & needed & bit)) continue;
+        if (!inhabited)
+            return err_set(c->err, ERR_CONFLICT, 0,
+                           "a limit needs the %s controller, which the cgroup %s does not hand down, and it "
+                           "belongs to somebody else: let it be delegated (systemd's Delegate=%s)",
+                           name, folder, name);
         return err_set(
             c->err, ERR_CONFLICT, 0,
             "a limit needs the %s controller, which can't be switched on in the cgroup %s: there are "
             "processes in it; move them to a cgroup below it first",
-            cgroup_controller_name(bit, true), folder);
+            name, folder);
     }
     return 1; // nothing that was asked for
 }
