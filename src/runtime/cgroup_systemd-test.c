@@ -51,12 +51,22 @@ static void test_names(void **state) {
     assert_string_equal(scope.path, "/p-x.scope");
     assert_int_equal(find(f, NULL, false, &scope), 0);
     assert_string_equal(scope.path, "/system.slice/hoy-one.scope");
+    assert_null(scope.bus);
+    unsetenv("DBUS_SESSION_BUS_ADDRESS");
+    setenv("XDG_RUNTIME_DIR", "/run/user/7", true);
     assert_int_equal(find(f, NULL, true, &scope), 0);
+    assert_string_equal(scope.bus, "unix:path=/run/user/7/bus");
+    setenv("DBUS_SESSION_BUS_ADDRESS", "unix:path=/somewhere", true);
+    assert_int_equal(find(f, NULL, true, &scope), 0);
+    assert_string_equal(scope.bus, "unix:path=/somewhere");
+    unsetenv("DBUS_SESSION_BUS_ADDRESS");
+    unsetenv("XDG_RUNTIME_DIR");
+    assert_int_equal(find(f, NULL, true, &scope), 0);
+    assert_string_equal(scope.bus, arena_printf(&f->arena, "unix:path=/run/user/%u/bus", geteuid()));
     assert_string_equal(scope.path,
                         arena_printf(&f->arena,
                                      "/user.slice/user-%u.slice/user@%u.service/user.slice/hoy-one.scope",
                                      geteuid(), geteuid()));
-    assert_true(scope.user);
 }
 
 static void test_refused(void **state) {

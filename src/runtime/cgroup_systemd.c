@@ -60,9 +60,30 @@ static int split(const char *path, struct arena *arena, const char *ret_parts[3]
     return 0;
 }
 
+// The user's own manager
+
+// What the host calls this user: root of a user namespace (podman's) is somebody else there.
+static unsigned user_on_host(void) {
+    unsigned uid = geteuid(), inside, outside, count;
+    _cleanup_(str_finish) struct str text = {0};
+    if (file_read_at(AT_FDCWD, "/proc/self/uid_map", 65536, &text)) return uid;
+    for (const char *line = str_get(&text); *line; line += strcspn(line, "\n"), line += *line == '\n')
+        if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && uid - inside < count)
+            return outside + (uid - inside);
+    return uid;
+}
+
+static const char *user_bus(struct arena *arena, unsigned uid) {
+    const char *address = getenv("DBUS_SESSION_BUS_ADDRESS"), *directory = getenv("XDG_RUNTIME_DIR");
+    if (!str_empty(address)) return arena_strdup(arena, address);
+    return str_empty(directory) ? arena_printf(arena, "unix:path=/run/user/%u/bus", uid)
+                                : arena_printf(arena, "unix:path=%s/bus", directory);
+}
+
 int runtime_scope_find(const struct spec *spec, const char *id, bool rootless, struct arena *arena,
                        struct runtime_scope *ret_scope, struct err *err) {
     const char *parts[3] = {"", "hoy", id}, *above = "";
+    unsigned uid = user_on_host();
     if (!str_empty(spec->cgroups_path) && split(spec->cgroups_path, arena, parts, err) < 0) return -1;
     const char *slice = *parts[0] ? parts[0] : rootless ? "user.slice" : "system.slice";
     const char *unit = arena_printf(arena, "%s%s%s.scope", parts[1], *parts[1] ? "-" : "", parts[2]);
@@ -71,13 +92,12 @@ int runtime_scope_find(const struct spec *spec, const char *id, bool rootless, s
         return err_set(err, ERR_INVALID, 0, "linux.cgroupsPath: \"%s\" is no name of a slice", slice);
     if (unit[strspn(unit, NAME_CHARS)] || strlen(unit) > 255)
         return err_set(err, ERR_INVALID, 0, "linux.cgroupsPath: \"%s\" is no name of a unit", unit);
-    if (rootless)
-        above = arena_printf(arena, "/user.slice/user-%u.slice/user@%u.service", geteuid(), geteuid());
+    if (rootless) above = arena_printf(arena, "/user.slice/user-%u.slice/user@%u.service", uid, uid);
     *ret_scope = (struct runtime_scope){
         .unit = unit,
         .slice = slice,
         .path = arena_printf(arena, "%s%s/%s", above, expanded, unit),
-        .user = rootless,
+        .bus = rootless ? user_bus(arena, uid) : NULL,
     };
     return 0;
 }
@@ -218,7 +238,7 @@ int scope_annotations(struct arena *arena, const struct spec *spec, struct strin
 static void begin(const struct runtime_scope *scope, struct arena *arena, const char *program,
                   const char *command, struct strings *words) {
     strings_add(arena, words, program);
-    if (scope->user) strings_add(arena, words, "--user");
+    if (scope->bus) strings_add(arena, words, "--user"), strings_add(arena, words, scope->bus);
     strings_add(arena, words, command);
     strings_add(arena, words, scope->unit);
 }

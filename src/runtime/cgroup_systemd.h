@@ -12,7 +12,7 @@ struct runtime_scope {
     const char *unit;  // "prefix-name.scope"
     const char *slice; // "system.slice"
     const char *path;  // below each hierarchy's root: "/system.slice/prefix-name.scope"
-    bool user;         // of the user's own manager
+    const char *bus;   // of the user's own manager; NULL: the system's
 };
 
 // What linux.cgroupsPath says; without one the id in the default slice. rootless: the user's manager.

@@ -2,13 +2,14 @@
 // hoy-systemd: asks systemd for a container's cgroup. A program of its own, since libsystemd has no static
 // library and hoy's programs would start more slowly with a dynamic one.
 //
-//   hoy-systemd [--user] start UNIT SLICE PID|- [--property NAME VALUE]…
-//   hoy-systemd [--user] stop UNIT
-//   hoy-systemd [--user] set UNIT [--property NAME VALUE]…
+//   hoy-systemd [--user BUS] start UNIT SLICE PID|- [--property NAME VALUE]…
+//   hoy-systemd [--user BUS] stop UNIT
+//   hoy-systemd [--user BUS] set UNIT [--property NAME VALUE]…
 //
-// start makes a scope and prints its cgroup. A scope begins with a process; with "-" that is this program
-// itself, which then stays until its standard input ends: long enough for another to be born in there. VALUE
-// is GVariant's text form. What goes wrong is a sentence on standard error, and status 1.
+// BUS is the address of a user's bus: who calls may have no environment to say it. start makes a scope and
+// prints its cgroup. A scope begins with a process; with "-" that is this program itself, which then stays
+// until its standard input ends: long enough for another to be born in there. VALUE is GVariant's text form.
+// What goes wrong is a sentence on standard error, and status 1.
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -19,13 +20,13 @@
 #include <unistd.h>
 
 struct request {
-    bool user;
+    const char *user_bus; // NULL: the system's
     const char *command, *unit, *slice, *pid;
     struct unit_property *items;
     size_t count;
 };
 
-static const char usage[] = "usage: hoy-systemd [--user] start UNIT SLICE PID|- | stop UNIT | set UNIT  "
+static const char usage[] = "usage: hoy-systemd [--user BUS] start UNIT SLICE PID|- | stop UNIT | set UNIT  "
                             "[--property NAME VALUE]...";
 
 static void bus_closep(sd_bus **bus) {
@@ -36,8 +37,8 @@ static int parse(char **argv, struct arena *arena, struct request *request, stru
     const char **words[] = {&request->command, &request->unit, &request->slice, &request->pid};
     size_t n = 0;
     for (char **word = argv + 1; *word; word++) {
-        if (strcmp(*word, "--user") == 0) {
-            request->user = true;
+        if (strcmp(*word, "--user") == 0 && word[1]) {
+            request->user_bus = *++word;
         } else if (strcmp(*word, "--property") == 0 && word[1] && word[2]) {
             *arena_push(arena, request) = (struct unit_property){word[1], word[2]};
             word += 2;
@@ -70,7 +71,7 @@ static int run(char **argv, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(bus_closep) sd_bus *bus = NULL;
     struct request request = {.command = "", .unit = "", .slice = "", .pid = ""};
-    if (parse(argv, &arena, &request, err) < 0 || unit_connect(request.user, &bus, err) < 0) return -1;
+    if (parse(argv, &arena, &request, err) < 0 || unit_connect(request.user_bus, &bus, err) < 0) return -1;
     const struct unit_properties properties = {request.items, request.count};
     if (strcmp(request.command, "start") == 0) return start(bus, &request, err);
     if (strcmp(request.command, "stop") == 0) return unit_stop(bus, request.unit, err);

@@ -22,6 +22,10 @@ struct job {
     char path[256];
 };
 
+static void bus_unrefp(sd_bus **bus) {
+    sd_bus_unref(*bus);
+}
+
 static void message_unrefp(sd_bus_message **m) {
     sd_bus_message_unref(*m);
 }
@@ -35,10 +39,23 @@ static int fail(struct err *err, const char *what, const char *unit, const sd_bu
                    error && error->message ? error->message : strerror(-r));
 }
 
-int unit_connect(bool user, sd_bus **ret_bus, struct err *err) {
-    int r = user ? sd_bus_open_user(ret_bus) : sd_bus_open_system(ret_bus);
+static int open_user(const char *address, sd_bus **ret_bus) {
+    _cleanup_(bus_unrefp) sd_bus *bus = NULL;
+    int r = sd_bus_new(&bus);
+    if (r >= 0) r = sd_bus_set_address(bus, address);
+    if (r >= 0) r = sd_bus_set_bus_client(bus, true);
+    if (r >= 0) r = sd_bus_start(bus);
+    if (r < 0) return r;
+    *ret_bus = bus;
+    bus = NULL;
+    return 0;
+}
+
+int unit_connect(const char *user_bus, sd_bus **ret_bus, struct err *err) {
+    int r = user_bus ? open_user(user_bus, ret_bus) : sd_bus_open_system(ret_bus);
     if (r >= 0) return 0;
-    return err_set(err, ERR_UNAVAILABLE, 0, "systemd's %s bus can't be reached: %s", user ? "user" : "system",
+    return err_set(err, ERR_UNAVAILABLE, 0, "systemd's %s bus can't be reached%s%s: %s",
+                   user_bus ? "user" : "system", user_bus ? " at " : "", user_bus ? user_bus : "",
                    strerror(-r));
 }
 

@@ -16,8 +16,8 @@ struct unit_properties {
     size_t count;
 };
 
-// The system's bus, or the user's own manager.
-int unit_connect(bool user, sd_bus **ret_bus, struct err *err);
+// The system's bus, or that of a user's own manager, by its address.
+int unit_connect(const char *user_bus, sd_bus **ret_bus, struct err *err);
 
 // Makes the scope with this process in it, delegated and with all accounting, and returns when systemd has
 // done it. A failed unit of the same name is forgotten first. ret_group is what systemd calls ControlGroup;
