@@ -21,6 +21,7 @@
 #include "engine/upkeep.h"
 #include "kernel/nft_socket.h"
 #include "network/network.h"
+#include "runtime/cgroup.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
 
@@ -38,7 +39,8 @@ struct start {
     const struct container *container;
     const struct start_options *options;
     struct arena arena;
-    bool begun; // by container_begin()
+    bool begun;    // by container_begin()
+    bool detached; // nobody stays with it
     struct image image;
     struct image_sources images; // that are mounted
     struct spec spec;
@@ -417,6 +419,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.ports = s->claim.hold.bag;
     shim.served = s->claim.hold.served;
     shim.nft = nft_socket_kept();
+    if (s->detached) runtime_cgroup_exits(&s->arena, shim.groups);
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;
@@ -488,6 +491,7 @@ int container_start(struct engine *engine, const struct container *container,
     start_init(&s, engine, container, options);
     // The exit record of an earlier run goes before the row says that there is a new one.
     s.wants_block = ret_block;
+    s.detached = !ret_client;
     if (start_lock(&s, err) || start_again(&s, err) || open_folder(&s, err) || forget_exit(&s, err) ||
         (!s.begun && mark_starting(&s, err)))
         return -1;

@@ -467,6 +467,38 @@ int runtime_cgroup_mounts(const struct spec *spec, const char *path, struct aren
     return prepare(&c, path) < 0 ? -1 : cgroup_plan_mounts(&c, ret_mounts);
 }
 
+// systemd's units
+
+// "/system.slice/cron.service", and what a unit makes below its own group.
+static bool is_in_unit(const char *path) {
+    while (*path) {
+        path += strspn(path, "/");
+        size_t n = strcspn(path, "/");
+        static const char *const suffixes[] = {".service", ".scope"};
+        for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+            size_t m = strlen(suffixes[i]);
+            if (n > m && strncmp(path + n - m, suffixes[i], m) == 0) return true;
+        }
+        path += n;
+    }
+    return false;
+}
+
+void runtime_cgroup_exits(struct arena *arena, const char *ret_files[static RUNTIME_CGROUP_EXITS]) {
+    const struct cgroup_layout *layout;
+    struct err ignored;
+    char own[1024];
+    size_t n = 0;
+    for (size_t i = 0; i < RUNTIME_CGROUP_EXITS; i++) ret_files[i] = NULL;
+    if (find_layout(&layout, &ignored) < 0) return;
+    for (size_t i = 0; i < layout->count && n < RUNTIME_CGROUP_EXITS; i++) {
+        const struct cgroup_hierarchy *h = &layout->items[i];
+        bool tracks = h->v2 || h->controllers & CGROUP_SYSTEMD;
+        if (tracks && !cgroup_own(h, own, sizeof own) && is_in_unit(own))
+            ret_files[n++] = arena_printf(arena, "%s/cgroup.procs", h->mount);
+    }
+}
+
 // A container that is there
 
 // Where no group was made, one with the limits that come later goes to the same place as the others.

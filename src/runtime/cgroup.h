@@ -20,6 +20,12 @@ int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct a
 enum runtime_cgroup_use { RUNTIME_CGROUP_ALL, RUNTIME_CGROUP_WRITABLE, RUNTIME_CGROUP_NONE };
 void runtime_cgroup_set_use(enum runtime_cgroup_use use);
 
+// The files by which a process leaves the unit of systemd that it is in, with "0": a container that was
+// started by a service, or from a session, is to outlive it, and its shim as well. In arena; NULL where there
+// is nothing to leave.
+#define RUNTIME_CGROUP_EXITS 2 // in v2, and where systemd keeps track of v1
+void runtime_cgroup_exits(struct arena *arena, const char *ret_files[static RUNTIME_CGROUP_EXITS]);
+
 // The child joins v1's hierarchies itself.
 int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct plan *plan, struct err *err);
 // After the child's own cgroup namespace is made: it moves to the group of the annotation
