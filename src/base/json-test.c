@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Integers are what the text says, or none at all.
-#include "base/json.h"
+#include "base/json_strings.h"
 
 #include "base/macro.h"
 
@@ -192,10 +192,33 @@ static void test_many(void **state) {
     assert_null(json_get(json, "k200"));
 }
 
+// A list of texts comes back as it went; nothing is an empty one, all else is refused.
+static void test_strings(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"{}", "\"a\"", "1", "[1]", "[\"a\",null]", "[[\"a\"]]"};
+    static const char list_text[] = "[\"a\",\"\",\"b \\\"\"]";
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    _cleanup_(json_freep) struct json *json = NULL;
+    struct strings list = {0};
+    assert_int_equal(json_parse(list_text, strlen(list_text), &json), 0);
+    assert_int_equal(json_strings(&arena, json, &list), 0);
+    assert_int_equal(json_strings(&arena, json_get(json, "none"), &list), 0);
+    assert_int_equal(list.count, 3);
+    json_put_strings(&w, NULL, &list);
+    assert_string_equal(str_get(&w.text), list_text);
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+        _cleanup_(json_freep) struct json *other = NULL;
+        assert_int_equal(json_parse(wrong[i], strlen(wrong[i]), &other), 0);
+        assert_int_equal(json_strings(&arena, other, &list), -EINVAL);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_integers), cmocka_unit_test(test_surroundings), cmocka_unit_test(test_values),
         cmocka_unit_test(test_refused),  cmocka_unit_test(test_depth),        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_strings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -12,8 +12,6 @@ int inspect_network(struct engine *engine, struct arena *arena, const char *name
 int inspect_ports(struct engine *engine, struct arena *arena, const struct container *container,
                   struct json_writer *w, struct err *err);
 // A container's NetworkSettings, and parts of such documents (inspect_network.c).
-struct spec_key_values;
 int inspect_network_settings(struct engine *engine, struct arena *arena, const struct container *container,
                              struct json_writer *w, struct err *err);
-void inspect_words(struct json_writer *w, const char *key, const struct spec_key_values *words);
 void inspect_mac(struct json_writer *w, const char *key, const uint8_t *mac);

@@ -1,26 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks in the documents of inspect: NetworkSettings of a container.
+#include "base/json_strings.h"
 #include "base/str.h"
 #include "cli/inspect.h"
 #include "engine/cni.h"
 #include "engine/networks.h"
 #include "engine/pasta.h"
 #include "network/cni.h"
+#include "oci/key_values.h"
 
 #include <stdio.h>
 #include <string.h>
 
 static void put_strings(struct json_writer *w, const char *key, const struct strings *list) {
     if (!list->count) return json_put_null(w, key);
-    json_begin_array(w, key);
-    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
-}
-
-void inspect_words(struct json_writer *w, const char *key, const struct spec_key_values *words) {
-    json_begin_object(w, key);
-    for (size_t i = 0; i < words->count; i++) json_put_string(w, words->items[i].key, words->items[i].value);
-    json_end_object(w);
+    json_put_strings(w, key, list);
 }
 
 void inspect_mac(struct json_writer *w, const char *key, const uint8_t *m) {
@@ -68,7 +62,7 @@ static void write_entry(const struct endpoint_settings *settings, const char *ne
     put_strings(w, "Aliases", &settings->aliases);
     inspect_mac(w, "MacAddress", endpoint ? endpoint->mac : NULL);
     if (settings->driver_options.count)
-        inspect_words(w, "DriverOpts", &settings->driver_options);
+        key_values_write(w, "DriverOpts", &settings->driver_options);
     else
         json_put_null(w, "DriverOpts");
     json_put_i64(w, "GwPriority", settings->gw_priority);

@@ -8,6 +8,7 @@
 #include "cli/inspect.h"
 #include "cli/parse_network.h"
 #include "engine/networks.h"
+#include "oci/key_values.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -30,14 +31,6 @@ static const struct option ls_rows[] = {
     {"quiet", 'q', NULL, "Only display network IDs", store_flag, LS(quiet)},
 };
 const struct option_table network_ls_options_table = OPTIONS(ls_rows, struct ls_flags);
-
-static const char *join_words(struct arena *arena, const struct spec_key_values *words) {
-    const char *text = "";
-    for (size_t i = 0; i < words->count; i++)
-        text =
-            arena_printf(arena, "%s%s%s=%s", text, i ? "," : "", words->items[i].key, words->items[i].value);
-    return text;
-}
 
 static bool has_pool(const struct network *network, size_t i) {
     return address_is_set(&network->pools[i].subnet.base);
@@ -68,7 +61,7 @@ static void put_row(struct arena *arena, const struct ls_flags *flags, const str
     json_put_string(w, "IPv4", has_pool(network, 0) ? "true" : "false");
     json_put_string(w, "IPv6", has_pool(network, 1) ? "true" : "false");
     json_put_string(w, "Internal", network->internal ? "true" : "false");
-    json_put_string(w, "Labels", join_words(arena, &network->labels));
+    json_put_string(w, "Labels", key_values_text(arena, &network->labels));
     json_put_string(w, "Name", network->name);
     json_put_string(w, "Scope", "local");
     json_end_object(w);
@@ -110,7 +103,7 @@ static void put_pool(const struct network *network, size_t i, struct json_writer
     json_put_string(w, "Subnet", subnet_print(&pool->subnet, text));
     if (address_is_set(&pool->range.base)) json_put_string(w, "IPRange", subnet_print(&pool->range, text));
     if (address_is_set(&pool->gateway)) json_put_string(w, "Gateway", address_print(&pool->gateway, text));
-    if (network->auxiliary[i].count) inspect_words(w, "AuxiliaryAddresses", &network->auxiliary[i]);
+    if (network->auxiliary[i].count) key_values_write(w, "AuxiliaryAddresses", &network->auxiliary[i]);
     json_end_object(w);
 }
 
@@ -145,7 +138,7 @@ static void put_member(const struct network_member *member, struct json_writer *
 
 // Docker's default options of its own bridge.
 static void put_options(const struct network *network, struct json_writer *w) {
-    if (!network_is_default(network)) return inspect_words(w, "Options", &network->options);
+    if (!network_is_default(network)) return key_values_write(w, "Options", &network->options);
     json_begin_object(w, "Options");
     json_put_string(w, "com.docker.network.bridge.default_bridge", "true");
     json_put_string(w, "com.docker.network.bridge.enable_icc", "true");
@@ -184,7 +177,7 @@ int inspect_network(struct engine *engine, struct arena *arena, const char *name
     for (size_t i = 0; i < members.count; i++) put_member(&members.items[i], w);
     json_end_object(w);
     put_options(&network, w);
-    inspect_words(w, "Labels", &network.labels);
+    key_values_write(w, "Labels", &network.labels);
     json_end_object(w);
     return 0;
 }

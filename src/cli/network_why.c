@@ -2,6 +2,7 @@
 // network why: where a packet from one to another ends.
 #include "engine/network_why.h"
 
+#include "base/json_strings.h"
 #include "base/macro.h"
 #include "cli/cli.h"
 #include "cli/format.h"
@@ -51,9 +52,7 @@ static int print_format(const struct network_why *why, const char *format, struc
         json_end_object(&w);
     }
     json_end_array(&w);
-    json_begin_array(&w, "Advice");
-    for (size_t i = 0; i < why->advice.count; i++) json_put_string(&w, NULL, why->advice.items[i]);
-    json_end_array(&w);
+    json_put_strings(&w, "Advice", &why->advice);
     json_end_object(&w);
     json_end_array(&w);
     return format_documents(format, str_get(&w.text), stdout, err);

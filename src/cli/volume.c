@@ -8,6 +8,7 @@
 #include "cli/format.h"
 #include "cli/inspect.h"
 #include "cli/parse_value.h"
+#include "oci/key_values.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -80,21 +81,13 @@ static const struct option ls_rows[] = {
 };
 const struct option_table volume_ls_options_table = OPTIONS(ls_rows, struct ls_flags);
 
-static const char *join_words(struct arena *arena, const struct spec_key_values *words) {
-    const char *text = "";
-    for (size_t i = 0; i < words->count; i++)
-        text =
-            arena_printf(arena, "%s%s%s=%s", text, i ? "," : "", words->items[i].key, words->items[i].value);
-    return text;
-}
-
 static void put_row(struct engine *engine, struct arena *arena, const struct volume *volume,
                     struct json_writer *w) {
     json_begin_object(w, NULL);
     json_put_string(w, "Availability", "N/A");
     json_put_string(w, "Driver", "local");
     json_put_string(w, "Group", "N/A");
-    json_put_string(w, "Labels", join_words(arena, &volume->labels));
+    json_put_string(w, "Labels", key_values_text(arena, &volume->labels));
     json_put_string(w, "Links", "N/A");
     json_put_string(w, "Mountpoint", volume_path(engine, arena, volume->name));
     json_put_string(w, "Name", volume->name);
@@ -139,9 +132,7 @@ int run_volume_ls(struct invocation *invocation, struct err *err) {
 
 static void put_words(struct json_writer *w, const char *key, const struct spec_key_values *words) {
     if (!words->count) return json_put_null(w, key);
-    json_begin_object(w, key);
-    for (size_t i = 0; i < words->count; i++) json_put_string(w, words->items[i].key, words->items[i].value);
-    json_end_object(w);
+    key_values_write(w, key, words);
 }
 
 int inspect_volume(struct engine *engine, struct arena *arena, const char *name, struct json_writer *w,

@@ -2,6 +2,7 @@
 // why: why a container ended, in plain words.
 #include "engine/why.h"
 
+#include "base/json_strings.h"
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/words.h"
@@ -17,12 +18,6 @@ static const struct option rows[] = {
 };
 const struct option_table why_options_table = OPTIONS(rows, struct why_flags);
 
-static void put_strings(struct json_writer *w, const char *key, const struct strings *list) {
-    json_begin_array(w, key);
-    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
-}
-
 static int print_format(const struct container *container, const struct why *why, const char *format,
                         struct err *err) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
@@ -33,9 +28,9 @@ static int print_format(const struct container *container, const struct why *why
     json_put_string(&w, "State", container->state);
     json_put_i64(&w, "ExitCode", container->exit_code);
     json_put_string(&w, "Cause", why->cause);
-    put_strings(&w, "Sentences", &why->sentences);
-    put_strings(&w, "Advice", &why->advice);
-    put_strings(&w, "Output", &why->output);
+    json_put_strings(&w, "Sentences", &why->sentences);
+    json_put_strings(&w, "Advice", &why->advice);
+    json_put_strings(&w, "Output", &why->output);
     json_end_object(&w);
     json_end_array(&w);
     return format_documents(format, str_get(&w.text), stdout, err);

@@ -25,14 +25,11 @@ struct container_mount {
     const char *idmap;            // "match-user:USER", "match-user:UID:GID", "userns", NULL
     bool inherited;               // from --volumes-from
     bool volume_nocopy;
-    bool anonymous; // a volume that got a made-up name, and goes with `rm -v`
-    struct {
-        struct spec_key_value *items;
-        size_t count;
-    } labels, driver_options;  // of the volume, when it is made here
-    const char *subpath;       // of a volume or image: mounted in its place
-    const char *tmpfs_options; // for --tmpfs: what stood after the colon
-    const char *why;           // the flag as it was given
+    bool anonymous;                                // a volume that got a made-up name, and goes with `rm -v`
+    struct spec_key_values labels, driver_options; // of the volume, when it is made here
+    const char *subpath;                           // of a volume or image: mounted in its place
+    const char *tmpfs_options;                     // for --tmpfs: what stood after the colon
+    const char *why;                               // the flag as it was given
 };
 
 // HostConfig.RestartPolicy
@@ -84,10 +81,7 @@ struct container_config {
     const char *user, *working_dir, *hostname, *domainname, *stop_signal;
     bool tty, open_stdin, attach_stdin, attach_stdout, attach_stderr;
     struct spec_i64 stop_timeout;
-    struct {
-        struct spec_key_value *items;
-        size_t count;
-    } labels;
+    struct spec_key_values labels;
 
     struct health_config *health;  // NULL: none of its own
     const char *health_on_failure; // "kill", "restart", "stop"; NULL: "none"
@@ -109,10 +103,7 @@ struct container_config {
         struct container_mount *items;
         size_t count;
     } mounts;
-    struct {
-        struct spec_key_value *items;
-        size_t count;
-    } sysctls;
+    struct spec_key_values sysctls;
     struct {
         struct spec_rlimit *items;
         size_t count;
@@ -127,10 +118,7 @@ struct container_config {
     } read_bps, write_bps;
     struct container_log {  // HostConfig.LogConfig
         const char *driver; // NULL: what daemon.json says, or json-file
-        struct {
-            struct spec_key_value *items;
-            size_t count;
-        } options;
+        struct spec_key_values options;
     } log;
     const char *platform;
     struct strings exposed_ports; // "80/tcp"; without those that are published
@@ -160,10 +148,7 @@ struct container_config {
     // "shareable".
     const char *pid_mode, *ipc_mode, *uts_mode, *userns_mode, *cgroupns_mode;
     const char *runtime, *isolation;
-    struct {
-        struct spec_key_value *items;
-        size_t count;
-    } annotations, storage_opt;
+    struct spec_key_values annotations, storage_opt;
 };
 
 // What a container does not see of the kernel's files, and what it only reads. Each ends with NULL.

@@ -1,20 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/config_devices.h"
-
-static int strings_read(struct arena *arena, const struct json *json, struct strings *list) {
-    for (size_t i = 0; i < json_length(json); i++) {
-        const char *item = json_string(json_at(json, i));
-        if (!item) return -1;
-        strings_add(arena, list, arena_strdup(arena, item));
-    }
-    return 0;
-}
-
-static void strings_write(const char *key, const struct strings *list, struct json_writer *w) {
-    json_begin_array(w, key);
-    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
-}
+#include "base/json_strings.h"
 
 void config_devices_write(const struct container_config *config, const char *key, struct json_writer *w) {
     json_begin_array(w, key);
@@ -53,11 +39,11 @@ void config_requests_write(const struct container_config *config, const char *ke
         json_put_string(w, "Driver", request->driver);
         json_put_i64(w, "Count", request->count);
         if (request->ids.count)
-            strings_write("DeviceIDs", &request->ids, w);
+            json_put_strings(w, "DeviceIDs", &request->ids);
         else
             json_put_null(w, "DeviceIDs");
         json_begin_array(w, "Capabilities");
-        if (request->capabilities.count) strings_write(NULL, &request->capabilities, w);
+        if (request->capabilities.count) json_put_strings(w, NULL, &request->capabilities);
         json_end_array(w);
         json_put_raw(w, "Options", "{}");
         json_end_object(w);
@@ -71,8 +57,8 @@ int config_requests_read(struct arena *arena, const struct json *json, struct co
         struct device_request *request = arena_push(arena, &config->device_requests);
         request->driver = arena_strdup(arena, json_get_string(item, "Driver"));
         if (!request->driver || json_i64(json_get(item, "Count"), &request->count) ||
-            strings_read(arena, json_get(item, "DeviceIDs"), &request->ids) ||
-            strings_read(arena, json_at(json_get(item, "Capabilities"), 0), &request->capabilities))
+            json_strings(arena, json_get(item, "DeviceIDs"), &request->ids) ||
+            json_strings(arena, json_at(json_get(item, "Capabilities"), 0), &request->capabilities))
             return -1;
     }
     return json_is_array(json) ? 0 : -1;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/config_networks.h"
+#include "base/json_strings.h"
 #include "engine/pasta.h"
+#include "oci/key_values.h"
 
 #include <string.h>
 
@@ -35,10 +37,7 @@ struct endpoint_settings *container_network_add(struct arena *arena, struct cont
 // Writing
 
 static void list_write(struct json_writer *w, const char *key, const struct strings *list) {
-    if (!list->count) return;
-    json_begin_array(w, key);
-    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
+    if (list->count) json_put_strings(w, key, list);
 }
 
 static void text_write(struct json_writer *w, const char *key, const char *text) {
@@ -60,13 +59,7 @@ static void settings_write(const struct endpoint_settings *settings, struct json
     list_write(w, "Links", &settings->links);
     list_write(w, "Aliases", &settings->aliases);
     text_write(w, "MacAddress", settings->mac);
-    if (settings->driver_options.count) {
-        json_begin_object(w, "DriverOpts");
-        for (size_t i = 0; i < settings->driver_options.count; i++)
-            json_put_string(w, settings->driver_options.items[i].key,
-                            settings->driver_options.items[i].value);
-        json_end_object(w);
-    }
+    if (settings->driver_options.count) key_values_write(w, "DriverOpts", &settings->driver_options);
     if (settings->gw_priority) json_put_i64(w, "GwPriority", settings->gw_priority);
     json_end_object(w);
 }
@@ -81,26 +74,10 @@ void config_networks_store(const struct container_config *config, struct json_wr
 
 // Reading
 
-static void list_read(struct arena *arena, const struct json *json, struct strings *list) {
-    for (size_t i = 0; i < json_length(json); i++) {
-        const char *item = json_string(json_at(json, i));
-        if (item) strings_add(arena, list, arena_strdup(arena, item));
-    }
-}
-
 struct reader {
     struct arena *arena;
     struct container_config *config;
-    struct spec_key_values *words;
 };
-
-static int word_read(const char *key, const struct json *value, void *data) {
-    struct reader *reader = data;
-    if (!json_string(value)) return -1;
-    *arena_push(reader->arena, reader->words) = (struct spec_key_value){
-        arena_strdup(reader->arena, key), arena_strdup(reader->arena, json_string(value))};
-    return 0;
-}
 
 static int settings_read(const char *name, const struct json *json, void *data) {
     struct reader *reader = data;
@@ -112,12 +89,13 @@ static int settings_read(const char *name, const struct json *json, void *data) 
     settings->ipv4 = arena_strdup(arena, json_get_string(ipam, "IPv4Address"));
     settings->ipv6 = arena_strdup(arena, json_get_string(ipam, "IPv6Address"));
     settings->mac = arena_strdup(arena, json_get_string(json, "MacAddress"));
-    list_read(arena, json_get(ipam, "LinkLocalIPs"), &settings->link_local_ips);
-    list_read(arena, json_get(json, "Links"), &settings->links);
-    list_read(arena, json_get(json, "Aliases"), &settings->aliases);
     (void)json_i64(json_get(json, "GwPriority"), &settings->gw_priority);
-    reader->words = &settings->driver_options;
-    return json_each(json_get(json, "DriverOpts"), word_read, reader);
+    if (json_strings(arena, json_get(ipam, "LinkLocalIPs"), &settings->link_local_ips) ||
+        json_strings(arena, json_get(json, "Links"), &settings->links) ||
+        json_strings(arena, json_get(json, "Aliases"), &settings->aliases))
+        return -1;
+    const struct json *options = json_get(json, "DriverOpts");
+    return json_is_null(options) ? 0 : key_values_read(arena, options, &settings->driver_options);
 }
 
 int config_networks_read(struct arena *arena, const struct json *json, struct container_config *config) {

@@ -53,11 +53,6 @@ int log_syslog_check(const struct container_log *log, struct err *err);
 int log_syslog_connect(const struct log_syslog *syslog, struct err *err);
 int log_journal_connect(struct err *err);
 
-struct log_attributes { // labels, variables and the tag, sorted
-    struct spec_key_value *items;
-    size_t count;
-};
-
 // What a plan says about the log (for one that is being made), and its two descriptors; -1 where there is
 // none.
 int log_plan(struct engine *engine, struct arena *arena, const struct container *container, struct plan *plan,

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // --log-driver and --log-opt: which there are, and what they may say, with Docker's sentences.
 #include "engine/log.h"
+#include "oci/key_values.h"
 
 #include <errno.h>
 #include <regex.h>
@@ -199,15 +200,10 @@ static int defaults_read(struct arena *arena, const char *path, struct container
     return 0;
 }
 
-static int compare_keys(const void *a, const void *b) {
-    return strcmp(((const struct spec_key_value *)a)->key, ((const struct spec_key_value *)b)->key);
-}
-
 static int check(struct container_log *log, struct err *err) {
     struct log_file_options files;
     if (check_driver(log, err)) return -1;
-    if (log->options.count)
-        qsort(log->options.items, log->options.count, sizeof *log->options.items, compare_keys);
+    key_values_sort(&log->options);
     for (size_t i = 0; i < log->options.count; i++)
         if (check_key(log, log->options.items[i].key, err)) return -1;
     if (check_mode(log, err) || log_file_options(log, &files, err) || check_regex(log, "labels-regex", err) ||

@@ -2,6 +2,7 @@
 // What a shim is told about its container's log: everything in words that it only copies.
 #include "engine/log.h"
 #include "engine/setting.h"
+#include "oci/key_values.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -86,7 +87,7 @@ static const char *log_tag(struct arena *arena, const struct container *containe
 
 // Attributes
 
-static void attribute_add(struct arena *arena, struct log_attributes *list, const char *key,
+static void attribute_add(struct arena *arena, struct spec_key_values *list, const char *key,
                           const char *value) {
     for (size_t i = 0; i < list->count; i++)
         if (str_eq(list->items[i].key, key)) {
@@ -98,7 +99,7 @@ static void attribute_add(struct arena *arena, struct log_attributes *list, cons
 
 // Those that a list of names, or an expression, asks for.
 static void attributes_choose(struct arena *arena, const struct container_log *log, const char *option,
-                              const struct log_attributes *all, struct log_attributes *chosen) {
+                              const struct spec_key_values *all, struct spec_key_values *chosen) {
     char name[32];
     const char *list = container_log_option(log, option);
     snprintf(name, sizeof name, "%s-regex", option);
@@ -115,15 +116,10 @@ static void attributes_choose(struct arena *arena, const struct container_log *l
     regfree(&regex);
 }
 
-static int compare(const void *a, const void *b) {
-    return strcmp(((const struct spec_key_value *)a)->key, ((const struct spec_key_value *)b)->key);
-}
-
 static void attributes_collect(struct arena *arena, const struct container *container,
-                               struct log_attributes *ret) {
+                               struct spec_key_values *ret) {
     const struct container_config *config = &container->config;
-    const struct log_attributes labels = {config->labels.items, config->labels.count};
-    struct log_attributes env = {0};
+    struct spec_key_values env = {0};
     for (size_t i = 0; i < config->env.count; i++) {
         const char *equals = strchr(config->env.items[i], '=');
         if (equals)
@@ -131,7 +127,7 @@ static void attributes_collect(struct arena *arena, const struct container *cont
                           arena_strndup(arena, config->env.items[i], (size_t)(equals - config->env.items[i])),
                           equals + 1);
     }
-    attributes_choose(arena, &config->log, "labels", &labels, ret);
+    attributes_choose(arena, &config->log, "labels", &config->labels, ret);
     attributes_choose(arena, &config->log, "env", &env, ret);
 }
 
@@ -154,7 +150,7 @@ static void add_go_json(struct str *out, const char *json) {
     }
 }
 
-static void json_attributes(const struct log_attributes *list, struct str *out) {
+static void json_attributes(const struct spec_key_values *list, struct str *out) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     if (!list->count) return;
     json_begin_object(&w, NULL);
@@ -174,7 +170,7 @@ static void add_field(struct str *out, int number, const char *bytes, size_t siz
     str_add_n(out, bytes, size);
 }
 
-static void local_attributes(const struct log_attributes *list, struct str *out) {
+static void local_attributes(const struct spec_key_values *list, struct str *out) {
     for (size_t i = 0; i < list->count; i++) {
         _cleanup_(str_finish) struct str pair = {0};
         add_field(&pair, 1, list->items[i].key, strlen(list->items[i].key));
@@ -198,7 +194,7 @@ static void add_journal(struct str *out, const char *key, const char *value) {
     str_add_char(out, '\n');
 }
 
-static void journal_fields(struct arena *arena, const struct container *c, const struct log_attributes *list,
+static void journal_fields(struct arena *arena, const struct container *c, const struct spec_key_values *list,
                            struct str *out) {
     const char *tag = log_tag(arena, c, "{{.ID}}");
     add_journal(out, "CONTAINER_ID", short_id(arena, c->id));
@@ -257,9 +253,9 @@ static int plan_attributes(struct arena *arena, const struct container *containe
                            const struct log_file_options *files, struct plan *plan, struct err *err) {
     const struct container_log *log = &container->config.log;
     _cleanup_(str_finish) struct str fixed = {0}, fields = {0};
-    struct log_attributes list = {0};
+    struct spec_key_values list = {0};
     attributes_collect(arena, container, &list);
-    if (list.count) qsort(list.items, list.count, sizeof *list.items, compare);
+    key_values_sort(&list);
     if (log_driver_is(log, "journald")) {
         journal_fields(arena, container, &list, &fields);
         plan->head.log.socket = PLAN_LOG_JOURNAL;
@@ -269,7 +265,7 @@ static int plan_attributes(struct arena *arena, const struct container *containe
     bool is_file = log_driver_is(log, "json-file") || log_driver_is(log, "local");
     if (is_file && !str_empty(container_log_option(log, "tag"))) {
         attribute_add(arena, &list, "tag", log_tag(arena, container, ""));
-        qsort(list.items, list.count, sizeof *list.items, compare);
+        key_values_sort(&list);
     }
     (files->local ? local_attributes : json_attributes)(&list, &fixed);
     if (fixed.len > FIXED_MAX || fields.len > FIXED_MAX)

@@ -10,6 +10,7 @@
 #include "base/usage.h"
 #include "engine/parts.h"
 #include "kernel/quota.h"
+#include "oci/key_values.h"
 #include "state/event.h"
 
 #include <ctype.h>
@@ -40,35 +41,14 @@ static int make_directory(struct engine *engine, const char *name, struct err *e
 
 static const char *words_write(struct arena *arena, const struct spec_key_values *words) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    for (size_t i = 0; i < words->count; i++) json_put_string(&w, words->items[i].key, words->items[i].value);
-    json_end_object(&w);
+    key_values_write(&w, NULL, words);
     return arena_strdup(arena, str_get(&w.text));
-}
-
-struct words_reader {
-    struct arena *arena;
-    struct spec_key_values *words;
-};
-
-static int word_read(const char *key, const struct json *value, void *data) {
-    struct words_reader *r = data;
-    if (!json_string(value)) return -1;
-    *arena_push(r->arena, r->words) = (struct spec_key_value){
-        .key = arena_strdup(r->arena, key), .value = arena_strdup(r->arena, json_string(value))};
-    return 0;
-}
-
-static int by_key(const void *a, const void *b) {
-    return strcmp(((const struct spec_key_value *)a)->key, ((const struct spec_key_value *)b)->key);
 }
 
 static int words_read(struct arena *arena, const char *text, struct spec_key_values *words) {
     _cleanup_(json_freep) struct json *json = NULL;
-    struct words_reader reader = {arena, words};
-    if (json_parse(text, strlen(text), &json) || !json_is_object(json)) return -1;
-    if (json_each(json, word_read, &reader)) return -1;
-    if (words->count) qsort(words->items, words->count, sizeof *words->items, by_key);
+    if (json_parse(text, strlen(text), &json) || key_values_read(arena, json, words)) return -1;
+    key_values_sort(words);
     return 0;
 }
 
@@ -252,9 +232,8 @@ int volumes_make(struct engine *engine, const struct container_config *config, s
 static int use(struct engine *engine, const char *id, const struct container_mount *mount, struct err *err) {
     struct spec_key_value anonymous = {VOLUME_ANONYMOUS_LABEL, ""};
     struct volume volume = {.name = mount->source, .anonymous = mount->anonymous};
-    volume.labels = mount->anonymous ? (struct spec_key_values){&anonymous, 1}
-                                     : (struct spec_key_values){mount->labels.items, mount->labels.count};
-    volume.options = (struct spec_key_values){mount->driver_options.items, mount->driver_options.count};
+    volume.labels = mount->anonymous ? (struct spec_key_values){&anonymous, 1} : mount->labels;
+    volume.options = mount->driver_options;
     if (check_name(volume.name, err) || volume_options_check(&volume, err) || insert(engine, &volume, err))
         return -1;
     return db_run(engine->store.db, err,

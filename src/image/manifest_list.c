@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/manifest_list.h"
 
+#include "base/json_strings.h"
 #include "image/upload.h"
 
 #include <string.h>
@@ -30,9 +31,7 @@ void list_platform_write(struct json_writer *w, const char *key, const struct li
     json_put_string(w, "architecture", p->architecture ? p->architecture : "");
     json_put_string(w, "os", p->os ? p->os : "");
     if (p->os_version) json_put_string(w, "os.version", p->os_version);
-    if (p->os_features.count) json_begin_array(w, "os.features");
-    for (size_t i = 0; i < p->os_features.count; i++) json_put_string(w, NULL, p->os_features.items[i]);
-    if (p->os_features.count) json_end_array(w);
+    if (p->os_features.count) json_put_strings(w, "os.features", &p->os_features);
     if (p->variant) json_put_string(w, "variant", p->variant);
     json_end_object(w);
 }

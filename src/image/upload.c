@@ -2,6 +2,7 @@
 #include "image/upload.h"
 
 #include "base/fd.h"
+#include "base/json_strings.h"
 #include "image/request.h"
 #include "registry/endpoint.h"
 
@@ -88,9 +89,7 @@ int upload_part_send(struct upload *upload, const struct upload_part *part, int 
     if (part->made_digest) json_put_string(&w, "made_digest", part->made_digest);
     json_put_u64(&w, "made_size", part->made_size);
     json_put_bool(&w, "is_blob", part->is_blob);
-    json_begin_array(&w, "mounts");
-    for (size_t i = 0; i < part->mounts.count; i++) json_put_string(&w, NULL, part->mounts.items[i]);
-    json_end_array(&w);
+    json_put_strings(&w, "mounts", &part->mounts);
     json_begin_array(&w, "sources");
     for (size_t i = 0; i < part->sources.count; i++) json_put_u64(&w, NULL, part->sources.items[i]);
     json_end_array(&w);

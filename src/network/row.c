@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "network/subnet.h"
+#include "oci/key_values.h"
 
 #include <errno.h>
 #include <string.h>
@@ -34,10 +35,7 @@ const char *network_word(const struct spec_key_values *words, const char *key) {
 // The settings
 
 static void write_words(struct json_writer *w, const char *key, const struct spec_key_values *words) {
-    if (!words->count) return;
-    json_begin_object(w, key);
-    for (size_t i = 0; i < words->count; i++) json_put_string(w, words->items[i].key, words->items[i].value);
-    json_end_object(w);
+    if (words->count) key_values_write(w, key, words);
 }
 
 static void write_true(struct json_writer *w, const char *key, bool value) {
@@ -60,22 +58,9 @@ static char *config_write(const struct network *network) {
     return str_take(&w.text);
 }
 
-struct word_reader {
-    struct arena *arena;
-    struct spec_key_values *words;
-};
-
-static int word_read(const char *key, const struct json *value, void *data) {
-    struct word_reader *reader = data;
-    const char *text = json_string(value);
-    *arena_push(reader->arena, reader->words) = (struct spec_key_value){
-        arena_strdup(reader->arena, key), arena_strdup(reader->arena, text ? text : "")};
-    return 0;
-}
-
 static void read_words(struct arena *arena, const struct json *config, const char *key,
                        struct spec_key_values *ret_words) {
-    json_each(json_get(config, key), word_read, &(struct word_reader){arena, ret_words});
+    (void)key_values_read(arena, json_get(config, key), ret_words);
 }
 
 static int config_read(struct arena *arena, const char *text, struct network *network, struct err *err) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oci/change.h"
 
+#include "base/json_strings.h"
 #include "base/signal_name.h"
 #include "oci/change_words.h"
 
@@ -31,11 +32,8 @@ static int expand(struct change *c, const char *word, const char **ret) {
 static int read_array(struct change *c, const char *text, struct strings *ret) {
     _cleanup_(json_freep) struct json *json = NULL;
     if (*text != '[' || json_parse(text, strlen(text), &json) || !json_is_array(json)) return 0;
-    for (size_t i = 0; i < json_length(json); i++) {
-        const char *item = json_string(json_at(json, i));
-        if (!item) return refuse(c, "when using JSON array syntax, arrays must be comprised of strings only");
-        strings_add(c->arena, ret, arena_strdup(c->arena, item));
-    }
+    if (json_strings(c->arena, json, ret))
+        return refuse(c, "when using JSON array syntax, arrays must be comprised of strings only");
     return 1;
 }
 

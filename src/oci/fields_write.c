@@ -2,6 +2,7 @@
 // The writer of documents by table: the reader's mirror.
 #include "oci/fields.h"
 
+#include "base/json_strings.h"
 #include "oci/spec.h"
 
 #include <string.h>
@@ -98,12 +99,6 @@ static void write_list(const struct field *field, const struct list *list, struc
         json_end_array(w);
 }
 
-static void write_strings(const char *name, const struct strings *list, struct json_writer *w) {
-    json_begin_array(w, name);
-    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
-}
-
 static void write_numbers(const struct field *field, const struct list *list, struct json_writer *w) {
     json_begin_array(w, field->name);
     for (size_t i = 0; i < list->count; i++) write_number(field, NULL, ((const uint32_t *)list->items)[i], w);
@@ -131,7 +126,7 @@ static void write_field(const struct field *field, const void *object, const voi
     case FIELD_MAYBE: write_number(field, name, ((const struct spec_u64 *)at)->value, w); return;
     case FIELD_WORD: json_put_string(w, name, word_of(field, get_number(field, at))); return;
     case FIELD_MASK: write_mask(field, *(const uint64_t *)at, w); return;
-    case FIELD_STRINGS: write_strings(name, at, w); return;
+    case FIELD_STRINGS: json_put_strings(w, name, at); return;
     case FIELD_NUMBERS: write_numbers(field, at, w); return;
     case FIELD_MAP: write_map(name, at, w); return;
     case FIELD_OBJECT:

@@ -4,6 +4,7 @@
 // manifest that is an index as well could show one image to a scanner and run another).
 #include "oci/image_spec.h"
 
+#include "base/json_strings.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -213,12 +214,7 @@ static int read_strings(struct config_reader *r, const struct json *json, const 
     if (json_is_null(value)) return 0;
     if (json_string(value)) return strings_add(r->arena, ret, arena_strdup(r->arena, json_string(value))), 0;
     if (!json_is_array(value) || json_length(value) > STRINGS_MAX) return wrong_type(r->err, field);
-    for (size_t i = 0; i < json_length(value); i++) {
-        const char *item = json_string(json_at(value, i));
-        if (!item) return wrong_type(r->err, field);
-        strings_add(r->arena, ret, arena_strdup(r->arena, item));
-    }
-    return 0;
+    return json_strings(r->arena, value, ret) ? wrong_type(r->err, field) : 0;
 }
 
 struct keys_reader {

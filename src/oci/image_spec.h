@@ -60,10 +60,7 @@ struct image_config {
     struct strings on_build;
     const char *healthcheck;               // a JSON object
     struct strings volumes, exposed_ports; // keys
-    struct {
-        struct spec_key_value *items;
-        size_t count;
-    } labels;
+    struct spec_key_values labels;
     struct strings diff_ids; // each digest_valid()
 };
 int image_config_parse(struct arena *arena, const char *text, size_t size, struct image_config *ret_config,

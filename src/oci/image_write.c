@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oci/image_write.h"
+#include "base/json_strings.h"
 
 void descriptor_write(struct json_writer *w, const char *key, const struct descriptor *d) {
     json_begin_object(w, key);
@@ -36,10 +37,7 @@ static void put_text(struct json_writer *w, const char *key, const char *text) {
 }
 
 static void put_list(struct json_writer *w, const char *key, const struct strings *list) {
-    if (!list->count) return;
-    json_begin_array(w, key);
-    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
+    if (list->count) json_put_strings(w, key, list);
 }
 
 static void put_keys(struct json_writer *w, const char *key, const struct strings *keys) {
@@ -110,9 +108,7 @@ const char *image_document_write(struct arena *arena, const struct image_documen
     image_config_write(c, &w);
     json_begin_object(&w, "rootfs");
     json_put_string(&w, "type", "layers");
-    json_begin_array(&w, "diff_ids");
-    for (size_t i = 0; i < c->diff_ids.count; i++) json_put_string(&w, NULL, c->diff_ids.items[i]);
-    json_end_array(&w);
+    json_put_strings(&w, "diff_ids", &c->diff_ids);
     json_end_object(&w);
     put_history(&w, d);
     json_end_object(&w);

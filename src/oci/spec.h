@@ -174,10 +174,7 @@ struct spec_resources {
         struct spec_rdma *items;
         size_t count;
     } rdma;
-    struct {
-        struct spec_key_value *items;
-        size_t count;
-    } unified;
+    struct spec_key_values unified;
     struct strings warnings; // of spec_resources_parse; spec_parse has them in spec.warnings
 };
 
@@ -289,10 +286,7 @@ struct spec {
         struct spec_device *items;
         size_t count;
     } devices;
-    struct {
-        struct spec_key_value *items;
-        size_t count;
-    } sysctls, annotations;
+    struct spec_key_values sysctls, annotations;
     struct {
         int64_t monotonic_s, boottime_s;
         uint32_t monotonic_ns, boottime_ns;

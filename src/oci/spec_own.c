@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hoy's own fields travel as annotations that start with "hoy.": they are of no concern to another runtime.
+#include "base/json_strings.h"
 #include "oci/spec_parts.h"
 
 #include <errno.h>
@@ -11,12 +12,7 @@
 static int own_strings(struct arena *arena, const char *text, struct strings *list) {
     _cleanup_(json_freep) struct json *json = NULL;
     if (json_parse(text, strlen(text), &json) < 0) return -EINVAL;
-    for (size_t i = 0; i < json_length(json); i++) {
-        const char *s = json_string(json_at(json, i));
-        if (!s) return -EINVAL;
-        strings_add(arena, list, arena_strdup(arena, s));
-    }
-    return 0;
+    return json_strings(arena, json, list);
 }
 
 // "mounts[12]": the item's why, or NULL when the field is no item of that list.

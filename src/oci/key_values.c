@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "oci/key_values.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct reader {
+    struct arena *arena;
+    struct spec_key_values *list;
+};
+
+void key_values_write(struct json_writer *w, const char *key, const struct spec_key_values *list) {
+    json_begin_object(w, key);
+    for (size_t i = 0; i < list->count; i++) json_put_string(w, list->items[i].key, list->items[i].value);
+    json_end_object(w);
+}
+
+static int member_read(const char *key, const struct json *value, void *data) {
+    struct reader *r = data;
+    if (!json_string(value)) return -EINVAL;
+    *arena_push(r->arena, r->list) = (struct spec_key_value){
+        .key = arena_strdup(r->arena, key), .value = arena_strdup(r->arena, json_string(value))};
+    return 0;
+}
+
+int key_values_read(struct arena *arena, const struct json *json, struct spec_key_values *list) {
+    struct reader reader = {arena, list};
+    return json_is_object(json) ? json_each(json, member_read, &reader) : -EINVAL;
+}
+
+static int by_key(const void *a, const void *b) {
+    return strcmp(((const struct spec_key_value *)a)->key, ((const struct spec_key_value *)b)->key);
+}
+
+void key_values_sort(struct spec_key_values *list) {
+    if (list->count) qsort(list->items, list->count, sizeof *list->items, by_key);
+}
+
+const char *key_values_text(struct arena *arena, const struct spec_key_values *list) {
+    const char *text = "";
+    for (size_t i = 0; i < list->count; i++)
+        text = arena_printf(arena, "%s%s%s=%s", text, i ? "," : "", list->items[i].key, list->items[i].value);
+    return text;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Labels, annotations and options: objects of texts to JSON and back.
+#pragma once
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "oci/spec.h"
+
+void key_values_write(struct json_writer *w, const char *key, const struct spec_key_values *list);
+// Adds copies of them to the list. -EINVAL when json is something else than an object of texts.
+int key_values_read(struct arena *arena, const struct json *json, struct spec_key_values *list);
+// By their keys.
+void key_values_sort(struct spec_key_values *list);
+// "a=1,b=2"
+const char *key_values_text(struct arena *arena, const struct spec_key_values *list);
