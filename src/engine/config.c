@@ -3,13 +3,15 @@
 // drives both directions. What hoy does not do (yet) stands in the tables too, with the value that Docker
 // prints for something that nobody asked for.
 #include "engine/config.h"
-#include "engine/upkeep.h"
 
+#include "base/json_strings.h"
 #include "engine/config_devices.h"
+#include "engine/config_mounts.h"
 #include "engine/config_networks.h"
 #include "engine/config_ports.h"
 #include "engine/net_rate.h"
-#include "engine/pasta.h"
+#include "engine/upkeep.h"
+#include "oci/key_values.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -70,7 +72,6 @@ struct ulimits {
 };
 
 #define SHM_SIZE_DEFAULT (64u << 20)
-#define ANONYMOUS_LABEL  "com.docker.volume.anonymous"
 
 #define ROW(key, kind, member) \
     { key, kind, offsetof(struct container_config, member), NULL }
@@ -182,192 +183,8 @@ static const struct field host_fields[] = {
     {"ReadonlyPaths", READONLY, 0, NULL},
 };
 
-// Mounts
-
-enum form { FORM_BIND, FORM_TMPFS, FORM_MOUNT, FORM_INHERITED };
-
-static enum form mount_form(const struct container_mount *mount) {
-    if (mount->inherited) return FORM_INHERITED;
-    if (mount->anonymous || (mount->why && str_has_prefix(mount->why, "--mount"))) return FORM_MOUNT;
-    return mount->type == CONTAINER_MOUNT_TMPFS ? FORM_TMPFS : FORM_BIND;
-}
-
-static void bind_write(const struct container_mount *mount, struct json_writer *w) {
-    _cleanup_(str_finish) struct str text = {0};
-    str_printf(&text, "%s:%s", mount->source ? mount->source : "", mount->target);
-    char mark = ':';
-    const char *words[] = {mount->readonly ? "ro" : NULL, mount->propagation,
-                           mount->volume_nocopy ? "nocopy" : NULL};
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-        if (!words[i]) continue;
-        str_add_char(&text, mark);
-        str_add(&text, words[i]);
-        mark = ',';
-    }
-    json_put_string(w, NULL, text.data);
-}
-
-static void bind_word(struct container_mount *mount, const char *word) {
-    if (str_eq(word, "ro"))
-        mount->readonly = true;
-    else if (str_eq(word, "nocopy"))
-        mount->volume_nocopy = true;
-    else if (!str_eq(word, "rw"))
-        mount->propagation = word;
-}
-
-// "source:target[:words]"; a source that is no path is a volume's name.
-static int bind_read(struct arena *arena, const char *text, struct container_mount *mount) {
-    char *source = arena_strdup(arena, text), *target = strchr(source, ':');
-    if (!target) return -1;
-    *target++ = 0;
-    char *words = strchr(target, ':');
-    if (words) *words++ = 0;
-    for (char *word; (word = strsep(&words, ","));) bind_word(mount, word);
-    bool is_path = *source == '/';
-    *mount = (struct container_mount){
-        .type = is_path ? CONTAINER_MOUNT_BIND : CONTAINER_MOUNT_VOLUME,
-        .source = source,
-        .target = target,
-        .readonly = mount->readonly,
-        .create_source = is_path,
-        .propagation = mount->propagation,
-        .volume_nocopy = mount->volume_nocopy,
-        .why = arena_printf(arena, "--volume %s", text),
-    };
-    return *target == '/' ? 0 : -1;
-}
-
-static const char *const mount_types[] = {"bind", "volume", "tmpfs", "image"};
-
-// "size=64m,mode=1777" as Docker's [["size","64m"],["mode","1777"]].
-static void tmpfs_options_write(const char *options, struct json_writer *w) {
-    _cleanup_(freep) char *copy = xstrdup(options), *rest = copy;
-    json_begin_object(w, "TmpfsOptions");
-    json_begin_array(w, "Options");
-    for (char *word; (word = strsep(&rest, ","));) {
-        char *value = strchr(word, '=');
-        if (value) *value++ = 0;
-        json_begin_array(w, NULL);
-        json_put_string(w, NULL, word);
-        if (value) json_put_string(w, NULL, value);
-        json_end_array(w);
-    }
-    json_end_array(w);
-    json_end_object(w);
-}
-
-static const char *tmpfs_options_read(struct arena *arena, const struct json *options) {
-    _cleanup_(str_finish) struct str text = {0};
-    for (size_t i = 0; i < json_length(options); i++) {
-        const struct json *pair = json_at(options, i);
-        const char *key = json_string(json_at(pair, 0)), *value = json_string(json_at(pair, 1));
-        if (!key) continue;
-        str_printf(&text, "%s%s%s%s", text.len ? "," : "", key, value ? "=" : "", value ? value : "");
-    }
-    return text.len ? arena_strdup(arena, text.data) : NULL;
-}
-
-struct key_values {
-    struct spec_key_value *items;
-    size_t count;
-};
-static void map_write(const char *key, const struct key_values *map, struct json_writer *w);
-
-static void bind_options_write(const struct container_mount *mount, struct json_writer *w) {
-    if (!mount->propagation && !mount->non_recursive && !mount->create_source && !mount->writable_below &&
-        !mount->readonly_below && !mount->idmap)
-        return;
-    json_begin_object(w, "BindOptions");
-    if (mount->propagation) json_put_string(w, "Propagation", mount->propagation);
-    if (mount->non_recursive) json_put_bool(w, "NonRecursive", true);
-    if (mount->create_source) json_put_bool(w, "CreateMountpoint", true);
-    if (mount->writable_below) json_put_bool(w, "ReadOnlyNonRecursive", true);
-    if (mount->readonly_below) json_put_bool(w, "ReadOnlyForceRecursive", true);
-    if (mount->idmap) json_put_string(w, "IDMap", mount->idmap);
-    json_end_object(w);
-}
-
-static void volume_options_write(const struct container_mount *mount, struct json_writer *w) {
-    if (!mount->volume_nocopy && !mount->anonymous && !mount->labels.count && !mount->driver_options.count &&
-        !mount->subpath)
-        return;
-    json_begin_object(w, "VolumeOptions");
-    if (mount->volume_nocopy) json_put_bool(w, "NoCopy", true);
-    if (mount->anonymous) json_put_raw(w, "Labels", "{\"" ANONYMOUS_LABEL "\":\"\"}");
-    if (!mount->anonymous && mount->labels.count)
-        map_write("Labels", (const struct key_values *)&mount->labels, w);
-    if (mount->driver_options.count) {
-        json_begin_object(w, "DriverConfig");
-        map_write("Options", (const struct key_values *)&mount->driver_options, w);
-        json_end_object(w);
-    }
-    if (mount->subpath) json_put_string(w, "Subpath", mount->subpath);
-    json_end_object(w);
-}
-
-static void image_options_write(const struct container_mount *mount, struct json_writer *w) {
-    if (!mount->subpath) return;
-    json_begin_object(w, "ImageOptions");
-    json_put_string(w, "Subpath", mount->subpath);
-    json_end_object(w);
-}
-
-static void mount_write(const struct container_mount *mount, struct json_writer *w) {
-    json_begin_object(w, NULL);
-    json_put_string(w, "Type", mount_types[mount->type]);
-    if (mount->source) json_put_string(w, "Source", mount->source);
-    json_put_string(w, "Target", mount->target);
-    if (mount->readonly) json_put_bool(w, "ReadOnly", true);
-    if (mount->type == CONTAINER_MOUNT_BIND) bind_options_write(mount, w);
-    if (mount->type == CONTAINER_MOUNT_VOLUME) volume_options_write(mount, w);
-    if (mount->type == CONTAINER_MOUNT_IMAGE) image_options_write(mount, w);
-    if (mount->type == CONTAINER_MOUNT_TMPFS && mount->tmpfs_options)
-        tmpfs_options_write(mount->tmpfs_options, w);
-    json_end_object(w);
-}
-
-struct reader {
-    struct arena *arena;
-    struct container_config *config;
-};
-static int map_read(struct reader *r, const struct json *json, struct key_values *map);
-
-static int mount_read(struct arena *arena, const struct json *json, struct container_mount *mount) {
-    const struct json *bind = json_get(json, "BindOptions"), *volume = json_get(json, "VolumeOptions"),
-                      *driver = json_get(json_get(volume, "DriverConfig"), "Options");
-    const char *type = json_get_string(json, "Type"),
-               *subpath = json_get_string(json_get(json, "ImageOptions"), "Subpath");
-    struct reader reader = {.arena = arena};
-    size_t n = 0;
-    while (n < ARRAY_SIZE(mount_types) && !str_eq(type, mount_types[n])) n++;
-    if (n == ARRAY_SIZE(mount_types) || !json_get_string(json, "Target")) return -1;
-    *mount = (struct container_mount){
-        .type = (enum container_mount_type)n,
-        .source = arena_strdup(arena, json_get_string(json, "Source")),
-        .target = arena_strdup(arena, json_get_string(json, "Target")),
-        .readonly = json_boolean(json_get(json, "ReadOnly")),
-        .propagation = arena_strdup(arena, json_get_string(bind, "Propagation")),
-        .non_recursive = json_boolean(json_get(bind, "NonRecursive")),
-        .create_source = json_boolean(json_get(bind, "CreateMountpoint")),
-        .writable_below = json_boolean(json_get(bind, "ReadOnlyNonRecursive")),
-        .readonly_below = json_boolean(json_get(bind, "ReadOnlyForceRecursive")),
-        .idmap = arena_strdup(arena, json_get_string(bind, "IDMap")),
-        .volume_nocopy = json_boolean(json_get(volume, "NoCopy")),
-        .anonymous = json_get(json_get(volume, "Labels"), ANONYMOUS_LABEL) != NULL,
-        .subpath = arena_strdup(arena, subpath ? subpath : json_get_string(volume, "Subpath")),
-        .tmpfs_options = tmpfs_options_read(arena, json_get(json_get(json, "TmpfsOptions"), "Options")),
-    };
-    if (!mount->anonymous && json_get(volume, "Labels") &&
-        map_read(&reader, json_get(volume, "Labels"), (struct key_values *)&mount->labels))
-        return -1;
-    if (driver && map_read(&reader, driver, (struct key_values *)&mount->driver_options)) return -1;
-    mount->why =
-        mount->anonymous
-            ? "image Volumes"
-            : arena_printf(arena, "--mount type=%s,%s%s%starget=%s", type, mount->source ? "source=" : "",
-                           mount->source ? mount->source : "", mount->source ? "," : "", mount->target);
-    return 0;
+static bool is_empty_map(const struct spec_key_values *map) {
+    return !map->count;
 }
 
 // Writing
@@ -375,15 +192,7 @@ static int mount_read(struct arena *arena, const struct json *json, struct conta
 static void list_write(const struct field *field, const struct strings *list, struct json_writer *w,
                        bool null) {
     if (null) return json_put_null(w, field->key);
-    json_begin_array(w, field->key);
-    for (size_t i = 0; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
-}
-
-static void map_write(const char *key, const struct key_values *map, struct json_writer *w) {
-    json_begin_object(w, key);
-    for (size_t i = 0; i < map->count; i++) json_put_string(w, map->items[i].key, map->items[i].value);
-    json_end_object(w);
+    json_put_strings(w, field->key, list);
 }
 
 static void keys_write(const char *key, const struct strings *keys, struct json_writer *w) {
@@ -399,7 +208,7 @@ static const char *rate_word(enum kind kind) {
 static void log_write(const struct container_log *log, const char *key, struct json_writer *w) {
     json_begin_object(w, key);
     json_put_string(w, "Type", log->driver ? log->driver : "json-file");
-    map_write("Config", (const struct key_values *)&log->options, w);
+    key_values_write(w, "Config", &log->options);
     json_end_object(w);
 }
 
@@ -443,52 +252,6 @@ static void ulimits_write(const char *key, const struct ulimits *ulimits, struct
     json_end_array(w);
 }
 
-static void binds_write(const struct container_config *config, const char *key, struct json_writer *w) {
-    bool any = false;
-    for (size_t i = 0; i < config->mounts.count; i++) {
-        if (mount_form(&config->mounts.items[i]) != FORM_BIND) continue;
-        if (!any) json_begin_array(w, key);
-        any = true;
-        bind_write(&config->mounts.items[i], w);
-    }
-    if (any)
-        json_end_array(w);
-    else
-        json_put_null(w, key);
-}
-
-static void mounts_write(const struct container_config *config, enum form form, const char *key,
-                         struct json_writer *w) {
-    bool any = false;
-    for (size_t i = 0; i < config->mounts.count; i++) {
-        const struct container_mount *mount = &config->mounts.items[i];
-        if (mount_form(mount) != form) continue;
-        if (!any && form != FORM_TMPFS) json_begin_array(w, key);
-        if (!any && form == FORM_TMPFS) json_begin_object(w, key);
-        any = true;
-        if (form != FORM_TMPFS)
-            mount_write(mount, w);
-        else
-            json_put_string(w, mount->target, mount->tmpfs_options ? mount->tmpfs_options : "");
-    }
-    if (any && form != FORM_TMPFS) json_end_array(w);
-    if (any && form == FORM_TMPFS) json_end_object(w);
-}
-
-static void volumes_write(const struct container_config *config, const char *key, struct json_writer *w) {
-    bool any = false;
-    for (size_t i = 0; i < config->mounts.count; i++) {
-        if (!config->mounts.items[i].anonymous) continue;
-        if (!any) json_begin_object(w, key);
-        any = true;
-        json_put_raw(w, config->mounts.items[i].target, "{}");
-    }
-    if (any)
-        json_end_object(w);
-    else
-        json_put_null(w, key);
-}
-
 static void paths_write(const struct container_config *config, const char *key, const char *const *paths,
                         struct json_writer *w) {
     if (config->privileged) return json_put_null(w, key);
@@ -518,8 +281,8 @@ static void field_write(const struct container_config *config, const struct fiel
     case KEYS: return keys_write(key, list, w);
     case PORTS: return config_bindings_write(&config->ports, key, w);
     case PUBLISHED: return config_published_write(&config->ports, key, w);
-    case MAP: return map_write(key, at, w);
-    case MAP_IF_SET: return ((const struct key_values *)at)->count ? map_write(key, at, w) : (void)0;
+    case MAP: return key_values_write(w, key, at);
+    case MAP_IF_SET: return is_empty_map(at) ? (void)0 : key_values_write(w, key, at);
     case I64: return json_put_i64(w, key, i64->set ? i64->value : 0);
     case I64_IF_SET: return i64->set ? json_put_i64(w, key, i64->value) : (void)0;
     case I64_OR_NULL: return i64->set ? json_put_i64(w, key, i64->value) : json_put_null(w, key);
@@ -531,11 +294,11 @@ static void field_write(const struct container_config *config, const struct fiel
     case REQUESTS: return config_requests_write(config, key, w);
     case NET_RATE: return config_net_rate_write(at, key, w);
     case ULIMITS: return ulimits_write(key, at, w);
-    case VOLUMES: return volumes_write(config, key, w);
-    case BINDS: return binds_write(config, key, w);
-    case TMPFS: return mounts_write(config, FORM_TMPFS, key, w);
-    case MOUNTS: return mounts_write(config, FORM_MOUNT, key, w);
-    case INHERITED: return mounts_write(config, FORM_INHERITED, key, w);
+    case VOLUMES: return config_volumes_write(config, key, w);
+    case BINDS: return config_binds_write(config, key, w);
+    case TMPFS: return config_tmpfs_write(config, key, w);
+    case MOUNTS: return config_mounts_write(config, CONFIG_FORM_MOUNT, key, w);
+    case INHERITED: return config_mounts_write(config, CONFIG_FORM_INHERITED, key, w);
     case MASKED: return paths_write(config, key, container_masked_paths, w);
     case READONLY: return paths_write(config, key, container_readonly_paths, w);
     case HEALTHCHECK: return health_config_write(config->health, key, w);
@@ -543,12 +306,6 @@ static void field_write(const struct container_config *config, const struct fiel
     case LOG_CONFIG: return log_write(at, key, w);
     case FIXED: return json_put_raw(w, key, field->text);
     }
-}
-
-static bool mounts_have(const struct container_config *config, enum form form) {
-    for (size_t i = 0; i < config->mounts.count; i++)
-        if (mount_form(&config->mounts.items[i]) == form) return true;
-    return false;
 }
 
 // Would reading the field's absence give the same?
@@ -565,7 +322,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case LIST_BRACKETS: return !((const struct strings *)at)->count;
     case ENTRYPOINT: return !config->has_entrypoint;
     case MAP_IF_SET:
-    case MAP: return !((const struct key_values *)at)->count;
+    case MAP: return is_empty_map(at);
     case I64:
     case I64_IF_SET:
     case I64_OR_NULL: return !((const struct spec_i64 *)at)->set;
@@ -577,10 +334,10 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case WEIGHTS:
     case RATES: return !((const struct rates *)at)->count;
     case ULIMITS: return !((const struct ulimits *)at)->count;
-    case BINDS: return !mounts_have(config, FORM_BIND);
-    case TMPFS: return !mounts_have(config, FORM_TMPFS);
-    case MOUNTS: return !mounts_have(config, FORM_MOUNT);
-    case INHERITED: return !mounts_have(config, FORM_INHERITED);
+    case BINDS: return !config_mounts_have(config, CONFIG_FORM_BIND);
+    case TMPFS: return !config_mounts_have(config, CONFIG_FORM_TMPFS);
+    case MOUNTS: return !config_mounts_have(config, CONFIG_FORM_MOUNT);
+    case INHERITED: return !config_mounts_have(config, CONFIG_FORM_INHERITED);
     case HEALTHCHECK: return !config->health;
     case RESTART: return !config->restart.name;
     case LOG_CONFIG: return !((const struct container_log *)at)->driver;
@@ -625,47 +382,26 @@ void container_config_store(const struct container_config *config, struct json_w
 
 // Reading. Each returns 0, or -1 when the value is of another shape.
 
-static int list_read(struct reader *r, const struct json *json, struct strings *list) {
-    if (!json_is_array(json)) return -1;
-    for (size_t i = 0; i < json_length(json); i++) {
-        const char *item = json_string(json_at(json, i));
-        if (!item) return -1;
-        strings_add(r->arena, list, arena_strdup(r->arena, item));
-    }
-    return 0;
-}
+struct reader {
+    struct arena *arena;
+    struct container_config *config;
+};
 
-struct map_reader {
-    struct reader *reader;
-    struct key_values *map;
+struct keys_reader {
+    struct arena *arena;
     struct strings *keys;
 };
 
-static int map_item_read(const char *key, const struct json *value, void *data) {
-    struct map_reader *m = data;
-    if (!json_string(value)) return -1;
-    *arena_push(m->reader->arena, m->map) = (struct spec_key_value){
-        .key = arena_strdup(m->reader->arena, key),
-        .value = arena_strdup(m->reader->arena, json_string(value)),
-    };
-    return 0;
-}
-
-static int map_read(struct reader *r, const struct json *json, struct key_values *map) {
-    struct map_reader m = {.reader = r, .map = map};
-    return json_is_object(json) ? json_each(json, map_item_read, &m) : -1;
-}
-
 static int key_read(const char *key, const struct json *value, void *data) {
-    struct map_reader *m = data;
+    struct keys_reader *r = data;
     (void)value;
-    strings_add(m->reader->arena, m->keys, arena_strdup(m->reader->arena, key));
+    strings_add(r->arena, r->keys, arena_strdup(r->arena, key));
     return 0;
 }
 
 static int keys_read(struct reader *r, const struct json *json, struct strings *keys) {
-    struct map_reader m = {.reader = r, .keys = keys};
-    return json_is_object(json) ? json_each(json, key_read, &m) : -1;
+    struct keys_reader reader = {r->arena, keys};
+    return json_is_object(json) ? json_each(json, key_read, &reader) : -1;
 }
 
 static int log_read(struct reader *r, const struct json *json, struct container_log *log) {
@@ -673,7 +409,7 @@ static int log_read(struct reader *r, const struct json *json, struct container_
     const char *driver = json_get_string(json, "Type");
     if (!json_is_object(json)) return -1;
     log->driver = str_empty(driver) ? NULL : arena_strdup(r->arena, driver);
-    return json_is_null(options) ? 0 : map_read(r, options, (struct key_values *)&log->options);
+    return json_is_null(options) ? 0 : key_values_read(r->arena, options, &log->options);
 }
 
 static int rates_read(struct reader *r, const struct field *field, const struct json *json,
@@ -702,47 +438,6 @@ static int ulimits_read(struct reader *r, const struct json *json, struct ulimit
     return json_is_array(json) ? 0 : -1;
 }
 
-static struct container_mount *mount_new(struct reader *r) {
-    return arena_push(r->arena, &r->config->mounts);
-}
-
-static int binds_read(struct reader *r, const struct json *json) {
-    for (size_t i = 0; i < json_length(json); i++) {
-        const char *text = json_string(json_at(json, i));
-        if (!text || bind_read(r->arena, text, mount_new(r))) return -1;
-    }
-    return json_is_array(json) ? 0 : -1;
-}
-
-static int mounts_read(struct reader *r, const struct json *json) {
-    for (size_t i = 0; i < json_length(json); i++)
-        if (mount_read(r->arena, json_at(json, i), mount_new(r))) return -1;
-    return json_is_array(json) ? 0 : -1;
-}
-
-static int inherited_read(struct reader *r, const struct json *json) {
-    size_t before = r->config->mounts.count;
-    if (mounts_read(r, json)) return -1;
-    for (size_t i = before; i < r->config->mounts.count; i++) {
-        r->config->mounts.items[i].inherited = true;
-        r->config->mounts.items[i].why = "--volumes-from";
-    }
-    return 0;
-}
-
-static int tmpfs_item_read(const char *target, const struct json *options, void *data) {
-    struct reader *r = data;
-    const char *text = json_string(options);
-    if (!text) return -1;
-    *mount_new(r) = (struct container_mount){
-        .type = CONTAINER_MOUNT_TMPFS,
-        .target = arena_strdup(r->arena, target),
-        .tmpfs_options = *text ? arena_strdup(r->arena, text) : NULL,
-        .why = arena_printf(r->arena, "--tmpfs %s%s%s", target, *text ? ":" : "", text),
-    };
-    return 0;
-}
-
 static int text_read(struct reader *r, const struct json *json, const char **text) {
     const char *value = json_string(json);
     if (value && *value) *text = arena_strdup(r->arena, value);
@@ -769,15 +464,15 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case TEXT_IF_SET: return text_read(r, json, at);
     case BOOL:
     case BOOL_IF_SET: *(bool *)at = json_boolean(json); return 0;
-    case ENTRYPOINT: r->config->has_entrypoint = true; return list_read(r, json, at);
+    case ENTRYPOINT: r->config->has_entrypoint = true; return json_strings(r->arena, json, at);
     case LIST:
-    case LIST_BRACKETS: return list_read(r, json, at);
+    case LIST_BRACKETS: return json_strings(r->arena, json, at);
     case EXPOSED:
     case KEYS: return keys_read(r, json, at);
     case PORTS: return config_bindings_read(r->arena, json, at);
     case PUBLISHED: return config_published_read(r->arena, json, at);
     case MAP:
-    case MAP_IF_SET: return map_read(r, json, at);
+    case MAP_IF_SET: return key_values_read(r->arena, json, at);
     case I64: return i64_read(json, false, at);
     case I64_IF_SET:
     case I64_OR_NULL: return i64_read(json, true, at);
@@ -789,10 +484,10 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case REQUESTS: return config_requests_read(r->arena, json, r->config);
     case NET_RATE: return config_net_rate_read(r->arena, json, at);
     case ULIMITS: return ulimits_read(r, json, at);
-    case BINDS: return binds_read(r, json);
-    case TMPFS: return json_is_object(json) ? json_each(json, tmpfs_item_read, r) : -1;
-    case MOUNTS: return mounts_read(r, json);
-    case INHERITED: return inherited_read(r, json);
+    case BINDS: return config_binds_read(r->arena, json, r->config);
+    case TMPFS: return config_tmpfs_read(r->arena, json, r->config);
+    case MOUNTS: return config_mounts_read(r->arena, json, r->config);
+    case INHERITED: return config_inherited_read(r->arena, json, r->config);
     case HEALTHCHECK: return health_config_read(r->arena, json, at);
     case RESTART: return restart_policy_read(r->arena, json, at);
     case LOG_CONFIG: return log_read(r, json, at);
@@ -849,84 +544,4 @@ int container_config_read(struct arena *arena, const struct json *json, struct c
         return err_set(err, ERR_INVALID, 0, "NetworkingConfig is not what belongs there");
     *ret_config = config;
     return 0;
-}
-
-// Merging
-
-static bool env_same_key(const char *a, const char *b) {
-    size_t n = strcspn(a, "=");
-    return n == strcspn(b, "=") && memcmp(a, b, n) == 0;
-}
-
-static bool env_has(const struct strings *env, const char *entry) {
-    for (size_t i = 0; i < env->count; i++)
-        if (env_same_key(env->items[i], entry)) return true;
-    return false;
-}
-
-static bool label_has(const struct container_config *config, const char *key) {
-    for (size_t i = 0; i < config->labels.count; i++)
-        if (str_eq(config->labels.items[i].key, key)) return true;
-    return false;
-}
-
-static bool strings_have(const struct strings *list, const char *item) {
-    for (size_t i = 0; i < list->count; i++)
-        if (str_eq(list->items[i], item)) return true;
-    return false;
-}
-
-static bool target_has(const struct container_config *config, const char *target) {
-    for (size_t i = 0; i < config->mounts.count; i++)
-        if (str_eq(config->mounts.items[i].target, target)) return true;
-    return false;
-}
-
-// --entrypoint clears the image's command; else a command of the user's own replaces it.
-static void command_merge(const struct image_config *image, struct container_config *config) {
-    if (config->has_entrypoint) return;
-    if (!config->cmd.count) config->cmd = image->cmd;
-    config->entrypoint = image->entrypoint;
-    config->has_entrypoint = image->entrypoint.count > 0;
-}
-
-void container_mount_name(struct arena *arena, struct container_mount *mount) {
-    if (mount->type != CONTAINER_MOUNT_VOLUME || !str_empty(mount->source)) return;
-    char *name = arena_alloc(arena, ID_SIZE);
-    id_random(name);
-    mount->source = name;
-    mount->anonymous = true;
-}
-
-// An image's volume that nothing else is mounted over gets a name of its own.
-static void volumes_merge(struct arena *arena, const struct image_config *image,
-                          struct container_config *config) {
-    for (size_t i = 0; i < image->volumes.count; i++) {
-        const char *target = image->volumes.items[i];
-        if (*target != '/' || target_has(config, target)) continue;
-        *arena_push(arena, &config->mounts) = (struct container_mount){
-            .type = CONTAINER_MOUNT_VOLUME, .target = target, .why = "image Volumes"};
-    }
-    for (size_t i = 0; i < config->mounts.count; i++) container_mount_name(arena, &config->mounts.items[i]);
-}
-
-void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,
-                            struct container_config *config) {
-    command_merge(image, config);
-    for (size_t i = 0; i < image->env.count; i++)
-        if (!env_has(&config->env, image->env.items[i]))
-            strings_add(arena, &config->env, image->env.items[i]);
-    for (size_t i = 0; i < image->labels.count; i++)
-        if (!label_has(config, image->labels.items[i].key))
-            *arena_push(arena, &config->labels) = image->labels.items[i];
-    for (size_t i = 0; i < image->exposed_ports.count; i++)
-        if (!strings_have(&config->exposed_ports, image->exposed_ports.items[i]))
-            strings_add(arena, &config->exposed_ports, image->exposed_ports.items[i]);
-    if (str_empty(config->user)) config->user = image->user;
-    if (str_empty(config->working_dir)) config->working_dir = image->working_dir;
-    if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;
-    if (str_empty(config->network_mode)) config->network_mode = network_usual();
-    if (str_empty(config->hostname)) config->hostname = arena_strndup(arena, id, SHORT_ID);
-    health_config_merge(arena, image, config);
-    volumes_merge(arena, image, config);
 }

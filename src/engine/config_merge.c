@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// A container's settings, and what its image says where they say nothing.
+#include "engine/config.h"
+
+#include "base/id.h"
+#include "engine/pasta.h"
+#include "engine/upkeep.h"
+
+#include <string.h>
+
+static bool env_same_key(const char *a, const char *b) {
+    size_t n = strcspn(a, "=");
+    return n == strcspn(b, "=") && memcmp(a, b, n) == 0;
+}
+
+static bool env_has(const struct strings *env, const char *entry) {
+    for (size_t i = 0; i < env->count; i++)
+        if (env_same_key(env->items[i], entry)) return true;
+    return false;
+}
+
+static bool label_has(const struct container_config *config, const char *key) {
+    for (size_t i = 0; i < config->labels.count; i++)
+        if (str_eq(config->labels.items[i].key, key)) return true;
+    return false;
+}
+
+static bool strings_have(const struct strings *list, const char *item) {
+    for (size_t i = 0; i < list->count; i++)
+        if (str_eq(list->items[i], item)) return true;
+    return false;
+}
+
+static bool target_has(const struct container_config *config, const char *target) {
+    for (size_t i = 0; i < config->mounts.count; i++)
+        if (str_eq(config->mounts.items[i].target, target)) return true;
+    return false;
+}
+
+// --entrypoint clears the image's command; else a command of the user's own replaces it.
+static void command_merge(const struct image_config *image, struct container_config *config) {
+    if (config->has_entrypoint) return;
+    if (!config->cmd.count) config->cmd = image->cmd;
+    config->entrypoint = image->entrypoint;
+    config->has_entrypoint = image->entrypoint.count > 0;
+}
+
+void container_mount_name(struct arena *arena, struct container_mount *mount) {
+    if (mount->type != CONTAINER_MOUNT_VOLUME || !str_empty(mount->source)) return;
+    char *name = arena_alloc(arena, ID_SIZE);
+    id_random(name);
+    mount->source = name;
+    mount->anonymous = true;
+}
+
+// An image's volume that nothing else is mounted over gets a name of its own.
+static void volumes_merge(struct arena *arena, const struct image_config *image,
+                          struct container_config *config) {
+    for (size_t i = 0; i < image->volumes.count; i++) {
+        const char *target = image->volumes.items[i];
+        if (*target != '/' || target_has(config, target)) continue;
+        *arena_push(arena, &config->mounts) = (struct container_mount){
+            .type = CONTAINER_MOUNT_VOLUME, .target = target, .why = "image Volumes"};
+    }
+    for (size_t i = 0; i < config->mounts.count; i++) container_mount_name(arena, &config->mounts.items[i]);
+}
+
+void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,
+                            struct container_config *config) {
+    command_merge(image, config);
+    for (size_t i = 0; i < image->env.count; i++)
+        if (!env_has(&config->env, image->env.items[i]))
+            strings_add(arena, &config->env, image->env.items[i]);
+    for (size_t i = 0; i < image->labels.count; i++)
+        if (!label_has(config, image->labels.items[i].key))
+            *arena_push(arena, &config->labels) = image->labels.items[i];
+    for (size_t i = 0; i < image->exposed_ports.count; i++)
+        if (!strings_have(&config->exposed_ports, image->exposed_ports.items[i]))
+            strings_add(arena, &config->exposed_ports, image->exposed_ports.items[i]);
+    if (str_empty(config->user)) config->user = image->user;
+    if (str_empty(config->working_dir)) config->working_dir = image->working_dir;
+    if (str_empty(config->stop_signal)) config->stop_signal = image->stop_signal;
+    if (str_empty(config->network_mode)) config->network_mode = network_usual();
+    if (str_empty(config->hostname)) config->hostname = arena_strndup(arena, id, SHORT_ID);
+    health_config_merge(arena, image, config);
+    volumes_merge(arena, image, config);
+}
