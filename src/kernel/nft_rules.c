@@ -1,99 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules are words, and one function writes a word as nftables' expressions: the base is a table of words, a
-// network's rules are words with its names and subnets in them.
-//
-// Every match loads what it looks at into the first register and compares; only the look-up of a published
-// port fills several: its protocol, the address where the map is for one, and the port, each in registers of
-// four bytes, one after the other.
+// The base is a table of rules, a network's rules are made with its names and subnets in them.
 #include "kernel/nft_rules.h"
 
 #include "base/macro.h"
-#include "kernel/localnet.h"
+#include "kernel/nft_words.h"
 
-#include <arpa/inet.h>
 #include <linux/netfilter.h>
-#include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_conntrack_tuple_common.h>
-#include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter_ipv4.h>
-#include <linux/rtnetlink.h>
-#include <net/if.h>
-#include <netinet/icmp6.h>
-#include <stddef.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 
 #define CHAIN_SIZE     (LINK_NAME_SIZE + 16)
-#define LOOPBACK_INDEX 1      // in every network namespace
 #define PRIORITY_TRACE (-350) // before all rules, and after fragments are put together
 #define PRIORITY_GATE  200    // after the filters of the host's firewall, whoever made them
-
-enum kind {
-    END,
-    // Matches.
-    ANY, // everything
-    IN_LOOPBACK,
-    NOT_IN_LOOPBACK,
-    IN_LINK,  // text: its name
-    OUT_LINK, // the same
-    IPV4,
-    IPV6,
-    ICMP6,
-    SOLICITATION, // of neighbours
-    ADVERTISEMENT,
-    FROM,        // subnet
-    TO,          // subnet
-    FROM_SET,    // family, text: a set of addresses
-    TO_SET,      // the same
-    TO_HOST,     // an address of the host's own
-    TO_OTHERS,   // a single address that is not the host's
-    ESTABLISHED, // and related
-    NEW,
-    ORIGINAL,      // in the direction of who made the connection
-    REPLY,         // in the other
-    OTHER_NAME,    // of a connection whose maker is masqueraded
-    OF_MAKER,      // subnet: its family; text: a set of addresses: who made the connection
-    OF_TARGET,     // the same: who it came to, in the end
-    TRANSLATED,    // of a connection that a published port accepted
-    FROM_LOCALNET, // of a connection that began at an address of 127.0.0.0/8
-    TO_PORTS,      // text: a set of ports
-    TO_ADDRESS_PORTS4,
-    TO_ADDRESS_PORTS6,
-    IN_PORTS4, // text: a map of ports
-    IN_PORTS6,
-    IN_ADDRESS_PORTS4,
-    IN_ADDRESS_PORTS6,
-    // What ends a rule, or may.
-    ACCEPT,
-    DROP,
-    RETURN,
-    JUMP,        // text: a chain
-    GOTO,        // the same
-    BY_IN_LINK,  // text: a map of verdicts
-    BY_OUT_LINK, // the same
-    MASQUERADE,
-    MARK_LOCALNET, // goes on; see kernel/localnet.h
-    LOG,           // to the gate's group; goes on
-    FORWARD4,      // text: a map of ports, to whose container it goes
-    FORWARD6,
-    FORWARD_ADDRESS4,
-    FORWARD_ADDRESS6,
-};
-
-struct word {
-    enum kind kind;
-    const char *text;
-    const struct nft_subnet *subnet;
-};
-
-#define WORDS_MAX 7
-
-struct rule {
-    const char *chain;
-    struct word words[WORDS_MAX];
-};
 
 static const struct nft_subnet loopback4 = {AF_INET, 8, {127}}, loopback6 = {AF_INET6, 128, {[15] = 1}},
                                unspecified6 = {AF_INET6, 128, {0}},
@@ -128,17 +48,17 @@ static const struct nft_set sets[] = {
 };
 
 // Before all others of "again".
-static const struct rule first_rules[] = {
+static const struct nft_rule first_rules[] = {
     {"again", {{FROM_LOCALNET}, {MARK_LOCALNET}}},
 };
 
 // What the gate sent once is known, but until there is an answer FORWARD takes it for new. Not where
 // FORWARD drops what is known as well.
-static const struct rule known_rules[] = {
+static const struct nft_rule known_rules[] = {
     {"again", {{ESTABLISHED}, {ACCEPT}}},
 };
 
-static const struct rule base_rules[] = {
+static const struct nft_rule base_rules[] = {
     {"ports", {{IPV4}, {FORWARD_ADDRESS4, "address_ports4"}}},
     {"ports", {{IPV4}, {FORWARD4, "ports4"}}},
     {"ports", {{IPV6}, {FORWARD_ADDRESS6, "address_ports6"}}},
@@ -180,7 +100,7 @@ static const struct rule base_rules[] = {
 };
 
 // Around FORWARD: the rest of "again" (see nft.h).
-static const struct rule detour_rules[] = {
+static const struct nft_rule detour_rules[] = {
     {"detour", {{IPV4}, {IN_ADDRESS_PORTS4, "address_ports4"}, {LOG}, {DROP}}},
     {"detour", {{IPV4}, {IN_PORTS4, "ports4"}, {LOG}, {DROP}}},
     {"detour", {{IPV6}, {IN_ADDRESS_PORTS6, "address_ports6"}, {LOG}, {DROP}}},
@@ -191,293 +111,20 @@ static const struct rule detour_rules[] = {
 
 // All that is for an address of the host's, but belongs to a container's connection: to a published port, or
 // answers to what went out under that address.
-static const struct rule all_rules[] = {
+static const struct nft_rule all_rules[] = {
     {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets4", &loopback4}, {LOG}, {DROP}}},
     {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets6", &loopback6}, {LOG}, {DROP}}},
     {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets4", &loopback4}, {LOG}, {DROP}}},
     {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets6", &loopback6}, {LOG}, {DROP}}},
 };
 
-static const struct rule last_rules[] = {
+static const struct nft_rule last_rules[] = {
     {"again", {{TO_HOST}, {ACCEPT}}},
     {"again", {{BY_IN_LINK, "around"}}},
 };
 
-static void compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size) {
-    struct nft_expression e = nft_expression_begin(batch, "cmp");
-    netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
-    nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
-    nft_expression_end(batch, e);
-}
-
-static void mask_put(struct nft_batch *batch, const void *mask, size_t size) {
-    const uint8_t zero[16] = {0};
-    struct nft_expression e = nft_expression_begin(batch, "bitwise");
-    netlink_put_be32(&batch->messages, NFTA_BITWISE_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_BITWISE_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_BITWISE_LEN, (uint32_t)size);
-    nft_data_put(batch, NFTA_BITWISE_MASK, mask, size);
-    nft_data_put(batch, NFTA_BITWISE_XOR, zero, size);
-    nft_expression_end(batch, e);
-}
-
-static void meta_put(struct nft_batch *batch, uint32_t key) {
-    struct nft_expression e = nft_expression_begin(batch, "meta");
-    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
-    nft_expression_end(batch, e);
-}
-
-static void payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset, size_t size) {
-    struct nft_expression e = nft_expression_begin(batch, "payload");
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_DREG, reg);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, base);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, (uint32_t)size);
-    nft_expression_end(batch, e);
-}
-
-// By the key in the registers from the first on. value: the register for what a map has under it, or -1.
-static void lookup_put(struct nft_batch *batch, const char *set, int value) {
-    struct nft_expression e = nft_expression_begin(batch, "lookup");
-    netlink_put_string(&batch->messages, NFTA_LOOKUP_SET, set);
-    netlink_put_be32(&batch->messages, NFTA_LOOKUP_SREG, NFT_REG_1);
-    if (value >= 0) netlink_put_be32(&batch->messages, NFTA_LOOKUP_DREG, (uint32_t)value);
-    nft_expression_end(batch, e);
-}
-
-static void link_put(struct nft_batch *batch, uint32_t key, const char *name) {
-    char padded[LINK_NAME_SIZE] = "";
-    strncpy(padded, name, sizeof padded - 1);
-    meta_put(batch, key);
-    compare_put(batch, true, padded, sizeof padded);
-}
-
-static void loopback_put(struct nft_batch *batch, bool equal) {
-    meta_put(batch, NFT_META_IIF);
-    compare_put(batch, equal, &(uint32_t){LOOPBACK_INDEX}, sizeof(uint32_t));
-}
-
-static void family_put(struct nft_batch *batch, uint8_t family) {
-    meta_put(batch, NFT_META_NFPROTO);
-    compare_put(batch, true, &(uint8_t){family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6}, 1);
-}
-
-// Where an address is in its header.
-static void address_put(struct nft_batch *batch, uint32_t reg, uint8_t family, bool source) {
-    uint32_t offset = family == AF_INET ? (source ? 12 : 16) : (source ? 8 : 24);
-    payload_put(batch, reg, NFT_PAYLOAD_NETWORK_HEADER, offset, family == AF_INET ? 4 : 16);
-}
-
-static void subnet_put(struct nft_batch *batch, const struct nft_subnet *subnet, bool source) {
-    size_t size = subnet->family == AF_INET ? 4 : 16;
-    uint8_t mask[16];
-    for (unsigned i = 0; i < sizeof mask; i++) {
-        unsigned bits = subnet->prefix > 8 * i ? subnet->prefix - 8 * i : 0;
-        mask[i] = bits >= 8 ? 0xff : (uint8_t)(0xff00 >> bits);
-    }
-    family_put(batch, subnet->family);
-    address_put(batch, NFT_REG_1, subnet->family, source);
-    if (subnet->prefix < 8 * size) mask_put(batch, mask, size);
-    compare_put(batch, true, subnet->bytes, size);
-}
-
-static void set_put(struct nft_batch *batch, uint8_t family, const char *set, bool source) {
-    family_put(batch, family);
-    address_put(batch, NFT_REG_1, family, source);
-    lookup_put(batch, set, -1);
-}
-
-// Any of the bits of conntrack's state or status.
-static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits) {
-    struct nft_expression e = nft_expression_begin(batch, "ct");
-    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CT_KEY, key);
-    nft_expression_end(batch, e);
-    mask_put(batch, &bits, sizeof bits);
-    compare_put(batch, false, &(uint32_t){0}, sizeof bits);
-}
-
-static void direction_put(struct nft_batch *batch, uint8_t direction) {
-    struct nft_expression e = nft_expression_begin(batch, "ct");
-    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_DIRECTION);
-    nft_expression_end(batch, e);
-    compare_put(batch, true, &direction, sizeof direction);
-}
-
-// Who sends in a direction of the connection, as conntrack has it.
-static void sender_put(struct nft_batch *batch, uint8_t family, uint8_t direction, const char *set) {
-    family_put(batch, family);
-    struct nft_expression e = nft_expression_begin(batch, "ct");
-    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CT_KEY, family == AF_INET ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6);
-    netlink_put(&batch->messages, NFTA_CT_DIRECTION, &direction, sizeof direction);
-    nft_expression_end(batch, e);
-    lookup_put(batch, set, -1);
-}
-
-static void from_localnet_put(struct nft_batch *batch) {
-    struct nft_expression e = nft_expression_begin(batch, "ct");
-    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_SRC_IP);
-    netlink_put_u8(&batch->messages, NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
-    nft_expression_end(batch, e);
-    mask_put(batch, &(uint32_t){htonl(0xff000000)}, sizeof(uint32_t));
-    compare_put(batch, true, loopback4.bytes, sizeof(uint32_t));
-}
-
-static void mark_localnet_put(struct nft_batch *batch) {
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint32_t){LOCALNET_MARK}, sizeof(uint32_t));
-    nft_expression_end(batch, e);
-    e = nft_expression_begin(batch, "meta");
-    netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_MARK);
-    nft_expression_end(batch, e);
-}
-
-static void to_type_put(struct nft_batch *batch, uint32_t type) {
-    struct nft_expression e = nft_expression_begin(batch, "fib");
-    netlink_put_be32(&batch->messages, NFTA_FIB_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    netlink_put_be32(&batch->messages, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
-    nft_expression_end(batch, e);
-    compare_put(batch, true, &type, sizeof type);
-}
-
-// The key of a map of ports. address: of this family, or 0 for a map for all addresses.
-static void port_key_put(struct nft_batch *batch, uint8_t address) {
-    meta_put(batch, NFT_META_L4PROTO);
-    uint32_t reg = NFT_REG32_01;
-    if (address) address_put(batch, reg, address, false);
-    if (address) reg += address == AF_INET ? 1 : 4;
-    payload_put(batch, reg, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2); // tcp, udp and sctp agree
-}
-
-// To what the map has under the key: an address and behind it a port.
-static void forward_put(struct nft_batch *batch, uint8_t family, uint8_t address, const char *map) {
-    port_key_put(batch, address);
-    lookup_put(batch, map, NFT_REG_1);
-    struct nft_expression e = nft_expression_begin(batch, "nat");
-    netlink_put_be32(&batch->messages, NFTA_NAT_TYPE, NFT_NAT_DNAT);
-    netlink_put_be32(&batch->messages, NFTA_NAT_FAMILY, family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
-    netlink_put_be32(&batch->messages, NFTA_NAT_REG_ADDR_MIN, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_NAT_REG_PROTO_MIN, family == AF_INET ? NFT_REG32_01 : NFT_REG_2);
-    nft_expression_end(batch, e);
-}
-
-static void ports_set_put(struct nft_batch *batch, uint8_t address, const char *set) {
-    port_key_put(batch, address);
-    lookup_put(batch, set, -1);
-}
-
-// A map is only asked for what it has under the key.
-static void in_ports_put(struct nft_batch *batch, uint8_t address, const char *map) {
-    port_key_put(batch, address);
-    lookup_put(batch, map, NFT_REG_1);
-}
-
-static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
-    meta_put(batch, NFT_META_L4PROTO);
-    compare_put(batch, true, &protocol, sizeof protocol);
-}
-
-static void icmp6_put(struct nft_batch *batch, uint8_t type) {
-    protocol_put(batch, IPPROTO_ICMPV6);
-    payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof type);
-    compare_put(batch, true, &type, sizeof type);
-}
-
-static void verdict_put(struct nft_batch *batch, int code, const char *chain) {
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-    nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, code, chain);
-    nft_expression_end(batch, e);
-}
-
-static void by_link_put(struct nft_batch *batch, uint32_t key, const char *map) {
-    meta_put(batch, key);
-    lookup_put(batch, map, NFT_REG_VERDICT);
-}
-
-static void log_put(struct nft_batch *batch, uint16_t group) {
-    struct nft_expression e = nft_expression_begin(batch, "log");
-    netlink_put(&batch->messages, NFTA_LOG_GROUP, &(uint16_t){htons(group)}, sizeof group);
-    nft_expression_end(batch, e);
-}
-
-static void masquerade_put(struct nft_batch *batch) {
-    nft_expression_end(batch, nft_expression_begin(batch, "masq"));
-}
-
-#define ESTABLISHED_BITS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
-
-static void word_put(struct nft_batch *batch, const struct word *word, uint16_t group) {
-    switch (word->kind) {
-    case END:
-    case ANY: return;
-    case IN_LOOPBACK: return loopback_put(batch, true);
-    case NOT_IN_LOOPBACK: return loopback_put(batch, false);
-    case IN_LINK: return link_put(batch, NFT_META_IIFNAME, word->text);
-    case OUT_LINK: return link_put(batch, NFT_META_OIFNAME, word->text);
-    case IPV4: return family_put(batch, AF_INET);
-    case IPV6: return family_put(batch, AF_INET6);
-    case ICMP6: return protocol_put(batch, IPPROTO_ICMPV6);
-    case SOLICITATION: return icmp6_put(batch, ND_NEIGHBOR_SOLICIT);
-    case ADVERTISEMENT: return icmp6_put(batch, ND_NEIGHBOR_ADVERT);
-    case FROM: return subnet_put(batch, word->subnet, true);
-    case TO: return subnet_put(batch, word->subnet, false);
-    case FROM_SET: return set_put(batch, word->subnet->family, word->text, true);
-    case TO_SET: return set_put(batch, word->subnet->family, word->text, false);
-    case TO_HOST: return to_type_put(batch, RTN_LOCAL);
-    case TO_OTHERS: return to_type_put(batch, RTN_UNICAST);
-    case ESTABLISHED: return connection_put(batch, NFT_CT_STATE, ESTABLISHED_BITS);
-    case NEW: return connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
-    case ORIGINAL: return direction_put(batch, IP_CT_DIR_ORIGINAL);
-    case REPLY: return direction_put(batch, IP_CT_DIR_REPLY);
-    case OTHER_NAME: return connection_put(batch, NFT_CT_STATUS, IPS_SRC_NAT);
-    case OF_MAKER: return sender_put(batch, word->subnet->family, IP_CT_DIR_ORIGINAL, word->text);
-    case OF_TARGET: return sender_put(batch, word->subnet->family, IP_CT_DIR_REPLY, word->text);
-    case TRANSLATED: return connection_put(batch, NFT_CT_STATUS, IPS_DST_NAT);
-    case FROM_LOCALNET: return from_localnet_put(batch);
-    case TO_PORTS: return ports_set_put(batch, 0, word->text);
-    case TO_ADDRESS_PORTS4: return ports_set_put(batch, AF_INET, word->text);
-    case TO_ADDRESS_PORTS6: return ports_set_put(batch, AF_INET6, word->text);
-    case IN_PORTS4:
-    case IN_PORTS6: return in_ports_put(batch, 0, word->text);
-    case IN_ADDRESS_PORTS4: return in_ports_put(batch, AF_INET, word->text);
-    case IN_ADDRESS_PORTS6: return in_ports_put(batch, AF_INET6, word->text);
-    case ACCEPT: return verdict_put(batch, NF_ACCEPT, NULL);
-    case DROP: return verdict_put(batch, NF_DROP, NULL);
-    case RETURN: return verdict_put(batch, NFT_RETURN, NULL);
-    case JUMP: return verdict_put(batch, NFT_JUMP, word->text);
-    case GOTO: return verdict_put(batch, NFT_GOTO, word->text);
-    case BY_IN_LINK: return by_link_put(batch, NFT_META_IIFNAME, word->text);
-    case BY_OUT_LINK: return by_link_put(batch, NFT_META_OIFNAME, word->text);
-    case MASQUERADE: return masquerade_put(batch);
-    case MARK_LOCALNET: return mark_localnet_put(batch);
-    case LOG: return log_put(batch, group);
-    case FORWARD4: return forward_put(batch, AF_INET, 0, word->text);
-    case FORWARD6: return forward_put(batch, AF_INET6, 0, word->text);
-    case FORWARD_ADDRESS4: return forward_put(batch, AF_INET, AF_INET, word->text);
-    case FORWARD_ADDRESS6: return forward_put(batch, AF_INET6, AF_INET6, word->text);
-    }
-}
-
-static void rule_put(struct nft_batch *batch, const struct rule *rule, uint16_t group) {
-    nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, rule->chain);
-    size_t list = netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
-    for (size_t i = 0; i < WORDS_MAX; i++) word_put(batch, &rule->words[i], group);
-    netlink_end(&batch->messages, list);
-    batch->uses++;
-}
-
-static void rules_put(struct nft_batch *batch, const struct rule *rules, size_t count, uint16_t group) {
-    for (size_t i = 0; i < count; i++) rule_put(batch, &rules[i], group);
+static void rules_put(struct nft_batch *batch, const struct nft_rule *rules, size_t count, uint16_t group) {
+    for (size_t i = 0; i < count; i++) nft_rule_put(batch, &rules[i], group);
 }
 
 static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
@@ -492,31 +139,16 @@ static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
     netlink_end(messages, hook);
 }
 
-static void trace_word_put(struct nft_batch *batch) {
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint8_t){1}, 1);
-    nft_expression_end(batch, e);
-    e = nft_expression_begin(batch, "meta");
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_NFTRACE);
-    netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
-    nft_expression_end(batch, e);
-}
-
 // answers: what comes from there.
 static void trace_rule_put(struct nft_batch *batch, const char *chain, const struct nft_flow *flow,
                            bool answers) {
-    nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, chain);
-    size_t list = netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
-    subnet_put(batch, &flow->to, answers);
-    protocol_put(batch, flow->protocol);
-    if (flow->port) {
-        payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, answers ? 0 : 2, 2);
-        compare_put(batch, true, &(uint16_t){htons(flow->port)}, 2);
-    }
-    trace_word_put(batch);
-    netlink_end(&batch->messages, list);
+    enum nft_word_kind port = answers ? FROM_PORT : TO_PORT;
+    struct nft_rule rule = {chain,
+                            {{answers ? FROM : TO, NULL, &flow->to},
+                             {PROTOCOL, .number = flow->protocol},
+                             {flow->port ? port : ANY, .number = flow->port},
+                             {TRACE}}};
+    nft_rule_put(batch, &rule, 0);
 }
 
 void nft_trace_put(struct nft_batch *batch, const struct nft_flow *flow) {
@@ -582,8 +214,9 @@ static bool is_guarded(const struct nft_network *network, const struct nft_subne
     return !(network->flags & open);
 }
 
-#define GATE_RULE(batch, group, chain, ...) rule_put(batch, &(struct rule){chain, {__VA_ARGS__}}, group)
-#define RULE(batch, chain, ...)             GATE_RULE(batch, 0, chain, __VA_ARGS__)
+#define GATE_RULE(batch, group, chain, ...) \
+    nft_rule_put(batch, &(struct nft_rule){chain, {__VA_ARGS__}}, group)
+#define RULE(batch, chain, ...) GATE_RULE(batch, 0, chain, __VA_ARGS__)
 
 // Whose source is right goes on to the chain for where it goes to.
 static void guard_rules_put(struct nft_batch *batch, const struct nft_network *network,
@@ -642,7 +275,7 @@ static void around_rules_put(struct nft_batch *batch, const struct nft_table *ta
                              const struct nft_network *network, const struct names *names) {
     const char *around = names->chains[AROUND];
     uint16_t group = table->gate_group;
-    enum kind which = table->detour == NFT_DETOUR_ALL ? ANY : NEW;
+    enum nft_word_kind which = table->detour == NFT_DETOUR_ALL ? ANY : NEW;
     bool apart = network->flags & NFT_NO_ICC;
     if (!apart) {
         GATE_RULE(batch, group, around, {FROM, NULL, &unspecified6}, {RETURN});
