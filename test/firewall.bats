@@ -5,22 +5,14 @@
 # its rules, and comes back after it has flushed hoy's. Whoever is outside is a namespace behind a veth pair.
 
 load lib
+load outside
 
 PRIVATE="/etc/ufw /etc/default /lib/ufw /etc/firewalld /run/dbus"
 HOST="198.51.100.1 2001:db8::1"
 OUTSIDE="198.51.100.2 2001:db8::2"
 
 file_setup() {
-  rm -f /run/netns/beyond
-  ip netns add beyond
-  ip link add outer type veth peer name inner netns beyond
-  ip address add 198.51.100.1/24 dev outer
-  ip address add 2001:db8::1/64 dev outer nodad
-  ip link set outer up
-  ip -n beyond address add 198.51.100.2/24 dev inner
-  ip -n beyond address add 2001:db8::2/64 dev inner nodad
-  ip -n beyond link set inner up
-  ip -n beyond link set lo up
+  outside_add
   # What the firewalls keep is this file's alone.
   local directory
   for directory in $PRIVATE; do
@@ -33,8 +25,7 @@ file_setup() {
 file_teardown() {
   local directory
   for directory in $PRIVATE; do umount "$directory"; done
-  ip link delete outer
-  ip netns delete beyond
+  outside_remove
 }
 
 test_setup() {

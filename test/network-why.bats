@@ -3,18 +3,10 @@
 # network why FROM TO: each way in which a packet can end is made, and has to be told by its name.
 
 load lib
+load outside
 
 file_setup() {
-  rm -f /run/netns/beyond
-  ip netns add beyond
-  ip link add outer type veth peer name inner netns beyond
-  ip address add 198.51.100.1/24 dev outer
-  ip address add 2001:db8::1/64 dev outer nodad
-  ip link set outer up
-  ip -n beyond address add 198.51.100.2/24 dev inner
-  ip -n beyond address add 2001:db8::2/64 dev inner nodad
-  ip -n beyond link set inner up
-  ip -n beyond link set lo up
+  outside_add
   BRIDGE=hoy-$(hoy network create one | cut -c 1-10)
   export BRIDGE
   sleeper from --network one
@@ -24,8 +16,7 @@ file_setup() {
 file_teardown() {
   hoy rm -f from web >/dev/null
   hoy network rm one >/dev/null
-  ip link delete outer
-  ip netns delete beyond
+  outside_remove
 }
 
 test_setup() { SERVER=''; }

@@ -4,25 +4,15 @@
 # that knows the host's outer address only.
 
 load lib
+load outside
 
 file_setup() {
-  # What a run that was killed left.
-  rm -f /run/netns/beyond
   # As on a host where nobody forwards yet.
   echo 0 >/proc/sys/net/ipv6/conf/all/forwarding
-  ip netns add beyond
-  ip link add outer type veth peer name inner netns beyond
-  ip address add 198.51.100.1/24 dev outer
-  ip link set outer up
-  ip -n beyond address add 198.51.100.2/24 dev inner
-  ip -n beyond link set inner up
-  ip -n beyond link set lo up
+  outside_add
 }
 
-file_teardown() {
-  ip link delete outer
-  ip netns delete beyond
-}
+file_teardown() { outside_remove; }
 
 inside() { hoy run --rm base "$@"; }
 

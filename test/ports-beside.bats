@@ -4,17 +4,11 @@
 # takes what another has, and none disturbs another, whoever came first.
 
 load lib
+load outside
 
 file_setup() {
   export E=$BATS_FILE_TMPDIR
-  rm -f /run/netns/beyond
-  ip netns add beyond
-  ip link add outer type veth peer name inner netns beyond
-  ip address add 198.51.100.1/24 dev outer
-  ip link set outer up
-  ip -n beyond address add 198.51.100.2/24 dev inner
-  ip -n beyond link set inner up
-  ip -n beyond link set lo up
+  outside_add
   skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$REGISTRY/tiny:1" "docker-archive:$E/tiny.tar:tiny:1"
 }
 
@@ -24,8 +18,7 @@ file_teardown() {
     [[ ! -e $process ]] || { kill "$(cat "$process")" 2>/dev/null && wait_gone "$(cat "$process")"; }
   done
   awk -v e="$E/" 'index($5, e) == 1 {print $5}' /proc/self/mountinfo | sort -r | xargs -r umount -l
-  ip link delete outer
-  ip netns delete beyond
+  outside_remove
 }
 
 test_teardown() {

@@ -4,26 +4,14 @@
 # namespace behind a veth pair), from containers. Servers say under which address they see who asks.
 
 load lib
+load outside
 
 file_setup() {
-  # What a run that was killed left.
-  rm -f /run/netns/beyond
-  ip netns add beyond
-  ip link add outer type veth peer name inner netns beyond
-  ip address add 198.51.100.1/24 dev outer
+  outside_add
   ip address add 198.51.100.11/24 dev outer
-  ip address add 2001:db8::1/64 dev outer nodad
-  ip link set outer up
-  ip -n beyond address add 198.51.100.2/24 dev inner
-  ip -n beyond address add 2001:db8::2/64 dev inner nodad
-  ip -n beyond link set inner up
-  ip -n beyond link set lo up
 }
 
-file_teardown() {
-  ip link delete outer
-  ip netns delete beyond
-}
+file_teardown() { outside_remove; }
 
 test_teardown() {
   local left
