@@ -29,8 +29,6 @@ struct registry {
 };
 
 // Borrows the strings.
-void registry_init(struct registry *registry, const char *host, const char *repository, const char *name,
-                   const struct credentials *credentials);
 void registry_init_endpoint(struct registry *registry, const struct endpoint *endpoint, const char *name);
 void registry_finish(struct registry *registry);
 

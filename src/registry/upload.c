@@ -41,18 +41,6 @@ static void upload_finish(struct upload *u) {
     arena_finish(&u->arena);
 }
 
-int push_denied(const struct registry *registry, const struct http_response *response, struct err *err) {
-    bool anonymous = is_anonymous(registry);
-    bool hub = str_has_suffix(registry->host, ".docker.io");
-    return err_set(err, ERR_UNAUTHORIZED, 0, "push access denied for %s: %s: %s 'hoy login%s%s'",
-                   registry->name,
-                   response->message ? response->message
-                   : anonymous       ? "it needs credentials"
-                                     : "the registry does not accept the credentials",
-                   anonymous ? "log in with" : "log in as somebody who may with", hub ? "" : " ",
-                   hub ? "" : registry->host);
-}
-
 int registry_ping(struct registry *registry, struct http *http, struct err *err) {
     static const int fine[] = {404, 0};
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
