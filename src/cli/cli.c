@@ -31,7 +31,7 @@ void cli_print_error(const struct invocation *invocation, const struct err *err)
         fprintf(stderr, "hoy: %s\n", err->text);
 }
 
-int cli_exit_code(const struct invocation *invocation, const struct err *err) {
+static int exit_code(const struct invocation *invocation, const struct err *err) {
     if (err->kind == ERR_COMMAND_NOT_FOUND) return 127;
     if (err->kind == ERR_COMMAND_NOT_EXECUTABLE) return 126;
     if (invocation->failure) return invocation->failure;
@@ -130,7 +130,7 @@ static int execute(struct invocation *invocation, const char *const *argv) {
     int code = invocation->command->run(invocation, &err);
     if (code < 0) {
         cli_print_error(invocation, &err);
-        code = cli_exit_code(invocation, &err);
+        code = exit_code(invocation, &err);
     }
     if (fflush(stdout) != 0 || ferror(stdout)) {
         fprintf(stderr, "hoy: write to standard output: %m\n");

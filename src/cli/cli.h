@@ -11,8 +11,6 @@ int cli_with_engine(struct invocation *invocation, cli_body *body, struct err *e
 
 // Prints "hoy: " and the sentence.
 void cli_print_error(const struct invocation *invocation, const struct err *err);
-// What hoy ends with for an error: 126 and 127 for commands that can't be executed, else the command's own.
-int cli_exit_code(const struct invocation *invocation, const struct err *err);
 // Where Docker ends with 1 whatever was wrong with the command. Returns -1.
 int cli_plain_failure(struct err *err);
 #define CLI_USAGE_FAILURE 125 // a wrong option, as Docker's

@@ -15,7 +15,7 @@ static const struct {
     uint8_t number;
 } protocols[] = {{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"sctp", IPPROTO_SCTP}};
 
-int port_protocol_number(const char *name) {
+static int protocol_number(const char *name) {
     for (size_t i = 0; i < ARRAY_SIZE(protocols); i++)
         if (!strcasecmp(protocols[i].name, name)) return protocols[i].number;
     return -EINVAL;
@@ -43,7 +43,7 @@ int port_parse(const char *text, uint16_t *ret_port, uint8_t *ret_protocol) {
     char number[8];
     uint32_t first, last;
     size_t length = strcspn(text, "/");
-    int protocol = text[length] ? port_protocol_number(text + length + 1) : IPPROTO_TCP;
+    int protocol = text[length] ? protocol_number(text + length + 1) : IPPROTO_TCP;
     if (length >= sizeof number || protocol < 0) return -EINVAL;
     memcpy(number, text, length);
     number[length] = '\0';
@@ -155,7 +155,7 @@ int port_binding_parse(struct arena *arena, const char *text, struct port_bindin
     if (strchr(text, '=') && convert_long_form(arena, &text, err)) return -1;
     split(arena_strdup(arena, text), &parts);
     if (!str_empty(parts.protocol)) {
-        int protocol = port_protocol_number(parts.protocol);
+        int protocol = protocol_number(parts.protocol);
         if (protocol < 0) return err_set(err, ERR_INVALID, 0, "Invalid proto: %s", parts.protocol);
         binding.protocol = (uint8_t)protocol;
     }

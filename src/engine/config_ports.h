@@ -13,9 +13,6 @@ const char *port_binding_text(struct arena *arena, const struct port_binding *bi
 // "80/tcp": 0, or -EINVAL.
 int port_parse(const char *text, uint16_t *ret_port, uint8_t *ret_protocol);
 
-// Of "tcp", "udp", "sctp", or -EINVAL.
-int port_protocol_number(const char *name);
-
 // Whether a binding is for this port of the container's.
 bool port_binding_has(const struct port_binding *binding, uint8_t protocol, uint16_t port);
 

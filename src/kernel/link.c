@@ -292,21 +292,6 @@ int link_count_ports(int master, size_t *ret_count) {
     return r;
 }
 
-int link_disable_ipv6(const char *name) {
-    static const char *const settings[][2] = {
-        {"accept_ra", "0"},
-        {"disable_ipv6", "1"},
-    };
-    char path[80];
-    if (!name_valid(name)) return -ENODEV;
-    for (size_t i = 0; i < ARRAY_SIZE(settings); i++) {
-        snprintf(path, sizeof path, "/proc/sys/net/ipv6/conf/%s/%s", name, settings[i][0]);
-        int r = file_write_at(AT_FDCWD, path, settings[i][1]);
-        if (r && r != -ENOENT) return r;
-    }
-    return 0;
-}
-
 int bridge_create(const char *name, const uint8_t mac[6], const char *alias) {
     struct netlink_batch batch = {0};
     if (!name_valid(name)) return -EINVAL;

@@ -45,16 +45,15 @@ static bool is_gateway_mode(const char *value) {
 }
 
 static bool is_macvlan_mode(const char *value) {
-    return str_eq(value, "bridge") || str_eq(value, "private") || str_eq(value, "vepa") ||
-           str_eq(value, "passthru");
+    return link_child_has_mode("macvlan", value);
 }
 
 static bool is_ipvlan_mode(const char *value) {
-    return str_eq(value, "l2") || str_eq(value, "l3") || str_eq(value, "l3s");
+    return link_child_has_mode("ipvlan", value);
 }
 
 static bool is_ipvlan_flag(const char *value) {
-    return str_eq(value, "bridge") || str_eq(value, "private") || str_eq(value, "vepa");
+    return link_child_has_flag("ipvlan", value);
 }
 
 #define BRIDGE  (1u << NETWORK_DRIVER_BRIDGE)

@@ -341,8 +341,10 @@ static int apply(struct change *c, const char *text, size_t length) {
     return err_set(c->err, ERR_INVALID, 0, "%.*s is not a valid change command", (int)length, text);
 }
 
-int image_change_apply(struct arena *arena, const char *text, bool *cmd_set, struct image_config *config,
-                       struct err *err) {
+// cmd_set says whether a CMD came before, and learns of this one: ENTRYPOINT takes away a command that did
+// not come with it.
+static int change_apply(struct arena *arena, const char *text, bool *cmd_set, struct image_config *config,
+                        struct err *err) {
     text += strspn(text, " \t\r");
     size_t length = strcspn(text, " \t\r"), end = strlen(text);
     while (end > length && strchr(" \t\r", text[end - 1])) end--;
@@ -377,7 +379,7 @@ int image_changes_apply(struct arena *arena, const struct strings *changes, stru
         char *rest = join_lines(arena, changes->items[i]);
         for (char *line; (line = strsep(&rest, "\n"));) {
             line += strspn(line, " \t\r");
-            if (*line && *line != '#' && image_change_apply(arena, line, &cmd_set, config, err)) return -1;
+            if (*line && *line != '#' && change_apply(arena, line, &cmd_set, config, err)) return -1;
         }
     }
     return 0;

@@ -5,13 +5,8 @@
 
 #include "oci/image_spec.h"
 
-// One after the other. Texts of several lines hold several instructions; a backslash at a line's end takes it
-// on. ERR_INVALID names the instruction.
+// One after the other: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR, in
+// JSON or shell form, lower case too. Texts of several lines hold several instructions; a backslash at a
+// line's end takes it on. ERR_INVALID names the instruction.
 int image_changes_apply(struct arena *arena, const struct strings *changes, struct image_config *config,
                         struct err *err);
-
-// One: CMD ENTRYPOINT ENV EXPOSE HEALTHCHECK LABEL ONBUILD STOPSIGNAL USER VOLUME WORKDIR, in JSON or shell
-// form, lower case too. cmd_set says whether a CMD came before, and learns of this one: ENTRYPOINT takes away
-// a command that did not come with it.
-int image_change_apply(struct arena *arena, const char *text, bool *cmd_set, struct image_config *config,
-                       struct err *err);

@@ -25,10 +25,6 @@ static const struct {
 #undef X
 };
 
-const char *plan_op_name(enum plan_op_type type) {
-    return type < PLAN_OP_COUNT ? op_kinds[type].name : "UNKNOWN";
-}
-
 void plan_init(struct plan *plan) {
     *plan = (struct plan){.head = {.magic = PLAN_MAGIC, .failed = -1}};
     plan_bytes(plan, "", 1); // offset 0 is the empty string

@@ -524,5 +524,3 @@ static inline const void *plan_data(const struct plan_block *block, struct plan_
 // frees.
 void plan_list_get(const struct plan_block *block, struct plan_list list, const char **ret_items);
 const char **plan_list_items(const struct plan_block *block, struct plan_list list);
-// "MOUNT", "PIVOT_ROOT" …
-const char *plan_op_name(enum plan_op_type type);

@@ -15,10 +15,6 @@
 
 #define AT_ONCE 64
 
-struct plan_op *plan_publish_find(struct plan_block *block) {
-    return plan_find(block, PLAN_PUBLISH);
-}
-
 static struct nft_table table_of(const struct plan_block *block, const struct plan_op *op) {
     return (struct nft_table){.name = plan_text(block, op->publish.table)};
 }
@@ -123,7 +119,7 @@ static void fill_place(struct plan_port *place, const struct plan_port *ports) {
 }
 
 int plan_publish_add(struct plan_block *block, const struct plan_port *ports) {
-    struct plan_op *op = plan_publish_find(block);
+    struct plan_op *op = plan_find(block, PLAN_PUBLISH);
     size_t count = 0, i = 0;
     struct plan_port *place = op ? places(block, op, &count) : NULL;
     while (i < count && place[i].count) i++;
@@ -140,7 +136,7 @@ int plan_publish_add(struct plan_block *block, const struct plan_port *ports) {
 }
 
 int plan_publish_remove(struct plan_block *block, const struct plan_port *ports) {
-    struct plan_op *op = plan_publish_find(block);
+    struct plan_op *op = plan_find(block, PLAN_PUBLISH);
     size_t count = 0;
     struct plan_port *place = op ? places(block, op, &count) : NULL;
     for (size_t i = 0; i < count; i++) {

@@ -8,8 +8,6 @@
 
 #define PLAN_PORTS_SPARE 32
 
-// The container's PUBLISH operation, or NULL.
-struct plan_op *plan_publish_find(struct plan_block *block);
 // Puts ports on the host at once. -ENOSPC: no place is free; -ESRCH: the container has just ended, and
 // nothing was left; or what the kernel said, and nothing was left.
 int plan_publish_add(struct plan_block *block, const struct plan_port *ports);

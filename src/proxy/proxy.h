@@ -22,9 +22,8 @@ struct door {
     struct ports_label label;
 };
 
-// The loop (main.c). Both are -errno.
+// The loop (main.c). -errno.
 int proxy_watch(struct source *source, uint32_t events);
-int proxy_change(struct source *source, uint32_t events);
 // While there is no room for more, nobody is let in (TCP) or heard (UDP).
 void proxy_open_doors(bool open);
 

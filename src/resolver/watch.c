@@ -15,10 +15,6 @@ int loop_init(struct loop *loop) {
     return loop->epoll < 0 ? -errno : 0;
 }
 
-void loop_finish(struct loop *loop) {
-    fd_closep(&loop->epoll);
-}
-
 int watch_add(struct loop *loop, struct watch *watch, int fd, uint32_t events) {
     struct epoll_event event = {.events = events, .data.ptr = watch};
     if (epoll_ctl(loop->epoll, EPOLL_CTL_ADD, fd, &event)) return -errno;

@@ -29,7 +29,6 @@ struct loop {
 };
 
 int loop_init(struct loop *loop);
-void loop_finish(struct loop *loop);
 
 // events: EPOLLIN, EPOLLOUT. 0 or -errno; the watch takes the descriptor only when it goes well.
 int watch_add(struct loop *loop, struct watch *watch, int fd, uint32_t events);

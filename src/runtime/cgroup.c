@@ -450,17 +450,6 @@ int runtime_cgroup_plan_delegate(const struct spec *spec, const char *path, stru
     return prepare(&c, path) < 0 ? -1 : cgroup_plan_delegate(&c);
 }
 
-int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
-                        struct err *err) {
-    struct cgroup_plan c = {.spec = spec, .arena = arena, .err = err};
-    if (prepare(&c, path) < 0) return -1;
-    const struct cgroup_hierarchy *v2 = find_v2(c.layout);
-    const char *inner;
-    if (delegate_folder(&c, &inner) < 0) return -1;
-    *ret_v2 = inner ? inner : v2 ? cgroup_folder(&c, v2) : NULL;
-    return 0;
-}
-
 int runtime_cgroup_mounts(const struct spec *spec, const char *path, struct arena *arena,
                           struct runtime_cgroup_mounts *ret_mounts, struct err *err) {
     struct cgroup_plan c = {.spec = spec, .arena = arena, .err = err};

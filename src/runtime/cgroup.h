@@ -32,9 +32,6 @@ int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct 
 // run.oci.delegate-cgroup.
 int runtime_cgroup_plan_delegate(const struct spec *spec, const char *path, struct plan *plan,
                                  struct err *err);
-// For exec: only where the v2 cgroup is.
-int runtime_cgroup_path(const struct spec *spec, const char *path, struct arena *arena, const char **ret_v2,
-                        struct err *err);
 
 // The groups of a container that is there, as its plan has them: for statistics, the freezer, signals. Those
 // that are gone or were never made are not among them.
