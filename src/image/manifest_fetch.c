@@ -10,20 +10,6 @@
 
 #include <string.h>
 
-static int request_send(struct fetcher *fetcher, struct arena *arena, const struct reference *r,
-                        struct err *err) {
-    _cleanup_(request_finish) struct json_writer w = {0};
-    struct endpoint endpoint;
-    if (request_endpoint(arena, r, &endpoint, err)) return -1;
-    json_begin_object(&w, NULL);
-    endpoint_put(&w, "endpoint", &endpoint);
-    json_put_string(&w, "name", reference_familiar(arena, r));
-    json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
-    if (request_put_limits(&w, err)) return -1;
-    json_end_object(&w);
-    return fetcher_send(fetcher, &w, -1, err);
-}
-
 static int answer_read(struct fetcher *fetcher, const struct staging *staging, struct arena *arena,
                        const struct reference *r, struct remote_manifest *ret, struct err *err) {
     _cleanup_(json_freep) struct json *event = NULL, *done = NULL;
@@ -50,7 +36,9 @@ static int fetch(struct store *store, struct fetcher *fetcher, struct staging *s
     _cleanup_(fd_closep) int directory = fd_open_at(staging->fd, ".", O_RDONLY | O_DIRECTORY, 0);
     if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
     if (fetcher_start(fetcher, "manifest", directory, -1, err)) return -1;
-    return request_send(fetcher, arena, r, err) || answer_read(fetcher, staging, arena, r, ret, err) ? -1 : 0;
+    return request_send_image(fetcher, arena, r, err) || answer_read(fetcher, staging, arena, r, ret, err)
+               ? -1
+               : 0;
 }
 
 int manifest_fetch(struct store *store, struct arena *arena, const struct reference *reference,

@@ -7,21 +7,6 @@
 
 #define REFERRERS_MAX 10000
 
-static int request_send(struct fetcher *fetcher, struct arena *arena, const struct reference *r,
-                        struct err *err) {
-    _cleanup_(request_finish) struct json_writer w = {0};
-    struct endpoint endpoint;
-    if (request_endpoint(arena, r, &endpoint, err)) return -1;
-    json_begin_object(&w, NULL);
-    endpoint_put(&w, "endpoint", &endpoint);
-    json_put_string(&w, "name", reference_familiar(arena, r));
-    json_put_string(&w, "wanted", r->digest ? r->digest : r->tag);
-    if (request_put_limits(&w, err)) return -1;
-    json_end_object(&w);
-    if (fetcher_start(fetcher, "referrers", -1, -1, err)) return -1;
-    return fetcher_send(fetcher, &w, -1, err);
-}
-
 static int add(struct arena *arena, const struct json *event, struct referrers *list, struct err *err) {
     const char *digest = json_get_string(event, "digest");
     if (!digest_valid(digest) || list->count == REFERRERS_MAX)
@@ -37,7 +22,9 @@ static int add(struct arena *arena, const struct json *event, struct referrers *
 
 static int converse(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
                     struct referrers *list, struct err *err) {
-    if (request_send(fetcher, arena, reference, err)) return -1;
+    if (fetcher_start(fetcher, "referrers", -1, -1, err) ||
+        request_send_image(fetcher, arena, reference, err))
+        return -1;
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
         if (fetcher_receive(fetcher, &event, err)) return -1;

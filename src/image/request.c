@@ -44,6 +44,20 @@ int request_endpoint(struct arena *arena, const struct reference *reference, str
     return credentials_load(arena, ret_endpoint->domain, &ret_endpoint->credentials, err);
 }
 
+int request_send_image(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
+                       struct err *err) {
+    _cleanup_(request_finish) struct json_writer w = {0};
+    struct endpoint endpoint;
+    if (request_endpoint(arena, reference, &endpoint, err)) return -1;
+    json_begin_object(&w, NULL);
+    endpoint_put(&w, "endpoint", &endpoint);
+    json_put_string(&w, "name", reference_familiar(arena, reference));
+    json_put_string(&w, "wanted", reference->digest ? reference->digest : reference->tag);
+    if (request_put_limits(&w, err)) return -1;
+    json_end_object(&w);
+    return fetcher_send(fetcher, &w, -1, err);
+}
+
 void request_finish(struct json_writer *w) {
     if (w->text.data) explicit_bzero(w->text.data, w->text.len);
     json_writer_finish(w);

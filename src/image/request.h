@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "image/fetcher.h"
 #include "registry/endpoint.h"
 #include "registry/reference.h"
 
@@ -16,5 +17,8 @@ int request_put_endpoints(struct json_writer *w, struct arena *arena, const stru
 // The registry itself, with the caller's credentials, where no mirror will do.
 int request_endpoint(struct arena *arena, const struct reference *reference, struct endpoint *ret_endpoint,
                      struct err *err);
+// To a worker that was started: about this one tag or digest, with the two above.
+int request_send_image(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
+                       struct err *err);
 // Frees the text, and leaves no credentials in memory; for _cleanup_.
 void request_finish(struct json_writer *w);
