@@ -380,6 +380,14 @@ void container_config_store(const struct container_config *config, struct json_w
     config_networks_store(config, w);
 }
 
+char *container_config_text(const struct container_config *config) {
+    struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    container_config_store(config, &w);
+    json_end_object(&w);
+    return str_take(&w.text);
+}
+
 // Reading. Each returns 0, or -1 when the value is of another shape.
 
 struct reader {

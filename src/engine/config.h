@@ -162,6 +162,7 @@ bool container_hides_paths(const struct container_config *config);
 void container_config_write(const struct container_config *config, struct json_writer *writer);
 // The same without what nobody asked for: for the database.
 void container_config_store(const struct container_config *config, struct json_writer *writer);
+char *container_config_text(const struct container_config *config); // that as a document; the caller frees it
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
                           struct err *err);
 

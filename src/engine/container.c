@@ -80,14 +80,6 @@ static int insert_unnamed(struct engine *engine, struct arena *arena, struct con
     return err_set(err, ERR_CONFLICT, 0, "all made-up names are taken: give the container one with --name");
 }
 
-static char *config_text(const struct container_config *config) {
-    struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    container_config_store(config, &w);
-    json_end_object(&w);
-    return str_take(&w.text);
-}
-
 // Everything that the settings may be refused for is refused here, not at the start.
 static int check_config(struct engine *engine, const struct image *image, const struct container *container,
                         struct err *err) {
@@ -173,7 +165,7 @@ static int create(struct engine *engine, struct arena *arena, const struct conta
     if (name && *name == '/') name++;
     if (prepare(engine, arena, config, name, &container, &image, err)) return -1;
     if (starts && begin(engine, &container, &image, err)) return -1;
-    _cleanup_(freep) char *text = config_text(&container.config);
+    _cleanup_(freep) char *text = container_config_text(&container.config);
     if (name ? insert_named(engine, arena, &container, text, err)
              : insert_unnamed(engine, arena, &container, text, err)) {
         if (starts) run_dir_remove(engine, container.id, &ignored);

@@ -90,13 +90,10 @@ int row_find(struct engine *engine, struct arena *arena, const char *name, struc
 
 int row_store_config(struct engine *engine, const char *id, const struct container_config *config,
                      struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    container_config_store(config, &w);
-    json_end_object(&w);
+    _cleanup_(freep) char *text = container_config_text(config);
     int changed =
         db_run(engine->store.db, err, "UPDATE container SET config = ? WHERE id = ? AND state <> 'removing'",
-               "ss", str_get(&w.text), id);
+               "ss", text, id);
     if (changed == 0) return err_set(err, ERR_CONFLICT, 0, "it is marked for removal and cannot be updated");
     return changed < 0 ? -1 : 0;
 }

@@ -128,14 +128,6 @@ int update_groups_remove(struct engine *engine, const struct container *containe
 
 // The row
 
-static char *config_text(const struct container_config *config) {
-    struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    container_config_store(config, &w);
-    json_end_object(&w);
-    return str_take(&w.text);
-}
-
 static int put_back(struct engine *engine, const struct container *container, struct err *err) {
     struct err other;
     if (row_store_config(engine, container->id, &container->config, &other))
@@ -196,8 +188,8 @@ static int store_changed(struct update *u, struct err *err) {
     int r = row_load(u->engine, u->arena, u->container->id, &again, err);
     if (r < 0) return -1;
     if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", u->container->name);
-    _cleanup_(freep) char *before = config_text(&u->now.config);
-    _cleanup_(freep) char *now = config_text(&again.config);
+    _cleanup_(freep) char *before = container_config_text(&u->now.config);
+    _cleanup_(freep) char *now = container_config_text(&again.config);
     if (!str_eq(before, now))
         return err_set(err, ERR_CONFLICT, 0, "somebody else has updated it meanwhile: try again");
     if (row_store_config(u->engine, u->container->id, &u->merged, err) ||
