@@ -2,14 +2,13 @@
 // What a filter names is looked up once, before the containers are.
 #include "cli/ps_filter.h"
 
-#include "engine/networks.h"
-
+#include "base/pattern.h"
 #include "base/str.h"
 #include "cli/words.h"
-#include "engine/prune.h"
+#include "engine/networks.h"
+#include "oci/key_values.h"
 
 #include <limits.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -184,19 +183,9 @@ int ps_filters_read(struct engine *engine, struct arena *arena, const struct str
 
 // Matching
 
-// A regular expression, anywhere in the text.
-static bool match_pattern(const char *text, const char *pattern) {
-    regex_t regex;
-    if (str_eq(text, pattern)) return true;
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB)) return false;
-    bool matches = !regexec(&regex, text, 0, NULL, 0);
-    regfree(&regex);
-    return matches;
-}
-
 static bool match_name(struct arena *arena, const struct container *container, const char *pattern) {
-    return match_pattern(container->name, pattern) ||
-           match_pattern(arena_printf(arena, "/%s", container->name), pattern);
+    return pattern_matches(container->name, pattern) ||
+           pattern_matches(arena_printf(arena, "/%s", container->name), pattern);
 }
 
 static bool match_ancestor(struct arena *arena, const struct container *container,
@@ -253,9 +242,9 @@ static bool match_publish(const struct container *container, const char *value) 
 
 static bool match(const struct ps_filter *filter, struct arena *arena, const struct container *container) {
     switch ((enum key)filter->key) {
-    case ID: return match_pattern(container->id, filter->value);
+    case ID: return pattern_matches(container->id, filter->value);
     case NAME: return match_name(arena, container, filter->value);
-    case LABEL: return container_has_label(container, filter->value);
+    case LABEL: return key_values_have(&container->config.labels, filter->value);
     case EXITED: return str_eq(container->state, "exited") && container->exit_code == filter->number;
     case STATUS: return str_eq(container_state(container), filter->value);
     case ANCESTOR: return match_ancestor(arena, container, filter);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Networks made, found, listed and removed.
 #include "engine/networks.h"
+
+#include "base/pattern.h"
 #include "engine/parts.h"
 #include "engine/pasta.h"
+#include "engine/prune_filters.h"
 #include "network/names.h"
+#include "oci/key_values.h"
 #include "state/event.h"
 
-#include <regex.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,35 +56,19 @@ static bool match_driver(const struct filtering *f, const struct network *networ
     return str_eq(network_driver_name(network->driver), value);
 }
 
-// A regular expression, anywhere in the text.
-static bool match_pattern(const char *text, const char *pattern) {
-    regex_t regex;
-    if (str_eq(text, pattern)) return true;
-    if (regcomp(&regex, pattern, REG_EXTENDED | REG_NOSUB)) return false;
-    bool matches = !regexec(&regex, text, 0, NULL, 0);
-    regfree(&regex);
-    return matches;
-}
-
 static bool match_id(const struct filtering *f, const struct network *network, const char *value) {
     (void)f;
-    return match_pattern(network->id, value);
+    return pattern_matches(network->id, value);
 }
 
 static bool match_name(const struct filtering *f, const struct network *network, const char *value) {
     (void)f;
-    return match_pattern(network->name, value);
+    return pattern_matches(network->name, value);
 }
 
 static bool match_label(const struct filtering *f, const struct network *network, const char *value) {
-    size_t length = strcspn(value, "=");
     (void)f;
-    for (size_t i = 0; i < network->labels.count; i++) {
-        const struct spec_key_value *label = &network->labels.items[i];
-        if (strncmp(label->key, value, length) != 0 || label->key[length]) continue;
-        if (!value[length] || str_eq(label->value, value + length + 1)) return true;
-    }
-    return false;
+    return key_values_have(&network->labels, value);
 }
 
 static bool match_scope(const struct filtering *f, const struct network *network, const char *value) {
@@ -245,37 +232,8 @@ int networks_remove(struct engine *engine, struct arena *arena, const char *name
     return 0;
 }
 
-struct prune_filters {
-    int64_t until_ns;
-    struct strings labels, not_labels;
-};
-
-static int prune_filters_read(struct arena *arena, const struct strings *texts,
-                              struct prune_filters *ret_filters, struct err *err) {
-    struct prune_filters read = {.until_ns = INT64_MAX};
-    for (size_t i = 0; i < texts->count; i++) {
-        const char *text = texts->items[i], *value;
-        if ((value = str_after(text, "until="))) {
-            if (clock_parse_time(value, clock_wall_ns(), &read.until_ns, err)) return -1;
-        } else if ((value = str_after(text, "label!="))) {
-            strings_add(arena, &read.not_labels, value);
-        } else if ((value = str_after(text, "label="))) {
-            strings_add(arena, &read.labels, value);
-        } else {
-            return err_set(err, ERR_INVALID, 0, "Invalid filter '%.*s'", (int)strcspn(text, "="), text);
-        }
-    }
-    *ret_filters = read;
-    return 0;
-}
-
 static bool is_wanted(const struct prune_filters *wanted, const struct network *network) {
-    if (network_is_predefined(network) || network->created >= wanted->until_ns) return false;
-    for (size_t i = 0; i < wanted->labels.count; i++)
-        if (!match_label(NULL, network, wanted->labels.items[i])) return false;
-    for (size_t i = 0; i < wanted->not_labels.count; i++)
-        if (match_label(NULL, network, wanted->not_labels.items[i])) return false;
-    return true;
+    return !network_is_predefined(network) && prune_filters_match(wanted, network->created, &network->labels);
 }
 
 // Also by one that does not run: its next start needs the network.

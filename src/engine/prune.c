@@ -1,29 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/prune.h"
 
-#include "base/clock.h"
 #include "base/usage.h"
 #include "engine/parts.h"
+#include "engine/prune_filters.h"
 #include "state/event.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-struct prune_filters {
-    int64_t until_ns; // INT64_MAX: any time
-    struct strings labels, not_labels;
-};
-
-bool container_has_label(const struct container *container, const char *wanted) {
-    size_t key = strcspn(wanted, "=");
-    for (size_t i = 0; i < container->config.labels.count; i++) {
-        const struct spec_key_value *label = &container->config.labels.items[i];
-        if (strncmp(label->key, wanted, key) != 0 || label->key[key]) continue;
-        if (!wanted[key] || str_eq(label->value, wanted + key + 1)) return true;
-    }
-    return false;
-}
 
 uint64_t container_size(struct engine *engine, const struct container *container) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
@@ -34,32 +19,9 @@ uint64_t container_size(struct engine *engine, const struct container *container
     return usage.content;
 }
 
-static int filters_read(struct arena *arena, const struct strings *texts, struct prune_filters *ret_filters,
-                        struct err *err) {
-    struct prune_filters filters = {.until_ns = INT64_MAX};
-    for (size_t i = 0; i < texts->count; i++) {
-        const char *text = texts->items[i], *value;
-        if ((value = str_after(text, "until="))) {
-            if (clock_parse_time(value, clock_wall_ns(), &filters.until_ns, err)) return -1;
-        } else if ((value = str_after(text, "label!="))) {
-            strings_add(arena, &filters.not_labels, value);
-        } else if ((value = str_after(text, "label="))) {
-            strings_add(arena, &filters.labels, value);
-        } else {
-            return err_set(err, ERR_INVALID, 0, "Invalid filter '%.*s'", (int)strcspn(text, "="), text);
-        }
-    }
-    *ret_filters = filters;
-    return 0;
-}
-
-static bool matches(const struct container *container, const struct prune_filters *filters) {
-    if (str_eq(container->state, "running") || container->created >= filters->until_ns) return false;
-    for (size_t i = 0; i < filters->labels.count; i++)
-        if (!container_has_label(container, filters->labels.items[i])) return false;
-    for (size_t i = 0; i < filters->not_labels.count; i++)
-        if (container_has_label(container, filters->not_labels.items[i])) return false;
-    return true;
+static bool is_wanted(const struct container *container, const struct prune_filters *filters) {
+    return !str_eq(container->state, "running") &&
+           prune_filters_match(filters, container->created, &container->config.labels);
 }
 
 // One that is started, or removed, meanwhile is passed over.
@@ -78,10 +40,11 @@ int container_prune(struct engine *engine, struct arena *arena, const struct str
     struct containers containers;
     struct container_pruned pruned = {0};
     char text[24];
-    if (filters_read(arena, filters, &wanted, err) || container_list(engine, arena, true, &containers, err))
+    if (prune_filters_read(arena, filters, &wanted, err) ||
+        container_list(engine, arena, true, &containers, err))
         return -1;
     for (size_t i = 0; i < containers.count; i++)
-        if (matches(&containers.items[i], &wanted) &&
+        if (is_wanted(&containers.items[i], &wanted) &&
             prune_one(engine, arena, &containers.items[i], &pruned, err))
             return -1;
     snprintf(text, sizeof text, "%" PRIu64, pruned.bytes);

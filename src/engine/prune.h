@@ -13,8 +13,5 @@ struct container_pruned {
 int container_prune(struct engine *engine, struct arena *arena, const struct strings *filters,
                     struct container_pruned *ret_pruned, struct err *err);
 
-// Whether the container has the label "KEY" or "KEY=VALUE".
-bool container_has_label(const struct container *container, const char *wanted);
-
 // What a container has written, in bytes, as ps -s and prune count it.
 uint64_t container_size(struct engine *engine, const struct container *container);

@@ -325,16 +325,6 @@ int container_remove_volumes(struct engine *engine, const struct container *cont
 
 // List
 
-static bool match_words(const struct spec_key_values *words, const char *wanted) {
-    size_t key = strcspn(wanted, "=");
-    for (size_t i = 0; i < words->count; i++) {
-        const struct spec_key_value *word = &words->items[i];
-        if (strncmp(word->key, wanted, key) != 0 || word->key[key]) continue;
-        if (!wanted[key] || str_eq(word->value, wanted + key + 1)) return true;
-    }
-    return false;
-}
-
 struct filter {
     const char *key;
     bool all; // of several all have to match, not any
@@ -350,10 +340,10 @@ static bool match_driver(const struct volume *volume, const char *value) {
     return str_eq(value, "local");
 }
 static bool match_label(const struct volume *volume, const char *value) {
-    return match_words(&volume->labels, value);
+    return key_values_have(&volume->labels, value);
 }
 static bool match_no_label(const struct volume *volume, const char *value) {
-    return !match_words(&volume->labels, value);
+    return !key_values_have(&volume->labels, value);
 }
 static bool match_name(const struct volume *volume, const char *value) {
     return strstr(volume->name, value) != NULL;

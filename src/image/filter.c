@@ -2,6 +2,7 @@
 #include "image/filter.h"
 
 #include "base/clock.h"
+#include "oci/key_values.h"
 #include "registry/reference.h"
 
 #include <fnmatch.h>
@@ -67,16 +68,6 @@ int image_filters_read(struct store *store, struct arena *arena, const struct st
     return 0;
 }
 
-static bool has_label(const struct image *image, const char *wanted) {
-    size_t key = strcspn(wanted, "=");
-    for (size_t i = 0; i < image->config.labels.count; i++) {
-        const struct spec_key_value *label = &image->config.labels.items[i];
-        if (strncmp(label->key, wanted, key) != 0 || label->key[key]) continue;
-        if (!wanted[key] || str_eq(label->value, wanted + key + 1)) return true;
-    }
-    return false;
-}
-
 // A pattern is of a repository, or of one and a tag.
 static bool name_matches(struct arena *arena, const char *name, const char *pattern) {
     struct reference reference;
@@ -95,8 +86,8 @@ static bool has_name(struct arena *arena, const struct image *image, const char 
 static bool match(const struct image_filter *filter, struct arena *arena, const struct image *image) {
     switch (filter->key) {
     case IMAGE_FILTER_DANGLING: return filter->flag == !image->names.count;
-    case IMAGE_FILTER_LABEL: return has_label(image, filter->value);
-    case IMAGE_FILTER_NOT_LABEL: return !has_label(image, filter->value);
+    case IMAGE_FILTER_LABEL: return key_values_have(&image->config.labels, filter->value);
+    case IMAGE_FILTER_NOT_LABEL: return !key_values_have(&image->config.labels, filter->value);
     case IMAGE_FILTER_SINCE: return image_created(image) > filter->time;
     case IMAGE_FILTER_BEFORE:
     case IMAGE_FILTER_UNTIL: return image_created(image) < filter->time;

@@ -43,3 +43,13 @@ const char *key_values_text(struct arena *arena, const struct spec_key_values *l
         text = arena_printf(arena, "%s%s%s=%s", text, i ? "," : "", list->items[i].key, list->items[i].value);
     return text;
 }
+
+bool key_values_have(const struct spec_key_values *list, const char *wanted) {
+    size_t key = strcspn(wanted, "=");
+    for (size_t i = 0; i < list->count; i++) {
+        const struct spec_key_value *one = &list->items[i];
+        if (strncmp(one->key, wanted, key) != 0 || one->key[key]) continue;
+        if (!wanted[key] || str_eq(one->value, wanted + key + 1)) return true;
+    }
+    return false;
+}

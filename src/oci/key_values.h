@@ -13,3 +13,5 @@ int key_values_read(struct arena *arena, const struct json *json, struct spec_ke
 void key_values_sort(struct spec_key_values *list);
 // "a=1,b=2"
 const char *key_values_text(struct arena *arena, const struct spec_key_values *list);
+// Is there one that is called "KEY", or that is "KEY=VALUE"?
+bool key_values_have(const struct spec_key_values *list, const char *wanted);
