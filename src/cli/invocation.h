@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hoy's commands as rows, and one run of one of them. The rows drive parsing, --help and the manual page
-// (help.h), and shell completion (completion.h).
+// (help.h), and shell completion (completion.c).
 #pragma once
 
 #include "args/options.h"

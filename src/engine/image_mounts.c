@@ -36,7 +36,6 @@ static int find(struct engine *engine, struct arena *arena, struct image_source 
     return 0;
 }
 
-// The host's side of what image_sources_find() found. The images may have been removed since.
 int image_sources_find(struct engine *engine, struct arena *arena, const struct container_config *config,
                        struct plan *plan, struct image_sources *ret_sources, struct err *err) {
     struct image_sources sources = {0};

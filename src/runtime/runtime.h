@@ -18,9 +18,9 @@ struct runtime_options {
     int preserve;              // so many descriptors from 3 on go to the command
 };
 
-// Adds the whole of the container to the plan, in this order: what contribute_host adds, cgroups, the clone,
-// what contribute_network adds, the child's side. The two callbacks may be NULL; contribute_root NULL takes
-// root.path of the spec.
+// Adds the whole of the container to the plan, in this order: what host adds, cgroups, the clone, what
+// network adds, the child's side with what root adds. host and network may be NULL; without root the spec's
+// root.path is taken.
 struct runtime_contributions {
     int (*host)(struct plan *plan, void *data, struct err *err);    // before anything else (image mounts)
     int (*network)(struct plan *plan, void *data, struct err *err); // after the clone
