@@ -132,3 +132,9 @@ void *arena_grow_(struct arena *arena, void *items, size_t count, size_t size) {
 void strings_add(struct arena *arena, struct strings *list, const char *s) {
     *arena_push(arena, list) = s;
 }
+
+bool strings_have(const struct strings *list, const char *s) {
+    for (size_t i = 0; i < list->count; i++)
+        if (strcmp(list->items[i], s) == 0) return true;
+    return false;
+}

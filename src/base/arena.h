@@ -8,6 +8,7 @@
 
 #include "base/macro.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct arena {
@@ -55,3 +56,4 @@ struct strings {
     size_t count;
 };
 void strings_add(struct arena *arena, struct strings *list, const char *s); // s is borrowed, not copied
+bool strings_have(const struct strings *list, const char *s);

@@ -9,6 +9,12 @@ void json_put_strings(struct json_writer *w, const char *key, const struct strin
     json_end_array(w);
 }
 
+void json_put_keys(struct json_writer *w, const char *key, const struct strings *keys) {
+    json_begin_object(w, key);
+    for (size_t i = 0; i < keys->count; i++) json_put_raw(w, keys->items[i], "{}");
+    json_end_object(w);
+}
+
 int json_strings(struct arena *arena, const struct json *json, struct strings *list) {
     if (json_is_null(json)) return 0;
     if (!json_is_array(json)) return -EINVAL;

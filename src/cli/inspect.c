@@ -2,6 +2,7 @@
 // inspect: containers and images as Docker's documents.
 #include "cli/inspect.h"
 #include "base/clock.h"
+#include "base/json_strings.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
@@ -11,6 +12,7 @@
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "engine/why.h"
+#include "oci/key_values.h"
 #include "registry/reference.h"
 
 #include <stdio.h>
@@ -64,12 +66,6 @@ static void put_time(struct json_writer *w, const char *key, int64_t wall_ns) {
     json_put_string(w, key, clock_rfc3339(wall_ns, text));
 }
 
-static void put_strings(struct json_writer *w, const char *key, const struct strings *list, size_t from) {
-    json_begin_array(w, key);
-    for (size_t i = from; i < list->count; i++) json_put_string(w, NULL, list->items[i]);
-    json_end_array(w);
-}
-
 // Containers
 
 // Not in Docker's: what `hoy why` says of those that did not end well.
@@ -80,7 +76,7 @@ static void write_why(struct engine *engine, struct arena *arena, const struct c
     bool ended = str_eq(container->state, "exited") && container->exit_code;
     if ((!ended && str_empty(container->error)) || container_why(engine, arena, container, &why, &ignored))
         return;
-    put_strings(w, "Why", &why.sentences, 0);
+    json_put_strings(w, "Why", &why.sentences);
 }
 
 static void write_state(struct engine *engine, struct arena *arena, const struct container *container,
@@ -110,7 +106,8 @@ static void write_command(struct arena *arena, const struct container_config *co
         strings_add(arena, &words, config->entrypoint.items[i]);
     for (size_t i = 0; i < config->cmd.count; i++) strings_add(arena, &words, config->cmd.items[i]);
     json_put_string(w, "Path", words.count ? words.items[0] : "");
-    put_strings(w, "Args", &words, 1);
+    struct strings rest = words.count ? (struct strings){words.items + 1, words.count - 1} : words;
+    json_put_strings(w, "Args", &rest);
 }
 
 // As -v had it after the second colon.
@@ -204,13 +201,6 @@ static int write_container(struct invocation *invocation, struct engine *engine,
 
 // Images
 
-static void put_keys(struct json_writer *w, const char *key, const struct strings *keys) {
-    if (!keys->count) return;
-    json_begin_object(w, key);
-    for (size_t i = 0; i < keys->count; i++) json_put_raw(w, keys->items[i], "{}");
-    json_end_object(w);
-}
-
 // What a container does not get from it yet is passed on as it is.
 static void put_rest(const struct json *part, struct json_writer *w) {
     static const char *const fields[] = {"ArgsEscaped", "Healthcheck", "OnBuild"};
@@ -222,18 +212,15 @@ static void write_image_config(const struct image_config *config, const struct j
                                struct json_writer *w) {
     json_begin_object(w, "Config");
     if (config->user) json_put_string(w, "User", config->user);
-    put_keys(w, "ExposedPorts", &config->exposed_ports);
-    put_strings(w, "Env", &config->env, 0);
-    if (config->has_entrypoint) put_strings(w, "Entrypoint", &config->entrypoint, 0);
-    if (config->has_cmd) put_strings(w, "Cmd", &config->cmd, 0);
-    put_keys(w, "Volumes", &config->volumes);
+    if (config->exposed_ports.count) json_put_keys(w, "ExposedPorts", &config->exposed_ports);
+    json_put_strings(w, "Env", &config->env);
+    if (config->has_entrypoint) json_put_strings(w, "Entrypoint", &config->entrypoint);
+    if (config->has_cmd) json_put_strings(w, "Cmd", &config->cmd);
+    if (config->volumes.count) json_put_keys(w, "Volumes", &config->volumes);
     json_put_string(w, "WorkingDir", config->working_dir ? config->working_dir : "");
-    json_begin_object(w, "Labels");
-    for (size_t i = 0; i < config->labels.count; i++)
-        json_put_string(w, config->labels.items[i].key, config->labels.items[i].value);
-    json_end_object(w);
+    key_values_write(w, "Labels", &config->labels);
     if (config->stop_signal) json_put_string(w, "StopSignal", config->stop_signal);
-    if (config->shell.count) put_strings(w, "Shell", &config->shell, 0);
+    if (config->shell.count) json_put_strings(w, "Shell", &config->shell);
     put_rest(part, w);
     json_end_object(w);
 }
@@ -292,7 +279,7 @@ static int write_image(struct invocation *invocation, struct engine *engine, con
     json_end_object(w);
     json_begin_object(w, "RootFS");
     json_put_string(w, "Type", "layers");
-    put_strings(w, "Layers", &config->diff_ids, 0);
+    json_put_strings(w, "Layers", &config->diff_ids);
     json_end_object(w);
     json_begin_object(w, "Metadata");
     put_time(w, "LastTagTime", image.pulled);

@@ -130,16 +130,11 @@ static const struct option annotate_rows[] = {
 };
 const struct option_table manifest_annotate_options_table = OPTIONS(annotate_rows, struct annotate_flags);
 
-static bool is_among(const char *word, const char *const *words, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (str_eq(word, words[i])) return true;
-    return false;
-}
-
 static int system_check(struct arena *arena, const struct list_platform *p, struct err *err) {
     const char *pair =
         arena_printf(arena, "%s/%s", p->os ? p->os : "", p->architecture ? p->architecture : "");
-    if (is_among(pair, systems, ARRAY_SIZE(systems))) return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(systems); i++)
+        if (str_eq(pair, systems[i])) return 0;
     return err_set(err, ERR_INVALID, 0, "manifest entry for image has unsupported os/arch combination: %s",
                    pair);
 }
@@ -164,7 +159,7 @@ static int annotate(struct invocation *invocation, struct engine *engine, struct
     if (flags->variant) p->variant = flags->variant;
     if (flags->os_version) p->os_version = flags->os_version;
     for (size_t i = 0; i < flags->os_features.count; i++)
-        if (!is_among(flags->os_features.items[i], p->os_features.items, p->os_features.count))
+        if (!strings_have(&p->os_features, flags->os_features.items[i]))
             strings_add(arena, &p->os_features, flags->os_features.items[i]);
     if (system_check(arena, p, err)) return -1;
     const struct list_entries one = {&entry, 1};

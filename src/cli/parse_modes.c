@@ -169,12 +169,6 @@ int store_storage(struct parse *parse, const char *text, void *field, struct err
 
 // Ports
 
-static bool port_has(const struct strings *ports, const char *port) {
-    for (size_t i = 0; i < ports->count; i++)
-        if (str_eq(ports->items[i], port)) return true;
-    return false;
-}
-
 // "8000-8010", "80"
 static int range_read(char *text, uint32_t *ret_first, uint32_t *ret_last) {
     char *dash = strchr(text, '-');
@@ -199,7 +193,7 @@ int store_expose(struct parse *parse, const char *text, void *field, struct err 
     struct strings before = *ports;
     for (uint32_t port = first; port <= last; port++) {
         const char *name = arena_printf(parse->arena, "%u/%s", port, protocol ? protocol : "tcp");
-        if (!port_has(&before, name)) strings_add(parse->arena, ports, name);
+        if (!strings_have(&before, name)) strings_add(parse->arena, ports, name);
     }
     return 0;
 }

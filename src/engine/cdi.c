@@ -131,12 +131,6 @@ static int add_edits(struct cdi *cdi, const char *name, const struct json *edits
 
 // Files
 
-static bool is_begun(const struct cdi *cdi, const char *path) {
-    for (size_t i = 0; i < cdi->begun.count; i++)
-        if (str_eq(cdi->begun.items[i], path)) return true;
-    return false;
-}
-
 // 1 when the document has the device.
 static int add_from_document(struct cdi *cdi, const char *path, const struct json *json, const char *name) {
     const struct json *devices = json_get(json, "devices");
@@ -145,7 +139,8 @@ static int add_from_document(struct cdi *cdi, const char *path, const struct jso
     cdi->has_kind = true;
     for (size_t i = 0; i < json_length(devices); i++) {
         if (!str_eq(json_get_string(json_at(devices, i), "name"), device)) continue;
-        if (!is_begun(cdi, path) && add_edits(cdi, name, json_get(json, "containerEdits"))) return -1;
+        if (!strings_have(&cdi->begun, path) && add_edits(cdi, name, json_get(json, "containerEdits")))
+            return -1;
         strings_add(cdi->b->arena, &cdi->begun, path);
         return add_edits(cdi, name, json_get(json_at(devices, i), "containerEdits")) ? -1 : 1;
     }

@@ -23,16 +23,10 @@ struct making {
 
 // The settings
 
-static bool has(const struct strings *list, const char *item) {
-    for (size_t i = 0; i < list->count; i++)
-        if (str_eq(list->items[i], item)) return true;
-    return false;
-}
-
 // A volume without a name is a place that every container of the image gets one for.
 static void add_volumes(struct arena *arena, const struct container_config *from, struct image_config *to) {
     for (size_t i = 0; i < from->mounts.count; i++)
-        if (from->mounts.items[i].anonymous && !has(&to->volumes, from->mounts.items[i].target))
+        if (from->mounts.items[i].anonymous && !strings_have(&to->volumes, from->mounts.items[i].target))
             strings_add(arena, &to->volumes, from->mounts.items[i].target);
 }
 
@@ -41,11 +35,8 @@ static void add_ports(struct arena *arena, const struct container_config *from, 
     struct strings ports = {0};
     const struct strings *lists[] = {&to->exposed_ports, &from->exposed_ports};
     for (size_t l = 0; l < ARRAY_SIZE(lists); l++)
-        for (size_t i = 0; i < lists[l]->count; i++) {
-            size_t same = 0;
-            while (same < ports.count && !str_eq(ports.items[same], lists[l]->items[i])) same++;
-            if (same == ports.count) strings_add(arena, &ports, lists[l]->items[i]);
-        }
+        for (size_t i = 0; i < lists[l]->count; i++)
+            if (!strings_have(&ports, lists[l]->items[i])) strings_add(arena, &ports, lists[l]->items[i]);
     to->exposed_ports = ports;
 }
 

@@ -195,12 +195,6 @@ static void list_write(const struct field *field, const struct strings *list, st
     json_put_strings(w, field->key, list);
 }
 
-static void keys_write(const char *key, const struct strings *keys, struct json_writer *w) {
-    json_begin_object(w, key);
-    for (size_t i = 0; i < keys->count; i++) json_put_raw(w, keys->items[i], "{}");
-    json_end_object(w);
-}
-
 static const char *rate_word(enum kind kind) {
     return kind == WEIGHTS ? "Weight" : "Rate";
 }
@@ -278,7 +272,7 @@ static void field_write(const struct container_config *config, const struct fiel
     case LIST_BRACKETS: return list_write(field, list, w, false);
     case ENTRYPOINT: return list_write(field, list, w, !config->has_entrypoint);
     case EXPOSED: return config_exposed_write(config, key, w);
-    case KEYS: return keys_write(key, list, w);
+    case KEYS: return json_put_keys(w, key, list);
     case PORTS: return config_bindings_write(&config->ports, key, w);
     case PUBLISHED: return config_published_write(&config->ports, key, w);
     case MAP: return key_values_write(w, key, at);

@@ -25,12 +25,6 @@ static bool label_has(const struct container_config *config, const char *key) {
     return false;
 }
 
-static bool strings_have(const struct strings *list, const char *item) {
-    for (size_t i = 0; i < list->count; i++)
-        if (str_eq(list->items[i], item)) return true;
-    return false;
-}
-
 static bool target_has(const struct container_config *config, const char *target) {
     for (size_t i = 0; i < config->mounts.count; i++)
         if (str_eq(config->mounts.items[i].target, target)) return true;

@@ -288,12 +288,6 @@ int config_published_read(struct arena *arena, const struct json *json, struct p
     return json_is_array(json) ? 0 : -1;
 }
 
-static bool is_exposed(const struct container_config *config, const char *port) {
-    for (size_t i = 0; i < config->exposed_ports.count; i++)
-        if (str_eq(config->exposed_ports.items[i], port)) return true;
-    return false;
-}
-
 void config_exposed_write(const struct container_config *config, const char *key, struct json_writer *w) {
     const struct strings *exposed = &config->exposed_ports;
     const struct port_bindings *ports = &config->ports;
@@ -305,7 +299,8 @@ void config_exposed_write(const struct container_config *config, const char *key
             char name[24];
             uint16_t port = (uint16_t)(ports->items[i].port + n);
             snprintf(name, sizeof name, "%u/%s", port, port_protocol_name(ports->items[i].protocol));
-            if (is_first(ports, i, port) && !is_exposed(config, name)) json_put_raw(w, name, "{}");
+            if (is_first(ports, i, port) && !strings_have(&config->exposed_ports, name))
+                json_put_raw(w, name, "{}");
         }
     json_end_object(w);
 }

@@ -72,12 +72,6 @@ static const struct spec_mount *mount_at(const struct spec *spec, const char *de
     return NULL;
 }
 
-static bool has(const struct strings *list, const char *item) {
-    for (size_t i = 0; i < list->count; i++)
-        if (str_eq(list->items[i], item)) return true;
-    return false;
-}
-
 static void test_defaults(void **state) {
     FIXTURE;
     assert_int_equal(make(&f), 0);
@@ -93,10 +87,11 @@ static void test_defaults(void **state) {
     assert_string_equal(s->process.user_name, "0");
     assert_string_equal(s->cgroups_path, "/hoy-" ID);
     assert_int_equal(s->resources.pids_limit.value, 4096);
-    assert_true(has(&s->masked_paths, "/proc/kcore") && has(&s->masked_paths, "/sys/firmware"));
-    assert_true(has(&s->readonly_paths, "/proc/sys"));
-    assert_true(has(&mount_at(s, "/sys")->options, "ro"));
-    assert_true(has(&mount_at(s, "/dev/shm")->options, "size=67108864"));
+    assert_true(strings_have(&s->masked_paths, "/proc/kcore") &&
+                strings_have(&s->masked_paths, "/sys/firmware"));
+    assert_true(strings_have(&s->readonly_paths, "/proc/sys"));
+    assert_true(strings_have(&mount_at(s, "/sys")->options, "ro"));
+    assert_true(strings_have(&mount_at(s, "/dev/shm")->options, "size=67108864"));
     assert_string_equal(mount_at(s, "/etc/hosts")->source, "/run/x/hosts");
     assert_string_equal(spec_why(s, "process.capabilities", "?"), "default");
     uint64_t flags = 0;
@@ -168,7 +163,7 @@ static void test_privileged(void **state) {
     assert_int_equal(make(&f), 0);
     assert_null(f.spec.seccomp);
     assert_int_equal(f.spec.masked_paths.count + f.spec.readonly_paths.count, 0);
-    assert_false(has(&mount_at(&f.spec, "/sys")->options, "ro"));
+    assert_false(strings_have(&mount_at(&f.spec, "/sys")->options, "ro"));
     assert_int_equal(f.spec.resources.devices.count, 1);
     assert_true(f.spec.resources.devices.items[0].allow);
     for (size_t i = 0; i < f.spec.devices.count; i++)
@@ -300,9 +295,9 @@ static void test_mounts(void **state) {
     const struct spec_mount *a = mount_at(&f.spec, "/a"), *c = mount_at(&f.spec, "/a/b/c");
     assert_true(a < c); // the outer one first
     assert_string_equal(a->source, "/vols/data/_data");
-    assert_true(has(&a->options, "tmpcopyup"));
-    assert_true(has(&c->options, "rro"));
-    assert_true(has(&mount_at(&f.spec, "/dev/shm")->options, "exec"));
+    assert_true(strings_have(&a->options, "tmpcopyup"));
+    assert_true(strings_have(&c->options, "rro"));
+    assert_true(strings_have(&mount_at(&f.spec, "/dev/shm")->options, "exec"));
     assert_string_equal(mount_at(&f.spec, "/etc/hosts")->source, "/tmp");
 }
 

@@ -27,9 +27,7 @@ bool spec_host_network(const struct spec_builder *b) {
 }
 
 bool spec_has_option(const struct spec_builder *b, const char *word) {
-    for (size_t i = 0; i < b->config->security_opt.count; i++)
-        if (str_eq(b->config->security_opt.items[i], word)) return true;
-    return false;
+    return strings_have(&b->config->security_opt, word);
 }
 
 const char *spec_size_text(struct arena *arena, int64_t bytes) {

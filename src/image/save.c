@@ -76,12 +76,6 @@ static int repository_add(struct save *save, const char *repository, size_t *ret
     return r;
 }
 
-static bool has_name(const struct image *image, const char *name) {
-    for (size_t i = 0; i < image->names.count; i++)
-        if (str_eq(image->names.items[i], name)) return true;
-    return false;
-}
-
 static int name_add(struct save *save, const char *name, struct err *err) {
     struct reference reference;
     struct image image;
@@ -96,7 +90,7 @@ static int name_add(struct save *save, const char *name, struct err *err) {
     if (count) return 0;
     if (image_find(save->store, save->arena, name, &image, err)) return -1;
     if (is_name && !reference.digest) full = reference_full(save->arena, &reference);
-    image_add(save, &image, full && has_name(&image, full) ? full : NULL);
+    image_add(save, &image, full && strings_have(&image.names, full) ? full : NULL);
     return 0;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oci/image_write.h"
 #include "base/json_strings.h"
+#include "oci/key_values.h"
 
 void descriptor_write(struct json_writer *w, const char *key, const struct descriptor *d) {
     json_begin_object(w, key);
@@ -40,32 +41,17 @@ static void put_list(struct json_writer *w, const char *key, const struct string
     if (list->count) json_put_strings(w, key, list);
 }
 
-static void put_keys(struct json_writer *w, const char *key, const struct strings *keys) {
-    if (!keys->count) return;
-    json_begin_object(w, key);
-    for (size_t i = 0; i < keys->count; i++) json_put_raw(w, keys->items[i], "{}");
-    json_end_object(w);
-}
-
-static void put_labels(struct json_writer *w, const struct image_config *config) {
-    if (!config->labels.count) return;
-    json_begin_object(w, "Labels");
-    for (size_t i = 0; i < config->labels.count; i++)
-        json_put_string(w, config->labels.items[i].key, config->labels.items[i].value);
-    json_end_object(w);
-}
-
 void image_config_write(const struct image_config *config, struct json_writer *w) {
     json_begin_object(w, "config");
     put_text(w, "User", config->user);
-    put_keys(w, "ExposedPorts", &config->exposed_ports);
+    if (config->exposed_ports.count) json_put_keys(w, "ExposedPorts", &config->exposed_ports);
     put_list(w, "Env", &config->env);
     put_list(w, "Entrypoint", &config->entrypoint);
     put_list(w, "Cmd", &config->cmd);
     if (config->healthcheck) json_put_raw(w, "Healthcheck", config->healthcheck);
-    put_keys(w, "Volumes", &config->volumes);
+    if (config->volumes.count) json_put_keys(w, "Volumes", &config->volumes);
     put_text(w, "WorkingDir", config->working_dir);
-    put_labels(w, config);
+    if (config->labels.count) key_values_write(w, "Labels", &config->labels);
     put_list(w, "OnBuild", &config->on_build);
     put_text(w, "StopSignal", config->stop_signal);
     put_list(w, "Shell", &config->shell);
