@@ -12,7 +12,7 @@
 #include "image/pull.h"
 #include "oci/change.h"
 #include "oci/image_write.h"
-#include "registry/auth.h"
+#include "registry/challenge.h"
 #include "registry/channel.h"
 #include "registry/reference.h"
 

@@ -6,7 +6,7 @@
 
 #include "base/str.h"
 #include "oci/image_spec.h"
-#include "registry/auth.h"
+#include "registry/challenge.h"
 #include "registry/http.h"
 
 #include <pthread.h>

@@ -7,7 +7,7 @@
 
 #include "base/arena.h"
 #include "base/err.h"
-#include "registry/auth.h"
+#include "registry/challenge.h"
 #include "registry/endpoint.h"
 
 #include <stdatomic.h>

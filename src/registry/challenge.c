@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "registry/auth.h"
+#include "registry/challenge.h"
 
 #include "base/str.h"
 #include "registry/reference.h"
