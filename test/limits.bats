@@ -4,6 +4,7 @@
 # What the kernel has is read from outside: the container's group in the host's hierarchies.
 
 load lib
+load refused
 
 v1() { [[ -d /sys/fs/cgroup/memory ]]; }
 
@@ -12,15 +13,6 @@ group() { echo "/sys/fs/cgroup/$2/hoy-$(field "$1" .Id)"; }
 
 # value CONTAINER CONTROLLER FILE
 value() { cat "$(group "$1" "$2")/$3"; }
-
-# refused WORDS FLAGS...: exit code 125, and one sentence with these words (below which may stand where to read on).
-refused() {
-  local words=$1
-  shift
-  expect 125 hoy run --rm "$@" base true
-  contains "$output" "$words"
-  one_sentence "$(grep -v -e "^See 'hoy" -e '^$' <<<"$output")"
-}
 
 running() { hoy run -d --rm --name limited "$@" base sleep 1000 >/dev/null; }
 test_teardown() { hoy rm -f limited >/dev/null 2>&1 || true; }

@@ -3,14 +3,7 @@
 # Namespaces that are the host's, or another container's.
 
 load lib
-
-refused() {
-  local words=$1
-  shift
-  expect 125 hoy run --rm "$@" base true
-  contains "$output" "$words"
-  one_sentence "$(grep -v -e "^See 'hoy" -e '^$' <<<"$output")"
-}
+load refused
 
 # ns CONTAINER KIND: of its process; without a container of this shell.
 ns() { readlink "/proc/$(field "$1" .State.Pid)/ns/$2"; }
