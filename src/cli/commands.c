@@ -582,8 +582,8 @@ const struct command commands[] = {
      .completes = ARGUMENTS_CONTAINERS,
      .run = run_why},
 
-    // Hidden: for the shim at the end of a container and for its health checks, for the shell, for `make
-    // install`.
+    // Hidden: what the shim and plans have hoy do (the end of a container, CNI, names, health checks, logs),
+    // and what a shell and `make install` ask for.
     {.forms = {"after-exit"}, .arguments = "ID", .min = 1, .max = 1, .run = run_after_exit},
     {.forms = {"cni-add"}, .arguments = "DIRECTORY PID", .min = 2, .max = 2, .run = run_cni_add},
     {.forms = {"cni-delete"}, .arguments = "DIRECTORY", .min = 1, .max = 1, .run = run_cni_delete},
