@@ -14,10 +14,11 @@
 // The end. The resolver goes when it serves nobody, and a container that comes at that moment must not be
 // lost. Whoever connects holds the lock (a file of the network's directory, flock) from before it connects
 // until it is connected; whoever finds the socket refused starts a resolver under the same lock. So the
-// resolver takes the lock, looks into the accept queue once more, and goes only when nobody is there: the
-// lock goes with it, and the next one finds a socket that refuses. A resolver that has just been started goes
-// the same way when the one who started it died before it was connected. The socket's name stays, as the
-// directory is not the resolver's to write in; who starts the next one takes it away.
+// resolver takes the lock, looks into the accept queue once more, and goes only when nobody is there: it
+// closes the socket and lets go of the lock, and the next one finds a socket that refuses. A resolver that
+// has just been started goes the same way when the one who started it died before it was connected. The
+// socket's name stays, as the directory is not the resolver's to write in; who starts the next one takes it
+// away.
 #include "resolver/resolver.h"
 
 #include "base/clock.h"
@@ -229,8 +230,9 @@ static bool may_end(struct resolver *resolver) {
     while (flock(resolver->lock, LOCK_EX))
         if (errno != EINTR) return false;
     if (client_accept(resolver)) return flock(resolver->lock, LOCK_UN), false;
-    // With the lock: what the kernel closes when a process exits, it closes in no order.
+    // With the lock, and not left to the exit: that closes in no order, and waits for the kernel in between.
     watch_remove(&resolver->loop, &resolver->listen);
+    (void)flock(resolver->lock, LOCK_UN);
     return true;
 }
 
