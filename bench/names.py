@@ -12,21 +12,36 @@ PROCESSES = {"hoy": "hoy-resolver", "podman": "aardvark-dns", "docker": "dockerd
 
 
 class Names:
-    """What Bench and Networks have besides: engines, engine, peer_command, verdicts, rounds, quick, quiet, work."""
+    """What Bench and Networks have besides: engines, engine, peer_command, verdicts, problems, rounds, quick, quiet, work."""
 
     def section_names(self):
         rates, cores = {}, sorted(os.sched_getaffinity(0))
-        for who, *_ in self.engines():
-            self.names_begin(who)
+        able = [who for who, *_ in self.engines() if self.names_try(who, lambda who=who: self.names_begin(who))]
         for _ in range(self.rounds):
-            for who, *_ in self.engines():
+            for who in list(able):
                 for way in ("udp", "tcp"):
-                    if (who, way) != ("podman", "tcp"):
-                        rates.setdefault((who, way), []).append(self.names_ask(who, way, cores))
+                    if (who, way) == ("podman", "tcp") or who not in able:
+                        continue
+                    if not self.names_try(who, lambda who=who, way=way: rates.setdefault((who, way), []).append(
+                            self.names_ask(who, way, cores))):
+                        able.remove(who)
         for who, *_ in self.engines():
-            self.engine(who, "rm", "-f", *[f"n{i}" for i in range(CONTAINERS)])
-            self.engine(who, "network", "rm", "names")
-        self.names_say({key: [statistics.median(each) for each in zip(*values)] for key, values in rates.items()})
+            self.names_try(who, lambda who=who: self.names_end(who))
+        self.names_say({key: [statistics.median(each) for each in zip(*values)] for key, values in rates.items()
+                        if key[0] in able})
+
+    def names_try(self, who, function):
+        """A subject that can't do it is named with its reason, and the others go on."""
+        try:
+            function()
+            return True
+        except (RuntimeError, OSError) as error:
+            self.problems.append(f"look-ups by {who}: {error}")
+            return False
+
+    def names_end(self, who):
+        self.engine(who, "rm", "-f", *[f"n{i}" for i in range(CONTAINERS)])
+        self.engine(who, "network", "rm", "names")
 
     def names_begin(self, who):
         _, _, image, more, _ = next(engine for engine in self.engines() if engine[0] == who)
@@ -58,10 +73,13 @@ class Names:
         finally:
             subprocess.run(["taskset", "-acp", ",".join(map(str, cores)), process], capture_output=True, check=False)
         took = self.names_cpu(process) - before
-        completed, good = (int(re.search(what, said)[1]) for what in (r"Queries completed: +(\d+)", r"NOERROR (\d+)"))
+        completed, good = (int(found[1]) if (found := re.search(what, said)) else 0
+                           for what in (r"Queries completed: +(\d+)", r"NOERROR (\d+)"))
+        if not completed:
+            raise RuntimeError(f"no answer by {way} from {server}")
         if good < completed:
-            raise RuntimeError(f"{who}: {completed - good} of {completed} look-ups found nothing")
-        return float(re.search(r"Queries per second: +([0-9.]+)", said)[1]), completed / took
+            raise RuntimeError(f"{completed - good} of {completed} look-ups found nothing")
+        return float(re.search(r"Queries per second: +([0-9.]+)", said)[1]), completed / max(took, 0.01)
 
     def names_say(self, rates):
         print("\nLook-ups of containers, the resolver on one core (median)   a second    a second of its own")
