@@ -25,6 +25,7 @@ bridge() { ip -4 -o address show to "$(gateway)" | awk '{print $2}'; }
   matches "$output" "inet (10|172|192)\\.[0-9.]+/22"
   matches "$output" 'default via [0-9.]+\.1 dev eth0'
   matches "$(bridge)" '^hoy[0-9]+$'
+  contains "$(ip -d link show "$(bridge)")" 'mcast_snooping 0' # no time for what is on it already
   contains "$output" up
 }
 

@@ -302,6 +302,7 @@ int bridge_create(const char *name, const uint8_t mac[6], const char *alias) {
     size_t data = netlink_nest(&batch, IFLA_INFO_DATA);
     netlink_put_u32(&batch, IFLA_BR_STP_STATE, 0);
     netlink_put_u32(&batch, IFLA_BR_FORWARD_DELAY, 0);
+    netlink_put_u8(&batch, IFLA_BR_MCAST_SNOOPING, 0);
     netlink_end(&batch, data);
     netlink_end(&batch, info);
     int r = route_call(&batch, NULL, NULL);

@@ -46,7 +46,9 @@ int link_disable_ipv6(const char *name);
 
 // A bridge without spanning tree, and so without a delay before a new port forwards. It is down and has no
 // address yet. -EEXIST when there is a link of that name. Its address on the wire is fixed: else it would
-// change with the ports, and containers would have to ask again who the gateway is.
+// change with the ports, and containers would have to ask again who the gateway is. It does not look into
+// what is said of multicast groups: nobody on it asks for that, so everything would go everywhere as well,
+// but each new port would take time for each that is there.
 int bridge_create(const char *name, const uint8_t mac[6], const char *alias);
 
 // A veth pair: one end here, up and a port of the bridge, the other made directly in another namespace, down.
