@@ -85,6 +85,27 @@ static void test_bridge(void **state) {
     assert_int_equal(link_delete("hoy0"), -ENODEV);
 }
 
+static void test_peek(void **state) {
+    const uint8_t own[4] = {10, 208, 0, 1}, other[4] = {10, 208, 0, 2}, of_lo[4] = {127, 0, 0, 1};
+    uint8_t found[6];
+    bool up = true;
+    namespace_enter(state);
+    assert_int_equal(link_peek("hoy0", &up, found), -ENODEV);
+    assert_false(link_has_address("hoy0", own));
+    assert_int_equal(bridge_create("hoy0", mac, NULL), 0);
+    assert_int_equal(link_peek("hoy0", &up, found), 0);
+    assert_false(up);
+    assert_memory_equal(found, mac, 6);
+    assert_int_equal(address_add("hoy0", AF_INET, own, 24), 0);
+    assert_int_equal(link_up("hoy0") || link_up("lo"), 0);
+    assert_int_equal(link_peek("hoy0", &up, found), 0);
+    assert_true(up);
+    assert_true(link_has_address("hoy0", own));
+    assert_false(link_has_address("hoy0", other)); // only reached by it
+    assert_false(link_has_address("hoy0", of_lo));
+    assert_true(link_has_address("lo", of_lo));
+}
+
 static void test_names(void **state) {
     namespace_enter(state);
     assert_int_equal(link_up("nosuch"), -ENODEV);
@@ -259,9 +280,9 @@ static void test_growing(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parse),  cmocka_unit_test(test_text),    cmocka_unit_test(test_overflow),
-        cmocka_unit_test(test_bridge), cmocka_unit_test(test_names),   cmocka_unit_test(test_veth),
-        cmocka_unit_test(test_routes), cmocka_unit_test(test_growing),
+        cmocka_unit_test(test_parse),  cmocka_unit_test(test_text),   cmocka_unit_test(test_overflow),
+        cmocka_unit_test(test_bridge), cmocka_unit_test(test_peek),   cmocka_unit_test(test_names),
+        cmocka_unit_test(test_veth),   cmocka_unit_test(test_routes), cmocka_unit_test(test_growing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -53,11 +53,35 @@ int link_index(const char *name) {
     return r ? r : request.ifr_ifindex;
 }
 
+int link_peek(const char *name, bool *ret_up, uint8_t ret_mac[6]) {
+    struct ifreq flags, address;
+    int r = link_ioctl(name, SIOCGIFFLAGS, &flags);
+    if (!r) r = link_ioctl(name, SIOCGIFHWADDR, &address);
+    if (r) return r;
+    *ret_up = flags.ifr_flags & IFF_UP;
+    memcpy(ret_mac, address.ifr_hwaddr.sa_data, 6);
+    return 0;
+}
+
+static int local_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct rtmsg *info = payload;
+    const struct nlattr *table[RTA_MAX + 1] = {0};
+    if (type != RTM_NEWROUTE) return 0;
+    if (size < sizeof *info) return -EBADMSG;
+    int r = netlink_parse(info + 1, size - sizeof *info, table, ARRAY_SIZE(table));
+    if (!r && info->rtm_type == RTN_LOCAL) netlink_get(table[RTA_OIF], data, sizeof(int));
+    return r;
+}
+
+// By its route, since only routes are told without the lock of all interfaces.
 bool link_has_address(const char *link, const uint8_t bytes[4]) {
-    struct ifreq request;
-    if (link_ioctl(link, SIOCGIFADDR, &request)) return false;
-    const struct sockaddr_in *address = (const struct sockaddr_in *)&request.ifr_addr;
-    return address->sin_family == AF_INET && !memcmp(&address->sin_addr, bytes, 4);
+    struct netlink_batch batch = {0};
+    struct rtmsg info = {.rtm_family = AF_INET, .rtm_dst_len = 32, .rtm_flags = RTM_F_FIB_MATCH};
+    int index = link_index(link), found = 0;
+    if (index < 0) return false;
+    netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &info, sizeof info);
+    netlink_put(&batch, RTA_DST, bytes, 4);
+    return !route_call(&batch, local_read, &found) && found == index;
 }
 
 static int link_read(uint16_t type, const void *payload, size_t size, void *data) {

@@ -108,8 +108,11 @@ struct route {
 int route_add(const struct route *route);    // -EEXIST
 int route_delete(const struct route *route); // -ESRCH
 int route_add_default(const char *link, uint8_t family, const void *gateway);
-// Whether the link has this IPv4 address as its first one.
+// Whether the link has this IPv4 address.
 bool link_has_address(const char *link, const uint8_t bytes[4]);
+// Is it up, and its address on the wire. Like the function above, and link_index(), it does not wait for who
+// makes or destroys interfaces, which link_get() does. -ENODEV.
+int link_peek(const char *name, bool *ret_up, uint8_t ret_mac[6]);
 
 // Calls each for every IPv4 route with a destination (of all tables, the default route left out): host byte
 // order. Below 0 ends it.

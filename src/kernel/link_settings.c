@@ -78,10 +78,22 @@ static int write_setting(const char *name, const char *key, const char *value) {
     return r == -ENOENT ? 0 : r;
 }
 
+static bool has_setting(const char *name, const char *key, const char *value) {
+    char path[sizeof IPV6_SETTINGS + LINK_NAME_SIZE + 32];
+    _cleanup_(str_finish) struct str text = {0};
+    if (!name_valid(name)) return false;
+    snprintf(path, sizeof path, IPV6_SETTINGS "/%s/%s", name, key);
+    return !file_read_at(AT_FDCWD, path, 16, &text) && *str_get(&text) == *value;
+}
+
 int link_set_ipv6(const char *name, bool on) {
     int r = write_setting(name, "accept_ra", "0");
     if (!r) r = write_setting(name, "accept_dad", "0");
-    return r ? r : write_setting(name, "disable_ipv6", on ? "0" : "1");
+    const char *value = on ? "0" : "1";
+    // Whoever writes it while somebody has the kernel's lock of interfaces does not sleep, but tries again
+    // and again.
+    if (!r && !has_setting(name, "disable_ipv6", value)) r = write_setting(name, "disable_ipv6", value);
+    return r;
 }
 
 static bool listens(int conf, const char *name) {

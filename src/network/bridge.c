@@ -91,16 +91,14 @@ static bool needs_localnet(const struct network *network) {
     return !network->internal && has_pool(network, 0);
 }
 
-// Locally administered, and the same as long as the network is.
-static void bridge_mac(const struct network *network, uint8_t ret_mac[static 6]) {
-    const struct address *gateway = &network->pools[0].gateway;
-    unsigned bytes[4];
+// Locally administered, the same as long as the network is, and no other network's: it comes of its id. Those
+// that containers are given begin otherwise.
+static void bridge_mac(const struct network *network, uint8_t ret_mac[6]) {
+    unsigned bytes[4] = {0};
+    (void)sscanf(network->id, "%2x%2x%2x%2x", &bytes[0], &bytes[1], &bytes[2], &bytes[3]);
     ret_mac[0] = 0x02;
-    ret_mac[1] = 0x42;
-    memcpy(ret_mac + 2, gateway->bytes, 4);
-    if (!address_is_set(gateway) &&
-        sscanf(network->id, "%2x%2x%2x%2x", &bytes[0], &bytes[1], &bytes[2], &bytes[3]) == 4)
-        for (size_t i = 0; i < 4; i++) ret_mac[2 + i] = (uint8_t)bytes[i];
+    ret_mac[1] = 0x68;
+    for (size_t i = 0; i < 4; i++) ret_mac[2 + i] = (uint8_t)bytes[i];
 }
 
 // A bridge gets its alias only once it is there: one without that has the network's own address on the wire
@@ -112,9 +110,21 @@ bool bridge_is_of(const struct link *link, const struct network *network) {
            (!*link->alias && str_eq(link->kind, "bridge") && !memcmp(link->mac, mac, sizeof mac));
 }
 
-bool bridge_is_ready(struct db *db, const struct network *network) {
+// What has the network's name and its own address on the wire is its bridge. Only of one that has another
+// address (it was given one, or an earlier hoy made it) the alias is asked for: that waits until interfaces
+// of containers that have ended are destroyed.
+static bool is_there(const struct network *network) {
+    uint8_t mac[6], found[6];
     struct link link;
-    if (link_get(network->link, &link) || !link.up || !link_is_of(&link, network->id)) return false;
+    bool up;
+    if (link_peek(network->link, &up, found) || !up) return false;
+    bridge_mac(network, mac);
+    return !memcmp(mac, found, sizeof mac) ||
+           (!link_get(network->link, &link) && link_is_of(&link, network->id));
+}
+
+bool bridge_is_ready(struct db *db, const struct network *network) {
+    if (!is_there(network)) return false;
     for (size_t i = 0; i < 2; i++)
         if (has_pool(network, i) && (!has_address(network, i) || !forwards(i))) return false;
     return (!needs_localnet(network) || localnet_is_open(network->link)) && rules_are_ready(db, network);

@@ -13,6 +13,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
+#include <net/if_arp.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -20,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -118,6 +121,14 @@ static void assert_ready(struct db *db) {
     assert_true(bridge_is_ready(db, &network));
 }
 
+static void set_mac(const char *link) {
+    struct ifreq request = {.ifr_hwaddr = {ARPHRD_ETHER, {2, 1, 2, 3, 4, 5}}};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    strcpy(request.ifr_name, link);
+    assert_int_equal(ioctl(fd, SIOCSIFHWADDR, &request), 0);
+    close(fd);
+}
+
 static void test_ensure(void **state) {
     (void)state;
     ensure(root.db);
@@ -147,6 +158,12 @@ static void test_ensure(void **state) {
     assert_ready(root.db);
     assert_string_equal(load(root.db).id, network.id);
     assert_int_equal(subnet_of(root.db), 0x0ad00000);
+    // One with another address on the wire is known by its alias, without one it is nobody's.
+    set_mac("hoy0");
+    assert_ready(root.db);
+    assert_int_equal(link_set_alias("hoy0", ""), 0);
+    assert_false(bridge_is_ready(root.db, &network));
+    assert_int_equal(link_delete("hoy0"), 0);
 }
 
 static void test_two_roots(void **state) {
