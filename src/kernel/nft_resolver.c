@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Programs ask 127.0.0.11:53, and a container may want port 53 for itself: the resolver's sockets are on
 // another port. Ports are written over as packets leave, before connection tracking and before the kernel
-// looks for the socket that an answer belongs to. Nothing is remembered, so nothing can overflow:
+// looks for the socket that an answer belongs to. Nothing is remembered, so nothing can overflow; what leaves
+// the container passes one rule:
+//   oif != lo                          accept
 //   ip daddr 127.0.0.11 udp dport 53   udp dport set PORT
 //   ip saddr 127.0.0.11 udp sport PORT udp sport set 53     and both for TCP
 #include "kernel/nft_resolver.h"
@@ -22,6 +24,7 @@
 #define TABLE    "hoy_resolver"
 #define CHAIN    "output"
 #define DNS_PORT 53
+#define LOOPBACK 1 // its index, in every network namespace
 
 enum {
     IP_SOURCE = 12,
@@ -38,10 +41,10 @@ struct rule {
     uint16_t from, to;
 };
 
-static void compare_put(struct nft_batch *batch, const void *bytes, size_t size) {
+static void compare_put(struct nft_batch *batch, uint32_t how, const void *bytes, size_t size) {
     struct nft_expression e = nft_expression_begin(batch, "cmp");
     netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CMP_OP, NFT_CMP_EQ);
+    netlink_put_be32(&batch->messages, NFTA_CMP_OP, how);
     nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
     nft_expression_end(batch, e);
 }
@@ -54,15 +57,19 @@ static void payload_match(struct nft_batch *batch, uint32_t base, uint32_t offse
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, size);
     nft_expression_end(batch, e);
-    compare_put(batch, bytes, size);
+    compare_put(batch, NFT_CMP_EQ, bytes, size);
+}
+
+static void meta_load(struct nft_batch *batch, uint32_t key) {
+    struct nft_expression e = nft_expression_begin(batch, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
+    nft_expression_end(batch, e);
 }
 
 static void protocol_match(struct nft_batch *batch, uint8_t protocol) {
-    struct nft_expression e = nft_expression_begin(batch, "meta");
-    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_L4PROTO);
-    nft_expression_end(batch, e);
-    compare_put(batch, &protocol, sizeof protocol);
+    meta_load(batch, NFT_META_L4PROTO);
+    compare_put(batch, NFT_CMP_EQ, &protocol, sizeof protocol);
 }
 
 static void port_write(struct nft_batch *batch, const struct rule *rule) {
@@ -82,12 +89,28 @@ static void port_write(struct nft_batch *batch, const struct rule *rule) {
     nft_expression_end(batch, e);
 }
 
+// The list of its expressions, which the caller ends.
+static size_t rule_begin(struct nft_batch *batch) {
+    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, CHAIN);
+    return netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
+}
+
+static void leaving_put(struct nft_batch *batch) {
+    size_t list = rule_begin(batch);
+    meta_load(batch, NFT_META_OIF);
+    compare_put(batch, NFT_CMP_NEQ, &(uint32_t){LOOPBACK}, sizeof(uint32_t));
+    struct nft_expression e = nft_expression_begin(batch, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+    nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, NF_ACCEPT, NULL);
+    nft_expression_end(batch, e);
+    netlink_end(&batch->messages, list);
+}
+
 static void rule_put(struct nft_batch *batch, const struct rule *rule) {
     uint32_t address = htonl(NFT_RESOLVER_ADDRESS);
     uint16_t port = htons(rule->from);
-    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-    netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, CHAIN);
-    size_t list = netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
+    size_t list = rule_begin(batch);
     payload_match(batch, NFT_PAYLOAD_NETWORK_HEADER, rule->address, &address, sizeof address);
     protocol_match(batch, rule->protocol);
     payload_match(batch, NFT_PAYLOAD_TRANSPORT_HEADER, rule->port, &port, sizeof port);
@@ -127,6 +150,7 @@ static int apply(uint16_t port, bool is_new) {
     else
         table_renew(&batch);
     chain_put(&batch);
+    leaving_put(&batch);
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++) rule_put(&batch, &rules[i]);
     _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
     return fd < 0 ? fd : nft_batch_send_by(fd, &batch);

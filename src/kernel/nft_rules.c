@@ -68,8 +68,8 @@ static const struct nft_rule base_rules[] = {
     {"respected", {{IPV6}, {FORWARD_ADDRESS6, "address_respected6"}}},
     {"respected", {{IPV6}, {FORWARD6, "respected6"}}},
 
-    {"guard", {{IN_LOOPBACK}, {ACCEPT}}},
     {"guard", {{BY_IN_LINK, "guards"}}}, // comes back with what is for nowhere within its own network
+    {"guard", {{IN_LOOPBACK}, {ACCEPT}}},
     {"guard", {{TO_SET, "subnets4", &loopback4}, {DROP}}},
     {"guard", {{TO_SET, "subnets6", &loopback6}, {DROP}}},
 
