@@ -68,8 +68,8 @@ static bool message_grow(struct netlink_batch *batch, const void *bytes, size_t 
         return false;
     }
     char *at = batch_bytes(batch) + batch->used;
-    memset(at, 0, ALIGN(size));
     if (size) memcpy(at, bytes, size);
+    memset(at + size, 0, ALIGN(size) - size);
     batch->used += ALIGN(size);
     batch_message(batch)->nlmsg_len = (uint32_t)(batch->used - batch->message);
     return true;

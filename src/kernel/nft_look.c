@@ -250,7 +250,7 @@ int nft_look_generation(uint32_t *ret_generation) {
     struct netlink_batch batch = {0};
     struct nfgenmsg head = {.nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0};
     uint32_t generation = 0;
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);
+    int fd = nft_socket();
     if (fd < 0) return fd;
     netlink_begin(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN, NLM_F_ACK, &head, sizeof head);
     int r = netlink_call(fd, &batch, generation_read, &generation);

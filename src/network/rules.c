@@ -13,10 +13,27 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum nft_detour network_detours(void) {
+static enum nft_detour look_for_detours(void) {
     bool drops = false, drops_known = false;
     if (nft_look_forward(&drops, &drops_known) || !drops) return NFT_DETOUR_NONE;
     return drops_known ? NFT_DETOUR_ALL : NFT_DETOUR_NEW;
+}
+
+// A start asks several times, and a look reads the chains of everybody.
+enum nft_detour network_detours(void) {
+    static struct {
+        bool is_there;
+        uint32_t generation;
+        enum nft_detour detours;
+    } last;
+    uint32_t generation;
+    if (nft_look_generation(&generation)) return look_for_detours();
+    if (!last.is_there || last.generation != generation) {
+        last.detours = look_for_detours();
+        last.generation = generation; // the older one, if it changed meanwhile
+        last.is_there = true;
+    }
+    return last.detours;
 }
 
 static struct nft_table table_of(struct arena *arena, const char *bridge) {
