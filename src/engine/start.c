@@ -419,7 +419,7 @@ static int spawn(struct start *s, struct err *err) {
     shim.ports = s->claim.hold.bag;
     shim.served = s->claim.hold.served;
     shim.nft = nft_socket_kept();
-    if (s->detached) runtime_cgroup_exits(&s->arena, shim.groups);
+    if (s->detached) runtime_cgroup_exits(&s->arena, shim.exits);
     if (health_open(s->engine, s->container, s->run_dir.fd, &s->health, err)) return -1;
     shim.health = s->health;
     if (runtime_spawn_shim(&shim, err) < 0) return -1;

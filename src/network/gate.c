@@ -7,6 +7,7 @@
 #include "base/fd.h"
 #include "base/str.h"
 #include "network/rules.h"
+#include "runtime/cgroup.h"
 #include "runtime/program.h"
 
 #include <errno.h>
@@ -51,7 +52,11 @@ static bool runs(int directory) {
 // In the child. What the program says goes to its standard streams, both of them the pipe.
 static _Noreturn void become_gate(const char *program, const char *const words[static 5], int pipe) {
     char *const environment[] = {NULL};
+    const char *exits[RUNTIME_CGROUP_EXITS];
+    struct arena arena = ARENA_INIT;
     sigset_t none;
+    runtime_cgroup_exits(&arena, exits);
+    runtime_cgroup_leave(exits);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();

@@ -14,6 +14,7 @@
 #include "kernel/process.h"
 #include "plan/plan.h"
 #include "plan/resolver.h"
+#include "runtime/cgroup.h"
 #include "runtime/program.h"
 
 #include <dirent.h>
@@ -112,12 +113,13 @@ static void execute(const char *program, const int given[static FD_COUNT]) {
 }
 
 // A grandchild, which nobody has to wait for.
-static int spawn(const char *program, const int fds[static FD_COUNT]) {
+static int spawn(const char *program, const int fds[static FD_COUNT], const char *const *exits) {
     execute_error = 0;
     pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): the parent waits for an _exit
     if (pid == 0) {
         setsid(); // NOLINT(clang-analyzer-unix.Vfork): nothing here touches what the parent needs
         if (chdir("/")) _exit(125);
+        runtime_cgroup_leave(exits);
         pid_t second = vfork(); // NOLINT: the same
         if (second == 0) execute(program, fds);
         if (second < 0) execute_error = errno;
@@ -138,7 +140,9 @@ static int resolver_start(const struct place *place, struct err *err) {
     _cleanup_(fd_closep) int lock = fd_open_at(place->directory, LOCK, O_RDWR | O_NOFOLLOW, 0);
     if (lock < 0) return err_set(err, ERR_SYSTEM, -lock, "open the resolver's lock");
     const int fds[FD_COUNT] = {listening, place->folder, lock};
-    int r = spawn(program, fds);
+    const char *exits[RUNTIME_CGROUP_EXITS];
+    runtime_cgroup_exits(&arena, exits);
+    int r = spawn(program, fds, exits);
     return r ? err_set(err, ERR_SYSTEM, -r, "run %s", program) : 0;
 }
 

@@ -488,6 +488,11 @@ void runtime_cgroup_exits(struct arena *arena, const char *ret_files[static RUNT
     }
 }
 
+void runtime_cgroup_leave(const char *const files[static RUNTIME_CGROUP_EXITS]) {
+    for (size_t i = 0; i < RUNTIME_CGROUP_EXITS; i++)
+        if (files[i]) (void)file_write_at(AT_FDCWD, files[i], "0");
+}
+
 // A container that is there
 
 // Where no group was made, one with the limits that come later goes to the same place as the others.

@@ -25,6 +25,8 @@ void runtime_cgroup_set_use(enum runtime_cgroup_use use);
 // is nothing to leave.
 #define RUNTIME_CGROUP_EXITS 2 // in v2, and where systemd keeps track of v1
 void runtime_cgroup_exits(struct arena *arena, const char *ret_files[static RUNTIME_CGROUP_EXITS]);
+// By them, where it is allowed; for a child of vfork.
+void runtime_cgroup_leave(const char *const files[static RUNTIME_CGROUP_EXITS]);
 
 // The child joins v1's hierarchies itself.
 int runtime_cgroup_plan_child(const struct spec *spec, const char *path, struct plan *plan, struct err *err);

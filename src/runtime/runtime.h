@@ -46,7 +46,7 @@ struct runtime_shim {
     int hold;     // a file that the shim is to hold as long as it lives (kernel/holders.h)
     int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
-    const char *groups[2]; // files of cgroups that it enters first, if it can (runtime/cgroup.h); or NULL
+    const char *exits[2]; // runtime_cgroup_exits() of what it leaves first, or NULL
 };
 #define RUNTIME_SHIM_NONE                                                                           \
     (struct runtime_shim) {                                                                         \

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "kernel/holders.h"
+#include "runtime/cgroup.h"
 #include "shim/protocol.h"
 
 #include <errno.h>
@@ -62,8 +63,7 @@ static int execute(int program, const struct runtime_shim *shim) {
                               [SHIM_FD_RECEIVER] = shim->receiver, [SHIM_FD_PORTS] = shim->ports,
                               [SHIM_FD_SERVED] = shim->served,     [SHIM_FD_RESOLVER] = shim->resolver,
                               [SHIM_FD_NFT] = shim->nft,           [SHIM_FD_HOLD] = shim->hold};
-    for (size_t i = 0; i < ARRAY_SIZE(shim->groups); i++)
-        if (shim->groups[i]) (void)file_write_at(AT_FDCWD, shim->groups[i], "0");
+    runtime_cgroup_leave(shim->exits);
     snprintf(shift, sizeof shift, "%d", shim->preserve);
     if (chdir("/")) return -errno;
     place(fds, shim->preserve);
