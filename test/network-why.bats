@@ -203,6 +203,31 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises "sysctl -w net.ipv4.ip_forward=1"
 }
 
+@test "rp_filter: on the host, where a route covers a network of hoy's, and in a container of two networks" {
+  local address
+  address=$(field from .NetworkSettings.Networks.one.IPAddress)
+  echo 1 >"/proc/sys/net/ipv4/conf/$BRIDGE/rp_filter"
+  through from 198.51.100.2
+  ip route add "$address/32" dev outer
+  expect 1 hoy exec from ping -c 1 -W 1 198.51.100.2
+  ends from 198.51.100.2 route "the host drops what comes in by $BRIDGE from $address: rp_filter is 1 there, which wants that interface to be the way back, and it is outer"
+  advises "ip route get $address"
+  ip route add 203.0.113.0/24 dev outer
+  ends from 203.0.113.1:80 route "the host drops what comes in by $BRIDGE"
+  ip route delete "$address/32" dev outer
+  echo 0 >"/proc/sys/net/ipv4/conf/$BRIDGE/rp_filter"
+  ip route delete 203.0.113.0/24
+  # The container's way back to the client leads by its other network.
+  hoy network create two >/dev/null
+  server other --network one -p 8085:80
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8085
+  hoy network connect two other
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" sh -c 'echo 1 >/proc/sys/net/ipv4/conf/eth0/rp_filter &&
+    ip route add 198.51.100.2/32 dev eth1'
+  ends 198.51.100.2 198.51.100.1:8085 route "other drops what comes in by eth0 from 198.51.100.2: rp_filter is 1 there, which wants that interface to be the way back, and it is eth1"
+  advises "hoy run --sysctl net.ipv4.conf.all.rp_filter=2"
+}
+
 @test "no route on the way" {
   ip -n beyond route add unreachable 203.0.113.0/24
   ip route add 203.0.113.0/24 via 198.51.100.2

@@ -142,8 +142,8 @@ static int walk_go(struct walk *walk, const char *from, const char *to, struct e
     if (target_find(walk, err)) return -1;
     if (walk_has_ended(walk)) return 0;
     if (port_look(walk, err)) return -1;
-    static void (*const steps[])(struct walk *) = {route_look, bridge_look, rules_look, listener_look,
-                                                   packet_try};
+    static void (*const steps[])(struct walk *) = {route_look, bridge_look,   arrival_look,
+                                                   rules_look, listener_look, packet_try};
     for (size_t i = 0; i < ARRAY_SIZE(steps) && !walk_has_ended(walk); i++) steps[i](walk);
     return 0;
 }

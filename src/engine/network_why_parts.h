@@ -90,10 +90,17 @@ int target_find(struct walk *walk, struct err *err);
 int name_find(struct walk *walk, const struct why_side *side, const char *name, bool container,
               struct why_address *ret_address, const char **ret_how);
 
+// The interfaces that the packet passes: by which it leaves a container or the host, and which has the
+// address. NULL: none, or only loopback (network_why_path.c).
+const struct why_interface *sender_interface(struct walk *walk);
+const struct why_interface *side_interface_with(const struct why_side *side,
+                                                const struct why_address *address);
+
 // The steps of the way, in this order
 int port_look(struct walk *walk, struct err *err); // network_why_port.c
 void route_look(struct walk *walk);                // network_why_path.c
 void bridge_look(struct walk *walk);
+void arrival_look(struct walk *walk);  // network_why_arrival.c
 void rules_look(struct walk *walk);    // network_why_rules.c
 void listener_look(struct walk *walk); // network_why_try.c
 void packet_try(struct walk *walk);

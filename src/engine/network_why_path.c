@@ -122,19 +122,29 @@ static bool holds(const struct why_interface *interface, const struct why_addres
     return false;
 }
 
-static void receiver_look(struct walk *walk, const struct why_side *side, const struct why_address *address) {
+const struct why_interface *side_interface_with(const struct why_side *side,
+                                                const struct why_address *address) {
     for (size_t i = 0; i < side->interface_count; i++)
         if (is_relevant(&side->interfaces[i]) && holds(&side->interfaces[i], address))
-            interface_look(walk, side, &side->interfaces[i]);
+            return &side->interfaces[i];
+    return NULL;
 }
 
-// Those that the packet passes: where the sender's route leads out, and where the target's address is.
-static bool sender_uses(struct walk *walk, const struct why_interface *interface) {
+static void receiver_look(struct walk *walk, const struct why_side *side, const struct why_address *address) {
+    const struct why_interface *interface = side_interface_with(side, address);
+    if (interface) interface_look(walk, side, interface);
+}
+
+const struct why_interface *sender_interface(struct walk *walk) {
     struct look_route route;
+    if (walk->from.kind == WHY_OUTSIDE) return NULL;
     int r = walk_enter(walk, &walk->from);
     if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
     walk_leave(walk);
-    return !r && route.link == interface->own.index;
+    for (size_t i = 0; !r && i < walk->from.interface_count; i++)
+        if (is_relevant(&walk->from.interfaces[i]) && walk->from.interfaces[i].own.index == route.link)
+            return &walk->from.interfaces[i];
+    return NULL;
 }
 
 static bool forwarding(const struct walk *walk) {
@@ -148,9 +158,8 @@ static bool forwarding(const struct walk *walk) {
 void bridge_look(struct walk *walk) {
     bool same = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
                 str_eq(walk->from.container.id, walk->to.container.id);
-    for (size_t i = 0; !same && walk->from.kind == WHY_CONTAINER && i < walk->from.interface_count; i++)
-        if (is_relevant(&walk->from.interfaces[i]) && sender_uses(walk, &walk->from.interfaces[i]))
-            interface_look(walk, &walk->from, &walk->from.interfaces[i]);
+    const struct why_interface *sending = walk->from.kind == WHY_CONTAINER ? sender_interface(walk) : NULL;
+    if (!same && sending) interface_look(walk, &walk->from, sending);
     if (!same && walk->to.kind == WHY_CONTAINER) receiver_look(walk, &walk->to, &walk->target);
     if (walk->published) receiver_look(walk, &walk->behind, &walk->behind_address);
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE && !walk->target_is_host;

@@ -45,6 +45,7 @@ static int link_read(uint16_t type, const void *payload, size_t size, void *data
     if (r) return r;
     netlink_get(table[IFLA_LINK], &link.peer, sizeof link.peer);
     netlink_get(table[IFLA_MASTER], &link.master, sizeof link.master);
+    netlink_get(table[IFLA_MTU], &link.mtu, sizeof link.mtu);
     netlink_get_string(table[IFLA_IFNAME], link.name, sizeof link.name);
     netlink_get_string(table[IFLA_IFALIAS], link.alias, sizeof link.alias);
     kind_read(table[IFLA_LINKINFO], &link);
@@ -102,6 +103,7 @@ static int route_read(uint16_t type, const void *payload, size_t size, void *dat
     route->local = head->rtm_type == RTN_LOCAL;
     netlink_get(table[RTA_OIF], &route->link, sizeof route->link);
     route->has_gateway = !netlink_get(table[RTA_GATEWAY], route->gateway, family_size(head->rtm_family));
+    route->has_source = !netlink_get(table[RTA_PREFSRC], route->source, family_size(head->rtm_family));
     switch (head->rtm_type) {
     case RTN_UNREACHABLE: return -EHOSTUNREACH;
     case RTN_PROHIBIT: return -EACCES;
@@ -121,4 +123,17 @@ int look_route(uint8_t family, const void *destination, struct look_route *ret_r
     int r = call(&batch, route_read, &route);
     if (!r) *ret_route = route;
     return r;
+}
+
+int look_arrival(uint8_t family, const void *source, const void *destination, int link) {
+    struct netlink_batch batch = {0};
+    size_t size = family_size(family);
+    uint8_t bits = (uint8_t)(size * 8);
+    struct rtmsg head = {.rtm_family = family, .rtm_dst_len = bits, .rtm_src_len = bits};
+    if (!size) return -EAFNOSUPPORT;
+    netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &head, sizeof head);
+    netlink_put(&batch, RTA_DST, destination, size);
+    netlink_put(&batch, RTA_SRC, source, size);
+    netlink_put_u32(&batch, RTA_IIF, (uint32_t)link);
+    return call(&batch, NULL, NULL);
 }

@@ -13,6 +13,7 @@ struct look_link {
     int peer;   // the index of the other end, in another namespace or in this one; 0: none
     int master; // 0: none
     bool up, carrier;
+    uint32_t mtu; // bytes
     char name[LINK_NAME_SIZE], kind[16], alias[LINK_ALIAS_SIZE];
 };
 struct look_address {
@@ -26,6 +27,8 @@ struct look_route {
     bool local;       // to this namespace itself
     bool has_gateway; // of the same family
     uint8_t gateway[16];
+    bool has_source; // the address that a packet goes out under
+    uint8_t source[16];
 };
 
 // What each returns below 0 ends the walk.
@@ -34,3 +37,7 @@ int look_addresses(int (*each)(const struct look_address *address, void *data), 
 // The route that a packet to destination (4 or 16 bytes) takes. -ENETUNREACH, -EHOSTUNREACH, -EACCES: a route
 // that refuses.
 int look_route(uint8_t family, const void *destination, struct look_route *ret_route);
+// Whether a packet that comes in by a link is taken on: 0, or why not. -EXDEV: the kernel's reverse path
+// filter (rp_filter) drops it. From 6.13 on the kernel says -EINVAL for that, as for every source that can't
+// be.
+int look_arrival(uint8_t family, const void *source, const void *destination, int link);

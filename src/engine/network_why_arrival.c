@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel asks of every IPv4 packet that comes in by an interface: whether the way back to its sender
+// leads out there, too (rp_filter). What fails is dropped without a word, and no rule has to do with it. A
+// container that is on two networks, or a route of the host's that covers a network of hoy's, make it fail.
+#include "engine/network_why_parts.h"
+
+#include "base/fd.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct arrival {
+    const struct why_side *at; // NULL: the host
+    const struct look_link *link;
+    const struct why_address *source, *target;
+};
+
+static uint32_t setting_of(const char *interface) {
+    char path[128];
+    uint32_t number = 0;
+    _cleanup_(str_finish) struct str text = {0};
+    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/rp_filter", interface);
+    if (file_read_at(AT_FDCWD, path, 16, &text)) return 0;
+    return sscanf(str_get(&text), "%u", &number) == 1 ? number : 0;
+}
+
+// The larger of the two is what counts.
+static uint32_t filter_of(const char *interface) {
+    uint32_t all = setting_of("all"), own = setting_of(interface);
+    return all > own ? all : own;
+}
+
+static const char *link_name_at(const struct walk *walk, const struct why_side *at, int index) {
+    for (size_t i = 0; at && i < at->interface_count; i++)
+        if (at->interfaces[i].own.index == index) return at->interfaces[i].own.name;
+    for (size_t i = 0; !at && i < walk->links.count; i++)
+        if (walk->links.items[i].index == index) return walk->links.items[i].name;
+    return "another interface";
+}
+
+static void filter_explain(struct walk *walk, const struct arrival *arrival, uint32_t filter,
+                           const struct look_route *back) {
+    const char *who = arrival->at ? arrival->at->text : "the host", *link = arrival->link->name;
+    const char *source = why_address_text(walk->arena, arrival->source);
+    char way[64] = "there is none";
+    if (back) snprintf(way, sizeof way, "it is %s", link_name_at(walk, arrival->at, back->link));
+    walk_ends(
+        walk, "route",
+        "%s drops what comes in by %s from %s: rp_filter is %u there, which wants %s to be the way back, "
+        "and %s",
+        who, link, source, filter, filter == 1 ? "that interface" : "some interface", way);
+    if (back && arrival->at)
+        walk_advise(walk, "hoy run --sysctl net.ipv4.conf.all.rp_filter=2 … for %s: any way back will do",
+                    who);
+    else if (back) {
+        walk_advise(walk, "ip route get %s shows the route that leads elsewhere: is it meant?", source);
+        walk_advise(walk, "sysctl -w net.ipv4.conf.%s.rp_filter=2: any way back will do", link);
+    } else
+        walk_advise(walk, "a route to %s on %s, or rp_filter=0 there", source, who);
+}
+
+// The kernel is asked; only its words for it are not the same in all versions.
+static void arrival_check(struct walk *walk, const struct arrival *arrival) {
+    static const struct why_side host = {.kind = WHY_HOST};
+    struct look_route back;
+    if (arrival->source->family != AF_INET || arrival->source->bytes[0] == 127 || walk_has_ended(walk))
+        return;
+    if (walk_enter(walk, arrival->at ? arrival->at : &host)) return walk_leave(walk);
+    uint32_t filter = filter_of(arrival->link->name);
+    int r = look_arrival(AF_INET, arrival->source->bytes, arrival->target->bytes, arrival->link->index);
+    bool leads_back = !look_route(AF_INET, arrival->source->bytes, &back);
+    walk_leave(walk);
+    bool fails = !leads_back || (filter == 1 && back.link != arrival->link->index);
+    if (filter && fails && (r == -EXDEV || r == -EINVAL))
+        filter_explain(walk, arrival, filter, leads_back ? &back : NULL);
+}
+
+// The address that the sender's packets have.
+static bool source_find(struct walk *walk, struct why_address *ret_source) {
+    struct look_route route = {0};
+    if (walk->from.kind == WHY_OUTSIDE) {
+        *ret_source = walk->from.address;
+        return true;
+    }
+    int r = walk_enter(walk, &walk->from);
+    if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
+    walk_leave(walk);
+    if (r || !route.has_source) return false;
+    ret_source->family = walk->target.family;
+    memcpy(ret_source->bytes, route.source, sizeof ret_source->bytes);
+    return true;
+}
+
+// On its way out of the sender, and on that of the answer, the packet comes to the host by a bridge.
+static void bridges_check(struct walk *walk, const struct why_address *source,
+                          const struct why_interface *receiving, const struct why_address *target) {
+    const struct why_interface *sending = walk->from.kind == WHY_CONTAINER ? sender_interface(walk) : NULL;
+    if (sending && receiving && sending->bridge == receiving->bridge) return;
+    if (sending && sending->bridge)
+        arrival_check(walk, &(struct arrival){NULL, sending->bridge, source, target});
+    if (receiving && receiving->bridge && source->bytes[0] != 127)
+        arrival_check(walk, &(struct arrival){NULL, receiving->bridge, target, source});
+}
+
+void arrival_look(struct walk *walk) {
+    struct why_address source = {0};
+    const struct why_side *side = walk->published ? &walk->behind : &walk->to;
+    const struct why_address *target = walk->published ? &walk->behind_address : &walk->target;
+    if (target->family != AF_INET || !source_find(walk, &source) || source.family != AF_INET) return;
+    const struct why_interface *receiving =
+        side->kind == WHY_CONTAINER ? side_interface_with(side, target) : NULL;
+    bridges_check(walk, &source, receiving, target);
+    // A container of this host comes to a published port under another address.
+    if (receiving && (!walk->published || walk->from.kind == WHY_OUTSIDE))
+        arrival_check(walk, &(struct arrival){side, &receiving->own, &source, target});
+}
