@@ -287,6 +287,38 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   through from 198.51.100.2
 }
 
+@test "the old iptables: the very rule, or the policy, of both IP versions, by its counter" {
+  local program
+  command -v iptables-legacy >/dev/null || skip "no iptables-legacy"
+  iptables-legacy -N deep
+  iptables-legacy -A deep -p udp -j DROP
+  iptables-legacy -A deep -d 198.51.100.2 -p tcp --dport 7 -j DROP
+  iptables-legacy -A FORWARD -j deep
+  iptables-legacy -A OUTPUT -d 198.51.100.2 -p tcp --dport 7 -j REJECT --reject-with tcp-reset
+  ends from 198.51.100.2:7 firewall "rule 2 of chain deep of table filter (iptables-legacy) of the host ends it, as its counter tells"
+  contains "$output" "the host has 3 rules of the old iptables that drop or reject"
+  advises "iptables-legacy -t filter -L deep -v -n --line-numbers"
+  ends host 198.51.100.2:7 firewall "rule 1 of chain OUTPUT of table filter (iptables-legacy) of the host ends it"
+  advises "iptables-legacy -I OUTPUT -d 198.51.100.2 -j ACCEPT"
+  through from 198.51.100.2
+  # What is there and did not count is not accused.
+  ends from 203.0.113.9 outside "it leaves the host by no fault of a rule"
+  iptables-legacy -t raw -A PREROUTING -d 198.51.100.2 -p icmp -j DROP
+  ends from 198.51.100.2 firewall "rule 1 of chain PREROUTING of table raw (iptables-legacy)"
+  iptables-legacy -t raw -F
+  for program in iptables ip6tables; do
+    $program-legacy -F
+    $program-legacy -P FORWARD DROP
+    ends from "$([[ $program == iptables ]] && echo 198.51.100.2 || echo 2001:db8::2)" firewall \
+      "chain FORWARD of table filter ($program-legacy) of the host drops it, since none of its rules accepts it"
+    advises "$program-legacy -I FORWARD -i $BRIDGE -j ACCEPT"
+    contains "$output" "chain FORWARD of table filter ($program-legacy) of the host (forward) drops what none of its rules accepts"
+    $program-legacy -P FORWARD ACCEPT
+  done
+  iptables-legacy -X
+  through from 198.51.100.2
+}
+
 @test "as JSON, and what is no question" {
   expect 0 hoy network why --format json from web:80
   is "$(jq -r '.[0] | "\(.Through) \(.Tried) \(.Steps[-1].Topic) \(.Steps[-1].State) \(.Advice | length)"' <<<"$output")" \

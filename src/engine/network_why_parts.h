@@ -6,6 +6,7 @@
 #include "kernel/net_look.h"
 #include "kernel/nft_look.h"
 #include "kernel/nft_trace.h"
+#include "kernel/xt_look.h"
 
 #include <netinet/in.h>
 
@@ -62,6 +63,10 @@ struct walk {
     bool traced; // the kernel told where nftables ends a packet:
     bool dropped;
     struct nft_trace_drop drop;
+    struct {
+        struct xt_look_drop *items;
+        size_t count;
+    } legacy; // what drops of the old iptables, with its counts before the try
 };
 
 // Does the kernel show iptables and nftables what stays on a bridge (br_netfilter)?
@@ -104,5 +109,9 @@ void arrival_look(struct walk *walk);  // network_why_arrival.c
 void rules_look(struct walk *walk);    // network_why_rules.c
 void listener_look(struct walk *walk); // network_why_try.c
 void packet_try(struct walk *walk);
+// The rules of the old iptables (network_why_legacy.c): says which drop at the hook, and returns how many
+// steps that took; after the try, which of them has dropped (false: none).
+size_t legacy_look(struct walk *walk, uint32_t hook, const char *hook_word);
+bool legacy_explain(struct walk *walk);
 // What may have swallowed a packet that nobody answered; what to do about it (network_why_rules.c).
 void silence_explain(struct walk *walk);

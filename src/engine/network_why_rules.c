@@ -104,11 +104,8 @@ void rules_look(struct walk *walk) {
                   chain->policy_drops ? "drops what none of its rules accepts"
                                       : "has rules that drop or reject");
     }
-    if (walk->firewall.legacy)
-        walk_note(
-            walk, "firewall",
-            "the host has rules of the old iptables, which hoy can't see: iptables-legacy-save shows them");
-    if (!count && !walk->firewall.legacy)
+    count += legacy_look(walk, hook_of(walk), hook_word(hook_of(walk)));
+    if (!count)
         walk_fine(walk, "firewall", "no chain of the host's at %s drops anything", hook_word(hook_of(walk)));
 }
 
@@ -164,7 +161,7 @@ static void open_chain(struct walk *walk, const struct nft_look_chain *chain) {
 static void unanswered_explain(struct walk *walk) {
     if (walk->to.kind == WHY_OUTSIDE) {
         walk_ends(walk, "outside",
-                  "it leaves the host by no fault of a rule of nftables: it is lost outside, or its "
+                  "it leaves the host by no fault of a rule: it is lost outside, or its "
                   "answer is");
         return walk_advise(walk,
                            "look from the host: what does not answer there either is not hoy's to mend");
@@ -222,6 +219,7 @@ void silence_explain(struct walk *walk) {
     bool found = false;
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE;
     if (walk->dropped) return drop_explain(walk);
+    if (legacy_explain(walk)) return;
     if (leaves && !own_table_is_there(walk))
         return walk_ends(walk, "rules",
                          "without hoy's rules it goes out under the container's own address, to which "

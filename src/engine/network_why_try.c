@@ -152,6 +152,7 @@ static void refusal_explain(struct walk *walk) {
         return silence_explain(walk);
     }
     walk_ends(walk, "try", "the connection is refused: nobody listens there, or a firewall rejects it");
+    if (legacy_explain(walk)) return;
     if (walk->to.kind == WHY_CONTAINER)
         walk_advise(walk, "look what listens: hoy exec %s ss -tlnp", walk->to.text);
     else if (walk->target_is_host)
@@ -171,7 +172,7 @@ static void failure_explain(struct walk *walk, int r) {
     case -ENETUNREACH: walk_ends(walk, "try", "somebody on the way has no route there"); return;
     case -EPERM:
     case -EACCES:
-        walk_ends(walk, "try", "the packet is not let out: a rule of nftables drops it at output");
+        walk_ends(walk, "try", "the packet is not let out: a rule drops it at output");
         return silence_explain(walk);
     default: walk_ends(walk, "try", "%s", strerror(-r));
     }

@@ -3,6 +3,7 @@
 #include "kernel/listener.h"
 #include "kernel/net_look.h"
 #include "kernel/nft_look.h"
+#include "kernel/xt_look.h"
 
 #include "base/macro.h"
 #include "base/str.h"
@@ -95,11 +96,36 @@ static void test_nft_look(void **state) {
     assert_false(look.ufw || look.docker || look.firewalld);
 }
 
+static int fail_on_drop(const struct xt_look_drop *drop, void *data) {
+    (void)drop;
+    (void)data;
+    return -EEXIST;
+}
+
+static void test_xt_look(void **state) {
+    (void)state;
+    if (geteuid()) skip();
+    assert_int_equal(unshare(CLONE_NEWNET), 0);
+    assert_int_equal(xt_look(AF_INET, fail_on_drop, NULL), 0);
+    assert_int_equal(xt_look(AF_INET6, fail_on_drop, NULL), 0);
+    assert_int_equal(xt_look(AF_UNIX, fail_on_drop, NULL), -EAFNOSUPPORT);
+}
+
+static void test_arrival(void **state) {
+    (void)state;
+    if (geteuid()) skip();
+    assert_int_equal(unshare(CLONE_NEWNET), 0);
+    assert_int_equal(link_up("lo"), 0);
+    // From somewhere that no route leads to, or by an interface that is not there.
+    assert_true(look_arrival(AF_INET, "\xc0\0\2\1", "\xc0\0\2\2", 1) < 0);
+    assert_int_equal(look_arrival(AF_INET, "\x7f\0\0\1", "\x7f\0\0\1", 7), -ENODEV);
+    assert_int_equal(look_arrival(AF_UNIX, "", "", 1), -EAFNOSUPPORT);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_listeners),
-        cmocka_unit_test(test_look),
-        cmocka_unit_test(test_nft_look),
+        cmocka_unit_test(test_listeners), cmocka_unit_test(test_xt_look),  cmocka_unit_test(test_arrival),
+        cmocka_unit_test(test_look),      cmocka_unit_test(test_nft_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,12 +145,6 @@ static int dump(uint8_t type, struct nft_look *look) {
     return dump_table(type, NULL, message_read, look);
 }
 
-static bool has_content(const char *path) {
-    char byte;
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    return fd >= 0 && read(fd, &byte, 1) == 1;
-}
-
 bool nft_look_is_own(const struct nft_look_chain *chain) {
     const char *digits = str_after(chain->table, "hoy");
     return digits && *digits && strspn(digits, "0123456789") == strlen(digits);
@@ -260,7 +254,6 @@ int nft_look_generation(uint32_t *ret_generation) {
 
 int nft_look(struct nft_look *ret_look) {
     *ret_look = (struct nft_look){0};
-    ret_look->legacy = has_content("/proc/net/ip_tables_names") || has_content("/proc/net/ip6_tables_names");
     int r = dump(NFT_MSG_GETCHAIN, ret_look);
     return r ? r : dump(NFT_MSG_GETRULE, ret_look);
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What all of nftables does at the hooks where packets pass, whoever made it: base chains with their
-// policies, and which tables drop. iptables' rules are among them where iptables is iptables-nft. All return
-// -errno.
+// policies, and which tables drop. iptables' rules are among them where iptables is iptables-nft (xt_look.h
+// has those of the old one). All return -errno.
 #pragma once
 
 #include <stdbool.h>
@@ -25,7 +25,6 @@ struct nft_look {
     struct nft_look_chain chains[NFT_LOOK_MAX]; // what is more than that is left out
     size_t count;
     bool ufw, docker, firewalld; // by the names of their chains and tables
-    bool legacy;                 // there are rules of the old iptables, which can't be seen
 };
 int nft_look(struct nft_look *ret_look);
 // The short question: does another's base chain at forward drop by its policy (or is it firewalld's, which
