@@ -287,6 +287,33 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   through from 198.51.100.2
 }
 
+@test "large packets: a router that says what fits, a bridge that does not, and a firewall that keeps it quiet" {
+  through from 198.51.100.2
+  lacks "$output" mtu
+  ip link set outer mtu 1400
+  through from 198.51.100.2
+  contains "$output" "says that packets of 1400 bytes fit on the way, of the 1500 that eth0 of from takes"
+  through from 2001:db8::2
+  contains "$output" "says that packets of 1400 bytes fit on the way"
+  firewall 'chain quiet { type filter hook output priority 0; icmp type destination-unreachable drop; }'
+  ends from 198.51.100.2 mtu "small packets get through, but those of 1500 bytes, which eth0 of from takes, are lost without a word: outer on the way takes 1400"
+  advises "hoy network create -o com.docker.network.driver.mtu=1400"
+  ip link set outer mtu 1500
+  nft delete table inet fw
+  # Lost outside of this host.
+  firewall 'chain large { type filter hook forward priority 0; meta length > 1450 drop; }'
+  ends from 198.51.100.2 mtu "are lost without a word"
+  nft delete table inet fw
+  ip link set "$(host_end web)" mtu 1300
+  ends from web:80 mtu "small packets get through, but those of 1500 bytes, which eth0 of from takes, are lost without a word: $(host_end web) on the way takes 1300"
+  contains "$output" "a connection to port 80 is made"
+  advises "ip link set $(host_end web) mtu 1500"
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8080
+  contains "$output" "$(host_end web) takes packets of 1300 bytes and drops larger ones without a word; eth0 takes 1500"
+  ip link set "$(host_end web)" mtu 1500
+  through from web:80
+}
+
 @test "the old iptables: the very rule, or the policy, of both IP versions, by its counter" {
   local program
   command -v iptables-legacy >/dev/null || skip "no iptables-legacy"

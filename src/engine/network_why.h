@@ -11,7 +11,7 @@ struct network_step {
         NETWORK_STEP_NOTE, // worth knowing; it need not be in the way
         NETWORK_STEP_ENDS, // here
     } state;
-    const char *topic; // name, network, route, bridge, rules, firewall, port, listener, try
+    const char *topic; // name, network, route, bridge, rules, firewall, port, listener, try, mtu
     const char *text;
 };
 

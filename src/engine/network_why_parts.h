@@ -9,6 +9,7 @@
 #include "kernel/xt_look.h"
 
 #include <netinet/in.h>
+#include <sys/socket.h>
 
 struct why_address {
     uint8_t family; // 0: none
@@ -109,6 +110,20 @@ void arrival_look(struct walk *walk);  // network_why_arrival.c
 void rules_look(struct walk *walk);    // network_why_rules.c
 void listener_look(struct walk *walk); // network_why_try.c
 void packet_try(struct walk *walk);
+// What the try is made of: a socket in the sender's namespace that does not block (or -errno), waiting for it
+// until a moment of the monotonic clock (-ETIMEDOUT), an address for it.
+#define WHY_TRY_MS 2000
+int why_socket(struct walk *walk, int type, int protocol);
+int why_wait(int fd, short events, uint64_t deadline);
+struct why_name {
+    struct sockaddr_storage name;
+    socklen_t size;
+};
+struct why_name why_name_of(const struct why_address *address, uint16_t port);
+// An echo request, 0 or -errno; then, where small packets get through, what happens to large ones
+// (network_why_echo.c).
+int echo_try(struct walk *walk);
+void size_try(struct walk *walk);
 // The rules of the old iptables (network_why_legacy.c): says which drop at the hook, and returns how many
 // steps that took; after the try, which of them has dropped (false: none).
 size_t legacy_look(struct walk *walk, uint32_t hook, const char *hook_word);

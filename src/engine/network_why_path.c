@@ -112,6 +112,12 @@ static void interface_look(struct walk *walk, const struct why_side *side,
     }
     walk_fine(walk, "bridge", "%s of %s is %s on bridge %s, both up", name, side->text, interface->host->name,
               interface->bridge->name);
+    if (interface->host->mtu < interface->bridge->mtu || interface->host->mtu < interface->own.mtu)
+        walk_note(
+            walk, "mtu",
+            "%s takes packets of %u bytes and drops larger ones without a word; %s takes %u, bridge %s %u",
+            interface->host->name, interface->host->mtu, name, interface->own.mtu, interface->bridge->name,
+            interface->bridge->mtu);
 }
 
 static bool holds(const struct why_interface *interface, const struct why_address *address) {

@@ -9,14 +9,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/icmp6.h>
-#include <netinet/ip_icmp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#define TRY_MS 2000
 
 static const char *protocol_word(const struct walk *walk) {
     return walk->udp ? "udp" : "tcp";
@@ -62,28 +58,23 @@ void listener_look(struct walk *walk) {
 
 // The try
 
-struct target {
-    struct sockaddr_storage name;
-    socklen_t size;
-};
-
-static struct target target_of(const struct walk *walk) {
-    struct target target = {0};
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(walk->port)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(walk->port)};
-    memcpy(&four.sin_addr, walk->target.bytes, 4);
-    memcpy(&six.sin6_addr, walk->target.bytes, 16);
-    if (walk->target.family == AF_INET) {
-        memcpy(&target.name, &four, sizeof four);
-        target.size = sizeof four;
+struct why_name why_name_of(const struct why_address *address, uint16_t port) {
+    struct why_name name = {0};
+    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    memcpy(&four.sin_addr, address->bytes, 4);
+    memcpy(&six.sin6_addr, address->bytes, 16);
+    if (address->family == AF_INET) {
+        memcpy(&name.name, &four, sizeof four);
+        name.size = sizeof four;
     } else {
-        memcpy(&target.name, &six, sizeof six);
-        target.size = sizeof six;
+        memcpy(&name.name, &six, sizeof six);
+        name.size = sizeof six;
     }
-    return target;
+    return name;
 }
 
-static int sender_socket(struct walk *walk, int type, int protocol) {
+int why_socket(struct walk *walk, int type, int protocol) {
     int r = walk_enter(walk, &walk->from), fd = -1;
     if (!r) fd = socket(walk->target.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     if (!r && fd < 0) r = -errno;
@@ -91,7 +82,7 @@ static int sender_socket(struct walk *walk, int type, int protocol) {
     return r ? r : fd;
 }
 
-static int wait_for(int fd, short events, uint64_t deadline) {
+int why_wait(int fd, short events, uint64_t deadline) {
     struct pollfd ready = {.fd = fd, .events = events};
     while (true) {
         uint64_t now = clock_monotonic_ns();
@@ -103,47 +94,17 @@ static int wait_for(int fd, short events, uint64_t deadline) {
 }
 
 static int try_tcp(struct walk *walk) {
-    struct target target = target_of(walk);
+    struct why_name target = why_name_of(&walk->target, walk->port);
     int error = 0;
     socklen_t size = sizeof error;
-    _cleanup_(fd_closep) int fd = sender_socket(walk, SOCK_STREAM, 0);
+    _cleanup_(fd_closep) int fd = why_socket(walk, SOCK_STREAM, 0);
     if (fd < 0) return fd;
     if (!connect(fd, (struct sockaddr *)&target.name, target.size)) return 0;
     if (errno != EINPROGRESS) return -errno;
-    int r = wait_for(fd, POLLOUT, clock_monotonic_ns() + TRY_MS * 1000000ull);
+    int r = why_wait(fd, POLLOUT, clock_monotonic_ns() + WHY_TRY_MS * 1000000ull);
     if (r) return r;
     if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size)) return -errno;
     return -error;
-}
-
-// A raw socket sees everybody's answers; ours has our own number.
-static bool is_reply(const struct walk *walk, const uint8_t *bytes, size_t size, uint16_t id) {
-    bool four = walk->target.family == AF_INET;
-    size_t at = four && size ? (bytes[0] & 15u) * 4u : 0;
-    return size >= at + 8 && bytes[at] == (four ? ICMP_ECHOREPLY : ICMP6_ECHO_REPLY) &&
-           !memcmp(bytes + at + 4, &id, 2);
-}
-
-static int try_echo(struct walk *walk) {
-    struct target target = target_of(walk);
-    bool four = walk->target.family == AF_INET;
-    uint8_t answer[1500];
-    struct icmphdr echo = {.type = four ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
-                           .un.echo.id = htons((uint16_t)getpid())};
-    _cleanup_(fd_closep) int fd = sender_socket(walk, SOCK_RAW, four ? IPPROTO_ICMP : IPPROTO_ICMPV6);
-    if (fd < 0) return fd;
-    // The kernel fills in ICMPv6's checksum, which takes in the addresses.
-    uint32_t sum = (uint32_t)htons((uint16_t)(echo.type << 8)) + echo.un.echo.id;
-    if (four) echo.checksum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
-    if (sendto(fd, &echo, sizeof echo, 0, (struct sockaddr *)&target.name, target.size) < 0) return -errno;
-    uint64_t deadline = clock_monotonic_ns() + TRY_MS * 1000000ull;
-    while (true) {
-        int r = wait_for(fd, POLLIN, deadline);
-        if (r) return r;
-        ssize_t n = recv(fd, answer, sizeof answer, 0);
-        if (n < 0 && errno != EAGAIN) return -errno;
-        if (n > 0 && is_reply(walk, answer, (size_t)n, echo.un.echo.id)) return 0;
-    }
 }
 
 static void refusal_explain(struct walk *walk) {
@@ -199,7 +160,7 @@ void packet_try(struct walk *walk) {
         return walk_note(walk, "try", "no try: whether a program takes a packet of udp, it alone knows");
     _cleanup_(nft_trace_end) struct nft_trace trace = NFT_TRACE_NONE;
     trace_begin(walk, &trace);
-    int r = walk->port ? try_tcp(walk) : try_echo(walk);
+    int r = walk->port ? try_tcp(walk) : echo_try(walk);
     if (r && walk->traced) trace_read(walk, &trace);
     if (r) return failure_explain(walk, r);
     walk->why->tried = true;
@@ -207,4 +168,5 @@ void packet_try(struct walk *walk) {
         walk_fine(walk, "try", "a connection to port %u is made", walk->port);
     else
         walk_fine(walk, "try", "an echo request is answered");
+    size_try(walk);
 }
