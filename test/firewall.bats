@@ -337,6 +337,75 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
   unreached 8081 "$HOST" "${from_outside[@]}"
 }
 
+own_table() { sqlite3 "$HOY_ROOT/hoy.db" "SELECT link FROM network WHERE name = 'bridge'"; }
+# How many elements lead past the firewall, and how many to it.
+lead() {
+  nft -j list table inet "$(own_table)" | jq -r '[.nftables[].map | select(. != null) | {name, n: (.elem // [] | length)}] |
+    "\([.[] | select(.name | test("(^|_)ports[46]$")).n] | add) \([.[] | select(.name | test("respected")).n] | add)"'
+}
+
+@test "update --firewall: of all published ports at once, while the container runs, and from then on" {
+  nftables_start
+  container web -p 8080:7000 -p 8080:7000/udp -p 198.51.100.1:9000-9099:7000-7099
+  is "$(lead)" "104 0"
+  published
+  connect 8080
+  expect 0 hoy update --firewall respect web
+  is "$(lead)" "0 104"
+  say "still there"
+  is "$(field web .HostConfig.Firewall)" respect
+  unreached 8080 "$HOST" "${from_outside[@]}"
+  opens nftables
+  published
+  nft flush chain inet filter input
+  nft add rule inet filter input icmpv6 type '{ nd-neighbor-solicit, nd-neighbor-advert }' accept
+  unreached 8080 "$HOST" "${from_outside[@]}"
+  # Ports that come have the new word, also when both are said at once.
+  expect 0 hoy update --publish-add 8081:7000 web
+  is "$(lead)" "0 106"
+  hoy restart -t 0 web >/dev/null
+  is "$(lead)" "0 106"
+  expect 0 hoy update --firewall bypass --publish-rm 8081:7000 --publish-add 8082:7000 web
+  is "$(lead)" "106 0"
+  serve_in web nsenter --net="/proc/$(field web .State.Pid)/ns/net"
+  eventually 10 eval 'published >/dev/null' # the host may still have a neighbour of the run before
+  # As the rows have it when rules are made anew; and nothing stays.
+  nft delete table inet "$(own_table)"
+  hoy ps >/dev/null
+  is "$(lead)" "106 0"
+  expect 125 hoy update --firewall maybe web
+  contains "$output" "'maybe' is neither respect nor bypass"
+  # What is refused for another reason changes nothing.
+  expect 1 hoy update --firewall respect --publish-add 198.51.100.1:9000:7000 web
+  is "$(lead)" "106 0"
+  is "$(field web .HostConfig.Firewall)" bypass
+  hoy stop -t 0 web >/dev/null
+  is "$(lead)" "0 0"
+  expect 0 hoy update --firewall respect web
+  hoy start web >/dev/null
+  is "$(lead)" "0 106"
+}
+
+@test "an update of --firewall that is killed leaves all ports as the container's settings say" {
+  local n pid word=respect
+  container web -p 8080:7000 -p 9000-9099:7000-7099 -p 8080:7000/udp
+  for n in 1 2 3 4 5 6 7 8; do
+    "$HOY" update --firewall $word web >/dev/null 2>&1 3>&- &
+    pid=$!
+    busybox usleep $((n * 1500))
+    kill -9 "$pid" 2>/dev/null || true
+    wait "$pid" 2>/dev/null || true
+    hoy ps -a >/dev/null
+    if [[ $(field web .HostConfig.Firewall) == respect ]]; then
+      is "$(lead)" "0 204"
+      word=bypass
+    else
+      is "$(lead)" "204 0"
+      word=respect
+    fi
+  done
+}
+
 @test "a firewall that is switched on later: with hoyd containers go on" {
   container web -p 8080:7000 -p 8080:7000/udp
   hoyd_start

@@ -78,6 +78,10 @@ static const struct option update_rows[] = {
      "environment",
      store_new_env, CONFIG(env)},
     {"env-rm", 0, "list", "Take a variable away, as --env KEY-", store_env_rm, CONFIG(env)},
+    {"firewall", 0, "string",
+     "Whether its published ports pass the host's own firewall first (respect) or go past it (bypass), at "
+     "once",
+     store_firewall, CONFIG(firewall), "respect|bypass"},
     {"log-opt", 0, "list",
      "Log driver options: how large the log may grow (max-size, max-file, compress) and mode, at once; "
      "others of a container that is stopped",

@@ -348,16 +348,30 @@ int container_ports(struct engine *engine, struct arena *arena, const struct con
     return port_rows_load(engine->store.db, arena, container->id, false, ret_runs, err);
 }
 
+int ports_switch(struct engine *engine, const char *container_id, struct plan_block *plan,
+                 const struct port_runs *runs, struct err *err) {
+    for (size_t i = 0; i < runs->count; i++) {
+        struct plan_port port = port_run_plan(&runs->items[i]);
+        int r = plan && port.count ? plan_publish_set_respect(plan, &port) : 0;
+        if (r && r != -ENOENT) return err_set(err, ERR_SYSTEM, -r, "change the rules of published ports");
+        if (port_row_set_respect(engine->store.db, container_id, &runs->items[i], PORT_READY, err)) return -1;
+    }
+    return 0;
+}
+
 // After a crash
 
 static int recover(struct engine *engine, const char *id, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(run_dir_finish) struct run_dir dir = {-1};
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    struct port_runs runs;
+    struct port_runs runs, switching;
     if (run_dir_lock(engine, id, RUN_DIR_PROBE, &dir, err)) return err->kind == ERR_UNAVAILABLE ? 0 : -1;
-    if (port_rows_load(engine->store.db, &arena, id, true, &runs, err)) return -1;
+    if (port_rows_load(engine->store.db, &arena, id, true, &runs, err) ||
+        port_rows_load_switching(engine->store.db, &arena, id, &switching, err))
+        return -1;
     if (dir.fd >= 0) (void)plan_map_at(dir.fd, "plan", &plan);
+    if (ports_switch(engine, id, plan, &switching, err)) return -1;
     for (size_t i = 0; plan && i < runs.count; i++) {
         struct plan_port port = port_run_plan(&runs.items[i]);
         if (port.count) (void)plan_publish_remove(plan, &port);

@@ -36,7 +36,11 @@ size_t ports_places(const struct port_bindings *bindings);
 // since another one may come.
 int ports_plan(const struct port_claim *claim, struct plan *plan, struct err *err);
 
-// What updates that were killed have left is taken away. Cheap when there is nothing.
+// The rules of these, whose rows are switching, become as the runs have it, and the rows ready. plan: NULL
+// when there is none.
+int ports_switch(struct engine *engine, const char *container_id, struct plan_block *plan,
+                 const struct port_runs *runs, struct err *err);
+// What updates that were killed have left is taken away, or made complete. Cheap when there is nothing.
 int ports_recover(struct engine *engine, struct err *err);
 
 // The sockets of a container that runs (ports_bag.c).
@@ -57,15 +61,17 @@ int ports_follow(struct engine *engine, struct arena *arena, const struct contai
                  const struct endpoints *endpoints, bool again, struct err *err);
 
 // An update of ports (update_ports.c), in its order: the settings; before they are stored; with the row, in
-// its transaction; and then, when all else went well or did not.
+// its transaction; after it what stays and changes; and then, when all else went well or did not.
 struct ports_update {
     struct engine *engine;
     struct arena *arena;
     const struct container *container; // as it was
     struct port_bindings add, remove;
+    const char *firewall; // NULL: as it was
     bool running;
     struct port_claim claim;
     struct port_runs removed;
+    struct port_runs switching; // as they are to be
     struct plan_block *plan;
     bool begun;
 };
@@ -73,6 +79,7 @@ bool ports_update_any(const struct ports_update *update);
 int ports_update_merge(const struct ports_update *update, struct container_config *config, struct err *err);
 int ports_update_begin(struct ports_update *update, struct err *err);
 int ports_update_store(struct ports_update *update, struct err *err);
+int ports_update_switch(struct ports_update *update, struct err *err);
 void ports_update_complete(struct ports_update *update);
 void ports_update_take_back(struct ports_update *update);
 void ports_update_finish(struct ports_update *update);

@@ -226,7 +226,8 @@ static int change_kernel(struct update *u, struct err *err) {
 
 static int change_all(struct update *u, struct err *err) {
     if (store_changed(u, err)) return -1;
-    return change_kernel(u, err) ? put_back(u->engine, &u->now, err) : 0;
+    return ports_update_switch(&u->ports, err) || change_kernel(u, err) ? put_back(u->engine, &u->now, err)
+                                                                        : 0;
 }
 
 // With the mounts, if there are any, made already.
@@ -271,6 +272,7 @@ static int update_settings(struct engine *engine, struct arena *arena, const str
                                     .container = &u.now,
                                     .add = changes->config.ports,
                                     .remove = changes->unpublish,
+                                    .firewall = changes->config.firewall,
                                     .claim = {.hold = PORT_HOLD_NONE}};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
     u.running = !r && dir.fd >= 0 && shim_has_started(engine, container->id);

@@ -16,7 +16,7 @@
 #include <errno.h>
 
 bool ports_update_any(const struct ports_update *update) {
-    return update->add.count || update->remove.count;
+    return update->add.count || update->remove.count || update->firewall;
 }
 
 // The settings
@@ -61,7 +61,9 @@ static int check_removal(const struct ports_update *update, const struct port_bi
 
 int ports_update_merge(const struct ports_update *update, struct container_config *config, struct err *err) {
     struct port_bindings now = config->ports, merged = {0};
-    if (!ports_update_any(update)) return 0;
+    if (update->firewall) config->firewall = update->firewall;
+    if (update->firewall && pasta_check(update->engine, config, err)) return -1;
+    if (!update->add.count && !update->remove.count) return 0;
     if (str_eq(config->network_mode, "host") || str_eq(config->network_mode, "none") ||
         str_has_prefix(config->network_mode, "container:"))
         return err_set(err, ERR_INVALID, 0, "with network %s there are no ports to publish",
@@ -99,6 +101,21 @@ static int find_removed(struct ports_update *update, struct err *err) {
     for (size_t i = 0; i < runs.count; i++)
         if (run_goes(update, &runs.items[i])) *arena_push(update->arena, &update->removed) = runs.items[i];
     return 0;
+}
+
+// Those that stay, and are not yet as they are to be.
+static int find_switching(struct ports_update *update, struct err *err) {
+    struct port_runs runs;
+    if (!update->firewall) return 0;
+    if (port_rows_load(update->engine->store.db, update->arena, update->container->id, false, &runs, err))
+        return -1;
+    for (size_t i = 0; i < runs.count; i++) {
+        if (run_goes(update, &runs.items[i]) || runs.items[i].respect == update->claim.respect) continue;
+        struct port_run *run = arena_push(update->arena, &update->switching);
+        *run = runs.items[i];
+        run->respect = update->claim.respect;
+    }
+    return ports_open_gate(update->engine, &update->switching, err);
 }
 
 static int change_bag(struct ports_update *update, struct port_hold *hold, const struct port_runs *without) {
@@ -154,7 +171,11 @@ static int add_all(struct ports_update *update, struct err *err) {
 }
 
 int ports_update_begin(struct ports_update *update, struct err *err) {
+    bool few = !update->add.count && !update->remove.count;
+    struct container_config config = update->container->config;
     if (!ports_update_any(update) || !update->running) return 0;
+    if (few && !container_has_networks(&config))
+        return 0; // the firewall's word, for a container without ports
     if (container_uses_pasta(&update->container->config))
         return err_set(
             err, ERR_CONFLICT, 0,
@@ -166,9 +187,12 @@ int ports_update_begin(struct ports_update *update, struct err *err) {
                                         .container = update->container,
                                         .pending = true,
                                         .hold = PORT_HOLD_NONE};
-    if (firewall_respects(&update->container->config, &update->claim.respect, err) ||
-        ports_target_find(update->engine, update->arena, update->container, &update->claim.target, err) ||
-        plan_open(update->engine, update->container->id, &update->plan, err) || find_removed(update, err))
+    if (update->firewall) config.firewall = update->firewall;
+    if (firewall_respects(&config, &update->claim.respect, err) ||
+        (!few &&
+         ports_target_find(update->engine, update->arena, update->container, &update->claim.target, err)) ||
+        plan_open(update->engine, update->container->id, &update->plan, err) || find_removed(update, err) ||
+        find_switching(update, err))
         return -1;
     update->begun = true;
     if (!update->add.count || !add_all(update, err)) return 0;
@@ -188,15 +212,28 @@ static int set_pending(struct ports_update *update, const struct port_runs *runs
     return 0;
 }
 
+static int set_switching(struct ports_update *update, struct err *err) {
+    for (size_t i = 0; i < update->switching.count; i++)
+        if (port_row_set_respect(update->engine->store.db, update->container->id, &update->switching.items[i],
+                                 PORT_SWITCHING, err))
+            return -1;
+    return 0;
+}
+
 int ports_update_store(struct ports_update *update, struct err *err) {
     if (!update->begun) return 0;
-    return set_pending(update, &update->claim.runs, false, err) ||
+    return set_switching(update, err) || set_pending(update, &update->claim.runs, false, err) ||
                    set_pending(update, &update->removed, true, err)
                ? -1
                : 0;
 }
 
 // After them
+
+int ports_update_switch(struct ports_update *update, struct err *err) {
+    if (!update->begun) return 0;
+    return ports_switch(update->engine, update->container->id, update->plan, &update->switching, err);
+}
 
 // What can't be done now is done by the next command.
 void ports_update_complete(struct ports_update *update) {
@@ -208,11 +245,19 @@ void ports_update_complete(struct ports_update *update) {
     (void)port_rows_drop_pending(update->engine->store.db, update->container->id, &ignored);
 }
 
+static void switch_back(struct ports_update *update) {
+    struct err ignored;
+    for (size_t i = 0; i < update->switching.count; i++)
+        update->switching.items[i].respect = !update->switching.items[i].respect;
+    if (!set_switching(update, &ignored)) (void)ports_update_switch(update, &ignored);
+}
+
 // The settings are as they were, or never changed.
 void ports_update_take_back(struct ports_update *update) {
     _cleanup_(port_hold_finish) struct port_hold hold = PORT_HOLD_NONE;
     struct err ignored;
     if (!update->begun) return;
+    switch_back(update);
     (void)set_pending(update, &update->removed, false, &ignored);
     if (!update->claim.runs.count) return;
     (void)set_pending(update, &update->claim.runs, true, &ignored);

@@ -106,6 +106,11 @@ int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, s
 // Takes ports back, each once. What is not there, or leads to another container by now, is left as it is.
 // Connections that a port accepted go on.
 int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count);
+// The same ports respect the host's firewall from now on, or no longer do, as respect says: in one
+// transaction, so that there is no moment without them. Those that are so already are fine. Errors as of
+// nft_ports_add().
+int nft_ports_set_respect(const struct nft_table *table, const struct nft_port *ports, size_t count,
+                          bool respect);
 // Whether any of these is there, to whomever it leads.
 bool nft_ports_any(const struct nft_table *table, const struct nft_port *ports, size_t count);
 // Calls each for every port that is published, in no order; what it returns below 0 ends it. -ENOENT: no such

@@ -160,6 +160,23 @@ int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports
     return nft_ports_valid(ports, count) ? ports_remove_own(table, ports, count) : -EINVAL;
 }
 
+int nft_ports_set_respect(const struct nft_table *table, const struct nft_port *ports, size_t count,
+                          bool respect) {
+    _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
+    if (!nft_ports_valid(ports, count)) return -EINVAL;
+    nft_batch_begin(&batch, table->name);
+    for (size_t i = 0; i < count; i++) {
+        struct nft_port before = ports[i], after = ports[i];
+        before.respect = !respect;
+        after.respect = respect;
+        nft_ports_put(&batch, NFT_MSG_NEWSETELEM, &before, 1); // so that taking it away can't fail
+        nft_ports_put(&batch, NFT_MSG_DELSETELEM, &before, 1);
+        nft_ports_put(&batch, NFT_MSG_NEWSETELEM, &after, 1);
+    }
+    int r = nft_batch_send(&batch);
+    return r == -EBUSY ? -EEXIST : r; // what older kernels say
+}
+
 struct reading {
     const struct port_map *map;
     int (*each)(const struct nft_port *port, void *data);

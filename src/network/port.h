@@ -49,7 +49,9 @@ struct port_runs {
     size_t count;
 };
 
-// Rows (port_rows.c). One that is pending belongs to an update that is not complete.
+// Rows (port_rows.c). One that is pending belongs to an update that is not complete: the port comes or goes.
+// One that is switching stays, and its rule may not be as the row has it yet.
+enum port_state { PORT_READY, PORT_PENDING, PORT_SWITCHING };
 
 // Whose a port of the host's is, asked for at one of its addresses: 1, 0 when nobody's. ret_run is the run
 // that it is of.
@@ -58,9 +60,11 @@ int port_row_find(struct db *db, const struct port_address *address, char ret_ho
 // Within a transaction. 1; 0 when a container has one of them already, with its id.
 int port_row_take(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                   char ret_holder[static ID_SIZE], struct err *err);
-// Those of a container, by container port; pending: those that are.
+// Those of a container, by container port; pending: those that are, else all others.
 int port_rows_load(struct db *db, struct arena *arena, const char *container_id, bool pending,
                    struct port_runs *ret_runs, struct err *err);
+int port_rows_load_switching(struct db *db, struct arena *arena, const char *container_id,
+                             struct port_runs *ret_runs, struct err *err);
 // Takes all of a container's away, from the kernel too.
 int port_rows_release(struct db *db, const char *container_id, struct err *err);
 // What the kernel should have of them, of all containers.
@@ -78,7 +82,10 @@ int port_row_set_address(struct db *db, const char *container_id, const struct p
                          struct err *err);
 int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                          struct err *err);
-// Containers with pending rows.
+// Its rule is as the row has it, or is to be.
+int port_row_set_respect(struct db *db, const char *container_id, const struct port_run *run,
+                         enum port_state state, struct err *err);
+// Containers with rows that are pending or switching.
 int port_rows_list_pending(struct db *db, struct arena *arena, struct strings *ret_ids, struct err *err);
 
 // Sockets (port_hold.c)

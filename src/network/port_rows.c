@@ -74,7 +74,7 @@ int port_row_find(struct db *db, const struct port_address *address, char ret_ho
     if (db_query(db, &rows, err,
                  "SELECT " COLUMNS
                  ", container_id FROM port WHERE protocol = ? AND family = ? AND host_port <= ?3 "
-                 "AND ?3 < host_port + count AND host IN (?4, ?5) AND NOT pending ORDER BY host = ?4 DESC",
+                 "AND ?3 < host_port + count AND host IN (?4, ?5) AND pending <> 1 ORDER BY host = ?4 DESC",
                  "iiiss", (int64_t)address->protocol, (int64_t)address->family, (int64_t)address->port, host,
                  address->family == AF_INET ? "0.0.0.0" : "::"))
         return -1;
@@ -98,9 +98,20 @@ int port_rows_load(struct db *db, struct arena *arena, const char *container_id,
                    struct port_runs *ret_runs, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     return db_query(db, &rows, err,
-                    "SELECT " COLUMNS " FROM port WHERE container_id = ? AND pending = ? "
+                    "SELECT " COLUMNS " FROM port WHERE container_id = ? AND (pending = 1) = ? "
                     "ORDER BY port, protocol, host, host_port",
                     "si", container_id, (int64_t)pending) ||
+                   runs_read(&rows, arena, ret_runs, err)
+               ? -1
+               : 0;
+}
+
+int port_rows_load_switching(struct db *db, struct arena *arena, const char *container_id,
+                             struct port_runs *ret_runs, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    return db_query(db, &rows, err,
+                    "SELECT " COLUMNS " FROM port WHERE container_id = ? AND pending AND pending = 2", "s",
+                    container_id) ||
                    runs_read(&rows, arena, ret_runs, err)
                ? -1
                : 0;
@@ -126,7 +137,7 @@ int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_po
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     struct nft_ports ports = {0};
     struct port_runs runs;
-    if (db_query(db, &rows, err, "SELECT " COLUMNS " FROM port WHERE NOT pending", "") ||
+    if (db_query(db, &rows, err, "SELECT " COLUMNS " FROM port WHERE pending <> 1", "") ||
         runs_read(&rows, arena, &runs, err))
         return -1;
     for (size_t i = 0; i < runs.count; i++) ports_add(arena, &runs.items[i], &ports);
@@ -173,8 +184,10 @@ int port_rows_respect(struct db *db, struct err *err) {
 }
 
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err) {
-    return db_run(db, err, "DELETE FROM port WHERE pending AND container_id = ?", "s", container_id) < 0 ? -1
-                                                                                                         : 0;
+    return db_run(db, err, "DELETE FROM port WHERE pending AND pending = 1 AND container_id = ?", "s",
+                  container_id) < 0
+               ? -1
+               : 0;
 }
 
 int port_row_set_address(struct db *db, const char *container_id, const struct port_run *run,
@@ -196,6 +209,18 @@ int port_row_set_pending(struct db *db, const char *container_id, const struct p
                "UPDATE port SET pending = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
                "AND container_id = ?",
                "iiiiss", (int64_t)pending, (int64_t)run->protocol, (int64_t)run->family,
+               (int64_t)run->host_port, run->host, container_id) < 0
+               ? -1
+               : 0;
+}
+
+int port_row_set_respect(struct db *db, const char *container_id, const struct port_run *run,
+                         enum port_state state, struct err *err) {
+    return db_run(
+               db, err,
+               "UPDATE port SET respect = ?, pending = ? WHERE protocol = ? AND family = ? AND host_port = ? "
+               "AND host = ? AND container_id = ?",
+               "iiiiiss", (int64_t)run->respect, (int64_t)state, (int64_t)run->protocol, (int64_t)run->family,
                (int64_t)run->host_port, run->host, container_id) < 0
                ? -1
                : 0;

@@ -13,5 +13,8 @@
 int plan_publish_add(struct plan_block *block, const struct plan_port *ports);
 // Takes them away: those of a run that was added as it is. -ENOENT when there is none.
 int plan_publish_remove(struct plan_block *block, const struct plan_port *ports);
+// Those of a run respect the host's firewall, or no longer do, as ports says. -ENOENT when there is no such
+// run.
+int plan_publish_set_respect(struct plan_block *block, const struct plan_port *ports);
 // "0.0.0.0:8000-8002 to 10.0.0.2:80-82/tcp"
 void plan_port_words(const struct plan_port *ports, struct str *text);

@@ -153,7 +153,7 @@ CREATE TABLE port (
     port          INTEGER NOT NULL,      -- in the container
     address       TEXT NOT NULL,         -- the container's
     container_id  TEXT NOT NULL,
-    pending       INTEGER NOT NULL,      -- of an update that has not come to its end
+    pending       INTEGER NOT NULL,      -- 1: of an update that has not come to its end; 2: its rule may be another yet
     respect       INTEGER NOT NULL,      -- the host's firewall decides who comes in
     PRIMARY KEY (protocol, family, host_port, host)
 ) WITHOUT ROWID;
