@@ -33,6 +33,8 @@ answer() {
   done <"$BATS_TEST_DIRNAME/docker-commands" >"$BUILD/docker-commands.txt"
   echo "# $(awk '{print $NF}' "$BUILD/docker-commands.txt" | sort | uniq -c | tr '\n' ' ')" >&3
   expect 1 grep 'unknown$' "$BUILD/docker-commands.txt"
+  # What is hoy's own works.
+  expect 1 grep -E '^container update .* refused$' "$BUILD/docker-commands.txt"
   (($(grep -c 'works$' "$BUILD/docker-commands.txt") > 150))
 }
 
