@@ -122,6 +122,22 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   reaches three 192.0.2.2
 }
 
+# Docker's container runs, too, and its ports are there when it comes to a bridge; of the others nothing is said.
+@test "macvlan: published ports are said not to lead there, and do once there is a bridge" {
+  create -d macvlan "${LAN[@]}" lan
+  expect 0 hoy run -d --name one --network lan -p 8080:80 base httpd -f -p 80
+  contains "$output" 'once it is on a network that is a bridge and not internal; on lan (macvlan) all of its ports are at its own address'
+  is "$(hoy port one)" ''
+  is "$(hoy inspect -f '{{json .HostConfig.PortBindings}}' one)" '{"80/tcp":[{"HostIp":"","HostPort":"8080"}]}'
+  expect 1 hoy update --publish-add 8081:80 one
+  contains "$output" "no network of the container's has ports to publish: that takes a bridge"
+  hoy network connect bridge one
+  is "$(hoy port one 80)" $'0.0.0.0:8080\n[::]:8080'
+  expect 0 hoy update --publish-add 8081:80 one
+  hoy network disconnect bridge one
+  is "$(hoy port one)" ''
+}
+
 @test "macvlan: modes" {
   local mode
   for mode in private vepa bridge; do

@@ -30,12 +30,17 @@ bool ports_target_of(const struct endpoints *endpoints, struct port_target *ret_
     return true;
 }
 
-static bool may_publish(struct engine *engine, struct arena *arena, const struct container_config *config) {
+// ret_direct: one that leads past the host, which nobody translates ports on.
+static bool may_publish(struct engine *engine, struct arena *arena, const struct container_config *config,
+                        const char **ret_direct) {
     for (size_t i = 0; i < config->networks.count; i++) {
         struct network network;
         struct err ignored;
-        if (network_find(engine->store.db, arena, config->networks.items[i].network, &network, &ignored) ||
-            (network.driver == NETWORK_DRIVER_BRIDGE && !network.internal))
+        const char *name = config->networks.items[i].network;
+        if (network_find(engine->store.db, arena, name, &network, &ignored)) return true;
+        if (network.driver != NETWORK_DRIVER_BRIDGE)
+            *ret_direct = arena_printf(arena, "%s (%s)", name, network_driver_name(network.driver));
+        else if (!network.internal)
             return true;
     }
     return false;
@@ -43,15 +48,19 @@ static bool may_publish(struct engine *engine, struct arena *arena, const struct
 
 void ports_warn(struct engine *engine, struct arena *arena, const struct container_config *config,
                 struct strings *warnings) {
-    const char *mode = config->network_mode;
+    const char *mode = config->network_mode, *direct = NULL;
     if (!config->ports.count && !config->publish_all) return;
     if (str_eq(mode, "host") || str_eq(mode, "none"))
         strings_add(arena, warnings,
                     arena_printf(arena, "Published ports are discarded when using %s network mode", mode));
-    else if (config->networks.count && !may_publish(engine, arena, config))
-        strings_add(arena, warnings,
-                    "Published ports lead to the container once it is on a network that is a bridge and not "
-                    "internal");
+    else if (config->networks.count && !may_publish(engine, arena, config, &direct))
+        strings_add(
+            arena, warnings,
+            arena_printf(arena,
+                         "Published ports lead to the container once it is on a network that is a bridge "
+                         "and not internal%s%s%s",
+                         direct ? "; on " : "", direct ? direct : "",
+                         direct ? " all of its ports are at its own address" : ""));
 }
 
 int ports_target_find(struct engine *engine, struct arena *arena, const struct container *container,
@@ -60,5 +69,8 @@ int ports_target_find(struct engine *engine, struct arena *arena, const struct c
     *ret_target = (struct port_target){0};
     if (networks_endpoints(engine, arena, container, &endpoints, err)) return -1;
     if (ports_target_of(&endpoints, ret_target)) return 0;
-    return err_set(err, ERR_INVALID, 0, "no network of the container's has ports to publish");
+    return err_set(err, ERR_INVALID, 0,
+                   "no network of the container's has ports to publish: that takes a bridge that is not "
+                   "internal (hoy network "
+                   "connect)");
 }
