@@ -57,6 +57,31 @@ refused() {
   contains "$(hoy as run one)" '--mount type=volume,source=vol,target=/vol'
 }
 
+@test "a volume that comes into a container that runs is filled from the image, as by run" {
+  local where
+  running
+  # What the container made of it is not the image's.
+  inside sh -c 'rm /bin/cat; echo changed >/bin/own; mkdir /made; echo x >/made/x'
+  expect 0 hoy run --rm -v byrun:/bin base true
+  expect 0 hoy update --mount-add type=volume,src=live,dst=/bin --mount-add type=volume,src=made,dst=/made \
+    --mount-add type=volume,src=plain,dst=/sbin,volume-nocopy --mount-add type=volume,dst=/nowhere one
+  for where in byrun live; do
+    (cd "$HOY_ROOT/volumes/$where/_data" && find . -printf '%p %m %U %G %y %l %s %n %T@\n' | sort) >"$where"
+  done
+  diff byrun live
+  grep -q '^./cat ' live
+  inside cat /dev/null
+  is "$(find "$HOY_ROOT/volumes/plain/_data" "$HOY_ROOT/volumes/made/_data" -mindepth 1)" ''
+  # What is in one stays as it is.
+  echo mine >"$HOY_ROOT/volumes/made/_data/mine"
+  expect 0 hoy update --mount-rm /bin --mount-rm /made one
+  expect 0 hoy update --mount-add type=volume,src=made,dst=/bin one
+  is "$(ls -A "$HOY_ROOT/volumes/made/_data")" mine
+  # An update that fails leaves none.
+  expect 1 hoy update --mount-add type=volume,src=fresh,dst=/sbin --cpuset-cpus 4000 one
+  expect 1 hoy volume inspect fresh
+}
+
 @test "mounts go from a container that runs, and stay away" {
   running -v "$PWD/host:/data" --mount type=volume,src=vol,dst=/vol --tmpfs /quick
   inside sh -c 'echo x >/vol/kept'

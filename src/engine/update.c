@@ -276,7 +276,7 @@ static int update_settings(struct engine *engine, struct arena *arena, const str
                                     .claim = {.hold = PORT_HOLD_NONE}};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
     u.running = !r && dir.fd >= 0 && shim_has_started(engine, container->id);
-    live_prepare(&u.live, u.running);
+    live_prepare(&u.live);
     u.ports.running = u.running;
     if (!r) r = load(&u, err);
     if (!r) r = merge_all(&u, err);

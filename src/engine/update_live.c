@@ -4,6 +4,9 @@
 #include "engine/update_live.h"
 
 #include "engine/spec_parts.h"
+#include "image/view.h"
+#include "kernel/path.h"
+#include "plan/copy.h"
 #include "runtime/mounts.h"
 
 #include <errno.h>
@@ -20,7 +23,7 @@ static const char *clean(const struct live *live, const char *path) {
     return path_clean(arena_strdup(live->arena, path));
 }
 
-void live_prepare(struct live *live, bool running) {
+void live_prepare(struct live *live) {
     struct container_config *changes = &live->changes;
     const struct container_mount *given = changes->mounts.items;
     size_t count = changes->mounts.count;
@@ -30,7 +33,6 @@ void live_prepare(struct live *live, bool running) {
         struct container_mount *mount = arena_push(live->arena, &changes->mounts);
         *mount = given[i];
         container_mount_name(live->arena, mount);
-        if (running && mount->type == CONTAINER_MOUNT_VOLUME) mount->volume_nocopy = true;
     }
 }
 
@@ -219,6 +221,56 @@ static int build_spec(const struct live *live, const struct container_config *co
     return spec_build_mounts(&b);
 }
 
+// Volumes that are empty are filled as a start does it, but here, and from the image alone: the container may
+// change its own files meanwhile.
+
+#define FILL "tmpcopyup"
+
+static bool is_filled(const struct spec_mount *mount) {
+    for (size_t i = 0; mount->volume && i < mount->options.count; i++)
+        if (str_eq(mount->options.items[i], FILL)) return true;
+    return false;
+}
+
+static int open_image(const struct live *live, struct err *err) {
+    struct image image;
+    struct store *store = &live->engine->store;
+    const char *upper = arena_printf(live->arena, "%s/containers/%s/upper", store->root, live->container->id);
+    if (image_find(store, live->arena, live->container->image_id, &image, err)) return -1;
+    _cleanup_(fd_closep) int view = image_view_open(store, &image, upper, err);
+    if (view < 0) return -1;
+    int lower = path_open_in(view, "lower", 0);
+    return lower < 0 ? err_set(err, ERR_SYSTEM, -lower, "open the files of image %s", image.id) : lower;
+}
+
+static int fill(int image, const struct spec_mount *mount, struct err *err) {
+    _cleanup_(fd_closep) int from = path_open_in(image, mount->destination, 0);
+    if (from == -ENOENT || from == -ENOTDIR) return 0;
+    int r = from < 0 ? from : plan_fill_volume(mount->source, from);
+    return r ? err_set(err, ERR_SYSTEM, -r, "copy what the image has at %s into %s", mount->destination,
+                       mount->source)
+             : 0;
+}
+
+static void without_fill(struct arena *arena, struct spec_mount *mount) {
+    struct strings options = {0};
+    for (size_t i = 0; i < mount->options.count; i++)
+        if (!str_eq(mount->options.items[i], FILL)) strings_add(arena, &options, mount->options.items[i]);
+    mount->options = options;
+}
+
+static int fill_volumes(const struct live *live, struct runtime_mounts *request, struct err *err) {
+    _cleanup_(fd_closep) int image = -1;
+    for (size_t i = 0; i < request->add.count; i++) {
+        struct spec_mount *mount = &request->add.items[i];
+        if (!is_filled(mount)) continue;
+        if (image < 0 && (image = open_image(live, err)) < 0) return -1;
+        if (fill(image, mount, err)) return -1;
+        without_fill(live->arena, mount);
+    }
+    return 0;
+}
+
 // One that ended meanwhile is no system's error.
 static int failure(const struct live *live, int process, struct err *err) {
     struct pollfd end = {.fd = process, .events = POLLIN};
@@ -242,7 +294,7 @@ int live_mount(const struct live *live, const struct container_config *config,
         strings_add(live->arena, &request.remove, clean(live, live->remove.items[i]));
     if (request.remove.count) // what is below goes first
         qsort(request.remove.items, request.remove.count, sizeof *request.remove.items, by_length);
-    if (check_all(live, &spec, &request, err)) return -1;
+    if (check_all(live, &spec, &request, err) || fill_volumes(live, &request, err)) return -1;
     _cleanup_(fd_closep) int process = container_open_process(live->engine, live->container->id);
     request.pidfd = process;
     if (process < 0 || runtime_mounts_change(&request, err)) return failure(live, process, err);

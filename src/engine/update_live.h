@@ -20,9 +20,8 @@ struct live {
 };
 
 bool live_changes_mounts(const struct live *live);
-// Names for volumes without one. One that comes while the container runs is not filled from the image, now
-// or later.
-void live_prepare(struct live *live, bool running);
+// Names for volumes without one.
+void live_prepare(struct live *live);
 // The settings with the changes in them.
 int live_merge(const struct live *live, struct container_config *config, struct err *err);
 // Whether a start would take them.

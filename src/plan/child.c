@@ -8,6 +8,7 @@
 #include "kernel/link_settings.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
+#include "plan/copy.h"
 #include "plan/run.h"
 
 #include <errno.h>

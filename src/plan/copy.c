@@ -7,10 +7,11 @@
 // lock: a copy is made beside it, called "copy"; when that is whole it is renamed to "filled", and what is in
 // it is moved into the volume. A kill in the first step leaves a copy that the next start throws away, one in
 // the second what the next start goes on with.
+#include "plan/copy.h"
+
 #include "base/arena.h"
 #include "base/fd.h"
 #include "kernel/path.h"
-#include "plan/run.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -148,12 +148,6 @@ int plan_parent_in(struct plan_run *run, const char *path, const char **ret_name
 // Remembers a mount that was attached at target. fresh: its content is new.
 void plan_place_add(struct plan_run *run, const char *target, int mount, bool fresh);
 
-// Copies the content of a directory (where the image has one) into an empty one. 0 when there is none to
-// copy.
-int plan_copy_up(int from, int to);
-// The same for a volume at a path of the host's, which another container may fill at the same moment.
-int plan_fill_volume(const char *path, int from);
-
 // The sentence for a failed operation.
 void plan_failure(const struct plan_block *block, const struct plan_op *op, int error, struct err *ret_err);
 
