@@ -30,6 +30,9 @@ image_with() {
     expect 125 hoy run $flags base true
     contains "$output" 'hoy: '
   done
+  expect 125 hoy run --health-cmd https://localhost/ping base true
+  contains "$output" "health check 'https://localhost/ping': it takes TLS"
+  contains "$output" "tcp:// and the port asks whether somebody listens; more takes a command of the image's"
   hoy create --name c1 --health-cmd 'a b' --health-interval 1m30s --health-start-period 500ms --health-retries 4 base
   is "$(field c1 .Config.Healthcheck | jq -c .)" \
     '{"Test":["CMD-SHELL","a b"],"Interval":90000000000,"StartPeriod":500000000,"Retries":4}'

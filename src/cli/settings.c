@@ -59,7 +59,8 @@ static const struct option rows[] = {
      store_firewall, CONFIG(firewall), "respect|bypass"},
     {"group-add", 0, "list", "Add additional groups to join", store_list, CONFIG(group_add)},
     {"health-cmd", 0, "string",
-     "Command to run to check health; tcp://[HOST]:PORT and http://[HOST]:PORT/PATH are checked without one",
+     "Command to run to check health; tcp://[HOST]:PORT and http://[HOST]:PORT/PATH are checked without one "
+     "(https:// takes one)",
      store_health_cmd, AT(config)},
     {"health-interval", 0, "duration", "Time between running the check (ms|s|m|h) (default 30s)",
      store_health_interval, AT(config)},

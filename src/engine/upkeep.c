@@ -238,7 +238,10 @@ static const char *parse_rest(const char *rest, struct native *native) {
 static int native_parse(const char *text, struct native *ret_native, struct err *err) {
     struct native native = {0};
     const char *tcp = str_after(text, "tcp://"), *http = str_after(text, "http://");
-    const char *wrong = "it takes a command of the image's, hoy itself asks by tcp:// and http:// only";
+    const char *wrong =
+        "it takes TLS, which the small program that looks after a container does not have. tcp:// and "
+        "the port asks whether somebody listens; more takes a command of the image's, as 'wget -q -O - "
+        "https://127.0.0.1/'";
     if (!tcp && !http && !str_has_prefix(text, "https://")) return 0;
     native.probe = tcp ? PLAN_PROBE_TCP : PLAN_PROBE_HTTP;
     if (tcp || http) wrong = parse_rest(tcp ? tcp : http, &native);
