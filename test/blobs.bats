@@ -40,6 +40,41 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
 # They are what their names say.
 sound() { (cd "$HOY_ROOT/blobs/sha256" && sha256sum ./* | awk '{if ("./" $1 != $2) exit 1}'); }
 
+@test "save writes them, with the manifest that they came with: the digest stays" {
+  local image digest driver
+  cd "$BATS_TEST_TMPDIR"
+  other() { "$HOY" --root "$PWD/$driver/root" --runroot "$PWD/$driver/run" --storage-driver "$driver" "$@"; }
+  for driver in dir erofs; do
+    mkdir -p "$driver/run"
+    for image in layers:1 zstd:1; do
+      digest=sha256:$(raw "$ORIGIN/$image" | sha256sum | cut -d ' ' -f 1)
+      other pull -q --keep-blobs "$ORIGIN/$image" >/dev/null
+      expect 0 other save -o "$driver.tar" "$ORIGIN/$image"
+      is "$(tar -xOf "$driver.tar" index.json | jq -r '.manifests[].digest')" "$digest"
+      is "$(tar -tf "$driver.tar" | sed -n 's,^blobs/sha256/\(.\),sha256:\1,p' | sort)" \
+        "$({ echo "$digest"; raw "$ORIGIN/$image" | jq -r '.config.digest, .layers[].digest'; } | sort -u)"
+      skopeo --insecure-policy copy -q --preserve-digests --dest-tls-verify=false "oci-archive:$driver.tar" "docker://$EMPTY/$driver-$image"
+      is "sha256:$(raw "$EMPTY/$driver-$image" | sha256sum | cut -d ' ' -f 1)" "$digest"
+      hoy load -q -i "$driver.tar" >/dev/null
+      is "$(hoy image inspect -f '{{.Id}}' "$ORIGIN/$image")" "$(other image inspect -f '{{.Id}}' "$ORIGIN/$image")"
+      hoy rmi "$ORIGIN/$image" >/dev/null
+      [[ $image == zstd* ]] || skopeo --insecure-policy copy -q "docker-archive:$driver.tar" "dir:$PWD/out"
+      rm -rf out
+    done
+    # Beside one whose blobs are not kept, which goes as ever: or not at all, where layers are directories.
+    other pull -q base >/dev/null
+    if [[ $driver == erofs ]]; then
+      other save -o both.tar base "$ORIGIN/layers:1"
+      is "$(hoy load -q -i both.tar | wc -l)" 2
+    else
+      expect 1 other save -o both.tar base "$ORIGIN/layers:1"
+      contains "$output" 'the storage driver "dir" keeps layers as directories'
+      contains "$output" 'pull --keep-blobs'
+    fi
+    other images -q --no-trunc | xargs "$HOY" --root "$PWD/$driver/root" --runroot "$PWD/$driver/run" rmi -f >/dev/null
+  done
+}
+
 @test "kept as they were served; df adds up, check is content, rmi frees" {
   local image
   hoy pull -q "$ORIGIN/tiny:1" >/dev/null

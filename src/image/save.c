@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // All that the archive is going to say is known before it begins: the documents come first, then each blob
 // once. The bytes of layers go from the store's files to the output inside the kernel.
+//
+// An image whose blobs were all kept as they were served (--keep-blobs) goes out with these and with the
+// manifest that it came with: its digest stays, wherever it is loaded. Any other goes with its tars and a
+// manifest that lists them.
 #include "base/fd.h"
 #include "base/tar_header.h"
 #include "image/archive.h"
+#include "image/blob.h"
 #include "image/event.h"
 #include "oci/image_write.h"
 #include "registry/reference.h"
@@ -20,8 +25,9 @@
 struct saved_image {
     struct image image;
     struct strings names; // full; those that it was asked for by
-    const char *manifest, *manifest_digest;
+    const char *manifest, *manifest_digest, *media_type;
     struct descriptors layers;
+    bool kept; // they are blobs as they were served
 };
 
 struct save {
@@ -113,11 +119,12 @@ static int layer_open(const struct save *save, const char *diff_id, struct stat 
         return err_set(
             err, ERR_CONFLICT, 0,
             "the storage driver \"dir\" keeps layers as directories, from which their tars can't be "
-            "made again byte for byte: pull the image with the driver \"erofs\", which keeps tars");
+            "made again byte for byte: pull the image with hoy pull --keep-blobs, or with the driver "
+            "\"erofs\", which keeps tars");
     return take_fd(&fd);
 }
 
-static int image_prepare(struct save *save, struct saved_image *saved, struct err *err) {
+static int tars_prepare(struct save *save, struct saved_image *saved, struct err *err) {
     const struct strings *ids = &saved->image.config.diff_ids;
     const char *text = saved->image.config_text;
     char digest[DIGEST_SIZE];
@@ -130,10 +137,37 @@ static int image_prepare(struct save *save, struct saved_image *saved, struct er
     }
     const struct descriptor config = {
         .media_type = OCI_CONFIG_TYPE, .digest = saved->image.id, .size = strlen(text)};
+    saved->media_type = OCI_MANIFEST_TYPE;
     saved->manifest = manifest_write(save->arena, &config, &saved->layers);
     digest_of(saved->manifest, strlen(saved->manifest), digest);
     saved->manifest_digest = arena_strdup(save->arena, digest);
     return 0;
+}
+
+// 1; 0 when not all of them are kept.
+static int kept_find(struct save *save, struct saved_image *saved, struct err *err) {
+    const struct image *image = &saved->image;
+    struct manifest manifest;
+    if (manifest_parse(save->arena, image->manifest, strlen(image->manifest), image->media_type, &manifest,
+                       err))
+        return -1;
+    for (size_t i = 0; i < manifest.layers.count; i++) {
+        _cleanup_(fd_closep) int fd = -1;
+        int r = blob_open(save->store, manifest.layers.items[i].digest, &fd, err);
+        if (r <= 0) return r;
+    }
+    if (!manifest.layers.count) return 0;
+    saved->manifest = image->manifest;
+    saved->manifest_digest = image->manifest_digest;
+    saved->media_type = image->media_type;
+    saved->layers = manifest.layers;
+    saved->kept = true;
+    return 1;
+}
+
+static int image_prepare(struct save *save, struct saved_image *saved, struct err *err) {
+    int kept = kept_find(save, saved, err);
+    return kept ? (kept < 0 ? -1 : 0) : tars_prepare(save, saved, err);
 }
 
 // The documents that list everything
@@ -141,7 +175,7 @@ static int image_prepare(struct save *save, struct saved_image *saved, struct er
 static void put_manifest(struct save *save, struct json_writer *w, const struct saved_image *saved,
                          const char *name) {
     struct descriptor d = {
-        .media_type = OCI_MANIFEST_TYPE, .digest = saved->manifest_digest, .size = strlen(saved->manifest)};
+        .media_type = saved->media_type, .digest = saved->manifest_digest, .size = strlen(saved->manifest)};
     struct reference reference;
     struct err ignored;
     if (name && !reference_parse(save->arena, name, &reference, &ignored)) {
@@ -165,7 +199,7 @@ static void write_index(struct save *save, struct json_writer *w) {
     json_end_object(w);
 }
 
-static const char *blob_path(struct save *save, const char *digest) {
+static const char *member_path(struct save *save, const char *digest) {
     return arena_printf(save->arena, BLOBS "%s", digest_hex(digest));
 }
 
@@ -186,11 +220,11 @@ static void write_docker(struct save *save, struct json_writer *w) {
     for (size_t i = 0; i < save->images.count; i++) {
         const struct saved_image *saved = &save->images.items[i];
         json_begin_object(w, NULL);
-        json_put_string(w, "Config", blob_path(save, saved->image.id));
+        json_put_string(w, "Config", member_path(save, saved->image.id));
         write_tags(save, w, &saved->names);
         json_begin_array(w, "Layers");
         for (size_t j = 0; j < saved->layers.count; j++)
-            json_put_string(w, NULL, blob_path(save, saved->layers.items[j].digest));
+            json_put_string(w, NULL, member_path(save, saved->layers.items[j].digest));
         json_end_array(w);
         json_end_object(w);
     }
@@ -236,10 +270,20 @@ static ssize_t copy_some(int out, int in, size_t size) {
     return r ? -1 : n;
 }
 
-static int put_layer(struct save *save, const struct descriptor *layer, struct err *err) {
+static int bytes_open(const struct save *save, const struct saved_image *saved, const char *digest,
+                      struct err *err) {
     struct stat st;
-    _cleanup_(fd_closep) int fd = layer_open(save, layer->digest, &st, err);
-    if (fd < 0 || put_header(save, blob_path(save, layer->digest), '0', layer->size, err)) return -1;
+    int fd = -1;
+    if (!saved->kept) return layer_open(save, digest, &st, err);
+    int r = blob_open(save->store, digest, &fd, err);
+    return r ? (r < 0 ? -1 : fd)
+             : err_set(err, ERR_CONFLICT, 0, "blob %.19s was just removed: try again", digest);
+}
+
+static int put_layer(struct save *save, const struct saved_image *saved, const struct descriptor *layer,
+                     struct err *err) {
+    _cleanup_(fd_closep) int fd = bytes_open(save, saved, layer->digest, err);
+    if (fd < 0 || put_header(save, member_path(save, layer->digest), '0', layer->size, err)) return -1;
     for (uint64_t left = layer->size; left;) {
         ssize_t n = copy_some(save->out, fd, left < (1u << 30) ? (size_t)left : 1u << 30);
         if (n < 0 && errno == EINTR) continue;
@@ -259,12 +303,12 @@ static bool is_written(struct save *save, const char *digest) {
 }
 
 static int put_image(struct save *save, const struct saved_image *saved, struct err *err) {
-    if (put_text(save, blob_path(save, saved->manifest_digest), saved->manifest, err) ||
-        put_text(save, blob_path(save, saved->image.id), saved->image.config_text, err))
+    if (put_text(save, member_path(save, saved->manifest_digest), saved->manifest, err) ||
+        put_text(save, member_path(save, saved->image.id), saved->image.config_text, err))
         return -1;
     for (size_t i = 0; i < saved->layers.count; i++) {
         const struct descriptor *layer = &saved->layers.items[i];
-        if (!is_written(save, layer->digest) && put_layer(save, layer, err)) return -1;
+        if (!is_written(save, layer->digest) && put_layer(save, saved, layer, err)) return -1;
     }
     return 0;
 }
