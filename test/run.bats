@@ -31,7 +31,7 @@ load lib
 
 @test "flags that ask for what cannot be are refused by name" {
   local flag
-  for flag in --storage-opt=size=1g --volume-driver=other --cpu-count=1 --isolation=hyperv --disable-content-trust=maybe; do
+  for flag in --storage-opt=other=1g --storage-opt=size=lots --storage-opt=size=0 --volume-driver=other --cpu-count=1 --isolation=hyperv --disable-content-trust=maybe; do
     expect 125 hoy run --rm "$flag" base true
     contains "$output" "${flag%%=*}"
   done

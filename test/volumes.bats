@@ -367,6 +367,15 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   is "$(ls small/volumes)" ''
 }
 
+@test "--storage-opt size: refused where there are no project quotas" {
+  mkdir small small-run
+  mount -t tmpfs tmpfs small
+  expect 125 hoy --root "$PWD/small" --runroot "$PWD/small-run" run --rm --storage-opt size=4m base true
+  contains "$output" "--storage-opt size: the file system of $PWD/small has no project quotas, or they are not turned on"
+  is "$(hoy --root "$PWD/small" --runroot "$PWD/small-run" ps -aq)" ''
+  is "$(ls small/containers)" ''
+}
+
 @test "a size is kept where there are project quotas" {
   mkdir small
   truncate -s 64M disk

@@ -159,12 +159,16 @@ int store_annotation(struct parse *parse, const char *text, void *field, struct 
 }
 
 int store_storage(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct container_config *config = field;
     struct spec_key_value pair;
-    (void)field;
+    uint64_t bytes;
     if (pair_read(parse, text, &pair, err) < 0) return -1;
     if (!str_eq(pair.key, "size")) return err_set(err, ERR_INVALID, 0, "there is no option '%s'", pair.key);
-    return err_set(err, ERR_INVALID, 0,
-                   "a size takes project quotas of the file system, which hoy does not use yet");
+    if (parse_size(pair.value, &bytes) || !bytes)
+        return err_set(err, ERR_INVALID, 0, "invalid size: '%s'", pair.value);
+    config->storage_opt.count = 0; // of several the last one counts
+    *arena_push(parse->arena, &config->storage_opt) = pair;
+    return 0;
 }
 
 // Ports

@@ -167,8 +167,10 @@ static const struct option rows[] = {
     {"pid", 0, "string", "PID namespace to use", store_pid, CONFIG(pid_mode), "host|container:"},
     {"runtime", 0, "string", "Runtime to use for this container", store_runtime, CONFIG(runtime),
      "hoy-runtime|runc"},
-    {"storage-opt", 0, "list", "Storage driver options for the container", store_storage, AT(config),
-     "size="},
+    {"storage-opt", 0, "list",
+     "Storage driver options for the container: size=BYTES bounds its writable layer, where the file system "
+     "has project quotas",
+     store_storage, AT(config), "size="},
     {"userns", 0, "string", "User namespace to use", store_userns, CONFIG(userns_mode), "host"},
     {"uts", 0, "string", "UTS namespace to use", store_uts, CONFIG(uts_mode), "host"},
     // Docker's, but not of a container on Linux, or not any more: refused with the reason.

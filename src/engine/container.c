@@ -171,7 +171,7 @@ static int create(struct engine *engine, struct arena *arena, const struct conta
         if (starts) run_dir_remove(engine, container.id, &ignored);
         return -1;
     }
-    if (container_folder_make(engine, container.id, err) || volumes_use(engine, &container, err)) {
+    if (container_folder_make(engine, &container, err) || volumes_use(engine, &container, err)) {
         container_erase(engine, &container, true, &ignored);
         return -1;
     }

@@ -46,6 +46,7 @@ static int erase_row(struct engine *engine, const struct container *container, s
 }
 
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err) {
+    container_folder_unlimit(engine, container);
     if (update_groups_remove(engine, container, err) || net_rate_release(engine, container, err) ||
         joiners_cut(engine, container, err) || container_cni_release(engine, container, err) ||
         run_dir_remove(engine, container->id, err) || container_folder_remove(engine, container->id, err))
@@ -114,7 +115,10 @@ static int end_with_lock(struct engine *engine, const char *id, const struct end
     if (r <= 0) return r;
     if (!container_is_live(&container) || container.started > ending->finished) return 0;
     // What is in the writable layer can go while the shim is still at it.
-    if (container.auto_remove && container_folder_remove(engine, id, err)) return -1;
+    if (container.auto_remove) {
+        container_folder_unlimit(engine, &container);
+        if (container_folder_remove(engine, id, err)) return -1;
+    }
     shim_wait_end(shim); // it undoes its plan, and the run directory has the record of that
     return container_end(engine, &container, ending, err);
 }

@@ -3,6 +3,8 @@
 // <runroot>/containers/<id>, which lives as long as one run of it and is the lock of its beginning and end.
 #include "engine/parts.h"
 
+#include "kernel/quota.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -14,7 +16,7 @@ const char *container_folder(const char *id, char buffer[static CONTAINER_FOLDER
     return buffer;
 }
 
-int container_folder_make(struct engine *engine, const char *id, struct err *err) {
+static int make(struct engine *engine, const char *id, struct err *err) {
     char path[CONTAINER_FOLDER_SIZE], below[CONTAINER_FOLDER_SIZE + 8];
     static const struct {
         const char *name;
@@ -31,6 +33,70 @@ int container_folder_make(struct engine *engine, const char *id, struct err *err
             return err_set(err, ERR_SYSTEM, errno, "make %s/%s", engine->store.root, below);
     }
     return 0;
+}
+
+// --storage-opt size=. What overlayfs prepares in work it renames into upper, so both are of one project. Its
+// number is found out by asking the file system: others may use projects, too, and a second root of hoy's.
+
+#define FIRST_PROJECT 0x69000000
+#define PROJECTS      0x01000000
+
+static bool storage_size(const struct container_config *config, uint64_t *ret_bytes) {
+    for (size_t i = 0; i < config->storage_opt.count; i++)
+        if (str_eq(config->storage_opt.items[i].key, "size"))
+            return !parse_size(config->storage_opt.items[i].value, ret_bytes) && *ret_bytes;
+    return false;
+}
+
+static int open_part(struct engine *engine, const char *id, const char *part) {
+    char path[CONTAINER_FOLDER_SIZE], below[CONTAINER_FOLDER_SIZE + 8];
+    snprintf(below, sizeof below, "%s/%s", container_folder(id, path), part);
+    return fd_open_at(engine->store.root_fd, below, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+}
+
+// The ids of containers are random, so the search ends with its first try, and two at once meet nowhere.
+static int choose_project(int upper, const char *id, uint32_t *ret_project) {
+    unsigned number = 0;
+    int r = quota_project_of(upper, ret_project);
+    if (r || *ret_project) return r;
+    (void)sscanf(id, "%6x", &number);
+    return quota_project_find(upper, FIRST_PROJECT + number, PROJECTS - number, ret_project);
+}
+
+static int limit(struct engine *engine, const char *id, uint64_t bytes, struct err *err) {
+    uint32_t project = 0;
+    _cleanup_(fd_closep) int upper = open_part(engine, id, "upper");
+    _cleanup_(fd_closep) int work = open_part(engine, id, "work");
+    int r = upper < 0 ? upper : work < 0 ? work : choose_project(upper, id, &project);
+    if (!r) r = quota_limit_directory(upper, project, bytes);
+    if (!r) r = quota_limit_directory(work, project, bytes);
+    if (r == -ENOTSUP)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "--storage-opt size: the file system of %s has no project quotas, or they are not turned on "
+            "(mount option prjquota, of ext4 and XFS)",
+            engine->store.root);
+    return r ? err_set(err, ERR_SYSTEM, -r, "--storage-opt size: set the quota of the writable layer") : 0;
+}
+
+void container_folder_unlimit(struct engine *engine, const struct container *container) {
+    uint64_t bytes;
+    uint32_t project;
+    if (!storage_size(&container->config, &bytes)) return;
+    _cleanup_(fd_closep) int upper = open_part(engine, container->id, "upper");
+    if (upper >= 0 && !quota_project_of(upper, &project) && project >= FIRST_PROJECT)
+        quota_unlimit_project(upper, project);
+}
+
+bool container_folder_is_limited(const struct container_config *config) {
+    uint64_t bytes;
+    return storage_size(config, &bytes);
+}
+
+int container_folder_make(struct engine *engine, const struct container *container, struct err *err) {
+    uint64_t bytes;
+    if (make(engine, container->id, err)) return -1;
+    return storage_size(&container->config, &bytes) ? limit(engine, container->id, bytes, err) : 0;
 }
 
 int container_folder_open(struct engine *engine, const char *id, struct err *err) {

@@ -47,8 +47,12 @@ void run_dir_finish(struct run_dir *dir);
 // Removes it; the lock holds until run_dir_finish().
 int run_dir_remove(struct engine *engine, const char *id, struct err *err);
 
-// <root>/containers/<id> with upper and work; what is there stays.
-int container_folder_make(struct engine *engine, const char *id, struct err *err);
+// <root>/containers/<id> with upper and work, and the limit of these where the settings have one; what is
+// there stays.
+int container_folder_make(struct engine *engine, const struct container *container, struct err *err);
+bool container_folder_is_limited(const struct container_config *config);
+// Its limit is no more; to be called before its files go.
+void container_folder_unlimit(struct engine *engine, const struct container *container);
 int container_folder_remove(struct engine *engine, const char *id, struct err *err);
 // Opens it.
 int container_folder_open(struct engine *engine, const char *id, struct err *err);

@@ -13,12 +13,12 @@ static int set_auto_remove(struct engine *engine, const char *id, bool value, st
 
 // A root file system that was made to be thrown away can't be mounted again, unless the kernel's notes of
 // that go: they warn of a crash of the machine, after which there is no run directory either.
-static int renew_work(struct engine *engine, const char *id, struct err *err) {
+static int renew_work(struct engine *engine, const struct container *container, struct err *err) {
     char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
-    snprintf(path, sizeof path, "%s/work", container_folder(id, folder));
+    snprintf(path, sizeof path, "%s/work", container_folder(container->id, folder));
     int r = dir_remove_all_at(engine->store.root_fd, path);
     if (r) return err_set(err, ERR_SYSTEM, -r, "remove %s/%s", engine->store.root, path);
-    return container_folder_make(engine, id, err);
+    return container_folder_make(engine, container, err);
 }
 
 // What it was is remembered when it runs again. It may have ended by then, and nobody have removed it.
@@ -52,7 +52,7 @@ static int restart_removed(struct engine *engine, struct arena *arena, const str
     struct err ignored;
     if (set_auto_remove(engine, container->id, false, err)) return -1;
     int r = stop(engine, container, stop_options, ret_stop, err);
-    if (!r) r = renew_work(engine, container->id, err);
+    if (!r) r = renew_work(engine, container, err);
     if (!r) r = start(engine, container, options, err);
     return remember(engine, arena, container->id, r ? &ignored : err) || r ? -1 : 0;
 }

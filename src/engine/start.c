@@ -137,10 +137,11 @@ static void start_take_back(struct start *s, const struct err *why) {
 // last; but one that was removed since the caller looked gets none. With the lock: it is not removed from now
 // on.
 static int make_folder(struct start *s, struct err *err) {
-    if (s->begun || (s->dir >= 0 && !faccessat(s->dir, "work", F_OK, 0))) return 0;
+    bool limited = container_folder_is_limited(&s->container->config); // comes after "work"
+    if (s->begun || (s->dir >= 0 && !limited && !faccessat(s->dir, "work", F_OK, 0))) return 0;
     int r = row_exists(s->engine, s->container->id, err);
     if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "No such container: %s", s->container->name);
-    if (r < 0 || container_folder_make(s->engine, s->container->id, err)) return -1;
+    if (r < 0 || container_folder_make(s->engine, s->container, err)) return -1;
     fd_closep(&s->dir);
     s->dir = fd_open_at(AT_FDCWD, s->path, O_RDONLY | O_DIRECTORY, 0);
     return 0;
