@@ -74,6 +74,27 @@ IMAGES = {
     # Hard links whose names change places.
     "swapped": [layer(("b", "f", "X"), ("a", "f", "Y"), ("c", "h", "a"), ("a", "h", "b"), ("d/e", "f", "Z"),
                       ("d", "f", "no directory"), ("d", "d"), ("d/f", "h", "c"))],
+    # Hard links to what only a layer below has: to files, links and pipes of every layer below, some of them links of
+    # that kind themselves; what a layer above hides or replaces; the file itself gone, changed or moved from.
+    "below": [BASE,
+              layer(("usr/bin/other", "h", "usr/bin/tool"), ("home/user/notes/tool", "h", "usr/bin/tool"),
+                    ("new/deep/file", "h", "file"), ("pipe", "p"), ("sym", "s", "file"), ("mid", "f", "middle", {
+                        "uid": 12, "gid": 13, "mode": 0o640, "xattrs": {"user.colour": "red"}})),
+              layer(("again", "h", "usr/bin/other"), ("a-pipe", "h", "pipe"), ("a-sym", "h", "sym"), ("d/mid", "h", "mid"),
+                    (".wh.mid", "f"), ("usr/bin/.wh.tool", "f"), ("tmp/base", "h", "implied/by/base"),
+                    ("opaque/link", "h", "gone/deep/file"), ("gone/same", "h", "gone/deep/file"),
+                    ("gone/same2", "h", "gone/same")),
+              layer(("opaque/.wh..wh..opq", "f"), ("opaque/stays", "h", "gone/same"), ("new/.wh.deep", "f"),
+                    ("d/mid", "f", "replaced"), ("home/user/", "d", "", {"mode": 0o750}))],
+    # The same layers of links over another base.
+    "below2": [layer(("usr/bin/tool", "f", "another tool"), ("file", "f", "another file"), ("home/", "d", "", {"uid": 8})),
+               layer(("usr/bin/other", "h", "usr/bin/tool"), ("home/user/notes/tool", "h", "usr/bin/tool"),
+                     ("new/deep/file", "h", "file"), ("pipe", "p"), ("sym", "s", "file"), ("mid", "f", "middle", {
+                         "uid": 12, "gid": 13, "mode": 0o640, "xattrs": {"user.colour": "red"}}))],
+    "nowhere": [BASE, layer(("x/lost", "h", "no/such/file"))],
+    "hidden-target": [BASE, layer((".wh.file", "f")), layer(("x/lost", "h", "file"))],
+    "lowest": [layer(("x/lost", "h", "file"))],
+    "directory": [BASE, layer(("x/lost", "h", "home"))],
     "empty": [layer()],
     "whiteouts": [layer(("a/b", "f", "b"), ("a/c", "f", "c"), ("d/e", "f", "e")),
                   layer(("a/.wh.b", "f"), ("a/b", "f", "again"), ("d/.wh..wh..opq", "f"), ("d/g", "f", "g"),

@@ -86,6 +86,32 @@ alike() {
   archive implied | hoy load -q
 }
 
+@test "hard links to files of lower layers" {
+  local name
+  for name in below below2; do
+    archive "$name" | hoy load -q
+    archive "$name" | erofs load -q
+    alike "dirs:$name"
+  done
+  # The layer is there once, and what its links are is said by the layers below.
+  local mounted
+  mounted=$(hoy image mount dirs:below2 | awk '{print $NF}')
+  is "$(cat "$mounted/usr/bin/other" "$mounted/new/deep/file")" 'another toolanother file'
+  is "$(stat -c '%h %i' "$mounted/usr/bin/other")" "$(stat -c '%h %i' "$mounted/usr/bin/tool")"
+  expect 0 getfattr -Rhd -m - --absolute-names "$mounted"
+  lacks "$output" hoy
+  hoy image umount dirs:below2
+  is "$(hoy system check)" 'No problems'
+  for name in nowhere hidden-target lowest directory; do
+    archive "$name" >"$BATS_TEST_TMPDIR/archive"
+    expect 1 hoy load -q -i "$BATS_TEST_TMPDIR/archive"
+    contains "$output" 'hard link'
+    expect 1 erofs load -q -i "$BATS_TEST_TMPDIR/archive"
+    contains "$output" 'hard link'
+  done
+  is "$(find "$HOY_ROOT/tmp" -mindepth 1)" ''
+}
+
 part() { find "$HOY_ROOT/tmp" -path '*/usr/bin/python3*' -size +1M | grep -q .; }
 extractors() { pgrep -P "$(pgrep -P "$1" -f 'hoy-fetch extract')"; }
 

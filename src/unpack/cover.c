@@ -4,6 +4,8 @@
 // directory that is open, and no link is followed.
 #include "unpack/cover.h"
 
+#include "unpack/cover_parts.h"
+
 #include "base/fd.h"
 #include "kernel/overlay.h"
 #include "unpack/extract.h"
@@ -14,60 +16,46 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
 
-struct directory {
-    int fd;
-    bool implies; // the layer has directories that it implies
-};
-
-// A directory of the image: what it is in the layers, and in the cover.
-struct place {
-    struct place *parent;
-    const char *name;
-    struct directory *parts; // uppermost first
-    size_t count;
-    int model; // the part that shows what it is
-    int fd;    // in the cover, or -1
-};
-
-static void place_finish(struct place *place) {
+void place_finish(struct place *place) {
     for (size_t i = 0; i < place->count; i++) close(place->parts[i].fd);
     free(place->parts);
     if (place->parent) fd_closep(&place->fd);
 }
 
-static int open_below(int dir, const char *name) {
+int open_below(int dir, const char *name) {
     return fd_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
-static int place_make(struct place *place) {
+int place_make(struct place *place) {
     if (place->fd >= 0) return 0;
     int r = place_make(place->parent);
-    if (!r && mkdirat(place->parent->fd, place->name, 0700)) r = -errno;
+    if (!r && mkdirat(place->parent->fd, place->name, 0700) && errno != EEXIST) r = -errno;
     if (!r) r = place->fd = open_below(place->parent->fd, place->name);
     return r < 0 ? r : 0;
 }
 
 // The times last: they change with everything else.
-static int place_end(const struct place *place) {
+int place_end(const struct place *place) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(fd_closep) int again = -1;
     struct inode inode;
     int r = inode_read(place->model, ".", &arena, &inode, &again);
     if (r <= 0) return r ? r : -ENOENT;
-    const struct tree_node *node = &inode.node;
-    if (fchown(place->fd, node->uid, node->gid) || fchmod(place->fd, node->mode & 07777)) return -errno;
-    for (const struct tree_xattr *xattr = node->xattrs; xattr; xattr = xattr->next)
-        if (fsetxattr(place->fd, xattr->name, xattr->value, xattr->size, 0) && errno != EOPNOTSUPP)
-            return -errno;
-    const struct timespec time = {node->mtime_s, node->mtime_ns}, times[] = {time, time};
-    return futimens(place->fd, times) ? -errno : 0;
+    return inode_set(&inode.node, place->fd) ? -errno : 0;
+}
+
+bool place_choose_model(struct place *place) {
+    size_t model = 0;
+    while (model < place->count && overlay_is_marked(place->parts[model].fd, EXTRACT_IMPLIED)) model++;
+    bool shows = model > 0 && model < place->count;
+    place->model = place->parts[shows ? model : 0].fd;
+    return shows;
 }
 
 // The parts of a directory in a directory, as overlayfs finds them.
-static int place_enter(struct place *parent, const char *name, struct place *place) {
+int place_enter(struct place *parent, const char *name, struct place *place) {
     *place = (struct place){.parent = parent, .name = name, .fd = -1};
     place->parts = xmalloc(parent->count * sizeof *place->parts);
     for (size_t i = 0; i < parent->count; i++) {
@@ -114,10 +102,7 @@ static int names_visit(struct place *place, size_t from, bool *any) {
 }
 
 static int place_visit(struct place *place, bool *any) {
-    size_t model = 0;
-    while (model < place->count && overlay_is_marked(place->parts[model].fd, EXTRACT_IMPLIED)) model++;
-    bool shows = model > 0 && model < place->count;
-    place->model = place->parts[shows ? model : 0].fd;
+    bool shows = place_choose_model(place);
     int r = shows ? place_make(place) : 0;
     *any |= shows;
     for (size_t i = 0; !r && i < place->count; i++)
@@ -139,6 +124,7 @@ int cover_write(const int *layers, size_t count, int target, bool *ret_any, stru
     }
     if (!r) r = place_visit(&root, &any);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't make the cover of an image's layers");
+    if (links_cover(&root, &any, err)) return -1;
     *ret_any = any;
     return 0;
 }

@@ -51,6 +51,7 @@ struct extraction {
     const struct tree_node *here;
     int here_fd; // -1: the root
     bool again;  // something was in the way
+    bool links;  // some are left to the cover
     struct err *err;
 };
 
@@ -61,8 +62,9 @@ static int fail(struct extraction *x, const char *path, const char *what) {
 
 // To the parent
 
-static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES};
-enum mark { OPAQUE, IMPLIED, IMPLIES };
+static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES, EXTRACT_LINK,
+                                    EXTRACT_LINKS};
+enum mark { OPAQUE, IMPLIED, IMPLIES, LINK, LINKS };
 
 static int ask_for(const struct extraction *x, int directory, enum mark mark) {
     char control[CMSG_SPACE(sizeof(int))] = {0};
@@ -133,28 +135,11 @@ static int copy_data(struct extraction *x, const struct tree_node *node, int fd,
     return 0;
 }
 
-static void times_of(const struct tree_node *node, struct timespec ret_times[2]) {
-    ret_times[0] = ret_times[1] = (struct timespec){node->mtime_s, node->mtime_ns};
-}
-
-// The owner first: a change of it takes setuid bits and capabilities away.
+// The times come last: everything else changes them.
 static int set_metadata(const struct extraction *x, const struct tree_node *node, int fd) {
-    struct timespec times[2];
-    times_of(node, times);
-    if (fchown(fd, node->uid, node->gid) || fchmod(fd, node->mode & 07777)) return -1;
-    for (const struct tree_xattr *xattr = node->xattrs; xattr; xattr = xattr->next)
-        if (fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) && errno != EOPNOTSUPP) return -1;
     if (node->opaque && ask_for(x, fd, OPAQUE)) return -1;
     if (node->implicit && ask_for(x, fd, IMPLIED)) return -1;
-    return futimens(fd, times);
-}
-
-static int set_metadata_at(const struct tree_node *node, int dir, const char *name) {
-    struct timespec times[2];
-    times_of(node, times);
-    if (fchownat(dir, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW)) return -1;
-    if (!S_ISLNK(node->mode) && fchmodat(dir, name, node->mode & 07777, 0)) return -1;
-    return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+    return inode_set(node, fd);
 }
 
 // Something is there. In the complete tree every name is once, so that came before.
@@ -192,11 +177,7 @@ static bool is_device(const struct tree_node *node) {
 }
 
 static int make_special(const struct tree_node *node, int dir, const char *name) {
-    if (node->whiteout) return mknodat(dir, name, S_IFCHR, 0);
-    int r = S_ISLNK(node->mode) ? symlinkat(node->target, dir, name)
-                                : mknodat(dir, name, (node->mode & S_IFMT) | 0600,
-                                          makedev(node->rdev_major, node->rdev_minor));
-    return r || set_metadata_at(node, dir, name) ? -1 : 0;
+    return node->whiteout ? mknodat(dir, name, S_IFCHR, 0) : inode_make_other(node, dir, name);
 }
 
 // path is of hoy's own making: every directory in it was made just before, and none is a link.
@@ -241,17 +222,22 @@ static int make_other(struct extraction *x, struct tree_node *node, int dir, con
     return 0;
 }
 
-static int refuse_below(struct extraction *x, const char *path) {
-    char shown[PATH_SHOWN];
-    return err_set(x->err, ERR_INVALID, 0,
-                   "%s is a hard link to what only a lower layer has, which the storage driver \"dir\" can't "
-                   "make",
-                   path_show(path, shown));
+// To what only a lower layer has. Which layers lie below is not known here: it is left to the cover
+// (cover_links.c).
+static int leave_link(struct extraction *x, const struct tree_node *node, int dir, const char *name,
+                      const char *path) {
+    _cleanup_(fd_closep) int fd =
+        openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd < 0) return in_the_way(x, path);
+    int r = fd_write_all(fd, node->below, strlen(node->below));
+    if ((errno = -r) || ask_for(x, fd, LINK)) return fail(x, path, "leave a hard link to a lower layer");
+    x->links = true;
+    return 0;
 }
 
 static int make_entry(struct extraction *x, const struct tree_entry *entry, int dir, const char *path) {
     struct tree_node *node = entry->node;
-    if (node->below) return refuse_below(x, path);
+    if (node->below) return leave_link(x, node, dir, entry->name, path);
     if (S_ISDIR(node->mode)) return make_directory(x, node, dir, entry->name, path);
     const char *first = node->number ? x->paths.items[node->number - 1] : NULL;
     if (!first)
@@ -390,7 +376,8 @@ static int extract_here(struct extraction *x) {
     int r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
     if (r && x->again) r = make_again(x, &tree);
     if (r) return -1;
-    if (implies(tree.root) && ask_for(x, x->root, IMPLIES)) return fail(x, "/", "set attributes");
+    if ((implies(tree.root) && ask_for(x, x->root, IMPLIES)) || (x->links && ask_for(x, x->root, LINKS)))
+        return fail(x, "/", "set attributes");
     return set_metadata(x, tree.root, x->root) ? metadata_failed(x, tree.root, "/") : 0;
 }
 

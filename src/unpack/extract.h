@@ -14,6 +14,10 @@
 #define EXTRACT_OPAQUE  "opaque"
 #define EXTRACT_IMPLIED "hoy.implied"
 #define EXTRACT_IMPLIES "hoy.implies"
+// A hard link to what only a lower layer has is a file with the target's name, marked as a link; the root
+// says so.
+#define EXTRACT_LINK  "hoy.link"
+#define EXTRACT_LINKS "hoy.links"
 
 // The target is an empty directory. grown is -1 for a tar that is complete, or else a pipe: something is
 // written to it when the tar has grown, and it is closed when the tar is complete.

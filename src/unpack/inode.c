@@ -127,3 +127,22 @@ int directory_list(int root, const char *path, struct arena *arena, struct strin
     *ret_names = names;
     return 1;
 }
+
+// The owner first: a change of it takes setuid bits and capabilities away.
+int inode_set(const struct tree_node *node, int fd) {
+    const struct timespec time = {node->mtime_s, node->mtime_ns}, times[] = {time, time};
+    if (fchown(fd, node->uid, node->gid) || fchmod(fd, node->mode & 07777)) return -1;
+    for (const struct tree_xattr *xattr = node->xattrs; xattr; xattr = xattr->next)
+        if (fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) && errno != EOPNOTSUPP) return -1;
+    return futimens(fd, times);
+}
+
+int inode_make_other(const struct tree_node *node, int dir, const char *name) {
+    const struct timespec time = {node->mtime_s, node->mtime_ns}, times[] = {time, time};
+    int r = S_ISLNK(node->mode) ? symlinkat(node->target, dir, name)
+                                : mknodat(dir, name, (node->mode & S_IFMT) | 0600,
+                                          makedev(node->rdev_major, node->rdev_minor));
+    if (r || fchownat(dir, name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW)) return -1;
+    if (!S_ISLNK(node->mode) && fchmodat(dir, name, node->mode & 07777, 0)) return -1;
+    return utimensat(dir, name, times, AT_SYMLINK_NOFOLLOW);
+}
