@@ -252,7 +252,7 @@ END
     hoy cp box:/tmp/b/d/f stolen >/dev/null 2>&1 || true
     hoy cp box:/tmp/b stolen-tree >/dev/null 2>&1 || true
     is "$(cat prey/f)" untouched
-    ! grep -rq untouched stolen stolen-tree 2>/dev/null
+    run ! grep -rq untouched stolen stolen-tree
   done
   is "$(ls prey)" f
 }

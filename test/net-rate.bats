@@ -58,7 +58,7 @@ host_end() { echo "hoy$(field one .Id | cut -c1-12)"; }
   helper=$(helper)
   ip link show "$helper" >/dev/null
   hoy rm -f one >/dev/null
-  ! ip link show "$helper" 2>/dev/null
+  run ! ip link show "$helper"
 }
 
 @test "the container can't take it away" {
@@ -71,7 +71,7 @@ host_end() { echo "hoy$(field one .Id | cut -c1-12)"; }
 
 @test "one way alone needs no helper" {
   serve --net-rate in=4mbit
-  ! ip link show "$(helper)" 2>/dev/null
+  run ! ip link show "$(helper)"
   at_least in 4
 }
 
@@ -90,7 +90,7 @@ host_end() { echo "hoy$(field one .Id | cut -c1-12)"; }
   at_least in 4
   expect 0 hoy update --net-rate in=0,out=0 one
   is "$(field one .HostConfig.NetRate)" null
-  ! ip link show "$(helper)" 2>/dev/null
+  run ! ip link show "$(helper)"
   [[ $(tc qdisc show dev "$(host_end)") != *tbf* ]]
   [[ $(takes out) -ge 0 ]]
 }
