@@ -71,6 +71,7 @@ static int print_plan(struct invocation *invocation, struct engine *engine, cons
     struct container container;
     struct start_options options = {0};
     struct plan_block *block = NULL;
+    struct err ignored;
     _cleanup_(freep) char *text = NULL;
     size_t size;
     if (container_find(engine, &invocation->arena, name, &container, err)) return -1;
@@ -82,7 +83,7 @@ static int print_plan(struct invocation *invocation, struct engine *engine, cons
         fclose(out);
     }
     if (block) plan_unmap(block);
-    if (container_forget_plan(engine, &container, r ? &(struct err){0} : err)) r = -1;
+    if (container_forget_plan(engine, &container, r ? &ignored : err)) r = -1;
     session_release_signals();
     if (!r && text) fputs(text, stdout);
     return r;

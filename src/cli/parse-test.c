@@ -105,6 +105,7 @@ static void test_mount(void **state) {
         {"type=bind,source=a,target=/a", "absolute"}, {"type=foo,target=/a", "no mount type"},
         {"type=image,target=/a", "source is required"}, {"type=cluster,target=/a", "not supported yet"},
         {"target=/a,volume-driver=x", "plugin"}, {"target=/a,volume-subpath=../x", "leads out"},
+        {"target=/a,volume-subpath=x/..", "leads out"}, {"target=/a,volume-subpath=x/../y", "leads out"},
         {"target=/a,volume-subpath=/x", "relative"}, {"type=bind,src=/a,dst=/b,volume-subpath=x", "mix"},
         {"type=bind,src=/a,dst=/b,bind-recursive=readonly", "requires 'readonly'"},
         {"type=bind,src=/a,dst=/b,bind-recursive=x", "must be"}, {"target=/a,consistency=x", "invalid value"},

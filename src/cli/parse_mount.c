@@ -237,12 +237,20 @@ static int key_mode(struct mount_spec *spec, const char *key, const char *value,
     return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s (octal digits)", key, value);
 }
 
+// Is one of its parts ".."?
+static bool goes_up(const char *path) {
+    for (;;) {
+        size_t length = strcspn(path, "/");
+        if (length == 2 && !strncmp(path, "..", 2)) return true;
+        if (!path[length]) return false;
+        path += length + 1;
+    }
+}
+
 static int key_subpath(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
     bool image = str_has_prefix(key, "image");
-    for (const char *p = value; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
-        if (p[0] == '.' && p[1] == '.' && (!p[2] || p[2] == '/'))
-            return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s leads out of it by \"..\"", key,
-                           value);
+    if (goes_up(value))
+        return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s leads out of it by \"..\"", key, value);
     if (*value == '/' || !*value)
         return err_set(err, ERR_INVALID, 0, "invalid value for %s: it must be a relative path", key);
     *(image ? &spec->image_key : &spec->volume_key) = key;

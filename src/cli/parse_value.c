@@ -301,9 +301,9 @@ int store_security(struct parse *parse, const char *text, void *field, struct er
     size_t length = strcspn(key, "=:");
     const char *value = key[length] ? text + length + 1 : NULL;
     key[length] = 0;
-    bool flag;
+    bool flag = true;
     if (str_eq(key, "no-new-privileges") && (!value || parse_bool(value, &flag) == 0)) {
-        strings_add(parse->arena, field, !value || flag ? "no-new-privileges" : "no-new-privileges=false");
+        strings_add(parse->arena, field, flag ? "no-new-privileges" : "no-new-privileges=false");
         return 0;
     }
     if (str_eq(key, "seccomp") && !str_empty(value) && !str_eq(value, "unconfined") &&

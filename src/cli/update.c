@@ -117,6 +117,8 @@ static int update_one(struct invocation *invocation, struct engine *engine, cons
 int run_update(struct invocation *invocation, struct err *err) {
     static const struct container_changes nothing;
     const struct update_flags *flags = invocation->options;
+    // Whole zeros at first, padding and all.
+    // NOLINTNEXTLINE(bugprone-suspicious-memory-comparison,cert-flp37-c)
     if (!memcmp(&flags->changes, &nothing, sizeof nothing))
         return err_set(err, ERR_INVALID, 0, "you must provide one or more flags when using this command");
     if (flags->changes.config.pids_limit.value < -1)

@@ -32,7 +32,7 @@ static int find_user(const char *user, struct ids *ret_ids) {
 static int read_ids(const char *text, struct ids *ret_ids) {
     _cleanup_(freep) char *uid = xstrdup(text);
     char *gid = strchr(uid, ':');
-    struct ids ids;
+    struct ids ids = {0};
     if (!gid) return -1;
     *gid++ = 0;
     return parse_u32(uid, &ids.uid) || parse_u32(gid, &ids.gid) ? -1 : (*ret_ids = ids, 0);

@@ -142,7 +142,7 @@ static void receiver_look(struct walk *walk, const struct why_side *side, const 
 }
 
 const struct why_interface *sender_interface(struct walk *walk) {
-    struct look_route route;
+    struct look_route route = {0};
     if (walk->from.kind == WHY_OUTSIDE) return NULL;
     int r = walk_enter(walk, &walk->from);
     if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);

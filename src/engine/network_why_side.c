@@ -232,7 +232,7 @@ static int network_of_bridge(struct walk *walk, const char *bridge, const struct
     *ret_network = NULL;
     if (network_list(walk->engine->store.db, walk->arena, &networks, err)) return -1;
     for (size_t i = 0; i < networks.count; i++)
-        if (str_eq(networks.items[i].link, bridge)) *ret_network = &networks.items[i];
+        if (str_eq(networks.items[i].link, bridge)) *ret_network = networks.items + i;
     return 0;
 }
 

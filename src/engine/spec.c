@@ -129,8 +129,8 @@ static int build_process(struct spec_builder *b) {
 struct namespace_row {
     uint64_t flag;
     const char *field, *name, *option;
-    const char *mode, *usual; // what was asked for, and what needs no reason
-    const struct namespace_owner *owner;
+    const char *mode, *usual;            // what was asked for, and what needs no reason
+    const struct namespace_owner *owner; // NULL: another container's can't be joined
 };
 
 static void build_namespace(struct spec_builder *b, const struct namespace_row *row) {
@@ -139,7 +139,7 @@ static void build_namespace(struct spec_builder *b, const struct namespace_row *
     if (str_eq(row->mode, "host")) return;
     struct spec_namespace *ns = arena_push(b->arena, &b->spec->namespaces);
     ns->flag = row->flag;
-    if (!spec_joins(row->mode)) return;
+    if (!row->owner || !spec_joins(row->mode)) return;
     ns->pid = row->owner->pid;
     ns->start_time = row->owner->start_time;
     ns->path = arena_printf(b->arena, "/proc/%d/ns/%s", row->owner->pid, row->name);

@@ -8,6 +8,7 @@
 #include "registry/reference.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -23,7 +24,7 @@ static int is_stored(struct store *store, struct err *err) {
 static int make_memfd(struct err *err) {
     _cleanup_(fd_closep) int fd = memfd_create("base", MFD_CLOEXEC);
     if (fd < 0) return err_set(err, ERR_SYSTEM, errno, "unpack the image base");
-    int r = fd_write_all(fd, base_image_tar, (size_t)(base_image_tar_end - base_image_tar));
+    int r = fd_write_all(fd, base_image_tar, (uintptr_t)base_image_tar_end - (uintptr_t)base_image_tar);
     if (r || lseek(fd, 0, SEEK_SET) < 0)
         return err_set(err, ERR_SYSTEM, r ? -r : errno, "unpack the image base");
     return take_fd(&fd);
@@ -40,7 +41,7 @@ int image_load_base(struct store *store, const char *name, struct err *err) {
     if (stored) return stored < 0 ? -1 : 0;
     _cleanup_(fd_closep) int tar = make_memfd(err);
     if (tar < 0) return -1;
-    const char *config =
-        arena_strndup(&arena, base_image_config, (size_t)(base_image_config_end - base_image_config));
+    const char *config = arena_strndup(&arena, base_image_config,
+                                       (uintptr_t)base_image_config_end - (uintptr_t)base_image_config);
     return image_import_tar(store, tar, config, BASE_NAME, err) ? err_wrap(err, "load the image base") : 1;
 }

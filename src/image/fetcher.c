@@ -177,7 +177,7 @@ int fetcher_receive_with(struct fetcher *fetcher, struct json **ret_event, int *
     while (poll(fds, ARRAY_SIZE(fds), -1) < 0)
         if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't wait for hoy-fetch");
     if (fds[1].revents) return interrupted(fetcher, err);
-    if (fds[2].revents) return beside_read(beside, err);
+    if (beside && fds[2].revents) return beside_read(beside, err);
     return event_read(fetcher, ret_event, ret_fd, err);
 }
 

@@ -79,13 +79,14 @@ static size_t part_put(uint8_t *bytes, const void *part, size_t size) {
 
 static void element_put(struct nft_batch *batch, const struct port_map *map, const struct nft_port *port) {
     uint8_t key[24], data[20];
+    uint16_t host_port = htons(port->host_port), to_port = htons(port->port);
     size_t size = address_size(port->family), n = part_put(key, &port->protocol, 1);
     if (map->one_address) n += part_put(key + n, port->host, size);
-    n += part_put(key + n, &(uint16_t){htons(port->host_port)}, 2);
+    n += part_put(key + n, &host_port, sizeof host_port);
     size_t element = netlink_nest(&batch->messages, NFTA_LIST_ELEM);
     nft_data_put(batch, NFTA_SET_ELEM_KEY, key, n);
     n = part_put(data, port->address, size);
-    n += part_put(data + n, &(uint16_t){htons(port->port)}, 2);
+    n += part_put(data + n, &to_port, sizeof to_port);
     if (!map->is_set) nft_data_put(batch, NFTA_SET_ELEM_DATA, data, n);
     netlink_end(&batch->messages, element);
 }

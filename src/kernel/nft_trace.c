@@ -56,8 +56,7 @@ int nft_trace_begin(uint8_t family, const void *address, uint8_t protocol, uint1
     if (trace.listener < 0) return trace.listener;
     int r = table_make(trace.owner, &flow);
     if (r) return r;
-    *ret_trace = trace;
-    trace = NFT_TRACE_NONE;
+    *ret_trace = (struct nft_trace){take_fd(&trace.owner), take_fd(&trace.listener)};
     return 0;
 }
 

@@ -76,8 +76,9 @@ static void loopback_put(struct nft_batch *batch, bool equal) {
 }
 
 static void family_put(struct nft_batch *batch, uint8_t family) {
+    uint8_t protocol = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
     meta_put(batch, NFT_META_NFPROTO);
-    compare_put(batch, true, &(uint8_t){family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6}, 1);
+    compare_put(batch, true, &protocol, sizeof protocol);
 }
 
 // Where an address is in its header.
@@ -203,8 +204,9 @@ static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
 
 // sender: its port; else the other end's. tcp, udp and sctp agree where these are.
 static void port_put(struct nft_batch *batch, uint16_t port, bool sender) {
-    payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, sender ? 0 : 2, sizeof port);
-    compare_put(batch, true, &(uint16_t){htons(port)}, sizeof port);
+    uint16_t bytes = htons(port);
+    payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, sender ? 0 : 2, sizeof bytes);
+    compare_put(batch, true, &bytes, sizeof bytes);
 }
 
 static void icmp6_put(struct nft_batch *batch, uint8_t type) {

@@ -36,7 +36,7 @@ static socklen_t name_make(const struct port_address *address, union name *ret_n
 }
 
 int port_socket_address(int fd, struct port_address *ret_address) {
-    union name name;
+    union name name = {0};
     socklen_t size = sizeof name, number_size = sizeof(int);
     int protocol = 0;
     if (getsockname(fd, &name.any, &size)) return -errno;

@@ -108,6 +108,67 @@ static int run(const struct cni *cni, const char *command, const char *netns, co
     return cni_plugin_run(&call, ret_output, err);
 }
 
+// Results
+
+// "10.1.2.3/24" of the container's, not of the host's side.
+static bool is_inside(const struct json *result, const struct json *ip) {
+    int64_t index;
+    const struct json *interfaces = json_get(result, "interfaces");
+    if (json_i64(json_get(ip, "interface"), &index) || index < 0) return true;
+    const struct json *interface = json_at(interfaces, (size_t)index);
+    return !interface || !str_empty(json_get_string(interface, "sandbox"));
+}
+
+static void take_address(struct arena *arena, const struct json *ip, struct cni_result *result) {
+    const char *text = json_get_string(ip, "address"), *gateway = json_get_string(ip, "gateway");
+    const char *slash = text ? strchr(text, '/') : NULL;
+    if (!slash) return;
+    bool v6 = strchr(text, ':');
+    const char **address = v6 ? &result->address6 : &result->address;
+    if (**address) return;
+    *address = arena_strndup(arena, text, (size_t)(slash - text));
+    *(v6 ? &result->prefix6 : &result->prefix) = strtol(slash + 1, NULL, 10);
+    if (gateway) *(v6 ? &result->gateway6 : &result->gateway) = arena_strdup(arena, gateway);
+}
+
+static const char *mac_of(const struct json *interfaces) {
+    for (size_t i = 0; i < json_length(interfaces); i++) {
+        const struct json *interface = json_at(interfaces, i);
+        if (str_eq(json_get_string(interface, "name"), "eth0") &&
+            !str_empty(json_get_string(interface, "sandbox")))
+            return json_get_string(interface, "mac");
+    }
+    return NULL;
+}
+
+static struct cni_result result_take(struct arena *arena, const struct cni *cni,
+                                     const struct json *document) {
+    const struct json *ips = json_get(document, "ips");
+    const char *mac = mac_of(json_get(document, "interfaces"));
+    struct cni_result result = {
+        .network = arena_strdup(arena, json_get_string(cni->list, "name")),
+        .mac = mac ? arena_strdup(arena, mac) : "",
+        .address = "",
+        .gateway = "",
+        .address6 = "",
+        .gateway6 = "",
+    };
+    for (size_t i = 0; i < json_length(ips); i++)
+        if (is_inside(document, json_at(ips, i))) take_address(arena, json_at(ips, i), &result);
+    return result;
+}
+
+int cni_result_read(struct arena *arena, const char *dir, struct cni_result *ret_result, struct err *err) {
+    _cleanup_(cni_finish) struct cni cni;
+    _cleanup_(json_freep) struct json *document = NULL;
+    int r = cni_open(dir, &cni, err);
+    if (r <= 0) return r;
+    r = read_file(dir, CNI_RESULT, &document);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RESULT, dir);
+    *ret_result = result_take(arena, &cni, document);
+    return 1;
+}
+
 // Adding
 
 static int netns_hold(const struct cni *cni, pid_t pid, struct err *err) {
@@ -196,13 +257,12 @@ static int write_hosts(const struct cni *cni, const struct cni_result *result, s
 static int use_result(const struct cni *cni, const struct str *text, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(json_freep) struct json *document = NULL;
-    struct cni_result result;
     char path[4200];
     snprintf(path, sizeof path, "%s/" CNI_RESULT, cni->dir);
     int r = file_replace_at(AT_FDCWD, path, str_get(text), text->len, CNI_MODE, false);
     if (!r) r = json_parse(str_get(text), text->len, &document);
     if (r) return err_set(err, ERR_SYSTEM, -r, "keep the result in %s", path);
-    if (cni_result_read(&arena, cni->dir, &result, err) < 0) return -1;
+    struct cni_result result = result_take(&arena, cni, document);
     return write_resolv_conf(cni, json_get(document, "dns"), err) || write_hosts(cni, &result, err) ? -1 : 0;
 }
 
@@ -278,60 +338,5 @@ int cni_check(const char *dir, struct err *err) {
         _cleanup_(str_finish) struct str output = {0};
         if (run(&cni, "CHECK", cni.netns, json_at(plugins, i), json_text(result), &output, err)) return -1;
     }
-    return 1;
-}
-
-// Results
-
-// "10.1.2.3/24" of the container's, not of the host's side.
-static bool is_inside(const struct json *result, const struct json *ip) {
-    int64_t index;
-    const struct json *interfaces = json_get(result, "interfaces");
-    if (json_i64(json_get(ip, "interface"), &index) || index < 0) return true;
-    const struct json *interface = json_at(interfaces, (size_t)index);
-    return !interface || !str_empty(json_get_string(interface, "sandbox"));
-}
-
-static void take_address(struct arena *arena, const struct json *ip, struct cni_result *result) {
-    const char *text = json_get_string(ip, "address"), *gateway = json_get_string(ip, "gateway");
-    const char *slash = text ? strchr(text, '/') : NULL;
-    if (!slash) return;
-    bool v6 = strchr(text, ':');
-    const char **address = v6 ? &result->address6 : &result->address;
-    if (**address) return;
-    *address = arena_strndup(arena, text, (size_t)(slash - text));
-    *(v6 ? &result->prefix6 : &result->prefix) = strtol(slash + 1, NULL, 10);
-    if (gateway) *(v6 ? &result->gateway6 : &result->gateway) = arena_strdup(arena, gateway);
-}
-
-static const char *mac_of(const struct json *interfaces) {
-    for (size_t i = 0; i < json_length(interfaces); i++) {
-        const struct json *interface = json_at(interfaces, i);
-        if (str_eq(json_get_string(interface, "name"), "eth0") &&
-            !str_empty(json_get_string(interface, "sandbox")))
-            return json_get_string(interface, "mac");
-    }
-    return NULL;
-}
-
-int cni_result_read(struct arena *arena, const char *dir, struct cni_result *ret_result, struct err *err) {
-    _cleanup_(cni_finish) struct cni cni;
-    _cleanup_(json_freep) struct json *document = NULL;
-    int r = cni_open(dir, &cni, err);
-    if (r <= 0) return r;
-    r = read_file(dir, CNI_RESULT, &document);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RESULT, dir);
-    const struct json *ips = json_get(document, "ips");
-    const char *mac = mac_of(json_get(document, "interfaces"));
-    *ret_result = (struct cni_result){
-        .network = arena_strdup(arena, json_get_string(cni.list, "name")),
-        .mac = mac ? arena_strdup(arena, mac) : "",
-        .address = "",
-        .gateway = "",
-        .address6 = "",
-        .gateway6 = "",
-    };
-    for (size_t i = 0; i < json_length(ips); i++)
-        if (is_inside(document, json_at(ips, i))) take_address(arena, json_at(ips, i), ret_result);
     return 1;
 }

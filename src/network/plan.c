@@ -47,7 +47,8 @@ static void plan_address(struct plan *plan, enum plan_op_type type, const char *
 // Through the gateway, or where there is none to what the link reaches by itself.
 static void plan_route(struct plan *plan, const char *why, plan_str link, const struct endpoint *endpoint,
                        size_t i) {
-    struct address gateway = endpoint_routes_by_link(endpoint) ? (struct address){0} : endpoint->gateways[i];
+    struct address gateway = {0};
+    if (!endpoint_routes_by_link(endpoint)) gateway = endpoint->gateways[i];
     gateway.family = endpoint->addresses[i].family;
     plan_address(plan, PLAN_ROUTE_ADD, why, link, &gateway, 0);
 }

@@ -110,9 +110,9 @@ static bool kernel_has_no(int r) {
     return r == -EPROTONOSUPPORT || r == -EAFNOSUPPORT;
 }
 
-static int take_served(struct taking *taking, const struct port_run *run, uint16_t host_port) {
+// beside: the socket that holds the same port of all addresses, or -1.
+static int take_served(struct taking *taking, const struct port_run *run, uint16_t host_port, int beside) {
     struct port_address address = port_run_address(run, host_port);
-    int beside = port_run_is_served(run) ? -1 : taking->held[taking->count - 1];
     if (beside >= 0) memcpy(address.bytes, &in6addr_loopback, sizeof address.bytes);
     return port_socket_serve(&address, beside, &taking->served);
 }
@@ -126,15 +126,16 @@ static bool has_served(const struct port_run *run) {
 static int take_one(struct taking *taking, const struct port_run *run, uint16_t *host_port) {
     struct port_address address = port_run_address(run, *host_port);
     bool served = has_served(run), alone = served && port_run_is_served(run);
+    int beside = -1;
     if (!alone || !*host_port) {
         int r = port_socket_hold(&address, &taking->held[taking->count], host_port);
         if (r) return kernel_has_no(r) && run->protocol == IPPROTO_SCTP ? 0 : r;
         if (alone)
             fd_closep(&taking->held[taking->count]); // it has only said which one is free
         else
-            taking->count++;
+            beside = taking->held[taking->count++];
     }
-    return served ? take_served(taking, run, *host_port) : 0;
+    return served ? take_served(taking, run, *host_port, beside) : 0;
 }
 
 static struct ports_label label_of(const struct port_target *target, uint16_t port) {

@@ -52,7 +52,7 @@ static uint32_t number_of(const struct address *address) {
 }
 
 static uint32_t nth(size_t pool, uint8_t prefix, uint32_t n) {
-    return pools[pool].first + (n << (32 - prefix));
+    return pools[pool].first + (uint32_t)((uint64_t)n << (32 - prefix));
 }
 
 static void mark(struct taken *taken, uint32_t destination, uint8_t prefix) {

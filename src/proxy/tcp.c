@@ -121,7 +121,7 @@ static int connect_to(struct connection *connection, sa_family_t family) {
 
 // A server that listens on version 4 alone refuses the other.
 static bool connect_again(struct connection *connection) {
-    struct sockaddr_storage name;
+    struct sockaddr_storage name = {.ss_family = AF_UNSPEC};
     socklen_t size = sizeof name;
     bool was_v6 =
         !getsockname(connection->server.fd, (struct sockaddr *)&name, &size) && name.ss_family == AF_INET6;

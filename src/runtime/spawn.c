@@ -14,6 +14,7 @@
 #include <linux/memfd.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -31,7 +32,7 @@ static int make_program(void) {
     if (memfd < 0 && errno == EINVAL) memfd = memfd_create("hoy-shim", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     _cleanup_(fd_closep) int fd = memfd < 0 ? -errno : memfd;
     if (fd < 0) return fd;
-    int r = fd_write_all(fd, shim_program, (size_t)(shim_program_end - shim_program));
+    int r = fd_write_all(fd, shim_program, (uintptr_t)shim_program_end - (uintptr_t)shim_program);
     if (r) return r;
     if (fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)) return -errno;
     return take_fd(&fd);

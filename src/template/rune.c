@@ -173,8 +173,8 @@ static int unescape(const char **p, const char *end, char quote, uint32_t *ret_r
     char c = *(*p)++;
     const char *letter = strchr(from, c);
     int64_t value = -1;
-    if (c && letter) value = to[letter - from];
-    if (c == quote) value = c;
+    if (c && letter) value = (unsigned char)to[letter - from];
+    if (c == quote) value = (unsigned char)c;
     if (c == 'x') value = digits(p, end, 2, 16);
     if (c == 'u') value = digits(p, end, 4, 16);
     if (c == 'U') value = digits(p, end, 8, 16);

@@ -29,7 +29,7 @@ int open_below(int dir, const char *name) {
 }
 
 int place_make(struct place *place) {
-    if (place->fd >= 0) return 0;
+    if (place->fd >= 0 || !place->parent) return 0; // the root is there from the beginning
     int r = place_make(place->parent);
     if (!r && mkdirat(place->parent->fd, place->name, 0700) && errno != EEXIST) r = -errno;
     if (!r) r = place->fd = open_below(place->parent->fd, place->name);
