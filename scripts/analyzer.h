@@ -21,6 +21,16 @@ static inline int *errno_after_failure(void) {
 #define err_set(err, kind, code, ...) (err_set_at(__FILE__, __LINE__, err, kind, code, __VA_ARGS__), -1)
 #define err_wrap(err, ...)            (err_wrap(err, __VA_ARGS__), -1)
 
-// cmocka's fail() and skip().
+// cmocka's fail(), skip(), and what compares numbers.
 _Noreturn void _fail(const char *file, int line);
 _Noreturn void _skip(const char *file, int line);
+static inline void _assert_true(unsigned long result, const char *expression, const char *file, int line) {
+    (void)expression;
+    if (!result) _fail(file, line);
+}
+static inline void _assert_int_equal(unsigned long a, unsigned long b, const char *file, int line) {
+    if (a != b) _fail(file, line);
+}
+static inline void _assert_int_not_equal(unsigned long a, unsigned long b, const char *file, int line) {
+    if (a == b) _fail(file, line);
+}
