@@ -58,6 +58,7 @@ background() {
 serve_in() {
   local name=$1 log=$BATS_TEST_TMPDIR/$1.log
   shift
+  rm -f "$log" # of an earlier one of the same name, which was ready
   background "$log" "$@" ./peer.py serve 7000
   wait_line "$log" ready
 }
@@ -251,11 +252,10 @@ hoyd_start() {
 published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
 
 @test "rules that somebody flushed are back with the next command, whichever that is" {
-  local way bridge
-  bridge=$(hoy network inspect bridge -f '{{.Id}}' >/dev/null && hoy run --rm base ip route | awk '/^default/ {print $3}')
-  bridge=$(ip -4 -o address show to "$bridge" | awk '{print $2}')
+  local way table
   container web -p 8080:7000 -p 8080:7000/udp
-  for way in 'nft flush ruleset' "nft delete table inet $bridge" "nft flush chain inet $bridge prerouting" \
+  table=$(own_table)
+  for way in 'nft flush ruleset' "nft delete table inet $table" "nft flush chain inet $table prerouting" \
     'iptables -F; iptables -t nat -F' "printf 'flush ruleset\ntable inet t { }\n' | nft -f -"; do
     eval "$way"
     hoy images >/dev/null
@@ -264,11 +264,12 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
 }
 
 @test "hoyd puts rules back at once, and what else others take away" {
-  local way bridge
+  local way bridge table
   bridge=$(ip -4 -o address show to "$(hoy run --rm base ip route | awk '/^default/ {print $3}')" | awk '{print $2}')
+  table=$(own_table)
   container web -p 8080:7000 -p 8080:7000/udp
   hoyd_start
-  for way in 'nft flush ruleset' "nft delete table inet $bridge" "nft flush chain inet $bridge prerouting" \
+  for way in 'nft flush ruleset' "nft delete table inet $table" "nft flush chain inet $table prerouting" \
     "ip link set $bridge down" "ip address flush dev $bridge" "ip link delete $bridge" \
     "ip link set $(ip -o link show master "$bridge" | sed -E 's/^[0-9]+: ([^@]+)@.*/\1/') nomaster"; do
     eval "$way"
@@ -329,7 +330,7 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
   nft add rule inet filter input meta l4proto '{ tcp, udp }' th dport 8081 accept
   reached 8081 "$HOST" "$OUTSIDE" "${from_outside[@]}"
   # Also when the rules were made anew.
-  nft delete table inet "$(sqlite3 "$HOY_ROOT/hoy.db" "SELECT link FROM network WHERE name = 'bridge'")"
+  nft delete table inet "$(own_table)"
   hoy ps >/dev/null
   reached 8081 "$HOST" "$OUTSIDE" "${from_outside[@]}"
   nft delete chain inet filter input
@@ -337,7 +338,6 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
   unreached 8081 "$HOST" "${from_outside[@]}"
 }
 
-own_table() { sqlite3 "$HOY_ROOT/hoy.db" "SELECT link FROM network WHERE name = 'bridge'"; }
 # How many elements lead past the firewall, and how many to it.
 lead() {
   nft -j list table inet "$(own_table)" | jq -r '[.nftables[].map | select(. != null) | {name, n: (.elem // [] | length)}] |

@@ -17,14 +17,14 @@ file_setup() {
   hoy run -d --name aa --network one -p 8081:80 -p 9000-9001:9000-9001/udp base sleep 600 >/dev/null
   expect 0 agree
   bridge=$(hoy network inspect -f '{{.Id}}' one | head -c 10)
-  nft add element inet hoy0 ports4 '{ tcp . 99 : 10.0.0.1 . 99 }'
+  nft add element inet "$(own_table)" ports4 '{ tcp . 99 : 10.0.0.1 . 99 }'
   ip link add "stray" type veth peer name stray2
   ip link set stray master "hoy-$bridge"
   AGREE_PATIENCE=1 expect 1 agree
   contains "$output" 'nft map ports4: too much: tcp 99 -> 10.0.0.1 99'
   contains "$output" "interfaces on bridges: too much: ('stray', 'hoy-$bridge')"
-  nft delete element inet hoy0 ports4 '{ tcp . 99 }'
-  nft delete element inet hoy0 ports4 '{ tcp . 8081 }'
+  nft delete element inet "$(own_table)" ports4 '{ tcp . 99 }'
+  nft delete element inet "$(own_table)" ports4 '{ tcp . 8081 }'
   ip link delete stray
   rm "$HOY_RUNROOT"/networks/*/"$(hoy inspect -f '{{.Id}}' aa)"
   AGREE_PATIENCE=1 expect 1 agree

@@ -93,6 +93,26 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
   hoy rm -f closed >/dev/null
 }
 
+@test "two roots without a bridge of the default network have their own rules" {
+  local theirs=(env HOY_ROOT="$BATS_TEST_TMPDIR/root" HOY_RUNROOT="$BATS_TEST_TMPDIR/run" "$HOY")
+  local mine=(env HOY_ROOT="$BATS_TEST_TMPDIR/root2" HOY_RUNROOT="$BATS_TEST_TMPDIR/run2" "$HOY")
+  "${theirs[@]}" network create lan >/dev/null
+  "${theirs[@]}" run -d --name theirs --network lan -p 8090:80 base sleep 600 >/dev/null
+  "${mine[@]}" network create lan >/dev/null
+  "${mine[@]}" run -d --name mine --network lan -p 8091:80 base sleep 600 >/dev/null
+  nft flush ruleset
+  "${theirs[@]}" ps >/dev/null
+  "${mine[@]}" ps >/dev/null
+  contains "$(nft list ruleset)" "tcp . 8090 :"
+  contains "$(nft list ruleset)" "tcp . 8091 :"
+  "${mine[@]}" rm -f mine >/dev/null
+  "${mine[@]}" network rm lan >/dev/null
+  contains "$(nft list ruleset)" "tcp . 8090 :"
+  lacks "$(nft list ruleset)" "tcp . 8091 :"
+  "${theirs[@]}" rm -f theirs >/dev/null
+  "${theirs[@]}" network rm lan >/dev/null
+}
+
 @test "an address is given back" {
   local n first
   first=$(hoy run --rm base sh -c "ip -4 -o address show eth0 | awk '{print \$4}'")
@@ -104,7 +124,7 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
 
 @test "hoy has an nft table of its own and runs no program for it" {
   inside true
-  contains "$(nft list tables)" "table inet $(bridge)"
+  contains "$(nft list tables)" "table inet $(own_table)"
   expect 0 strace -f -e trace=execve -o "$BATS_TEST_TMPDIR/trace" "$HOY" run --rm base true
   run grep -E 'execve\("[^"]*(iptables|nft|/ip)"' "$BATS_TEST_TMPDIR/trace"
   is "$output" ''

@@ -30,7 +30,7 @@ PEER=$BATS_TEST_DIRNAME/port-peer.py
 SERVERS=()
 
 database() { sqlite3 "$HOY_ROOT/hoy.db" "$1"; }
-table() { nft list table inet "$(database "SELECT link FROM network WHERE name = 'bridge'")"; }
+table() { nft list table inet "$(own_table)"; }
 # Elements of the maps of ports: all, or those that contain a text.
 published() { table 2>/dev/null | grep -oE '(tcp|udp|sctp) \. [^,}]*' | grep -c -- "${1:-}" || true; }
 rules() { table | grep -cE '^\s+(chain|[a-z].* (accept|drop|jump|dnat|masquerade|goto|vmap|return|log))'; }

@@ -6,14 +6,21 @@
 
 #include "engine/parts.h"
 #include "network/gate.h"
+#include "network/rules.h"
 
 #include <linux/netfilter.h>
 #include <stdio.h>
 #include <string.h>
 
+// The root's own: another root's may be there still when somebody took this one away.
 static bool own_table_is_there(const struct walk *walk) {
-    for (size_t i = 0; i < walk->firewall.count; i++)
-        if (nft_look_is_own(&walk->firewall.chains[i])) return true;
+    struct nft_table table;
+    struct err ignored;
+    if (rules_table(walk->engine->store.db, walk->arena, &table, &ignored)) return false;
+    for (size_t i = 0; i < walk->firewall.count; i++) {
+        const struct nft_look_chain *chain = &walk->firewall.chains[i];
+        if (chain->family == NFPROTO_INET && str_eq(chain->table, table.name)) return true;
+    }
     return false;
 }
 
@@ -36,7 +43,7 @@ static bool family_fits(const struct walk *walk, const struct nft_look_chain *ch
 }
 
 static bool concerns(const struct walk *walk, const struct nft_look_chain *chain) {
-    return !nft_look_is_own(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
+    return !nft_look_is_hoys(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
 }
 
 // It never comes to the host.
@@ -200,7 +207,7 @@ static void drop_explain(struct walk *walk) {
     char name[160];
     snprintf(chain.table, sizeof chain.table, "%s", drop->table);
     snprintf(chain.name, sizeof chain.name, "%s", drop->chain);
-    if (nft_look_is_own(&chain)) return open_own(walk);
+    if (nft_look_is_hoys(&chain)) return open_own(walk);
     if (drop->rule) {
         walk_ends(walk, "firewall",
                   "a rule of chain %s of the host ends it (handle %llu): hoy can't overrule it",

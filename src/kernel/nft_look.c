@@ -145,9 +145,9 @@ static int dump(uint8_t type, struct nft_look *look) {
     return dump_table(type, NULL, message_read, look);
 }
 
-bool nft_look_is_own(const struct nft_look_chain *chain) {
-    const char *digits = str_after(chain->table, "hoy");
-    return digits && *digits && strspn(digits, "0123456789") == strlen(digits);
+bool nft_look_is_hoys(const struct nft_look_chain *chain) {
+    const char *digits = str_after(chain->table, "hoy-");
+    return digits && strlen(digits) == 10 && strspn(digits, "0123456789abcdef") == 10;
 }
 
 // Does a rule let everything pass that belongs to a connection, whatever interfaces it passes? As nftables
@@ -219,7 +219,7 @@ int nft_look_forward(bool *ret_drops, bool *ret_drops_known) {
     int r = dump(NFT_MSG_GETCHAIN, &look);
     for (size_t i = 0; !r && i < look.count; i++) {
         const struct nft_look_chain *chain = &look.chains[i];
-        if (chain->hook != NF_INET_FORWARD || nft_look_is_own(chain) ||
+        if (chain->hook != NF_INET_FORWARD || nft_look_is_hoys(chain) ||
             !(chain->policy_drops || str_eq(chain->table, "firewalld")))
             continue;
         drops = true;

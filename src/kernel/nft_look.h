@@ -33,8 +33,8 @@ int nft_look(struct nft_look *ret_look);
 int nft_look_forward(bool *ret_drops, bool *ret_drops_known);
 // A number that is another one after every change of anybody's rules in this network namespace.
 int nft_look_generation(uint32_t *ret_generation);
-// Tables of hoy have their bridges' names: "hoy0".
-bool nft_look_is_own(const struct nft_look_chain *chain);
+// A table of hoy's, of whichever root: "hoy-" and ten hexadecimal digits.
+bool nft_look_is_hoys(const struct nft_look_chain *chain);
 
 // "ip filter FORWARD".
 const char *nft_look_name(const struct nft_look_chain *chain, char buffer[static 160]);

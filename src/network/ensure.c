@@ -29,7 +29,9 @@ static int make(struct db *db, struct arena *arena, struct network *network, str
     if (r <= 0) return r < 0 ? -1 : err_set(err, ERR_NOT_FOUND, 0, "network %s not found", network->name);
     if (network_is_ready(db, network)) return 0; // another process was faster
     if (network_is_default(network) && default_fits(network, &fits, err)) return -1;
-    // The row first: a crash between the two leaves a row without a bridge, which the next command mends.
+    // The row first: a crash between the two leaves a row without a bridge, which the next command mends. The
+    // rules before: they would drop what goes to subnets that are somebody else's now.
+    if (!fits) rules_remove(db, network);
     if (!fits && default_choose(db, database, arena, network, err)) return -1;
     return network->driver == NETWORK_DRIVER_BRIDGE ? bridge_make(db, network, database, err)
                                                     : parent_make(network, database, err);
@@ -93,8 +95,10 @@ int networks_sweep(struct db *db, const char *database, struct err *err) {
     struct sweep sweep = {.db = db, .database = database, .arena = ARENA_INIT};
     int r = link_each(look_at, &sweep);
     for (size_t i = 0; !r && i < sweep.gone.count; i++) {
-        // Of a root that is gone: its table has the name of its default bridge.
-        (void)nft_table_delete(&(struct nft_table){.name = sweep.gone.items[i].link});
+        // Of a root that is gone, if this was its default network.
+        char table[RULES_TABLE_SIZE];
+        rules_table_name(sweep.gone.items[i].id, table);
+        (void)nft_table_delete(&(struct nft_table){.name = table});
         (void)link_delete(sweep.gone.items[i].link);
     }
     arena_finish(&sweep.arena);

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -20,14 +21,13 @@
 #include <unistd.h>
 
 #define GROUP_FIRST 26745
-#define GROUPS      1000
+#define GROUPS      32768
 #define ALIVE       "alive"
 
-uint16_t network_gate_group(const char *bridge) {
-    uint32_t number = 0;
-    const char *digits = str_after(bridge, "hoy");
-    if (!digits || parse_u32(digits, &number)) number = 0;
-    return (uint16_t)(GROUP_FIRST + number % GROUPS);
+uint16_t network_gate_group(const char *default_id) {
+    char digits[5] = "";
+    memcpy(digits, default_id, strnlen(default_id, sizeof digits - 1));
+    return (uint16_t)(GROUP_FIRST + strtoul(digits, NULL, 16) % GROUPS);
 }
 
 // The lock is the caller's until the descriptor is closed.

@@ -9,9 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// The log group of nftables that the rules of a root name, and its gate listens to. bridge: the root's
-// default one, "hoy" and a number.
-uint16_t network_gate_group(const char *bridge);
+// The log group of nftables that the rules of a root name, and its gate listens to. default_id: of the root's
+// default network.
+uint16_t network_gate_group(const char *default_id);
 
 // A container whose run directory is there needs the gate: starts it if there is none. It listens when this
 // returns, and stays while any container of the root runs.

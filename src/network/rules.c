@@ -36,15 +36,21 @@ enum nft_detour network_detours(void) {
     return last.detours;
 }
 
-static struct nft_table table_of(struct arena *arena, const char *bridge) {
-    return (struct nft_table){.name = arena_strdup(arena, bridge),
-                              .gate_group = network_gate_group(bridge),
+void rules_table_name(const char *default_id, char ret_name[static RULES_TABLE_SIZE]) {
+    snprintf(ret_name, RULES_TABLE_SIZE, "hoy-%.10s", default_id);
+}
+
+static struct nft_table table_of(struct arena *arena, const char *default_id) {
+    char name[RULES_TABLE_SIZE];
+    rules_table_name(default_id, name);
+    return (struct nft_table){.name = arena_strdup(arena, name),
+                              .gate_group = network_gate_group(default_id),
                               .detour = network_detours()};
 }
 
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err, "SELECT link FROM network WHERE name = ?", "s", NETWORK_DEFAULT)) return -1;
+    if (db_query(db, &rows, err, "SELECT id FROM network WHERE name = ?", "s", NETWORK_DEFAULT)) return -1;
     int r = db_next(&rows, err);
     if (r < 0) return -1;
     if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "network %s not found", NETWORK_DEFAULT);
@@ -81,7 +87,7 @@ static struct nft_network rules_of(const struct network *network) {
 static int table_for(struct db *db, struct arena *arena, const struct network *network,
                      struct nft_table *ret_table, struct err *err) {
     if (!network_is_default(network)) return rules_table(db, arena, ret_table, err);
-    *ret_table = table_of(arena, network->link);
+    *ret_table = table_of(arena, network->id);
     return 0;
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The nftables rules of a root's networks. The table has the name of the default network's bridge.
+// The nftables rules of a root's networks. The table's name is of the default network's id: a bridge's name
+// is a root's own only once the bridge is there, and a root whose containers are on other networks has none.
 #pragma once
 
 #include "kernel/nft.h"
 #include "network/network.h"
 
+#define RULES_TABLE_SIZE 15 // "hoy-" and ten digits
+
+void rules_table_name(const char *default_id, char ret_name[static RULES_TABLE_SIZE]);
 // The name is in the arena.
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err);
 
