@@ -426,6 +426,30 @@ EOT
   is "$(asks tcp 2001:db8::1 8080)" '2001:db8::2 80'
 }
 
+@test "the kernel takes ports over once hoy-proxy has let them go, and they are free when its container has ended" {
+  local proxy
+  hoy network create b >/dev/null
+  hoy network create --ipv6=false four >/dev/null
+  sleeper web --network four -p 8080:80
+  serve web tcp:80
+  is "$(asks tcp 2001:db8::1 8080)" "$(gateway web four) 80"
+  proxy=$(pgrep -x hoy-proxy)
+  kill -STOP "$proxy"
+  hoy network connect b web &
+  eventually 10 is_told_to_end "$proxy"
+  kill -CONT "$proxy"
+  wait $!
+  is "$(asks tcp 2001:db8::1 8080)" '2001:db8::2 80'
+  hoy rm -f web >/dev/null
+  sleeper web --network four -p 8080:80
+  serve web tcp:80
+  is "$(ask tcp ::1 8080)" "$(gateway web four) 80"
+  hoy rm -f web >/dev/null
+  sleeper web --network four -p 8080:80
+}
+# Of the signals that it has not taken yet one is SIGTERM.
+is_told_to_end() { (($(awk '$1 == "ShdPnd:" {print "0x" $2}' "/proc/$1/status") & 1 << 14)); }
+
 @test "a container of an internal network has its ports when it comes to another" {
   hoy network create --internal closed >/dev/null
   hoy network create open >/dev/null

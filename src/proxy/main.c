@@ -79,6 +79,7 @@ static void leave_doors(void) {
     (void)udp_forget(0, true); // who finds them by their doors' numbers
     for (size_t i = 0; i < door_count; i++) fd_closep(&doors[i].source.fd);
     fd_closep(&doorway);
+    close(PORTS_PROXY_OPEN);
 }
 
 // Beginning

@@ -23,8 +23,8 @@ struct ports_label {
     uint8_t v4[4], v6[16];
 };
 
-// What a proxy is born with.
-enum ports_proxy_fd { PORTS_PROXY_BAG = 3, PORTS_PROXY_CONTAINER }; // a pidfd
+// What a proxy is born with: the bag, a pidfd, and an end of a pipe that it closes after its sockets.
+enum ports_proxy_fd { PORTS_PROXY_BAG = 3, PORTS_PROXY_CONTAINER, PORTS_PROXY_OPEN };
 
 struct ports {
     const struct plan_block *plan;
@@ -32,12 +32,14 @@ struct ports {
     int bag, served;    // or -1
     int container;      // a pidfd, borrowed
     pid_t proxy;        // 0: none runs
+    int open;           // hangs up when it has closed its sockets, or -1
     uint64_t again_ns;  // monotonic: after a proxy that failed; 0: at once
 };
 
 // Takes bag and served.
 void ports_begin(struct ports *ports, const struct plan_block *plan, int bag, int served, int container);
-// Others in their place. A proxy that serves connections ends when they do.
+// Others in their place. A proxy that serves connections ends when they do; when this returns the ports that
+// it had can be taken by others, and so after ports_end().
 void ports_change(struct ports *ports, int bag, int served);
 void ports_end(struct ports *ports);
 
