@@ -19,5 +19,5 @@ file_setup() { export BATS_TEST_TIMEOUT=$((DEADLINE + 20)); }
   SYSTEM=$TEST_VM/system.tar MACHINE_DEADLINE=$DEADLINE vm/machine "$kernel" vm/systemd >"$said" 2>&1 3>&-
   cat "$said"
   is "$(grep -c '^ok ' "$said")" "$(sed -n 's/^1\.\.//p' "$said")"
-  ! grep -q '^not ok ' "$said"
+  run ! grep -q '^not ok ' "$said"
 }
