@@ -119,7 +119,7 @@ static int link_read(struct links *l, int layer, const char *path, const char **
 static int source_find(struct links *l, size_t from, const char *path, struct source *ret_source) {
     for (size_t i = from; i < l->root->count; i++) {
         enum found found;
-        const char *target;
+        const char *target = NULL;
         int r = layer_find(l->root->parts[i].fd, path, &found);
         if (r || found == HIDDEN) return r ? r : -ENOENT;
         if (found == ABSENT) continue;
@@ -226,7 +226,7 @@ static int link_put(struct links *l, size_t layer, const char *path, const char 
 // All of a layer's
 
 static int entry_visit(struct links *l, size_t layer, const char *path) {
-    const char *target;
+    const char *target = NULL;
     struct stat st;
     int fd = l->root->parts[layer].fd;
     char shown[PATH_SHOWN];
