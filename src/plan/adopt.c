@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/link.h"
 #include "kernel/process.h"
 #include "plan/run.h"
 #include "plan/undo.h"
@@ -37,6 +38,16 @@ static bool is_join(const struct plan_op *op) {
 }
 static bool is_link(const struct plan_op *op) {
     return op->type == PLAN_LINK_UP;
+}
+// It comes with its loopback up.
+static bool is_netns(const struct plan_op *op) {
+    return op->type == PLAN_NETNS;
+}
+
+static bool has(struct plan_block *block, bool (*wanted)(const struct plan_op *op)) {
+    for (uint32_t i = 0; i < block->count; i++)
+        if (wanted(&plan_ops(block)[i])) return true;
+    return false;
 }
 
 static int run_those(struct plan_block *block, bool (*wanted)(const struct plan_op *op), struct err *err) {
@@ -84,15 +95,15 @@ static int up_in_namespace(struct plan_block *block, pid_t pid, struct err *err)
     _cleanup_(fd_closep) int net = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
     if (net < 0 || setns(net, CLONE_NEWNET))
         return err_set(err, ERR_SYSTEM, net < 0 ? -net : errno, "cannot join the network namespace");
+    int r = has(block, is_netns) ? link_up("lo") : 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot bring lo up");
     return run_those(block, is_link, err);
 }
 
 // In a process of its own, since this one stays where it is. Its sentence is in the block, which both share.
 static int links_up(struct plan_block *block, pid_t pid, struct err *err) {
-    bool any = false;
     int status;
-    for (uint32_t i = 0; i < block->count; i++) any = any || is_link(&plan_ops(block)[i]);
-    if (!any) return 0;
+    if (!has(block, is_link) && !has(block, is_netns)) return 0;
     pid_t child = fork();
     if (child < 0) return err_set(err, ERR_SYSTEM, errno, "cannot fork");
     if (child == 0) _exit(up_in_namespace(block, pid, &block->error) ? 1 : 0);
