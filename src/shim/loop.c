@@ -71,16 +71,9 @@ void shim_add_peer(struct shim *shim, int fd, bool first) {
 
 // Requests of clients
 
-// Whether the process catches a signal: SigCgt, a bit for each.
 static bool has_handler(pid_t pid, int number) {
-    char path[32], text[4096];
-    snprintf(path, sizeof path, "/proc/%d/status", pid);
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    ssize_t n = fd < 0 ? fd : fd_read_full(fd, text, sizeof text - 1);
-    if (n < 0) return false;
-    text[n] = '\0';
-    const char *line = strstr(text, "\nSigCgt:");
-    return line && strtoull(line + 8, NULL, 16) >> (number - 1) & 1;
+    struct process_signals signals;
+    return !process_signals(pid, &signals) && signals.caught >> (number - 1) & 1;
 }
 
 static void remember_signal(struct shim *shim, int number) {
