@@ -179,18 +179,23 @@ static int mount_read(struct arena *arena, const struct json *json, struct conta
 
 // The fields
 
-void config_binds_write(const struct container_config *config, const char *key, struct json_writer *w) {
+// Those of one form, as an array; false, and nothing is written, when there are none.
+static bool write_form(const struct container_config *config, enum config_form form, const char *key,
+                       void (*write)(const struct container_mount *mount, struct json_writer *w),
+                       struct json_writer *w) {
     bool any = false;
     for (size_t i = 0; i < config->mounts.count; i++) {
-        if (mount_form(&config->mounts.items[i]) != CONFIG_FORM_BIND) continue;
+        if (mount_form(&config->mounts.items[i]) != form) continue;
         if (!any) json_begin_array(w, key);
         any = true;
-        bind_write(&config->mounts.items[i], w);
+        write(&config->mounts.items[i], w);
     }
-    if (any)
-        json_end_array(w);
-    else
-        json_put_null(w, key);
+    if (any) json_end_array(w);
+    return any;
+}
+
+void config_binds_write(const struct container_config *config, const char *key, struct json_writer *w) {
+    if (!write_form(config, CONFIG_FORM_BIND, key, bind_write, w)) json_put_null(w, key);
 }
 
 void config_tmpfs_write(const struct container_config *config, const char *key, struct json_writer *w) {
@@ -207,14 +212,7 @@ void config_tmpfs_write(const struct container_config *config, const char *key, 
 
 void config_mounts_write(const struct container_config *config, enum config_form form, const char *key,
                          struct json_writer *w) {
-    bool any = false;
-    for (size_t i = 0; i < config->mounts.count; i++) {
-        if (mount_form(&config->mounts.items[i]) != form) continue;
-        if (!any) json_begin_array(w, key);
-        any = true;
-        mount_write(&config->mounts.items[i], w);
-    }
-    if (any) json_end_array(w);
+    (void)write_form(config, form, key, mount_write, w);
 }
 
 void config_volumes_write(const struct container_config *config, const char *key, struct json_writer *w) {

@@ -158,13 +158,20 @@ static struct cni_result result_take(struct arena *arena, const struct cni *cni,
     return result;
 }
 
+// As cni_open(), with what the plugins said when they put it there. Both are the caller's to free whatever
+// comes of it.
+static int open_with_result(const char *dir, struct cni *cni, struct json **ret_result, struct err *err) {
+    int r = cni_open(dir, cni, err);
+    if (r <= 0) return r;
+    r = read_file(dir, CNI_RESULT, ret_result);
+    return r ? err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RESULT, dir) : 1;
+}
+
 int cni_result_read(struct arena *arena, const char *dir, struct cni_result *ret_result, struct err *err) {
     _cleanup_(cni_finish) struct cni cni;
     _cleanup_(json_freep) struct json *document = NULL;
-    int r = cni_open(dir, &cni, err);
+    int r = open_with_result(dir, &cni, &document, err);
     if (r <= 0) return r;
-    r = read_file(dir, CNI_RESULT, &document);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RESULT, dir);
     *ret_result = result_take(arena, &cni, document);
     return 1;
 }
@@ -326,10 +333,8 @@ int cni_delete(const char *dir, struct err *err) {
 int cni_check(const char *dir, struct err *err) {
     _cleanup_(cni_finish) struct cni cni;
     _cleanup_(json_freep) struct json *result = NULL;
-    int r = cni_open(dir, &cni, err);
+    int r = open_with_result(dir, &cni, &result, err);
     if (r <= 0) return r;
-    r = read_file(dir, CNI_RESULT, &result);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/" CNI_RESULT, dir);
     if (!result || json_boolean(json_get(cni.list, "disableCheck")) ||
         str_has_prefix(json_get_string(cni.list, "cniVersion"), "0.3"))
         return 0;
