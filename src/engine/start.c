@@ -21,7 +21,6 @@
 #include "engine/upkeep.h"
 #include "kernel/nft_socket.h"
 #include "network/network.h"
-#include "runtime/cgroup.h"
 #include "runtime/runtime.h"
 #include "shim/client.h"
 

@@ -4,6 +4,7 @@
 
 #include "oci/spec.h"
 #include "plan/plan.h"
+#include "runtime/cgroup.h"
 
 struct runtime_options {
     const char *id;
@@ -46,7 +47,7 @@ struct runtime_shim {
     int hold;     // a file that the shim is to hold as long as it lives (kernel/holders.h)
     int preserve; // so many descriptors from 3 on are the command's
     bool inherit;
-    const char *exits[2]; // runtime_cgroup_exits() of what it leaves first, or NULL
+    const char *exits[RUNTIME_CGROUP_EXITS]; // of what it leaves first, or NULL
 };
 #define RUNTIME_SHIM_NONE                                                                           \
     (struct runtime_shim) {                                                                         \

@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 #include "kernel/holders.h"
-#include "runtime/cgroup.h"
 #include "shim/protocol.h"
 
 #include <errno.h>
