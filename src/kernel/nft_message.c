@@ -118,6 +118,44 @@ void nft_expression_end(struct nft_batch *batch, struct nft_expression expressio
     netlink_end(&batch->messages, expression.element);
 }
 
+void nft_meta_put(struct nft_batch *batch, uint32_t key) {
+    struct nft_expression e = nft_expression_begin(batch, "meta");
+    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
+    nft_expression_end(batch, e);
+}
+
+void nft_payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset, size_t size) {
+    struct nft_expression e = nft_expression_begin(batch, "payload");
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_DREG, reg);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, base);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, (uint32_t)size);
+    nft_expression_end(batch, e);
+}
+
+void nft_compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size) {
+    struct nft_expression e = nft_expression_begin(batch, "cmp");
+    netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
+    nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
+    nft_expression_end(batch, e);
+}
+
+void nft_immediate_put(struct nft_batch *batch, const void *bytes, size_t size) {
+    struct nft_expression e = nft_expression_begin(batch, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
+    nft_data_put(batch, NFTA_IMMEDIATE_DATA, bytes, size);
+    nft_expression_end(batch, e);
+}
+
+void nft_immediate_verdict_put(struct nft_batch *batch, int code, const char *chain) {
+    struct nft_expression e = nft_expression_begin(batch, "immediate");
+    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+    nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, code, chain);
+    nft_expression_end(batch, e);
+}
+
 void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes, size_t size) {
     size_t nest = netlink_nest(&batch->messages, attribute);
     netlink_put(&batch->messages, NFTA_DATA_VALUE, bytes, size);

@@ -42,6 +42,14 @@ struct nft_expression {
 struct nft_expression nft_expression_begin(struct nft_batch *batch, const char *name);
 void nft_expression_end(struct nft_batch *batch, struct nft_expression expression);
 
+// The expressions that every rule is made of: what is looked at goes into a register, and is compared there.
+void nft_meta_put(struct nft_batch *batch, uint32_t key); // into the first one
+void nft_payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset, size_t size);
+void nft_compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size); // the first one
+void nft_immediate_put(struct nft_batch *batch, const void *bytes, size_t size); // into the first one
+void nft_immediate_verdict_put(struct nft_batch *batch, int code, const char *chain);
+#define NFT_LOOPBACK_INDEX 1 // in every network namespace
+
 // A value, as data of an expression or an element.
 void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes, size_t size);
 // A verdict as data. chain: where to, for NFT_JUMP and NFT_GOTO; NULL for the others.

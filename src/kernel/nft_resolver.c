@@ -24,7 +24,6 @@
 #define TABLE    "hoy_resolver"
 #define CHAIN    "output"
 #define DNS_PORT 53
-#define LOOPBACK 1 // its index, in every network namespace
 
 enum {
     IP_SOURCE = 12,
@@ -41,44 +40,21 @@ struct rule {
     uint16_t from, to;
 };
 
-static void compare_put(struct nft_batch *batch, uint32_t how, const void *bytes, size_t size) {
-    struct nft_expression e = nft_expression_begin(batch, "cmp");
-    netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CMP_OP, how);
-    nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
-    nft_expression_end(batch, e);
-}
-
 static void payload_match(struct nft_batch *batch, uint32_t base, uint32_t offset, const void *bytes,
                           uint32_t size) {
-    struct nft_expression e = nft_expression_begin(batch, "payload");
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, base);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, size);
-    nft_expression_end(batch, e);
-    compare_put(batch, NFT_CMP_EQ, bytes, size);
-}
-
-static void meta_load(struct nft_batch *batch, uint32_t key) {
-    struct nft_expression e = nft_expression_begin(batch, "meta");
-    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
-    nft_expression_end(batch, e);
+    nft_payload_put(batch, NFT_REG_1, base, offset, size);
+    nft_compare_put(batch, true, bytes, size);
 }
 
 static void protocol_match(struct nft_batch *batch, uint8_t protocol) {
-    meta_load(batch, NFT_META_L4PROTO);
-    compare_put(batch, NFT_CMP_EQ, &protocol, sizeof protocol);
+    nft_meta_put(batch, NFT_META_L4PROTO);
+    nft_compare_put(batch, true, &protocol, sizeof protocol);
 }
 
 static void port_write(struct nft_batch *batch, const struct rule *rule) {
     uint16_t port = htons(rule->to);
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &port, sizeof port);
-    nft_expression_end(batch, e);
-    e = nft_expression_begin(batch, "payload");
+    nft_immediate_put(batch, &port, sizeof port);
+    struct nft_expression e = nft_expression_begin(batch, "payload");
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_SREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
     netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, rule->port);
@@ -98,12 +74,9 @@ static size_t rule_begin(struct nft_batch *batch) {
 
 static void leaving_put(struct nft_batch *batch) {
     size_t list = rule_begin(batch);
-    meta_load(batch, NFT_META_OIF);
-    compare_put(batch, NFT_CMP_NEQ, &(uint32_t){LOOPBACK}, sizeof(uint32_t));
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-    nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, NF_ACCEPT, NULL);
-    nft_expression_end(batch, e);
+    nft_meta_put(batch, NFT_META_OIF);
+    nft_compare_put(batch, false, &(uint32_t){NFT_LOOPBACK_INDEX}, sizeof(uint32_t));
+    nft_immediate_verdict_put(batch, NF_ACCEPT, NULL);
     netlink_end(&batch->messages, list);
 }
 

@@ -17,16 +17,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define LOOPBACK_INDEX 1 // in every network namespace
-
-static void compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size) {
-    struct nft_expression e = nft_expression_begin(batch, "cmp");
-    netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ);
-    nft_data_put(batch, NFTA_CMP_DATA, bytes, size);
-    nft_expression_end(batch, e);
-}
-
 static void mask_put(struct nft_batch *batch, const void *mask, size_t size) {
     const uint8_t zero[16] = {0};
     struct nft_expression e = nft_expression_begin(batch, "bitwise");
@@ -35,22 +25,6 @@ static void mask_put(struct nft_batch *batch, const void *mask, size_t size) {
     netlink_put_be32(&batch->messages, NFTA_BITWISE_LEN, (uint32_t)size);
     nft_data_put(batch, NFTA_BITWISE_MASK, mask, size);
     nft_data_put(batch, NFTA_BITWISE_XOR, zero, size);
-    nft_expression_end(batch, e);
-}
-
-static void meta_put(struct nft_batch *batch, uint32_t key) {
-    struct nft_expression e = nft_expression_begin(batch, "meta");
-    netlink_put_be32(&batch->messages, NFTA_META_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
-    nft_expression_end(batch, e);
-}
-
-static void payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset, size_t size) {
-    struct nft_expression e = nft_expression_begin(batch, "payload");
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_DREG, reg);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, base);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, offset);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, (uint32_t)size);
     nft_expression_end(batch, e);
 }
 
@@ -66,25 +40,25 @@ static void lookup_put(struct nft_batch *batch, const char *set, int value) {
 static void link_put(struct nft_batch *batch, uint32_t key, const char *name) {
     char padded[LINK_NAME_SIZE] = "";
     strncpy(padded, name, sizeof padded - 1);
-    meta_put(batch, key);
-    compare_put(batch, true, padded, sizeof padded);
+    nft_meta_put(batch, key);
+    nft_compare_put(batch, true, padded, sizeof padded);
 }
 
 static void loopback_put(struct nft_batch *batch, bool equal) {
-    meta_put(batch, NFT_META_IIF);
-    compare_put(batch, equal, &(uint32_t){LOOPBACK_INDEX}, sizeof(uint32_t));
+    nft_meta_put(batch, NFT_META_IIF);
+    nft_compare_put(batch, equal, &(uint32_t){NFT_LOOPBACK_INDEX}, sizeof(uint32_t));
 }
 
 static void family_put(struct nft_batch *batch, uint8_t family) {
     uint8_t protocol = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
-    meta_put(batch, NFT_META_NFPROTO);
-    compare_put(batch, true, &protocol, sizeof protocol);
+    nft_meta_put(batch, NFT_META_NFPROTO);
+    nft_compare_put(batch, true, &protocol, sizeof protocol);
 }
 
 // Where an address is in its header.
 static void address_put(struct nft_batch *batch, uint32_t reg, uint8_t family, bool source) {
     uint32_t offset = family == AF_INET ? (source ? 12 : 16) : (source ? 8 : 24);
-    payload_put(batch, reg, NFT_PAYLOAD_NETWORK_HEADER, offset, family == AF_INET ? 4 : 16);
+    nft_payload_put(batch, reg, NFT_PAYLOAD_NETWORK_HEADER, offset, family == AF_INET ? 4 : 16);
 }
 
 static void subnet_put(struct nft_batch *batch, const struct nft_subnet *subnet, bool source) {
@@ -97,7 +71,7 @@ static void subnet_put(struct nft_batch *batch, const struct nft_subnet *subnet,
     family_put(batch, subnet->family);
     address_put(batch, NFT_REG_1, subnet->family, source);
     if (subnet->prefix < 8 * size) mask_put(batch, mask, size);
-    compare_put(batch, true, subnet->bytes, size);
+    nft_compare_put(batch, true, subnet->bytes, size);
 }
 
 static void set_put(struct nft_batch *batch, uint8_t family, const char *set, bool source) {
@@ -113,7 +87,7 @@ static void connection_put(struct nft_batch *batch, uint32_t key, uint32_t bits)
     netlink_put_be32(&batch->messages, NFTA_CT_KEY, key);
     nft_expression_end(batch, e);
     mask_put(batch, &bits, sizeof bits);
-    compare_put(batch, false, &(uint32_t){0}, sizeof bits);
+    nft_compare_put(batch, false, &(uint32_t){0}, sizeof bits);
 }
 
 static void direction_put(struct nft_batch *batch, uint8_t direction) {
@@ -121,7 +95,7 @@ static void direction_put(struct nft_batch *batch, uint8_t direction) {
     netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_DIRECTION);
     nft_expression_end(batch, e);
-    compare_put(batch, true, &direction, sizeof direction);
+    nft_compare_put(batch, true, &direction, sizeof direction);
 }
 
 // Who sends in a direction of the connection, as conntrack has it.
@@ -142,17 +116,14 @@ static void from_localnet_put(struct nft_batch *batch) {
     netlink_put_u8(&batch->messages, NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
     nft_expression_end(batch, e);
     mask_put(batch, &(uint32_t){htonl(0xff000000)}, sizeof(uint32_t));
-    compare_put(batch, true, &(uint32_t){htonl(0x7f000000)}, sizeof(uint32_t));
+    nft_compare_put(batch, true, &(uint32_t){htonl(0x7f000000)}, sizeof(uint32_t));
 }
 
-static void mark_localnet_put(struct nft_batch *batch) {
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint32_t){LOCALNET_MARK}, sizeof(uint32_t));
-    nft_expression_end(batch, e);
-    e = nft_expression_begin(batch, "meta");
+static void meta_set(struct nft_batch *batch, uint32_t key, const void *bytes, size_t size) {
+    nft_immediate_put(batch, bytes, size);
+    struct nft_expression e = nft_expression_begin(batch, "meta");
     netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_MARK);
+    netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
     nft_expression_end(batch, e);
 }
 
@@ -162,16 +133,16 @@ static void to_type_put(struct nft_batch *batch, uint32_t type) {
     netlink_put_be32(&batch->messages, NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
     netlink_put_be32(&batch->messages, NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR);
     nft_expression_end(batch, e);
-    compare_put(batch, true, &type, sizeof type);
+    nft_compare_put(batch, true, &type, sizeof type);
 }
 
 // The key of a map of ports. address: of this family, or 0 for a map for all addresses.
 static void port_key_put(struct nft_batch *batch, uint8_t address) {
-    meta_put(batch, NFT_META_L4PROTO);
+    nft_meta_put(batch, NFT_META_L4PROTO);
     uint32_t reg = NFT_REG32_01;
     if (address) address_put(batch, reg, address, false);
     if (address) reg += address == AF_INET ? 1 : 4;
-    payload_put(batch, reg, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2); // tcp, udp and sctp agree
+    nft_payload_put(batch, reg, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2); // tcp, udp and sctp agree
 }
 
 // To what the map has under the key: an address and behind it a port.
@@ -198,32 +169,25 @@ static void in_ports_put(struct nft_batch *batch, uint8_t address, const char *m
 }
 
 static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
-    meta_put(batch, NFT_META_L4PROTO);
-    compare_put(batch, true, &protocol, sizeof protocol);
+    nft_meta_put(batch, NFT_META_L4PROTO);
+    nft_compare_put(batch, true, &protocol, sizeof protocol);
 }
 
 // sender: its port; else the other end's. tcp, udp and sctp agree where these are.
 static void port_put(struct nft_batch *batch, uint16_t port, bool sender) {
     uint16_t bytes = htons(port);
-    payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, sender ? 0 : 2, sizeof bytes);
-    compare_put(batch, true, &bytes, sizeof bytes);
+    nft_payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, sender ? 0 : 2, sizeof bytes);
+    nft_compare_put(batch, true, &bytes, sizeof bytes);
 }
 
 static void icmp6_put(struct nft_batch *batch, uint8_t type) {
     protocol_put(batch, IPPROTO_ICMPV6);
-    payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof type);
-    compare_put(batch, true, &type, sizeof type);
-}
-
-static void verdict_put(struct nft_batch *batch, int code, const char *chain) {
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-    nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, code, chain);
-    nft_expression_end(batch, e);
+    nft_payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof type);
+    nft_compare_put(batch, true, &type, sizeof type);
 }
 
 static void by_link_put(struct nft_batch *batch, uint32_t key, const char *map) {
-    meta_put(batch, key);
+    nft_meta_put(batch, key);
     lookup_put(batch, map, NFT_REG_VERDICT);
 }
 
@@ -235,17 +199,6 @@ static void log_put(struct nft_batch *batch, uint16_t group) {
 
 static void masquerade_put(struct nft_batch *batch) {
     nft_expression_end(batch, nft_expression_begin(batch, "masq"));
-}
-
-static void trace_put(struct nft_batch *batch) {
-    struct nft_expression e = nft_expression_begin(batch, "immediate");
-    netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_1);
-    nft_data_put(batch, NFTA_IMMEDIATE_DATA, &(uint8_t){1}, 1);
-    nft_expression_end(batch, e);
-    e = nft_expression_begin(batch, "meta");
-    netlink_put_be32(&batch->messages, NFTA_META_KEY, NFT_META_NFTRACE);
-    netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
-    nft_expression_end(batch, e);
 }
 
 #define ESTABLISHED_BITS (NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))
@@ -288,17 +241,17 @@ static void word_put(struct nft_batch *batch, const struct nft_word *word, uint1
     case IN_PORTS6: return in_ports_put(batch, 0, word->text);
     case IN_ADDRESS_PORTS4: return in_ports_put(batch, AF_INET, word->text);
     case IN_ADDRESS_PORTS6: return in_ports_put(batch, AF_INET6, word->text);
-    case ACCEPT: return verdict_put(batch, NF_ACCEPT, NULL);
-    case DROP: return verdict_put(batch, NF_DROP, NULL);
-    case RETURN: return verdict_put(batch, NFT_RETURN, NULL);
-    case JUMP: return verdict_put(batch, NFT_JUMP, word->text);
-    case GOTO: return verdict_put(batch, NFT_GOTO, word->text);
+    case ACCEPT: return nft_immediate_verdict_put(batch, NF_ACCEPT, NULL);
+    case DROP: return nft_immediate_verdict_put(batch, NF_DROP, NULL);
+    case RETURN: return nft_immediate_verdict_put(batch, NFT_RETURN, NULL);
+    case JUMP: return nft_immediate_verdict_put(batch, NFT_JUMP, word->text);
+    case GOTO: return nft_immediate_verdict_put(batch, NFT_GOTO, word->text);
     case BY_IN_LINK: return by_link_put(batch, NFT_META_IIFNAME, word->text);
     case BY_OUT_LINK: return by_link_put(batch, NFT_META_OIFNAME, word->text);
     case MASQUERADE: return masquerade_put(batch);
-    case MARK_LOCALNET: return mark_localnet_put(batch);
+    case MARK_LOCALNET: return meta_set(batch, NFT_META_MARK, &(uint32_t){LOCALNET_MARK}, sizeof(uint32_t));
     case LOG: return log_put(batch, group);
-    case TRACE: return trace_put(batch);
+    case TRACE: return meta_set(batch, NFT_META_NFTRACE, &(uint8_t){1}, sizeof(uint8_t));
     case FORWARD4: return forward_put(batch, AF_INET, 0, word->text);
     case FORWARD6: return forward_put(batch, AF_INET6, 0, word->text);
     case FORWARD_ADDRESS4: return forward_put(batch, AF_INET, AF_INET, word->text);
