@@ -227,9 +227,7 @@ static int build_spec(const struct live *live, const struct container_config *co
 #define FILL "tmpcopyup"
 
 static bool is_filled(const struct spec_mount *mount) {
-    for (size_t i = 0; mount->volume && i < mount->options.count; i++)
-        if (str_eq(mount->options.items[i], FILL)) return true;
-    return false;
+    return mount->volume && strings_have(&mount->options, FILL);
 }
 
 static int open_image(const struct live *live, struct err *err) {

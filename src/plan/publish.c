@@ -135,34 +135,36 @@ int plan_publish_add(struct plan_block *block, const struct plan_port *ports) {
     return r;
 }
 
-static struct plan_port *find_run(struct plan_block *block, const struct plan_op *op,
-                                  const struct plan_port *ports) {
+// NULL when it is not there; else with the table that its rules are in.
+static struct plan_port *find_run(struct plan_block *block, const struct plan_port *ports,
+                                  struct nft_table *ret_table) {
+    struct plan_op *op = plan_find(block, PLAN_PUBLISH);
     size_t count = 0;
     struct plan_port *place = op ? places(block, op, &count) : NULL;
     for (size_t i = 0; i < count; i++) {
         const struct plan_port *p = &place[i];
         if (p->count == ports->count && p->family == ports->family && p->protocol == ports->protocol &&
-            p->host_port == ports->host_port && !memcmp(p->host, ports->host, sizeof p->host))
+            p->host_port == ports->host_port && !memcmp(p->host, ports->host, sizeof p->host)) {
+            *ret_table = table_of(block, op);
             return &place[i];
+        }
     }
     return NULL;
 }
 
 int plan_publish_remove(struct plan_block *block, const struct plan_port *ports) {
-    struct plan_op *op = plan_find(block, PLAN_PUBLISH);
-    struct plan_port *place = find_run(block, op, ports);
+    struct nft_table table;
+    struct plan_port *place = find_run(block, ports, &table);
     if (!place) return -ENOENT;
-    struct nft_table table = table_of(block, op);
     int r = remove_run(&table, place);
     if (!r) free_place(place);
     return r;
 }
 
 int plan_publish_set_respect(struct plan_block *block, const struct plan_port *ports) {
-    struct plan_op *op = plan_find(block, PLAN_PUBLISH);
-    struct plan_port *place = find_run(block, op, ports);
+    struct nft_table table;
+    struct plan_port *place = find_run(block, ports, &table);
     if (!place) return -ENOENT;
-    struct nft_table table = table_of(block, op);
     struct nft_port some[AT_ONCE];
     for (uint32_t done = 0; done < place->count;) {
         size_t count = 0;

@@ -234,13 +234,6 @@ static bool host_uid(const struct spec *spec, uint32_t uid, uint32_t *ret_uid) {
     return false;
 }
 
-static bool has_option(const struct spec_mount *mount, const char *option) {
-    for (size_t i = 0; i < mount->options.count; i++) {
-        if (str_eq(mount->options.items[i], option)) return true;
-    }
-    return false;
-}
-
 // The specification's conditions for giving the group to the container's user: a cgroup namespace of its own,
 // and the tree mounted to be written.
 static bool sees_writable(const struct spec *spec) {
@@ -252,7 +245,7 @@ static bool sees_writable(const struct spec *spec) {
     for (size_t i = 0; i < spec->mounts.count; i++) {
         const struct spec_mount *mount = &spec->mounts.items[i];
         bool tree = str_eq(mount->type, "cgroup") || str_eq(mount->type, "cgroup2");
-        mounted = mounted || (tree && !has_option(mount, "ro"));
+        mounted = mounted || (tree && !strings_have(&mount->options, "ro"));
     }
     return space && mounted;
 }
