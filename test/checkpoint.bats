@@ -5,6 +5,7 @@
 # with a program in its place.
 
 load lib
+load machine
 
 DEADLINE=400 # seconds; a minute and a half are enough on an idle machine
 
@@ -21,10 +22,8 @@ file_setup() {
 
 # The reason, if there is one, for which the machine can't be had.
 why_not() {
-  [[ $(uname -m) == x86_64 ]] || { echo "the emulated machine is an x86-64 one"; return; }
-  command -v qemu-system-x86_64 >/dev/null || { echo "no qemu-system-x86_64"; return; }
+  machine_missing 6.1 && return
   command -v criu >/dev/null || { echo "no criu"; return; }
-  [[ -e $TEST_VM/6.1/done ]] || { echo "the package of the kernel 6.1 was not to be had"; return; }
   return 1
 }
 

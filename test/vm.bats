@@ -4,6 +4,7 @@
 # once, where the shell scripts vm/checks and vm/networks look at everything that depends on the kernel.
 
 load lib
+load machine
 
 KERNELS='5.10 6.1 6.12'
 DEADLINE=480 # seconds; two minutes are enough on an idle machine
@@ -25,7 +26,7 @@ file_setup() {
   mke2fs -q -t ext4 -O quota,project -E quotatype=prjquota "$BATS_FILE_TMPDIR/quota.ext4" 64m
   PROGRAMS+=" $BATS_FILE_TMPDIR/quota.ext4"
   for kernel in $KERNELS; do
-    why_not "$kernel" >/dev/null && continue
+    machine_missing "$kernel" >/dev/null && continue
     # shellcheck disable=SC2046 # words
     vm/machine "$kernel" $(scripts "$kernel") >"$BATS_FILE_TMPDIR/$kernel" 2>&1 3>&- &
     echo $! >"$BATS_FILE_TMPDIR/$kernel.pid"
@@ -44,17 +45,9 @@ make_profile() {
     apparmor_parser -QKS -M "$features" >"$profile" && PROGRAMS+=" $profile"
 }
 
-# The reason, if there is one, for which a kernel can't be tried here.
-why_not() {
-  [[ $(uname -m) == x86_64 ]] || { echo "the emulated machine is an x86-64 one"; return; }
-  command -v qemu-system-x86_64 >/dev/null || { echo "no qemu-system-x86_64"; return; }
-  [[ -e $TEST_VM/$1/done ]] || { echo "the package of the kernel was not to be had"; return; }
-  return 1
-}
-
 boot() {
   local kernel=$1 why
-  why=$(why_not "$kernel") && skip "$why"
+  why=$(machine_missing "$kernel") && skip "$why"
   wait_gone "$(<"$BATS_FILE_TMPDIR/$kernel.pid")" "$DEADLINE"
   cat "$BATS_FILE_TMPDIR/$kernel"
   # A script's plan comes last: with all of them there is a line for each check.
