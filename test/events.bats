@@ -125,6 +125,9 @@ heard() { past -f "event=$1" -f container=held | grep -q "$1"; }
   eventually 10 was_hungry
   is "$(field hungry .State.Running)" true
   hoy rm -f hungry
+  # One killing is one event, or two where the kernel tells of it before and after, whoever else wanted memory.
+  hoy run --rm --name greedy -m 16m base sh -c 'x=$(yes | head -c 100000000); echo $x | wc' || true
+  (($(past -f event=oom -f container=greedy | wc -l) <= 2))
 }
 died() { past -f event=die -f container=alone | grep -q die; }
 was_hungry() { past -f event=oom -f container=hungry | grep -q oom; }

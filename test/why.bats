@@ -157,6 +157,37 @@ needs_kernel_log() {
   why exit 'with success'
 }
 
+@test "events say it, also of one that is gone" {
+  local start
+  start=$(date +%s.%N)
+  die base sh -c 'exit 3'
+  hoy rm it
+  hoy run --rm --name it base nothere || true
+  hoy run -d --rm --name it base sleep 600 >/dev/null
+  hoy kill it >/dev/null
+  hoy wait it >/dev/null 2>&1 || true
+  hoy run -d --name it base sleep 600 >/dev/null
+  kill -9 "$(awk '/^PPid/ {print $2}' "/proc/$(hoy inspect -f '{{.State.Pid}}' it)/status")"
+  eventually 10 is_now '{{.State.Status}}' exited
+  local words
+  words=$(hoy events --since "$start" --until 0s -f event=die --format '{{with .Actor.Attributes}}{{.exitCode}} {{.cause}}: {{.why}}{{end}}')
+  is "$(grep -c . <<<"$words")" 4
+  contains "$words" '3 exit: Its command ended by itself with the code 3.'
+  contains "$words" '127 start-failed: Its command never ran. The start failed: exec: "nothere"'
+  contains "$words" '137 stopped: It was ended by SIGKILL, which came from hoy'
+  contains "$words" "137 lost: Nobody saw its end: the container's shim was killed"
+  matches "$(hoy events --since "$start" --until 0s -f event=die | tail -n 1)" '\(cause=lost, exitCode=137, image=base, name=it, .*why=Nobody saw its end'
+}
+
+@test "--init: the command's signal is known by its exit code" {
+  cc -static -x c -o "$BATS_TEST_TMPDIR/crash" - <<<'int main(void) { *(volatile int *)8 = 1; }'
+  die --init -v "$BATS_TEST_TMPDIR/crash:/crash" base /crash
+  why crash 'crashed with SIGSEGV'
+  hoy rm it
+  die --init base sh -c 'kill -9 $$'
+  why exit "what hoy's init, or a shell, ends with when its own command was ended by SIGKILL"
+}
+
 @test "one that its policy starts again: its last run" {
   hoy run -d --name it --restart always base sh -c 'echo oops; test -e /second && exec sleep 600; touch /second; exit 3' >/dev/null
   eventually 10 is_now '{{.RestartCount}} {{.State.Status}}' '1 running'
@@ -166,7 +197,8 @@ needs_kernel_log() {
 @test "an unhealthy one, and what its last check said" {
   hoy run -d --name it --health-cmd 'echo not well; exit 2' --health-interval 100ms --health-retries 2 --health-on-failure kill base sleep 600 >/dev/null
   hoy wait it >/dev/null
-  why unhealthy 'had failed, the last one with the code 2: not well' 'That is why it was ended (--health-on-failure kill)'
+  why unhealthy 'had failed, the last one with the code 2: not well.' \
+    'SIGKILL, which came from hoy, because it was unhealthy.' 'That is why it was ended (--health-on-failure kill)'
 }
 
 @test "what does not run yet, or still does; what is not there" {

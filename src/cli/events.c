@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/store_filter.h"
+#include "engine/why.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,10 +56,22 @@ static int by_key(const void *a, const void *b) {
     return strcmp(((const struct attribute *)a)->key, ((const struct attribute *)b)->key);
 }
 
+// Why a container ended is in the event as facts.
+static void add_cause(struct arena *arena, const struct json *event, struct attributes *list) {
+    struct why why;
+    _cleanup_(str_finish) struct str text = {0};
+    if (!why_of_event(arena, event, &why)) return;
+    for (size_t i = 0; i < why.sentences.count; i++)
+        str_printf(&text, "%s%s", i ? " " : "", why.sentences.items[i]);
+    *arena_push(arena, list) = (struct attribute){"cause", why.cause};
+    *arena_push(arena, list) = (struct attribute){"why", arena_strdup(arena, str_get(&text))};
+}
+
 static struct attributes sorted_attributes(struct arena *arena, const struct json *event) {
     struct attributes list = {0};
     struct collect c = {.arena = arena, .list = &list};
     (void)json_each(json_get(json_get(event, "Actor"), "Attributes"), collect, &c);
+    add_cause(arena, event, &list);
     if (list.count) qsort(list.items, list.count, sizeof *list.items, by_key);
     return list;
 }
@@ -125,7 +138,7 @@ static const struct document_field event_fields[] = {
     {"", NULL, "Actor", "events.Actor", false},
     {"Actor", NULL, "Attributes", "map[string]string", false},
 };
-static const struct document_type event_type = {"events.Message", event_fields, ARRAY_SIZE(event_fields)};
+static const struct document_type event_type = {"*events.Message", event_fields, ARRAY_SIZE(event_fields)};
 
 // A template is read once, before the first event.
 struct printing {

@@ -13,6 +13,8 @@
 #include "engine/net_rate.h"
 #include "engine/parts.h"
 #include "engine/ports.h"
+#include "engine/why.h"
+#include "plan/execute.h"
 #include "plan/undo.h"
 #include "shim/restart.h"
 
@@ -84,10 +86,21 @@ static bool stays_on_network(struct engine *engine, const struct container *cont
     return !restarts(ending) && container_cni_release(engine, container, err);
 }
 
+// An end that no shim tells of, in the words of `hoy why`.
+static void say_died(struct engine *engine, const struct container *container, const struct ending *ending,
+                     const char *cause, const char *words) {
+    char status[16], why[sizeof(struct err) + 64];
+    snprintf(status, sizeof status, "%d", ending->status);
+    snprintf(why, sizeof why, words, ending->error);
+    container_event(engine, container, "die", "cause", cause, "exitCode", status, "why", why, NULL);
+}
+
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
                   struct err *err) {
     struct ending last = *ending;
     struct err why;
+    if (str_eq(ending->state, "created") && !str_empty(ending->error))
+        say_died(engine, container, ending, "start-failed", WHY_START_FAILED);
     bool stays = stays_on_network(engine, container, ending, &why);
     if (container->auto_remove && !stays) return container_erase(engine, container, true, err);
     if (stays) last.error = why.text;
@@ -213,6 +226,8 @@ static int take_back(const struct container *container, const struct run_dir *di
     }
     if (restarts(ending) && !this_boot(plan)) ending->state = "exited";
     r = this_boot(plan) ? plan_undo(plan) : 0;
+    struct err ignored;
+    if (!r && this_boot(plan)) (void)plan_run_hooks(plan, PLAN_STOPPED, &ignored);
     plan_unmap(plan);
     return r ? err_set(err, ERR_SYSTEM, -r, "clean up after a container whose shim is gone") : 0;
 }
@@ -225,7 +240,7 @@ static const char *state_before_run(const struct container *container) {
 // With the lock, and nobody at the socket.
 static int take_over(struct engine *engine, const struct container *container, const struct run_dir *dir,
                      struct err *err) {
-    char text[sizeof err->text], status[16];
+    char text[sizeof err->text];
     bool running = str_eq(container->state, "running");
     struct ending ending = {.state = running ? "exited" : state_before_run(container),
                             .status = running ? 255 : 0,
@@ -234,9 +249,7 @@ static int take_over(struct engine *engine, const struct container *container, c
     bool has_record = !read_exit_record(engine, container->id, &ending);
     if (take_back(container, dir, &ending, has_record, err, text)) return -1;
     // Else the shim has said it.
-    snprintf(status, sizeof status, "%d", ending.status);
-    if (!has_record && str_eq(ending.state, "exited"))
-        container_event(engine, container, "die", "exitCode", status, NULL);
+    if (!has_record && str_eq(ending.state, "exited")) say_died(engine, container, &ending, "lost", WHY_LOST);
     if (ending.finished < container->started) ending.finished = container->started; // the clock was set back
     if (container_end(engine, container, &ending, err)) return -1;
     if (restarts(&ending)) again_resume(engine, container->id);

@@ -79,7 +79,7 @@ static void explain_start(struct inquiry *inquiry) {
         return;
     }
     inquiry->why->cause = "start-failed";
-    why_say(inquiry, "Its command never ran. The start failed: %s.", error);
+    why_say(inquiry, WHY_START_FAILED, error);
     for (size_t i = 0; i < ARRAY_SIZE(start_hints); i++) {
         if (!strcasestr(error, start_hints[i].words)) continue;
         why_advise(inquiry, "%s", start_hints[i].advice);
@@ -141,8 +141,7 @@ static void explain_oom(struct inquiry *inquiry) {
 
 static void explain_health(struct inquiry *inquiry) {
     int64_t failed = record_number(inquiry, "unhealthy");
-    const char *output = record_text(inquiry, "health_output"),
-               *policy = inquiry->container->config.health_on_failure;
+    const char *output = record_text(inquiry, "health_output"), *got = record_text(inquiry, "unhealthy_got");
     if (!failed) return;
     why_say(inquiry,
             "It was unhealthy: its last %lld health checks had failed, the last one with the code %lld%s%s.",
@@ -151,9 +150,9 @@ static void explain_health(struct inquiry *inquiry) {
                "hoy inspect -f '{{json .State.Health}}' %s shows the last checks; --health-timeout and "
                "--health-start-period give it more time",
                inquiry->container->name);
-    if (!str_empty(policy) && !str_eq(policy, "none")) {
+    if (*got) {
         inquiry->why->cause = "unhealthy";
-        why_say(inquiry, "That is why it was ended (--health-on-failure %s).", policy);
+        why_say(inquiry, "That is why it was ended (--health-on-failure %s).", got);
     }
 }
 
@@ -214,7 +213,8 @@ static void explain_seccomp(struct inquiry *inquiry) {
 // Who asked for it: what went through the shim is known.
 static void explain_asked(struct inquiry *inquiry, int64_t ended_by, int64_t first) {
     const char *by = record_text(inquiry, "asked_by");
-    const char *who = !*by                     ? "hoy (stop, kill, rm -f, or ctrl-C at its terminal)"
+    const char *who = *record_text(inquiry, "unhealthy_got") ? "hoy, because it was unhealthy"
+                      : !*by                   ? "hoy (stop, kill, rm -f, or ctrl-C at its terminal)"
                       : str_eq(by, GOING_DOWN) ? "systemd, because the machine was shut down or restarted"
                                                : by;
     bool handled = json_boolean(json_get(inquiry->record, "handled"));
@@ -256,6 +256,10 @@ static void explain_signal(struct inquiry *inquiry, int64_t number) {
 
 // An end of its own
 
+static bool has_init(const struct inquiry *inquiry) {
+    return json_boolean(json_get(inquiry->record, "init"));
+}
+
 static void explain_exit(struct inquiry *inquiry) {
     int code = inquiry->container->exit_code;
     int64_t asked = record_number(inquiry, "asked");
@@ -268,22 +272,20 @@ static void explain_exit(struct inquiry *inquiry) {
     else
         why_say(inquiry, "Its command ended by itself with the code %d.", code);
     if (code > 128 && code < 128 + NSIG && sigabbrev_np(code - 128))
-        why_say(inquiry, "That is what a shell ends with when its own command was ended by SIG%s.",
-                signal_word(code - 128));
+        why_say(inquiry, "That is what %s ends with when its own command was ended by SIG%s.",
+                has_init(inquiry) ? "hoy's init, or a shell," : "a shell", signal_word(code - 128));
 }
 
 // Limits that did not end it, and may be why it ended.
 static void explain_limits(struct inquiry *inquiry) {
-    const struct container *container = inquiry->container;
-    int64_t refused = record_number(inquiry, "pids_refused"),
+    int64_t refused = record_number(inquiry, "pids_refused"), ran_us = record_number(inquiry, "ran_us"),
             waited_us = record_number(inquiry, "throttled_us");
-    int64_t lived_us = (container->finished - container->started) / 1000;
     if (refused) {
         why_say(inquiry, "Its limit of processes refused a new one %lld time%s.", (long long)refused,
                 refused > 1 ? "s" : "");
         why_advise(inquiry, "a larger --pids-limit, or fewer processes and threads");
     }
-    if (lived_us > 0 && waited_us > lived_us / 10) {
+    if (waited_us > ran_us / 10) {
         why_say(inquiry, "Its processes waited %.3g seconds because their share of the CPUs was used up.",
                 (double)waited_us / 1e6);
         why_advise(inquiry, "more --cpus");
@@ -302,9 +304,11 @@ static void explain_end(struct inquiry *inquiry) {
     int64_t number = record_number(inquiry, "signal");
     if (!str_empty(container->error)) { // what was found later: no shim said a word
         inquiry->why->cause = "lost";
-        why_say(inquiry, "Nobody saw its end: %s.", container->error);
+        why_say(inquiry, WHY_LOST, container->error);
         return;
     }
+    if (!number && has_init(inquiry) && crash_meaning(container->exit_code - 128))
+        number = container->exit_code - 128;
     if (container->oom_killed)
         explain_oom(inquiry);
     else if (number)
@@ -336,7 +340,6 @@ static void explain_restarts(struct inquiry *inquiry, struct container *containe
     container->exit_code = (int)record_number(inquiry, "status");
     container->oom_killed = record_number(inquiry, "oom") != 0;
     container->finished = record_number(inquiry, "exited_ns");
-    container->started = 0; // not known any more
     explain_end(inquiry);
 }
 
@@ -361,4 +364,21 @@ int container_why(struct engine *engine, struct arena *arena, const struct conta
     }
     *ret_why = why;
     return 0;
+}
+
+bool why_of_event(struct arena *arena, const struct json *event, struct why *ret_why) {
+    const struct json *actor = json_get(event, "Actor");
+    struct why why = {.cause = "exit"};
+    struct inquiry inquiry = {.arena = arena, .record = json_get(event, "Cause"), .why = &why};
+    if (!inquiry.record) return false;
+    struct container container = {
+        .id = arena_strdup(arena, json_get_string(actor, "ID")),
+        .name = arena_strdup(arena, json_get_string(json_get(actor, "Attributes"), "name")),
+        .exit_code = (int)record_number(&inquiry, "status"),
+        .oom_killed = record_number(&inquiry, "oom") != 0,
+    };
+    inquiry.container = &container;
+    explain_end(&inquiry);
+    *ret_why = why;
+    return true;
 }

@@ -117,6 +117,6 @@ int cgroup_write(const char *file, const char *value, bool optional, const char 
 // memory.oom_control (v1), "max" in pids.events. -ENODATA: no such line.
 int cgroup_count(const char *file, const char *key, uint64_t *ret_count);
 // A descriptor for poll(2), with these events of it, that says when there may be more of them; and whether
-// there are: seen is how many were known, at first 0. Or -errno.
+// there are: seen is the caller's, at first 0. Or -errno.
 int cgroup_oom_watch(const char *file, short *ret_events);
-bool cgroup_oom_happened(int watch, short events, uint64_t *seen);
+bool cgroup_oom_happened(int watch, short events, const char *file, uint64_t *seen);

@@ -33,10 +33,21 @@ int cgroup_oom_watch(const char *file, short *ret_events) {
     return v1 ? watch_v1(file) : fd_open_at(AT_FDCWD, file, O_RDONLY, 0);
 }
 
-bool cgroup_oom_happened(int watch, short events, uint64_t *seen) {
+// v1 tells again for every process that wants memory meanwhile: as long as none has been killed since, that
+// is the same want. Its first word comes when none has.
+static bool happened_v1(int watch, const char *file, uint64_t *seen) {
+    uint64_t told, killed = 0;
+    if (read(watch, &told, sizeof told) != sizeof told) return false;
+    (void)cgroup_count(file, "oom_kill", &killed);
+    if (killed + 1 <= *seen) return false;
+    *seen = killed + 1;
+    return true;
+}
+
+bool cgroup_oom_happened(int watch, short events, const char *file, uint64_t *seen) {
     char text[512];
     uint64_t count;
-    if (events & POLLIN) return read(watch, &count, sizeof count) == sizeof count;
+    if (events & POLLIN) return happened_v1(watch, file, seen);
     ssize_t n = pread(watch, text, sizeof text - 1, 0);
     text[n > 0 ? n : 0] = 0;
     const char *line = strstr(text, "\noom_kill ");

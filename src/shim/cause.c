@@ -105,9 +105,9 @@ static const char *program_name(const struct plan_block *plan) {
 }
 
 // What the kernel said since the process began, a second earlier to be safe: the two clocks are not one. A
-// name alone is believed for what was said just now.
+// name alone is believed for what was said just now, and all that is known of the command of an init.
 static void add_kernel_log(struct str *text, const struct plan_block *plan, const struct shim *shim) {
-    bool by_pid = kmsg_knows_pids();
+    bool by_pid = kmsg_knows_pids() && !plan_find(plan, PLAN_INIT);
     uint64_t since_s =
         by_pid ? plan->start_time / (uint64_t)sysconf(_SC_CLK_TCK) : clock_monotonic_ns() / 1000000000 - 2;
     struct kmsg_subject subject = {.since_us = (since_s ? since_s - 1 : 0) * 1000000,
@@ -127,36 +127,48 @@ static void add_kernel_log(struct str *text, const struct plan_block *plan, cons
 }
 
 // An unhealthy container may have been ended for it.
-static void add_health(struct str *text, const struct health_record *record) {
+static void add_health(struct str *text, const struct plan_block *plan, const struct health_record *record) {
+    static const char *const actions[] = {[PLAN_UNHEALTHY_NONE] = "",
+                                          [PLAN_UNHEALTHY_RESTART] = "restart",
+                                          [PLAN_UNHEALTHY_STOP] = "stop",
+                                          [PLAN_UNHEALTHY_KILL] = "kill"};
     if (!record || record->status != HEALTH_UNHEALTHY || !record->checks) return;
     const struct health_entry *last = &record->entries[(record->checks - 1) % HEALTH_LOG_MAX];
     char output[256];
     size_t size = last->size < sizeof output ? last->size : sizeof output - 1;
+    while (size && last->output[size - 1] == '\n') size--;
     memcpy(output, last->output, size);
     output[size] = '\0';
     add_number(text, "unhealthy", record->failing_streak);
     add_number(text, "health_code", last->exit_code);
     add_text(text, "health_output", output);
+    if (plan->health.on_unhealthy < ARRAY_SIZE(actions))
+        add_text(text, "unhealthy_got", actions[plan->health.on_unhealthy]);
 }
 
-void cause_record(const struct plan_block *plan, const struct shim *shim, int dir) {
-    _cleanup_(str_finish) struct str text = {0};
+static void add_end(struct str *text, const struct plan_block *plan, const struct shim *shim) {
+    bool failed = shim->exit.status || shim->exit.oom;
+    add_number(text, "signal", shim->end.signal);
+    if (shim->end.core) str_add(text, ",\"core\":true");
+    add_number(text, "asked", shim->end.asked);
+    add_number(text, "asked_last", shim->end.asked_last);
+    add_text(text, "asked_by", shim->end.asked_by);
+    if (shim->end.asked) str_printf(text, ",\"handled\":%s", shim->end.handled ? "true" : "false");
+    add_number(text, "ran_us", (int64_t)(clock_monotonic_ns() - shim->started_ns) / 1000);
+    if (plan_find(plan, PLAN_INIT)) str_add(text, ",\"init\":true");
+    add_health(text, plan, shim->health.record);
+    add_limits(text, plan);
+    // Of one that is removed at its end, and failed by itself, nobody asks for more.
+    if (plan->auto_remove ? shim->exit.oom || shim->end.signal : failed) add_kernel_log(text, plan, shim);
+}
+
+void cause_record(const struct plan_block *plan, const struct shim *shim, int dir, struct str *ret_text) {
+    struct str *text = ret_text;
     if (dir < 0) return;
-    str_printf(&text, "{\"status\":%d,\"oom\":%u,\"exited_ns\":%" PRId64 ",\"restarts\":%u,\"stopped\":%u",
+    str_printf(text, "{\"status\":%d,\"oom\":%u,\"exited_ns\":%" PRId64 ",\"restarts\":%u,\"stopped\":%u",
                shim->exit.status, shim->exit.oom, shim->exit.exited_ns, shim->exit.restarts,
                shim->exit.stopped);
-    // Nobody asks about a container that is removed at its end.
-    if (!plan->auto_remove) {
-        add_number(&text, "signal", shim->end.signal);
-        if (shim->end.core) str_add(&text, ",\"core\":true");
-        add_number(&text, "asked", shim->end.asked);
-        add_number(&text, "asked_last", shim->end.asked_last);
-        add_text(&text, "asked_by", shim->end.asked_by);
-        if (shim->end.asked) str_printf(&text, ",\"handled\":%s", shim->end.handled ? "true" : "false");
-        add_health(&text, shim->health.record);
-        add_limits(&text, plan);
-        if (shim->exit.status || shim->exit.oom) add_kernel_log(&text, plan, shim);
-    }
-    str_add(&text, "}\n");
-    (void)file_replace_at(dir, "exit", text.data, text.len, 0600, false);
+    if (!plan->auto_remove || shim->exit.status || shim->exit.oom) add_end(text, plan, shim);
+    str_add(text, "}");
+    (void)file_replace_at(dir, "exit", text->data, text->len, 0600, false);
 }

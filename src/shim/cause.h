@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a container ended: what can only be asked when it happens, written into its directory as "exit", for
-// `hoy why` and for whoever takes over the end. JSON:
+// `hoy why` and for whoever takes over the end; and a part of the event of its end. JSON:
 //
 //   status oom exited_ns restarts stopped    as in struct shim_exit
 //   signal core              the signal that ended it, and whether it left a core dump
@@ -8,7 +8,10 @@
 //   where
 //                            it was none of hoy's commands
 //   handled                  whether the process had a handler for the first of them
+//   ran_us                   how long it ran
+//   init                     the process is hoy's init: a signal that ended the command is its exit code
 //   unhealthy health_code health_output    how many health checks had failed, and how the last did
+//   unhealthy_got            what it got for that: kill, stop, restart
 //   pids_refused             how often a limit of processes refused one
 //   throttled_us             how long its processes waited for their share of the CPUs
 //   oom_group oom_limit oom_swap_limit killed killed_pid biggest    the killing for want of memory
@@ -16,8 +19,9 @@
 //   kernel_log               errno, when that log could not be read
 #pragma once
 
+#include "base/str.h"
 #include "plan/plan.h"
 #include "shim/loop.h"
 
-// Before anything of the plan is undone.
-void cause_record(const struct plan_block *plan, const struct shim *shim, int dir);
+// Before anything of the plan is undone. ret_text gets the JSON, and is the caller's to finish.
+void cause_record(const struct plan_block *plan, const struct shim *shim, int dir, struct str *ret_text);

@@ -14,3 +14,6 @@ struct shim_attribute {
 // NULL.
 void shim_event(const struct plan_block *plan, int state, const char *action,
                 const struct shim_attribute attributes[2]);
+// Its end, with the cause (shim/cause.h; "": none), which the reader says in words.
+void shim_event_end(const struct plan_block *plan, int state, const char *action, int status,
+                    const char *cause);

@@ -203,7 +203,9 @@ static void take_signals(struct shim *shim) {
 }
 
 static void take_oom(struct shim *shim) {
-    if (!cgroup_oom_happened(shim->oom.fd, shim->oom.events, &shim->oom.seen)) return;
+    if (!cgroup_oom_happened(shim->oom.fd, shim->oom.events, plan_text(shim->plan, shim->plan->oom_file),
+                             &shim->oom.seen))
+        return;
     shim_event(shim->plan, shim->state, "oom", NULL);
     shim->oom.told = true;
 }

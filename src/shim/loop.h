@@ -37,6 +37,7 @@ struct shim {
     struct health health;
     struct ports ports;
     struct names_held names;
+    uint64_t started_ns; // monotonic
     uint64_t kill_at_ns; // monotonic; when it gets SIGKILL if it has not ended; SHIM_NEVER
     bool stopped;        // somebody asked it to end
     bool demanded;       // its health check asked for another run

@@ -226,14 +226,16 @@ static void run_on_exit(const struct plan_block *plan) {
 }
 
 static void say_died(const struct plan_block *plan, int state) {
-    struct shim_attribute status[2] = {{"exitCode", shim.exit.status}};
-    if (shim.exit.oom && !shim.oom.told && !plan->is_exec) shim_event(plan, state, "oom", NULL);
-    shim_event(plan, state, plan->is_exec ? "exec_die" : "die", status);
+    _cleanup_(str_finish) struct str cause = {0};
+    if (plan->is_exec) return shim_event_end(plan, state, "exec_die", shim.exit.status, "");
+    cause_record(plan, &shim, state, &cause);
+    if (shim.exit.oom && !shim.oom.told) shim_event(plan, state, "oom", NULL);
+    shim_event_end(plan, state, "die", shim.exit.status, str_get(&cause));
 }
 
-static bool restarts(struct plan_block *plan, uint64_t started_ns) {
+static bool restarts(struct plan_block *plan) {
     struct restart_run run = {.status = shim.exit.status,
-                              .ran_ns = clock_monotonic_ns() - started_ns,
+                              .ran_ns = clock_monotonic_ns() - shim.started_ns,
                               .stopped = shim.stopped,
                               .demanded = shim.demanded};
     return shim.listen >= 0 && !shim.leaving && restart_next(&plan->restart, &run);
@@ -250,7 +252,7 @@ static void hold_layer(int folder) {
 }
 
 static int watch(struct plan_block *plan, int client, int state) {
-    uint64_t started_ns = clock_monotonic_ns();
+    shim.started_ns = clock_monotonic_ns();
     for (int i = 0; i < SHIM_PEERS; i++) shim.peers[i].fd = -1;
     shim.plan = plan;
     shim.state = state;
@@ -264,9 +266,8 @@ static int watch(struct plan_block *plan, int client, int state) {
     names_held_begin(&shim.names, plan, given.resolver);
     shim_loop(&shim);
     shim.exit.oom = had_oom(plan);
-    shim.exit.restarts = restarts(plan, started_ns);
+    shim.exit.restarts = restarts(plan);
     shim.exit.stopped = shim.stopped;
-    if (!plan->is_exec) cause_record(plan, &shim, state);
     say_died(plan, state);
     if (plan->auto_remove && !plan->is_exec) hold_layer(state);
     shim_say_exited_first(&shim);
