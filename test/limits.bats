@@ -217,7 +217,7 @@ cdi_begin() {
     "env": ["CAM=one"], "additionalGids": [77],
     "deviceNodes": [{"path": "/dev/cam", "hostPath": "$BATS_TEST_TMPDIR/cam", "permissions": "r"}],
     "mounts": [{"hostPath": "$BATS_TEST_TMPDIR", "containerPath": "/lib/cam", "options": ["ro", "bind"]}]}},
-  {"name": "hooked", "containerEdits": {"hooks": [{"hookName": "createContainer", "path": "/bin/x"}]}},
+  {"name": "wired", "containerEdits": {"netDevices": [{"hostInterfaceName": "eth9", "name": "eth9"}]}},
   {"name": "lost", "containerEdits": {"deviceNodes": [{"path": "/dev/nowhere"}]}}]}
 END
 }
@@ -233,8 +233,8 @@ cdi_end() {
   local got=$output
   run hoy run --rm --device vendor.com/cam=two base true
   local unknown=$output
-  run hoy run --rm --device vendor.com/cam=hooked base true
-  local hooked=$output
+  run hoy run --rm --device vendor.com/cam=wired base true
+  local wired=$output
   run hoy run --rm --device vendor.com/cam=lost base true
   local lost=$output
   run hoy run --rm --gpus all base true
@@ -256,12 +256,58 @@ cdi_end() {
   contains "$got" 'Read-only'
   contains "$got" 77
   contains "$unknown" 'unresolvable CDI device vendor.com/cam=two'
-  contains "$hooked" 'has hooks, which hoy does not support yet'
+  contains "$wired" 'has netDevices, which hoy does not support yet'
   contains "$lost" '/dev/nowhere is no device of this host'
   contains "$gpus" 'could not select device driver'
   contains "$yaml" 'is YAML'
   contains "$broken" '/etc/cdi/broken.json is not JSON'
   is "$stored" 'cdi vendor.com/cam=one'
+}
+
+# What a vendor's hook does: it finds the container's root by the state, and changes something in it.
+@test "CDI: hooks run when they are due, and find the container by its state" {
+  local kind hooks=() T=$BATS_TEST_TMPDIR
+  cat >"$T/hook" <<END
+#!/bin/sh
+state=\$(cat)
+echo "\$1 \$A \$(echo "\$state" | jq -r '.status + " " + .id')" >>$T/said
+bundle=\$(echo "\$state" | jq -r .bundle)
+[ "\$1" != createContainer ] || echo linked >"\$(jq -r .root.path "\$bundle/config.json")/etc/by-hook"
+END
+  chmod +x "$T/hook"
+  for kind in prestart createRuntime createContainer poststart poststop; do
+    hooks+=("{\"hookName\": \"$kind\", \"path\": \"$T/hook\", \"args\": [\"hook\", \"$kind\"], \"env\": [\"A=b\", \"PATH=$PATH\"]}")
+  done
+  mkdir -p /etc/cdi && mount -t tmpfs cdi /etc/cdi
+  cat >/etc/cdi/v.json <<END
+{"cdiVersion": "0.6.0", "kind": "v.com/x", "devices": [
+  {"name": "all", "containerEdits": {"hooks": [$(IFS=, && echo "${hooks[*]}")]}},
+  {"name": "fails", "containerEdits": {"hooks": [{"hookName": "createContainer", "path": "/bin/sh", "args": ["sh", "-c", "echo no such card >&2; exit 3"]}]}},
+  {"name": "slow", "containerEdits": {"hooks": [{"hookName": "createRuntime", "path": "/bin/sleep", "args": ["sleep", "60"], "timeout": 1}]}},
+  {"name": "none", "containerEdits": {"hooks": [{"hookName": "preStart", "path": "/bin/true"}]}}]}
+END
+  run hoy run --rm --name hooked --device v.com/x=all base cat /etc/by-hook
+  local found=$output
+  local fails slow none id
+  run hoy run --rm --device v.com/x=fails base true
+  fails="$status $output"
+  run hoy run --rm --device v.com/x=slow base true
+  slow="$status $output"
+  run hoy run --rm --device v.com/x=none base true
+  none="$status $output"
+  id=$(hoy run -d --name killed --device v.com/x=all base sleep 600)
+  kill -9 "$(awk '/^PPid/ {print $2}' "/proc/$(field killed .State.Pid)/status")"
+  eventually 10 eval '[[ $(field killed .State.Status) == exited ]]'
+  hoy rm killed
+  umount /etc/cdi
+  rmdir /etc/cdi 2>/dev/null || true
+  is "$found" linked
+  is "$(head -n 5 "$T/said" | cut -d' ' -f1-3 | tr '\n' ,)" \
+    'prestart b creating,createRuntime b creating,createContainer b creating,poststart b running,poststop b stopped,'
+  is "$(grep -c "^poststop b stopped $id\$" "$T/said")" 1
+  is "$fails" '125 hoy: error running createContainer hook /bin/sh: exit status 3: no such card'
+  is "$slow" '125 hoy: error running createRuntime hook /bin/sleep: it did not end within 1 s'
+  is "$none" '125 hoy: CDI device v.com/x=none: a hook has no valid hookName or path'
 }
 
 @test "--gpus: its grammar, and a GPU that a specification has" {
@@ -342,7 +388,7 @@ cdi_end() {
   running --expose 443 --expose 5000-5002/udp --expose 5001-5003/udp
   is "$(hoy ps --format '{{.Ports}}')" '443/tcp, 5000-5003/udp'
   refused 'not a valid mac address' --mac-address 92:d0
-  refused 'not a valid mac address' --mac-address ''
+  refused 'not a valid mac address' --mac-address ' '
   refused 'no address of a single interface' --mac-address ff:ff:ff:ff:ff:ff
   refused 'conflicting options: mac-address' --mac-address 92:d0:c6:0a:29:33 --network host
 }

@@ -70,6 +70,13 @@ static int add_node(struct cdi *cdi, const char *name, const struct json *json) 
     return 0;
 }
 
+static void add_words(struct cdi *cdi, const struct json *list, struct strings *words) {
+    for (size_t i = 0; i < json_length(list); i++) {
+        const char *word = json_string(json_at(list, i));
+        if (word) strings_add(cdi->b->arena, words, arena_strdup(cdi->b->arena, word));
+    }
+}
+
 static int add_mount(struct cdi *cdi, const char *name, const struct json *json) {
     struct spec_builder *b = cdi->b;
     const char *source = json_get_string(json, "hostPath"), *target = json_get_string(json, "containerPath");
@@ -85,10 +92,7 @@ static int add_mount(struct cdi *cdi, const char *name, const struct json *json)
         .type = type && !str_eq(type, "none") ? arena_strdup(b->arena, type) : "bind",
         .why = arena_printf(b->arena, "--device %s", name),
     };
-    for (size_t i = 0; i < json_length(options); i++) {
-        const char *word = json_string(json_at(options, i));
-        if (word) strings_add(b->arena, &mount->options, arena_strdup(b->arena, word));
-    }
+    add_words(cdi, options, &mount->options);
     return 0;
 }
 
@@ -110,9 +114,37 @@ static void add_groups(struct cdi *cdi, const struct json *list) {
                         arena_printf(b->arena, "%llu", (unsigned long long)gid));
 }
 
+static struct spec_hook_list *hooks_of(struct spec_hooks *hooks, const char *kind) {
+    return str_eq(kind, "prestart")          ? &hooks->prestart
+           : str_eq(kind, "createRuntime")   ? &hooks->create_runtime
+           : str_eq(kind, "createContainer") ? &hooks->create_container
+           : str_eq(kind, "startContainer")  ? &hooks->start_container
+           : str_eq(kind, "poststart")       ? &hooks->poststart
+           : str_eq(kind, "poststop")        ? &hooks->poststop
+                                             : NULL;
+}
+
+static int add_hook(struct cdi *cdi, const char *name, const struct json *json) {
+    struct spec_builder *b = cdi->b;
+    const char *kind = json_get_string(json, "hookName"), *path = json_get_string(json, "path");
+    const struct json *timeout = json_get(json, "timeout");
+    struct spec_hook_list *list = kind ? hooks_of(&b->spec->hooks, kind) : NULL;
+    struct spec_hook hook = {0};
+    if (!list || !path || *path != '/')
+        return err_set(b->err, ERR_INVALID, 0, "CDI device %s: a hook has no valid hookName or path", name);
+    if (!json_is_null(timeout) && (json_i64(timeout, &hook.timeout_s) || hook.timeout_s <= 0))
+        return err_set(b->err, ERR_INVALID, 0, "CDI device %s: the hook %s has no valid timeout", name, path);
+    hook.path = arena_strdup(b->arena, path);
+    add_words(cdi, json_get(json, "args"), &hook.args);
+    add_words(cdi, json_get(json, "env"), &hook.env);
+    *arena_push(b->arena, list) = hook;
+    return 0;
+}
+
 static int add_edits(struct cdi *cdi, const char *name, const struct json *edits) {
-    static const char *const missing[] = {"hooks", "intelRdt", "netDevices"};
-    const struct json *nodes = json_get(edits, "deviceNodes"), *mounts = json_get(edits, "mounts");
+    static const char *const missing[] = {"intelRdt", "netDevices"};
+    const struct json *nodes = json_get(edits, "deviceNodes"), *mounts = json_get(edits, "mounts"),
+                      *hooks = json_get(edits, "hooks");
     for (size_t i = 0; i < ARRAY_SIZE(missing); i++) {
         const struct json *value = json_get(edits, missing[i]);
         if (json_length(value) || json_is_object(value))
@@ -124,6 +156,8 @@ static int add_edits(struct cdi *cdi, const char *name, const struct json *edits
         if (add_node(cdi, name, json_at(nodes, i))) return -1;
     for (size_t i = 0; i < json_length(mounts); i++)
         if (add_mount(cdi, name, json_at(mounts, i))) return -1;
+    for (size_t i = 0; i < json_length(hooks); i++)
+        if (add_hook(cdi, name, json_at(hooks, i))) return -1;
     add_env(cdi, json_get(edits, "env"));
     add_groups(cdi, json_get(edits, "additionalGids"));
     return 0;

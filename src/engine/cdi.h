@@ -5,5 +5,5 @@
 
 #include "engine/spec_parts.h"
 
-// Adds nodes, mounts, environment and groups to the spec.
+// Adds nodes, mounts, environment, groups and hooks to the spec.
 int cdi_add(struct spec_builder *b, const struct device_request *request);

@@ -324,6 +324,24 @@ static void keep_spec(struct start *s) {
     s->plan.head.config = plan_bytes(&s->plan, str_get(&w.text), w.text.len);
 }
 
+static bool has_hooks(const struct spec_hooks *hooks) {
+    return hooks->prestart.count || hooks->create_runtime.count || hooks->create_container.count ||
+           hooks->start_container.count || hooks->poststart.count || hooks->poststop.count;
+}
+
+// The run directory is the bundle that hooks look into: its root is where they find the container's.
+static int make_bundle(struct start *s, const char *root, struct err *err) {
+    _cleanup_(json_writer_finish) struct json_writer w = {.indent = 2};
+    struct spec spec = s->spec;
+    if (!has_hooks(&spec.hooks)) return 0;
+    spec.root_path = root;
+    spec_write(&spec, &w);
+    int r = write_file(s->run_dir.fd, "config.json", 0600, str_get(&w.text), w.text.len);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "write %s/config.json", s->run_path);
+    runtime_plan_state(&s->spec, s->container->id, s->run_path, &s->plan);
+    return 0;
+}
+
 static int make_plan(struct start *s, struct err *err) {
     struct runtime_options options = {
         .id = s->container->id,
@@ -338,6 +356,7 @@ static int make_plan(struct start *s, struct err *err) {
         contributions.network = plan_network;
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
+    if (make_bundle(s, options.attach, err)) return -1;
     s->plan.head.keep_stdin = s->container->config.open_stdin;
     if (plan_upkeep(s, err)) return -1;
     container_event_plan(s->container, NULL, &s->plan);

@@ -47,24 +47,6 @@ static const struct option run_rows[] = {
 };
 const struct option_table run_options_table = OPTIONS(run_rows, struct create_options);
 
-// The state as hooks read it, in two parts around status and pid.
-static void plan_state(struct invocation *invocation, const struct bundle *bundle, struct plan *plan) {
-    _cleanup_(json_writer_finish) struct json_writer before = {0}, after = {0};
-    const struct spec *spec = &bundle->spec;
-    json_begin_object(&before, NULL);
-    json_put_string(&before, "ociVersion", spec->oci_version);
-    json_put_string(&before, "id", invocation->arguments.items[0]);
-    json_begin_object(&after, NULL);
-    json_put_string(&after, "bundle", bundle->path);
-    if (spec->annotations.count) json_begin_object(&after, "annotations");
-    for (size_t i = 0; i < spec->annotations.count; i++)
-        json_put_string(&after, spec->annotations.items[i].key, spec->annotations.items[i].value);
-    if (spec->annotations.count) json_end_object(&after);
-    json_end_object(&after);
-    plan->head.state_before = plan_printf(plan, "%s,", str_get(&before.text));
-    plan->head.state_after = plan_printf(plan, ",%s", str_get(&after.text) + 1);
-}
-
 static enum runtime_cgroup_use cgroup_use(const struct globals *globals) {
     bool rootless = false;
     if (str_eq(globals->cgroup_manager, "disabled")) return RUNTIME_CGROUP_NONE;
@@ -106,7 +88,7 @@ int create_compile(struct invocation *invocation, struct bundle *bundle,
         runtime_compile(&bundle->spec, &runtime, NULL, plan, err))
         return -1;
     if (launch_prepare(invocation, settings->launch, &bundle->spec.process, plan, err)) return -1;
-    plan_state(invocation, bundle, plan);
+    runtime_plan_state(&bundle->spec, invocation->arguments.items[0], bundle->path, plan);
     plan->head.bundle = plan_string(plan, bundle->path);
     plan->head.config = plan_bytes(plan, str_get(&bundle->text), bundle->text.len);
     plan->head.keep = settings->keep;

@@ -107,6 +107,23 @@ static int plan_seccomp(struct compiler *c) {
 
 // Hooks
 
+// In two parts around status and pid.
+void runtime_plan_state(const struct spec *spec, const char *id, const char *bundle, struct plan *plan) {
+    _cleanup_(json_writer_finish) struct json_writer before = {0}, after = {0};
+    json_begin_object(&before, NULL);
+    json_put_string(&before, "ociVersion", spec->oci_version);
+    json_put_string(&before, "id", id);
+    json_begin_object(&after, NULL);
+    json_put_string(&after, "bundle", bundle);
+    if (spec->annotations.count) json_begin_object(&after, "annotations");
+    for (size_t i = 0; i < spec->annotations.count; i++)
+        json_put_string(&after, spec->annotations.items[i].key, spec->annotations.items[i].value);
+    if (spec->annotations.count) json_end_object(&after);
+    json_end_object(&after);
+    plan->head.state_before = plan_printf(plan, "%s,", str_get(&before.text));
+    plan->head.state_after = plan_printf(plan, ",%s", str_get(&after.text) + 1);
+}
+
 static void plan_hook(struct compiler *c, const struct spec_hook *hook, const char *kind, enum plan_side side,
                       const char *status) {
     struct plan_op op = {0};

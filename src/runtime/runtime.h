@@ -31,6 +31,9 @@ struct runtime_contributions {
 int runtime_compile(const struct spec *spec, const struct runtime_options *options,
                     const struct runtime_contributions *contributions, struct plan *plan, struct err *err);
 
+// The container's state as hooks and the agent of a listener read it (runtime.md, "State").
+void runtime_plan_state(const struct spec *spec, const char *id, const char *bundle, struct plan *plan);
+
 // A process inside a container that runs: joins what the container's own plan has made, with its spec for
 // namespaces, seccomp and the rest, and process for what is to run.
 int runtime_compile_exec(const struct spec *spec, const struct spec_process *process,
