@@ -60,7 +60,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   local flag
   for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-driver=x \
     --tmpfs=here --ulimit=nofile --ulimit=nofile=2:1 --sysctl=kernel.core_pattern=x --add-host=a \
-    --add-host=a:b --dns=name --cpus=1,5 -m=1q --device-read-bps=sda:1 --cap-add=FLY --security-opt=what \
+    --add-host=a:b --dns=name --dns-search=-x --dns-search=a..b --dns-search=1 '-l= ' --cpus=1,5 -m=1q --device-read-bps=sda:1 --cap-add=FLY --security-opt=what \
     --security-opt=seccomp=/no/such/file --network=container: --restart=maybe --pull=maybe --stop-signal=NO \
     -a=stdlog -w=relative --env-file=/no/such/file -e==x -l==x --detach-keys=ctrl-1 --pids-limit=many; do
     expect 125 hoy run --rm "$flag" base true
@@ -77,6 +77,34 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   expect 125 hoy run -d -a stdout base true
   one_sentence "$output"
   is "$(hoy ps -aq)" ''
+}
+
+@test "an empty value of these is none, as with Docker" {
+  expect 0 hoy run --rm --pull '' --platform '' --log-driver '' --volume-driver '' --stop-signal '' --mac-address '' --ip '' \
+    --ip6 '' base true
+  expect 125 hoy run --rm --memory '' base true
+}
+
+@test "names of ten thousand characters are refused for their length" {
+  local long command
+  long=$(printf 'x%.0s' {1..10000})
+  for command in "run --rm --name $long base true" "volume create $long" "network create $long"; do
+    # shellcheck disable=SC2086 # words
+    run hoy $command
+    ((status == 1 || status == 125))
+    one_sentence "$output"
+    contains "$output" 'xxxxxxxx…'
+    contains "$output" 'is longer than 255 characters'
+    ((${#output} < 150))
+  done
+  for command in inspect logs rm stop why; do
+    run hoy $command "$long"
+    is "$status" 1
+    contains "$output" 'No such'
+  done
+  expect 127 hoy run --rm base "$long"
+  expect 125 hoy run --rm -h "$long" base true
+  is "$(hoy run --rm -e "A=$long" -l "$long=1" base sh -c 'echo ${#A}')" 10000
 }
 
 @test "management forms do what the short ones do" {
@@ -129,6 +157,10 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" '"Name": "/look"'
   contains "$output" 'hoy: No such object: nobody'
   expect 1 hoy inspect --type image look
+  for nobody in '' 'No Body' a//b; do
+    run hoy inspect "$nobody"
+    is "$status $output" $'1 []\nhoy: No such object: '"$nobody"
+  done
   hoy inspect look base | python3 -c 'import json, sys; assert len(json.load(sys.stdin)) == 2'
   hoy rm look >/dev/null
 }

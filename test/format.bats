@@ -53,6 +53,20 @@ END
   hoy rmi made:1 >/dev/null
 }
 
+@test "a field that is not there: the position, and Go's name of the row" {
+  hoy volume create nameless >/dev/null
+  hoy create --name idle base >/dev/null
+  local pair
+  for pair in 'volume ls=*formatter.volumeContext' 'network ls=*network.networkContext' \
+    'stats --no-stream idle=*container.statsContext' 'events --since 1 --until 0s=*events.Message'; do
+    # shellcheck disable=SC2086 # words
+    expect 1 hoy ${pair%=*} --format 'x {{.Nope}}'
+    contains "$output" "template: :1:4: executing \"\" at <.Nope>: can't evaluate field Nope in type ${pair##*=}"
+  done
+  hoy rm idle >/dev/null
+  hoy volume rm nameless >/dev/null
+}
+
 @test "a template can't run away" {
   expect 1 hoy info -f '{{define "a"}}{{template "a"}}{{end}}{{template "a"}}'
   contains "$output" 'exceeded maximum template depth'

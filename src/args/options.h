@@ -33,6 +33,7 @@ struct option {
     option_store *store; // NULL: Docker has it, hoy does not yet: refused by its name
     size_t at;
     const char *choices; // "always|missing|never", for completion; or NULL
+    bool empty_is_unset; // as with Docker: the empty value of a script's variable is none
 };
 
 struct option_table {
@@ -46,7 +47,7 @@ struct option_table {
 typedef const struct option_table *const *option_tables;
 // A row for one of Docker's options that is not there yet.
 #define OPTION_LATER(name, letter) \
-    { name, letter, NULL, NULL, NULL, 0, NULL }
+    { name, letter, NULL, NULL, NULL, 0, NULL, false }
 
 // Reads argv (NULL-terminated) into values; stops at the first argument when told, and says how many words of
 // argv it took. --help ends the reading with help set. What is stored lives in the arena or in argv.

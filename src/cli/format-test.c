@@ -133,7 +133,7 @@ static void test_rows(void **state) {
         struct output output;
         struct err err = {0};
         output_open(&output);
-        assert_int_equal(format_rows(cases[i].format, columns, rows, output.out, &err), 0);
+        assert_int_equal(format_rows(cases[i].format, "row", columns, rows, output.out, &err), 0);
         output_is(&output, cases[i].text);
     }
 }

@@ -155,15 +155,15 @@ static const char *read_columns(struct arena *arena, const struct format_column 
     return arena_strdup(arena, str_get(&table));
 }
 
-int format_rows(const char *format, const struct format_column *columns, const char *rows, FILE *out,
-                struct err *err) {
-    static const struct document_type type = {.type = "row"};
+int format_rows(const char *format, const char *type, const struct format_column *columns, const char *rows,
+                FILE *out, struct err *err) {
+    const struct document_type row_type = {.type = type};
     _cleanup_(format_finish) struct format f = {0};
     _cleanup_(json_freep) struct json *json = NULL;
     struct format_listing listing = {.table = read_columns(&f.arena, columns, &f.headings)};
     if (parse(rows, &json, err) < 0 || use(&f, choose(&f, &listing, format, false), err) < 0) return -1;
     for (size_t i = 0; i < json_length(json); i++) {
-        struct value row = document_typed(&f.arena, json_at(json, i), &type);
+        struct value row = document_typed(&f.arena, json_at(json, i), &row_type);
         if (add(&f, &row, err) < 0) return -1;
     }
     format_print(&f, out);

@@ -68,12 +68,13 @@ void format_print(struct format *format, FILE *out);
 void format_finish(struct format *format);
 
 // Rows that are JSON: the text of an array of objects whose members are all strings. The columns up to the
-// first NULL are shown by themselves, those up to the second only when a template names them.
+// first NULL are shown by themselves, those up to the second only when a template names them. type: what Go's
+// messages call a row.
 struct format_column {
     const char *heading, *field;
 };
-int format_rows(const char *format, const struct format_column *columns, const char *rows, FILE *out,
-                struct err *err);
+int format_rows(const char *format, const char *type, const struct format_column *columns, const char *rows,
+                FILE *out, struct err *err);
 
 // What inspect prints: documents (the JSON text of an array) as they are, indented; with "json" on one line;
 // else a template a document, its fields named as in Go or, failing that, as in the JSON. What can be printed

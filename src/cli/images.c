@@ -305,7 +305,7 @@ static int print_tree(struct listing *listing, const struct images *images, cons
     json_begin_array(&listing->w, NULL);
     for (size_t i = 0; i < images->count; i++) write_tree(listing, &images->items[i], wanted, containers);
     json_end_array(&listing->w);
-    return format_rows(NULL, tree_columns, str_get(&listing->w.text), stdout, listing->err);
+    return format_rows(NULL, "image", tree_columns, str_get(&listing->w.text), stdout, listing->err);
 }
 
 static int print_rows(struct listing *listing, const struct images *images, const char *wanted) {

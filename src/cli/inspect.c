@@ -309,12 +309,18 @@ static int write_network(struct invocation *invocation, struct engine *engine, c
     return inspect_network(engine, &invocation->arena, name, w, err);
 }
 
+static bool is_no_image_name(struct invocation *invocation, const char *name) {
+    struct reference reference;
+    struct err ignored;
+    return reference_parse(&invocation->arena, name, &reference, &ignored) != 0;
+}
+
 static int write_either(struct invocation *invocation, struct engine *engine, const char *name,
                         struct json_writer *w, struct err *err) {
     if (write_container(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_image(invocation, engine, name, w, err) == 0) return 0;
-    if (err->kind != ERR_NOT_FOUND) return -1;
+    if (err->kind != ERR_NOT_FOUND && !is_no_image_name(invocation, name)) return -1;
     if (write_network(invocation, engine, name, w, err) == 0) return 0;
     if (err->kind != ERR_NOT_FOUND) return -1;
     if (write_volume(invocation, engine, name, w, err) == 0) return 0;

@@ -86,7 +86,7 @@ static int ls(struct invocation *invocation, struct engine *engine, struct err *
     json_begin_array(&w, NULL);
     for (size_t i = 0; i < networks.count; i++) put_row(arena, flags, &networks.items[i], &w);
     json_end_array(&w);
-    return format_rows(flags->format, columns, str_get(&w.text), stdout, err);
+    return format_rows(flags->format, "*network.networkContext", columns, str_get(&w.text), stdout, err);
 }
 
 int run_network_ls(struct invocation *invocation, struct err *err) {

@@ -54,7 +54,9 @@ static void label_add(struct parse *parse, struct container_config *config, cons
 }
 
 int store_label(struct parse *parse, const char *text, void *field, struct err *err) {
-    if (!*text || *text == '=') return err_set(err, ERR_INVALID, 0, "the name of the label is missing");
+    size_t blanks = strspn(text, " \t");
+    if (!text[blanks] || text[blanks] == '=')
+        return err_set(err, ERR_INVALID, 0, "the name of the label is missing");
     label_add(parse, field, text);
     return 0;
 }
@@ -231,6 +233,29 @@ static bool is_address(const char *text) {
 
 int store_address(struct parse *parse, const char *text, void *field, struct err *err) {
     if (!is_address(text)) return err_set(err, ERR_INVALID, 0, "it is no IP address");
+    strings_add(parse->arena, field, text);
+    return 0;
+}
+
+// The end of a label of letters, digits and, inside, hyphens; NULL: it is none.
+static const char *label_end(const char *text) {
+    const char *end = text;
+    while (isalnum((unsigned char)*end) || *end == '-') end++;
+    return end > text && *text != '-' && end[-1] != '-' ? end : NULL;
+}
+
+// With a letter somewhere, as Docker wants it; a dot at the end may be.
+static bool is_domain(const char *text) {
+    bool letter = false;
+    for (const char *c = text; *c; c++) letter |= isalpha((unsigned char)*c) != 0;
+    do text = label_end(text);
+    while (text && *text == '.' && *++text);
+    return letter && text && !*text;
+}
+
+int store_dns_search(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (!str_eq(text, ".") && !is_domain(text))
+        return err_set(err, ERR_INVALID, 0, "%s is not a valid domain", text);
     strings_add(parse->arena, field, text);
     return 0;
 }

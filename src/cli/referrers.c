@@ -57,5 +57,5 @@ int run_image_referrers(struct invocation *invocation, struct err *err) {
     for (size_t i = 0; i < list.count; i++) write_row(arena, &list, &list.items[i], &w);
     json_end_array(&w);
     const char *format = flags->format ? flags->format : flags->quiet ? "{{.Digest}}" : NULL;
-    return format_rows(format, columns, str_get(&w.text), stdout, err);
+    return format_rows(format, "referrer", columns, str_get(&w.text), stdout, err);
 }

@@ -128,7 +128,7 @@ static int print(const struct moment *before, struct moment *now, const struct s
     json_end_array(&w);
     FILE *out = open_memstream(&text, &size);
     if (!out) return err_set(err, ERR_SYSTEM, errno, "make the table");
-    int r = format_rows(flags->format, columns, str_get(&w.text), out, err);
+    int r = format_rows(flags->format, "*container.statsContext", columns, str_get(&w.text), out, err);
     fclose(out);
     if (r) return -1;
     if (flags->no_stream)

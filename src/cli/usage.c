@@ -199,7 +199,7 @@ static int print_part(const char *title, struct json_writer *w, const struct for
                       struct err *err) {
     json_end_array(w);
     printf("%s space usage:\n\n", title);
-    int r = format_rows(NULL, columns, str_get(&w->text), stdout, err);
+    int r = format_rows(NULL, "row", columns, str_get(&w->text), stdout, err);
     putchar('\n');
     json_writer_finish(w);
     *w = (struct json_writer){0};

@@ -121,7 +121,7 @@ static int ls(struct invocation *invocation, struct engine *engine, struct err *
     json_begin_array(&w, NULL);
     for (size_t i = 0; i < volumes.count; i++) put_row(engine, &invocation->arena, &volumes.items[i], &w);
     json_end_array(&w);
-    return format_rows(flags->format, columns, str_get(&w.text), stdout, err);
+    return format_rows(flags->format, "*formatter.volumeContext", columns, str_get(&w.text), stdout, err);
 }
 
 int run_volume_ls(struct invocation *invocation, struct err *err) {

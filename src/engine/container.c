@@ -21,7 +21,11 @@
 int container_name_check(const char *name, struct err *err) {
     bool good = isalnum((unsigned char)*name) && name[1];
     for (const char *c = name; *c; c++) good = good && (isalnum((unsigned char)*c) || strchr("_.-", *c));
-    if (good && strlen(name) < 256) return 0;
+    if (strlen(name) >= PLAN_NAME_SIZE)
+        return err_set(err, ERR_INVALID, 0,
+                       "Invalid container name (%.32s…): it is longer than %d characters", name,
+                       PLAN_NAME_SIZE - 1);
+    if (good) return 0;
     return err_set(err, ERR_INVALID, 0,
                    "Invalid container name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
 }

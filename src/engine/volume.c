@@ -105,7 +105,10 @@ static int check_name(const char *name, struct err *err) {
             err, ERR_INVALID, 0,
             "create %s: volume name is too short, names should be at least two alphanumeric characters",
             name);
-    if (good && strlen(name) < NAME_MAX) return 0;
+    if (strlen(name) > NAME_MAX)
+        return err_set(err, ERR_INVALID, 0, "create %.32s…: the volume's name is longer than %d characters",
+                       name, NAME_MAX);
+    if (good) return 0;
     return err_set(err, ERR_INVALID, 0,
                    "create %.100s: \"%.100s\" includes invalid characters for a local volume name, only "
                    "\"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed. If you intended to pass a host directory, use "

@@ -13,14 +13,18 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BRIDGE_ID 10 // digits of the network's id in its bridge's name
+#define BRIDGE_ID       10 // digits of the network's id in its bridge's name
+#define NAME_LENGTH_MAX 255
 
 static int check_name(const char *name, struct err *err) {
-    bool good = !str_empty(name) && isalnum((unsigned char)*name) && strlen(name) < 256;
+    bool good = !str_empty(name) && isalnum((unsigned char)*name);
+    if (name && strlen(name) > NAME_LENGTH_MAX)
+        return err_set(err, ERR_INVALID, 0, "Invalid network name (%.32s…): it is longer than %d characters",
+                       name, NAME_LENGTH_MAX);
     for (const char *c = name; good && *c; c++) good = isalnum((unsigned char)*c) || strchr("_.-", *c);
     if (!good)
         return err_set(err, ERR_INVALID, 0,
-                       "Invalid network name (%.256s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
+                       "Invalid network name (%s), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed", name);
     if (str_eq(name, NETWORK_DEFAULT) || str_eq(name, NETWORK_HOST) || str_eq(name, NETWORK_NONE) ||
         str_eq(name, "default"))
         return err_set(err, ERR_CONFLICT, 0, "operation is not permitted on predefined %s network", name);
