@@ -57,6 +57,17 @@ int container_erase(struct engine *engine, const struct container *container, bo
     return erase_row(engine, container, err);
 }
 
+// An end that no shim tells of, in the words of `hoy why`.
+static void say_died(struct engine *engine, const struct container *container, const struct ending *ending) {
+    char status[16], why[sizeof(struct err) + 64];
+    bool failed = str_eq(ending->state, "created") && !str_empty(ending->error);
+    if (!failed && !ending->lost) return;
+    snprintf(status, sizeof status, "%d", ending->status);
+    snprintf(why, sizeof why, failed ? WHY_START_FAILED : WHY_LOST, ending->error);
+    container_event(engine, container, "die", "cause", failed ? "start-failed" : "lost", "exitCode", status,
+                    "why", why, NULL);
+}
+
 // One that is about to be started again keeps its address, but not its ports. 1 when it is this run's ending
 // and the row says so now.
 static int write_ending(struct engine *engine, const struct container *container, const struct ending *ending,
@@ -73,6 +84,7 @@ static int write_ending(struct engine *engine, const struct container *container
                ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending),
                container->id, ending->finished);
     if (changed <= 0) return changed;
+    say_died(engine, container, ending);
     if (port_rows_release(db, container->id, err) ||
         (!restarts(ending) && networks_release(engine, container, err)))
         return -1;
@@ -86,23 +98,15 @@ static bool stays_on_network(struct engine *engine, const struct container *cont
     return !restarts(ending) && container_cni_release(engine, container, err);
 }
 
-// An end that no shim tells of, in the words of `hoy why`.
-static void say_died(struct engine *engine, const struct container *container, const struct ending *ending,
-                     const char *cause, const char *words) {
-    char status[16], why[sizeof(struct err) + 64];
-    snprintf(status, sizeof status, "%d", ending->status);
-    snprintf(why, sizeof why, words, ending->error);
-    container_event(engine, container, "die", "cause", cause, "exitCode", status, "why", why, NULL);
-}
-
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
                   struct err *err) {
     struct ending last = *ending;
     struct err why;
-    if (str_eq(ending->state, "created") && !str_empty(ending->error))
-        say_died(engine, container, ending, "start-failed", WHY_START_FAILED);
     bool stays = stays_on_network(engine, container, ending, &why);
-    if (container->auto_remove && !stays) return container_erase(engine, container, true, err);
+    if (container->auto_remove && !stays) {
+        say_died(engine, container, ending);
+        return container_erase(engine, container, true, err);
+    }
     if (stays) last.error = why.text;
     // Of one that ran before, a start that fails is the end.
     if (str_eq(last.state, "created") && container->restart_count) last.state = "exited";
@@ -237,6 +241,11 @@ static const char *state_before_run(const struct container *container) {
     return container->restart_count ? "restarting" : "created";
 }
 
+static bool has_folder(struct engine *engine, const char *id) {
+    char folder[CONTAINER_FOLDER_SIZE];
+    return !faccessat(engine->store.root_fd, container_folder(id, folder), F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 // With the lock, and nobody at the socket.
 static int take_over(struct engine *engine, const struct container *container, const struct run_dir *dir,
                      struct err *err) {
@@ -248,8 +257,9 @@ static int take_over(struct engine *engine, const struct container *container, c
                             .error = running ? "its run directory is gone: did the machine restart?" : ""};
     bool has_record = !read_exit_record(engine, container->id, &ending);
     if (take_back(container, dir, &ending, has_record, err, text)) return -1;
-    // Else the shim has said it.
-    if (!has_record && str_eq(ending.state, "exited")) say_died(engine, container, &ending, "lost", WHY_LOST);
+    // Else the shim has said it, also of one that somebody is about to remove.
+    ending.lost =
+        running && !has_record && !str_eq(ending.state, "created") && has_folder(engine, container->id);
     if (ending.finished < container->started) ending.finished = container->started; // the clock was set back
     if (container_end(engine, container, &ending, err)) return -1;
     if (restarts(&ending)) again_resume(engine, container->id);

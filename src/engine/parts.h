@@ -221,6 +221,7 @@ struct ending {
     int64_t finished; // ns; an ending that is older than the container's last start is somebody else's
     const char *error;
     bool stopped; // somebody asked for it
+    bool lost;    // nobody saw it: no shim has told of it
 };
 // With the run directory locked (or absent): the row, the address, the directories.
 int container_end(struct engine *engine, const struct container *container, const struct ending *ending,
