@@ -58,11 +58,35 @@ needs_kernel_log() {
   why exit 'with the code 139' 'ended by SIGSEGV'
 }
 
+@test "an abort, and where a core dump went" {
+  needs_kernel_log
+  cc -static -x c -o "$BATS_TEST_TMPDIR/abort" - <<<$'#include <stdlib.h>\nint main(void) { abort(); }'
+  die -v "$BATS_TEST_TMPDIR/abort:/abort" --ulimit core=-1 base /abort
+  why crash 'general protection fault' 'also how abort() ends the first process of a container' 'It left a core dump'
+  local pattern
+  pattern=$(</proc/sys/kernel/core_pattern)
+  pattern=${pattern#|}
+  contains "$output" "${pattern%% *}"
+}
+
 @test "a system call that its seccomp filter does not allow" {
   needs_kernel_log
   echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["getuid"],"action":"SCMP_ACT_KILL_PROCESS"}]}' >"$BATS_TEST_TMPDIR/profile"
   die --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" base id
   why seccomp 'when it made the system call getuid' '--security-opt seccomp=FILE'
+  hoy rm it
+  # One that is only refused, where the profile has it logged.
+  echo '{"defaultAction":"SCMP_ACT_ALLOW","flags":["SECCOMP_FILTER_FLAG_LOG"],"syscalls":[{"names":["getppid"],"action":"SCMP_ACT_ERRNO"}]}' \
+    >"$BATS_TEST_TMPDIR/profile"
+  cc -static -x c -o "$BATS_TEST_TMPDIR/ask" - <<<$'#include <unistd.h>\nint main(void) { return getppid() ? 5 : 0; }'
+  eventually 20 is_told_of_the_call
+  why exit 'with the code 5' '--security-opt seccomp=FILE'
+}
+# The kernel tells ten such lines in five seconds, not more.
+is_told_of_the_call() {
+  hoy rm -f it >/dev/null
+  die --security-opt "seccomp=$BATS_TEST_TMPDIR/profile" -v "$BATS_TEST_TMPDIR/ask:/ask" base /ask
+  [[ $(hoy why it) == *'Its seccomp filter refused the system call getppid.'* ]]
 }
 
 @test "a limit of processes, and one of CPU time" {
@@ -110,11 +134,20 @@ needs_kernel_log() {
   hoy rm it
   die base sh -c 'echo "prog: error while loading shared libraries: libgone.so.1: cannot open shared object file" >&2; exit 127'
   why exit 'The library libgone.so.1 is not in the image'
+  hoy rm it
+  die base sh -c 'nothere'
+  why exit 'with the code 127' 'A command that it called is not in the image' 'sh: nothere: not found'
 }
 
 @test "a step of the start that failed" {
   die --sysctl net.ipv4.no_such_thing=1 base true
   why start-failed 'Its command never ran' 'no_such_thing'
+  hoy rm it
+  die --ulimit nofile=9999999999 base true
+  why start-failed 'cannot set the resource limit nofile=9999999999:9999999999' 'a smaller --ulimit'
+  hoy rm it
+  die --user nobodyknows base true
+  why start-failed 'unable to find user nobodyknows' "a user of the image's /etc/passwd"
 }
 
 @test "asked to stop: with a handler, without, and too slow" {
@@ -171,6 +204,7 @@ needs_kernel_log() {
   eventually 10 is_now '{{.State.Status}}' exited
   local words
   words=$(hoy events --since "$start" --until 0s -f event=die --format '{{with .Actor.Attributes}}{{.exitCode}} {{.cause}}: {{.why}}{{end}}')
+  echo "$words"
   is "$(grep -c . <<<"$words")" 4
   contains "$words" '3 exit: Its command ended by itself with the code 3.'
   contains "$words" '127 start-failed: Its command never ran. The start failed: exec: "nothere"'

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/why.h"
 
+#include "base/fd.h"
 #include "engine/parts.h"
 #include "engine/why_parts.h"
 #include "runtime/seccomp.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -66,6 +68,13 @@ static const struct {
     {"its interpreter ", "install the interpreter in the image, or name another in the first line"},
     {"it is a program for ", "use an image for this machine: hoy run --platform"},
     {"neither a program nor", "begin the script with #! and its interpreter"},
+    {" is taken", "publish another port of the host (-p), or end what has this one"},
+    {"unable to find user", "name a user of the image's /etc/passwd, or a number (--user)"},
+    {"unable to find group", "name a group of the image's /etc/group, or a number"},
+    {"cannot set the resource limit",
+     "a smaller --ulimit: nofile is at most /proc/sys/fs/nr_open, and more than the caller's own "
+     "limit takes CAP_SYS_RESOURCE"},
+    {"Not a directory", "mount a file at a file, and a directory at a directory"},
     {"permission denied", "chmod +x the file in the image, and look whether its mount is noexec"},
     {"no such file or directory", "look for the path in the image: hoy run --rm -it --entrypoint sh IMAGE"},
 };
@@ -176,13 +185,36 @@ static const char *crash_meaning(int64_t number) {
     return NULL;
 }
 
+// SIGABRT does not end the first process of a container, so abort() goes on to an instruction that does.
+static bool may_be_abort(const struct inquiry *inquiry, int64_t number) {
+    return number == SIGSEGV && strstr(record_text(inquiry, "fault"), "general protection fault");
+}
+
+static void say_core(struct inquiry *inquiry) {
+    _cleanup_(str_finish) struct str text = {0};
+    (void)file_read_at(AT_FDCWD, "/proc/sys/kernel/core_pattern", PATH_MAX, &text);
+    const char *pattern = str_get(&text);
+    int length = (int)strcspn(pattern, " \n");
+    if (*pattern == '|')
+        why_say(inquiry, "It left a core dump, which the host's %.*s got.", length - 1, pattern + 1);
+    else if (*pattern == '/')
+        why_say(inquiry, "It left a core dump in its own file system: %.*s, as the host's core_pattern says.",
+                length, pattern);
+    else
+        why_say(inquiry,
+                "It left a core dump in the directory that it was in: %.*s, as the host's core_pattern says.",
+                length, pattern);
+}
+
 static void explain_crash(struct inquiry *inquiry, int64_t number) {
     inquiry->why->cause = "crash";
     why_say(inquiry, "Its process crashed with SIG%s: %s.", signal_word(number), crash_meaning(number));
     if (*record_text(inquiry, "fault"))
         why_say(inquiry, "The kernel says: %s", record_text(inquiry, "fault"));
+    if (may_be_abort(inquiry, number))
+        why_say(inquiry, "That is also how abort() ends the first process of a container.");
     if (json_boolean(json_get(inquiry->record, "core")))
-        why_say(inquiry, "It left a core dump, where /proc/sys/kernel/core_pattern says.");
+        say_core(inquiry);
     else
         why_advise(inquiry,
                    "--ulimit core=-1 for a core dump, which goes where /proc/sys/kernel/core_pattern says");
@@ -191,14 +223,17 @@ static void explain_crash(struct inquiry *inquiry, int64_t number) {
 }
 
 // "… arch=c000003e syscall=39 …"
-static void explain_seccomp(struct inquiry *inquiry) {
+static const char *refused_call(const struct inquiry *inquiry) {
     const char *line = record_text(inquiry, "seccomp"), *arch = strstr(line, "arch="),
                *call = strstr(line, "syscall=");
-    const char *name = NULL;
+    if (!arch || !call) return NULL;
+    return seccomp_call_name(inquiry->arena, (uint32_t)strtoul(arch + 5, NULL, 16),
+                             (int)strtol(call + 8, NULL, 10));
+}
+
+static void explain_seccomp(struct inquiry *inquiry) {
+    const char *name = refused_call(inquiry);
     inquiry->why->cause = "seccomp";
-    if (arch && call)
-        name = seccomp_call_name(inquiry->arena, (uint32_t)strtoul(arch + 5, NULL, 16),
-                                 (int)strtol(call + 8, NULL, 10));
     if (name)
         why_say(inquiry, "Its seccomp filter killed it when it made the system call %s.", name);
     else
@@ -289,6 +324,10 @@ static void explain_limits(struct inquiry *inquiry) {
         why_say(inquiry, "Its processes waited %.3g seconds because their share of the CPUs was used up.",
                 (double)waited_us / 1e6);
         why_advise(inquiry, "more --cpus");
+    }
+    if (!str_eq(inquiry->why->cause, "seccomp") && refused_call(inquiry)) {
+        why_say(inquiry, "Its seccomp filter refused the system call %s.", refused_call(inquiry));
+        why_advise(inquiry, "--security-opt seccomp=FILE with a profile that allows it");
     }
     if (*record_text(inquiry, "denial")) {
         why_say(inquiry, "A security module refused something: %s", record_text(inquiry, "denial"));

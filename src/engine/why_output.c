@@ -152,6 +152,11 @@ static const struct {
 static bool explain_line(struct inquiry *inquiry, const char *line) {
     bool refused = strcasestr(line, "not permitted") || strcasestr(line, "permission denied") ||
                    strcasestr(line, "are you root");
+    if (inquiry->container->exit_code == 127 && strcasestr(line, "not found")) {
+        why_say(inquiry, "A command that it called is not in the image, or not in its PATH.");
+        why_advise(inquiry, "install it in the image, or call it by its path");
+        return true;
+    }
     if (explain_library(inquiry, line) || (refused && explain_capability(inquiry, line))) return true;
     for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
         if (!strcasestr(line, known[i].words)) continue;

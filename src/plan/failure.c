@@ -73,7 +73,7 @@ static const struct {
     [PLAN_ROOT_READONLY] = {"make the root file system read-only", 0, "", 0},
     [PLAN_PIVOT_ROOT] = {"change the root file system", 0, "", 0},
     [PLAN_OOM_SCORE_ADJ] = {"set the OOM score adjustment to", AT(text), "", 0},
-    [PLAN_RLIMIT] = {"set a resource limit", 0, "", 0},
+    [PLAN_RLIMIT] = {"set the resource limit", AT(rlimit.text), "", 0},
     [PLAN_SCHEDULER] = {"set process.scheduler", 0, "", 0},
     [PLAN_IO_PRIORITY] = {"set process.ioPriority", 0, "", 0},
     [PLAN_MEMORY_POLICY] = {"set linux.memoryPolicy", AT(numbers.list), "", 0},

@@ -353,6 +353,7 @@ struct plan_op {
         } console;
         struct {
             int32_t resource;
+            plan_str text; // for the sentence of a failure: "nofile=10:20"
             uint64_t soft, hard;
         } rlimit;
         struct {

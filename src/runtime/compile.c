@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "kernel/process.h"
+#include "plan/words.h"
 
 #include <linux/sched.h>
 #include <sched.h>
@@ -67,10 +68,15 @@ static void plan_paths(struct compiler *c, enum plan_op_type type, const struct 
 
 static void plan_rlimits(struct compiler *c, const struct spec_process *process) {
     for (size_t i = 0; i < process->rlimits.count; i++) {
+        uint64_t soft = process->rlimits.items[i].soft, hard = process->rlimits.items[i].hard;
+        int resource = process->rlimits.items[i].resource;
+        plan_str text =
+            plan_printf(c->plan, "%s=%lld:%lld", words_rlimit(resource), (long long)soft, (long long)hard);
         struct plan_op *op = add(c, PLAN_RLIMIT, "process.rlimits");
-        op->rlimit.resource = process->rlimits.items[i].resource;
-        op->rlimit.soft = process->rlimits.items[i].soft;
-        op->rlimit.hard = process->rlimits.items[i].hard;
+        op->rlimit.resource = resource;
+        op->rlimit.text = text;
+        op->rlimit.soft = soft;
+        op->rlimit.hard = hard;
     }
 }
 
