@@ -58,7 +58,7 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
 
 @test "the arguments of run's flags are checked before anything is made" {
   local flag
-  for flag in -v=a:b -v=/a:/ -v=/a:/b:what --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-driver=x \
+  for flag in -v=a:b -v=/a:/ -v=/a:/b:what -v=a:/b:ro,rw -v=/a:/b:shared,private -v=a:/b:z,ro,Z --mount=type=bind,dst=/a --mount=type=volume,dst=/a,volume-driver=x \
     --tmpfs=here --ulimit=nofile --ulimit=nofile=2:1 --sysctl=kernel.core_pattern=x --add-host=a \
     --add-host=a:b --dns=name --dns-search=-x --dns-search=a..b --dns-search=1 '-l= ' --cpus=1,5 -m=1q --device-read-bps=sda:1 --cap-add=FLY --security-opt=what \
     --security-opt=seccomp=/no/such/file --network=container: --restart=maybe --pull=maybe --stop-signal=NO \
@@ -77,6 +77,33 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   expect 125 hoy run -d -a stdout base true
   one_sentence "$output"
   is "$(hoy ps -aq)" ''
+}
+
+# odd OPTION VALUE TAKEN...: the option takes the value if it is one of those, or refuses it by a name.
+odd() {
+  local option=$1 value=$2 taken said code=0 should=1
+  for taken in "${@:3}"; do [[ $taken != "$value" ]] || should=0; done
+  said=$("$HOY" create "$option=$value" base true 2>&1 </dev/null) || code=$?
+  if ((!code)); then hoy rm "${said##*$'\n'}" >/dev/null; fi
+  echo "$option='$value' ended with $code: $said"
+  ((!code == !should)) || return 1
+  ((code)) || return 0
+  ((code == 1 || code == 125)) && [[ $said == 'hoy: '* ]] || return 1
+  [[ $value && $said == *"$value"* ]] || grep -qiE "$(sed "s/^--//; s/-/|/g" <<<"$option")" <<<"$said" || return 1
+  is "$(grep -vc '^See .hoy create --help' <<<"$said")" 1
+}
+
+@test "every option of run, with words that are odd: taken as by Docker, or refused by name" {
+  local option value line words
+  cd "$BATS_TEST_TMPDIR"
+  while read -r line; do
+    eval "words=($line)"
+    option=${words[0]}
+    for value in '' ' ' -1 0 99999999999999999999 nonsense a=b=c /../.. : ','; do odd "$option" "$value" "${words[@]:1}"; done
+    rm -f ./*
+  done < <(grep '^--' "$BATS_TEST_DIRNAME/flag-values")
+  is "$(grep -o '^--[a-z0-9-]*' "$BATS_TEST_DIRNAME/flag-values")" \
+    "$(hoy run --help | grep -oE '^ +(-., )?--[a-z0-9-]+ [a-z]' | grep -oE -- '--[a-z0-9-]+')"
 }
 
 @test "an empty value of these is none, as with Docker" {

@@ -70,6 +70,21 @@ static const char *propagation_find(const char *word) {
 
 // -v
 
+// What an option is about, of which there is one at most; NULL: it is none.
+static const char *volume_option_topic(const char *word) {
+    static const char *const topics[][2] = {{"ro", "access"},
+                                            {"rw", "access"},
+                                            {"nocopy", "copy"},
+                                            {"z", "label"},
+                                            {"Z", "label"},
+                                            {"consistent", "consistency"},
+                                            {"cached", "consistency"},
+                                            {"delegated", "consistency"}};
+    for (size_t i = 0; i < ARRAY_SIZE(topics); i++)
+        if (str_eq(word, topics[i][0])) return topics[i][1];
+    return propagation_find(word) ? "propagation" : NULL;
+}
+
 static int volume_option(const char *word, struct container_mount *mount, struct err *err) {
     if (str_eq(word, "ro") || str_eq(word, "rw")) {
         mount->readonly = *word == 'r' && word[1] == 'o';
@@ -85,8 +100,22 @@ static int volume_option(const char *word, struct container_mount *mount, struct
         if (mount->type != CONTAINER_MOUNT_BIND)
             return err_set(err, ERR_INVALID, 0, "%s is for host directories, and this is a volume", word);
         mount->propagation = propagation_find(word);
-    } else {
+    } else if (!str_eq(volume_option_topic(word), "consistency")) { // all of these are true of a Linux host
         return err_set(err, ERR_INVALID, 0, "'%s' is no option of a volume", word);
+    }
+    return 0;
+}
+
+static int volume_options(struct parse *parse, char *text, struct container_mount *mount, struct err *err) {
+    struct strings topics = {0};
+    const char *whole = arena_strdup(parse->arena, text);
+    for (char *word; (word = strsep(&text, ","));) {
+        const char *topic = volume_option_topic(word);
+        if (topic && strings_have(&topics, topic))
+            return err_set(err, ERR_INVALID, 0, "invalid mode: %s: two of its words are about the same",
+                           whole);
+        if (volume_option(word, mount, err) < 0) return -1;
+        strings_add(parse->arena, &topics, topic);
     }
     return 0;
 }
@@ -112,9 +141,7 @@ int store_volume(struct parse *parse, const char *text, void *field, struct err 
         }
     }
     if (check_target(mount.target, err) < 0) return -1;
-    if (count == 3)
-        for (char *word; (word = strsep(&parts[2], ","));)
-            if (volume_option(word, &mount, err) < 0) return -1;
+    if (count == 3 && volume_options(parse, parts[2], &mount, err)) return -1;
     add(parse, field, &mount, text);
     return 0;
 }

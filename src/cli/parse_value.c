@@ -237,6 +237,12 @@ int store_address(struct parse *parse, const char *text, void *field, struct err
     return 0;
 }
 
+int store_dns_option(struct parse *parse, const char *text, void *field, struct err *err) {
+    if (!*text || text[strcspn(text, " \t\r\n")]) return err_set(err, ERR_INVALID, 0, "it is not one word");
+    strings_add(parse->arena, field, text);
+    return 0;
+}
+
 // The end of a label of letters, digits and, inside, hyphens; NULL: it is none.
 static const char *label_end(const char *text) {
     const char *end = text;

@@ -16,6 +16,7 @@ option_store store_read_bps;    // config.read_bps of a struct container_config:
 option_store store_write_bps;   // config.write_bps of a struct container_config
 option_store store_add_host;    // struct strings: "name:address"
 option_store store_address;     // struct strings: an IP address
+option_store store_dns_option;  // struct strings: one word
 option_store store_dns_search;  // struct strings: a domain, or "." for none
 option_store store_capability;  // struct strings
 option_store store_security;    // struct strings

@@ -45,8 +45,8 @@ static const struct option rows[] = {
     {"device-write-bps", 0, "list", "Limit write rate (bytes per second) to a device", store_write_bps,
      AT(config)},
     {"dns", 0, "list", "Set custom DNS servers", store_address, CONFIG(dns)},
-    {"dns-option", 0, "list", "Set DNS options", store_list, CONFIG(dns_options)},
-    {"dns-opt", 0, "list", NULL, store_list, CONFIG(dns_options)}, // Docker's older name
+    {"dns-option", 0, "list", "Set DNS options", store_dns_option, CONFIG(dns_options)},
+    {"dns-opt", 0, "list", NULL, store_dns_option, CONFIG(dns_options)}, // Docker's older name
     {"dns-search", 0, "list", "Set custom DNS search domains", store_dns_search, CONFIG(dns_search)},
     {"domainname", 0, "string", "Container NIS domain name", store_hostname, CONFIG(domainname)},
     {"entrypoint", 0, "string", "Overwrite the default ENTRYPOINT of the image", store_entrypoint,

@@ -37,6 +37,7 @@ static int inherit_from(struct engine *engine, struct arena *arena, struct conta
     char *name = arena_strdup(arena, text), *mode = strchr(name, ':');
     struct container other;
     bool readonly;
+    if (!*text) return err_set(err, ERR_INVALID, 0, "volumes-from specification cannot be an empty string");
     if (mode) *mode++ = 0;
     if (read_mode(text, mode, &readonly, err) || row_find(engine, arena, name, &other, err)) return -1;
     const char *why = arena_printf(arena, "--volumes-from %s", text);
