@@ -17,7 +17,9 @@ config = c["Config"]
 if c["Id"].startswith(config["Hostname"]): config["Hostname"] = "own"
 for mount in c["HostConfig"].get("Mounts") or []:
     if "com.docker.volume.anonymous" in ((mount.get("VolumeOptions") or {}).get("Labels") or {}): mount["Source"] = "own"
-print(json.dumps([config, c["HostConfig"], c["Path"], c["Args"]], sort_keys=True, indent=1))'
+networks = c["NetworkSettings"]["Networks"]
+for network in networks.values(): network.pop("EndpointID", None)
+print(json.dumps([config, c["HostConfig"], c["Path"], c["Args"], networks], sort_keys=True, indent=1).replace(c["Id"][:12], "own"))'
 }
 
 # again OPTION...: a container, and another one by the first one's words.
@@ -31,6 +33,27 @@ again() {
   eval "${words/ --name one / --name two }" >/dev/null
   diff <(settings one) <(settings two)
   is "$(hoy as run two)" "$(hoy as run one | sed 's/--name one/--name two/')"
+}
+
+@test "as run: every option, there and back" {
+  local line words failed=0 T=$BATS_TEST_TMPDIR DISK
+  # shellcheck disable=SC2034 # the lines use it
+  DISK=/dev/$(lsblk -dnro NAME,TYPE | awk '$2 == "disk" {print $1; exit}')
+  cd "$T"
+  mkdir d a,b
+  echo A=1 >ef
+  echo l=1 >lf
+  hoy network create --subnet 10.213.0.0/24 --subnet fd00:213::/64 --ipv6 nn >/dev/null
+  hoy create --name other -v ov:/ov -v /tmp:/t2 base >/dev/null
+  while IFS= read -r line; do
+    eval "words=($line)"
+    (again "${words[@]}" base sh -c 'echo "a b" $x') >"$T/said" 2>&1 || { failed=1; echo "$line:"; cat "$T/said"; }
+    hoy rm -fv one two >/dev/null 2>&1 || true
+  done < <(grep -v '^#' "$BATS_TEST_DIRNAME/as-options")
+  hoy rm -fv other >/dev/null
+  hoy network rm nn >/dev/null
+  hoy volume prune -af >/dev/null
+  ((!failed))
 }
 
 @test "as run: plain, and with a command of many words" {

@@ -16,6 +16,7 @@ struct words {
     const char *flag;         // of the setting that is being written
     const struct json *plain; // the same setting, where nothing was asked for
     unsigned networks;        // so far
+    bool several;             // networks
 };
 
 static void put(struct words *words, const char *value) {
@@ -192,27 +193,47 @@ static const struct {
 } mount_options[] = {
     {"bind-propagation", "BindOptions", "Propagation"},
     {"bind-create-src", "BindOptions", "CreateMountpoint"},
+    {"bind-idmap", "BindOptions", "IDMap"},
     {"volume-nocopy", "VolumeOptions", "NoCopy"},
     {"volume-subpath", "VolumeOptions", "Subpath"},
     {"image-subpath", "ImageOptions", "Subpath"},
     {"tmpfs-size", "TmpfsOptions", "SizeBytes"},
 };
 
+// ",option=value", as a field of CSV where a comma or a quote would be taken for its end.
+static void add_field(struct str *text, const char *option, const char *value) {
+    if (!value[strcspn(value, ",\"\n")]) {
+        str_printf(text, ",%s=%s", option, value);
+        return;
+    }
+    str_printf(text, ",\"%s=", option);
+    for (const char *c = value; *c; c++) {
+        if (*c == '"') str_add_char(text, '"');
+        str_add_char(text, *c);
+    }
+    str_add_char(text, '"');
+}
+
 static void add_mount_option(struct str *text, const char *option, const struct json *value) {
     if (json_is_null(value)) return;
     const char *word = json_string(value);
     if (word ? *word != 0 : !str_eq(json_text(value), "false"))
-        str_printf(text, ",%s=%s", option, word ? word : json_text(value));
+        add_field(text, option, word ? word : json_text(value));
+}
+
+static void add_pair(struct str *text, const char *option, const char *key, const struct json *value) {
+    _cleanup_(str_finish) struct str pair = {0};
+    str_printf(&pair, "%s=%s", key, json_string(value) ? json_string(value) : "");
+    add_field(text, option, str_get(&pair));
 }
 
 static int add_volume_label(const char *key, const struct json *value, void *data) {
-    if (!str_has_prefix(key, "com.docker.volume."))
-        str_printf(data, ",volume-label=%s=%s", key, json_string(value) ? json_string(value) : "");
+    if (!str_has_prefix(key, "com.docker.volume.")) add_pair(data, "volume-label", key, value);
     return 0;
 }
 
 static int add_volume_opt(const char *key, const struct json *value, void *data) {
-    str_printf(data, ",volume-opt=%s=%s", key, json_string(value) ? json_string(value) : "");
+    add_pair(data, "volume-opt", key, value);
     return 0;
 }
 
@@ -239,8 +260,8 @@ static void write_mount(struct words *words, const struct json *mount) {
     str_printf(&text, "type=%s", json_get_string(mount, "Type"));
     // A volume without a name of its own gets another one.
     bool anonymous = !json_is_null(json_get(json_get(volume, "Labels"), "com.docker.volume.anonymous"));
-    if (!str_empty(source) && !anonymous) str_printf(&text, ",source=%s", source);
-    str_printf(&text, ",target=%s", json_get_string(mount, "Target"));
+    if (!str_empty(source) && !anonymous) add_field(&text, "source", source);
+    add_field(&text, "target", json_get_string(mount, "Target"));
     if (json_boolean(json_get(mount, "ReadOnly"))) str_add(&text, ",readonly");
     for (size_t i = 0; i < ARRAY_SIZE(mount_options); i++)
         add_mount_option(&text, mount_options[i].option,
@@ -322,26 +343,23 @@ static void write_ports(struct words *words, const struct json *value) {
 
 // A mode that everybody has without asking is not said.
 static void write_mode(struct words *words, const struct json *value) {
-    static const char *const defaults[] = {"", "default", "bridge", "private", "shareable"};
+    static const char *const defaults[] = {"", "default", "bridge", "private"};
     const char *mode = json_string(value);
     for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
-        if (!mode ||
-            (str_eq(mode, defaults[i]) && !(str_eq(mode, "shareable") && !str_eq(words->flag, "--ipc"))))
-            return;
+        if (!mode || str_eq(mode, defaults[i])) return;
     put(words, mode);
 }
 
 static void add_each(struct str *text, const char *key, const struct json *list) {
-    for (size_t i = 0; i < json_length(list); i++)
-        str_printf(text, ",%s=%s", key, json_string(json_at(list, i)));
+    for (size_t i = 0; i < json_length(list); i++) add_field(text, key, json_string(json_at(list, i)));
 }
 
 static void add_text(struct str *text, const char *key, const struct json *value) {
-    if (json_string(value)) str_printf(text, ",%s=%s", key, json_string(value));
+    if (json_string(value)) add_field(text, key, json_string(value));
 }
 
 static int add_driver_option(const char *key, const struct json *value, void *data) {
-    str_printf(data, ",driver-opt=%s=%s", key, json_string(value));
+    add_pair(data, "driver-opt", key, value);
     return 0;
 }
 
@@ -362,7 +380,7 @@ static int write_network(const char *name, const struct json *value, void *data)
         str_printf(&text, ",gw-priority=%lld", (long long)priority);
     if (text.len)
         put(words, arena_printf(words->arena, "name=%s%s", name, str_get(&text)));
-    else if (!str_eq(name, "bridge"))
+    else if (!str_eq(name, "bridge") || words->several)
         put(words, name);
     for (size_t i = 0; i < json_length(links); i++) {
         strings_add(words->arena, &words->list, "--link");
@@ -371,7 +389,16 @@ static int write_network(const char *name, const struct json *value, void *data)
     return 0;
 }
 
+static int count_network(const char *name, const struct json *value, void *data) {
+    (void)name, (void)value;
+    ++*(size_t *)data;
+    return 0;
+}
+
 static void write_networks(struct words *words, const struct json *value) {
+    size_t count = 0;
+    json_each(value, count_network, &count);
+    words->several = count > 1;
     json_each(value, write_network, words);
 }
 
