@@ -244,7 +244,9 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   contains "$output" 'No such file or directory'
   hoy volume create -o type=nfs -o device=:/x -o o=addr=server.example nfs >/dev/null
   expect 125 hoy run --rm -v nfs:/b base true
-  contains "$output" 'in numbers'
+  contains "$output" 'addr=server.example: lookup server.example: no such host'
+  hoy volume create -o type=nfs -o device=:/x -o o=addr=localhost,nfsvers=4 named >/dev/null
+  matches "$(hoy explain --as sh -v named:/b base)" 'mount -t nfs -o addr=(127.0.0.1|::1),nfsvers=4 :/x '
   is "$(cat there/f)" bound
 }
 
@@ -266,6 +268,7 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   expect 0 hoy run --rm --mount type=bind,src="$PWD/missing",dst=/b,bind-create-src base true
   [[ -d missing ]]
   expect 0 hoy run --rm --mount type=bind,src="$PWD/src",dst=/b,consistency=cached base true
+  expect 0 hoy run --rm -v "$PWD/src:/b:ro,delegated" base true
 }
 
 @test "bind-idmap: files belong to the caller, whoever the container thinks it is" {

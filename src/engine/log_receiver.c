@@ -2,17 +2,16 @@
 // Who gets a container's lines while it runs: journald, or a syslog daemon. Connected to by the starter, so
 // that one who is not there is an error that somebody reads.
 #include "engine/log.h"
+#include "engine/lookup.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -135,28 +134,6 @@ static int here_connect(struct err *err) {
     return err_set(err, ERR_UNAVAILABLE, 0, "Unix syslog delivery error: nobody listens at /dev/log");
 }
 
-// A name's address by getent(1): this program is static, and has no resolver.
-static int resolve(const char *host, char ret_address[static INET6_ADDRSTRLEN]) {
-    char *argv[] = {(char *)"getent", (char *)"ahosts", (char *)host, NULL}, *none[] = {NULL};
-    posix_spawn_file_actions_t actions;
-    int ends[2], status = 0;
-    pid_t pid;
-    if (pipe2(ends, O_CLOEXEC)) return -errno;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-    int r = posix_spawn(&pid, "/usr/bin/getent", &actions, NULL, argv, none);
-    posix_spawn_file_actions_destroy(&actions);
-    close(ends[1]);
-    ssize_t n = r ? 0 : fd_read_full(ends[0], ret_address, INET6_ADDRSTRLEN - 1);
-    close(ends[0]);
-    if (!r)
-        while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
-    if (n < 0) n = 0;
-    ret_address[n] = 0;
-    ret_address[strcspn(ret_address, " \t\n")] = 0;
-    return *ret_address ? 0 : -ENOENT;
-}
-
 static bool address_make(const char *text, uint16_t port, struct sockaddr_storage *address, socklen_t *size) {
     struct sockaddr_in *v4 = (struct sockaddr_in *)address;
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)address;
@@ -179,8 +156,7 @@ static int net_connect(const struct log_syslog *syslog, struct err *err) {
     uint32_t port;
     if (parse_u32(syslog->port, &port) || !port || port > UINT16_MAX)
         return err_set(err, ERR_INVALID, 0, "dial %s: address %s: unknown port", way, syslog->port);
-    if (!address_make(host, (uint16_t)port, &address, &size) &&
-        (resolve(host, text) || !address_make(text, (uint16_t)port, &address, &size)))
+    if (lookup_address(host, text) || !address_make(text, (uint16_t)port, &address, &size))
         return err_set(err, ERR_UNAVAILABLE, 0, "dial %s: lookup %s: no such host", way, host);
     int fd =
         socket(address.ss_family, (syslog->way == SYSLOG_TCP ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0);

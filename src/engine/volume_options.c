@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The options of a volume, as Docker's driver "local" has them: type=, device= and o= of a mount, size= of a
 // quota.
+#include "engine/lookup.h"
 #include "engine/parts.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -51,17 +51,19 @@ static void read_words(struct arena *arena, const char *text, struct mount_optio
     mount_options_parse(arena, &words, options);
 }
 
-// The kernel does not look names up.
-static int check_address(const struct volume *volume, const char *data, struct err *err) {
-    const char *at = data ? strstr(data, "addr=") : NULL;
-    unsigned char bytes[16];
-    if (!at || (at != data && at[-1] != ',')) return 0;
-    char text[64] = "";
-    size_t size = strcspn(at + 5, ",");
-    if (size < sizeof text) memcpy(text, at + 5, size);
-    if (inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1) return 0;
-    return err_set(err, ERR_INVALID, 0, "volume %s: addr=%.*s: give the server's address in numbers",
-                   volume->name, (int)size, at + 5);
+// The kernel does not look names up: addr= gets its address.
+static int resolve_address(struct arena *arena, const struct volume *volume, const char **data,
+                           struct err *err) {
+    const char *at = *data ? strstr(*data, "addr=") : NULL;
+    char address[INET6_ADDRSTRLEN];
+    if (!at || (at != *data && at[-1] != ',')) return 0;
+    at += strlen("addr=");
+    const char *name = arena_strndup(arena, at, strcspn(at, ","));
+    if (lookup_address(name, address))
+        return err_set(err, ERR_NOT_FOUND, 0, "volume %s: addr=%s: lookup %s: no such host", volume->name,
+                       name, name);
+    *data = arena_printf(arena, "%.*s%s%s", (int)(at - *data), *data, address, at + strlen(name));
+    return 0;
 }
 
 static int plan_one(struct engine *engine, struct arena *arena, const struct volume *volume, const char *why,
@@ -72,7 +74,7 @@ static int plan_one(struct engine *engine, struct arena *arena, const struct vol
     if (!type) return 0;
     read_words(arena, volume_option(volume, "o"), &options);
     if (str_eq(type, "bind")) options.flags |= MS_BIND;
-    if (check_address(volume, options.data, err)) return -1;
+    if (resolve_address(arena, volume, &options.data, err)) return -1;
     plan_str name = plan_string(plan, volume->name), kind = plan_string(plan, type),
              from = plan_string(plan, device), data = plan_string(plan, options.data),
              target = plan_string(plan, path),
