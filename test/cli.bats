@@ -237,6 +237,8 @@ odd() {
   is "$(completes container st)" 'start stats stop '
   is "$(completes run --netw)" '--network --network-alias '
   is "$(completes run --network '')" 'bridge none host container: '
+  is "$(completes run --network=h)" '--network=host '
+  is "$(completes run base --network=h)" ''
   is "$(completes --storage-driver '')" 'erofs dir '
   is "$(completes rm comp)" 'complete-me '
   is "$(completes run --rm --name x ba)" 'base:latest '

@@ -139,3 +139,40 @@ start_shell() {
   is "$(grep -c 'Pull complete' <<<"$output")" 4
   "$HOY" rmi "$REGISTRY/layers:1"
 }
+
+# types WORDS BECOMES: a word's beginning and the tab key.
+types() {
+  keys C-c && keys C-l
+  tm send-keys -l "$1"
+  keys Tab
+  shows "$2" 20
+}
+
+# typed_in SHELL HOW-TO-LOAD
+typed_in() {
+  PATH=$(dirname "$HOY"):$PATH tm new-session -d -x 100 -y 24 -s "$1" "$1" "${@:3}"
+  text "$2; echo load''ed"
+  shows '^loaded'
+  types 'hoy ru' 'hoy run *$'
+  types 'hoy run --network=ho' 'run --network=host'
+  types 'hoy run --rm --pull al' '--pull always'
+  types 'hoy rm completem' 'hoy rm completeme'
+  types 'hoy run --rm base:oth' 'run --rm base:other'
+  types 'hoy run --env-file /etc/passw' '--env-file /etc/passwd'
+  tm kill-session -t "$1"
+}
+
+@test "completion, typed: bash, zsh, fish" {
+  local shell
+  cd "$BATS_TEST_TMPDIR"
+  touch base:otherfile
+  hoy create --name completeme base >/dev/null
+  hoy tag base base:other
+  tm kill-server 2>/dev/null || true
+  typed_in bash 'source <(hoy completion bash)' --norc
+  for shell in zsh fish; do type -P "$shell" >/dev/null || skip "$shell is not installed"; done
+  typed_in zsh 'autoload -U compinit; compinit -u; source <(hoy completion zsh)' -f
+  typed_in fish 'hoy completion fish | source' --no-config
+  hoy rm completeme >/dev/null
+  hoy rmi base:other >/dev/null
+}

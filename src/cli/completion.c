@@ -11,12 +11,25 @@
 #include <stdio.h>
 #include <string.h>
 
+// bash cuts words at = and :, and wants what comes behind the last of them.
 static const char bash[] = "_hoy() {\n"
-                           "    local line candidates=()\n"
+                           "    local line word words=() join=\n"
+                           "    for word in \"${COMP_WORDS[@]:1:COMP_CWORD}\"; do\n"
+                           "        if [[ ${#words[@]} -gt 0 && ($join || $word == [=:]*) ]]; then\n"
+                           "            words[-1]+=$word\n"
+                           "        else\n"
+                           "            words+=(\"$word\")\n"
+                           "        fi\n"
+                           "        [[ $word == *[=:] ]] && join=1 || join=\n"
+                           "    done\n"
+                           "    word=${words[-1]}\n"
+                           "    [[ $word == *[=:]* ]] && word=${word%\"${word##*[=:]}\"} || word=\n"
+                           "    COMPREPLY=()\n"
                            "    while IFS= read -r line; do\n"
-                           "        candidates+=(\"${line%%$'\\t'*}\")\n"
-                           "    done < <(hoy __complete \"${COMP_WORDS[@]:1:COMP_CWORD}\" 2>/dev/null)\n"
-                           "    COMPREPLY=(\"${candidates[@]}\")\n"
+                           "        line=${line%%$'\\t'*}\n"
+                           "        COMPREPLY+=(\"${line#\"$word\"}\")\n"
+                           "    done < <(hoy __complete \"${words[@]}\" 2>/dev/null)\n"
+                           "    [[ ${COMPREPLY[*]} != *[=:] ]] || compopt -o nospace 2>/dev/null\n"
                            "}\n"
                            "complete -o default -F _hoy hoy\n";
 
@@ -32,10 +45,16 @@ static const char zsh[] = "#compdef hoy\n"
                           "compdef _hoy hoy\n";
 
 static const char fish[] = "function __hoy_complete\n"
-                           "    set -l words (commandline -opc) (commandline -ct)\n"
-                           "    hoy __complete $words[2..-1] 2>/dev/null\n"
+                           "    set -l words (commandline -opc)\n"
+                           "    set -l word (commandline -ct)\n"
+                           "    set -l found (hoy __complete $words[2..-1] \"$word\" 2>/dev/null)\n"
+                           "    if set -q found[1]\n"
+                           "        printf '%s\\n' $found\n"
+                           "    else\n"
+                           "        __fish_complete_path \"$word\"\n"
+                           "    end\n"
                            "end\n"
-                           "complete -c hoy -a '(__hoy_complete)'\n";
+                           "complete -c hoy -f -a '(__hoy_complete)'\n";
 
 int run_completion(struct invocation *invocation, struct err *err) {
     static const struct {
@@ -78,11 +97,24 @@ static void offer_options(option_tables tables, const char *prefix) {
     offer(prefix, "--help", "Print usage");
 }
 
-static void offer_choices(const struct option *option, const char *prefix) {
+// before: what stands before a choice in the same word.
+static void offer_choices(const struct option *option, const char *before, const char *prefix) {
     char choices[128], *rest = choices;
     if (!option->choices) return;
     snprintf(choices, sizeof choices, "%s", option->choices);
-    for (char *choice; (choice = strsep(&rest, "|"));) offer(prefix, choice, NULL);
+    for (char *choice; (choice = strsep(&rest, "|"));)
+        if (str_has_prefix(choice, prefix)) printf("%s%s\t\n", before, choice);
+}
+
+// "--option=" and the beginning of its value.
+static bool offer_value(option_tables tables, const char *word) {
+    const char *equals = strchr(word, '=');
+    char before[64];
+    if (!str_has_prefix(word, "--") || !equals) return false;
+    const struct option *option = option_find(tables, word + 2, (size_t)(equals - word) - 2);
+    snprintf(before, sizeof before, "%.*s", (int)(equals - word) + 1, word);
+    if (option) offer_choices(option, before, equals + 1);
+    return true;
 }
 
 // The option whose value the next word is, or NULL.
@@ -154,13 +186,14 @@ static int complete_command(struct invocation *invocation, const struct command 
     const char *last = words->items[words->count - 1];
     const char *previous = words->count > from + 1 ? words->items[words->count - 2] : "";
     const struct option *option = awaiting(command->options, previous);
-    if (option) return offer_choices(option, last), 0;
+    if (option) return offer_choices(option, "", last), 0;
     size_t count = count_arguments(command->options, words, from);
-    if (*last == '-' && !(command->stops && count)) return offer_options(command->options, last), 0;
+    bool stopped = command->stops && count;
+    if (!stopped && offer_value(command->options, last)) return 0;
+    if (*last == '-' && !stopped) return offer_options(command->options, last), 0;
     if (command->run == run_completion)
         return offer(last, "bash", NULL), offer(last, "zsh", NULL), offer(last, "fish", NULL), 0;
-    if (command->completes == ARGUMENTS_ANY || (command->stops && count) ||
-        (command->max >= 0 && (int)count >= command->max))
+    if (command->completes == ARGUMENTS_ANY || stopped || (command->max >= 0 && (int)count >= command->max))
         return 0;
     invocation->command = command;
     return cli_with_engine(invocation, offer_objects, err);
@@ -176,7 +209,7 @@ int run_complete(struct invocation *invocation, struct err *err) {
     if (first + 1 >= words->count) {
         const struct option *option =
             words->count > 1 ? awaiting(global_options, words->items[words->count - 2]) : NULL;
-        if (option) return offer_choices(option, last), 0;
+        if (option) return offer_choices(option, "", last), 0;
         if (*last == '-') return offer_options(global_options, last), 0;
         return offer_commands(NULL, last), 0;
     }
