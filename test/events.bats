@@ -121,6 +121,8 @@ heard() { past -f "event=$1" -f container=held | grep -q "$1"; }
   eventually 10 died
   is "$(past -f event=die --format '{{.ID}} {{.Actor.Attributes.exitCode}}')" "$id 5"
   hoy rm alone
+  hoy run --rm --name second base sleep 1
+  is "$(past -f event=die -f container=second --format '{{.Actor.Attributes.execDuration}}')" 1
   hoy run -d --name hungry -m 20m --memory-swap 20m base sh -c 'dd if=/dev/zero of=/dev/shm/f bs=1M count=60; exec sleep 1000'
   eventually 10 was_hungry
   is "$(field hungry .State.Running)" true

@@ -56,11 +56,15 @@ static int by_key(const void *a, const void *b) {
     return strcmp(((const struct attribute *)a)->key, ((const struct attribute *)b)->key);
 }
 
-// Why a container ended is in the event as facts.
+// How long a container ran, and why it ended, are in the event as facts.
 static void add_cause(struct arena *arena, const struct json *event, struct attributes *list) {
     struct why why;
+    int64_t ran_us = 0;
     _cleanup_(str_finish) struct str text = {0};
     if (!why_of_event(arena, event, &why)) return;
+    (void)json_i64(json_get(json_get(event, "Cause"), "ran_us"), &ran_us);
+    *arena_push(arena, list) =
+        (struct attribute){"execDuration", arena_printf(arena, "%lld", (long long)(ran_us / 1000000))};
     for (size_t i = 0; i < why.sentences.count; i++)
         str_printf(&text, "%s%s", i ? " " : "", why.sentences.items[i]);
     *arena_push(arena, list) = (struct attribute){"cause", why.cause};

@@ -154,7 +154,6 @@ static void add_end(struct str *text, const struct plan_block *plan, const struc
     add_number(text, "asked_last", shim->end.asked_last);
     add_text(text, "asked_by", shim->end.asked_by);
     if (shim->end.asked) str_printf(text, ",\"handled\":%s", shim->end.handled ? "true" : "false");
-    add_number(text, "ran_us", (int64_t)(clock_monotonic_ns() - shim->started_ns) / 1000);
     if (plan_find(plan, PLAN_INIT)) str_add(text, ",\"init\":true");
     add_health(text, plan, shim->health.record);
     add_limits(text, plan);
@@ -168,6 +167,7 @@ void cause_record(const struct plan_block *plan, const struct shim *shim, int di
     str_printf(text, "{\"status\":%d,\"oom\":%u,\"exited_ns\":%" PRId64 ",\"restarts\":%u,\"stopped\":%u",
                shim->exit.status, shim->exit.oom, shim->exit.exited_ns, shim->exit.restarts,
                shim->exit.stopped);
+    add_number(text, "ran_us", (int64_t)(clock_monotonic_ns() - shim->started_ns) / 1000);
     if (!plan->auto_remove || shim->exit.status || shim->exit.oom) add_end(text, plan, shim);
     str_add(text, "}");
     (void)file_replace_at(dir, "exit", text->data, text->len, 0600, false);

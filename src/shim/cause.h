@@ -3,12 +3,11 @@
 // `hoy why` and for whoever takes over the end; and a part of the event of its end. JSON:
 //
 //   status oom exited_ns restarts stopped    as in struct shim_exit
-//   signal core              the signal that ended it, and whether it left a core dump
-//   asked asked_last asked_by    the first and last signal that came through the shim; the sender's name
-//   where
-//                            it was none of hoy's commands
-//   handled                  whether the process had a handler for the first of them
 //   ran_us                   how long it ran
+//   signal core              the signal that ended it, and whether it left a core dump
+//   asked asked_last         the first and last signal that came through the shim
+//   asked_by                 its sender's name, where that was none of hoy's commands
+//   handled                  whether the process had a handler for the first of them
 //   init                     the process is hoy's init: a signal that ended the command is its exit code
 //   unhealthy health_code health_output    how many health checks had failed, and how the last did
 //   unhealthy_got            what it got for that: kill, stop, restart
