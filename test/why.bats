@@ -182,6 +182,15 @@ is_told_of_the_call() {
   why lost 'shim was killed'
 }
 
+@test "one whose output was not kept" {
+  die --log-driver none base sh -c 'nothere'
+  why exit 'with the code 127' 'a loader when a library is not' 'its output was not kept (--log-driver none)'
+  hoy rm it
+  die --log-driver none base true
+  why exit 'with success'
+  lacks "$output" '--log-driver'
+}
+
 @test "it is kept: read again later, in inspect, and new for each run" {
   die base sh -c 'test -e /second || { touch /second; exit 3; }'
   expect 0 hoy inspect -f '{{index .State.Why 0}}' it

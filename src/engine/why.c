@@ -2,6 +2,7 @@
 #include "engine/why.h"
 
 #include "base/fd.h"
+#include "engine/log.h"
 #include "engine/parts.h"
 #include "engine/why_parts.h"
 #include "runtime/seccomp.h"
@@ -382,6 +383,17 @@ static void explain_restarts(struct inquiry *inquiry, struct container *containe
     explain_end(inquiry);
 }
 
+// What ended it by itself would have said why.
+static void explain_silence(struct inquiry *inquiry) {
+    if (!str_eq(inquiry->why->cause, "exit")) return;
+    if (inquiry->container->exit_code == 127)
+        why_say(inquiry,
+                "That is what a shell ends with when a command is not there, and a loader when a library "
+                "is not.");
+    why_say(inquiry, "What it said is not known: its output was not kept (--log-driver none).");
+    why_advise(inquiry, "run it once with another log driver");
+}
+
 int container_why(struct engine *engine, struct arena *arena, const struct container *container,
                   struct why *ret_why, struct err *err) {
     struct why why = {.cause = "running"};
@@ -394,7 +406,10 @@ int container_why(struct engine *engine, struct arena *arena, const struct conta
     (void)err;
     if (str_eq(container->state, "exited") || (again && record)) {
         again ? explain_restarts(&inquiry, &before) : explain_end(&inquiry);
-        if (before.exit_code) why_read_output(&inquiry, engine);
+        if (before.exit_code && log_driver_is(&before.config.log, "none"))
+            explain_silence(&inquiry);
+        else if (before.exit_code)
+            why_read_output(&inquiry, engine);
         why_explain_output(&inquiry);
     } else if (str_eq(container->state, "created")) {
         explain_start(&inquiry);
