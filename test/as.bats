@@ -63,6 +63,15 @@ again() {
   again base sh -c 'echo "$HOME" '"'single'"$' \n; exit 3' ''
 }
 
+@test "as run: a variable of the image's that was taken away" {
+  hoy create --name one -e KEEP=1 base true >/dev/null
+  hoy update --env PATH- one >/dev/null
+  is "$(hoy as run one)" 'env -u PATH hoy run --name one --env KEEP=1 --env PATH base true'
+  # Without a PATH it has to be found elsewhere.
+  eval "$(hoy as run one | sed "s:hoy run --name one:$HOY create --name two:")" >/dev/null
+  diff <(settings one) <(settings two)
+}
+
 @test "as run: streams, identity, environment" {
   again -it --hostname h --domainname d --user 1:2 --group-add 5 -w /tmp -e A=1 -e 'B=x y"z' -l k='v w' -l empty base
   test_teardown

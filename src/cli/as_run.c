@@ -96,11 +96,33 @@ static void write_list(struct words *words, const struct json *value) {
             put(words, json_string(json_at(value, i)));
 }
 
-// A name alone is a variable that was taken away, for which run has no option.
+// A variable without a value is one that was taken away: of the image's, or it says nothing.
+static bool is_taken_away(const char *name, const struct json *images) {
+    size_t length = strlen(name);
+    for (size_t i = 0; i < json_length(images) && !strchr(name, '='); i++) {
+        const char *text = json_string(json_at(images, i));
+        if (text && !strncmp(text, name, length) && text[length] == '=') return true;
+    }
+    return false;
+}
+
 static void write_variables(struct words *words, const struct json *value) {
     for (size_t i = 0; i < json_length(value); i++) {
         const char *text = json_string(json_at(value, i));
-        if (text && strchr(text, '=') && !plain_has(words, json_at(value, i))) put(words, text);
+        if (text && (is_taken_away(text, words->plain) ||
+                     (strchr(text, '=') && !plain_has(words, json_at(value, i)))))
+            put(words, text);
+    }
+}
+
+// In words, that is one that the caller does not have.
+static void write_unset(struct words *words, const struct json *variables, const struct json *images) {
+    for (size_t i = 0; i < json_length(variables); i++) {
+        const char *text = json_string(json_at(variables, i));
+        if (!text || !is_taken_away(text, images)) continue;
+        if (!words->list.count) strings_add(words->arena, &words->list, "env");
+        strings_add(words->arena, &words->list, "-u");
+        strings_add(words->arena, &words->list, text);
     }
 }
 
@@ -555,6 +577,7 @@ static bool has_own_hostname(const struct as_settings *as, const char *hostname)
 
 void as_run_words(struct arena *arena, const struct as_settings *as, struct strings *ret_words) {
     struct words words = {.arena = arena};
+    write_unset(&words, find(as->own, "Config", "Env"), find(as->plain, "Config", "Env"));
     strings_add(arena, &words.list, "hoy");
     strings_add(arena, &words.list, "run");
     write_streams(&words, json_get(as->own, "Config"));

@@ -137,11 +137,15 @@ static void test_env(void **state) {
     unsetenv("HOY_TEST_NOT");
     const char *const words[] = {"A=1", "B=", "HOY_TEST_THERE", "HOY_TEST_NOT", "A=2", "AB=x=y"};
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) assert_int_equal(give(store_env, words[i], &env), 0);
-    assert_int_equal(env.count, 4);
+    assert_int_equal(env.count, 5);
     assert_string_equal(env.items[0], "A=2");
     assert_string_equal(env.items[1], "B=");
     assert_string_equal(env.items[2], "HOY_TEST_THERE=yes");
-    assert_string_equal(env.items[3], "AB=x=y");
+    assert_string_equal(env.items[3], "HOY_TEST_NOT");
+    assert_string_equal(env.items[4], "AB=x=y");
+    assert_int_equal(give(store_env, "HOY_TEST_NOT=5", &env), 0);
+    assert_int_equal(env.count, 5);
+    assert_string_equal(env.items[3], "HOY_TEST_NOT=5");
     REFUSE(store_env, struct strings, {"", "missing"}, {"=x", "missing"});
 }
 

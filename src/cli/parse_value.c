@@ -18,17 +18,14 @@
 
 // Environment and labels
 
-// Adds KEY=VALUE, in place of an earlier one of the same key. A KEY alone has the value that it has here, and
-// is left out where it has none.
+// Adds KEY=VALUE, in place of an earlier one of the same key. A KEY alone has the value that it has here;
+// where it has none it stays alone, which takes the variable away from what the image or the container has.
 static void env_add(struct arena *arena, struct strings *list, const char *text) {
     size_t length = strcspn(text, "=");
-    if (!text[length]) {
-        const char *value = getenv(text);
-        if (!value) return;
-        text = arena_printf(arena, "%s=%s", text, value);
-    }
+    const char *value = text[length] ? NULL : getenv(text);
+    if (value) text = arena_printf(arena, "%s=%s", text, value);
     for (size_t i = 0; i < list->count; i++)
-        if (!strncmp(list->items[i], text, length + 1)) {
+        if (!strncmp(list->items[i], text, length) && strcspn(list->items[i], "=") == length) {
             list->items[i] = text;
             return;
         }
@@ -86,8 +83,13 @@ static int each_line(struct parse *parse, const char *path, option_store *store,
     return 0;
 }
 
+// In a file, a name that has no value here says nothing.
+static int store_env_line(struct parse *parse, const char *text, void *field, struct err *err) {
+    return !*text || strchr(text, '=') || getenv(text) ? store_env(parse, text, field, err) : 0;
+}
+
 int store_env_file(struct parse *parse, const char *text, void *field, struct err *err) {
-    return each_line(parse, text, store_env, field, err);
+    return each_line(parse, text, store_env_line, field, err);
 }
 
 int store_label_file(struct parse *parse, const char *text, void *field, struct err *err) {

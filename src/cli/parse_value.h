@@ -5,9 +5,9 @@
 #include "args/options.h"
 #include "oci/spec.h"
 
-option_store store_env;         // struct strings: KEY=VALUE, or KEY, which takes the value from here
-option_store store_env_file;    // struct strings: a file of such lines
-option_store store_label;       // config.labels of a struct container_config: KEY[=VALUE]
+option_store store_env;      // struct strings: KEY=VALUE; KEY with its value from here, or, with none, alone
+option_store store_env_file; // struct strings: a file of such lines
+option_store store_label;    // config.labels of a struct container_config: KEY[=VALUE]
 option_store store_label_file;  // the same, a file of such lines
 option_store store_ulimit;      // config.ulimits of a struct container_config: NAME=SOFT[:HARD]
 option_store store_log_option;  // config.log of a struct container_config: KEY=VALUE
