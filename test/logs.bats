@@ -158,6 +158,7 @@ PY
   for i in max-size=no max-file=0 x=1; do
     expect 1 hoy update --log-opt "$i" cc
     one_sentence "$output"
+    [[ $i != x=1 ]] || contains "$output" "unknown log opt 'x'"
   done
   expect 1 hoy update --log-opt max-size=9k --memory 1 cc
   is "$(hoy inspect -f '{{index .HostConfig.LogConfig.Config "max-size"}}' cc)" 4k

@@ -174,8 +174,8 @@ static int merge_all(struct update *u, struct err *err) {
         ports_update_merge(&u->ports, &u->merged, err))
         return -1;
     complete(&u->merged, changes);
-    if (changes_log(u) && ((u->running && log_check_live(&changes->log, err)) ||
-                           log_merge(u->arena, &u->merged.log, &changes->log, err)))
+    if (changes_log(u) && (log_merge(u->arena, &u->merged.log, &changes->log, err) ||
+                           (u->running && log_check_live(&changes->log, err))))
         return -1;
     return live_changes_mounts(&u->live) ? live_check(&u->live, &u->merged, err) : 0;
 }
