@@ -52,6 +52,10 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$output" 'hoy: hoy swarm is not supported yet'
   expect 1 hoy network create --ingress net
   contains "$output" 'hoy: --ingress is not supported: '
+  expect 125 hoy start --checkpoint one two
+  contains "$output" 'hoy: --checkpoint is not supported: hoy-runtime restore'
+  expect 125 hoy volume create --availability drain vol
+  contains "$output" "hoy: --availability is not supported: it is about the volumes of a Docker swarm's cluster"
   expect 125 hoy -H tcp://somewhere ps
   contains "$output" 'hoy: --host is not supported yet'
 }
@@ -184,6 +188,8 @@ odd() {
   contains "$output" '"Name": "/look"'
   contains "$output" 'hoy: No such object: nobody'
   expect 1 hoy inspect --type image look
+  contains "$(hoy inspect -s base 2>&1 >/dev/null)" 'WARNING: --size ignored for image'
+  is "$(hoy inspect -s -f '{{.SizeRw}}' look 2>&1)" 0
   for nobody in '' 'No Body' a//b; do
     run hoy inspect "$nobody"
     is "$status $output" $'1 []\nhoy: No such object: '"$nobody"
@@ -257,5 +263,6 @@ odd() {
   hoy __manual >"$page"
   contains "$(<"$page")" '.SS "hoy run [OPTIONS] IMAGE [COMMAND] [ARG...]"'
   contains "$(<"$page")" '\fB\-\-memory\-swap\fR'
+  expect 1 grep -n '\.\.$' "$page"
   if type -P groff >/dev/null; then is "$(groff -man -ww -z "$page" 2>&1)" ''; fi
 }

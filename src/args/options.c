@@ -32,6 +32,8 @@ static const char *both_names(struct arena *arena, const struct option *option) 
 
 static int store(struct arena *arena, struct options_reader *reader, const struct option *option,
                  const char *spelled, const char *text, struct err *err) {
+    if (!option->store && option->choices)
+        return err_set(err, ERR_INVALID, 0, "--%s is not supported: %s", option->name, option->choices);
     if (!option->store) return err_set(err, ERR_INVALID, 0, "--%s is not supported yet", option->name);
     if (!*text && option->empty_is_unset) return 0;
     struct parse parse = {.arena = arena, .option = option, .spelled = spelled};

@@ -32,7 +32,7 @@ struct option {
     const char *help;    // NULL: not shown
     option_store *store; // NULL: Docker has it, hoy does not yet: refused by its name
     size_t at;
-    const char *choices; // "always|missing|never", for completion; or NULL
+    const char *choices; // "always|missing|never", for completion; or NULL; without store: why it is refused
     bool empty_is_unset; // as with Docker: the empty value of a script's variable is none
 };
 
@@ -48,6 +48,9 @@ typedef const struct option_table *const *option_tables;
 // A row for one of Docker's options that is not there yet.
 #define OPTION_LATER(name, letter) \
     { name, letter, NULL, NULL, NULL, 0, NULL, false }
+// One that will not be there, for this reason.
+#define OPTION_REFUSED(name, letter, reason) \
+    { name, letter, NULL, NULL, NULL, 0, reason, false }
 
 // Reads argv (NULL-terminated) into values; stops at the first argument when told, and says how many words of
 // argv it took. --help ends the reading with help set. What is stored lives in the arena or in argv.

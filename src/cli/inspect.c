@@ -244,6 +244,12 @@ static void put_text(struct json_writer *w, const char *key, const char *text) {
     json_put_string(w, key, text ? text : "");
 }
 
+// What has no size of its own here.
+static void pass_over_size(const struct invocation *invocation, const char *kind) {
+    const struct inspect_flags *flags = invocation->options;
+    if (flags->size) fprintf(stderr, "WARNING: --size ignored for %s\n", kind);
+}
+
 static int write_image(struct invocation *invocation, struct engine *engine, const char *name,
                        struct json_writer *w, struct err *err) {
     struct arena *arena = &invocation->arena;
@@ -291,6 +297,7 @@ static int write_image(struct invocation *invocation, struct engine *engine, con
     json_put_u64(w, "size", strlen(image.manifest));
     json_end_object(w);
     json_end_object(w);
+    pass_over_size(invocation, "image");
     return 0;
 }
 
@@ -301,12 +308,14 @@ typedef int writer(struct invocation *invocation, struct engine *engine, const c
 
 static int write_volume(struct invocation *invocation, struct engine *engine, const char *name,
                         struct json_writer *w, struct err *err) {
-    return inspect_volume(engine, &invocation->arena, name, w, err);
+    if (inspect_volume(engine, &invocation->arena, name, w, err)) return -1;
+    return pass_over_size(invocation, "volume"), 0;
 }
 
 static int write_network(struct invocation *invocation, struct engine *engine, const char *name,
                          struct json_writer *w, struct err *err) {
-    return inspect_network(engine, &invocation->arena, name, w, err);
+    if (inspect_network(engine, &invocation->arena, name, w, err)) return -1;
+    return pass_over_size(invocation, "network"), 0;
 }
 
 static bool is_no_image_name(struct invocation *invocation, const char *name) {

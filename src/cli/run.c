@@ -153,6 +153,8 @@ struct start_flags {
     const char *detach_keys;
 };
 
+#define FROM_A_CHECKPOINT "hoy-runtime restore continues a container from one"
+
 static const struct option start_rows[] = {
     {"attach", 'a', NULL, "Attach STDOUT/STDERR and forward signals", store_flag,
      offsetof(struct start_flags, attach)},
@@ -160,8 +162,8 @@ static const struct option start_rows[] = {
      offsetof(struct start_flags, detach_keys)},
     {"interactive", 'i', NULL, "Attach container's STDIN", store_flag,
      offsetof(struct start_flags, interactive)},
-    OPTION_LATER("checkpoint", 0),
-    OPTION_LATER("checkpoint-dir", 0),
+    OPTION_REFUSED("checkpoint", 0, FROM_A_CHECKPOINT),
+    OPTION_REFUSED("checkpoint-dir", 0, FROM_A_CHECKPOINT),
 };
 const struct option_table start_options_table = OPTIONS(start_rows, struct start_flags);
 

@@ -21,6 +21,8 @@ struct create_flags {
     struct strings labels, options;
 };
 
+#define OF_A_SWARM "it is about the volumes of a Docker swarm's cluster, and hoy's are of this machine"
+
 #define CREATE(member) offsetof(struct create_flags, member)
 static const struct option create_rows[] = {
     {"driver", 'd', "string", "Specify volume driver name (default \"local\")", store_string, CREATE(driver),
@@ -28,16 +30,16 @@ static const struct option create_rows[] = {
     {"label", 0, "list", "Set metadata for a volume", store_list, CREATE(labels)},
     {"opt", 'o', "map", "Set driver specific options: type=, device=, o=, size=", store_list,
      CREATE(options)},
-    OPTION_LATER("availability", 0),
-    OPTION_LATER("group", 0),
-    OPTION_LATER("limit-bytes", 0),
-    OPTION_LATER("required-bytes", 0),
-    OPTION_LATER("scope", 0),
-    OPTION_LATER("secret", 0),
-    OPTION_LATER("sharing", 0),
-    OPTION_LATER("topology-preferred", 0),
-    OPTION_LATER("topology-required", 0),
-    OPTION_LATER("type", 0),
+    OPTION_REFUSED("availability", 0, OF_A_SWARM),
+    OPTION_REFUSED("group", 0, OF_A_SWARM),
+    OPTION_REFUSED("limit-bytes", 0, OF_A_SWARM),
+    OPTION_REFUSED("required-bytes", 0, OF_A_SWARM),
+    OPTION_REFUSED("scope", 0, OF_A_SWARM),
+    OPTION_REFUSED("secret", 0, OF_A_SWARM),
+    OPTION_REFUSED("sharing", 0, OF_A_SWARM),
+    OPTION_REFUSED("topology-preferred", 0, OF_A_SWARM),
+    OPTION_REFUSED("topology-required", 0, OF_A_SWARM),
+    OPTION_REFUSED("type", 0, OF_A_SWARM),
 };
 const struct option_table volume_create_options_table = OPTIONS(create_rows, struct create_flags);
 
@@ -77,7 +79,7 @@ static const struct option ls_rows[] = {
      offsetof(struct ls_flags, filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, offsetof(struct ls_flags, format)},
     {"quiet", 'q', NULL, "Only display volume names", store_flag, offsetof(struct ls_flags, quiet)},
-    OPTION_LATER("cluster", 0),
+    OPTION_REFUSED("cluster", 0, OF_A_SWARM),
 };
 const struct option_table volume_ls_options_table = OPTIONS(ls_rows, struct ls_flags);
 
