@@ -24,6 +24,21 @@ killed() {
   [[ -z $worker ]] || wait_gone "$worker"
 }
 
+@test "what a pull brings is on the disk before it is in its place" {
+  local name trace=$BATS_TEST_TMPDIR/trace
+  expect 0 strace -y -s 200 -e trace=fsync,renameat,fdatasync -o "$trace" \
+    "$HOY" pull -q --keep-blobs "$REGISTRY/layers:1"
+  sed -nE 's,^renameat\([0-9]+<[^>]*/tmp/pull-[^>]*>\, "([^"]+)".* = 0$,\1,p' "$trace" >"$BATS_TEST_TMPDIR/moved"
+  # Each layer's tar and blob, and the index.
+  is "$(wc -l <"$BATS_TEST_TMPDIR/moved")" $((2 * $(hoy image inspect -f '{{len .RootFS.Layers}}' "$REGISTRY/layers:1") + 1))
+  while read -r name; do
+    matches "$(grep -E "^fsync.*/$name>\)|^renameat.*\"$name\".* = 0" "$trace" | sed 's/(.*//' | xargs)" '^fsync renameat$'
+  done <"$BATS_TEST_TMPDIR/moved"
+  # Then the directories, then the rows.
+  matches "$(sed -nE 's,^(fsync|fdatasync|renameat)\(.*/(layers|images|sha256|hoy.db-wal)>.*,\1 \2,p' "$trace" | xargs)" \
+    'fsync layers fsync images fdatasync hoy.db-wal'
+}
+
 @test "kill -9 at a hundred random moments of a pull: the store stays sound, and the next pull works" {
   RANDOM=11
   local round whole=0

@@ -104,5 +104,7 @@ int layers_index(struct worker *worker, struct layers *layers, const char *name,
     _cleanup_(fd_closep) int fd =
         fd_open_at(worker->staging, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "can't make the image's index");
-    return erofs_write(&merged, blocks, layers->count, fd, err);
+    if (erofs_write(&merged, blocks, layers->count, fd, err)) return -1;
+    sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE); // the disk may begin: hoy waits for it
+    return 0;
 }

@@ -258,6 +258,13 @@ static void tell_available(struct stream *s, bool complete) {
     pthread_mutex_unlock(&s->lock);
 }
 
+// The disk may begin: hoy waits for it at the end. A tar that is extracted never gets there, if it can be.
+static void begin_writeback(struct stream *s) {
+    if (s->grown >= 0) return;
+    sync_file_range(s->out, (off_t)s->flushed, (off_t)(s->written - s->flushed), SYNC_FILE_RANGE_WRITE);
+    s->flushed = s->written;
+}
+
 static int store_block(struct stream *s, const struct ring_block *block) {
     int r = fd_write_all(s->out, block->bytes, block->size);
     if (r) return err_set(&s->store_err, ERR_SYSTEM, -r, "can't write the layer");
@@ -266,17 +273,14 @@ static int store_block(struct stream *s, const struct ring_block *block) {
     // A pipe that is full says enough.
     if (s->grown >= 0) (void)!write(s->grown, "", 1);
     hash_add(s->tar_hash, block->bytes, block->size);
-    // The disk may begin: it is flushed at the end. A tar that is extracted never gets there, if it can be.
-    if (s->grown < 0 && s->written - s->flushed >= WRITEBACK_BYTES) {
-        sync_file_range(s->out, (off_t)s->flushed, (off_t)(s->written - s->flushed), SYNC_FILE_RANGE_WRITE);
-        s->flushed = s->written;
-    }
+    if (s->written - s->flushed >= WRITEBACK_BYTES) begin_writeback(s);
     return check_growth(s);
 }
 
 static int store_all(struct stream *s) {
     for (struct ring_block *block; (block = ring_next(&s->tar)); ring_pop(&s->tar))
         if (store_block(s, block)) return -1;
+    begin_writeback(s);
     return 0;
 }
 
