@@ -138,5 +138,5 @@ int main(int argc, char **argv) {
     struct worker worker = {.channel = WORKER_CHANNEL_FD,
                             .staging = mode->last_fd >= WORKER_STAGING_FD ? WORKER_STAGING_FD : -1,
                             .lock = PTHREAD_MUTEX_INITIALIZER};
-    return run_mode(mode, &worker);
+    _exit(run_mode(mode, &worker)); // what libraries put away at exit takes them longer than the kernel
 }
