@@ -57,7 +57,7 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   local pid
   pid=$(pid_of x)
   rt delete x
-  [[ ! -e /proc/$pid ]]
+  wait_gone "$pid"
   made run -d -b b x
   expect 1 rt delete x
   contains "$output" "cannot delete container x that is not stopped: running"
