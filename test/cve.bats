@@ -105,7 +105,7 @@ starts() {
   is "$(find "$bundle/rootfs" -type c -o -type b)" ''
 }
 
-@test "CVE-2024-5154, CVE-2024-9341: files that a runtime makes in a root" {
+@test "CVE-2024-5154, CVE-2024-9341, CVE-2025-24965: files that a runtime makes in a root" {
   bundle a
   local name
   for name in etc/mtab etc/hosts etc/resolv.conf run .krun_config.json; do
@@ -135,7 +135,7 @@ SEE='
   grep " - proc " /proc/self/mountinfo 2>/dev/null | grep -v " /proc" || true
 '
 
-@test "CVE-2019-18837, CVE-2023-28642: /proc or /sys is a link" {
+@test "CVE-2019-18837, CVE-2023-28642, CVE-2025-54867: /proc or /sys is a link" {
   bundle a
   command_is sh -c "$SEE"
   local name target
@@ -198,7 +198,7 @@ SEE='
   is "$output" ''
 }
 
-@test "CVE-2025-31133: /dev/null changes places while paths are masked with it" {
+@test "CVE-2025-31133, CVE-2025-62161: /dev/null changes places while paths are masked with it" {
   bundle a
   mkdir "$BATS_TEST_TMPDIR/volume"
   mknod "$BATS_TEST_TMPDIR/volume/null" c 1 3
@@ -262,7 +262,7 @@ SEE='
   is "$(look "$volume")" "$before"
 }
 
-@test "CVE-2025-52881: what is written while /proc changes places arrives where it belongs" {
+@test "CVE-2025-52881, CVE-2025-62596: what is written while /proc changes places arrives where it belongs" {
   bundle a
   local name
   for name in proc other; do
@@ -452,7 +452,7 @@ waits_untouched() {
 
 # Who somebody is
 
-@test "CVE-2022-29162, CVE-2016-8867: nothing inheritable, nothing ambient: run and exec, root and not" {
+@test "CVE-2022-29162, CVE-2022-24769, CVE-2022-27649 to 27652, CVE-2025-27612, CVE-2016-8867: nothing inheritable, nothing ambient: run and exec, root and not" {
   bundle a
   command_is cat /proc/self/status
   expect 0 rt run -b "$bundle" c

@@ -987,23 +987,23 @@ as_user() {
   device=$(stat -c '%Hd:%Ld' / 2>/dev/null)
   [[ -b /dev/block/$device || -e /sys/dev/block/$device ]] || device=$(sed -n 's/^ *\([0-9]*\) *\([0-9]*\) [0-9]* [a-z]*$/\1:\2/p' /proc/partitions | head -n 1)
   [[ -e /sys/fs/cgroup/blkio/blkio.throttle.read_bps_device && -n $device ]] || cannot_show 'no blkio here' \
-    linux.resources.blockIO.{weight,leafWeight,weightDevice,throttleReadBpsDevice,throttleWriteBpsDevice,throttleReadIOPSDevice,throttleWriteIOPSDevice}
+    linux.resources.blockIO.{weight,leafWeight,weightDevice.{major,minor,weight,leafWeight},throttle{Read,Write}{Bps,IOPS}Device.{major,minor,rate}}
   local d="major: ${device%:*}, minor: ${device#*:}"
   look ".linux.namespaces += [{type: \"cgroup\"}] | .mounts += [{destination: \"/sys/fs/cgroup\", type: \"cgroup\", source: \"c\"}]
       | .linux.resources.blockIO = {throttleReadBpsDevice: [{$d, rate: 1001}], throttleWriteBpsDevice: [{$d, rate: 1002}],
         throttleReadIOPSDevice: [{$d, rate: 1003}], throttleWriteIOPSDevice: [{$d, rate: 1004}]}" \
     'cd /sys/fs/cgroup/blkio; cat blkio.throttle.*_bps_device blkio.throttle.*_iops_device'
   is "$(sort <<<"$output" | tr '\n' ' ')" "$device 1001 $device 1002 $device 1003 $device 1004 "
-  shown linux.resources.blockIO.{throttleReadBpsDevice,throttleWriteBpsDevice,throttleReadIOPSDevice,throttleWriteIOPSDevice}
+  shown linux.resources.blockIO.throttle{Read,Write}{Bps,IOPS}Device.{major,minor,rate}
   config ".linux.namespaces += [{type: \"cgroup\"}] | .mounts += [{destination: \"/sys/fs/cgroup\", type: \"cgroup\", source: \"c\"}]
       | .linux.resources.blockIO = {weight: 300, weightDevice: [{$d, weight: 400}]}" 'cat /sys/fs/cgroup/blkio/blkio*.weight*'
   run runtime run --bundle "$bundle" "$id"
   if ((status == 0)) && [[ $output == *300* && $output == *400* ]]; then
-    shown linux.resources.blockIO.{weight,weightDevice}
+    shown linux.resources.blockIO.{weight,weightDevice.{major,minor,weight}}
   else
-    not_here "no weights of disks ($output)" linux.resources.blockIO.{weight,weightDevice}
+    not_here "no weights of disks ($output)" linux.resources.blockIO.{weight,weightDevice.{major,minor,weight}}
   fi
-  not_here 'no kernel since 5.0 has it' linux.resources.blockIO.leafWeight
+  not_here 'no kernel since 5.0 has it' linux.resources.blockIO.{leafWeight,weightDevice.leafWeight}
 }
 
 @test "linux.resources: what needs controllers that are rare" {
@@ -1017,7 +1017,7 @@ as_user() {
     refuses hugetlb '.linux.resources.hugepageLimits = [{pageSize: "2MB", limit: 4194304}]'
     not_here 'no hugetlb controller' linux.resources.hugepageLimits.{pageSize,limit}
   fi
-  not_here 'no net_cls or net_prio' linux.resources.network.{classID,priorities}
+  not_here 'no net_cls or net_prio' linux.resources.network.{classID,priorities.{name,priority}}
   not_here 'no rdma controller' linux.resources.rdma.{hcaHandles,hcaObjects}
 }
 
@@ -1235,7 +1235,19 @@ ROWS
 @test "every field was shown, or is named" {
   local missing
   missing=$(LC_ALL=C comm -23 <(LC_ALL=C sort -u "$OCI/fields") <(LC_ALL=C sort -u "$OCI_SHOWN" "$OCI_HIDDEN"))
-  echo "# $(LC_ALL=C comm -12 <(LC_ALL=C sort -u "$OCI/fields") <(LC_ALL=C sort -u "$OCI_SHOWN") | wc -l) of $(wc -l <"$OCI/fields") fields shown" >&3
+  # WHAT PATTERN: how many of the list's lines were shown. A word after a colon is a value of its field.
+  tally() { echo "# $(grep -E "$2" "$OCI/fields" | LC_ALL=C sort -u | LC_ALL=C comm -12 - <(LC_ALL=C sort -u "$OCI_SHOWN") | wc -l) of $(grep -cE "$2" "$OCI/fields") $1 shown" >&3; }
+  tally "fields" '^[^:]*$'
+  tally "mount options" '^mounts.options:'
+  tally "values of others" '^([^m]|mounts[^:]*[^s:])[^:]*:'
+  is "$(grep -oE '^hooks\.[A-Za-z]+' "$OCI/fields" | sort -u | wc -l)" 6
+  # Who asks what this runtime can do hears of what was shown, and of nothing else.
+  promised() { rt=$(runtime features | jq -r "$1") && is "$(LC_ALL=C sort <<<"$rt")" "$(sed -n "s/^$2//p" "$OCI/fields" | LC_ALL=C sort)"; }
+  promised '.mountOptions[]' mounts.options:
+  promised '.linux.seccomp.actions[]' linux.seccomp.action:
+  promised '.linux.seccomp.operators[]' linux.seccomp.op:
+  promised '.linux.seccomp.knownFlags[]' linux.seccomp.flags:
+  promised '.linux.namespaces[]' linux.namespaces.type:
   is "$missing" ''
   # And nothing is shown that the list does not have.
   is "$(LC_ALL=C comm -13 <(LC_ALL=C sort -u "$OCI/fields") <(LC_ALL=C sort -u "$OCI_SHOWN" "$OCI_HIDDEN"))" ''

@@ -519,6 +519,49 @@ hooks() {
   is "$(wc -l <log.json)" 3
   expect 1 rt --log nosuch/log list
   expect 1 rt --log-format xml list
+  # crun's words for where it goes.
+  expect 1 rt --log file:crun.txt state x
+  contains "$(cat crun.txt)" "container does not exist"
+  local where
+  for where in journald:x syslog:x; do
+    expect 1 rt --log $where list
+    contains "$output" "journald and syslog are not supported"
+  done
+}
+
+@test "--debug, --log-level: the command, and the operations of its plan" {
+  bundle b
+  made --log log.json --log-format json --debug create -b b x
+  contains "$(jq -r 'select(.level == "debug") | .msg' log.json)" " create -b b x"
+  matches "$(jq -r 'select(.level == "debug") | .msg' log.json)" 'take .* as the root file system'
+  is "$(jq -r 'select(.level != "debug")' log.json)" ""
+  expect 0 rt --log-level debug state x
+  contains "$output" "hoy-runtime: hoy-runtime "
+  # Nothing of it without, and no warning either with error.
+  expect 0 rt update --kernel-memory 10m x
+  contains "$output" "Kernel memory"
+  expect 0 rt --log-level error update --kernel-memory 10m x
+  is "$output" ""
+  expect 1 rt --log-level loud list
+}
+
+@test "--criu, --no-subreaper, -V, and limits of a group that it does not have" {
+  local number=0
+  bundle b
+  made create --no-subreaper -b b x
+  rt start x
+  expect 1 rt --criu "$PWD/nosuch" checkpoint x
+  contains "$output" "cannot execute $PWD/nosuch"
+  printf '#!/bin/sh\necho "$0 $*" >%s/called\n' "$PWD" >criu
+  chmod +x criu
+  expect 1 rt --criu "$PWD/criu" checkpoint x
+  matches "$(cat called)" '^.*/criu swrk [0-9]+$'
+  expect 1 rt update --l3-cache-schema L3:0=f x
+  contains "$output" "linux.intelRdt"
+  is "$(rt -V)" "$(rt --version)"
+  # Durations as Go has them.
+  for number in 1.5ms 0h0m0.002s; do matches "$(rt events --interval $number x | head -n 1)" '"type":"stats"'; done
+  for number in 0 -1s 1 s 1x 99999999999h; do expect 1 rt events --interval $number x; done
 }
 
 @test "--root: state stays apart, relative or not" {
@@ -795,8 +838,8 @@ runc_is_there() {
     [[ $command == global ]] && run rt --help || run rt "$command" --help
     [[ $output == *"--$flag"* ]] || missing+=" $command:--$flag"
   done < <(awk '{ for (i = 2; i <= NF; i++) print $1, $i }' <<'FLAGS'
-global debug log log-format root systemd-cgroup rootless cgroup-manager
-create bundle console-socket pid-file pidfd-socket no-pivot no-new-keyring preserve-fds config
+global debug log log-format log-level root systemd-cgroup rootless cgroup-manager criu version
+create bundle console-socket pid-file pidfd-socket no-pivot no-new-keyring preserve-fds config no-subreaper
 run bundle console-socket pid-file pidfd-socket no-pivot no-new-keyring preserve-fds detach no-subreaper keep config
 kill all regex
 delete force regex
@@ -805,7 +848,7 @@ exec no-new-privs cap preserve-fds ignore-paused cgroup
 list format quiet
 ps format
 events interval stats
-spec bundle rootless
+spec bundle rootless file
 update resources blkio-weight cpu-period cpu-quota cpu-burst cpu-rt-period cpu-rt-runtime cpu-share cpu-idle
 update cpuset-cpus cpuset-mems memory memory-reservation memory-swap pids-limit l3-cache-schema mem-bw-schema
 update kernel-memory kernel-memory-tcp
@@ -822,6 +865,11 @@ FLAGS
   mkdir b
   "$HOY_RUNTIME" spec -b b
   expect 1 "$HOY_RUNTIME" spec -b b
+  contains "$output" "config.json exists"
+  "$HOY_RUNTIME" spec -b b -f other.json
+  cmp b/config.json b/other.json
+  expect 1 "$HOY_RUNTIME" spec -b b --file other.json
+  contains "$output" "other.json exists"
   jq ".process.terminal = false | .process.args = [\"true\"] | .root.path = \"$ROOTFS\"" b/config.json >c.json
   expect 0 rt run -b b -f c.json x
   if command -v runc >/dev/null; then
@@ -845,6 +893,7 @@ for key in ("ociVersionMin", "ociVersionMax"):
 assert f["hooks"] == ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"]
 assert words(f["mountOptions"]) and len(f["mountOptions"]) >= 60
 assert all(isinstance(v, str) for v in f["annotations"].values()), "annotations"
+assert words(f["potentiallyUnsafeConfigAnnotations"]) and "org.systemd.property." in f["potentiallyUnsafeConfigAnnotations"]
 linux = f["linux"]
 assert set(linux["namespaces"]) == {"mount", "pid", "network", "uts", "ipc", "user", "cgroup", "time"}
 assert words(linux["capabilities"]) and all(re.fullmatch("CAP_[A-Z_]+", c) for c in linux["capabilities"])

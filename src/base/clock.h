@@ -18,6 +18,9 @@ int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ns);
 // "5 seconds", "About a minute", "3 weeks": a duration in words, as Docker's listings have it.
 const char *clock_duration_words(int64_t duration_ns, char buffer[static 32]);
 
+// "1m30s", "500ms", "-1.5h", as Go's time.ParseDuration; -EINVAL.
+int clock_parse_duration(const char *text, int64_t *ret_ns);
+
 // Times as people write them, for --since and --until: RFC 3339 (also without its tail: a date, an hour, a
 // minute; without a zone it is local time), seconds since 1970, or how long before now_ns as Go writes a
 // duration ("10m", "1h30m").

@@ -3,6 +3,7 @@
 #include "base/str.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,35 +11,51 @@
 
 #define NS_PER_S 1000000000LL
 
-// Go's: a sign, then numbers with units. False: it is no duration.
-static bool parse_duration(const char *s, int64_t *ret_ns) {
-    static const struct {
-        const char *name;
-        long double ns;
-    } units[] = {
-        {"ns", 1}, {"us", 1e3}, {"µs", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 6e10}, {"h", 3.6e12},
-    };
-    bool negative = *s == '-';
-    long double sum = 0;
-    if (*s == '-' || *s == '+') s++;
-    if (!*s) return false;
-    while (*s) {
-        char *end;
-        if (!isdigit((unsigned char)*s) && *s != '.') return false;
-        size_t digits = strspn(s, "0123456789.");
-        long double value = strtold(s, &end);
-        if (end != s + digits) return false;
-        size_t length = strcspn(end, "0123456789."), i = 0;
-        while (i < ARRAY_SIZE(units) &&
-               (strlen(units[i].name) != length || strncmp(units[i].name, end, length) != 0))
-            i++;
-        if (i == ARRAY_SIZE(units)) return false;
-        sum += value * units[i].ns;
-        s = end + length;
-    }
-    if (sum > 9.2e18L) return false;
-    *ret_ns = (int64_t)(negative ? -sum : sum);
-    return true;
+static const struct {
+    const char *name;
+    int64_t ns;
+} units[] = {{"ns", 1},         {"us", 1000},         {"µs", 1000},          {"ms", 1000000},
+             {"s", 1000000000}, {"m", 60000000000ll}, {"h", 3600000000000ll}};
+
+static int unit_find(const char *p, size_t length, int64_t *ret_ns) {
+    for (size_t i = 0; i < ARRAY_SIZE(units); i++)
+        if (strlen(units[i].name) == length && !strncmp(p, units[i].name, length))
+            return *ret_ns = units[i].ns, 0;
+    return -EINVAL;
+}
+
+// "1.5h" of a longer text.
+static int duration_part(const char **at, int64_t *total) {
+    int64_t whole = 0, fraction = 0, scale = 1, unit;
+    const char *p = *at, *begin = p;
+    for (; isdigit((unsigned char)*p); p++)
+        if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, *p - '0', &whole))
+            return -EINVAL;
+    size_t digits = (size_t)(p - begin);
+    if (*p == '.')
+        for (p++; isdigit((unsigned char)*p); p++, digits++)
+            if (scale < 1000000000) fraction = fraction * 10 + (*p - '0'), scale *= 10;
+    size_t length = 0;
+    while (p[length] && p[length] != '.' && !isdigit((unsigned char)p[length])) length++;
+    if (!digits || unit_find(p, length, &unit)) return -EINVAL;
+    if (__builtin_mul_overflow(whole, unit, &whole) || __builtin_add_overflow(*total, whole, total))
+        return -EINVAL;
+    int64_t rest = (int64_t)((double)fraction * (double)unit / (double)scale);
+    if (__builtin_add_overflow(*total, rest, total)) return -EINVAL;
+    *at = p + length;
+    return 0;
+}
+
+int clock_parse_duration(const char *text, int64_t *ret_ns) {
+    bool negative = *text == '-';
+    const char *p = text + (*text == '-' || *text == '+');
+    int64_t total = 0;
+    if (str_eq(p, "0")) return *ret_ns = 0, 0;
+    if (!*p) return -EINVAL;
+    while (*p)
+        if (duration_part(&p, &total)) return -EINVAL;
+    *ret_ns = negative ? -total : total;
+    return 0;
 }
 
 // Up to nine digits of a fraction of a second.
@@ -91,7 +108,7 @@ static bool parse_date(const char *s, int64_t *ret_ns) {
 
 int clock_parse_time(const char *text, int64_t now_ns, int64_t *ret_ns, struct err *err) {
     int64_t ns;
-    if (parse_duration(text, &ns)) {
+    if (!str_eq(text, "0") && !clock_parse_duration(text, &ns)) {
         if (__builtin_sub_overflow(now_ns, ns, &ns) || ns < 1) ns = 1;
     } else if (!parse_unix(text, &ns) && !parse_date(text, &ns)) {
         return err_set(err, ERR_INVALID, 0,

@@ -3,7 +3,6 @@
 
 #include "base/clock.h"
 #include "base/str.h"
-#include "oci/change_words.h"
 #include "shim/health_record.h"
 
 #include <stdio.h>
@@ -57,7 +56,7 @@ static int store_number(struct parse *parse, int64_t value, size_t at, void *fie
 
 static int store_duration(struct parse *parse, const char *text, size_t at, void *field, struct err *err) {
     int64_t ns;
-    if (duration_parse(text, &ns))
+    if (clock_parse_duration(text, &ns))
         return err_set(err, ERR_INVALID, 0, "it is no duration like 30s, 1m30s or 500ms");
     return store_number(parse, ns, at, field, err);
 }

@@ -36,15 +36,16 @@ static int place(const struct criu_program *program, int socket) {
 
 static int execute(const struct criu_program *program, int socket, struct err *err) {
     char number[16];
+    const char *path = str_empty(program->path) ? "criu" : program->path;
     if (program->prepare && program->prepare(program->data, err)) return -1;
     int r = place(program, socket);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot hand descriptors to criu");
     snprintf(number, sizeof number, "%d", CRIU_FD_SOCKET);
-    execlp("criu", "criu", "swrk", number, (char *)NULL);
-    if (errno == ENOENT)
+    execlp(path, path, "swrk", number, (char *)NULL);
+    if (errno == ENOENT && str_empty(program->path))
         return err_set(err, ERR_NOT_FOUND, 0,
                        "there is no program criu in $PATH: install CRIU (Debian's package criu)");
-    return err_set(err, ERR_SYSTEM, errno, "cannot execute criu");
+    return err_set(err, errno == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, errno, "cannot execute %s", path);
 }
 
 // In the child: why it can't be, to who waits for the pipe's end.

@@ -15,12 +15,13 @@
 #define CRIU_FD_EXTRA  4 // the first of the descriptors that are given along
 #define CRIU_EXTRA_MAX 16
 
-// What is to happen before the program is executed, in its process. NULL: nothing.
 struct criu_program {
-    int extra[CRIU_EXTRA_MAX]; // its CRIU_FD_EXTRA and those after it; borrowed
-    size_t extra_count;
+    const char *path; // NULL, "": criu in $PATH
+    // What is to happen before the program is executed, in its process. NULL: nothing.
     int (*prepare)(void *data, struct err *err);
     void *data;
+    int extra[CRIU_EXTRA_MAX]; // its CRIU_FD_EXTRA and those after it; borrowed
+    size_t extra_count;
 };
 
 struct criu_session {

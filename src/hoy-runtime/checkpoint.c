@@ -52,6 +52,7 @@ struct checkpoint {
     struct images images;
     struct str message; // CRIU's options
     int status_fd;
+    const char *criu;
 };
 
 // What the flags say
@@ -210,7 +211,7 @@ static int listen_to(void *data, struct criu_notice *notice, struct err *err) {
 }
 
 static int dump(struct checkpoint *c, struct err *err) {
-    const struct criu_program program = {0};
+    const struct criu_program program = {.path = c->criu};
     struct criu_session session;
     struct criu_answer answer;
     if (criu_start(&program, &session, err))
@@ -246,7 +247,8 @@ int run_checkpoint(struct invocation *invocation, struct err *err) {
                            .arena = &invocation->arena,
                            .container = &container,
                            .images = {.dir = -1, .work = -1},
-                           .status_fd = -1};
+                           .status_fd = -1,
+                           .criu = invocation->globals.criu};
     int r = checkpoint(&c, invocation, err);
     images_close(&c.images);
     str_finish(&c.message);

@@ -6,7 +6,7 @@
 #include "base/str.h"
 
 struct globals {
-    const char *root, *log, *log_format, *rootless, *cgroup_manager;
+    const char *root, *log, *log_format, *log_level, *rootless, *cgroup_manager, *criu;
     bool debug, systemd_cgroup, version;
     int log_fd; // -1: none
     bool log_json;
@@ -38,8 +38,10 @@ struct invocation {
     struct strings arguments; // [0] is the container's id, where there is one
 };
 
-// A line on standard error, and in the log.
+// A line on standard error, and in the log; not with --log-level error.
 void say_warning(const struct invocation *invocation, const char *text);
+// With --debug: a line in the log, or on standard error where there is none.
+void say_debug(const struct invocation *invocation, const char *text);
 void say_warnings(const struct invocation *invocation, const struct strings *texts);
 
 extern const struct option_table checkpoint_options_table, create_options_table, run_options_table,

@@ -6,6 +6,7 @@
 #include "hoy-runtime/notify.h"
 #include "kernel/process.h"
 #include "plan/execute.h"
+#include "plan/explain.h"
 #include "runtime/cgroup.h"
 #include "runtime/cgroup_systemd.h"
 
@@ -14,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -27,13 +29,15 @@ struct create_options {
 };
 
 #define AT(member) offsetof(struct create_options, member)
-#define CREATE_ROWS                                                                                         \
-    LAUNCH_ROWS,                                                                                            \
-        {"bundle", 'b', "dir", "The bundle (default: the current directory)", store_string, AT(bundle)},    \
-        {"config", 'f', "file", "The bundle's config.json is here", store_string, AT(config)},              \
-        {"no-new-keyring", 0, NULL, "Keep the caller's session keyring", store_flag, AT(no_new_keyring)}, { \
-        "no-pivot", 0, NULL, "Change the root without pivot_root, for a root in a ramdisk", store_flag,     \
-            AT(no_pivot)                                                                                    \
+#define CREATE_ROWS                                                                                       \
+    LAUNCH_ROWS,                                                                                          \
+        {"bundle", 'b', "dir", "The bundle (default: the current directory)", store_string, AT(bundle)},  \
+        {"config", 'f', "file", "The bundle's config.json is here", store_string, AT(config)},            \
+        {"no-new-keyring", 0, NULL, "Keep the caller's session keyring", store_flag, AT(no_new_keyring)}, \
+        {"no-pivot", 0,           NULL, "Change the root without pivot_root, for a root in a ramdisk",    \
+         store_flag, AT(no_pivot)},                                                                       \
+    {                                                                                                     \
+        "no-subreaper", 0, NULL, "Do not adopt the container's orphans", store_flag, AT(no_subreaper)     \
     }
 
 static const struct option create_rows[] = {CREATE_ROWS};
@@ -43,7 +47,6 @@ static const struct option run_rows[] = {
     CREATE_ROWS,
     {"detach", 'd', NULL, "Go when the command runs", store_flag, AT(launch.detach)},
     {"keep", 0, NULL, "Keep the container when its command has ended", store_flag, AT(keep)},
-    {"no-subreaper", 0, NULL, "Do not adopt the container's orphans", store_flag, AT(no_subreaper)},
 };
 const struct option_table run_options_table = OPTIONS(run_rows, struct create_options);
 
@@ -113,6 +116,18 @@ int create_save(struct plan *plan, const struct container *container, int *ret_f
     return 0;
 }
 
+// --debug: what the shim is about to do, a line an operation.
+static void say_plan(const struct invocation *invocation, struct plan_block *block) {
+    _cleanup_(freep) char *text = NULL;
+    size_t size = 0;
+    FILE *out = invocation->globals.debug && block ? open_memstream(&text, &size) : NULL;
+    if (!out) return;
+    plan_explain(block, out);
+    fclose(out);
+    for (char *rest = text, *line; (line = strsep(&rest, "\n"));)
+        if (*line) say_debug(invocation, line);
+}
+
 // That nobody was told is no reason to have a container that runs fail.
 static int wait_until_ready(struct invocation *invocation, const struct container *container, int notify) {
     struct err why;
@@ -163,6 +178,7 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(container_close) struct container container = {.dir = -1};
     _cleanup_(fd_closep) int plan_fd = -1;
+    _cleanup_(plan_unmapp) struct plan_block *block = NULL;
     plan_init(&plan);
     if (container_check_id(invocation->arguments.items[0], err) ||
         bundle_read_with(invocation, str_empty(options->bundle) ? "." : options->bundle, options->config,
@@ -172,10 +188,13 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
         return -1;
     _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;
     int r = (waits && start < 0) || notify_make_folder(&container, err) ||
-                    create_save(&plan, &container, &plan_fd, NULL, err)
+                    create_save(&plan, &container, &plan_fd, invocation->globals.debug ? &block : NULL, err)
                 ? -1
-            : waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
-                    : launch_run(invocation, &container, plan_fd, &plan, err);
+                : 0;
+    say_plan(invocation, block);
+    if (!r)
+        r = waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
+                  : launch_run(invocation, &container, plan_fd, &plan, err);
     struct err ignored;
     if (r < 0) container_forget(invocation, &container, &ignored);
     return r;

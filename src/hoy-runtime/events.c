@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // events: a container's numbers, once or again and again, and a line when the kernel kills for lack of
 // memory.
+#include "base/clock.h"
 #include "base/fd.h"
 #include "hoy-runtime/cgroups.h"
 #include "runtime/stats.h"
@@ -8,7 +9,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
-#include <string.h>
 
 struct events_options {
     const char *interval;
@@ -22,23 +22,13 @@ static const struct option events_rows[] = {
 };
 const struct option_table events_options_table = OPTIONS(events_rows, struct events_options);
 
-// "5s", "500ms", "1m": what callers give.
 static int parse_interval(const char *text, int *ret_ms, struct err *err) {
-    static const struct {
-        const char *unit;
-        uint64_t ms;
-    } units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}};
-    char number[24];
-    size_t digits = strspn(text, "0123456789");
-    uint64_t value;
-    snprintf(number, sizeof number, "%.*s", (int)digits, text);
-    for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-        if (!str_eq(text + digits, units[i].unit) || parse_u64(number, &value)) continue;
-        if (!value || value > INT32_MAX / units[i].ms) break;
-        *ret_ms = (int)(value * units[i].ms);
+    int64_t ns;
+    if (!clock_parse_duration(text, &ns) && ns > 0 && ns / 1000000 < INT32_MAX) {
+        *ret_ms = ns < 1000000 ? 1 : (int)(ns / 1000000);
         return 0;
     }
-    return err_set(err, ERR_INVALID, 0, "--interval: \"%.40s\" is no duration, as in 5s or 500ms", text);
+    return err_set(err, ERR_INVALID, 0, "--interval: \"%.40s\" is no duration, as in 5s or 1m30s", text);
 }
 
 static int print_stats(const struct container *container, const struct cgroup_groups *groups,

@@ -47,8 +47,10 @@ static bool takes_action(const char *word) {
         .names = {(const char *[]){"reboot"}, 1}, .action = word, .errno_ret = -1};
     // A rule that says what is done anyway is none.
     const char *otherwise = str_eq(word, "SCMP_ACT_ALLOW") ? "SCMP_ACT_ERRNO" : "SCMP_ACT_ALLOW";
-    return compiles(
-        &(struct spec_seccomp){.default_action = otherwise, .default_errno_ret = -1, .syscalls = {&rule, 1}});
+    return compiles(&(struct spec_seccomp){.default_action = otherwise,
+                                           .default_errno_ret = -1,
+                                           .listener_path = "/", // for SCMP_ACT_NOTIFY
+                                           .syscalls = {&rule, 1}});
 }
 
 static bool takes_architecture(const char *word) {
@@ -132,6 +134,10 @@ int run_features(struct invocation *invocation, struct err *err) {
     put_list(&w, "mountOptions", mount_option_words);
     put_linux(&w);
     put_annotations(&w);
+    // What they say reaches systemd, CRIU and the cgroups of the host.
+    put_list(
+        &w, "potentiallyUnsafeConfigAnnotations",
+        (const char *const[]){"org.systemd.property.", "org.criu.config", "run.oci.delegate-cgroup", NULL});
     json_end_object(&w);
     puts(str_get(&w.text));
     return 0;

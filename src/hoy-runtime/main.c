@@ -115,10 +115,13 @@ static int store_rootless(struct parse *parse, const char *text, void *field, st
 static const struct option global_rows[] = {
     {"cgroup-manager", 0, "string", "Who makes cgroups: cgroupfs, systemd or disabled", store_choice,
      AT(cgroup_manager), "cgroupfs|systemd|disabled"},
-    {"debug", 0, NULL, "Log more", store_flag, AT(debug)},
+    {"criu", 0, "path", "The program criu (default: the one in $PATH)", store_string, AT(criu)},
+    {"debug", 0, NULL, "Log what is done, too: the same as --log-level debug", store_flag, AT(debug)},
     {"log", 0, "file", "Log to this file", store_string, AT(log)},
     {"log-format", 0, "string", "The form of the log: text or json", store_choice, AT(log_format),
      "text|json"},
+    {"log-level", 0, "string", "What is logged: error, warning (default) or debug", store_choice,
+     AT(log_level), "error|warning|debug"},
     {"root", 0, "dir", "Where the states of containers are kept (default /run/hoy-runtime)", store_string,
      AT(root)},
     {"rootless", 0, "bool", "Do without what only root may: true, false or auto", store_rootless,
@@ -126,6 +129,7 @@ static const struct option global_rows[] = {
     {"systemd-cgroup", 0, NULL, "Have systemd make cgroups: the same as --cgroup-manager systemd", store_flag,
      AT(systemd_cgroup)},
     {"version", 'v', NULL, "Print the version", store_flag, AT(version)},
+    {"V", 'V', NULL, NULL, store_flag, AT(version), NULL}, // crun's
 };
 static const struct option_table global_table = OPTIONS(global_rows, struct globals);
 static const option_tables globals_tables = (const struct option_table *const[]){&global_table, NULL};
@@ -156,7 +160,15 @@ static const struct command *find(const char *name) {
     return NULL;
 }
 
+void say_debug(const struct invocation *invocation, const char *text) {
+    const struct globals *globals = &invocation->globals;
+    if (!globals->debug) return;
+    if (globals->log_fd < 0) fprintf(stderr, "hoy-runtime: %s\n", text);
+    error_log(globals->log_fd, globals->log_json, "debug", text);
+}
+
 void say_warning(const struct invocation *invocation, const char *text) {
+    if (str_eq(invocation->globals.log_level, "error")) return;
     fprintf(stderr, "hoy-runtime: %s\n", text);
     error_log(invocation->globals.log_fd, invocation->globals.log_json, "warning", text);
 }
@@ -167,7 +179,13 @@ void say_warnings(const struct invocation *invocation, const struct strings *tex
 
 static int open_log(struct globals *globals, struct err *err) {
     globals->log_json = str_eq(globals->log_format, "json");
+    globals->debug |= str_eq(globals->log_level, "debug");
     if (str_empty(globals->log)) return 0;
+    // crun's: where the log goes, and a name.
+    if (!strncmp(globals->log, "journald:", 9) || !strncmp(globals->log, "syslog:", 7))
+        return err_set(err, ERR_INVALID, 0, "--log %s: it is a file; journald and syslog are not supported",
+                       globals->log);
+    if (!strncmp(globals->log, "file:", 5)) globals->log += 5;
     globals->log_fd = fd_open_at(AT_FDCWD, globals->log, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0644);
     if (globals->log_fd >= 0) return 0;
     int r = globals->log_fd;
@@ -211,6 +229,14 @@ static int parse_command(struct invocation *invocation, const char *const *argv,
                    command->name);
 }
 
+static void say_command(struct invocation *invocation, const char *const *argv) {
+    _cleanup_(str_finish) struct str line = {0};
+    if (!invocation->globals.debug) return;
+    str_printf(&line, "hoy-runtime %s --root %s", HOY_VERSION, invocation->globals.root);
+    for (; *argv; argv++) str_printf(&line, " %s", *argv);
+    say_debug(invocation, str_get(&line));
+}
+
 static int dispatch(struct invocation *invocation, const char *const *argv, struct err *err) {
     struct options_reader reader = {.tables = globals_tables, .values = &invocation->globals, .stops = true};
     bool help = false;
@@ -229,6 +255,7 @@ static int dispatch(struct invocation *invocation, const char *const *argv, stru
     if (parse_command(invocation, argv + 1, &help, err) < 0) return -1;
     if (help) return print_command_help(invocation->command), 0;
     invocation->understood = true;
+    say_command(invocation, argv);
     return invocation->command->run(invocation, err);
 }
 

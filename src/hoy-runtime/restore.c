@@ -404,6 +404,7 @@ int run_restore(struct invocation *invocation, struct err *err) {
                                           .images = {.dir = -1, .work = -1},
                                           .console = -1,
                                           .terminal = -1};
+    c.program.path = invocation->globals.criu;
     c.program.prepare = prepare;
     c.program.data = &c;
     plan_init(&plan);

@@ -15,13 +15,15 @@
 #endif
 
 struct spec_options {
-    const char *bundle;
+    const char *bundle, *file;
     bool rootless;
 };
 
 static const struct option spec_rows[] = {
     {"bundle", 'b', "dir", "Where to write it (default: the current directory)", store_string,
      offsetof(struct spec_options, bundle)},
+    {"file", 'f', "file", "Write this file, from there (default: config.json)", store_string,
+     offsetof(struct spec_options, file)},
     {"rootless", 0, NULL, "For whoever is not root", store_flag, offsetof(struct spec_options, rootless)},
 };
 const struct option_table spec_options_table = OPTIONS(spec_rows, struct spec_options);
@@ -102,6 +104,7 @@ static void make_spec(struct arena *arena, bool rootless, struct spec *spec) {
 int run_spec(struct invocation *invocation, struct err *err) {
     const struct spec_options *options = invocation->options;
     const char *bundle = str_empty(options->bundle) ? "." : options->bundle;
+    const char *file = str_empty(options->file) ? "config.json" : options->file;
     _cleanup_(json_writer_finish) struct json_writer writer = {.indent = 4};
     struct spec spec;
     make_spec(&invocation->arena, options->rootless, &spec);
@@ -109,9 +112,8 @@ int run_spec(struct invocation *invocation, struct err *err) {
     str_add_char(&writer.text, '\n');
     _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, bundle, O_PATH | O_DIRECTORY, 0);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s", bundle);
-    _cleanup_(fd_closep) int fd = fd_open_at(dir, "config.json", O_WRONLY | O_CREAT | O_EXCL, 0666);
-    if (fd == -EEXIST)
-        return err_set(err, ERR_CONFLICT, 0, "file %s/config.json exists: remove it first", bundle);
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, file, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (fd == -EEXIST) return err_set(err, ERR_CONFLICT, 0, "file %s exists: remove it first", file);
     int r = fd < 0 ? fd : fd_write_all(fd, str_get(&writer.text), writer.text.len);
-    return r ? err_set(err, ERR_SYSTEM, -r, "cannot write %s/config.json", bundle) : 0;
+    return r ? err_set(err, ERR_SYSTEM, -r, "cannot write %s", file) : 0;
 }

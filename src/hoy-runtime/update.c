@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "hoy-runtime/cgroups.h"
+#include "plan/execute.h"
 #include "runtime/cgroup.h"
 #include "runtime/cgroup_systemd.h"
 
@@ -117,9 +118,6 @@ int run_update(struct invocation *invocation, struct err *err) {
     _cleanup_(container_close) struct container container = {.dir = -1};
     struct cgroup_groups places;
     struct spec_resources resources = {0};
-    if (!str_empty(options->l3) || !str_empty(options->bandwidth))
-        return err_set(err, ERR_INVALID, 0,
-                       "--l3-cache-schema and --mem-bw-schema are not supported by this version");
     if (container_open(invocation, invocation->arguments.items[0], true, &container, err)) return -1;
     if (container_status(&container) == CONTAINER_STOPPED)
         return err_set(err, ERR_CONFLICT, 0, "container not running");
@@ -128,5 +126,8 @@ int run_update(struct invocation *invocation, struct err *err) {
     take_flags(invocation, options, &resources);
     if (update_scope(invocation, &container, &resources, err)) return -1;
     if (runtime_cgroup_places(container.plan, &invocation->arena, &places, err)) return -1;
-    return runtime_update(&places, &resources, err);
+    if (runtime_update(&places, &resources, err)) return -1;
+    return str_empty(options->l3) && str_empty(options->bandwidth)
+               ? 0
+               : plan_update_resctrl(container.plan, options->l3, options->bandwidth, err);
 }

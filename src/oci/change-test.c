@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What each instruction makes of a config, told as the JSON that is written of it.
+#include "base/clock.h"
 #include "oci/change.h"
-#include "oci/change_words.h"
 #include "oci/image_write.h"
 
 #include <errno.h>
@@ -128,14 +128,14 @@ static void test_health(void **state) {
 static void test_durations(void **state) {
     int64_t ns = 0;
     (void)state;
-    assert_int_equal(duration_parse("1h2m3.5s", &ns), 0);
+    assert_int_equal(clock_parse_duration("1h2m3.5s", &ns), 0);
     assert_int_equal(ns, 3723500000000);
-    assert_int_equal(duration_parse("0", &ns), 0);
-    assert_int_equal(duration_parse("-2ms", &ns), 0);
+    assert_int_equal(clock_parse_duration("0", &ns), 0);
+    assert_int_equal(clock_parse_duration("-2ms", &ns), 0);
     assert_int_equal(ns, -2000000);
     static const char *const bad[] = {"", "1", "s", "1x", ".s", "99999999999h", "1s2", "1.2.3s", "-"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        if (duration_parse(bad[i], &ns) != -EINVAL) fail_msg("%s", bad[i]);
+        if (clock_parse_duration(bad[i], &ns) != -EINVAL) fail_msg("%s", bad[i]);
 }
 
 int main(void) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "oci/change.h"
 
+#include "base/clock.h"
 #include "base/json_strings.h"
 #include "base/signal_name.h"
 #include "oci/change_words.h"
@@ -265,7 +266,7 @@ static int health_flag(struct change *c, const char *word, struct health *health
     for (size_t i = 0; i < ARRAY_SIZE(health_times); i++) {
         const char *value = str_after(word, health_times[i].flag);
         if (!value) continue;
-        if (!duration_parse(value, &health->times_ns[i]) &&
+        if (!clock_parse_duration(value, &health->times_ns[i]) &&
             (!health->times_ns[i] || health->times_ns[i] >= 1000000))
             return 0;
         return err_set(c->err, ERR_INVALID, 0, "%.60s is no duration of a millisecond or more", word);

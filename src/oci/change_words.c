@@ -4,7 +4,6 @@
 #include "base/str.h"
 
 #include <ctype.h>
-#include <errno.h>
 #include <string.h>
 
 #define DEPTH_MAX 16 // of ${A:-${B:-…}}
@@ -150,54 +149,5 @@ int change_word_expand(struct arena *arena, const char *word, const struct strin
     _cleanup_(str_finish) struct str text = {0};
     if (expand_until(&x, 0, &text)) return err_wrap(err, "failed to process \"%.200s\"", word);
     *ret_text = arena_strdup(arena, str_get(&text));
-    return 0;
-}
-
-// Durations
-
-static const struct {
-    const char *name;
-    int64_t ns;
-} units[] = {{"ns", 1},         {"us", 1000},         {"µs", 1000},          {"ms", 1000000},
-             {"s", 1000000000}, {"m", 60000000000ll}, {"h", 3600000000000ll}};
-
-static int unit_find(const char *p, size_t length, int64_t *ret_ns) {
-    for (size_t i = 0; i < ARRAY_SIZE(units); i++)
-        if (strlen(units[i].name) == length && !strncmp(p, units[i].name, length))
-            return *ret_ns = units[i].ns, 0;
-    return -EINVAL;
-}
-
-// "1.5h" of a longer text.
-static int duration_part(const char **at, int64_t *total) {
-    int64_t whole = 0, fraction = 0, scale = 1, unit;
-    const char *p = *at, *begin = p;
-    for (; isdigit((unsigned char)*p); p++)
-        if (__builtin_mul_overflow(whole, 10, &whole) || __builtin_add_overflow(whole, *p - '0', &whole))
-            return -EINVAL;
-    size_t digits = (size_t)(p - begin);
-    if (*p == '.')
-        for (p++; isdigit((unsigned char)*p); p++, digits++)
-            if (scale < 1000000000) fraction = fraction * 10 + (*p - '0'), scale *= 10;
-    size_t length = 0;
-    while (p[length] && p[length] != '.' && !isdigit((unsigned char)p[length])) length++;
-    if (!digits || unit_find(p, length, &unit)) return -EINVAL;
-    if (__builtin_mul_overflow(whole, unit, &whole) || __builtin_add_overflow(*total, whole, total))
-        return -EINVAL;
-    int64_t rest = (int64_t)((double)fraction * (double)unit / (double)scale);
-    if (__builtin_add_overflow(*total, rest, total)) return -EINVAL;
-    *at = p + length;
-    return 0;
-}
-
-int duration_parse(const char *text, int64_t *ret_ns) {
-    bool negative = *text == '-';
-    const char *p = text + (*text == '-' || *text == '+');
-    int64_t total = 0;
-    if (str_eq(p, "0")) return *ret_ns = 0, 0;
-    if (!*p) return -EINVAL;
-    while (*p)
-        if (duration_part(&p, &total)) return -EINVAL;
-    *ret_ns = negative ? -total : total;
     return 0;
 }

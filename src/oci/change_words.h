@@ -5,8 +5,6 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-#include <stdint.h>
-
 // At white space that is neither in quotes nor after a backslash; both stay in the words.
 void change_words_split(struct arena *arena, const char *text, struct strings *ret_words);
 
@@ -15,6 +13,3 @@ void change_words_split(struct arena *arena, const char *text, struct strings *r
 // (+ and ? too, and each without the colon). A name that env does not have is empty.
 int change_word_expand(struct arena *arena, const char *word, const struct strings *env,
                        const char **ret_text, struct err *err);
-
-// "1m30s", "500ms", as Go's time.ParseDuration; -EINVAL.
-int duration_parse(const char *text, int64_t *ret_ns);

@@ -23,5 +23,10 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
 // are done, too; the first failure's sentence is told.
 int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *err);
 
+// Writes new schemata into the container's group of resctrl; either may be NULL. ERR_INVALID where it has
+// none.
+int plan_update_resctrl(const struct plan_block *block, const char *l3, const char *bandwidth,
+                        struct err *err);
+
 // Whether the child, having passed START, executes the command now: 0, or -1 with the child's own sentence.
 int plan_check_executed(struct plan_block *block, struct err *err);

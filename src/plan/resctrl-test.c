@@ -2,6 +2,7 @@
 // The operation on a directory that stands for resctrl: what is made, written, compared and taken back.
 #include "base/arena.h"
 #include "base/fd.h"
+#include "plan/execute.h"
 #include "plan/run.h"
 #include "plan/undo.h"
 
@@ -37,6 +38,39 @@ static void put(const char *name, const char *text) {
         assert_int_equal(file_replace_at(AT_FDCWD, path, text, strlen(text), 0644, false), 0);
     else
         assert_int_equal(mkdir(path, 0755), 0);
+}
+
+static int update(bool has_group, const char *l3, const char *bandwidth, struct err *ret_err) {
+    struct plan plan;
+    struct plan_block *block = NULL;
+    plan_init(&plan);
+    plan_str group = plan_printf(&plan, "%s/group", root);
+    if (has_group) plan_add(&plan, PLAN_RESCTRL, "linux.intelRdt")->resctrl.group = group;
+    int fd = plan_memfd(&plan, ret_err);
+    assert_true(fd >= 0);
+    assert_int_equal(plan_map(fd, &block), 0);
+    close(fd);
+    plan_finish(&plan);
+    int r = plan_update_resctrl(block, l3, bandwidth, ret_err);
+    plan_unmap(block);
+    return r;
+}
+
+static void test_update(void **state) {
+    (void)state;
+    struct err err = {0};
+    char path[96];
+    _cleanup_(str_finish) struct str lines = {0};
+    assert_int_equal(update(false, "L3:0=f", NULL, &err), -1);
+    assert_non_null(strstr(err.text, "linux.intelRdt"));
+    assert_int_equal(update(true, "L3:0=f", NULL, &err), -1);
+    assert_non_null(strstr(err.text, "schemata"));
+    put("group", NULL);
+    put("group/schemata", "");
+    assert_int_equal(update(true, "L3:0=f", "MB:0=50", &err), 0);
+    snprintf(path, sizeof path, "%s/group/schemata", root);
+    assert_int_equal(file_read_at(AT_FDCWD, path, 64, &lines), 0);
+    assert_string_equal(str_get(&lines), "L3:0=f\nMB:0=50\n");
 }
 
 static int use(const char *schemata, bool must_exist, struct err *ret_err, uint32_t *ret_made) {
@@ -99,6 +133,7 @@ static void test_own(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test_setup_teardown(test_somebody_elses, setup, teardown),
-                                       cmocka_unit_test_setup_teardown(test_own, setup, teardown)};
+                                       cmocka_unit_test_setup_teardown(test_own, setup, teardown),
+                                       cmocka_unit_test_setup_teardown(test_update, setup, teardown)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 // counts what this container uses.
 #include "base/fd.h"
 #include "base/str.h"
+#include "plan/execute.h"
 #include "plan/run.h"
 
 #include <ctype.h>
@@ -83,6 +84,20 @@ int plan_do_resctrl(struct plan_run *run, struct plan_op *op) {
     if (mkdir(TEXT(op->resctrl.monitor), 0755)) return -errno;
     op->resctrl.made |= PLAN_RESCTRL_MONITOR;
     return write_in(TEXT(op->resctrl.monitor), "tasks", pid);
+}
+
+int plan_update_resctrl(const struct plan_block *block, const char *l3, const char *bandwidth,
+                        struct err *err) {
+    const struct plan_op *op = plan_find(block, PLAN_RESCTRL);
+    _cleanup_(str_finish) struct str lines = {0};
+    if (!op)
+        return err_set(err, ERR_INVALID, 0,
+                       "the container has no group of resctrl: it has no linux.intelRdt");
+    const char *group = plan_text(block, op->resctrl.group);
+    if (!str_empty(l3)) str_printf(&lines, "%s\n", l3);
+    if (!str_empty(bandwidth)) str_printf(&lines, "%s\n", bandwidth);
+    int r = write_in(group, "schemata", str_get(&lines));
+    return r ? err_set(err, ERR_SYSTEM, -r, "cannot write %s to %s/schemata", str_get(&lines), group) : 0;
 }
 
 int plan_undo_resctrl(struct plan_block *block, struct plan_op *op) {
