@@ -220,7 +220,21 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   contains "$(hoy exec plain cat /etc/resolv.conf)" 127.0.0.11
   is "$(short plain web)" "$(address web app)"
   is "$(short web plain)" "$(address plain app)"
+  # Its shim looks after that resolver: another one comes without anybody's command, or another container's shim.
+  local i
+  hoy rm -f web >/dev/null
+  for i in 1 2; do
+    kill_resolver
+    eventually 20 eval 'is "$(resolvers)" 1'
+    eventually 10 eval 'is "$(short plain plain)" "$(address plain app)"'
+  done
+  hoy network disconnect app plain
+  sleeper web app
+  hoy network connect app plain
+  kill_resolver
+  eventually 20 eval 'is "$(short plain web)" "$(address web app)"'
   hoy rm -f web plain >/dev/null
+  eventually 10 no_resolver
 }
 
 @test "one that has ended is not found, whether anybody looked at it or not" {

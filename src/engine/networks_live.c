@@ -130,6 +130,15 @@ static int write_resolv_conf(const struct change *c, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write the resolv.conf of container %s", c->now.name) : 0;
 }
 
+// From now on it is to look after that resolver.
+static int tell_shim(const struct change *c, struct err *err) {
+    _cleanup_(fd_closep) int shim = shim_connect(c->engine, c->now.id);
+    int r = shim < 0 ? shim : shim_quiet(shim);
+    if (!r) r = shim_send(shim, SHIM_NAMES, NULL, 0);
+    if (!r) r = shim_hang_up(shim);
+    return r ? err_set(err, ERR_SYSTEM, -r, "tell the shim of container %s of its names", c->now.name) : 0;
+}
+
 // With these settings, and the endpoints that it has by now.
 static int change_names(const struct change *c, const struct container_config *config, struct err *err) {
     struct container container = c->now;
@@ -138,7 +147,7 @@ static int change_names(const struct change *c, const struct container_config *c
     container.config = *config;
     return networks_endpoints(c->engine, c->arena, &container, &endpoints, err) ||
                    names_change(c->engine, c->arena, &container, &endpoints, &is_new, err) ||
-                   (is_new && write_resolv_conf(c, err))
+                   (is_new && (write_resolv_conf(c, err) || tell_shim(c, err)))
                ? -1
                : 0;
 }

@@ -5,7 +5,6 @@
 #include "engine/resolver.h"
 
 #include "base/fd.h"
-#include "engine/again.h"
 #include "network/names.h"
 
 #include <arpa/inet.h>
@@ -110,17 +109,11 @@ void names_plan(struct engine *engine, const struct container *container, const 
             strings_add(&arena, &files,
                         arena_printf(&arena, "%s/networks/%s/%s", engine->store.runroot,
                                      endpoints->items[i].network_id, container->id));
-    struct strings words = {0};
-    again_words(engine, &arena, &words);
-    strings_add(&arena, &words, "hold-names");
-    strings_add(&arena, &words, container->id);
     plan_str told = plan_string(plan, text);
-    struct plan_list again = plan_strings(plan, words.items, words.count);
     struct plan_list list = plan_strings(plan, files.items, files.count);
     struct plan_op *op = plan_add(plan, PLAN_RESOLVER, "names of the container's networks");
     op->resolver.text = told;
     op->resolver.files = list;
-    op->resolver.again = again;
 }
 
 static bool is_on(const struct endpoints *endpoints, const char *network_id) {

@@ -281,8 +281,6 @@ struct plan_op {
         struct {                    // the container's names on its networks
             plan_str text;          // what the resolver is told (resolver/scope.h)
             struct plan_list files; // that others find it by, on the host: the undo removes them
-            struct plan_list
-                again; // what the shim executes when the resolver went, with a socket as standard input
         } resolver;
         struct {
             plan_str name, label; // label: SELinux's, or ""

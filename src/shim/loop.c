@@ -138,11 +138,16 @@ static void change_ports(int bag, int served) {
     ports_change(&the_shim->ports, bag, served);
 }
 
+static void hold_names(void) {
+    names_held_want(&the_shim->names);
+}
+
 static const struct peer_requests requests = {.input_end = input_end,
                                               .resize = resize,
                                               .signal = send_client_signal,
                                               .stop = send_stop,
-                                              .ports = change_ports};
+                                              .ports = change_ports,
+                                              .names = hold_names};
 
 // As `stop` does: what cannot hear its signal is not waited for. Whoever asks again gives it no more time.
 static void end_in_time(struct shim *shim) {

@@ -18,7 +18,10 @@
 void names_held_begin(struct names_held *names, const struct plan_block *plan, int connection) {
     const struct plan_op *op = plan_find(plan, PLAN_RESOLVER);
     *names = (struct names_held){.plan = plan, .end = op ? connection : -1, .again_ns = UINT64_MAX};
-    if (op) names->again = op->resolver.again;
+}
+
+void names_held_want(struct names_held *names) {
+    if (names->end < 0) names->again_ns = 0;
 }
 
 void names_held_end(struct names_held *names) {
@@ -51,9 +54,10 @@ static void ask(struct names_held *names) {
     int ends[2];
     names->again_ns = UINT64_MAX;
     names->began_ns = clock_monotonic_ns();
-    if (!names->again.count || names->again.count > WORDS_MAX) return;
+    if (names->plan->on_exit.count < 2 || names->plan->on_exit.count > WORDS_MAX) return;
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)) return;
-    plan_list_get(names->plan, names->again, argv);
+    plan_list_get(names->plan, names->plan->on_exit, argv);
+    argv[names->plan->on_exit.count - 2] = "hold-names"; // in place of after-exit
     pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): the parent waits for an execve
     if (pid == 0) execute(argv, ends[1]); // NOLINT(clang-analyzer-unix.Vfork): the same
     close(ends[1]);

@@ -3,7 +3,8 @@
 // open, and the shim hears from the other end's closing that the resolver is gone (killed, whoever did it).
 // Then it executes hoy with one end of a new socket pair as its standard input, which starts a resolver where
 // there is none, and leaves that end with it (engine/resolver.h, names_hold). A byte that comes instead says
-// that the container has no names any more.
+// that the container has no names any more. One that comes to its first resolver while it runs is told by who
+// connects it (SHIM_NAMES).
 #pragma once
 
 #include "plan/plan.h"
@@ -13,14 +14,15 @@
 
 struct names_held {
     const struct plan_block *plan;
-    struct plan_list again; // what is executed
-    int end;                // or -1
-    uint64_t again_ns;      // monotonic: when it is executed; UINT64_MAX: not
+    int end;           // or -1
+    uint64_t again_ns; // monotonic: when hoy is executed; UINT64_MAX: not
     uint64_t began_ns, rest_ns;
 };
 
 // Takes the connection, by which the plan registered the container, or -1.
 void names_held_begin(struct names_held *names, const struct plan_block *plan, int connection);
+// There is a resolver to hold, unless one is held.
+void names_held_want(struct names_held *names);
 void names_held_end(struct names_held *names);
 struct pollfd names_held_poll(const struct names_held *names);
 uint64_t names_held_deadline(const struct names_held *names);

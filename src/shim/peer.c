@@ -156,6 +156,7 @@ static bool take_frame(struct peer *peer, const struct peer_requests *requests, 
                                    [SHIM_STOP] = sizeof arg.number};
     if (head.type == SHIM_STDIN) return take_input(peer, requests, bytes, head.size);
     if (head.type == SHIM_PORTS) return take_ports(peer, requests, head.size);
+    if (head.type == SHIM_NAMES && !head.size) return requests->names(), true;
     if (head.type >= ARRAY_SIZE(sizes) || !sizes[head.type] || head.size != sizes[head.type]) return false;
     memcpy(&arg, bytes, head.size);
     if (head.type == SHIM_HELLO) return take_hello(peer, &arg.hello);

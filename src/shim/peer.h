@@ -38,6 +38,7 @@ struct peer_requests {
     void (*signal)(int number);
     void (*stop)(int number);
     void (*ports)(int bag, int served); // takes both
+    void (*names)(void);
 };
 
 // Takes the descriptor, and makes it non-blocking. The buffers are this place's for good.
