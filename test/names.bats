@@ -246,6 +246,30 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   hoy rm -f web brief >/dev/null
 }
 
+# The zone is looked into by who asks, not by a command of hoy's.
+@test "nor is one that came to a network while it ran, or its second name there" {
+  sleeper web app
+  sleeper plain bridge
+  sleeper db app
+  hoy network create other >/dev/null
+  hoy network connect app plain
+  hoy network connect other db
+  local web far pids
+  web=$(field web .State.Pid)
+  pids=("$(field plain .State.Pid)" "$(field db .State.Pid)")
+  sleeper far other
+  far=$(field far .State.Pid)
+  is "$(short far db)" "$(address db other)"
+  kill -9 "${pids[@]}"
+  eventually 5 is_unknown "$web" plain
+  eventually 5 is_unknown "$far" db
+  is "$(hoy ps -a --format '{{.Names}}: {{.Status}}' --filter status=exited | sed 's/ (137.*//' | sort | tr '\n' ' ')" \
+    "db: Exited plain: Exited "
+  hoy rm -f web plain db far >/dev/null
+  hoy network rm other >/dev/null
+}
+is_unknown() { [[ $(nsenter -t "$1" -n dig +time=2 +tries=1 @127.0.0.11 "$2") == *NXDOMAIN* ]]; }
+
 @test "port 53 is the container's own" {
   sleeper web app
   hoy run -d --name server --network app base nc -l -p 53 >/dev/null

@@ -130,7 +130,7 @@ static int write_resolv_conf(const struct change *c, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "write the resolv.conf of container %s", c->now.name) : 0;
 }
 
-// From now on it is to look after that resolver.
+// From now on it is to look after the container's resolver, and at its end after names that no plan has.
 static int tell_shim(const struct change *c, struct err *err) {
     _cleanup_(fd_closep) int shim = shim_connect(c->engine, c->now.id);
     int r = shim < 0 ? shim : shim_quiet(shim);
@@ -147,7 +147,7 @@ static int change_names(const struct change *c, const struct container_config *c
     container.config = *config;
     return networks_endpoints(c->engine, c->arena, &container, &endpoints, err) ||
                    names_change(c->engine, c->arena, &container, &endpoints, &is_new, err) ||
-                   (is_new && (write_resolv_conf(c, err) || tell_shim(c, err)))
+                   (is_new && write_resolv_conf(c, err))
                ? -1
                : 0;
 }
@@ -184,6 +184,7 @@ static int plug_in(struct change *c, const struct endpoints *before, struct endp
     if (net_rate_connect(&c->config, endpoint, err) || live_route(before, &after, c->netns, err) ||
         ports_follow(c->engine, c->arena, &c->now, &after, false, err) ||
         write_hosts(c, endpoint, NULL, err) || change_names(c, &c->config, err) ||
+        (!str_eq(endpoint->network, NETWORK_DEFAULT) && tell_shim(c, err)) ||
         store(c, &c->config, MARK_DONE, err)) {
         (void)live_remove(endpoint, c->netns, &ignored);
         (void)live_route(&after, before, c->netns, &ignored);

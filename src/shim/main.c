@@ -275,7 +275,8 @@ static int watch(struct plan_block *plan, int client, int state) {
     ports_end(&shim.ports); // after the rules: the next owner's would meet ours
     names_held_end(&shim.names);
     bool heard = shim_say_exited(&shim);
-    if (shim.exit.restarts ? shim_back_off(&shim, plan->restart.delay_ms) : !heard && plan->auto_remove)
+    if (shim.exit.restarts ? shim_back_off(&shim, plan->restart.delay_ms)
+                           : !heard && (plan->auto_remove || shim.names.live))
         run_on_exit(plan);
     shim_dismiss(&shim);
     nft_socket_close();

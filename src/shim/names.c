@@ -6,7 +6,6 @@
 
 #include <linux/close_range.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -21,6 +20,7 @@ void names_held_begin(struct names_held *names, const struct plan_block *plan, i
 }
 
 void names_held_want(struct names_held *names) {
+    names->live = true;
     if (names->end < 0) names->again_ns = 0;
 }
 

@@ -23,7 +23,7 @@ enum shim_frame_type {
     SHIM_RESIZE,    // struct shim_size
     SHIM_SIGNAL,    // uint32_t: a signal for the container's pid 1 (or the exec'd process)
     SHIM_STOP,      // uint32_t: the same; it is to end, and is not started again
-    SHIM_NAMES,     // empty: the container has a resolver from now on, which is to be held (shim/names.h)
+    SHIM_NAMES,     // empty: the container has come to a network that gives names (shim/names.h)
     SHIM_PORTS, // empty; with two descriptors, a bag and an epoll (shim/ports.h), in place of those it has
     // shim to client
     SHIM_STARTED = 32, // uint32_t: the container's pid on the host; the command is being executed. The first
