@@ -522,6 +522,24 @@ is_told_to_end() { (($(awk '$1 == "ShdPnd:" {print "0x" $2}' "/proc/$1/status") 
   done
 }
 
+# A process of much memory takes a while to die.
+@test "a connect beside the end of the shim: done, or a clear word" {
+  local i pid shim
+  hoy network create aside >/dev/null
+  for ((i = 0; i < 10; i++)); do
+    hoy run -d --name web -p 8080:80 base sh -c 'mkfifo /f; sleep 600 </f & exec dd if=/dev/zero of=/f bs=300M' >/dev/null
+    pid=$(field web .State.Pid)
+    shim=$(awk '/^PPid/ {print $2}' "/proc/$pid/status")
+    eventually 20 eval '(($(awk "/VmRSS/ {print \$2}" /proc/'"$pid"'/status) > 290000))'
+    hoy network connect --gw-priority 5 aside web >"$BATS_TEST_TMPDIR/said" 2>&1 &
+    sleep "0.0$((i % 2))$((i / 2))"
+    kill -9 "$shim"
+    wait $! || matches "$(cat "$BATS_TEST_TMPDIR/said")" '^hoy: Container [0-9a-f]{64} is not running$'
+    hoy rm -f web >/dev/null
+  done
+  hoy network rm aside >/dev/null
+}
+
 @test "the host's loopback stays its own when all of nftables is flushed" {
   sleeper web -p 8080:80
   # By the pid: every command of hoy's puts rules back that somebody flushed.

@@ -39,6 +39,19 @@ static void change_finish(struct change *c) {
     run_dir_finish(&c->dir);
 }
 
+// It may end at any moment, and then what was begun fails in one way or another. Its shim can be gone before
+// its first process is.
+static bool has_ended(const struct change *c) {
+    _cleanup_(fd_closep) int process = container_open_process(c->engine, c->now.id);
+    _cleanup_(fd_closep) int shim = shim_connect(c->engine, c->now.id);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    return process < 0 || shim_is_gone(shim) || poll(&end, 1, 0) > 0;
+}
+
+static int fail_ended(const struct change *c, struct err *err) {
+    return has_ended(c) ? err_set(err, ERR_CONFLICT, 0, "Container %s is not running", c->now.id) : -1;
+}
+
 static int change_begin(struct change *c, const char *network, const char *name, struct err *err) {
     struct container container;
     if (network_find(c->engine->store.db, c->arena, network, &c->network, err) ||
@@ -54,10 +67,8 @@ static int change_begin(struct change *c, const char *network, const char *name,
     c->running =
         c->dir.fd >= 0 && !container_is_restarting(&c->now) && shim_has_started(c->engine, container.id);
     if (!c->running) return 0;
-    return container_open_netns(c->engine, container.id, &c->netns, err) ||
-                   networks_settle(c->engine, c->arena, &c->now, err)
-               ? -1
-               : 0;
+    if (container_open_netns(c->engine, container.id, &c->netns, err)) return -1;
+    return networks_settle(c->engine, c->arena, &c->now, err) ? fail_ended(c, err) : 0;
 }
 
 static int check_modes(const struct change *c, struct err *err) {
@@ -217,13 +228,6 @@ static int connect_running(struct change *c, struct err *err) {
     return 0;
 }
 
-// It may end at any moment, and then what was begun fails in one way or another.
-static bool has_ended(const struct change *c) {
-    _cleanup_(fd_closep) int process = container_open_process(c->engine, c->now.id);
-    struct pollfd end = {.fd = process, .events = POLLIN};
-    return process < 0 || poll(&end, 1, 0) > 0;
-}
-
 int networks_connect(struct engine *engine, struct arena *arena, const char *network, const char *container,
                      const struct endpoint_settings *settings, struct err *err) {
     _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
@@ -231,8 +235,7 @@ int networks_connect(struct engine *engine, struct arena *arena, const char *net
         prepare_connect(&c, settings, err))
         return -1;
     if (!c.running) return store(&c, &c.config, MARK_NOTHING, err);
-    int r = connect_running(&c, err);
-    return r && has_ended(&c) ? err_set(err, ERR_CONFLICT, 0, "Container %s is not running", c.now.id) : r;
+    return connect_running(&c, err) ? fail_ended(&c, err) : 0;
 }
 
 // Disconnecting

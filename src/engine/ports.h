@@ -53,6 +53,8 @@ struct ports_bag {
 };
 // The shim has what is in hold besides, and lets go of what is not kept. -errno.
 int ports_bag_change(const struct ports_bag *change, struct port_hold *hold);
+// The sentence for what that, or plan/publish.h, failed with. -1.
+int ports_refuse(const struct container *container, int r, const char *what, struct err *err);
 
 // The ports of a container that runs go where its default route is (ports_follow.c): endpoints are what it
 // has, with the routes chosen. again: an attempt before this one may have been cut short, so what looks done

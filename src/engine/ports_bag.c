@@ -2,6 +2,8 @@
 // The shim has the sockets in a bag that nobody can take one out of, so it gets another one.
 #include "engine/ports.h"
 
+#include "plan/publish.h"
+
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -33,6 +35,18 @@ static int send_bag(int shim, const struct port_hold *hold) {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     memcpy(CMSG_DATA(&control.head), fds, sizeof fds);
     return sendmsg(shim, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int ports_refuse(const struct container *container, int r, const char *what, struct err *err) {
+    if (r == -ENOSPC)
+        return err_set(err, ERR_UNAVAILABLE, 0,
+                       "%d ports or ranges came while it ran, and there is no place for more: restart the "
+                       "container",
+                       PLAN_PORTS_SPARE);
+    // Its shim may be gone before its first process is.
+    if (r == -ESRCH || r == -EBADF || shim_is_gone(r))
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    return err_set(err, ERR_SYSTEM, -r, "%s of container %s", what, container->name);
 }
 
 int ports_bag_change(const struct ports_bag *change, struct port_hold *hold) {

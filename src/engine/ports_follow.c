@@ -36,7 +36,7 @@ static void follow_finish(struct follow *f) {
 }
 
 static int fail(const struct follow *f, int r, struct err *err) {
-    return err_set(err, ERR_SYSTEM, -r, "move the published ports of container %s", f->container->name);
+    return ports_refuse(f->container, r, "move published ports", err);
 }
 
 // What is to be done

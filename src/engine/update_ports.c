@@ -129,14 +129,7 @@ static int change_bag(struct ports_update *update, struct port_hold *hold, const
 // Before the settings
 
 static int refuse(struct ports_update *update, int r, struct err *err) {
-    if (r == -ENOSPC)
-        return err_set(err, ERR_UNAVAILABLE, 0,
-                       "%d ports or ranges came while it ran, and there is no place for more: restart the "
-                       "container",
-                       PLAN_PORTS_SPARE);
-    if (r == -ESRCH || r == -EBADF || shim_is_gone(r))
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", update->container->id);
-    return err_set(err, ERR_SYSTEM, -r, "publish ports");
+    return ports_refuse(update->container, r, "publish ports", err);
 }
 
 static int add_to_kernel(struct ports_update *update, size_t *ret_count) {
