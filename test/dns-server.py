@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""dns-server.py ADDRESS LAST: a name server at port 53 of ADDRESS, UDP and TCP, for a host's or a --dns server.
+"""dns-server.py ADDRESS LAST: a name server at port 53 of ADDRESS (of either IP version), UDP and TCP, for a host's or a --dns server.
 Everything below example.test is 203.0.113.LAST, whatever the name (a wildcard), but for names that begin with a word
 that says how it misbehaves; nothing else is there. What it is asked goes to standard output.
 
@@ -54,7 +54,7 @@ def answer(query, by_udp):
 def forge(query, sock, asker):
     _, end = name_of(query)
     forged = compose(query, end, 66)
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
+    with socket.socket(sock.family, socket.SOCK_DGRAM) as other:
         other.sendto(forged, asker)
     for step in range(1, 6):
         wrong = (struct.unpack(">H", query[:2])[0] + step) % 65536
@@ -79,11 +79,19 @@ class Udp(socketserver.BaseRequestHandler):
             sock.sendto(reply, self.client_address)
 
 
+FAMILY, _, _, _, PLACE = socket.getaddrinfo(ADDRESS, 53, type=socket.SOCK_DGRAM)[0]
+
+
 class Threads(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = daemon_threads = True
+    address_family = FAMILY
 
 
-tcp = Threads((ADDRESS, 53), Tcp)
-udp = socketserver.UDPServer((ADDRESS, 53), Udp)
+class Datagrams(socketserver.UDPServer):
+    address_family = FAMILY
+
+
+tcp = Threads(PLACE, Tcp)
+udp = Datagrams(PLACE, Udp)
 threading.Thread(target=tcp.serve_forever, daemon=True).start()
 udp.serve_forever()

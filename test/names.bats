@@ -184,6 +184,69 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   hoy rm -f own host >/dev/null
 }
 
+# serve_names ADDRESS: a server of the host's that the test ends.
+serve_names() {
+  "$BATS_TEST_DIRNAME/dns-server.py" "$1" 9 >/dev/null 2>&1 3>&- &
+  server=$!
+  eventually 10 eval "[[ \$(dig +short +time=1 '@$1' a.example.test) == 203.0.113.9 ]]"
+}
+
+@test "a server of the host's with an IPv6 address: a unique one, and one that needs its link's name" {
+  local at server
+  sleeper host app
+  ip address add fd53::53/128 dev lo nodad
+  ip address add fe80::53/64 dev lo nodad
+  for at in ::1 fd53::53 fe80::53%lo; do
+    serve_names "$at"
+    echo "nameserver $at" >"$HOST_RESOLV"
+    eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.9'
+    is "$(short host +tcp some.example.test)" 203.0.113.9
+    is "$(short host large.example.test | wc -l)" 60
+    kill "$server"
+  done
+  echo "nameserver 127.0.0.57" >"$HOST_RESOLV"
+  eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.7'
+  # --dns takes one, too; it is asked from the host.
+  serve_names fd53::53
+  sleeper own app --dns fd53::53
+  is "$(short own some.example.test)" 203.0.113.9
+  kill "$server"
+  ip address delete fd53::53/128 dev lo
+  ip address delete fe80::53/64 dev lo
+  hoy rm -f host own >/dev/null
+}
+
+@test "systemd-resolved: a link to a file of its own, also one that comes while the resolver runs" {
+  local etc=$BATS_TEST_TMPDIR/etc
+  cp -a /etc "$etc"
+  rm -f "$etc/resolv.conf"
+  echo "nameserver 127.0.0.57" >"$etc/resolv.conf"
+  mkdir -p /run/systemd
+  mount --bind "$etc" /etc
+  mount -t tmpfs run /run/systemd
+  sleeper host app
+  is "$(short host some.example.test)" 203.0.113.7
+  # It is installed: its directory was not there when the resolver gave up its rights.
+  mkdir /run/systemd/resolve
+  echo "nameserver 127.0.0.53" >/run/systemd/resolve/stub-resolv.conf
+  ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+  eventually 20 eval 'is "$(short host some.example.test)" 203.0.113.3'
+  # Its file is replaced, as it does that, and the link goes elsewhere.
+  echo "nameserver 127.0.0.58" >/run/systemd/resolve/new
+  mv /run/systemd/resolve/new /run/systemd/resolve/stub-resolv.conf
+  eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.8'
+  echo "nameserver 127.0.0.57" >/run/systemd/resolve/resolv.conf
+  ln -sf /run/systemd/resolve/resolv.conf /etc/resolv.conf
+  eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.7'
+  # Containers of the default network have no use for the stub, and get the servers behind it.
+  echo "nameserver 127.0.0.53" >/run/systemd/resolve/stub-resolv.conf
+  echo "nameserver 192.0.2.53" >/run/systemd/resolve/resolv.conf
+  ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
+  is "$(hoy run --rm base grep ^nameserver /etc/resolv.conf)" "nameserver 192.0.2.53"
+  hoy rm -f host >/dev/null
+  umount /run/systemd /etc
+}
+
 @test "an internal network's containers find each other, and nobody else" {
   hoy network create --internal inner >/dev/null
   sleeper web inner

@@ -29,6 +29,15 @@ static const char *const folders[] = {
     "/etc",         "/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf",
     "/run/connman", "/run/netconfig"};
 
+static bool was_there[ARRAY_SIZE(folders)];
+
+bool confine_is_outdated(void) {
+    struct stat st;
+    for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
+        if (!was_there[i] && !stat(folders[i], &st)) return true;
+    return false;
+}
+
 static int landlock_confine(int directory, struct err *err) {
     _cleanup_(landlock_finish) struct landlock landlock = LANDLOCK_NONE;
     int r = landlock_begin(&landlock);
@@ -36,7 +45,8 @@ static int landlock_confine(int directory, struct err *err) {
         r = landlock_allow(&landlock, directory, LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR);
     for (size_t i = 0; !r && i < ARRAY_SIZE(folders); i++) {
         _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, folders[i], O_PATH | O_DIRECTORY, 0);
-        if (fd >= 0) r = landlock_allow(&landlock, fd, LANDLOCK_ACCESS_FS_READ_FILE); // else it is not there
+        was_there[i] = fd >= 0;
+        if (fd >= 0) r = landlock_allow(&landlock, fd, LANDLOCK_ACCESS_FS_READ_FILE);
     }
     if (!r) r = landlock_enter(&landlock);
     return r ? err_set(err, ERR_SYSTEM, -r, "can't enter Landlock") : 0;

@@ -5,5 +5,9 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
+
 // Single-threaded. directory: the one of all networks, which is all that it can list.
 int confine(int directory, struct err *err);
+// Whether a directory where resolv.conf may lie has come since: it can't be read from in here.
+bool confine_is_outdated(void);

@@ -6,9 +6,11 @@
 #include "resolver/resolver.h"
 
 #include "base/fd.h"
+#include "resolver/confine.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/inotify.h>
@@ -32,13 +34,15 @@ static void watch_target(struct resolver *resolver, int inotify) {
     resolver->host_target = inotify_add_watch(inotify, path, EVENTS);
 }
 
-// What can't be read now leaves everything as it is.
+// What can't be read now leaves everything as it is; but where that is for our own confinement, which knows
+// nothing of a program that was installed since, another resolver can: the shims start one when this ends.
 static void host_read(struct resolver *resolver, int inotify) {
     _cleanup_(str_finish) struct str text = {0};
     watch_target(resolver, inotify);
     resolver->host_file = inotify_add_watch(inotify, HOST_FOLDER "/" HOST_FILE, IN_CLOSE_WRITE);
-    if (!file_read_at(AT_FDCWD, HOST_FOLDER "/" HOST_FILE, HOST_FILE_MAX, &text))
-        servers_read(&resolver->servers, str_get(&text));
+    int r = file_read_at(AT_FDCWD, HOST_FOLDER "/" HOST_FILE, HOST_FILE_MAX, &text);
+    if (r == -EACCES && confine_is_outdated()) exit(0);
+    if (!r) servers_read(&resolver->servers, str_get(&text));
 }
 
 static bool is_meant(const struct resolver *resolver, const struct inotify_event *event) {
