@@ -522,6 +522,57 @@ is_told_to_end() { (($(awk '$1 == "ShdPnd:" {print "0x" $2}' "/proc/$1/status") 
   done
 }
 
+# A server as people have them, with the host's own files.
+nginx_run() {
+  mkdir -p "$BATS_TEST_TMPDIR/srv"
+  echo hello >"$BATS_TEST_TMPDIR/srv/index.html"
+  head -c 40M /dev/urandom >"$BATS_TEST_TMPDIR/srv/large"
+  cat >"$BATS_TEST_TMPDIR/srv/nginx.conf" <<'CONF'
+user root; daemon off; worker_processes 2; pid /tmp/nginx.pid; error_log stderr;
+events {}
+http {
+  log_format who '$remote_addr $server_port $request_uri $status';
+  access_log /dev/stdout who;
+  server { listen 80; listen [::]:80; root /srv; }
+}
+CONF
+  hoy run -d --name web -p 8080:80 --tmpfs /var/lib/nginx --stop-signal QUIT -v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro \
+    -v "$BATS_TEST_TMPDIR/srv:/srv:ro" base /usr/sbin/nginx -e stderr -c /srv/nginx.conf >/dev/null
+  eventually 10 curl -fsS -o /dev/null http://127.0.0.1:8080/
+}
+
+@test "nginx: connections that are kept, a large file, both IP versions, and who came is in its log" {
+  local from url sum way=()
+  nginx_run
+  sum=$(sha256sum <"$BATS_TEST_TMPDIR/srv/large")
+  while read -r from url; do
+    way=()
+    [[ $from == host ]] || way=(ip netns exec "$from")
+    is "$("${way[@]}" curl -fsS "$url/")" hello
+    # One connection for all three.
+    is "$("${way[@]}" curl -fsS -w '%{num_connects} ' -o /dev/null "$url/" -o /dev/null "$url/index.html" -o /dev/null "$url/")" "1 0 0 "
+    is "$("${way[@]}" curl -fsS "$url/large" | sha256sum)" "$sum"
+    is "$("${way[@]}" curl -fsS -r 1000000-1999999 "$url/large" | wc -c)" 1000000
+  done <<'WAYS'
+host http://127.0.0.1:8080
+host http://[::1]:8080
+host http://198.51.100.1:8080
+host http://[2001:db8::1]:8080
+beyond http://198.51.100.1:8080
+beyond http://[2001:db8::1]:8080
+WAYS
+  contains "$(hoy logs web)" "198.51.100.2 80 /large 200"
+  contains "$(hoy logs web)" "2001:db8::2 80 /large 200"
+  # Who downloads is served to the end by a server that is asked to go, and nobody new is.
+  ip netns exec beyond curl -fsS --limit-rate 20M http://198.51.100.1:8080/large >"$BATS_TEST_TMPDIR/got" &
+  eventually 10 test -s "$BATS_TEST_TMPDIR/got"
+  hoy stop web >/dev/null
+  wait $!
+  is "$(sha256sum <"$BATS_TEST_TMPDIR/got")" "$sum"
+  is "$(field web .State.ExitCode)" 0
+  expect 7 curl -sS http://127.0.0.1:8080/
+}
+
 # A process of much memory takes a while to die.
 @test "a connect beside the end of the shim: done, or a clear word" {
   local i pid shim
