@@ -591,6 +591,39 @@ WAYS
   hoy network rm aside >/dev/null
 }
 
+# meanwhile COMMAND...: hoy's, and somebody takes the rules away and has them made anew, again and again.
+meanwhile() {
+  local table
+  table=$(own_table)
+  (for _ in {1..6}; do
+    nft delete table inet "$table" 2>/dev/null
+    hoy network ls >/dev/null
+  done) 3>&- &
+  hoy "$@" >/dev/null
+  wait $!
+  hoy network ls >/dev/null
+}
+
+@test "rules that are made anew at that moment: what an update or a connect publishes is there" {
+  local i
+  hoy network create aside >/dev/null
+  sleeper web -p 8080:80
+  for ((i = 0; i < 6; i++)); do
+    meanwhile update --publish-add 8081:81 web
+    is "$i: $(published 8081)" "$i: 2"
+    meanwhile network connect --gw-priority 5 aside web
+    is "$i: $(published "8080 : $(address web aside) ")" "$i: 1"
+    is "$i: $(published 8081)" "$i: 2"
+    meanwhile update --publish-rm 8081:81 web
+    is "$i: $(published 8081)" "$i: 0"
+    meanwhile network disconnect aside web
+    is "$i: $(published "8080 : $(address web) ")" "$i: 1"
+    is "$i: $(published)" "$i: 2"
+  done
+  hoy rm -f web >/dev/null
+  hoy network rm aside >/dev/null
+}
+
 @test "the host's loopback stays its own when all of nftables is flushed" {
   sleeper web -p 8080:80
   # By the pid: every command of hoy's puts rules back that somebody flushed.

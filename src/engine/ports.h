@@ -53,7 +53,10 @@ struct ports_bag {
 };
 // The shim has what is in hold besides, and lets go of what is not kept. -errno.
 int ports_bag_change(const struct ports_bag *change, struct port_hold *hold);
-// The sentence for what that, or plan/publish.h, failed with. -1.
+// plan_publish_add(), also when somebody has just taken the rules away: they are made anew, of all rows.
+#define PORTS_ATTEMPTS 8
+int ports_publish(struct engine *engine, struct plan_block *plan, const struct plan_port *port);
+// The sentence for what these failed with. -1.
 int ports_refuse(const struct container *container, int r, const char *what, struct err *err);
 
 // The ports of a container that runs go where its default route is (ports_follow.c): endpoints are what it

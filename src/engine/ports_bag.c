@@ -2,6 +2,7 @@
 // The shim has the sockets in a bag that nobody can take one out of, so it gets another one.
 #include "engine/ports.h"
 
+#include "network/rules.h"
 #include "plan/publish.h"
 
 #include <errno.h>
@@ -35,6 +36,14 @@ static int send_bag(int shim, const struct port_hold *hold) {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
     memcpy(CMSG_DATA(&control.head), fds, sizeof fds);
     return sendmsg(shim, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+int ports_publish(struct engine *engine, struct plan_block *plan, const struct plan_port *port) {
+    struct err ignored;
+    int r = plan_publish_add(plan, port);
+    for (int i = 0; r == -ENOENT && i < PORTS_ATTEMPTS; i++)
+        r = rules_rebuild(engine->store.db, &ignored) ? -EAGAIN : plan_publish_add(plan, port);
+    return r == -ENOENT ? -EAGAIN : r;
 }
 
 int ports_refuse(const struct container *container, int r, const char *what, struct err *err) {

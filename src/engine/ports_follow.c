@@ -99,7 +99,20 @@ static int enter_kernel(struct follow *f, const struct port_runs *runs) {
     int r = runs->count ? link_set_hairpin(f->target.link) : 0;
     for (size_t i = 0; !r && i < runs->count; i++) {
         struct plan_port port = port_run_plan(&runs->items[i]);
-        if (port.count) r = plan_publish_add(f->plan, &port);
+        if (port.count) r = ports_publish(f->engine, f->plan, &port);
+    }
+    return r;
+}
+
+// Where somebody has made all rules anew meanwhile, of the rows, ports lead where they did.
+static int enter_moved(struct follow *f) {
+    static const struct port_runs none;
+    struct err ignored;
+    int r = enter_kernel(f, &f->after);
+    for (int i = 0; r == -EEXIST && i < PORTS_ATTEMPTS; i++) {
+        if ((r = leave_kernel(f, &f->after))) return r;
+        (void)port_rows_assert(f->engine->store.db, &none, &f->before, &ignored);
+        r = enter_kernel(f, &f->after);
     }
     return r;
 }
@@ -128,8 +141,9 @@ static int move(struct follow *f, struct err *err) {
     if (!r) r = leave_kernel(f, &f->gone);
     if (!r) r = port_hold_begin(&hold);
     if (!r) r = ports_bag_change(&bag, &hold);
-    if (!r) r = enter_kernel(f, &f->after);
-    return r ? fail(f, r, err) : store_moved(f, err);
+    if (!r) r = enter_moved(f);
+    if (r) return fail(f, r, err);
+    return store_moved(f, err) ? -1 : port_rows_assert(f->engine->store.db, &f->after, &f->gone, err);
 }
 
 static int store_come(struct follow *f, struct err *err) {
@@ -160,7 +174,7 @@ static int come(struct follow *f, struct err *err) {
     if (!r) failure = ports_bag_change(&bag, &f->claim.hold);
     if (!r && !failure) failure = enter_kernel(f, &f->claim.runs);
     if (failure) r = fail(f, failure, err);
-    if (!r) return store_come(f, err);
+    if (!r && !store_come(f, err)) return port_rows_assert(f->engine->store.db, &f->claim.runs, &none, err);
     (void)leave_kernel(f, &f->claim.runs);
     (void)port_rows_drop_pending(f->engine->store.db, f->container->id, &ignored);
     return -1;

@@ -137,7 +137,7 @@ static int add_to_kernel(struct ports_update *update, size_t *ret_count) {
     int r = link_set_hairpin(update->claim.target.link);
     for (*ret_count = 0; !r && *ret_count < runs->count;) {
         struct plan_port port = port_run_plan(&runs->items[*ret_count]);
-        if (port.count) r = plan_publish_add(update->plan, &port);
+        if (port.count) r = ports_publish(update->engine, update->plan, &port);
         if (!r) ++*ret_count;
     }
     return r;
@@ -230,9 +230,12 @@ int ports_update_switch(struct ports_update *update, struct err *err) {
 
 // What can't be done now is done by the next command.
 void ports_update_complete(struct ports_update *update) {
+    static const struct port_runs none;
     _cleanup_(port_hold_finish) struct port_hold hold = PORT_HOLD_NONE;
     struct err ignored;
-    if (!update->begun || !update->removed.count) return;
+    if (!update->begun) return;
+    (void)port_rows_assert(update->engine->store.db, &update->claim.runs, &none, &ignored);
+    if (!update->removed.count) return;
     remove_from_kernel(update, update->removed.items, update->removed.count);
     if (!port_hold_begin(&hold)) (void)change_bag(update, &hold, &update->removed);
     (void)port_rows_drop_pending(update->engine->store.db, update->container->id, &ignored);

@@ -73,6 +73,10 @@ struct nft_ports {
     size_t count;
 };
 int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_ports, struct err *err);
+// Rows have changed after the kernel had: somebody may have made all rules anew in between, of the rows as
+// they were. The kernel has what these say afterwards.
+int port_rows_assert(struct db *db, const struct port_runs *there, const struct port_runs *gone,
+                     struct err *err);
 // Whether any container has one that respects the host's firewall: 1 or 0.
 int port_rows_respect(struct db *db, struct err *err);
 // The rows alone of those that are pending.

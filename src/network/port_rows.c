@@ -6,6 +6,7 @@
 #include "network/rules.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -143,6 +144,22 @@ int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_po
     for (size_t i = 0; i < runs.count; i++) ports_add(arena, &runs.items[i], &ports);
     *ret_ports = ports;
     return 0;
+}
+
+// Adding what is there is fine, unless it leads somewhere else.
+int port_rows_assert(struct db *db, const struct port_runs *there, const struct port_runs *gone,
+                     struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_ports add = {0}, remove = {0};
+    struct nft_table table;
+    for (size_t i = 0; i < there->count; i++) ports_add(&arena, &there->items[i], &add);
+    for (size_t i = 0; i < gone->count; i++) ports_add(&arena, &gone->items[i], &remove);
+    if (!add.count && !remove.count) return 0;
+    if (rules_table(db, &arena, &table, err)) return -1;
+    int r = nft_ports_add(&table, add.items, add.count);
+    if (r == -EEXIST || r == -ENOENT) return rules_rebuild(db, err);
+    if (!r && remove.count) r = nft_ports_remove(&table, remove.items, remove.count);
+    return r ? err_set(err, ERR_SYSTEM, -r, "make the rules of published ports") : 0;
 }
 
 // As a rule the shim has done it. This is for one that could not, and for rules that somebody made anew while
