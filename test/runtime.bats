@@ -205,6 +205,22 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   ends_with 0 $!
 }
 
+@test "events: a kill for lack of memory is told at once" {
+  local events
+  bundle b '.linux.resources.memory = {limit: 20971520, swap: 20971520}'
+  made run -d -b b x
+  "$HOY_RUNTIME" --root "$STATE" events --interval 1h x >told 2>&1 3>&- &
+  events=$!
+  eventually 10 eval '[[ $(ls -l /proc/'"$events"'/fd 2>/dev/null) == *pidfd* ]]'
+  run rt exec x sh -c 'dd if=/dev/zero of=/dev/null bs=60M count=1'
+  ((status))
+  eventually 10 grep -q oom told
+  rt delete -f x
+  wait "$events"
+  # v1 may tell of another attempt to get memory.
+  is "$(sort -u told)" '{"type":"oom","id":"x"}'
+}
+
 @test "--regex and --config, as crun has them" {
   bundle b "$(command_is sleep 1000)"
   mkdir elsewhere

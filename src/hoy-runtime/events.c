@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <unistd.h>
 
 struct events_options {
     const char *interval;
@@ -39,27 +40,37 @@ static int print_stats(const struct container *container, const struct cgroup_gr
     return fflush(stdout) ? err_set(err, ERR_SYSTEM, errno, "cannot print the numbers") : 0;
 }
 
-static void print_oom(const struct container *container, uint64_t *seen) {
-    uint64_t count;
-    const char *file = plan_text(container->plan, container->plan->oom_file);
-    if (!*file || cgroup_count(file, "oom_kill", &count) || count <= *seen) return;
-    *seen = count;
+static void print_oom(const struct container *container) {
     printf("{\"type\":\"oom\",\"id\":\"%s\"}\n", container->id);
     fflush(stdout);
+}
+
+static int left_ms(uint64_t deadline_ns) {
+    uint64_t now = clock_monotonic_ns();
+    return now < deadline_ns ? (int)((deadline_ns - now + 999999) / 1000000) : 0;
 }
 
 // Until the first process has ended.
 static int follow(const struct container *container, const struct cgroup_groups *groups, int interval_ms,
                   struct err *err) {
+    const char *file = plan_text(container->plan, container->plan->oom_file);
+    uint64_t interval_ns = (uint64_t)interval_ms * 1000000, next = clock_monotonic_ns() + interval_ns,
+             seen = 0;
+    short events = 0;
     _cleanup_(fd_closep) int pidfd = container_pidfd(container);
-    struct pollfd wait = {.fd = pidfd, .events = POLLIN};
-    uint64_t oom = 0;
+    _cleanup_(fd_closep) int oom = *file ? cgroup_oom_watch(file, &events) : -1;
+    struct pollfd polls[] = {{.fd = pidfd, .events = POLLIN}, {.fd = oom, .events = events}};
+    (void)cgroup_count(file, "oom_kill", &seen); // before this began
     for (;;) {
-        int n = pidfd < 0 ? 1 : poll(&wait, 1, interval_ms);
+        int n = pidfd < 0 ? 1 : poll(polls, ARRAY_SIZE(polls), left_ms(next));
         if (n < 0 && errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot wait");
-        print_oom(container, &oom);
-        if (n > 0) return 0;
-        if (n == 0 && print_stats(container, groups, err)) return -1;
+        // v1 wakes who waits for this group when it is removed, too.
+        if (oom >= 0 && cgroup_oom_happened(oom, events, file, &seen) && !access(file, F_OK))
+            print_oom(container);
+        if (pidfd < 0 || polls[0].revents) return 0;
+        if (left_ms(next)) continue;
+        if (print_stats(container, groups, err)) return -1;
+        next += interval_ns;
     }
 }
 
