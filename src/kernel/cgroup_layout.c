@@ -141,37 +141,65 @@ static void add_from_mountinfo(struct cgroup_layout *layout, uint32_t controller
     if (file) fclose(file);
 }
 
-// One line of /proc/self/cgroup: "4:memory:/path", "9:name=systemd:/", "0::/".
-static void read_v1(struct cgroup_layout *layout, const char *words) {
-    uint32_t controllers = cgroup_controllers_of(words);
-    const char *name = strncmp(words, "name=", 5) == 0 ? words + 5 : words;
+// /proc/self/cgroup, a line each: "4:memory:/path", "9:name=systemd:/", "0::/".
+struct membership {
+    const char *name, *path; // the controllers' names, "" for v2; the caller's own group, from the root
+    uint32_t controllers;
+};
+struct memberships {
+    struct membership items[32];
+    size_t count;
+};
+
+static void add_membership(struct memberships *memberships, char *line) {
+    char *name = strchr(line, ':'), *path = name ? strchr(name + 1, ':') : NULL;
+    if (!path || memberships->count == ARRAY_SIZE(memberships->items)) return;
+    *name++ = *path++ = '\0';
+    memberships->items[memberships->count++] = (struct membership){name, path, cgroup_controllers_of(name)};
+}
+
+// Read once a process: nobody moves us while we run.
+static int find_memberships(const struct memberships **ret_memberships) {
+    static char text[16384];
+    static struct memberships memberships;
+    if (!memberships.count) {
+        _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/self/cgroup", O_RDONLY, 0);
+        ssize_t n = fd < 0 ? fd : fd_read_full(fd, text, sizeof text - 1);
+        if (n < 0) return (int)n;
+        text[n] = '\0';
+        for (char *rest = text, *line; (line = strsep(&rest, "\n"));) add_membership(&memberships, line);
+    }
+    *ret_memberships = &memberships;
+    return 0;
+}
+
+static void find_v1(struct cgroup_layout *layout, const struct membership *membership) {
+    const char *name = strncmp(membership->name, "name=", 5) ? membership->name : membership->name + 5;
     char path[96];
-    if (!controllers) return; // another named hierarchy: none of our business
+    if (!membership->controllers) return; // another named hierarchy: none of our business
     snprintf(path, sizeof path, "/sys/fs/cgroup/%s", name);
-    if (!is_mount_of(path, CGROUP_SUPER_MAGIC))
+    bool there = is_mount_of(path, CGROUP_SUPER_MAGIC);
+    if (!there && strchr(name, ',')) {
         snprintf(path, sizeof path, "/sys/fs/cgroup/%.*s", (int)strcspn(name, ","), name);
-    if (is_mount_of(path, CGROUP_SUPER_MAGIC))
-        add_v1(layout, path, controllers);
+        there = is_mount_of(path, CGROUP_SUPER_MAGIC);
+    }
+    if (there)
+        add_v1(layout, path, membership->controllers);
     else
-        add_from_mountinfo(layout, controllers);
+        add_from_mountinfo(layout, membership->controllers);
 }
 
 static int read_hybrid(struct cgroup_layout *layout) {
-    FILE *file = fopen("/proc/self/cgroup", "re");
-    char line[1024];
+    const struct memberships *memberships;
+    int r = find_memberships(&memberships);
     bool v2 = false;
-    if (!file) return -errno;
-    while (fgets(line, sizeof line, file)) {
-        char *words = strchr(line, ':'), *end = words ? strchr(words + 1, ':') : NULL;
-        if (!end) continue;
-        *end = '\0';
-        if (words[1])
-            read_v1(layout, words + 1);
+    for (size_t i = 0; !r && i < memberships->count; i++) {
+        if (*memberships->items[i].name)
+            find_v1(layout, &memberships->items[i]);
         else
             v2 = true;
     }
-    fclose(file);
-    if (!v2) return 0;
+    if (r || !v2) return r;
     if (is_mount_of("/sys/fs/cgroup/unified", CGROUP2_SUPER_MAGIC))
         add_v2(layout, "/sys/fs/cgroup/unified");
     else
@@ -196,42 +224,22 @@ int cgroup_layout_read(struct cgroup_layout *ret_layout) {
 
 // What lies outside of the cgroup namespace is shown as "/../..": nothing that a path could lead to.
 static int copy_own(const char *path, char *ret_path, size_t size) {
-    size_t n = strcspn(path, "\n");
-    if (strncmp(path, "/..", 3) == 0) n = 1;
+    size_t n = strncmp(path, "/..", 3) == 0 ? 1 : strlen(path);
     if (n >= size) return -ENAMETOOLONG;
     memcpy(ret_path, path, n);
     ret_path[n] = '\0';
     return 0;
 }
 
-// Read once a process: nobody moves us while we run.
-static int own_groups(const char **ret_text) {
-    static char text[16384];
-    if (!*text) {
-        _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/self/cgroup", O_RDONLY, 0);
-        ssize_t n = fd < 0 ? fd : fd_read_full(fd, text, sizeof text - 1);
-        if (n < 0) return (int)n;
-        text[n] = '\0';
-    }
-    *ret_text = text;
-    return 0;
-}
-
-// A line is "4:memory:/path", v2's "0::/path".
 int cgroup_own(const struct cgroup_hierarchy *hierarchy, char *ret_path, size_t size) {
-    const char *at;
-    int r = own_groups(&at);
-    if (r < 0) return r;
-    for (size_t length; *at; at += length + (at[length] == '\n')) {
-        length = strcspn(at, "\n");
-        const char *words = memchr(at, ':', length), *path = words ? strchr(words + 1, ':') : NULL;
-        if (!path || path >= at + length) continue;
-        char name[256];
-        snprintf(name, sizeof name, "%.*s", (int)(path - words - 1), words + 1);
-        if (hierarchy->v2 ? *name : !(cgroup_controllers_of(name) & hierarchy->controllers)) continue;
-        return copy_own(path + 1, ret_path, size);
+    const struct memberships *memberships;
+    int r = find_memberships(&memberships);
+    for (size_t i = 0; !r && i < memberships->count; i++) {
+        const struct membership *m = &memberships->items[i];
+        if (hierarchy->v2 ? !*m->name : (m->controllers & hierarchy->controllers) != 0)
+            return copy_own(m->path, ret_path, size);
     }
-    return -ENOENT;
+    return r ? r : -ENOENT;
 }
 
 // A container's groups
