@@ -17,7 +17,7 @@ void bundle_finish(struct bundle *bundle) {
 
 // What this process does not have it can't give. The specification wants that said, and the container made.
 static void warn_of_capabilities(struct invocation *invocation, const struct spec_process *process) {
-    cap_mask missing = (process->caps.bounding | process->caps.permitted) & ~caps_all();
+    cap_mask missing = caps_missing(process->caps.bounding | process->caps.permitted);
     for (unsigned n = 0; n < CAP_COUNT; n++) {
         if (!(missing >> n & 1)) continue;
         say_warning(invocation,

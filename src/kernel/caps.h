@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-// Those that the kernel knows and that are in this process's bounding set.
-uint64_t caps_all(void);
+// Those of mask that the kernel does not know, or that are not in this process's bounding set.
+uint64_t caps_missing(uint64_t mask);
 
 // Drops from the bounding set what is not in mask. Needs CAP_SETPCAP unless there is nothing to drop.
 int caps_set_bounding(uint64_t mask);
