@@ -32,52 +32,73 @@ int path_open_in(int root, const char *path, int flags) {
     return open_in(root, path, (uint64_t)(flags ? flags : O_PATH), 0);
 }
 
-// Component by component, from the root on. What is below a directory made here is reached from that one, and
-// is no link of anybody's.
-static int make_directories(int root, char *path) {
-    int dir = open_in(root, ".", O_PATH | O_DIRECTORY, 0);
-    bool made = false;
-    for (char *name = path + strspn(path, "/"); dir >= 0 && *name; name += strspn(name, "/")) {
-        _cleanup_(fd_closep) int parent = dir;
-        char *end = name + strcspn(name, "/"), after = *end;
-        *end = 0;
-        dir = made ? -ENOENT : open_in(root, path, O_PATH | O_DIRECTORY, 0);
-        if (dir == -ENOENT) {
-            made = true;
-            if (mkdirat(parent, name, 0755) && errno != EEXIST) return -errno;
-            dir = open_in(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
-        }
-        *end = after;
-        name = end;
-    }
-    return dir;
+static size_t without_slashes(const char *path, size_t size) {
+    while (size && path[size - 1] == '/') size--;
+    return size;
 }
 
-// The directory at the first size bytes of path: as a rule it is there, and one call opens it.
-static int open_directory(int root, const char *path, size_t size) {
-    char copy[PATH_MAX];
-    while (size && path[size - 1] == '/') size--;
-    if (size >= sizeof copy) return -ENAMETOOLONG;
-    memcpy(copy, path, size);
-    copy[size] = 0;
-    int dir = open_in(root, size ? copy : ".", O_PATH | O_DIRECTORY, 0);
-    return dir == -ENOENT ? make_directories(root, copy) : dir;
+static size_t name_start(const char *path, size_t size) {
+    while (size && path[size - 1] != '/') size--;
+    return size;
+}
+
+static int open_directory(int root, char *path, size_t size);
+
+// The first size bytes of path, which are not there. What is below a directory made here is reached from that
+// one, and is no link of anybody's.
+static int make_directory(int root, char *path, size_t size) {
+    size_t start = name_start(path, size);
+    _cleanup_(fd_closep) int above = start ? open_directory(root, path, start) : -1;
+    if (start && above < 0) return above;
+    int parent = start ? above : root;
+    char after = path[size];
+    path[size] = 0;
+    int r = mkdirat(parent, path + start, 0755) && errno != EEXIST ? -errno : 0;
+    if (!r) r = open_in(parent, path + start, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    path[size] = after;
+    return r;
+}
+
+// As a rule it is there, and one call opens it.
+static int open_directory(int root, char *path, size_t size) {
+    size = without_slashes(path, size);
+    if (!size) return open_in(root, ".", O_PATH | O_DIRECTORY, 0);
+    char after = path[size];
+    path[size] = 0;
+    int dir = open_in(root, path, O_PATH | O_DIRECTORY, 0);
+    path[size] = after;
+    return dir == -ENOENT ? make_directory(root, path, size) : dir;
+}
+
+// A copy to work on, without the slashes in front: they lead to the root in any case.
+static int copy_path(const char *path, size_t size, char ret_copy[static PATH_MAX]) {
+    for (; size && *path == '/'; size--) path++;
+    if (size >= PATH_MAX) return -ENAMETOOLONG;
+    memcpy(ret_copy, path, size);
+    ret_copy[size] = 0;
+    return (int)size;
 }
 
 int path_parent_in(int root, const char *path, const char **ret_name) {
-    size_t size = strlen(path);
-    while (size && path[size - 1] == '/') size--;
-    size_t start = size;
-    while (start && path[start - 1] != '/') start--;
-    int dir = open_directory(root, path, start);
+    char copy[PATH_MAX];
+    size_t size = without_slashes(path, strlen(path)), start = name_start(path, size);
+    int length = copy_path(path, start, copy);
+    int dir = length < 0 ? length : open_directory(root, copy, (size_t)length);
     if (dir >= 0) *ret_name = size ? path + start : ".";
     return dir;
+}
+
+static int make_missing_directory(int root, const char *path) {
+    char copy[PATH_MAX];
+    int length = copy_path(path, strlen(path), copy);
+    size_t size = length < 0 ? 0 : without_slashes(copy, (size_t)length);
+    return length < 0 ? length : size ? make_directory(root, copy, size) : open_directory(root, copy, 0);
 }
 
 static int make_in(int root, const char *path, int file, int flags) {
     int fd = path_open_in(root, path, O_PATH | flags);
     if (fd != -ENOENT) return fd;
-    if (!file) return open_directory(root, path, strlen(path));
+    if (!file) return make_missing_directory(root, path);
     const char *name;
     _cleanup_(fd_closep) int parent = path_parent_in(root, path, &name);
     if (parent < 0) return parent;
