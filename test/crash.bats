@@ -47,16 +47,19 @@ killed() { "$BATS_TEST_DIRNAME/kill-at-random" "$STATE" "$PWD/b" "$WORD" "$@" 3>
 
 # On a slow or a fast machine, too: at each system call of the runtime, of the shim, and of their children.
 @test "run, killed at system calls of some kinds" {
-  local call n ended
-  # strace waits for the command, too.
-  bundle b "$(command_is sh -c ": $WORD")"
-  for call in mkdirat clone3 mount_setattr write sendmsg flock; do
-    for n in 1 2 4; do
-      ended=0
-      timeout -k 1 20 strace -f -qq -o trace -e trace=none -e "inject=$call:signal=KILL:when=$n" \
-        "$HOY_RUNTIME" --root "$STATE" run -b b x </dev/null >out 2>&1 3>&- || ended=$?
-      rt delete --force x
-      expect_nothing_left "run, killed at $call $n (it ended with $ended)"
+  local network call n ended
+  # With a network of its own the child makes the cgroups, else its parent.
+  for network in . '.linux.namespaces += [{type: "network"}]'; do
+    # strace waits for the command, too.
+    bundle b "$(command_is sh -c ": $WORD") | $network"
+    for call in mkdir mkdirat clone3 unshare mount_setattr write sendmsg flock; do
+      for n in 1 2 4; do
+        ended=0
+        timeout -k 1 20 strace -f -qq -o trace -e trace=none -e "inject=$call:signal=KILL:when=$n" \
+          "$HOY_RUNTIME" --root "$STATE" run -b b x </dev/null >out 2>&1 3>&- || ended=$?
+        rt delete --force x
+        expect_nothing_left "run, killed at $call $n (it ended with $ended)"
+      done
     done
   done
 }

@@ -241,6 +241,38 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   is "$(rt list -q)" ""
 }
 
+# With a network namespace of its own a container's child makes the groups of v1, in its own pid namespace, where it
+# could not see who is in them.
+@test "a cgroup with processes in it is another container's; an empty one is taken as it is" {
+  local host='.' own='.linux.namespaces += [{type: "network"}]' network group=/sys/fs/cgroup/pids/hoy/b sleeper
+  for network in "$host" "$own"; do
+    bundle b "$network"
+    made run -d -b b one
+    expect 1 rt run -b b two
+    contains "$output" "/hoy/b has processes in it already"
+    rt exec one true
+    rt delete -f one
+    [[ -d /sys/fs/cgroup/pids ]] || continue
+    bundle b "$network | $(command_is sh -c 'cat /proc/self/cgroup')"
+    mkdir -p "$group"
+    echo 77 >$group/pids.max
+    sleep 1000 3>&- &
+    sleeper=$!
+    echo $sleeper >$group/tasks
+    expect 1 rt run -b b two
+    contains "$output" "$group has processes in it already"
+    kill -0 $sleeper
+    is "$(<$group/pids.max)" 77
+    kill $sleeper
+    wait $sleeper || true
+    bundle b "$network"
+    made run -d -b b two
+    is "$(<$group/pids.max)" 77
+    rt delete -f two
+    [[ ! -e $group ]]
+  done
+}
+
 # exec
 
 @test "exec: exit codes, user, groups, directory, environment, capabilities" {

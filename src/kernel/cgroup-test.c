@@ -75,7 +75,8 @@ static void test_life(void **state) {
         snprintf(below, sizeof below, "%s/deep", group);
         if (cgroup_create(group) < 0) skip();
         assert_int_equal(cgroup_create(group), 0);
-        assert_int_equal(cgroup_create_unused(below), 0);
+        assert_int_equal(cgroup_create_new(below), 0);
+        assert_int_equal(cgroup_create_new(below), -EBUSY);
         assert_int_equal(cgroup_create_unused(below), 0);
         pid_t pid = occupy(layout.items[i].v2 ? below : group, layout.items[i].v2);
         assert_int_equal(cgroup_create_unused(layout.items[i].v2 ? below : group), -EBUSY);

@@ -111,6 +111,11 @@ int cgroup_create_unused(const char *path) {
     return 0;
 }
 
+int cgroup_create_new(const char *path) {
+    int r = create(path, false);
+    return r > 0 ? -EBUSY : r;
+}
+
 static int give_file(int group, const char *name, uid_t uid) {
     if (strchr(name, '/') || fchownat(group, name, uid, (gid_t)-1, AT_SYMLINK_NOFOLLOW) == 0) return 0;
     return errno == ENOENT ? 0 : -errno; // the list is the kernel's, for groups of every kind

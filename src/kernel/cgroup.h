@@ -79,6 +79,8 @@ int cgroup_create(const char *path);
 // The same for a container's own group: -EBUSY when it is there and has processes in it, or below it (v2).
 // One that was left frozen is thawed.
 int cgroup_create_unused(const char *path);
+// For whoever is in another pid namespace and would not see the processes: -EBUSY whenever it is there.
+int cgroup_create_new(const char *path);
 
 // Gives a v2 group to a user: the folder and the files that the kernel says make a delegation
 // (/sys/kernel/cgroup/delegate), not those with its limits.

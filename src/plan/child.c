@@ -54,7 +54,8 @@ int plan_do_unshare(struct plan_run *run, struct plan_op *op) {
 int plan_do_enter_netns(struct plan_run *run, struct plan_op *op) {
     (void)op;
     listen_to_links(run);
-    int r = setns(run->netns, CLONE_NEWNET) ? -errno : 0;
+    int r = plan_await_netns(run);
+    if (!r && setns(run->netns, CLONE_NEWNET)) r = -errno;
     fd_closep(&run->netns);
     return r;
 }

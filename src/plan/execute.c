@@ -192,7 +192,7 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     run->socket = ends[pid == 0];
     close(ends[pid != 0]);
     if (pid == 0) child_main(run);
-    // Whoever looks later knows the process by this. Until GO it ends when its parent does.
+    // Whoever looks later knows the process by this. Until GO or NETNS it ends when its parent does.
     struct process_stat stat;
     if (!process_stat((pid_t)pid, &stat)) run->block->start_time = stat.start_time;
     return leave_joined_pid(run);
@@ -291,6 +291,10 @@ int plan_do_wait(struct plan_run *run, struct plan_op *op) {
     (void)op;
     if (run->goes) return run->goes--, 0;
     return receive_in_child(run, PLAN_BYTE_GO);
+}
+
+int plan_await_netns(struct plan_run *run) {
+    return run->netns >= 0 ? 0 : receive_in_child(run, PLAN_BYTE_NETNS);
 }
 
 int plan_take_tree(struct plan_run *run) {

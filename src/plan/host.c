@@ -20,10 +20,11 @@
 
 int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
     if (plan_scope_is_held()) return cgroup_create(TEXT(op->path)); // systemd has been there
-    int r = cgroup_create_unused(TEXT(op->path));
+    bool must_be_new = op->side == PLAN_CHILD;
+    int r = must_be_new ? cgroup_create_new(TEXT(op->path)) : cgroup_create_unused(TEXT(op->path));
     if (r == -EBUSY)
-        err_set(&run->err, ERR_CONFLICT, 0, "the cgroup %s has processes in it already: another container's?",
-                TEXT(op->path));
+        err_set(&run->err, ERR_CONFLICT, 0, "the cgroup %s %s: another container's?", TEXT(op->path),
+                must_be_new ? "has just been made by somebody else" : "has processes in it already");
     return r;
 }
 

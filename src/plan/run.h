@@ -95,6 +95,8 @@ int plan_send(struct plan_run *run, char byte, int fd);
 
 // The next mount that the parent has made for the child: a descriptor, or -errno.
 int plan_take_tree(struct plan_run *run);
+// Waits until run->netns is what the parent has made. 0 or -errno.
+int plan_await_netns(struct plan_run *run);
 // The parent's: waits for one of the child's bytes. 0, -errno, or -ECHILD when it has died, with a sentence.
 int plan_await_byte(struct plan_run *run, char byte);
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *why(const struct compiler *c, const char *field) {
     return spec_why(c->spec, field, field);
@@ -225,13 +226,62 @@ static bool waits_for_network(const struct compiler *c, const struct runtime_con
     return contributions->network || c->spec->net_devices.count;
 }
 
+// A plain container's first mounts need nothing of the parent's. Root of a user namespace, as rootless
+// engines are, has no say over the namespaces that it was born in: it could not come back from one that it
+// makes.
+static bool can_wait_late(const struct compiler *c) {
+    return !c->contributions->root && c->new_ns == c->all_ns && !compile_has_userns(c) &&
+           !waits_for_network(c, c->contributions) && process_owns_network();
+}
+
 // A network namespace is what takes the kernel longest to make. Where the parent makes an overlay, the child
-// makes the network namespace meanwhile; where it does not, the parent does, and the child mounts meanwhile.
-// Not where there is a user namespace, which is to own it; nor where the parent could not come back: root of
-// a user namespace, as rootless engines are, has no say over the namespaces that it was born in.
+// makes the network namespace meanwhile; where it does not, the parent does, and the child makes its cgroups
+// and mounts meanwhile. Not where there is a user namespace, which is to own it.
+static bool parent_makes_network(const struct compiler *c) {
+    return c->late && c->own_net;
+}
+
+// In its pid namespace the child does not see who is in a group of v1's: it makes only those that are new.
+// And only where it is born in a group of v2's, by which the undo ends it first: else it could make more
+// meanwhile.
+static bool child_can_make_groups(const struct compiler *c, size_t first, const char *cgroup) {
+    for (size_t i = first; i < c->plan->count; i++) {
+        const struct plan_op *op = &c->plan->ops[i];
+        if (op->type == PLAN_CGROUP_CREATE && op->side == PLAN_PARENT &&
+            (str_empty(cgroup) || !access(plan_string_at(c->plan, op->path), F_OK)))
+            return false;
+    }
+    return true;
+}
+
+// Whatever is made before the child is (v2's) stays where it is, and so does v2's program for devices: the
+// memory of that is not to be the container's.
+static void give_groups_to_child(struct compiler *c, size_t first) {
+    for (size_t i = first; i < c->plan->count; i++) {
+        struct plan_op *op = &c->plan->ops[i];
+        if (op->side == PLAN_PARENT && op->type != PLAN_CGROUP_DEVICES) op->side = PLAN_CHILD;
+    }
+}
+
+static int plan_cgroups(struct compiler *c, const char **ret_cgroup) {
+    size_t first = c->plan->count;
+    if (runtime_cgroup_plan_host(c->spec, c->options->cgroup, &c->arena, c->plan, ret_cgroup, c->err))
+        return -1;
+    c->late = can_wait_late(c);
+    if (!parent_makes_network(c)) return 0;
+    if (child_can_make_groups(c, first, *ret_cgroup))
+        give_groups_to_child(c, first);
+    else
+        c->late = false;
+    return 0;
+}
+
 static void plan_beginning(struct compiler *c, const struct runtime_contributions *contributions) {
-    if (c->late && c->own_net) add(c, PLAN_NETNS, "linux.namespaces.network");
-    if (!c->late && c->own_net) {
+    if (parent_makes_network(c)) {
+        add(c, PLAN_NETNS, "linux.namespaces.network");
+        return;
+    }
+    if (c->own_net) {
         add(c, PLAN_UNSHARE, "linux.namespaces.network")->unshare.flags = CLONE_NEWNET;
         if (waits_for_network(c, contributions)) add(c, PLAN_READY, "linux.namespaces.network");
         plan_loopback(c);
@@ -239,19 +289,20 @@ static void plan_beginning(struct compiler *c, const struct runtime_contribution
     if (!compile_has_userns(c)) add(c, PLAN_GO, "linux.namespaces");
 }
 
-// Here the child must have what the parent has made: the root if that is the parent's, id maps, cgroups.
+// Here the child must have what the parent has made: the root if that is the parent's, id maps, cgroups; or
+// only the network namespace, after which the parent has nothing more to do.
 int compile_wait(struct compiler *c) {
     if (c->waited) return 0;
     c->waited = true;
-    add(c, PLAN_WAIT, "linux.namespaces");
+    if (!parent_makes_network(c)) add(c, PLAN_WAIT, "linux.namespaces");
     if (!c->late && c->own_net && waits_for_network(c, c->contributions))
         add(c, PLAN_AWAIT, "linux.namespaces.network");
-    if (c->late && c->own_net) add(c, PLAN_ENTER_NETNS, "linux.namespaces.network");
     if (runtime_cgroup_plan_child(c->spec, c->options->cgroup, c->plan, c->err)) return -1;
     compile_oom_score(c, &c->spec->process);
     compile_become_root(c);
     if (c->new_ns & CLONE_NEWCGROUP)
         add(c, PLAN_UNSHARE, "linux.namespaces.cgroup")->unshare.flags = CLONE_NEWCGROUP;
+    if (parent_makes_network(c)) add(c, PLAN_ENTER_NETNS, "linux.namespaces.network");
     return runtime_cgroup_plan_delegate(c->spec, c->options->cgroup, c->plan, c->err);
 }
 
@@ -306,16 +357,13 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     set_head(c, &spec->process, 0);
     if (check_process(&spec->process, c->err) || compile_check_namespaces(c)) return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
-    if (runtime_cgroup_plan_host(spec, c->options->cgroup, &c->arena, c->plan, &cgroup, c->err)) return -1;
     compile_joins_before(c);
     compile_time_offsets(c);
+    if (plan_cgroups(c, &cgroup)) return -1;
     compile_clone(c, cgroup);
     compile_id_map(c);
     if (compile_resctrl(c)) return -1;
     compile_outside(c, &spec->process);
-    // A plain container's first mounts need nothing of the parent's.
-    c->late = !contributions->root && c->new_ns == c->all_ns && !compile_has_userns(c) &&
-              !waits_for_network(c, contributions) && process_owns_network();
     plan_beginning(c, contributions);
     if (!c->late && compile_wait(c)) return -1;
     compile_joins(c);
