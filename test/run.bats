@@ -322,6 +322,33 @@ load lib
   done
 }
 
+# Shows nothing with the dir driver, whose files are the host's.
+@test "the command's file is in memory before the command comes to it" {
+  hoy run --name maker base sh -c '{ printf "#!/bin/sh\nexec sleep 1000\n"; head -c 1500000 /dev/zero | tr "\0" "#"; } >/bin/late; chmod 755 /bin/late'
+  hoy commit maker late:1
+  hoy rm maker
+  local id pid
+  id=$(hoy run -d --network none late:1 late)
+  pid=$(hoy inspect --format '{{.State.Pid}}' "$id")
+  local size
+  size=$(fincore -nb -o RES "/proc/$pid/root/bin/late")
+  ((size >= 1500000)) || { echo "$size bytes are there"; return 1; }
+  hoy rm -f "$id"
+  hoy rmi late:1
+}
+
+@test "what else is called like the command is passed over: a fifo, a directory, links that lead nowhere or out" {
+  hoy run --name maker base sh -c 'mkdir /usr/local/sbin; mkfifo /usr/local/sbin/late; mkdir /usr/local/bin/late
+    ln -s /proc/self/fd/0 /usr/sbin/late; ln -s nowhere /usr/bin/late; ln -s /opt/late /sbin/late
+    printf "#!/bin/sh\necho here\n" >/opt/late; chmod 755 /opt/late'
+  hoy commit maker late:2
+  hoy rm maker
+  expect 0 timeout 20 "$HOY" run --rm late:2 late
+  is "$output" here
+  expect 127 timeout 20 "$HOY" run --rm -e PATH=/usr/local/bin:/usr/bin late:2 late
+  hoy rmi late:2
+}
+
 @test "a full disk is one sentence" {
   local small=$BATS_TEST_TMPDIR/small
   mkdir "$small"

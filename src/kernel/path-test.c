@@ -97,12 +97,22 @@ static void test_magic_links(void **state) {
     close(proc);
 }
 
+static void test_own_mount(void **state) {
+    (void)state;
+    int slash = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    assert_int_equal(path_open_own(slash, "/proc/self/status"), -EXDEV);
+    int fd = path_open_own(root, "/good"); // a link from the root on
+    assert_true(fd >= 0);
+    close(fd);
+    assert_int_equal(path_open_own(root, "/absolute"), -ENOENT);
+    close(slash);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_makes_inside),
-        cmocka_unit_test(test_links_do_not_lead_out),
-        cmocka_unit_test(test_bad_ends),
-        cmocka_unit_test(test_magic_links),
+        cmocka_unit_test(test_makes_inside), cmocka_unit_test(test_links_do_not_lead_out),
+        cmocka_unit_test(test_bad_ends),     cmocka_unit_test(test_magic_links),
+        cmocka_unit_test(test_own_mount),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

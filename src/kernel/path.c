@@ -18,18 +18,28 @@
 // again, and right to stop.
 #define RETRIES 512
 
-static int open_in(int root, const char *path, uint64_t flags, uint64_t mode) {
-    struct open_how how = {
-        .flags = flags | O_CLOEXEC, .mode = mode, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+static int open_how(int dir, const char *path, const struct open_how *how) {
     for (int i = 0;; i++) {
-        long fd = syscall(SYS_openat2, root, path, &how, sizeof how);
+        long fd = syscall(SYS_openat2, dir, path, how, sizeof *how);
         if (fd >= 0) return (int)fd;
         if ((errno != EAGAIN && errno != EINTR) || i >= RETRIES) return -errno;
     }
 }
 
+static int open_in(int root, const char *path, uint64_t flags, uint64_t mode) {
+    struct open_how how = {
+        .flags = flags | O_CLOEXEC, .mode = mode, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    return open_how(root, path, &how);
+}
+
 int path_open_in(int root, const char *path, int flags) {
     return open_in(root, path, (uint64_t)(flags ? flags : O_PATH), 0);
+}
+
+int path_open_own(int root, const char *path) {
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV};
+    return open_how(root, path, &how);
 }
 
 static size_t without_slashes(const char *path, size_t size) {
@@ -117,11 +127,7 @@ int path_make_in_nofollow(int root, const char *path, int file) {
 
 static int open_beneath(int dir, const char *path, int flags, uint64_t resolve) {
     struct open_how how = {.flags = (uint64_t)flags | O_CLOEXEC, .resolve = RESOLVE_BENEATH | resolve};
-    for (int i = 0;; i++) {
-        long fd = syscall(SYS_openat2, dir, path, &how, sizeof how);
-        if (fd >= 0) return (int)fd;
-        if ((errno != EAGAIN && errno != EINTR) || i >= RETRIES) return -errno;
-    }
+    return open_how(dir, path, &how);
 }
 
 int path_open_below(int dir, const char *path, int flags) {

@@ -8,9 +8,11 @@
 // An O_PATH descriptor of path inside root, links resolved inside root; or with flags instead of O_PATH when
 // they are not 0. -errno.
 int path_open_in(int root, const char *path, int flags);
+// The same, O_PATH, where no mount inside root is on the way; else -EXDEV.
+int path_open_own(int root, const char *path);
 
-// The same, and makes what is missing: directories (0755) on the way, and at the end a directory, or, when
-// file is set, an empty file. Nothing is ever made through a link that leads nowhere.
+// path_open_in, and makes what is missing: directories (0755) on the way, and at the end a directory, or,
+// when file is set, an empty file. Nothing is ever made through a link that leads nowhere.
 int path_make_in(int root, const char *path, int file);
 // The same, but a link at the end of the path is not followed.
 int path_make_in_nofollow(int root, const char *path, int file);

@@ -265,7 +265,7 @@ static int was_killed(const struct plan_block *block, struct err *err) {
 int plan_do_go(struct plan_run *run, struct plan_op *op) {
     (void)op;
     int r = plan_send(run, PLAN_BYTE_GO, run->root);
-    fd_closep(&run->root);
+    if (run->root >= 0) run->ahead = take_fd(&run->root);
     return r == -EPIPE || r == -ECONNRESET ? 0 : r; // it has died, and has said why
 }
 
@@ -431,7 +431,11 @@ static int run_parent(struct plan_run *run, struct err *err) {
     if (plan_run_side(run, PLAN_HOST, PLAN_HOST)) return *err = block->error, -1;
     if (block->pid <= 0)
         return err_set(err, ERR_INVALID, 0, "the plan makes no process: it has no CLONE operation");
-    if (plan_run_side(run, PLAN_PARENT, PLAN_PARENT)) kill(block->pid, SIGKILL);
+    if (plan_run_side(run, PLAN_PARENT, PLAN_PARENT))
+        kill(block->pid, SIGKILL);
+    else
+        plan_read_ahead(run);
+    fd_closep(&run->ahead);
     bool created;
     pid_t first = block->pid;
     int r = wait_for_exec(run, &created);

@@ -123,7 +123,7 @@ int plan_do_init(struct plan_run *run, struct plan_op *op) {
     return run->self < 0 ? run->self : 0;
 }
 
-static const char *environment(const char *const *env, const char *name) {
+const char *plan_environment(const char *const *env, const char *name) {
     size_t n = strlen(name);
     for (; *env; env++)
         if (!strncmp(*env, name, n) && (*env)[n] == '=') return *env + n + 1;
@@ -196,7 +196,7 @@ static int find_early(struct plan_run *run) {
     if (!user || user->state != PLAN_DONE || !exec || !exec->exec.argv.count || run->init) return 0;
     _cleanup_(freep) const char **env = plan_list_items(run->block, exec->exec.env);
     char file[PATH_MAX];
-    int r = find_command(run, TEXT(exec->exec.argv.at), environment(env, "PATH"), file);
+    int r = find_command(run, TEXT(exec->exec.argv.at), plan_environment(env, "PATH"), file);
     if (!r) run->command = xstrdup(file);
     return r;
 }
@@ -210,7 +210,7 @@ int plan_do_seccomp(struct plan_run *run, struct plan_op *op) {
 
 static const char **add_home(struct plan_run *run, const char **env, size_t count,
                              char entry[static PATH_MAX + 8]) {
-    const char *home = environment(env, "HOME");
+    const char *home = plan_environment(env, "HOME");
     if (!run->home_set || (home && *home)) return env;
     snprintf(entry, PATH_MAX + 8, "HOME=%s", run->home);
     env = xrealloc(env, (count + 2) * sizeof *env);
@@ -240,7 +240,7 @@ int plan_check_command(struct plan_run *run) {
     _cleanup_(freep) const char **argv = plan_list_items(run->block, op->exec.argv);
     _cleanup_(freep) const char **env = plan_list_items(run->block, op->exec.env);
     if (!argv[0]) return 0; // EXEC has the words for that
-    int r = find_command(run, argv[0], environment(env, "PATH"), file);
+    int r = find_command(run, argv[0], plan_environment(env, "PATH"), file);
     if (r) return r;
     if (stat(file, &st) || access(file, X_OK)) return not_executable(run, argv[0], file, errno);
     return S_ISREG(st.st_mode) ? 0 : not_executable(run, argv[0], file, EACCES);
@@ -256,7 +256,7 @@ int plan_do_exec(struct plan_run *run, struct plan_op *op) {
     if (run->command)
         snprintf(file, sizeof file, "%s", run->command);
     else
-        r = find_command(run, argv[0], environment(env, "PATH"), file);
+        r = find_command(run, argv[0], plan_environment(env, "PATH"), file);
     if (!r) {
         syscall(SYS_close_range, 3U + run->block->preserve, ~0U, CLOSE_RANGE_CLOEXEC);
         if (run->init)

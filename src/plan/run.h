@@ -18,6 +18,7 @@ struct plan_run {
     int start;  // what START reads from (child)
     int socket; // parent and child each have an end; its end of file tells that the command is executed
     int root;   // the root file system's mount (child; in the parent until GO hands it over)
+    int ahead;  // and from then on, to read ahead in it (parent)
     int procfs; // a procfs of our own, made when first needed (child)
     int32_t target_pid;
     int target;   // a pidfd of the process whose namespaces are joined, when the plan names one
@@ -42,12 +43,12 @@ struct plan_run {
 };
 
 // With no descriptor yet.
-#define PLAN_RUN_INIT(block_)                                                                             \
-    {                                                                                                     \
-        .block = (block_), .start = -1, .socket = -1, .root = -1, .procfs = -1, .target = -1, .self = -1, \
-        .empty = -1, .netns = -1, .links = {                                                              \
-            .fd = -1                                                                                      \
-        }                                                                                                 \
+#define PLAN_RUN_INIT(block_)                                                                              \
+    {                                                                                                      \
+        .block = (block_), .start = -1, .socket = -1, .root = -1, .ahead = -1, .procfs = -1, .target = -1, \
+        .self = -1, .empty = -1, .netns = -1, .links = {                                                   \
+            .fd = -1                                                                                       \
+        }                                                                                                  \
     }
 
 // An operation's function: 0, or -errno; run->err.kind is set when it has a sentence of its own.
@@ -89,6 +90,12 @@ int plan_use_copy(struct plan_block *block, struct plan_block *copy);
 
 // Whether the plan's command is there and may be executed: 0, or what EXEC would say.
 int plan_check_command(struct plan_run *run);
+
+// The value of a variable of the command's, or NULL.
+const char *plan_environment(const char *const *env, const char *name);
+
+// read_ahead.c. Brings the command's file into memory (the parent's, after GO).
+void plan_read_ahead(struct plan_run *run);
 
 // Sends one byte, and a descriptor unless it is -1. 0 or -errno.
 int plan_send(struct plan_run *run, char byte, int fd);
