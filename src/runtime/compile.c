@@ -350,6 +350,12 @@ static int check_process(const struct spec_process *process, struct err *err) {
     return 0;
 }
 
+static bool parent_makes_root(const struct plan *plan) {
+    for (size_t i = 0; i < plan->count; i++)
+        if (plan->ops[i].type == PLAN_ROOT_OVERLAY && plan->ops[i].side == PLAN_PARENT) return true;
+    return false;
+}
+
 static int compile(struct compiler *c, const struct runtime_contributions *contributions) {
     const struct spec *spec = c->spec;
     const char *cgroup = NULL;
@@ -357,6 +363,8 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     set_head(c, &spec->process, 0);
     if (check_process(&spec->process, c->err) || compile_check_namespaces(c)) return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
+    c->early = c->new_ns == c->all_ns && !compile_has_userns(c) && parent_makes_root(c->plan);
+    if (c->early) add(c, PLAN_GO, "linux.namespaces");
     compile_joins_before(c);
     compile_time_offsets(c);
     if (plan_cgroups(c, &cgroup)) return -1;
@@ -365,12 +373,13 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     if (compile_resctrl(c)) return -1;
     compile_outside(c, &spec->process);
     plan_beginning(c, contributions);
-    if (!c->late && compile_wait(c)) return -1;
+    if (!c->late && !c->early && compile_wait(c)) return -1;
     compile_joins(c);
     compile_keyring(c, &spec->process);
     if (compile_labels(c, &spec->process)) return -1;
     if (spec->hostname) compile_add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
     if (spec->domainname) compile_add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");
+    if (c->early) add(c, PLAN_WAIT, "linux.namespaces");
     if (plan_root(c, contributions) || compile_mounts(c) || compile_wait(c)) return -1;
     compile_devices(c);
     plan_console(c, &spec->process, 0);

@@ -192,16 +192,16 @@ static int plan_bind(struct compiler *c, size_t i, const struct spec_mount *moun
     return 0;
 }
 
-// They show the network namespace, or the cgroups.
-static bool needs_parent(const char *type) {
-    return str_eq(type, "sysfs") || str_eq(type, "cgroup") || str_eq(type, "cgroup2");
+// They show the network namespace, which may be the parent's to make, or the cgroups.
+static bool needs_parent(const struct compiler *c, const char *type) {
+    return (str_eq(type, "sysfs") && !c->early) || str_eq(type, "cgroup") || str_eq(type, "cgroup2");
 }
 
 static int plan_any_mount(struct compiler *c, size_t i, const struct spec_mount *mount) {
     struct mount_options options = {0};
     mount_options_parse(&c->arena, &mount->options, &options);
     const char *type = str_empty(mount->type) ? "bind" : mount->type;
-    if (needs_parent(type) && compile_wait(c)) return -1;
+    if (needs_parent(c, type) && compile_wait(c)) return -1;
     if (options.flags & MS_REMOUNT) return plan_remount(c, mount, &options), 0;
     if (options.flags & MS_BIND || str_eq(type, "bind")) return plan_bind(c, i, mount, &options);
     if (options.plan_options & MOUNT_OPTION_IDMAP)

@@ -18,6 +18,7 @@ struct compiler {
     int exec_pid;    // the container's first process, when this is another one
     bool own_net;    // its network namespace is not the clone's
     bool late;       // the child waits for the parent as late as it can
+    bool early;      // and for the root that the parent makes before it makes the cgroups
     bool waited;
     struct err *err;
 };
