@@ -83,6 +83,7 @@ int session_container(struct engine *engine, const struct container *container, 
                       const struct session *session, struct plan_block *block, struct err *err) {
     struct shim_exit exit = {0};
     int32_t pid;
+    container_expect_end(engine, container); // while the shim makes it
     int started = client_wait_started(socket, &pid, err);
     if (block) plan_explain(block, stderr);
     if (started < 0) {

@@ -33,6 +33,8 @@ bool container_is_live(const struct container *container) {
     return str_eq(container->state, "running") || str_eq(container->state, "starting");
 }
 
+#define ERASE "DELETE FROM container WHERE id = ?"
+
 // The row and the address in one transaction.
 static int erase_row(struct engine *engine, const struct container *container, struct err *err) {
     struct db *db = engine->store.db;
@@ -40,7 +42,7 @@ static int erase_row(struct engine *engine, const struct container *container, s
     if (db_begin(db, err) || port_rows_release(db, container->id, err) ||
         networks_release(engine, container, err))
         return -1;
-    int changed = db_run(db, err, "DELETE FROM container WHERE id = ?", "s", container->id);
+    int changed = db_run(db, err, ERASE, "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
     transaction = NULL;
     if (changed) container_event(engine, container, "destroy", NULL);
@@ -68,6 +70,11 @@ static void say_died(struct engine *engine, const struct container *container, c
                     "why", why, NULL);
 }
 
+#define END                                                                                  \
+    "UPDATE container SET state = ?, pid = 0, exit_code = ?, oom_killed = ?, finished = ?, " \
+    "error = ?, stopped = ?, restart_count = restart_count + ? WHERE id = ? AND state IN "   \
+    "('starting', 'running', 'restarting') AND started <= ?"
+
 // One that is about to be started again keeps its address, but not its ports. 1 when it is this run's ending
 // and the row says so now.
 static int write_ending(struct engine *engine, const struct container *container, const struct ending *ending,
@@ -76,13 +83,9 @@ static int write_ending(struct engine *engine, const struct container *container
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_begin(transaction, err)) return -1;
     int changed =
-        db_run(db, err,
-               "UPDATE container SET state = ?, pid = 0, exit_code = ?, oom_killed = ?, finished = ?, "
-               "error = ?, stopped = ?, restart_count = restart_count + ? WHERE id = ? AND state IN "
-               "('starting', 'running', 'restarting') AND started <= ?",
-               "siiisiisi", ending->state, (int64_t)ending->status, (int64_t)ending->oom, ending->finished,
-               ending->error ? ending->error : "", (int64_t)ending->stopped, (int64_t)restarts(ending),
-               container->id, ending->finished);
+        db_run(db, err, END, "siiisiisi", ending->state, (int64_t)ending->status, (int64_t)ending->oom,
+               ending->finished, ending->error ? ending->error : "", (int64_t)ending->stopped,
+               (int64_t)restarts(ending), container->id, ending->finished);
     if (changed <= 0) return changed;
     say_died(engine, container, ending);
     if (port_rows_release(db, container->id, err) ||
@@ -158,6 +161,12 @@ int container_failed(struct engine *engine, const char *id, const struct err *wh
     struct ending ending = {
         .state = "created", .status = failure_status(why), .finished = clock_wall_ns(), .error = why->text};
     return end_with_lock(engine, id, &ending, -1, err);
+}
+
+void container_expect_end(struct engine *engine, const struct container *container) {
+    row_expect_load(engine);
+    port_rows_expect_release(engine->store.db);
+    db_compile(engine->store.db, container->auto_remove ? ERASE : END);
 }
 
 // What is found later

@@ -116,6 +116,9 @@ int container_exited(struct engine *engine, const char *id, const struct shim_ex
 // sentence. (A detached container_start has done this itself.)
 int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err);
 
+// Gets ready for container_exited, for who has time while the container starts. Fails silently.
+void container_expect_end(struct engine *engine, const struct container *container);
+
 // Where the container's log is, for inspect: "" when it is no json-file.
 const char *container_log_path(struct engine *engine, struct arena *arena, const struct container *container);
 // Writes it to two descriptors (shim/logs.h). ended: as there.

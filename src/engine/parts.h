@@ -15,6 +15,7 @@
 // 1, or 0 when there is none.
 int row_load(struct engine *engine, struct arena *arena, const char *id, struct container *ret_container,
              struct err *err);
+void row_expect_load(struct engine *engine); // compiles what row_load asks
 int row_exists(struct engine *engine, const char *id, struct err *err);
 // By id, name, or a unique beginning of an id.
 int row_find(struct engine *engine, struct arena *arena, const char *name, struct container *ret_container,

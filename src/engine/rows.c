@@ -38,10 +38,16 @@ static int row_read(struct arena *arena, const struct db_rows *rows, struct cont
     return 0;
 }
 
+#define BY_ID COLUMNS "WHERE id = ?"
+
+void row_expect_load(struct engine *engine) {
+    db_compile(engine->store.db, BY_ID);
+}
+
 int row_load(struct engine *engine, struct arena *arena, const char *id, struct container *ret_container,
              struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(engine->store.db, &rows, err, COLUMNS "WHERE id = ?", "s", id)) return -1;
+    if (db_query(engine->store.db, &rows, err, BY_ID, "s", id)) return -1;
     int r = db_next(&rows, err);
     return r == 1 && row_read(arena, &rows, ret_container, err) ? -1 : r;
 }

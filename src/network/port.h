@@ -67,6 +67,7 @@ int port_rows_load_switching(struct db *db, struct arena *arena, const char *con
                              struct port_runs *ret_runs, struct err *err);
 // Takes all of a container's away, from the kernel too.
 int port_rows_release(struct db *db, const char *container_id, struct err *err);
+void port_rows_expect_release(struct db *db); // compiles what that asks first
 // What the kernel should have of them, of all containers.
 struct nft_ports {
     struct nft_port *items;

@@ -162,22 +162,20 @@ int port_rows_assert(struct db *db, const struct port_runs *there, const struct 
     return r ? err_set(err, ERR_SYSTEM, -r, "make the rules of published ports") : 0;
 }
 
+#define ALL_OF "SELECT " COLUMNS " FROM port WHERE container_id = ?"
+
 // As a rule the shim has done it. This is for one that could not, and for rules that somebody made anew while
 // the row was still there: they have all of a run, so its first port tells of the others. What leads to
 // another container by now stays.
-static int remove_rules(struct db *db, struct arena *arena, const char *container_id, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+static int remove_rules(struct db *db, struct arena *arena, const char *container_id,
+                        const struct port_runs *runs, struct err *err) {
     struct nft_ports ports = {0}, first = {0};
-    struct port_runs runs;
     struct nft_table table;
-    if (db_query(db, &rows, err, "SELECT " COLUMNS " FROM port WHERE container_id = ?", "s", container_id) ||
-        runs_read(&rows, arena, &runs, err))
-        return -1;
-    for (size_t i = 0; i < runs.count; i++) {
-        struct port_run one = runs.items[i];
+    for (size_t i = 0; i < runs->count; i++) {
+        struct port_run one = runs->items[i];
         one.count = 1;
         ports_add(arena, &one, &first);
-        ports_add(arena, &runs.items[i], &ports);
+        ports_add(arena, &runs->items[i], &ports);
     }
     if (!ports.count) return 0;
     if (rules_table(db, arena, &table, err)) return -1;
@@ -188,10 +186,19 @@ static int remove_rules(struct db *db, struct arena *arena, const char *containe
 
 int port_rows_release(struct db *db, const char *container_id, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    return remove_rules(db, &arena, container_id, err) ||
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct port_runs runs;
+    if (db_query(db, &rows, err, ALL_OF, "s", container_id) || runs_read(&rows, &arena, &runs, err))
+        return -1;
+    if (!runs.count) return 0;
+    return remove_rules(db, &arena, container_id, &runs, err) ||
                    db_run(db, err, "DELETE FROM port WHERE container_id = ?", "s", container_id) < 0
                ? -1
                : 0;
+}
+
+void port_rows_expect_release(struct db *db) {
+    db_compile(db, ALL_OF);
 }
 
 int port_rows_respect(struct db *db, struct err *err) {

@@ -48,6 +48,9 @@ static void test_rows(void **state) {
     struct err err = {0};
     _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
+    db_compile(db, INSERT_CONTAINER);
+    db_compile(db, "no statement"); // whoever runs it hears of it
+    assert_int_equal(db_run(db, &err, "no statement", ""), -1);
     assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", "a", "one", (int64_t)1 << 62), 1);
     assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", "b", "two", (int64_t)2), 1);
 

@@ -307,6 +307,12 @@ int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const cha
     return 0;
 }
 
+void db_compile(struct db *db, const char *sql) {
+    struct err ignored;
+    struct statement *s = statement_get(db, sql, &ignored);
+    if (s) s->in_use = false;
+}
+
 void db_expect_much(struct db *db) {
     (void)sqlite3_exec(db->handle, "PRAGMA mmap_size = " MAPPED_BYTES, NULL, NULL, NULL);
 }

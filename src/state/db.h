@@ -34,6 +34,9 @@ void db_rollbackp(struct db **db);
 // db_run is for statements without rows: returns the number of rows changed or -1.
 int db_run(struct db *db, struct err *err, const char *sql, const char *types, ...);
 
+// Compiles a statement before it is needed: for moments with nothing else to do.
+void db_compile(struct db *db, const char *sql);
+
 // Rows:
 //   _cleanup_(db_rows_finish) struct db_rows rows = {0};
 //   if (db_query(db, &rows, err, "SELECT …", "s", name)) return -1;
