@@ -235,19 +235,27 @@ size_t json_utf8_length(const unsigned char *p, size_t left) {
     return n;
 }
 
-// How many bytes from p on stand for themselves.
+// How many bytes from p on stand for themselves: what is printable but for the quote and the backslash.
 static size_t plain_length(const unsigned char *p, const unsigned char *stop) {
+    static const bool plain[256] = {[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
     const unsigned char *end = p;
-    while (end < stop && *end >= 0x20 && *end < 0x7f && *end != '"' && *end != '\\') end++;
+    while (end < stop && plain[*end]) end++;
     return (size_t)(end - p);
 }
 
 void json_quote(struct str *text, const char *bytes, size_t size) {
     static const char escapes[] = {
         ['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n', ['\f'] = 'f', ['\r'] = 'r', ['"'] = '"', ['\\'] = '\\'};
-    str_add_char(text, '"');
-    for (const unsigned char *p = (const unsigned char *)bytes, *stop = p + size; p < stop;) {
-        size_t plain = plain_length(p, stop);
+    const unsigned char *p = (const unsigned char *)bytes, *stop = p + size;
+    size_t plain = plain_length(p, stop);
+    char *all = str_extend(text, plain + 2);
+    *all = '"';
+    memcpy(all + 1, bytes, plain);
+    all[plain + 1] = '"';
+    if (plain == size) return;
+    text->len--;
+    for (p += plain; p < stop;) {
+        plain = plain_length(p, stop);
         if (plain) {
             str_add_n(text, p, plain);
             p += plain;

@@ -21,11 +21,16 @@ static void reserve(struct str *s, size_t more) {
     s->data = xrealloc(s->data, s->size);
 }
 
-void str_add_n(struct str *s, const void *bytes, size_t n) {
+char *str_extend(struct str *s, size_t n) {
     reserve(s, n);
-    memcpy(s->data + s->len, bytes, n);
+    char *end = s->data + s->len;
     s->len += n;
     s->data[s->len] = 0;
+    return end;
+}
+
+void str_add_n(struct str *s, const void *bytes, size_t n) {
+    memcpy(str_extend(s, n), bytes, n);
 }
 
 void str_add(struct str *s, const char *text) {

@@ -19,6 +19,8 @@ void str_finish(struct str *s);
 void str_add(struct str *s, const char *text);
 void str_add_n(struct str *s, const void *bytes, size_t n);
 void str_add_char(struct str *s, char c);
+// n more bytes at the end, for the caller to fill; good until the next call.
+char *str_extend(struct str *s, size_t n);
 void str_printf(struct str *s, const char *format, ...) _printf_(2, 3);
 const char *str_get(const struct str *s); // "" when empty; borrowed
 char *str_take(struct str *s);            // the caller frees

@@ -18,9 +18,7 @@ int cli_with_engine(struct invocation *invocation, cli_body *body, struct err *e
                                      .storage_driver = invocation->globals->storage_driver};
     if (engine_open(&engine, &options, err) < 0) return -1;
     if (invocation->command->summary && !invocation->command->as_found) networks_glance(&engine);
-    int code = body(invocation, &engine, err);
-    engine_close(&engine);
-    return code;
+    return body(invocation, &engine, err); // the process ends with it, and closes all at once
 }
 
 void cli_print_error(const struct invocation *invocation, const struct err *err) {

@@ -21,7 +21,7 @@ static int pull(struct engine *engine, struct arena *arena, const struct setting
                 struct image *ret_image, struct err *err) {
     int r = image_load_base(&engine->store, settings->config.image, err);
     if (r < 0) return -1;
-    if (r == 1) return image_find(&engine->store, arena, settings->config.image, ret_image, err);
+    if (r == 1) return image_find_unnamed(&engine->store, arena, settings->config.image, ret_image, err);
     struct pull_options options = {.reference = settings->config.image,
                                    .platform = settings->config.platform,
                                    .quiet = settings->quiet,
@@ -35,7 +35,7 @@ int image_ensure(struct engine *engine, struct arena *arena, const struct settin
     if (str_eq(settings->pull, "always")) return pull(engine, arena, settings, ret_image, err);
 
     bool matches = false;
-    int found = image_find(&engine->store, arena, name, ret_image, err);
+    int found = image_find_unnamed(&engine->store, arena, name, ret_image, err);
     if (found == 0 && check_platform(arena, settings->config.platform, ret_image, &matches, err) < 0)
         return -1;
     if (found == 0 && matches) return 0;
@@ -47,7 +47,7 @@ int image_ensure(struct engine *engine, struct arena *arena, const struct settin
     }
     int r = image_load_base(&engine->store, name, err);
     if (r < 0) return -1;
-    if (r == 1) return image_find(&engine->store, arena, name, ret_image, err);
+    if (r == 1) return image_find_unnamed(&engine->store, arena, name, ret_image, err);
     if (!settings->quiet) fprintf(stderr, "Unable to find image '%s' locally\n", words_image(arena, name));
     return pull(engine, arena, settings, ret_image, err);
 }

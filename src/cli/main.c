@@ -8,5 +8,6 @@
 int main(int argc, char **argv) {
     fd_ensure_standard();
     mallopt(M_TRIM_THRESHOLD, INT_MAX); // the end, which is near, gives memory back
+    mallopt(M_TOP_PAD, 512 << 10);
     return cli_main(argc, argv);
 }

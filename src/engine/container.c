@@ -127,7 +127,7 @@ static int prepare(struct engine *engine, struct arena *arena, const struct cont
     char *id = arena_alloc(arena, ID_SIZE);
     id_random(id);
     if (name && container_name_check(name, err)) return -1;
-    if (image_find(&engine->store, arena, config->image, &image, err)) return -1;
+    if (image_find_unnamed(&engine->store, arena, config->image, &image, err)) return -1;
     *ret_container = (struct container){
         .id = id,
         .name = name,

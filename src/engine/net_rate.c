@@ -161,6 +161,7 @@ int net_rate_apply(struct engine *engine, const struct container *container, con
 int net_rate_release(struct engine *engine, const struct container *container, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct endpoints endpoints;
+    if (!container_has_networks(&container->config)) return 0;
     if (network_endpoints(engine->store.db, &arena, container->id, &endpoints, err)) return -1;
     for (size_t i = 0; i < endpoints.count; i++) {
         const struct endpoint *endpoint = &endpoints.items[i];

@@ -32,7 +32,10 @@
 #include <unistd.h>
 
 bool rootless_is_here(void) {
-    return geteuid() || !process_owns_network();
+    static int owns = -1; // as root: one does not leave what one was born in
+    if (geteuid()) return true;
+    if (owns < 0) owns = process_owns_network();
+    return !owns;
 }
 
 // Joining

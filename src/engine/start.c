@@ -477,7 +477,7 @@ static int wait_detached(struct start *s, struct err *err) {
 static int start_lock(struct start *s, struct err *err) {
     if (s->begun)
         s->image = s->engine->begun.image;
-    else if (image_find(&s->engine->store, &s->arena, s->container->image_id, &s->image, err))
+    else if (image_find_unnamed(&s->engine->store, &s->arena, s->container->image_id, &s->image, err))
         return -1;
     return run_dir_lock(s->engine, s->container->id, RUN_DIR_MAKE, &s->run_dir, err);
 }

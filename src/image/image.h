@@ -32,6 +32,9 @@ struct image {
 // ERR_NOT_FOUND: "No such image: NAME".
 int image_find(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
                struct err *err);
+// The same without its names and digests, for who has no use for them: they are looked for one by one.
+int image_find_unnamed(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
+                       struct err *err);
 // When it was made, as its config says; pulled, where that does not.
 int64_t image_created(const struct image *image);
 // All images, newest first.

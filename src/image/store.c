@@ -48,15 +48,13 @@ static int load_row(struct db_rows *rows, struct arena *arena, struct image *ima
 }
 
 // The only row: 1; none, or several: 0; -1.
-static int load_only(struct store *store, struct arena *arena, struct db_rows *rows, struct image *ret_image,
-                     struct err *err) {
+static int load_only(struct arena *arena, struct db_rows *rows, struct image *ret_image, struct err *err) {
     struct image image;
     int r = db_next(rows, err);
     if (r <= 0) return r;
     if (load_row(rows, arena, &image, err)) return -1;
     r = db_next(rows, err);
     if (r) return r < 0 ? -1 : 0;
-    if (load_names(store, arena, &image, err)) return -1;
     *ret_image = image;
     return 1;
 }
@@ -73,7 +71,7 @@ static int find_by_reference(struct store *store, struct arena *arena, const str
                            "SELECT " COLUMNS " FROM image WHERE id = "
                            "(SELECT image_id FROM image_name WHERE name = ?)",
                            "s", reference_full(arena, reference));
-    return r ? -1 : load_only(store, arena, &rows, ret_image, err);
+    return r ? -1 : load_only(arena, &rows, ret_image, err);
 }
 
 // "sha256:ab12…", or the digits alone. Two images with the prefix are as good as none.
@@ -88,12 +86,12 @@ static int find_by_prefix(struct store *store, struct arena *arena, const char *
     if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM image WHERE id BETWEEN ? AND ? LIMIT 2",
                  "ss", low, high))
         return -1;
-    return load_only(store, arena, &rows, ret_image, err);
+    return load_only(arena, &rows, ret_image, err);
 }
 
 // A full id can't be a name; anything else is one first.
-int image_find(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
-               struct err *err) {
+int image_find_unnamed(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
+                       struct err *err) {
     struct reference reference;
     struct err grammar;
     bool is_id = strlen(name) == ID_SIZE - 1 || digest_valid(name);
@@ -107,6 +105,15 @@ int image_find(struct store *store, struct arena *arena, const char *name, struc
     if (is_id) return err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", name);
     *err = grammar;
     return -1;
+}
+
+int image_find(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
+               struct err *err) {
+    struct image image;
+    if (image_find_unnamed(store, arena, name, &image, err) || load_names(store, arena, &image, err))
+        return -1;
+    *ret_image = image;
+    return 0;
 }
 
 int64_t image_created(const struct image *image) {
