@@ -68,14 +68,15 @@ policy() {
 
 sigstore() { printf '{"type":"sigstoreSigned","keyPath":"%s/%s"%s}' "$BATS_FILE_TMPDIR" "$1" "${2:+,\"signedIdentity\":$2}"; }
 
-# verdict 0|1 NAME: what hoy and skopeo say of an image. Debian's skopeo knows no sigstore: then hoy alone.
+# verdict 0|1 NAME: what hoy and skopeo say of an image. Debian's skopeo knows no sigstore, and an older one no lists
+# of keys: then hoy alone.
 verdict() {
   expect "$1" hoy pull -q "$SIGNED/team/$2"
   local said=$output code=0
   skopeo --policy "$HOME/.config/containers/policy.json" --registries.d "$BATS_FILE_TMPDIR/registries.d" \
     copy -q --src-tls-verify=false --remove-signatures "docker://$SIGNED/team/$2" "dir:$BATS_TEST_TMPDIR/copy" \
     >"$BATS_TEST_TMPDIR/skopeo" 2>&1 || code=1
-  grep -q 'sigstore disabled' "$BATS_TEST_TMPDIR/skopeo" || is "skopeo $code: $(<"$BATS_TEST_TMPDIR/skopeo")" "skopeo $1: $(<"$BATS_TEST_TMPDIR/skopeo")"
+  grep -q 'sigstore disabled\|Unknown key \\"key' "$BATS_TEST_TMPDIR/skopeo" || is "skopeo $code: $(<"$BATS_TEST_TMPDIR/skopeo")" "skopeo $1: $(<"$BATS_TEST_TMPDIR/skopeo")"
   output=$said
   hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null
 }
@@ -122,6 +123,19 @@ verdict() {
   is "$(hoy system check)" 'No problems'
 }
 
+@test "several keys: any of them will do" {
+  local other data
+  sign signed "$SIGNED/team/signed:1"
+  policy '{"type":"sigstoreSigned","keyPaths":["'"$BATS_FILE_TMPDIR"'/other.pub","'"$BATS_FILE_TMPDIR"'/key.pub"]}'
+  verdict 0 signed:1
+  other=$(base64 -w 0 "$BATS_FILE_TMPDIR/other.pub") data=$(base64 -w 0 "$BATS_FILE_TMPDIR/key.pub")
+  policy '{"type":"sigstoreSigned","keyDatas":["'"$other"'","'"$data"'"]}'
+  verdict 0 signed:1
+  policy '{"type":"sigstoreSigned","keyDatas":["'"$other"'","'"$other"'"]}'
+  verdict 1 signed:1
+  contains "$output" 'not by the key'
+}
+
 @test "two requirements are both to be met" {
   sign signed "$SIGNED/team/signed:1"
   policy "$(sigstore key.pub),$(sigstore other.pub)"
@@ -141,6 +155,25 @@ verdict() {
     contains "$output" "$HOME/.config/containers/policy.json"
   done
   is "$(hoy images -q)" ''
+}
+
+@test "what is not supported, or not known, is named" {
+  while read -r text words; do
+    policy "$text"
+    expect 1 hoy pull -q "$SIGNED/team/signed:1"
+    one_sentence "$output"
+    contains "$output" "$SIGNED/team: $words"
+  done <<'END'
+{"type":"signedBy","keyType":"GPGKeys","keyPath":"/x"} signedBy (GPG) is not supported: use sigstoreSigned
+{"type":"signedBaseLayer","baseLayerIdentity":{"type":"matchExact"}} signedBaseLayer is not supported
+{"type":"sigstoreSigned","fulcio":{"caPath":"/x"}} sigstoreSigned with fulcio is not supported: use keyPath
+{"type":"sigstoreSigned","pki":{"caRootsPath":"/x"}} sigstoreSigned with pki is not supported
+{"type":"sigstoreSigned","keyPath":"/x","rekorPublicKeyPaths":["/x"]} sigstoreSigned with rekorPublicKeyPaths is not supported
+{"type":"sigstoreSigned","keyPath":"/dev/null/x","keyData":"YQ=="} read the key /dev/null/x
+{"type":"sigstoreSigned"} sigstoreSigned wants a key
+{"type":"perhaps"} the requirement's type "perhaps" is unknown
+{"type":"reject","x":1} reject has a member that is unknown
+END
 }
 
 @test "an archive has a scope of its own" {

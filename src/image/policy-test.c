@@ -89,6 +89,9 @@ static void test_strict(void **state) {
         "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyPath\":\"/nowhere\"}]}",
         "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"!\"}]}",
         "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"keyPath\":\"/x\"}]}",
+        "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyDatas\":[]}]}",
+        "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyDatas\":[\"YWE=\",1]}]}",
+        "{\"default\":[{\"type\":\"sigstoreSigned\",\"keyDatas\":\"YWE=\"}]}",
         "{\"default\":[{\"type\":\"sigstoreSigned\",\"fulcio\":{},\"keyData\":\"YWE=\"}]}",
         ("{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"signedIdentity\":{\"type\":\"x\"}"
          "}"

@@ -87,41 +87,94 @@ static int read_identity(struct reader *r, const struct json *json, struct polic
     return known && whole ? 0 : fail(r, "signedIdentity lacks a member, or has one that is unknown");
 }
 
-static int read_key(struct reader *r, const struct json *json, struct policy_requirement *requirement) {
-    const char *path = json_get_string(json, "keyPath"), *data = json_get_string(json, "keyData");
-    if (!path == !data) return fail(r, "sigstoreSigned wants either keyPath or keyData");
-    if (data) {
-        requirement->key = base64_decode(r->arena, data, NULL);
-        return requirement->key ? 0 : fail(r, "keyData is no base64 of a key");
-    }
+static int add_key_data(struct reader *r, const char *data, struct strings *keys) {
+    const char *key = base64_decode(r->arena, data, NULL);
+    if (!key) return fail(r, "keyData is no base64 of a key");
+    strings_add(r->arena, keys, key);
+    return 0;
+}
+
+static int add_key_file(struct reader *r, const char *path, struct strings *keys) {
     _cleanup_(str_finish) struct str text = {0};
     int error = file_read_at(AT_FDCWD, path, FILE_MAX, &text);
     if (error)
         return err_set(r->err, ERR_INVALID, -error, "%s: %s: read the key %s", r->file, r->scope, path);
-    requirement->key = arena_strdup(r->arena, str_get(&text));
+    strings_add(r->arena, keys, arena_strdup(r->arena, str_get(&text)));
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    bool list;
+    int (*add)(struct reader *r, const char *text, struct strings *keys);
+} key_members[] = {
+    {"keyPath", false, add_key_file},
+    {"keyPaths", true, add_key_file},
+    {"keyData", false, add_key_data},
+    {"keyDatas", true, add_key_data},
+};
+
+// One of the members, no more.
+static int read_keys(struct reader *r, const struct json *json, struct strings *keys) {
+    const char *given = NULL;
+    for (size_t i = 0; i < ARRAY_SIZE(key_members); i++) {
+        const struct json *value = json_get(json, key_members[i].name);
+        if (json_is_null(value)) continue;
+        if (given)
+            return fail(
+                r, arena_printf(r->arena, "sigstoreSigned has both %s and %s", given, key_members[i].name));
+        given = key_members[i].name;
+        size_t count = key_members[i].list ? json_length(value) : 1;
+        for (size_t j = 0; j < count; j++) {
+            const char *text = json_string(key_members[i].list ? json_at(value, j) : value);
+            if (!text) return fail(r, arena_printf(r->arena, "%s holds something that is no string", given));
+            if (key_members[i].add(r, text, keys)) return -1;
+        }
+    }
+    return keys->count ? 0 : fail(r, "sigstoreSigned wants a key: keyPath, keyPaths, keyData or keyDatas");
+}
+
+static int refuse_keyless(const char *key, const struct json *value, void *data) {
+    static const char *const names[] = {"fulcio",
+                                        "pki",
+                                        "rekorPublicKeyPath",
+                                        "rekorPublicKeyPaths",
+                                        "rekorPublicKeyData",
+                                        "rekorPublicKeyDatas"};
+    struct reader *r = data;
+    (void)value;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (str_eq(key, names[i]))
+            return fail(r,
+                        arena_printf(r->arena,
+                                     "sigstoreSigned with %s is not supported: use keyPath or keyData", key));
     return 0;
 }
 
 static int read_sigstore(struct reader *r, const struct json *json, struct policy_requirement *requirement) {
     requirement->kind = POLICY_SIGSTORE;
-    if (!json_is_null(json_get(json, "fulcio")) || !json_is_null(json_get(json, "rekorPublicKeyPath")) ||
-        !json_is_null(json_get(json, "rekorPublicKeyData")))
-        return fail(r, "sigstoreSigned with fulcio or rekor is not supported: use keyPath or keyData");
-    if (!HAS_ONLY(json, "type", "keyPath", "keyData", "signedIdentity"))
+    if (json_each(json, refuse_keyless, r)) return -1;
+    if (!HAS_ONLY(json, "type", "keyPath", "keyPaths", "keyData", "keyDatas", "signedIdentity"))
         return fail(r, "sigstoreSigned has a member that is unknown");
-    return read_key(r, json, requirement) || read_identity(r, json_get(json, "signedIdentity"), requirement);
+    return read_keys(r, json, &requirement->keys) ||
+           read_identity(r, json_get(json, "signedIdentity"), requirement);
 }
 
 static int read_requirement(struct reader *r, const struct json *json,
                             struct policy_requirement *requirement) {
     const char *type = json_get_string(json, "type");
     if (str_eq(type, "sigstoreSigned")) return read_sigstore(r, json, requirement);
-    if (str_eq(type, "signedBy"))
+    if (str_eq(type, "signedBy") || str_eq(type, "signedBaseLayer"))
         return fail(r,
-                    "signedBy (GPG) is not supported: use sigstoreSigned, or another scope for this image");
+                    arena_printf(r->arena,
+                                 "%s is not supported: use sigstoreSigned, or another scope for this image",
+                                 str_eq(type, "signedBy") ? "signedBy (GPG)" : type));
     bool accept = str_eq(type, "insecureAcceptAnything");
-    if ((!accept && !str_eq(type, "reject")) || !HAS_ONLY(json, "type"))
-        return fail(r, "there is a requirement that is unknown");
+    if (!accept && !str_eq(type, "reject"))
+        return fail(r,
+                    arena_printf(r->arena, "the requirement's type \"%.80s\" is unknown", type ? type : ""));
+    if (!HAS_ONLY(json, "type"))
+        return fail(r, arena_printf(r->arena, "%s has a member that is unknown", type));
     requirement->kind = accept ? POLICY_ACCEPT : POLICY_REJECT;
     return 0;
 }

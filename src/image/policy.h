@@ -24,7 +24,7 @@ enum policy_identity {
 
 struct policy_requirement {
     enum policy_kind kind;
-    const char *key; // the public key of a sigstore signature, PEM
+    struct strings keys; // public keys of sigstore signatures, PEM: any of them will do
     enum policy_identity identity;
     const char *reference;              // of the two exact ones
     const char *prefix, *signed_prefix; // of POLICY_REMAP

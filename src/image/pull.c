@@ -48,13 +48,20 @@ static int policy_begin(struct pull *pull, struct err *err) {
     return 0;
 }
 
+static int verify(const struct policy_requirement *requirement, const struct intake_signature *s,
+                  struct err *err) {
+    for (size_t i = 0; i < requirement->keys.count; i++)
+        if (!signature_verify(requirement->keys.items[i], s->payload, s->signature, err)) return 0;
+    return -1;
+}
+
 // One of the signatures has to be good; else what was wrong with the last is said.
 static int find_signature(struct pull *pull, const struct policy_requirement *requirement,
                           const struct intake_image *image, struct err *err) {
     err_set(err, ERR_UNAUTHORIZED, 0, "it has no signature");
     for (size_t i = 0; i < image->signatures.count; i++) {
         const struct intake_signature *s = &image->signatures.items[i];
-        if (signature_verify(requirement->key, s->payload, s->signature, err)) continue;
+        if (verify(requirement, s, err)) continue;
         if (!policy_check_payload(requirement, &pull->reference, image->commit.manifest_digest, s->payload,
                                   strlen(s->payload), err))
             return 0;
