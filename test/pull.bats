@@ -266,6 +266,29 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   nothing_left
 }
 
+@test "an image that is here, but for another machine" {
+  local own
+  own=$(dpkg --print-architecture)
+  local other=arm64
+  [[ $own == arm64 ]] && other=amd64
+  hoy pull -q "$REGISTRY/tiny:1"
+  for command in "pull" "run --rm"; do
+    # shellcheck disable=SC2086 # words
+    run hoy $command --platform "linux/$other" "$REGISTRY/tiny:1"
+    is "$status" "$([[ $command == pull ]] && echo 1 || echo 125)"
+    contains "${lines[-1]}" "does not match the specified platform: wanted linux/$other, actual: linux/$own"
+  done
+  expect 125 hoy run --rm --platform "linux/$other" base true
+  contains "$output" "wanted linux/$other, actual: linux/$own"
+  expect 0 hoy run --rm --platform "linux/$own" base true
+  is "$output" ''
+  hoy pull -q --platform "linux/$other" "$REGISTRY/multi:1"
+  expect 0 hoy run --rm "$REGISTRY/multi:1" true
+  is "$output" "WARNING: The requested image's platform (linux/$other) does not match the detected host platform (linux/$own) and no specific platform was requested"
+  expect 0 hoy run --rm --platform "linux/$other" "$REGISTRY/multi:1" true
+  is "$output" ''
+}
+
 @test "ctrl-C in the middle of a pull" {
   for name in stall slow; do
     : >"$LIES_LOG"

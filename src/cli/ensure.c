@@ -17,11 +17,19 @@ static int check_platform(struct arena *arena, const char *platform, const struc
     return 0;
 }
 
-static int pull(struct engine *engine, struct arena *arena, const struct settings *settings,
-                struct image *ret_image, struct err *err) {
-    int r = image_load_base(&engine->store, settings->config.image, err);
+// hoy's own image, or one from a registry.
+static int bring(struct engine *engine, struct arena *arena, const struct settings *settings,
+                 struct image *ret_image, struct err *err) {
+    const char *name = settings->config.image;
+    int r = image_load_base(&engine->store, name, err);
     if (r < 0) return -1;
-    if (r == 1) return image_find_unnamed(&engine->store, arena, settings->config.image, ret_image, err);
+    if (r == 1)
+        return image_find_unnamed(&engine->store, arena, name, ret_image, err) ||
+                       platform_check(arena, settings->config.platform, name, &ret_image->config, err)
+                   ? -1
+                   : 0;
+    if (!settings->quiet && !str_eq(settings->pull, "always"))
+        fprintf(stderr, "Unable to find image '%s' locally\n", words_image(arena, name));
     struct pull_options options = {.reference = settings->config.image,
                                    .platform = settings->config.platform,
                                    .quiet = settings->quiet,
@@ -29,25 +37,34 @@ static int pull(struct engine *engine, struct arena *arena, const struct setting
     return image_pull(&engine->store, arena, &options, ret_image, err);
 }
 
+// It may have been asked for when it was pulled; that it does not run then should not be a riddle.
+static void warn_of_platform(const struct settings *settings, const struct image *image) {
+    const struct image_config *config = &image->config;
+    struct platform host;
+    platform_host(&host);
+    if (settings->config.platform || !config->os || !config->architecture || platform_matches(&host, config))
+        return;
+    fprintf(stderr,
+            "WARNING: The requested image's platform (%s/%s) does not match the detected host platform "
+            "(%s/%s) and no specific platform was requested\n",
+            config->os, config->architecture, host.os, host.architecture);
+}
+
 int image_ensure(struct engine *engine, struct arena *arena, const struct settings *settings,
                  struct image *ret_image, struct err *err) {
     const char *name = settings->config.image;
-    if (str_eq(settings->pull, "always")) return pull(engine, arena, settings, ret_image, err);
+    if (str_eq(settings->pull, "always")) return bring(engine, arena, settings, ret_image, err);
 
     bool matches = false;
     int found = image_find_unnamed(&engine->store, arena, name, ret_image, err);
     if (found == 0 && check_platform(arena, settings->config.platform, ret_image, &matches, err) < 0)
         return -1;
-    if (found == 0 && matches) return 0;
+    if (found == 0 && matches) return warn_of_platform(settings, ret_image), 0;
     if (found < 0 && err->kind != ERR_NOT_FOUND) return -1;
     if (str_eq(settings->pull, "never")) {
         if (found < 0) return -1;
         return err_set(err, ERR_NOT_FOUND, 0, "image %s is here, but not for %s", name,
                        settings->config.platform);
     }
-    int r = image_load_base(&engine->store, name, err);
-    if (r < 0) return -1;
-    if (r == 1) return image_find_unnamed(&engine->store, arena, name, ret_image, err);
-    if (!settings->quiet) fprintf(stderr, "Unable to find image '%s' locally\n", words_image(arena, name));
-    return pull(engine, arena, settings, ret_image, err);
+    return bring(engine, arena, settings, ret_image, err);
 }

@@ -144,6 +144,20 @@ static int name_is_current(struct pull *pull, const struct commit *c, struct err
     return r > 0 ? str_eq(db_text(&rows, 0), c->id) : r;
 }
 
+// What is new the worker has looked at.
+static int check_known(struct pull *pull, const char *id, struct err *err) {
+    struct arena *arena = pull->arena;
+    struct platform wanted;
+    struct image image;
+    platform_host(&wanted);
+    if ((pull->options->platform && platform_parse(arena, pull->options->platform, &wanted, err)) ||
+        image_find(pull->store, arena, id, &image, err))
+        return -1;
+    if (!image.config.os || !image.config.architecture) return 0;
+    return platform_check(arena, arena_printf(arena, "%s/%s", wanted.os, wanted.architecture),
+                          reference_familiar(arena, &pull->reference), &image.config, err);
+}
+
 static int pull_commit(struct pull *pull, struct intake_image *image, struct err *err) {
     const struct reference *r = &pull->reference;
     struct commit *c = &image->commit;
@@ -153,6 +167,7 @@ static int pull_commit(struct pull *pull, struct intake_image *image, struct err
     c->repository = reference_repository(pull->arena, r);
     c->digest = pull->digest = image->digest;
     pull->id = c->id;
+    if (!image->configured && check_known(pull, c->id, err)) return -1;
     int current = image->configured ? 0 : name_is_current(pull, c, err);
     pull->up_to_date = current;
     return current < 0 ? -1 : intake_commit(image, err);
