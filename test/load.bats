@@ -3,6 +3,7 @@
 # What hoy load shows while it works: a bar a layer at a terminal, otherwise Docker's lines of names alone.
 
 load lib
+load tmux
 
 file_setup() {
   export A=$BATS_FILE_TMPDIR
@@ -15,7 +16,7 @@ file_setup() {
   export LAYER
   skopeo --insecure-policy copy -q "docker-archive:$A/save.tar:base:latest" "oci-archive:$A/oci.tar:zipped:1"
 }
-test_teardown() { hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null; }
+test_teardown() { terminal_stop; hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null; }
 
 # at_terminal COLUMNS ROWS COMMAND...: what hoy says at one.
 at_terminal() {
@@ -62,6 +63,34 @@ at_terminal() {
   contains "$output" 'Loaded image: base:latest'
   expect 0 at_terminal 20 40 load -i "$A/save.tar"
   lacks "$output" $'\e['
+}
+
+# Some more of the archive, and then that is what is seen.
+fed_shows() { dd bs=100000 count=1 status=none <&8 >&9 && visible "$1"; }
+
+@test "a terminal that becomes narrower: the lines once more, below what became two" {
+  local pipe=$BATS_TEST_TMPDIR/pipe larger=$BATS_TEST_TMPDIR/larger layer
+  mkfifo "$pipe"
+  head -c 12000000 /dev/urandom >"$larger"
+  tar -C "$BATS_TEST_TMPDIR" -c larger | hoy import - larger >/dev/null
+  layer=$(hoy image inspect larger | jq -r '.[0].RootFS.Layers[0][7:19]')
+  hoy save -o "$larger" larger
+  hoy rmi larger >/dev/null
+  terminal_start
+  text "clear; '$HOY' load <'$pipe'"
+  exec 8<"$larger" 9>"$pipe"
+  eventually 20 fed_shows "^$layer: Loading layer \\[=+> +\\] +[0-9.]+MB/12.01MB$"
+  tm resize-window -x 60 -y 20
+  eventually 20 fed_shows '> *\] +3\.[0-9]+MB/12.01MB$'
+  eventually 20 fed_shows '> *\] +6\.[0-9]+MB/12.01MB$'
+  cat <&8 >&9
+  exec 8<&- 9>&-
+  shows '^Loaded image: larger:latest'
+  # One line that was left behind, in two rows, and the one that was drawn on.
+  tm capture-pane -p -S - | tee "$BATS_TEST_TMPDIR/screen"
+  is "$(grep -c "^$layer: Loading layer \[" "$BATS_TEST_TMPDIR/screen")" 1
+  is "$(grep -c "^$layer: Load complete" "$BATS_TEST_TMPDIR/screen")" 1
+  is "$(grep -vc '^[0-9a-f]\{12\}: \|^Loaded image: \|^host\$\|^$' "$BATS_TEST_TMPDIR/screen")" 1
 }
 
 @test "names of a stranger's are not printed" {

@@ -22,6 +22,7 @@ import zlib
 LOG = open(sys.argv[1], "a", buffering=1)
 HERE = pathlib.Path(__file__).resolve().parent
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = MANIFEST.replace("manifest", "index")
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 PLAIN = "application/vnd.oci.image.layer.v1.tar"
 CREDENTIALS = "Basic " + base64.b64encode(b"user:secret").decode()
@@ -179,6 +180,41 @@ def tags(handler, name):
     handler.wfile.write(body)
 
 
+def layers(count):
+    """The one layer, listed that often."""
+    image = Image()
+    manifest, config = json.loads(image.manifest), json.loads(image.config)
+    manifest["layers"] *= count
+    config["rootfs"]["diff_ids"] *= count
+    return Image(config_bytes=json.dumps(config).encode(), more_manifest={"layers": manifest["layers"]})
+
+
+def gigabyte(handler, _):
+    """A manifest that says so, and begins."""
+    plain(handler, b'{"schemaVersion":2,"x":"' + b"x" * (8 << 20), MANIFEST, length=1 << 30)
+    handler.close_connection = True
+
+
+def itself(handler, _):
+    """An index whose one manifest is the index of that tag again, whatever digest is asked for."""
+    index = {"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+        {"mediaType": INDEX, "digest": digest(b"itself"), "size": 0}]}
+    for _ in range(3):
+        index["manifests"][0]["size"] = len(json.dumps(index))
+    plain(handler, json.dumps(index).encode(), INDEX)
+
+
+def nested(handler, _):
+    """Honest indexes, one in the other, deeper than anybody needs."""
+    reference = handler.path.split("/")[4]
+    documents, inner = {}, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": []}).encode()
+    for _ in range(1000):
+        documents[digest(inner)] = inner
+        inner = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [
+            {"mediaType": INDEX, "digest": digest(inner), "size": len(inner)}]}).encode()
+    plain(handler, documents.get(reference, inner), INDEX)
+
+
 # A repository: its image, and who answers for manifests and for the layer.
 def lie(image=Image, manifest=None, blob=None):
     return {"image": image, "manifest": manifest, "blob": blob}
@@ -211,6 +247,12 @@ LIES = {
     "diff-id": lie(lambda: Image(diff_id=digest(b"something else"))),
     "bad-digest": lie(lambda: Image(diff_id="sha256:../../../../etc/passwd")),
     "no-diff-ids": lie(lambda: Image(config_bytes=b'{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":[]}}')),
+    "twice": lie(lambda: layers(2)),
+    "ten-thousand": lie(lambda: layers(10000)),
+    "gigabyte": lie(manifest=gigabyte),
+    "itself": lie(manifest=itself),
+    "nested": lie(manifest=nested),
+    "config-no-json": lie(lambda: Image(config_bytes=b"<html>no config</html>")),
     "ambiguous": lie(lambda: Image(more_manifest={"manifests": []})),
     "no-json": lie(manifest=lambda handler, _: plain(handler, b"{\"schemaVersion\": 2,", MANIFEST)),
     "not-gzip": lie(lambda: Image(layer=small_tar())),
@@ -220,7 +262,7 @@ LIES = {
     "gzip-bomb": lie(lambda: Image(tar=b"", layer=gzip_bomb())),
     "foreign": lie(lambda: Image(urls=["https://127.0.0.1:1/no", elsewhere()]), blob=status(404)),
     "foreign-flipped": lie(lambda: Image(urls=[elsewhere("-flipped")]), blob=status(404)),
-    "other-type": lie(manifest=lambda handler, data: plain(handler, data, MANIFEST.replace("manifest", "index"))),
+    "other-type": lie(manifest=lambda handler, data: plain(handler, data, INDEX)),
     "tagged": lie(),
     "tagged-endless": lie(),
     "tagged-badly": lie(),

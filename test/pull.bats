@@ -248,6 +248,11 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   expect 1 hoy pull -a "$LIES/tagged-badly"
   contains "${lines[-1]}" 'is no tag'
 }
+@test "lies: a layer more often than an image has layers" { lie ten-thousand 'lists 10000 parts'; }
+@test "lies: a manifest of a gigabyte" { lie gigabyte 'a document of more than 4096 KiB'; }
+@test "lies: an index that names itself" { lie itself 'its digest is'; }
+@test "lies: a thousand indexes, one in the other" { lie nested 'too many other indexes'; }
+@test "lies: a config that is HTML" { lie config-no-json 'config is invalid: it is not a JSON object'; }
 @test "lies: half a JSON document" { lie no-json '.'; }
 @test "lies: a digest that is a path" { lie bad-digest '.'; }
 @test "lies: no diff ids" { lie no-diff-ids '.'; }
@@ -263,6 +268,18 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 @test "an image for another machine is pulled only when asked for" {
   expect 1 hoy pull "$LIES/other-machine:1"
   contains "$output" s390x
+  nothing_left
+}
+
+@test "a layer that is listed twice comes once" {
+  : >"$LIES_LOG"
+  expect 0 hoy pull "$LIES/twice:1"
+  is "$(grep -c ': Pulling fs layer' <<<"$output") $(grep -c ': Pull complete' <<<"$output")" '2 2'
+  is "$(grep -c 'GET .*/blobs/' "$LIES_LOG")" 2 # the config's, and the layer's
+  is "$(hoy image inspect "$LIES/twice:1" | jq -c '.[0].RootFS.Layers | [length, (unique | length)]')" '[2,1]'
+  is "$(ls "$HOY_ROOT/layers" | wc -l)" 1
+  expect 0 hoy image verify "$LIES/twice:1"
+  hoy rmi "$LIES/twice:1"
   nothing_left
 }
 
