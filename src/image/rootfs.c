@@ -3,6 +3,7 @@
 // driver) a directory each.
 #include "base/fd.h"
 #include "image/lower.h"
+#include "image/view.h"
 #include "kernel/erofs.h"
 #include "kernel/mount.h"
 #include "kernel/overlay.h"
@@ -169,6 +170,8 @@ int image_tree(struct store *store, const struct image *image, struct err *err) 
     struct image_lower lower;
     if (image_lower_find(store, image, &arena, &lower, err)) return -1;
     _cleanup_(fd_closep) int tree = tree_of(&arena, &lower);
+    // A longer list takes a mount that is attached, and so a mount namespace for it.
+    if (tree == -ENAMETOOLONG) return image_view_open_image(store, image, err);
     int r = tree < 0 ? tree : mount_set_flags(tree, TREE_FLAGS, 0);
     return r ? err_set(err, ERR_SYSTEM, -r, "mount image %.19s", image->id) : take_fd(&tree);
 }

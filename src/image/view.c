@@ -26,7 +26,7 @@
 
 struct view {
     const char *place;        // where the tree stands while it is made
-    const char *upper, *work; // work NULL: nothing is written
+    const char *upper, *work; // upper NULL: the image alone; work NULL: nothing is written
     struct image_lower lower;
     struct arena arena;
     const char *doing;
@@ -105,6 +105,8 @@ static int make_tree(struct view *view) {
     view->doing = "make a place for its mounts";
     int r = make_folders(view);
     if (!r) view->doing = "mount its image", r = make_lower(view);
+    if (!r && !view->upper)
+        return mount_clone(AT_FDCWD, arena_printf(&view->arena, "%s/lower", view->place), 0);
     if (!r) view->doing = "mount its writable layer", r = bind_at(view, view->upper, "upper");
     if (!r) view->doing = "lay its writable layer over its image", r = make_merged(view);
     return r ? r : mount_clone(AT_FDCWD, view->place, 1);
@@ -130,6 +132,10 @@ static int take_tree(int channel, struct err *err) {
         return err_set(err, ERR_SYSTEM, -r, "the process that mounts the root file system was killed");
     if (tree < 0) return err_set(err, ERR_SYSTEM, 0, "%s", str_get(&text));
     return take_fd(&tree);
+}
+
+int image_view_open_image(struct store *store, const struct image *image, struct err *err) {
+    return image_view_open_writable(store, image, NULL, NULL, err);
 }
 
 int image_view_open(struct store *store, const struct image *image, const char *upper, struct err *err) {

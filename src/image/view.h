@@ -13,3 +13,6 @@ int image_view_open(struct store *store, const struct image *image, const char *
 // The same, and "merged" can be written to. work: overlayfs's; nobody else may have the two in use.
 int image_view_open_writable(struct store *store, const struct image *image, const char *upper,
                              const char *work, struct err *err);
+
+// The image's files alone, read-only.
+int image_view_open_image(struct store *store, const struct image *image, struct err *err);

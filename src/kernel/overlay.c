@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/overlay.h"
 
+#include "base/arena.h"
 #include "base/fd.h"
 #include "base/str.h"
 #include "kernel/mount.h"
@@ -11,6 +12,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/xattr.h>
+#include <unistd.h>
 
 #define MOUNT_DATA_MAX 4096
 #define ATTRIBUTE_SIZE 64
@@ -61,14 +63,48 @@ int overlay_new(const struct overlay *overlay) {
     return tree == -EINVAL ? make(overlay, true) : tree;
 }
 
-int overlay_attach(const struct overlay *o, const char *target) {
+static void add_options(struct str *data, const struct overlay *o) {
+    if (o->upper) str_printf(data, ",upperdir=%s,workdir=%s", o->upper, o->work);
+    if (o->options) str_printf(data, ",%s", o->options);
+}
+
+static int attach(const struct overlay *o, const char *lower, const char *target) {
     _cleanup_(str_finish) struct str data = {0};
-    str_add(&data, "lowerdir=");
-    add_joined(&data, o->lower);
-    if (o->upper) str_printf(&data, ",upperdir=%s,workdir=%s", o->upper, o->work);
-    if (o->options) str_printf(&data, ",%s", o->options);
+    str_printf(&data, "lowerdir=%s", lower);
+    add_options(&data, o);
     if (data.len >= MOUNT_DATA_MAX) return -E2BIG;
     return mount("overlay", target, "overlay", 0, str_get(&data)) ? -errno : 0;
+}
+
+// The directories opened, and called by their numbers: names in /proc/self/fd.
+static int open_all(const char *const *lower, int *fds, struct str *ret_names) {
+    for (size_t i = 0; lower[i]; i++) {
+        fds[i] = fd_open_at(AT_FDCWD, lower[i], O_PATH | O_DIRECTORY, 0);
+        if (fds[i] < 0) return fds[i];
+        str_printf(ret_names, "%s%d", i ? ":" : "", fds[i]);
+    }
+    return 0;
+}
+
+static int attach_by_numbers(const struct overlay *o, const char *target) {
+    _cleanup_(str_finish) struct str names = {0};
+    _cleanup_(fd_closep) int here = fd_open_at(AT_FDCWD, ".", O_PATH | O_DIRECTORY, 0);
+    size_t count = 0;
+    while (o->lower[count]) count++;
+    _cleanup_(freep) int *fds = xmalloc((count + 1) * sizeof *fds);
+    for (size_t i = 0; i < count; i++) fds[i] = -1;
+    int r = here < 0 ? here : open_all(o->lower, fds, &names);
+    if (!r) r = chdir("/proc/self/fd") ? -errno : attach(o, str_get(&names), target);
+    if (here >= 0 && fchdir(here) && !r) r = -errno;
+    for (size_t i = 0; i < count; i++) fd_closep(&fds[i]);
+    return r;
+}
+
+int overlay_attach(const struct overlay *o, const char *target) {
+    _cleanup_(str_finish) struct str lower = {0};
+    add_joined(&lower, o->lower);
+    int r = attach(o, str_get(&lower), target);
+    return r == -E2BIG ? attach_by_numbers(o, target) : r;
 }
 
 const char *overlay_own_option(void) {

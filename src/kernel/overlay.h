@@ -12,7 +12,9 @@ struct overlay {
 
 // Not attached anywhere. Before Linux 6.5 the list must fit into 255 bytes, else -ENAMETOOLONG.
 int overlay_new(const struct overlay *overlay);
-// The same by mount(2), for long lists: it takes 4095 bytes on any kernel (else -E2BIG).
+// The same by mount(2), for long lists, on any kernel. It takes 4095 bytes: a list that is longer still is
+// one of numbers of descriptors. target and the paths are absolute: the process changes its directory for a
+// moment.
 int overlay_attach(const struct overlay *overlay, const char *target);
 
 // Root of a user namespace can't write overlayfs's own attributes, trusted.overlay.*: there they are

@@ -84,7 +84,7 @@ static void test_manifest_too_many_layers(void **state) {
     str_add(&text, "{\"schemaVersion\":2,\"config\":" CONFIG ",\"layers\":[" LAYER);
     for (int i = 0; i < IMAGE_LAYERS_MAX; i++) str_add(&text, "," LAYER);
     str_add(&text, "]}");
-    assert_refused(text.data, OCI_TYPE, "513");
+    assert_refused(text.data, OCI_TYPE, "499");
 }
 
 #define MEMBER(digit, platform)                                       \

@@ -10,7 +10,8 @@
 #include "oci/spec.h"
 
 #define IMAGE_DOCUMENT_MAX (4u << 20) // a manifest, index or config may have this many bytes
-#define IMAGE_LAYERS_MAX   512
+#define IMAGE_LAYERS_MAX \
+    498 // overlayfs takes 500 directories: a cover and a look at a container are two more
 
 // In an index on a disk: what an image is called. The first is its full name; the second often the tag alone.
 #define ANNOTATION_IMAGE    "io.containerd.image.name"

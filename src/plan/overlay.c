@@ -27,10 +27,9 @@ int plan_do_root_overlay(struct plan_run *run, struct plan_op *op) {
         .work = op->overlay.upper ? TEXT(op->overlay.work) : NULL,
         .options = op->overlay.options ? TEXT(op->overlay.options) : NULL,
     };
-    int r = op->side == PLAN_CHILD ? attach(run, &overlay, TEXT(op->overlay.attach)) : -E2BIG;
-    if (r != -E2BIG) return r;
+    if (op->side == PLAN_CHILD) return attach(run, &overlay, TEXT(op->overlay.attach));
     int tree = overlay_new(&overlay);
     if (tree < 0) return tree;
     run->root = tree;
-    return op->side == PLAN_CHILD ? plan_attach_root(run, TEXT(op->overlay.attach)) : 0;
+    return 0;
 }
