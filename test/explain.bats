@@ -95,3 +95,40 @@ same() {
   is "$(find /tmp -maxdepth 1 -name 'hoy-by-hand.*')" ''
   is "$(losetup -a | grep -c "$HOY_ROOT")" 0
 }
+
+# by_hand NAME FLAG... IMAGE COMMAND...: what the script prints, and what hoy does.
+by_hand() {
+  hoy explain --as sh "$@" >"$BATS_TEST_TMPDIR/script"
+  shellcheck "$BATS_TEST_TMPDIR/script"
+  is "$(sh "$BATS_TEST_TMPDIR/script" 2>&1)" "$(hoy run --rm "$@" 2>&1)"
+}
+
+@test "the script of an image that has volumes and a user" {
+  # shellcheck disable=SC2016
+  hoy run --name made --network none base sh -c '
+    mkdir -p /srv/data && echo from the image >/srv/data/file && chmod 750 /srv/data
+    echo web:x:33:44:web:/srv:/bin/sh >>/etc/passwd
+    printf "web:x:44:\nmore:x:55:web\nother:x:77:web\n" >>/etc/group'
+  hoy commit --change 'VOLUME ["/srv/data", "/a new one"]' made voluminous >/dev/null
+  hoy rm made >/dev/null
+  local look='cat /srv/data/file; ls -lad /srv/data "/a new one"/.; ls -A "/a new one"; id; echo $HOME' user
+  by_hand --network none voluminous sh -c "$look"
+  for user in web web:other 33 33:0 1234:5678; do by_hand --network none -u $user voluminous sh -c "$look"; done
+  # Volumes by name: one that is new, also without the image's files, and one that has files of its own.
+  by_hand --network none -v new:/srv/data:nocopy voluminous ls -A /srv/data
+  hoy volume rm new
+  by_hand --network none -v new:/srv/data voluminous cat /srv/data/file
+  hoy volume rm new
+  hoy run --rm --network none -v full:/own base sh -c 'echo own >/own/file'
+  by_hand --network none -v full:/srv/data voluminous cat /srv/data/file
+  is "$(hoy run --rm --network none -v full:/own base cat /own/file)" own
+  hoy explain -v new:/srv/data voluminous true >/dev/null
+  is "$(hoy volume ls -q)" full
+  is "$(ls "$HOY_ROOT/volumes")" full
+  hoy volume rm full
+  # An image without /etc/passwd.
+  tar -C "$BATS_TEST_TMPDIR" -c --transform 's#^script$#sh#' script | hoy import - bare >/dev/null
+  hoy explain --as sh bare true >"$BATS_TEST_TMPDIR/script"
+  lacks "$(sh "$BATS_TEST_TMPDIR/script" 2>&1)" passwd
+  hoy rmi voluminous bare >/dev/null
+}

@@ -6,6 +6,7 @@
 #include "cli/ensure.h"
 #include "cli/session.h"
 #include "cli/settings.h"
+#include "engine/volume.h"
 #include "plan/shell.h"
 
 #include <errno.h>
@@ -44,15 +45,30 @@ static int plan_text_of(struct engine *engine, const struct container *container
     return out ? 0 : err_set(err, ERR_SYSTEM, ENOMEM, "print the plan");
 }
 
+// The volumes that a container would have made by their names.
+static void new_volumes(struct engine *engine, struct arena *arena, const struct container_config *config,
+                        struct strings *ret_names) {
+    struct volume volume;
+    struct err missing;
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        const struct container_mount *mount = &config->mounts.items[i];
+        if (mount->type == CONTAINER_MOUNT_VOLUME && mount->source && !mount->anonymous &&
+            volume_find(engine, arena, mount->source, &volume, &missing) && missing.kind == ERR_NOT_FOUND)
+            strings_add(arena, ret_names, mount->source);
+    }
+}
+
 static int explain(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct explain_options *options = invocation->options;
     struct container container;
     struct image image;
+    struct strings volumes = {0};
     struct err ignored;
     if (image_ensure(engine, &invocation->arena, &options->settings, &image, err) < 0) return -1;
     // A container that is there only as long as its plan is looked at; printing comes after it, since whoever
     // reads may be gone.
     session_hold_signals();
+    new_volumes(engine, &invocation->arena, &options->settings.config, &volumes);
     if (container_create(engine, &invocation->arena, &options->settings.config, options->settings.name,
                          &container, err) < 0)
         return -1;
@@ -60,6 +76,7 @@ static int explain(struct invocation *invocation, struct engine *engine, struct 
     int r = plan_text_of(engine, &container, options->as, &text, err);
     container_remove(engine, &container, true, &ignored);
     container_remove_volumes(engine, &container, &ignored);
+    for (size_t i = 0; i < volumes.count; i++) volume_remove(engine, volumes.items[i], &ignored);
     session_release_signals();
     if (text) fputs(text, stdout);
     free(text);

@@ -50,15 +50,20 @@ static void print_user(struct shell *shell, const struct plan_op *op) {
         fprintf(shell->out, "user=%s group=%s groups=''\n", u, g);
     else
         fprintf(shell->out, "user=%u group=%u groups=''\n", uid, gid);
-    fputs("passwd=$(awk -F: -v u=\"$user\" '$1 == u || $3 == u { print; exit }' \"$root\"/etc/passwd || :)\n"
+    fputs("passwd=$(awk -F: -v u=\"$user\" '$1 == u || $3 == u { print; exit }' \"$root\"/etc/passwd 2> "
+          "/dev/null || :)\n"
           "field() { echo \"$passwd\" | cut -d: -f\"$1\"; }\n"
           "home=/\n"
           "if [ -n \"$passwd\" ]; then\n"
           "    user=$(field 3) home=$(field 6)\n"
-          "    group=${group:-$(field 4)}\n"
-          "    groups=$(awk -F: -v u=\"$(field 1)\" \\\n"
-          "        '(\",\" $4 \",\") ~ (\",\" u \",\") { printf \",%s\", $3 }' \"$root\"/etc/group || :)\n"
-          "fi\n"
+          "    group=${group:-$(field 4)}\n",
+          shell->out);
+    if (!second.len) // else it has that group alone
+        fputs("    groups=$(awk -F: -v u=\"$(field 1)\" \\\n"
+              "        '(\",\" $4 \",\") ~ (\",\" u \",\") { printf \",%s\", $3 }' "
+              "\"$root\"/etc/group 2> /dev/null || :)\n",
+              shell->out);
+    fputs("fi\n"
           "case ${group:=0} in *[!0-9]*)\n"
           "    group=$(awk -F: -v g=\"$group\" '$1 == g { print $3; exit }' \"$root\"/etc/group) ;;\n"
           "esac\n",

@@ -124,6 +124,12 @@ static void print_bind(struct shell *shell, const struct plan_op *op, const char
     str_printf(&path, "%s%s%s", TEXT(op->mount.source), op->mount.subpath ? "/" : "",
                TEXT(op->mount.subpath));
     _cleanup_(freep) char *source = embed(shell, str_get(&path));
+    if (op->mount.options & PLAN_MOUNT_VOLUME) {
+        bool filled = op->mount.options & PLAN_MOUNT_COPY_UP;
+        fprintf(shell->out, "volume %s%s%s\n", source, filled ? " " : "", filled ? target : "");
+        freep(&source);
+        source = xstrdup("\"$volume\"");
+    }
     if (!(op->mount.options & PLAN_MOUNT_NO_CREATE))
         fprintf(shell->out, "mount_point %s %s\n", target, source);
     fputs("mount", shell->out);
