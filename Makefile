@@ -36,7 +36,10 @@ check: packages-build packages-test packages-check all
 format: packages-check
 	@$(OWNER) sh -c 'git ls-files "*.c" "*.h" | xargs clang-format -i'
 
-install: packages-build all
+# A PREFIX that is given holds, whatever the build directory was set up with.
+install: packages-build $(BUILD)/build.ninja
+	@$(if $(filter-out file,$(origin PREFIX)),$(OWNER) meson configure --prefix $(PREFIX) $(BUILD))
+	@$(OWNER) ninja -C $(BUILD)
 	@meson install -C $(BUILD) --no-rebuild
 
 clean:

@@ -370,6 +370,21 @@ removed() { (($# == 0)) || user_hoy rm -f "$@"; }
   user_hoy rm -f box
 }
 
+@test "make run: with pasta, or without a network" {
+  cp "$BATS_TEST_DIRNAME/../scripts/run-base" "$T"
+  mkdir -p "$T/few"
+  ln -sf "$(command -v id)" "$T/few/id"
+  local path interface
+  for path in "$PATH" "$T/few"; do
+    [[ $path == "$PATH" ]] && interface='eth0 lo' || interface=lo
+    run as_user env -u HOY_ROOT -u HOY_RUNROOT PATH="$path" /bin/sh "$T/run-base" "$T/hoy" </dev/null
+    is "$status" 0
+    matches "$output" '(^|'$'\n'')process +pid 1, of 1'
+    matches "$output" "(^|"$'\n'")interfaces +$interface "
+    matches "$output" '(^|'$'\n'')seccomp +2 '
+  done
+}
+
 @test "networks that take root are refused by name" {
   local words
   for words in bridge web cni:web; do

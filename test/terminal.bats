@@ -27,6 +27,17 @@ start_shell() {
   diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
 }
 
+@test "make run: a shell, and what it ends with is no failure of make's" {
+  text "clear; '$BATS_TEST_DIRNAME/../scripts/run-base' '$HOY'; echo ended with \$?"
+  shows '(/|~) # ?$'
+  text 'exit 3'
+  shows '^ended with 0$'
+  printf '#!/bin/sh\nexit 125\n' >"$BATS_TEST_TMPDIR/broken"
+  chmod 755 "$BATS_TEST_TMPDIR/broken"
+  text "clear; '$BATS_TEST_DIRNAME/../scripts/run-base' '$BATS_TEST_TMPDIR/broken'; echo ended with \$?"
+  shows '^ended with 1$'
+}
+
 @test "job control and ctrl-C" {
   start_shell
   text 'sleep 600'
