@@ -264,5 +264,10 @@ odd() {
   contains "$(<"$page")" '.SS "hoy run [OPTIONS] IMAGE [COMMAND] [ARG...]"'
   contains "$(<"$page")" '\fB\-\-memory\-swap\fR'
   expect 1 grep -n '\.\.$' "$page"
+  # Whatever hoy reads of its environment.
+  local variable variables
+  variables=$(strings "$HOY" | grep -ox 'HOY_[A-Z_]*' | sort -u)
+  contains "$variables" HOY_ROOT
+  for variable in $variables; do contains "$(<"$page")" "\\fB$variable\\fR"; done
   if type -P groff >/dev/null; then is "$(groff -man -ww -z "$page" 2>&1)" ''; fi
 }

@@ -121,6 +121,55 @@ static void manual_command(const struct command *command, FILE *out) {
     manual_options(command->options, out);
 }
 
+struct entry {
+    const char *name, *help;
+};
+
+static const struct entry environment[] = {
+    {"HOY_ROOT", "where images and containers are kept, as --root"},
+    {"HOY_RUNROOT", "where the state of running containers is kept, as --runroot"},
+    {"HOY_KEEP_BLOBS", "1: every pull keeps the blobs of layers, as with hoy pull --keep-blobs"},
+    {"HOY_LAYER_LIMIT",
+     "how large a layer may be, in bytes or with k, m or g (64g). With it, what grows as a "
+     "bomb does is taken, too."},
+    {"HOY_STALL_TIMEOUT", "for how many seconds a registry may send nothing (30)"},
+    {"HOY_FIREWALL", "what --firewall is where it is not given: bypass or respect"},
+    {"HOY_LOG_BUDGET", "what all logs together may take of the disk, as 10g"},
+    {"NETCONFPATH, CNI_PATH", "where the configurations of CNI networks are (/etc/cni/net.d), and their "
+                              "plugins (/opt/cni/bin:/usr/lib/cni)"},
+    {"HOY_CNI_TIMEOUT", "how many seconds a CNI plugin may take"},
+    {"DOCKER_CONFIG", "the directory of config.json (~/.docker)"},
+    {"HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "the way to registries; in small letters, too"},
+    {"SSL_CERT_FILE, SSL_CERT_DIR", "the authorities that are trusted, in the system's place"},
+};
+static const struct entry files[] = {
+    {"/var/lib/hoy", "images, containers and their logs; without root ~/.local/share/hoy"},
+    {"/run/hoy", "what is gone after a reboot; without root $XDG_RUNTIME_DIR/hoy"},
+    {"/etc/hoy/config.json",
+     "an object with firewall, log-budget, cni-networks, cni-plugins, cni-timeout: texts "
+     "that mean what the variables above do, which go before them"},
+    {"/etc/docker/daemon.json", "of this: registry-mirrors, insecure-registries, log-driver, log-opts"},
+    {"/etc/containers/registries.conf, registries.conf.d",
+     "registries by prefix: mirrors, other places, blocks"},
+    {"/etc/docker/certs.d, /etc/containers/certs.d",
+     "authorities and client certificates of a registry, in a "
+     "directory HOST:PORT"},
+    {"/etc/containers/policy.json",
+     "which images are let in; ~/.config/containers/policy.json goes before it"},
+    {"~/.docker/config.json", "credentials of registries"},
+};
+
+static void manual_list(const char *title, char font, const struct entry *entries, size_t count, FILE *out) {
+    fprintf(out, ".SH %s\n", title);
+    for (size_t i = 0; i < count; i++) {
+        fprintf(out, ".TP\n\\f%c", font);
+        put_troff(entries[i].name, out);
+        fputs("\\fR\n", out);
+        put_troff(entries[i].help, out);
+        fputc('\n', out);
+    }
+}
+
 void help_manual(FILE *out) {
     fputs(
         ".TH HOY 1 \"\" \"hoy " HOY_VERSION "\" \"User Commands\"\n"
@@ -141,15 +190,8 @@ void help_manual(FILE *out) {
         "\\fBhoy run\\fR ends with the exit status of the container's command, or 128+n when signal n ended\n"
         "it; 127 when the command is not there, 126 when it can't be executed, 125 when hoy itself failed "
         "or\n"
-        "an option is wrong. Other commands end with 0, or with 1 when something failed.\n"
-        ".SH ENVIRONMENT\n"
-        ".TP\n\\fBHOY_ROOT\\fR\nwhere images and containers are kept, as \\fB\\-\\-root\\fR\n"
-        ".TP\n\\fBHOY_RUNROOT\\fR\nwhere the state of running containers is kept, as \\fB\\-\\-runroot\\fR\n"
-        ".TP\n\\fBHOY_KEEP_BLOBS\\fR\n1: every pull keeps the blobs of layers, as with \\fBhoy pull "
-        "\\-\\-keep\\-blobs\\fR\n"
-        ".SH FILES\n"
-        ".TP\n\\fI/var/lib/hoy\\fR\nimages, containers and their logs\n"
-        ".TP\n\\fI/run/hoy\\fR\nwhat is gone after a reboot\n"
-        ".TP\n\\fI~/.docker/config.json\\fR\ncredentials of registries\n",
+        "an option is wrong. Other commands end with 0, or with 1 when something failed.\n",
         out);
+    manual_list("ENVIRONMENT", 'B', environment, ARRAY_SIZE(environment), out);
+    manual_list("FILES", 'I', files, ARRAY_SIZE(files), out);
 }
