@@ -278,6 +278,14 @@ Loaded image: $REGISTRY/tiny:1")"
   done
   expect 0 other load -i d.tar
   is "$output" "Loaded image ID: $(id_of "$REGISTRY/tiny:1")"
+  # A layout that is a directory, as the refusal of one says.
+  copy "docker://$REGISTRY/layers:1" oci:layout:as/directory:1
+  afresh
+  expect 1 other load -i layout
+  one_sentence "$output"
+  contains "$output" 'tar -C DIRECTORY -c . | hoy load'
+  tar -C layout -c . | other load
+  loaded_alike "$REGISTRY/layers:1" as/directory:1
 }
 
 @test "platforms: this machine's, the one asked for, none" {

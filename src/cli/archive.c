@@ -74,7 +74,8 @@ static int load_from(struct invocation *invocation, struct engine *engine, int a
                                          .out = stdout,
                                          .progress = !flags->quiet && isatty(STDOUT_FILENO) ? stdout : NULL};
     if (fstat(archive, &st) == 0 && S_ISDIR(st.st_mode))
-        return err_set(err, ERR_INVALID, 0, "it is a directory");
+        return err_set(err, ERR_INVALID, 0,
+                       "it is a directory: an OCI layout is loaded by tar -C DIRECTORY -c . | hoy load");
     return image_load(&engine->store, &invocation->arena, &options, err);
 }
 
