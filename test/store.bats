@@ -46,7 +46,7 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   is "${#lines[@]}" 6
   is "$(hoy history -q --no-trunc "$REGISTRY/layers:1" | head -n 1)" "$(hoy images -q --no-trunc)"
   # The sizes are those of the layers: together the image's.
-  is "$(hoy history -H=false --format '{{.Size}}' "$REGISTRY/layers:1" | paste -sd+ | bc)" \
+  is "$(hoy history -H=false --format '{{.Size}}' "$REGISTRY/layers:1" | awk "{n += \$1} END {print n}")" \
     "$(hoy image inspect -f '{{.Size}}' "$REGISTRY/layers:1")"
   matches "$(hoy history -H=false --format '{{.CreatedSince}}' "$REGISTRY/layers:1" | head -n 1)" '^2[0-9-]+T'
   expect 1 hoy history nothing
@@ -106,11 +106,11 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   expect 0 hoy image prune -a --plan --filter label=made
   is "$output" 'Total reclaimable space: 0B (0 bytes)'
   hoy system df >/dev/null
-  before=$(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | paste -sd+ | bc)
+  before=$(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | awk "{n += \$1} END {print n}")
   expect 0 hoy image prune -af
   is "$(sed 's/Deleted Images/Images to delete/; s/reclaimed/reclaimable/' <<<"$output")" "$plan"
   is "$(sed -nE 's/^Total .*\(([0-9]+) bytes\)$/\1/p' <<<"$output")" \
-    "$((before - $(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | paste -sd+ | bc)))"
+    "$((before - $(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | awk "{n += \$1} END {print n}")))"
   is "$(hoy images -q)" "$(hoy images -q "$REGISTRY/debian")"
   hoy rm user >/dev/null
 }
