@@ -41,6 +41,8 @@ start_shell() {
 @test "job control and ctrl-C" {
   start_shell
   text 'sleep 600'
+  # shellcheck disable=SC2016
+  eventually 60 sh -c '"$HOY" top shell | grep -q "sleep 600"'
   keys C-c
   text 'echo interrupted $?'
   shows '^interrupted 130'
