@@ -220,6 +220,40 @@ docker_is_there() {
   audit_take "$BATS_TEST_TMPDIR/.audit"
 }
 
+buildah() {
+  command buildah --root "$A/buildah" --runroot "$A/buildah-run" --storage-driver vfs "$@" 3>&-
+}
+
+@test "Buildah builds on what hoy saved; hoy reads what Buildah makes, and Buildah what hoy pushed of it" {
+  local box id place form
+  hoy save -o a.tar "$REGISTRY/layers:1"
+  box=$(buildah from -q --signature-policy "$A/policy.json" oci-archive:a.tar)
+  is "$(buildah inspect -f '{{.FromImageID}}' "$box")" "$(id_of "$REGISTRY/layers:1" | cut -d: -f2)"
+  buildah run --isolation chroot --user 0 "$box" -- /bin/sh -c 'echo built >/data/built; rm -r /opaque /becomes-file; mkdir /opaque /volume; ln /data/built /data/linked'
+  buildah config --env BUILT=yes --label made=by-buildah --volume /volume --user 0 --entrypoint '["/bin/sh"]' --cmd '' "$box"
+  for form in oci docker; do
+    id=$(buildah commit -q --format $form --signature-policy "$A/policy.json" "$box" built:$form)
+    buildah push -q --signature-policy "$A/policy.json" built:$form $form-archive:$form.tar:built:$form
+    other load -q -i $form.tar
+    is "$(other_id_of built:$form)" "sha256:$id"
+    is "$(other image inspect built:$form | jq -c '.[0].Config | [.Env[-1], .Labels.made, .Volumes]')" '["BUILT=yes","by-buildah",{"/volume":{}}]'
+    # Buildah's own view of it, by the host's tools. Directories that no layer has are as old as its copy.
+    place=$(buildah mount "$box")
+    (cd "$place" && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./etc \) -prune -o -mindepth 1 -print0 |
+      xargs -0 stat -c "%n %a %u %g %Y %F" | sed 's/ [0-9]* directory$/ directory/' | sort) >theirs
+    files_of other built:$form | grep '^\./' | sed 's/ [0-9]* directory$/ directory/' >ours
+    diff theirs ours
+    buildah umount "$box" >/dev/null
+    other tag built:$form "$REGISTRY/built:$form"
+    other push -q "$REGISTRY/built:$form"
+    buildah rmi -f "built:$form" >/dev/null
+    is "$(buildah pull -q --tls-verify=false --signature-policy "$A/policy.json" "$REGISTRY/built:$form")" "$id"
+    afresh
+  done
+  buildah rm -a >/dev/null
+  buildah rmi -a >/dev/null
+}
+
 @test "Docker and containerd read it; hoy reads what they write" {
   docker_is_there
   d load -q -i "$A/hoy.tar"
