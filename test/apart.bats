@@ -112,6 +112,9 @@ limits.pids <= 4096
 paths.writable has $BATS_TEST_TMPDIR
 END
   expect 0 hoy isolation --assert "$BATS_TEST_TMPDIR/good" plain
+  # A pipe, too: by the name of one, and as standard input.
+  expect 0 hoy isolation --assert <(cat "$BATS_TEST_TMPDIR/good") plain
+  expect 0 hoy isolation --assert - plain < <(cat "$BATS_TEST_TMPDIR/good")
   is "$output" ""
   printf 'namespaces.user = own\nlimits.memory <= 1g\nnamespaces.pid = own\n' >"$BATS_TEST_TMPDIR/bad"
   expect 1 hoy isolation --assert "$BATS_TEST_TMPDIR/bad" plain

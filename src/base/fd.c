@@ -63,12 +63,7 @@ int fd_open_at(int dir, const char *path, int flags, mode_t mode) {
     return fd < 0 ? -errno : fd;
 }
 
-int file_read_at(int dir, const char *path, size_t limit, struct str *ret_text) {
-    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
-    struct stat st;
-    if (fd < 0) return fd;
-    if (fstat(fd, &st)) return -errno;
-    if (!S_ISREG(st.st_mode)) return -EINVAL;
+static int read_text(int fd, size_t limit, struct str *ret_text) {
     _cleanup_(str_finish) struct str text = {0};
     char block[8192];
     for (;;) {
@@ -81,6 +76,19 @@ int file_read_at(int dir, const char *path, size_t limit, struct str *ret_text) 
     *ret_text = text;
     text = (struct str){0};
     return 0;
+}
+
+int file_read_at(int dir, const char *path, size_t limit, struct str *ret_text) {
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+    struct stat st;
+    if (fd < 0) return fd;
+    if (fstat(fd, &st)) return -errno;
+    return S_ISREG(st.st_mode) ? read_text(fd, limit, ret_text) : -EINVAL;
+}
+
+int file_read_any(const char *path, size_t limit, struct str *ret_text) {
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NOCTTY, 0);
+    return fd < 0 ? fd : read_text(fd, limit, ret_text);
 }
 
 int file_write_at(int dir, const char *path, const char *text) {

@@ -34,6 +34,8 @@ int fd_open_at(int dir, const char *path, int flags, mode_t mode);
 
 // Reads a regular file of at most limit bytes; -EFBIG when it is longer, -EINVAL when it is no regular file.
 int file_read_at(int dir, const char *path, size_t limit, struct str *ret_text);
+// The same of whatever a user names: a pipe is waited for.
+int file_read_any(const char *path, size_t limit, struct str *ret_text);
 // Writes one string with one write(2) into a file that is there (a cgroup's or /proc's).
 int file_write_at(int dir, const char *path, const char *text);
 // Makes path hold exactly these bytes, or leaves what was there: a temporary file beside it, renamed over.

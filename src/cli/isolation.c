@@ -230,8 +230,7 @@ static int check_lines(const char *name, const struct facts *facts, char *text, 
 
 static int check(const struct sides *sides, const char *path, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
-    int r = str_eq(path, "-") ? file_read_at(AT_FDCWD, "/dev/stdin", ASSERTIONS_MAX, &text)
-                              : file_read_at(AT_FDCWD, path, ASSERTIONS_MAX, &text);
+    int r = file_read_any(str_eq(path, "-") ? "/dev/stdin" : path, ASSERTIONS_MAX, &text);
     if (r) return err_set(err, ERR_SYSTEM, -r, "read %s", path);
     int broken = text.len ? check_lines(sides->names[0], &sides->facts[0], text.data, err) : 0;
     if (broken < 0) return err_wrap(err, "%s", path);

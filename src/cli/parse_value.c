@@ -62,7 +62,7 @@ int store_label(struct parse *parse, const char *text, void *field, struct err *
 static int each_line(struct parse *parse, const char *path, option_store *store, void *field,
                      struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
-    int r = file_read_at(AT_FDCWD, path, FILE_MAX, &text), number = 0;
+    int r = file_read_any(path, FILE_MAX, &text), number = 0;
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "read %s", path);
     if (strlen(str_get(&text)) != text.len)
         return err_set(err, ERR_INVALID, 0, "%s is no text: it has NUL bytes", path);
@@ -313,7 +313,7 @@ int store_capability(struct parse *parse, const char *text, void *field, struct 
 static int read_profile(struct parse *parse, const char *path, struct strings *list, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
-    int r = file_read_at(AT_FDCWD, path, FILE_MAX, &text);
+    int r = file_read_any(path, FILE_MAX, &text);
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "opening seccomp profile (%s) failed", path);
     if (json_parse(str_get(&text), text.len, &json) < 0 || !json_is_object(json))
         return err_set(err, ERR_INVALID, 0, "the seccomp profile %s is not JSON", path);
