@@ -5,7 +5,6 @@
 #include "engine/resolver.h"
 
 #include "base/fd.h"
-#include "network/names.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -85,7 +84,8 @@ static const char *scope_text(struct arena *arena, const struct container *conta
 // Over its life
 
 int names_begin(struct engine *engine, struct arena *arena, const struct container *container,
-                const struct endpoints *endpoints, int *ret_fd, const char **ret_text, struct err *err) {
+                const struct endpoints *endpoints, struct resolver_start *later, int *ret_fd,
+                const char **ret_text, struct err *err) {
     int runroot = engine->store.runroot_fd;
     const struct endpoint *first = first_network(endpoints);
     if (!first) return 0;
@@ -93,7 +93,7 @@ int names_begin(struct engine *engine, struct arena *arena, const struct contain
     _cleanup_(fd_closep) int fd = -1;
     if (write_all(engine, arena, container, endpoints, err) ||
         names_keep(runroot, container->id, first->network_id, text, err) ||
-        resolver_connect(runroot, first->network_id, &fd, err))
+        resolver_connect(runroot, first->network_id, later, &fd, err))
         return -1;
     *ret_fd = take_fd(&fd);
     *ret_text = text;

@@ -4,13 +4,16 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "network/names.h"
 #include "network/network.h"
 
 // At a start, when it has its endpoints and its run directory: others find it from now on. *ret_fd: connected
 // to the resolver of its first network, for its shim; *ret_text: what that is to be told, in the arena. -1
-// and NULL when none of its networks gives names.
+// and NULL when none of its networks gives names. later: a resolver to be run when the container is
+// (network/names.h).
 int names_begin(struct engine *engine, struct arena *arena, const struct container *container,
-                const struct endpoints *endpoints, int *ret_fd, const char **ret_text, struct err *err);
+                const struct endpoints *endpoints, struct resolver_start *later, int *ret_fd,
+                const char **ret_text, struct err *err);
 // That as an operation of its plan.
 void names_plan(struct engine *engine, const struct container *container, const struct endpoints *endpoints,
                 const char *text, struct plan *plan);

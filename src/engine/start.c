@@ -57,6 +57,7 @@ struct start {
     struct plan_op root;         // the overlay, until its place in the plan comes
     struct plan_restart restart; // how often, and after how long, it was started again
     const char *resolver_text;   // what the resolver of its network is told, or NULL
+    struct resolver_start names; // that resolver, when it is yet to be run
     int plan_fd, client, shim_client, listen, log, receiver, health, resolver;
     bool wants_block; // the caller does
     struct plan_block *block;
@@ -81,6 +82,7 @@ static void start_init(struct start *s, struct engine *engine, const struct cont
         .receiver = -1,
         .claim = {.hold = PORT_HOLD_NONE},
         .resolver = -1,
+        .names = RESOLVER_START_NONE,
     };
     s->run_path = arena_printf(&s->arena, "%s/containers/%s", engine->store.runroot, container->id);
     s->path = arena_printf(&s->arena, "%s/containers/%s", engine->store.root, container->id);
@@ -100,6 +102,7 @@ static void start_finish(struct start *s) {
     fd_closep(&s->health);
     fd_closep(&s->receiver);
     fd_closep(&s->resolver);
+    resolver_start_finish(&s->names);
     fd_closep(&s->dir);
     run_dir_finish(&s->run_dir);
     arena_finish(&s->arena);
@@ -399,7 +402,7 @@ static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
                    volumes_make(s->engine, &s->container->config, err) || attach_networks(s, err) ||
                    links_find(s->engine, &s->arena, s->container, &s->links, err) || claim_ports(s, err) ||
-                   names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->resolver,
+                   names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->names, &s->resolver,
                                &s->resolver_text, err) ||
                    write_etc(s, err) || make_spec(s, err) || make_plan(s, err)
                ? -1
@@ -488,6 +491,13 @@ static void wait_first_word(int client) {
     while (poll(&word, 1, -1) < 0 && errno == EINTR) {}
 }
 
+// The network's first container has the processors for itself until its command runs. Where this goes wrong
+// the shim finds that nobody serves it, and asks for another one.
+static void run_resolver(struct start *s) {
+    struct err ignored;
+    (void)resolver_run(&s->names, &ignored);
+}
+
 // With the lock. The plan of the run before says how long the back-off was; somebody may have stopped the
 // container since the caller looked.
 static int start_again(struct start *s, struct err *err) {
@@ -520,8 +530,9 @@ int container_start(struct engine *engine, const struct container *container,
         return -1;
     }
     run_dir_finish(&s.run_dir);
-    if (s.held.count) wait_first_word(s.client);
+    if (s.held.count || resolver_is_to_run(&s.names)) wait_first_word(s.client);
     owners_let_go(&s.held);
+    run_resolver(&s);
     if (ret_block) *ret_block = take_ptr(s.block);
     if (!ret_client) return wait_detached(&s, err);
     *ret_client = take_fd(&s.client);

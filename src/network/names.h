@@ -66,9 +66,27 @@ struct names_link {
 };
 void names_text(const struct names_scope *scope, struct str *ret_text);
 
+// A resolver that is yet to be run: its socket takes connections already, and what is sent there waits. They
+// are reset when it is finished without, which whoever connected takes for a resolver that was killed.
+#define RESOLVER_START_FDS 3
+struct resolver_start {
+    int fds[RESOLVER_START_FDS];
+};
+#define RESOLVER_START_NONE   \
+    (struct resolver_start) { \
+        .fds = { -1, -1, -1 } \
+    }
+bool resolver_is_to_run(const struct resolver_start *start);
+// Nothing when there is none to be run. Waits for the execve, and so for a free processor.
+int resolver_run(struct resolver_start *start, struct err *err);
+void resolver_start_finish(struct resolver_start *start);
+
 // A descriptor that is connected to a network's resolver, which is started when there is none. Whoever is on
-// the network and had a resolver that was killed is registered with the new one.
-int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct err *err);
+// the network and had a resolver that was killed is registered with the new one. later (may be NULL, the
+// caller finishes it): where the caller's is the only container on the network the resolver is left for
+// resolver_run().
+int resolver_connect(int runroot, const char *network_id, struct resolver_start *later, int *ret_fd,
+                     struct err *err);
 // Registers a running container with a network's resolver, for as long as its process lives.
 int resolver_serve_process(int runroot, const char *network_id, const char *container_id, const char *text,
                            struct err *err);

@@ -167,13 +167,18 @@ static void container_text(const struct container *c, const char *rest, struct s
     str_printf(text, "container %s\nnetwork " NETWORK " backend\n%s", c->id, rest);
 }
 
-static void container_register(struct container *c, const char *rest) {
+// later: as of resolver_connect.
+static void container_register_with(struct container *c, const char *rest, struct resolver_start *later) {
     struct err err = {0};
     _cleanup_(str_finish) struct str text = {0};
     container_text(c, rest, &text);
-    if (resolver_connect(runroot, NETWORK, &c->connection, &err)) fail_msg("%s", err.text);
+    if (resolver_connect(runroot, NETWORK, later, &c->connection, &err)) fail_msg("%s", err.text);
     assert_int_equal(resolver_register(c->connection, str_get(&text), c->netns, -1), 0);
     container_lo(c); // only now: it must not matter
+}
+
+static void container_register(struct container *c, const char *rest) {
+    container_register_with(c, rest, NULL);
 }
 
 static void container_end(struct container *c) {
@@ -719,6 +724,62 @@ static void test_killed(void **state) {
     close(pidfd);
 }
 
+// The network's first is registered before there is a resolver, and another one joins it. Its question waits.
+static void test_later(void **state) {
+    struct container a, b;
+    struct resolver_start later = RESOLVER_START_NONE, none = RESOLVER_START_NONE;
+    static struct answer answer;
+    struct err err = {0};
+    uint8_t bytes[512];
+    (void)state;
+    require_root();
+    container_begin(&a, 'a');
+    container_begin(&b, 'b');
+    container_names(&a, NETWORK, LIST("10.9.0.2"), LIST("web"));
+    container_register_with(&a, "", &later);
+    assert_true(resolver_is_to_run(&later));
+    assert_int_equal(resolver_pid(), 0);
+    container_names(&b, NETWORK, LIST("10.9.0.3"), LIST("db"));
+    container_register_with(&b, "", &none);
+    assert_false(resolver_is_to_run(&none));
+    size_t size = query_make(bytes, 0x1234, "db", TYPE_A);
+    _cleanup_(fd_closep) int asked = ask_socket(&a, SOCK_DGRAM);
+    assert_int_equal(send(asked, bytes, size, 0), size);
+    if (resolver_run(&later, &err)) fail_msg("%s", err.text);
+    assert_false(resolver_is_to_run(&later));
+    answer_read(&answer, recv(asked, answer.bytes, sizeof answer.bytes, 0), 0x1234);
+    assert_int_equal(answer.count, 1);
+    expect_address(&b, "web", TYPE_A, "10.9.0.2");
+    int pidfd = (int)syscall(SYS_pidfd_open, resolver_pid(), 0);
+    container_end(&a);
+    container_end(&b);
+    wait_for_end(pidfd);
+    close(pidfd);
+}
+
+// Who was to run it does not: the shim hears that, and the next one serves its container as well.
+static void test_never_run(void **state) {
+    struct container a, b;
+    struct resolver_start later = RESOLVER_START_NONE;
+    (void)state;
+    require_root();
+    container_begin(&a, 'a');
+    container_names(&a, NETWORK, LIST("10.9.0.2"), LIST("web"));
+    container_register_with(&a, "", &later);
+    plan_write(&a);
+    assert_true(resolver_is_to_run(&later));
+    resolver_start_finish(&later);
+    wait_for_end(a.connection);
+    container_begin(&b, 'b');
+    container_names(&b, NETWORK, LIST("10.9.0.3"), LIST("db"));
+    container_register_with(&b, "", &later);
+    assert_false(resolver_is_to_run(&later)); // there is somebody to be registered again
+    expect_address(&b, "web", TYPE_A, "10.9.0.2");
+    expect_address(&a, "db", TYPE_A, "10.9.0.3");
+    container_end(&a);
+    container_end(&b);
+}
+
 // As a shim has it: the other end of the socket.
 static int hold(const struct container *c) {
     int ends[2];
@@ -760,11 +821,12 @@ static void test_held(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_turns),    cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_scope),        cmocka_unit_test(test_forward),  cmocka_unit_test(test_servers),
-        cmocka_unit_test(test_host_changes), cmocka_unit_test(test_internal), cmocka_unit_test(test_ndots),
-        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_flood),    cmocka_unit_test(test_end),
-        cmocka_unit_test(test_many),         cmocka_unit_test(test_killed),   cmocka_unit_test(test_held),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_turns),     cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_scope),        cmocka_unit_test(test_forward),   cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_host_changes), cmocka_unit_test(test_internal),  cmocka_unit_test(test_ndots),
+        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_flood),     cmocka_unit_test(test_end),
+        cmocka_unit_test(test_many),         cmocka_unit_test(test_killed),    cmocka_unit_test(test_held),
+        cmocka_unit_test(test_later),        cmocka_unit_test(test_never_run),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -39,7 +39,7 @@
 #define ANSWER_SIZE 16
 #define ATTEMPTS    3
 
-enum { LISTEN, DIRECTORY, LOCK_FILE, FD_COUNT };
+enum { LISTEN, DIRECTORY, LOCK_FILE, FD_COUNT = RESOLVER_START_FDS };
 
 // A network's directory and the lock.
 struct place {
@@ -130,20 +130,36 @@ static int spawn(const char *program, const int fds[static FD_COUNT], const char
     return -execute_error;
 }
 
-static int resolver_start(const struct place *place, struct err *err) {
+void resolver_start_finish(struct resolver_start *start) {
+    for (size_t i = 0; i < FD_COUNT; i++) fd_closep(&start->fds[i]);
+}
+
+bool resolver_is_to_run(const struct resolver_start *start) {
+    return start->fds[LISTEN] >= 0;
+}
+
+int resolver_run(struct resolver_start *start, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    const char *exits[RUNTIME_CGROUP_EXITS];
+    if (!resolver_is_to_run(start)) return 0;
     const char *program = runtime_program_find("hoy-resolver", "resolver", &arena, err);
     if (!program) return -1;
-    _cleanup_(fd_closep) int listening = place_listen(place);
-    if (listening < 0) return err_set(err, ERR_SYSTEM, -listening, "make the resolver's socket");
-    // Of its own: a lock belongs to who opened the file.
-    _cleanup_(fd_closep) int lock = fd_open_at(place->directory, LOCK, O_RDWR | O_NOFOLLOW, 0);
-    if (lock < 0) return err_set(err, ERR_SYSTEM, -lock, "open the resolver's lock");
-    const int fds[FD_COUNT] = {listening, place->folder, lock};
-    const char *exits[RUNTIME_CGROUP_EXITS];
     runtime_cgroup_exits(&arena, exits);
-    int r = spawn(program, fds, exits);
+    int r = spawn(program, start->fds, exits);
+    resolver_start_finish(start);
     return r ? err_set(err, ERR_SYSTEM, -r, "run %s", program) : 0;
+}
+
+// start: finished by the caller, whatever came of it. The lock is one of its own: it belongs to who opened
+// the file.
+static int place_prepare(const struct place *place, struct resolver_start *start, struct err *err) {
+    start->fds[LISTEN] = place_listen(place);
+    start->fds[DIRECTORY] = fd_open_at(place->folder, ".", O_RDONLY | O_DIRECTORY, 0);
+    start->fds[LOCK_FILE] = fd_open_at(place->directory, LOCK, O_RDWR | O_NOFOLLOW, 0);
+    for (size_t i = 0; i < FD_COUNT; i++)
+        if (start->fds[i] < 0)
+            return err_set(err, ERR_SYSTEM, -start->fds[i], "make the resolver's socket and its lock");
+    return 0;
 }
 
 // Registering again
@@ -178,26 +194,54 @@ static void register_again(int runroot, const struct place *place, const char *n
 }
 
 // Best effort: a container that is just ending needs no names.
-static void register_all_again(int runroot, const struct place *place, const char *network_id) {
+static void register_all_again(int runroot, const struct place *place, const char *network_id,
+                               const struct strings *ids) {
+    for (size_t i = 0; i < ids->count; i++) register_again(runroot, place, network_id, ids->items[i]);
+}
+
+// Whose names there are.
+static void list_named(const struct place *place, struct arena *arena, struct strings *ret_ids) {
     int fd = fd_open_at(place->directory, ".", O_RDONLY | O_DIRECTORY, 0);
     DIR *directory = fd < 0 ? NULL : fdopendir(fd);
     if (!directory) return fd_closep(&fd);
     for (struct dirent *entry; (entry = readdir(directory));)
-        if (strlen(entry->d_name) == ID_SIZE - 1) register_again(runroot, place, network_id, entry->d_name);
+        if (strlen(entry->d_name) == ID_SIZE - 1)
+            strings_add(arena, ret_ids, arena_strdup(arena, entry->d_name));
     closedir(directory);
 }
 
-int resolver_connect(int runroot, const char *network_id, int *ret_fd, struct err *err) {
+// With the lock, and nobody who serves. Who is registered again does not fit into the socket's backlog
+// without somebody who looks at it.
+static int start_and_connect(int runroot, const struct place *place, const char *network_id,
+                             struct resolver_start *start, bool later, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct strings named = {0};
+    if (!runtime_program_find("hoy-resolver", "resolver", &arena, err) || place_prepare(place, start, err))
+        return -1;
+    list_named(place, &arena, &named);
+    if ((!later || named.count > 1) && resolver_run(start, err)) return -1;
+    int fd = place_connect(place);
+    if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "connect to it");
+    register_all_again(runroot, place, network_id, &named);
+    return fd;
+}
+
+int resolver_connect(int runroot, const char *network_id, struct resolver_start *later, int *ret_fd,
+                     struct err *err) {
     _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    _cleanup_(resolver_start_finish) struct resolver_start start = RESOLVER_START_NONE;
     int r = place_open(runroot, network_id, &place);
     if (r) return err_set(err, ERR_SYSTEM, -r, "lock the resolver of network %.12s", network_id);
     int fd = place_connect(&place);
     if (fd == -ECONNREFUSED || fd == -ENOENT) {
-        if (resolver_start(&place, err)) return err_wrap(err, "network %.12s", network_id);
-        fd = place_connect(&place);
-        if (fd >= 0) register_all_again(runroot, &place, network_id);
+        fd = start_and_connect(runroot, &place, network_id, &start, later, err);
+        if (fd < 0) return err_wrap(err, "start the resolver of network %.12s", network_id);
     }
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "connect to the resolver of network %.12s", network_id);
+    if (later) {
+        *later = start;
+        start = RESOLVER_START_NONE;
+    }
     *ret_fd = fd;
     return 0;
 }
@@ -207,7 +251,7 @@ static int serve_until(int runroot, const char *network_id, const char *containe
     char path[PATH_MAX];
     _cleanup_(plan_unmapp) struct plan_block *block = NULL;
     _cleanup_(fd_closep) int connection = -1;
-    if (resolver_connect(runroot, network_id, &connection, err)) return -1;
+    if (resolver_connect(runroot, network_id, NULL, &connection, err)) return -1;
     snprintf(path, sizeof path, "containers/%s/plan", container_id);
     int r = plan_map_at(runroot, path, &block);
     if (!r) r = register_process(block, connection, text, until);
@@ -238,7 +282,7 @@ static int ask(int runroot, const char *network_id, const struct str *message, c
     int r = -ECONNRESET;
     for (int i = 0; i < ATTEMPTS && (r == -ECONNRESET || r == -EPIPE); i++) {
         _cleanup_(fd_closep) int connection = -1;
-        if (resolver_connect(runroot, network_id, &connection, err)) return -1;
+        if (resolver_connect(runroot, network_id, NULL, &connection, err)) return -1;
         r = exchange(connection, message, fds, count);
     }
     return !r || r == -ENOENT
