@@ -57,7 +57,11 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   expect 125 hoy volume create --availability drain vol
   contains "$output" "hoy: --availability is not supported: it is about the volumes of a Docker swarm's cluster"
   expect 125 hoy -H tcp://somewhere ps
-  contains "$output" 'hoy: --host is not supported yet'
+  contains "$output" 'hoy: --host is not supported: hoy works on this machine itself, and talks to no daemon'
+  expect 125 hoy rmi --no-prune base
+  contains "$output" 'hoy: --no-prune is not supported: no image has parents'
+  expect 125 hoy push --disable-content-trust=false base
+  contains "$output" 'hoy has no Notary'
 }
 
 @test "the arguments of run's flags are checked before anything is made" {

@@ -80,6 +80,8 @@ END
   contains "$output" "Removing login credentials for $LOCKED"
   is "$(jq -c '.auths | keys' "$CONFIG")" '["other.example"]'
   is "$(ls "$DOCKER_CONFIG")" config.json
+  expect 0 hoy --config "$BATS_TEST_TMPDIR/mine" login -u user --password-stdin "$LOCKED" <<<secret
+  is "$(jq -c '.auths | keys' "$BATS_TEST_TMPDIR/mine/config.json")" "[\"$LOCKED\"]"
   hoy rmi "$LOCKED/tiny:1"
   expect 1 hoy pull "$LOCKED/tiny:1"
 }

@@ -31,7 +31,7 @@ static const struct option rows[] = {
     {"number", 0, "int", "i", store_i64, offsetof(struct values, number)},
     {"shares", 0, "int", "i", store_u64, offsetof(struct values, shares)},
     {"size", 'm', "bytes", "m", store_size, offsetof(struct values, size)},
-    OPTION_LATER("publish", 'p'),
+    OPTION_REFUSED("publish", 'p', "it is for others"),
 };
 static const struct option_table table = OPTIONS(rows, struct values);
 static const struct option_table *const tables[] = {&table, NULL};
@@ -123,9 +123,9 @@ static void test_errors(void **state) {
         {{"-ix"}, "unknown shorthand flag: 'x' in -ix"},
         {{"--name"}, "flag needs an argument: --name"},
         {{"-in"}, "flag needs an argument: 'n' in -in"},
-        {{"--publish", "80"}, "--publish is not supported yet"},
-        {{"--publish=80"}, "--publish is not supported yet"},
-        {{"-p80"}, "--publish is not supported yet"},
+        {{"--publish", "80"}, "--publish is not supported: it is for others"},
+        {{"--publish=80"}, "--publish is not supported: it is for others"},
+        {{"-p80"}, "--publish is not supported: it is for others"},
         {{"--tty=maybe"}, "invalid argument \"maybe\" for \"-t, --tty\" flag: it is either true or false"},
         {{"--tty="}, "invalid argument \"\" for \"-t, --tty\" flag: it is either true or false"},
         {{"--number", "1.5"}, "invalid argument \"1.5\" for \"--number\" flag: it is no whole number"},

@@ -32,9 +32,8 @@ static const char *both_names(struct arena *arena, const struct option *option) 
 
 static int store(struct arena *arena, struct options_reader *reader, const struct option *option,
                  const char *spelled, const char *text, struct err *err) {
-    if (!option->store && option->choices)
-        return err_set(err, ERR_INVALID, 0, "--%s is not supported: %s", option->name, option->choices);
-    if (!option->store) return err_set(err, ERR_INVALID, 0, "--%s is not supported yet", option->name);
+    if (!option->store)
+        return err_set(err, ERR_INVALID, 0, "--%s is not supported: %s", option->name, option->refused);
     if (!*text && option->empty_is_unset) return 0;
     struct parse parse = {.arena = arena, .option = option, .spelled = spelled};
     if (option->store(&parse, text, (char *)reader->values + option->at, err) < 0)
@@ -82,7 +81,7 @@ static int read_short(struct arena *arena, struct options_reader *reader, const 
             continue;
         }
         if (p[1]) return store(arena, reader, option, spelled, p + 1, err);
-        // An option that is not there yet has no type in its row: refuse it by its name, whatever follows.
+        // An option that is refused has no type in its row: refuse it by its name, whatever follows.
         if (!argv[*i + 1])
             return err_set(err, ERR_INVALID, 0, "flag needs an argument: '%c' in %s", *p, word);
         return store(arena, reader, option, spelled, argv[++*i], err);

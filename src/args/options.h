@@ -30,10 +30,11 @@ struct option {
     char letter;         // 0: it has none
     const char *value;   // what --help calls its value: "list", "string"; NULL: a flag
     const char *help;    // NULL: not shown
-    option_store *store; // NULL: Docker has it, hoy does not yet: refused by its name
+    option_store *store; // NULL: refused
     size_t at;
-    const char *choices; // "always|missing|never", for completion; or NULL; without store: why it is refused
+    const char *choices; // "always|missing|never", for completion; or NULL
     bool empty_is_unset; // as with Docker: the empty value of a script's variable is none
+    const char *refused; // without store: why
 };
 
 struct option_table {
@@ -45,12 +46,9 @@ struct option_table {
     { rows, ARRAY_SIZE(rows), sizeof(type) }
 // Tables come as arrays of pointers that end with NULL.
 typedef const struct option_table *const *option_tables;
-// A row for one of Docker's options that is not there yet.
-#define OPTION_LATER(name, letter) \
-    { name, letter, NULL, NULL, NULL, 0, NULL, false }
-// One that will not be there, for this reason.
+// A row for one of Docker's options that is not there, for this reason.
 #define OPTION_REFUSED(name, letter, reason) \
-    { name, letter, NULL, NULL, NULL, 0, reason, false }
+    { name, letter, NULL, NULL, NULL, 0, NULL, false, reason }
 
 // Reads argv (NULL-terminated) into values; stops at the first argument when told, and says how many words of
 // argv it took. --help ends the reading with help set. What is stored lives in the arena or in argv.

@@ -8,6 +8,7 @@
 #include "engine/network_restore.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -62,7 +63,11 @@ int cli_for_each(struct invocation *invocation, cli_each *each, struct err *err)
 
 // Global options
 
+#define OF_A_DAEMON "hoy works on this machine itself, and talks to no daemon"
+
 static const struct option global_rows[] = {
+    {"config", 0, "string", "Location of client config files (default \"~/.docker\")", store_string,
+     offsetof(struct globals, config)},
     {"debug", 'D', NULL, "Enable debug mode", store_flag, offsetof(struct globals, debug)},
     {"root", 0, "string", "Where images and containers are kept (default \"/var/lib/hoy\")", store_string,
      offsetof(struct globals, root)},
@@ -73,15 +78,14 @@ static const struct option global_rows[] = {
     {"version", 'v', NULL, "Print version information and quit", store_flag,
      offsetof(struct globals, version)},
 
-    OPTION_LATER("config", 0),
-    OPTION_LATER("context", 'c'),
-    OPTION_LATER("host", 'H'),
-    OPTION_LATER("log-level", 'l'),
-    OPTION_LATER("tls", 0),
-    OPTION_LATER("tlscacert", 0),
-    OPTION_LATER("tlscert", 0),
-    OPTION_LATER("tlskey", 0),
-    OPTION_LATER("tlsverify", 0),
+    OPTION_REFUSED("context", 'c', OF_A_DAEMON),
+    OPTION_REFUSED("host", 'H', OF_A_DAEMON),
+    OPTION_REFUSED("log-level", 'l', "hoy keeps no log of its own: --debug says more"),
+    OPTION_REFUSED("tls", 0, OF_A_DAEMON),
+    OPTION_REFUSED("tlscacert", 0, OF_A_DAEMON),
+    OPTION_REFUSED("tlscert", 0, OF_A_DAEMON),
+    OPTION_REFUSED("tlskey", 0, OF_A_DAEMON),
+    OPTION_REFUSED("tlsverify", 0, OF_A_DAEMON),
 };
 static const struct option_table global_table = OPTIONS(global_rows, struct globals);
 const struct option_table *const global_options[] = {&global_table, NULL};
@@ -141,6 +145,8 @@ static int dispatch(struct invocation *invocation, const char *const *argv) {
     const struct command_group *group = NULL;
     struct err err = {0};
     size_t words;
+    const char *config = invocation->globals->config;
+    if (config) (void)setenv("DOCKER_CONFIG", config, 1); // helpers of credentials see it, too
     invocation->command = command_find(argv, &words, &invocation->form, &group, &err);
     if (group) return help_group(group, stdout), 0;
     if (!invocation->command) return usage_failure(invocation, &err, 1);

@@ -41,9 +41,10 @@ static void check_option(option_tables tables, const struct option *option) {
     assert_true(option->name[0] && option->name[0] != '-');
     assert_ptr_equal(option_find(tables, option->name, strlen(option->name)), option);
     if (option->letter) assert_ptr_equal(option_find_letter(tables, option->letter), option);
-    // What is shown must work; what is not there yet is not shown.
+    // What is shown must work; what is refused is not shown, and has a reason.
     if (option->help) assert_non_null(option->store);
-    if (option->choices && option->store) assert_non_null(option->value);
+    if (option->choices) assert_non_null(option->value);
+    assert_true(!option->store == !!option->refused);
 }
 
 static void check_options(option_tables tables) {

@@ -138,7 +138,7 @@ static const struct entry environment[] = {
     {"NETCONFPATH, CNI_PATH", "where the configurations of CNI networks are (/etc/cni/net.d), and their "
                               "plugins (/opt/cni/bin:/usr/lib/cni)"},
     {"HOY_CNI_TIMEOUT", "how many seconds a CNI plugin may take"},
-    {"DOCKER_CONFIG", "the directory of config.json (~/.docker)"},
+    {"DOCKER_CONFIG", "the directory of config.json (~/.docker), as --config"},
     {"HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "the way to registries; in small letters, too"},
     {"SSL_CERT_FILE, SSL_CERT_DIR", "the authorities that are trusted, in the system's place"},
 };

@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/parse_modes.h"
 #include "cli/words.h"
 #include "image/filter.h"
 #include "image/tags.h"
@@ -22,13 +23,13 @@ struct pull_flags {
 static const struct option pull_rows[] = {
     {"all-tags", 'a', NULL, "Download all tagged images in the repository", store_flag,
      offsetof(struct pull_flags, all_tags)},
+    {"disable-content-trust", 0, NULL, "Skip image verification (default true)", store_content_trust, 0},
     {"keep-blobs", 0, NULL,
      "Keep the layers as they are served, too: push sends them again (HOY_KEEP_BLOBS=1: always)", store_flag,
      offsetof(struct pull_flags, keep_blobs)},
     {"platform", 0, "string", "Set the image's platform, when it is for several", store_string,
      offsetof(struct pull_flags, platform)},
     {"quiet", 'q', NULL, "Suppress verbose output", store_flag, offsetof(struct pull_flags, quiet)},
-    OPTION_LATER("disable-content-trust", 0),
 };
 const struct option_table pull_options_table = OPTIONS(pull_rows, struct pull_flags);
 
@@ -385,8 +386,8 @@ struct rmi_flags {
 
 static const struct option rmi_rows[] = {
     {"force", 'f', NULL, "Force removal of the image", store_flag, offsetof(struct rmi_flags, force)},
-    OPTION_LATER("no-prune", 0),
-    OPTION_LATER("platform", 0),
+    OPTION_REFUSED("no-prune", 0, "no image has parents without a name that would be left or go"),
+    OPTION_REFUSED("platform", 0, "an image has one platform here: it is removed by its name or id"),
 };
 const struct option_table rmi_options_table = OPTIONS(rmi_rows, struct rmi_flags);
 

@@ -35,7 +35,7 @@ struct command {
 };
 
 struct globals {
-    const char *root, *runroot, *storage_driver;
+    const char *root, *runroot, *storage_driver, *config;
     bool debug, version;
 };
 

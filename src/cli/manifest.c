@@ -69,9 +69,11 @@ struct create_flags {
     bool amend;
 };
 
+#define REGISTRY_WITHOUT_TLS "insecure-registries in /etc/docker/daemon.json names such registries"
+
 static const struct option create_rows[] = {
     {"amend", 'a', NULL, "Amend an existing manifest list", store_flag, offsetof(struct create_flags, amend)},
-    OPTION_LATER("insecure", 0),
+    OPTION_REFUSED("insecure", 0, REGISTRY_WITHOUT_TLS),
 };
 const struct option_table manifest_create_options_table = OPTIONS(create_rows, struct create_flags);
 
@@ -179,7 +181,7 @@ struct inspect_flags {
 static const struct option inspect_rows[] = {
     {"verbose", 'v', NULL, "Output additional info including layers and platform", store_flag,
      offsetof(struct inspect_flags, verbose)},
-    OPTION_LATER("insecure", 0),
+    OPTION_REFUSED("insecure", 0, REGISTRY_WITHOUT_TLS),
 };
 const struct option_table manifest_inspect_options_table = OPTIONS(inspect_rows, struct inspect_flags);
 
@@ -332,7 +334,7 @@ struct manifest_push_flags {
 static const struct option push_rows[] = {
     {"purge", 'p', NULL, "Remove the local manifest list after push", store_flag,
      offsetof(struct manifest_push_flags, purge)},
-    OPTION_LATER("insecure", 0),
+    OPTION_REFUSED("insecure", 0, REGISTRY_WITHOUT_TLS),
 };
 const struct option_table manifest_push_options_table = OPTIONS(push_rows, struct manifest_push_flags);
 

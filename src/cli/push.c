@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_modes.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -41,11 +42,11 @@ static const struct option push_rows[] = {
     {"compression", 0, "string",
      "Compress layers that are compressed otherwise: gzip, zstd, zstd:LEVEL (default: as they were pulled)",
      store_compression, AT(compression), "gzip|zstd"},
+    {"disable-content-trust", 0, NULL, "Skip image verification (default true)", store_content_trust, 0},
     {"force-compression", 0, NULL, "Compress all layers, also those that are compressed so already",
      store_flag, AT(force)},
     {"platform", 0, "string", "Push the image only if it is for this platform", store_string, AT(platform)},
     {"quiet", 'q', NULL, "Suppress verbose output", store_flag, AT(quiet)},
-    OPTION_LATER("disable-content-trust", 0),
 };
 const struct option_table push_options_table = OPTIONS(push_rows, struct push_flags);
 
