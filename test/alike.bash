@@ -31,7 +31,7 @@ ends_alike() {
   output=$(cat out.hoy)
 }
 # All of Podman's containers have ended, and what it runs then (conmon's exit command) is over. With any runtime, what
-# removes a container before that may fail: its shm is a mount still.
+# removes a container before that may fail: its shm is a mount still. A pod's may be one after it, too.
 cleaned_up() { eventually 20 no_cleanup; }
 no_cleanup() { ! pgrep -x conmon >/dev/null && ! pgrep -f 'container.cleanup' >/dev/null; }
 # each COMMAND...: must work with both.

@@ -365,7 +365,7 @@ L=docker.io/library/tiny:1
   alike exec one sh -c 'hostname'
   each pod stop -t 0 pod
   cleaned_up
-  each pod rm -f pod
+  eventually 20 each pod rm -f --ignore pod
   # One with a user namespace for all of its containers.
   each pod create --name mapped --network none --uidmap 0:100000:1000 --gidmap 0:100000:1000 --infra-image $L --infra-command 'sleep 1000'
   each run -d --pod mapped --name two $L sleep 1000
@@ -373,7 +373,7 @@ L=docker.io/library/tiny:1
   matches "$output" '0 +100000 +1000'
   each pod stop -t 0 mapped
   cleaned_up
-  each pod rm -f mapped
+  eventually 20 each pod rm -f --ignore mapped
   terminal_start
   declare -f p >p.sh
   text "E=$E HOY_RUNTIME=$HOY_RUNTIME; . ./p.sh; clear; p hoy run -it --rm --network none --ulimit nofile=1024:4096 --ulimit nproc=1000:1000 $L sh"

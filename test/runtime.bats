@@ -581,7 +581,7 @@ hooks() {
   bundle b
   made --log log.json --log-format json --debug create -b b x
   contains "$(jq -r 'select(.level == "debug") | .msg' log.json)" " create -b b x"
-  matches "$(jq -r 'select(.level == "debug") | .msg' log.json)" 'take .* as the root file system'
+  matches "$(jq -r 'select(.level == "debug") | .msg' log.json)" 'host +start a process in new namespaces'
   is "$(jq -r 'select(.level != "debug")' log.json)" ""
   expect 0 rt --log-level debug state x
   contains "$output" "hoy-runtime: hoy-runtime "
