@@ -327,12 +327,11 @@ int ports_plan(const struct port_claim *claim, struct plan *plan, struct err *er
     if (!proxy && claim->hold.served >= 0) return -1;
     struct nft_table rules;
     if (rules_table(claim->engine->store.db, claim->arena, &rules, err)) return -1;
-    plan_str table = plan_string(plan, rules.name), link = plan_string(plan, claim->target.link);
+    plan_str table = plan_string(plan, rules.name);
     struct plan_blob blob = plan_bytes(plan, ports, (count + spare) * sizeof *ports);
     struct plan_list words = plan_strings(plan, &proxy, proxy ? 1 : 0);
     struct plan_op *op = plan_add(plan, PLAN_PUBLISH, claim->runs.count ? "--publish" : "default");
     op->publish.table = table;
-    op->publish.link = link;
     op->publish.ports = blob;
     op->publish.proxy = words;
     op->publish.bag = -1;

@@ -297,9 +297,16 @@ static int plan_network(struct plan *plan, void *data, struct err *err) {
         return 0;
     }
     network_plan(&s->endpoints, plan);
+    return 0;
+}
+
+static int plan_beside_network(struct plan *plan, void *data, struct err *err) {
+    struct start *s = data;
     net_rate_plan(&s->container->config, &s->endpoints, plan);
     if (s->resolver_text) names_plan(s->engine, s->container, &s->endpoints, s->resolver_text, plan);
-    return ports_plan(&s->claim, plan, err);
+    if (ports_plan(&s->claim, plan, err)) return -1;
+    network_plan_bridge_ports(&s->endpoints, s->claim.runs.count ? s->claim.target.link : NULL, plan);
+    return 0;
 }
 
 // What the shim executes when the container is to be started again, or when nobody was there to hear of the
@@ -357,6 +364,7 @@ static int make_plan(struct start *s, struct err *err) {
     if (s->endpoints.count || container_uses_pasta(&s->container->config) ||
         container_cni_network(&s->container->config))
         contributions.network = plan_network;
+    if (s->endpoints.count) contributions.beside = plan_beside_network;
     if (runtime_compile(&s->spec, &options, &contributions, &s->plan, err)) return -1;
     keep_spec(s);
     if (make_bundle(s, options.attach, err)) return -1;

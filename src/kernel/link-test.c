@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // In network namespaces of the test's own: nothing of the machine's network is touched.
-#include "kernel/link.h"
+#include "kernel/link_settings.h"
 
 #include "base/fd.h"
 #include "kernel/netlink.h"
@@ -138,18 +138,15 @@ static int container_side(void) {
 static void test_veth(void **state) {
     namespace_enter(state);
     pid_t pid = namespace_process();
-    struct veth veth = {.host = "hoy012345678901",
-                        .peer = "eth0",
-                        .bridge = "hoy0",
-                        .netns_pid = pid,
-                        .mac = peer_mac,
-                        .mtu = 1400};
-    assert_int_equal(veth_create(&veth), -ENODEV); // no bridge yet
+    struct veth veth = {
+        .host = "hoy012345678901", .peer = "eth0", .netns_pid = pid, .mac = peer_mac, .mtu = 1400};
     assert_int_equal(bridge_create("hoy0", mac, NULL), 0);
     assert_int_equal(address_add("hoy0", AF_INET, gateway, 22), 0);
     assert_int_equal(link_up("hoy0"), 0);
     assert_int_equal(veth_create(&veth), 0);
     assert_int_equal(veth_create(&veth), -EEXIST);
+    assert_int_equal(link_set_master(veth.host, "hoy1"), -ENODEV);
+    assert_int_equal(link_set_master(veth.host, "hoy0"), 0);
     struct link link, bridge;
     size_t ports;
     assert_int_equal(link_get(veth.host, &link), 0);

@@ -360,15 +360,25 @@ static void veth_put_peer(struct netlink_batch *batch, const struct veth *veth) 
     netlink_end(batch, info);
 }
 
+// A bridge's port has no use for an IPv6 address. Each would come with routes, and the kernel goes through
+// those of all others to add one. It may have no IPv6 at all.
+static void veth_put_no_address(struct netlink_batch *batch, const struct veth *veth) {
+    link_begin(batch, RTM_SETLINK, 0, veth->host, 0);
+    netlink_optional(batch);
+    size_t families = netlink_nest(batch, IFLA_AF_SPEC);
+    size_t family = netlink_nest(batch, AF_INET6);
+    netlink_put_u8(batch, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+    netlink_end(batch, family);
+    netlink_end(batch, families);
+}
+
 int veth_create(const struct veth *veth) {
     struct netlink_batch batch = {0};
     if (!name_valid(veth->host) || !name_valid(veth->peer)) return -EINVAL;
-    int bridge = veth->bridge ? link_index(veth->bridge) : 0;
-    if (bridge < 0) return bridge;
     link_begin(&batch, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, veth->host, IFF_UP);
     veth_put_sizes(&batch, veth);
-    if (bridge) netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)bridge);
     veth_put_peer(&batch, veth);
+    veth_put_no_address(&batch, veth);
     return route_call(&batch, NULL, NULL);
 }
 

@@ -40,9 +40,6 @@ int link_delete(const char *name);
 int link_move(const char *name, int netns, const char *new_name);
 // How many links have this one as their master.
 int link_count_ports(int master, size_t *ret_count);
-// No IPv6 on the link: no address of its own, no router advertisement heard. Before it goes up. Fine where
-// the kernel has no IPv6.
-int link_disable_ipv6(const char *name);
 
 // A bridge without spanning tree, and so without a delay before a new port forwards. It is down and has no
 // address yet. -EEXIST when there is a link of that name. Its address on the wire is fixed: else it would
@@ -51,11 +48,10 @@ int link_disable_ipv6(const char *name);
 // but each new port would take time for each that is there.
 int bridge_create(const char *name, const uint8_t mac[6], const char *alias);
 
-// A veth pair: one end here, up and a port of the bridge, the other made directly in another namespace, down.
-// All of it in one message: no moment when a half made pair is visible. -EEXIST when a name is taken.
+// A veth pair: one end here, up and without an IPv6 address, the other made directly in another namespace,
+// down. No moment when half a pair is visible. -EEXIST when a name is taken.
 struct veth {
     const char *host, *peer;
-    const char *bridge; // NULL: no master
     int netns_pid;      // the peer's namespace: of a process,
     int netns_fd;       // or when netns_pid is 0 a descriptor
     const uint8_t *mac; // of the peer; NULL: made up by the kernel

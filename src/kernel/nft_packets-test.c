@@ -8,7 +8,7 @@
 #include "base/fd.h"
 #include "base/macro.h"
 #include "base/str.h"
-#include "kernel/link.h"
+#include "kernel/link_settings.h"
 #include "kernel/netlink.h"
 
 #include <arpa/inet.h>
@@ -140,9 +140,9 @@ static void person_start(enum who who) {
     char byte;
     close(ready[1]);
     assert_int_equal(read(ready[0], &byte, 1), 1);
-    struct veth veth = {
-        .host = person->name, .peer = "eth0", .bridge = person->bridge, .netns_pid = pids[who]};
+    struct veth veth = {.host = person->name, .peer = "eth0", .netns_pid = pids[who]};
     if (who != HOST) assert_int_equal(veth_create(&veth), 0);
+    if (person->bridge) assert_int_equal(link_set_master(person->name, person->bridge), 0);
     if (who == OUTSIDE) {
         setting("ipv6/conf/out/accept_dad", "0");
         address_set("out", person->gateway4);

@@ -18,7 +18,6 @@ static int fail(const struct endpoint *endpoint, int r, const char *what, struct
 static int make_veth(const struct endpoint *endpoint, int netns) {
     struct veth veth = {.host = endpoint->host_interface,
                         .peer = endpoint->interface,
-                        .bridge = endpoint->link,
                         .netns_fd = netns,
                         .mac = endpoint->mac,
                         .mtu = endpoint->mtu};
@@ -74,7 +73,10 @@ int live_add(const struct endpoint *endpoint, int netns, struct err *err) {
     int r =
         endpoint->driver == NETWORK_DRIVER_BRIDGE ? make_veth(endpoint, netns) : make_child(endpoint, netns);
     if (r) return fail(endpoint, r, "make the interface", err);
-    if (!(r = set_up_in(endpoint, netns))) return 0;
+    r = set_up_in(endpoint, netns);
+    if (!r && endpoint->driver == NETWORK_DRIVER_BRIDGE)
+        r = link_set_master(endpoint->host_interface, endpoint->link);
+    if (!r) return 0;
     (void)fail(endpoint, r, "set up the interface", err);
     (void)live_remove(endpoint, netns, &ignored);
     return -1;

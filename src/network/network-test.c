@@ -384,15 +384,15 @@ static void test_plan(void **state) {
                                 .interface = "eth0",
                                 .host_interface = "hoy0123456789ab"};
     struct endpoints endpoints = {&endpoint, 1};
-    static const enum plan_op_type expected[] = {PLAN_VETH_ADD,    PLAN_LINK_IPV6, PLAN_ADDRESS_ADD,
-                                                 PLAN_ADDRESS_ADD, PLAN_LINK_UP,   PLAN_ROUTE_ADD,
-                                                 PLAN_ROUTE_ADD};
+    static const enum plan_op_type expected[] = {
+        PLAN_VETH_ADD,  PLAN_LINK_IPV6, PLAN_ADDRESS_ADD, PLAN_ADDRESS_ADD, PLAN_LINK_UP,
+        PLAN_ROUTE_ADD, PLAN_ROUTE_ADD, PLAN_READY,       PLAN_AWAIT,       PLAN_BRIDGE_PORT};
     endpoints_choose_gateway(&endpoints);
     plan_init(&plan);
     network_plan(&endpoints, &plan);
+    network_plan_bridge_ports(&endpoints, "hoy0123456789ab", &plan);
     assert_int_equal(plan.count, ARRAY_SIZE(expected));
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++) assert_int_equal(plan.ops[i].type, expected[i]);
-    assert_string_equal(plan.strings + plan.ops[0].veth.bridge, "hoy0");
     assert_string_equal(plan.strings + plan.ops[0].veth.host, "hoy0123456789ab");
     assert_int_equal(plan.ops[1].link.ipv6, 1);
     assert_memory_equal(plan.ops[2].address.bytes, ((uint8_t[]){10, 208, 0, 2}), 4);
@@ -400,6 +400,9 @@ static void test_plan(void **state) {
     assert_int_equal(plan.ops[3].address.prefix, 64);
     assert_memory_equal(plan.ops[5].address.bytes, ((uint8_t[]){10, 208, 0, 1}), 4);
     assert_int_equal(plan.ops[6].address.bytes[15], 1);
+    assert_string_equal(plan.strings + plan.ops[9].bridge_port.bridge, "hoy0");
+    assert_string_equal(plan.strings + plan.ops[9].bridge_port.link, "hoy0123456789ab");
+    assert_int_equal(plan.ops[9].bridge_port.hairpin, 1);
     plan_finish(&plan);
 }
 
@@ -501,11 +504,11 @@ static void test_packets(void **state) {
     assert_int_equal(link_up("lo"), 0);
     assert_int_equal(attach(root.db, "cccc", &endpoint, &err), 0);
     pid_t container = namespace_process(), neighbour = namespace_process();
-    struct veth inner = {
-        .host = "hoycccc", .peer = "eth0", .bridge = "hoy0", .netns_pid = container, .mac = endpoint.mac};
+    struct veth inner = {.host = "hoycccc", .peer = "eth0", .netns_pid = container, .mac = endpoint.mac};
     struct veth outer = {.host = "outer", .peer = "eth0", .netns_pid = neighbour};
     static const uint8_t host[4] = {203, 0, 113, 1}, gateway[4] = {10, 208, 0, 1};
     assert_int_equal(veth_create(&inner), 0);
+    assert_int_equal(link_set_master("hoycccc", "hoy0"), 0);
     assert_int_equal(veth_create(&outer), 0);
     assert_int_equal(address_add("outer", AF_INET, host, 24), 0);
     struct place a = {.address = {10, 208, 0, 2}, .gateway = {10, 208, 0, 1}, .prefix = 22};

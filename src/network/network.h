@@ -182,6 +182,9 @@ void endpoints_choose_gateway(struct endpoints *endpoints);
 
 // What it is in the kernel: adds interfaces, addresses and routes to the plan of a container's start.
 void network_plan(const struct endpoints *endpoints, struct plan *plan);
+// And, when the child has done its part of that, what makes those of bridges their ports. hairpin: the host's
+// end of the one that published ports lead to, or NULL.
+void network_plan_bridge_ports(const struct endpoints *endpoints, const char *hairpin, struct plan *plan);
 
 // The text of /etc/hosts and /etc/resolv.conf for a container. dns, search and options override the host's
 // file; nameservers on loopback are left out when the container has a network namespace of its own

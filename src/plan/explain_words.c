@@ -106,7 +106,11 @@ static void say_id_map(struct str *t, const struct plan_block *block, const stru
 
 static void say_veth_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
     str_printf(t, "join %s in the container with %s", TEXT(op->veth.peer), TEXT(op->veth.host));
-    if (op->veth.bridge) str_printf(t, " on the bridge %s", TEXT(op->veth.bridge));
+}
+
+static void say_bridge_port(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+    str_printf(t, "put %s on the bridge %s", TEXT(op->bridge_port.link), TEXT(op->bridge_port.bridge));
+    if (op->bridge_port.hairpin) str_add(t, ", which also hands back to it what it sends to its own ports");
 }
 
 static void say_link_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {

@@ -5,6 +5,7 @@
 #include "kernel/bpf_device.h"
 #include "kernel/cgroup.h"
 #include "kernel/link.h"
+#include "kernel/link_settings.h"
 #include "kernel/netlink.h"
 #include "kernel/traffic.h"
 #include "plan/namespace.h"
@@ -108,7 +109,6 @@ int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
     struct veth veth = {
         .host = TEXT(op->veth.host),
         .peer = TEXT(op->veth.peer),
-        .bridge = op->veth.bridge ? TEXT(op->veth.bridge) : NULL,
         .netns_pid = run->block->pid,
         .mac = op->veth.has_mac ? op->veth.mac : NULL,
         .mtu = op->veth.mtu,
@@ -117,6 +117,13 @@ int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
     if (r != -EEXIST) return r;
     r = link_delete(veth.host);
     return r && r != -ENODEV ? r : veth_create(&veth);
+}
+
+// The container is set up by now (network/plan.c).
+int plan_do_bridge_port(struct plan_run *run, struct plan_op *op) {
+    const char *link = TEXT(op->bridge_port.link);
+    int r = link_set_master(link, TEXT(op->bridge_port.bridge));
+    return r || !op->bridge_port.hairpin ? r : link_set_hairpin(link);
 }
 
 // It goes with the namespace, as a veth pair does, but leaves nothing on the host that could be met again.

@@ -68,6 +68,7 @@ struct plan_blob {
     X(CLONE, clone, PLAN_HOST, clone)                     \
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \
     X(VETH_ADD, veth_add, PLAN_PARENT, veth)              \
+    X(BRIDGE_PORT, bridge_port, PLAN_PARENT, bridge_port) \
     X(PASTA, pasta, PLAN_PARENT, pasta)                   \
     X(LINK_ADD, link_add, PLAN_PARENT, child_link)        \
     X(NET_RATE, net_rate, PLAN_PARENT, net_rate)          \
@@ -221,11 +222,15 @@ struct plan_op {
             uint32_t deny_setgroups;
         } id_map;
         struct {
-            plan_str host, peer, bridge; // names; peer is the one in the container
-            uint8_t mac[6];              // the peer's
+            plan_str host, peer; // names; peer is the one in the container
+            uint8_t mac[6];      // the peer's
             uint16_t has_mac;
             uint32_t mtu; // 0: the kernel's default
         } veth;
+        struct { // hairpin: it gets back what it sends to itself
+            plan_str link, bridge;
+            uint32_t hairpin;
+        } bridge_port;
         struct { // the program pasta, which joins the child's network namespace with the host's
             struct plan_list argv; // its path, and options but those for the namespace and its pid
             int32_t pid;           // written by the executor, for the undo
@@ -255,7 +260,6 @@ struct plan_op {
         } net_device;
         struct {
             plan_str table;         // of nftables
-            plan_str link;          // the host's end of the interface that the ports lead to, or ""
             struct plan_blob ports; // struct plan_port: those of the start, and free places for later ones
             struct plan_list proxy; // argv of what the shim executes for ports that the kernel can't hand on
             uint32_t closed;        // written by the undo: what is added now would stay

@@ -4,7 +4,6 @@
 // with all that the plan has.
 #include "plan/publish.h"
 
-#include "kernel/link_settings.h"
 #include "kernel/nft.h"
 #include "plan/run.h"
 
@@ -76,18 +75,12 @@ static int remove_run(const struct nft_table *table, const struct plan_port *por
     return remove_runs(table, ports, 1);
 }
 
-static bool has_any(const struct plan_port *ports, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        if (ports[i].count) return true;
-    return false;
-}
-
 // After a failure the operation has only what is there: the rest may be somebody else's.
 int plan_do_publish(struct plan_run *run, struct plan_op *op) {
     size_t count;
     struct plan_port *ports = places(run->block, op, &count);
     struct nft_table table = table_of(run->block, op);
-    int r = has_any(ports, count) ? link_set_hairpin(plan_text(run->block, op->publish.link)) : 0;
+    int r = 0;
     for (size_t i = 0; i < count; i++) {
         uint32_t done = 0;
         if (!r) r = add_run(&table, &ports[i], &done);

@@ -38,9 +38,9 @@ static const struct {
     [PLAN_CGROUP_OWNER] = {shell_cgroup_owner, "What the container may arrange in its cgroup by itself."},
     [PLAN_CGROUP_DEVICES] =
         {leave_out, "Access to devices: no tool of Debian 12 can attach the filter, so it is left out."},
-    [PLAN_VETH_ADD] =
-        {shell_veth_add,
-         "The network: a cable from the bridge, which hoy made, into a namespace held by a file."},
+    [PLAN_VETH_ADD] = {shell_veth_add, "The network: a cable from the host into a namespace held by a file."},
+    [PLAN_BRIDGE_PORT] = {shell_bridge_port,
+                          "The cable's end on the host goes to the bridge, which hoy made."},
     [PLAN_PASTA] = {shell_pasta,
                     "The network: a namespace held by a file, which pasta joins with the host's."},
     [PLAN_LINK_ADD] = {shell_link_add, "The network: an interface that shares the host's."},

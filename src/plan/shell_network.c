@@ -58,7 +58,6 @@ void shell_publish(struct shell *shell, const struct plan_op *op) {
     for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) count += ports[i].count;
     if (!count) return; // only places for later ones
     fputs("\n# Published ports: elements of the maps that hoy's rules look into.\n", shell->out);
-    fprintf(shell->out, "bridge link set dev %s hairpin on\n", TEXT(op->publish.link));
     shell_ports(shell, "add", op);
 }
 
@@ -78,16 +77,20 @@ static void print_mac_and_mtu(struct shell *shell, const uint8_t *mac, uint32_t 
 
 void shell_veth_add(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *host = shell_quote(shell, TEXT(op->veth.host)),
-                          *peer = shell_quote(shell, TEXT(op->veth.peer)),
-                          *bridge = shell_quote(shell, TEXT(op->veth.bridge));
+                          *peer = shell_quote(shell, TEXT(op->veth.peer));
     print_netns(shell);
     fprintf(shell->out, "ip link add %s type veth peer name %s netns \"$dir\"/net", host, peer);
     print_mac_and_mtu(shell, op->veth.has_mac ? op->veth.mac : NULL, op->veth.mtu);
     fputc('\n', shell->out);
     if (op->veth.mtu) fprintf(shell->out, "ip link set %s mtu %u\n", host, op->veth.mtu);
-    fprintf(shell->out, "ip link set %s", host);
-    if (op->veth.bridge) fprintf(shell->out, " master %s", bridge);
-    fputs(" up\n", shell->out);
+    fprintf(shell->out, "ip link set %s up\nip link set %s addrgenmode none\n", host, host);
+}
+
+void shell_bridge_port(struct shell *shell, const struct plan_op *op) {
+    _cleanup_(freep) char *link = shell_quote(shell, TEXT(op->bridge_port.link)),
+                          *bridge = shell_quote(shell, TEXT(op->bridge_port.bridge));
+    fprintf(shell->out, "ip link set %s master %s\n", link, bridge);
+    if (op->bridge_port.hairpin) fprintf(shell->out, "bridge link set dev %s hairpin on\n", link);
 }
 
 void shell_pasta(struct shell *shell, const struct plan_op *op) {

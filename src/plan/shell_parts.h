@@ -39,6 +39,7 @@ void shell_net_device(struct shell *shell, const struct plan_op *op);
 void shell_ports(struct shell *shell, const char *word, const struct plan_op *op);
 void shell_publish(struct shell *shell, const struct plan_op *op);
 void shell_veth_add(struct shell *shell, const struct plan_op *op);
+void shell_bridge_port(struct shell *shell, const struct plan_op *op);
 void shell_pasta(struct shell *shell, const struct plan_op *op);
 void shell_link_add(struct shell *shell, const struct plan_op *op);
 void shell_net_rate(struct shell *shell, const struct plan_op *op);

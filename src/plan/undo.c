@@ -33,9 +33,9 @@ static int undo_net_rate(struct plan_block *block, struct plan_op *op) {
     return op->net_rate.out ? traffic_release(plan_text(block, op->net_rate.host)) : 0;
 }
 
-// VETH_ADD and LINK_ADD have no undo: the pair, or what shares the host's interface, goes with the
-// container's network namespace, in the background and all that die at once together. To delete it here would
-// wait for that, 20 to 40 ms each, one after the other.
+// VETH_ADD, BRIDGE_PORT and LINK_ADD have no undo: the pair, or what shares the host's interface, goes with
+// the container's network namespace, in the background and all that die at once together. To delete it here
+// would wait for that, 20 to 40 ms each, one after the other.
 static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_op *op) = {
     [PLAN_IMAGE_MOUNT] = plan_undo_image_mount,
     [PLAN_VOLUME_MOUNT] = plan_undo_volume_mount,

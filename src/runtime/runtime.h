@@ -25,6 +25,8 @@ struct runtime_options {
 struct runtime_contributions {
     int (*host)(struct plan *plan, void *data, struct err *err);    // before anything else (image mounts)
     int (*network)(struct plan *plan, void *data, struct err *err); // after the clone
+    int (*beside)(struct plan *plan, void *data, struct err *err);  // what the parent does while the child
+                                                                    // sets up the network's interfaces
     int (*root)(struct plan *plan, void *data, struct err *err);    // ROOT_ATTACH, ROOT_OVERLAY
     void *data;
 };
