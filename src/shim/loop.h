@@ -25,6 +25,8 @@ struct shim {
     bool forward_signals; // all that we get, not only SIGTERM; without a terminal
     bool input_ending;    // the first client said that there is no more input
     bool ended;
+    uint64_t read_ns;              // monotonic; when output was read last
+    bool gathers;                  // it comes in pieces
     size_t drain_left;             // what is still read after the end
     const struct plan_block *plan; // and the container's directory, for events; or NULL
     int state;
