@@ -153,6 +153,16 @@ static int not_executable(struct plan_run *run, const char *command, const char 
     return -error;
 }
 
+bool plan_next_in_path(const char **path, const char *command, char ret_file[static PATH_MAX]) {
+    while (*path && **path) {
+        size_t n = strcspn(*path, ":");
+        int length = snprintf(ret_file, PATH_MAX, "%.*s/%s", (int)n, n ? *path : ".", command);
+        *path += n + ((*path)[n] == ':');
+        if (length < PATH_MAX) return true;
+    }
+    return false;
+}
+
 // The command's own file: as it is when it has a slash, else the first executable one in PATH.
 static int find_command(struct plan_run *run, const char *command, const char *path,
                         char found[static PATH_MAX]) {
@@ -163,10 +173,8 @@ static int find_command(struct plan_run *run, const char *command, const char *p
         snprintf(found, PATH_MAX, "%s", command);
         return 0;
     }
-    for (size_t n; path && *path; path += n + (path[n] == ':')) {
-        n = strcspn(path, ":");
-        int length = snprintf(found, PATH_MAX, "%.*s/%s", (int)n, n ? path : ".", command);
-        if (length >= PATH_MAX || stat(found, &st) || !S_ISREG(st.st_mode)) continue;
+    while (plan_next_in_path(&path, command, found)) {
+        if (stat(found, &st) || !S_ISREG(st.st_mode)) continue;
         if (!access(found, X_OK)) return 0;
         error = EACCES;
     }

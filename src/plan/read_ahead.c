@@ -8,7 +8,6 @@
 #include "kernel/path.h"
 #include "plan/run.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,12 +36,8 @@ static void read_command(struct plan_run *run, const struct plan_op *exec) {
     _cleanup_(freep) const char **env = plan_list_items(run->block, exec->exec.env);
     const char *path = plan_environment(env, "PATH");
     char file[PATH_MAX];
-    for (size_t n; path && *path; path += n + (path[n] == ':')) {
-        n = strcspn(path, ":");
-        if (snprintf(file, sizeof file, "%.*s/%s", (int)n, path, command) < PATH_MAX &&
-            read_file(run->ahead, file))
-            return;
-    }
+    while (plan_next_in_path(&path, command, file))
+        if (*file == '/' && read_file(run->ahead, file)) return;
 }
 
 void plan_read_ahead(struct plan_run *run) {

@@ -5,6 +5,8 @@
 #include "kernel/link_events.h"
 #include "plan/execute.h"
 
+#include <limits.h>
+
 // A mount in the container's root.
 struct plan_place {
     const char *target;
@@ -93,6 +95,9 @@ int plan_check_command(struct plan_run *run);
 
 // The value of a variable of the command's, or NULL.
 const char *plan_environment(const char *const *env, const char *name);
+// Where command could be in a PATH: the next of its files, until there is none (false). What is too long for
+// a path is left out.
+bool plan_next_in_path(const char **path, const char *command, char ret_file[static PATH_MAX]);
 
 // read_ahead.c. Brings the command's file into memory (the parent's, after GO).
 void plan_read_ahead(struct plan_run *run);
