@@ -153,9 +153,10 @@ start_shell() {
   "$HOY" rmi "$REGISTRY/layers:1"
 }
 
-# types WORDS BECOMES: a word's beginning and the tab key.
+# types WORDS BECOMES: a word's beginning and the tab key. What was there is taken away without a signal, which a
+# shell may heed only after what is typed next.
 types() {
-  keys C-c && keys C-l
+  keys C-e && keys C-u && keys C-l
   tm send-keys -l "$1"
   keys Tab
   shows "$2" 20
