@@ -121,8 +121,12 @@ int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
 
 // The container is set up by now (network/plan.c).
 int plan_do_bridge_port(struct plan_run *run, struct plan_op *op) {
-    const char *link = TEXT(op->bridge_port.link);
-    int r = link_set_master(link, TEXT(op->bridge_port.bridge));
+    const char *link = TEXT(op->bridge_port.link), *bridge = TEXT(op->bridge_port.bridge);
+    int r = link_set_master(link, bridge);
+    if (r == -ENODEV)
+        err_set(&run->err, ERR_CONFLICT, 0,
+                "the bridge %s was deleted meanwhile: start the container again, which makes it anew",
+                bridge);
     return r || !op->bridge_port.hairpin ? r : link_set_hairpin(link);
 }
 
