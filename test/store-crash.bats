@@ -4,6 +4,9 @@
 
 load lib
 
+# shellcheck source=test/registry.bash
+source "$BATS_TEST_DIRNAME/registry.bash"
+
 test_teardown() {
   hoy ps -aq | xargs -r "$HOY" rm -f >/dev/null
   hoy images -q --no-trunc | xargs -r "$HOY" rmi -f >/dev/null
@@ -23,6 +26,9 @@ killed() {
   wait "$pid" 2>/dev/null || true
   [[ -z $worker ]] || wait_gone "$worker"
 }
+
+# manifest IMAGE: as its registry has it; nothing where it has none.
+manifest() { skopeo inspect --raw --tls-verify=false "docker://$1" 2>/dev/null || true; }
 
 @test "what a pull brings is on the disk before it is in its place" {
   local name trace=$BATS_TEST_TMPDIR/trace
@@ -75,6 +81,61 @@ killed() {
     hoy image verify >/dev/null
   done
   ((round == 40))
+}
+
+@test "kill -9 at random moments of save, load, import and commit: the store stays sound, and no half file has the name" {
+  RANDOM=13
+  local round most_ms=150 saved=0 file=$BATS_TEST_TMPDIR/debian.tar out=$BATS_TEST_TMPDIR/out.tar
+  hoy pull -q "$REGISTRY/debian:12" >/dev/null
+  hoy save -o "$file" "$REGISTRY/debian:12"
+  hoy run --name box "$REGISTRY/debian:12" dd if=/dev/urandom of=/large bs=1M count=30 status=none
+  head -c 30000000 /dev/urandom >"$BATS_TEST_TMPDIR/random"
+  tar -cf "$BATS_TEST_TMPDIR/tree.tar" -C "$BATS_TEST_TMPDIR" random
+  for round in {1..24}; do
+    case $((round % 4)) in
+      0) killed save -o "$out" "$REGISTRY/debian:12" ;;
+      1) hoy rmi -f "$REGISTRY/debian:12" >/dev/null && killed load -i "$file" && hoy load -qi "$file" >/dev/null ;;
+      2) killed import "$BATS_TEST_TMPDIR/tree.tar" "imported:$round" ;;
+      3) killed commit box "committed:$round" ;;
+    esac
+    is "$round: $(hoy system check)" "$round: No problems"
+    hoy image verify >/dev/null
+    if [[ -e $out ]]; then
+      ((++saved))
+      skopeo inspect "docker-archive:$out" >/dev/null
+      rm "$out"
+    fi
+  done
+  echo "# $round times killed, $saved saves were quicker" >&3
+  hoy save -o "$out" "$REGISTRY/debian:12"
+  skopeo inspect "docker-archive:$out" >/dev/null
+  hoy import "$BATS_TEST_TMPDIR/tree.tar" imported:last >/dev/null
+  hoy commit box committed:last >/dev/null
+}
+
+@test "kill -9 at random moments of a push: what has a name there is whole, and the next one ends it" {
+  RANDOM=14
+  local round whole=0 most_ms=400 source=$REGISTRY source_pid=$REGISTRY_PID target target_pid original
+  registry_start "$BATS_TEST_TMPDIR/target"
+  target=$REGISTRY target_pid=$REGISTRY_PID
+  export REGISTRY=$source REGISTRY_PID=$source_pid
+  hoy pull -q "$source/debian:12" >/dev/null
+  original=$(manifest "$source/debian:12")
+  for round in {1..12}; do
+    hoy tag "$source/debian:12" "$target/debian$round:1"
+    rm -rf "$BATS_TEST_TMPDIR/target" # or the layer would be mounted from the last round's
+    killed push -q "$target/debian$round:1"
+    is "$round: $(hoy system check)" "$round: No problems"
+    if [[ -n $(manifest "$target/debian$round:1") ]]; then
+      ((++whole))
+      is "$(manifest "$target/debian$round:1")" "$original"
+    fi
+    hoy push -q "$target/debian$round:1" >/dev/null
+    is "$(manifest "$target/debian$round:1")" "$original"
+  done
+  kill "$target_pid"
+  echo "# $round times killed, $whole pushes were quicker" >&3
+  hoy image verify >/dev/null
 }
 
 @test "no room for any size of a disk: one sentence, and the store stays sound" {

@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 #define MOUNTS_MAX       3 // repositories that a part is looked for in
-#define PART_SOURCES_MAX 4
+#define PART_SOURCES_MAX 4 // of several registries: one may be gone, with all of its repositories
+#define OF_ONE_REGISTRY  2
 #define SOURCES_MAX      64
 
 static int source_index(struct upload *upload, const char *repository, size_t *ret_index) {
@@ -29,6 +30,13 @@ static int source_index(struct upload *upload, const char *repository, size_t *r
     return 0;
 }
 
+static bool has_enough_of(const struct upload *upload, const struct upload_part *part, const char *domain) {
+    size_t count = 0;
+    for (size_t i = 0; i < part->sources.count; i++)
+        count += str_eq(upload->sources.items[part->sources.items[i]].reference.domain, domain);
+    return count >= OF_ONE_REGISTRY || part->sources.count >= PART_SOURCES_MAX;
+}
+
 void upload_part_from(struct upload *upload, struct upload_part *part, const char *repository) {
     size_t index;
     if (str_eq(repository, reference_repository(upload->arena, &upload->target)) ||
@@ -37,7 +45,7 @@ void upload_part_from(struct upload *upload, struct upload_part *part, const cha
     const struct reference *from = &upload->sources.items[index].reference;
     if (str_eq(from->domain, upload->target.domain) && part->mounts.count < MOUNTS_MAX)
         strings_add(upload->arena, &part->mounts, from->path);
-    if (part->sources.count < PART_SOURCES_MAX) *arena_push(upload->arena, &part->sources) = index;
+    if (!has_enough_of(upload, part, from->domain)) *arena_push(upload->arena, &part->sources) = index;
 }
 
 static void put_registry(struct upload *upload, struct json_writer *w, const struct reference *r,
