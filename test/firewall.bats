@@ -263,6 +263,22 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
   done
 }
 
+@test "rules that somebody flushes again and again while containers start: each has its ports in the end" {
+  local i port
+  background "$BATS_TEST_TMPDIR/flushes" sh -c 'while sleep 0.005; do nft flush ruleset; done'
+  for i in {1..20}; do
+    hoy run -d --name "http$i" -p 127.0.0.1::80 base sh -c 'echo here >index.html && exec httpd -f' >/dev/null
+  done
+  kill "${BACKGROUND##* }"
+  wait_gone "${BACKGROUND##* }"
+  hoy ps >/dev/null # what was flushed after the last start
+  for i in {1..20}; do
+    port=$(hoy port "http$i" 80)
+    eventually 5 curl -s -m 1 -o /dev/null "http://$port/"
+    is "$i: $(curl -s -m 1 "http://$port/")" "$i: here"
+  done
+}
+
 @test "hoyd puts rules back at once, and what else others take away" {
   local way bridge table
   bridge=$(ip -4 -o address show to "$(hoy run --rm base ip route | awk '/^default/ {print $3}')" | awk '{print $2}')

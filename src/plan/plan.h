@@ -263,6 +263,7 @@ struct plan_op {
             struct plan_blob ports; // struct plan_port: those of the start, and free places for later ones
             struct plan_list proxy; // argv of what the shim executes for ports that the kernel can't hand on
             uint32_t closed;        // written by the undo: what is added now would stay
+            uint32_t flushed;       // written by the executor: somebody had taken all rules away
             int32_t keeper, bag;    // written by the shim: its pid, and its descriptor of the ports' sockets
         } publish;
         struct { // a group of resctrl, and one in it that counts for this container alone

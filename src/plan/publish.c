@@ -75,7 +75,9 @@ static int remove_run(const struct nft_table *table, const struct plan_port *por
     return remove_runs(table, ports, 1);
 }
 
-// After a failure the operation has only what is there: the rest may be somebody else's.
+// After a failure the operation has only what is there: the rest may be somebody else's. A table that
+// somebody took away just now comes back with all ports that have rows, ours too, by whoever looks at it next
+// (the shim sees to that).
 int plan_do_publish(struct plan_run *run, struct plan_op *op) {
     size_t count;
     struct plan_port *ports = places(run->block, op, &count);
@@ -84,7 +86,11 @@ int plan_do_publish(struct plan_run *run, struct plan_op *op) {
     for (size_t i = 0; i < count; i++) {
         uint32_t done = 0;
         if (!r) r = add_run(&table, &ports[i], &done);
-        ports[i].count = done;
+        if (r == -ENOENT) op->publish.flushed = 1;
+        if (op->publish.flushed)
+            r = 0;
+        else
+            ports[i].count = done;
     }
     return r;
 }
