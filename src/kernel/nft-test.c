@@ -208,6 +208,21 @@ static void test_ports(void **state) {
 #define NETWORKS 1000
 #define PORTS    10000
 
+static int mark(const struct nft_port *port, void *data) {
+    ((uint8_t *)data)[port->host_port] = 1;
+    return 0;
+}
+
+// By their numbers: while its table grows the kernel may tell of one twice.
+static size_t count_many(void) {
+    static uint8_t marks[1 << 16];
+    size_t many = 0;
+    memset(marks, 0, sizeof marks);
+    assert_int_equal(nft_ports_each(&table, mark, marks), 0);
+    for (size_t i = 0; i < sizeof marks; i++) many += marks[i];
+    return many;
+}
+
 static void test_many(void **state) {
     (void)state;
     if (geteuid()) skip(); // a message so large takes root's own right to a large buffer
@@ -227,17 +242,17 @@ static void test_many(void **state) {
                                      .host_port = (uint16_t)(i + 1),
                                      .port = 80};
     assert_int_equal(nft_table_apply(&table, networks, NETWORKS, ports, PORTS), 0);
-    assert_int_equal(count(), PORTS);
+    assert_int_equal(count_many(), PORTS);
     assert_true(nft_network_ready(&table, &networks[0]));
     assert_true(nft_network_ready(&table, &networks[NETWORKS - 1]));
     assert_int_equal(nft_ports_add(&table, ports, PORTS), 0);
     assert_int_equal(nft_ports_remove(&table, ports, PORTS), 0);
-    assert_int_equal(count(), 0);
+    assert_int_equal(count_many(), 0);
     assert_int_equal(nft_ports_add(&table, ports, PORTS), 0);
-    assert_int_equal(count(), PORTS);
+    assert_int_equal(count_many(), PORTS);
     ports[PORTS / 2].port = 81; // of another by now
     assert_int_equal(nft_ports_remove(&table, ports, PORTS), 0);
-    assert_int_equal(count(), 1);
+    assert_int_equal(count_many(), 1);
     free(networks);
     free(ports);
 }
