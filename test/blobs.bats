@@ -31,7 +31,6 @@ origin_stop() {
   ORIGIN_PID=
 }
 
-raw() { skopeo inspect --raw --tls-verify=false "docker://$1"; }
 blobs() { raw "$1" | jq -r '.layers[].digest' | sort -u; }
 kept() { find "$HOY_ROOT/blobs" -type f -printf 'sha256:%f\n' 2>/dev/null | sort; }
 du_bytes() { du -sB1 "$HOY_ROOT" | cut -f 1; }

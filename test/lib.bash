@@ -157,3 +157,6 @@ own_table() { sqlite3 "$HOY_ROOT/hoy.db" "SELECT 'hoy-' || substr(id, 1, 10) FRO
 
 # field CONTAINER JQ-PATH: of its inspect document.
 field() { hoy inspect "$1" | jq -r ".[0]$2"; }
+
+# raw IMAGE: its manifest as its registry has it, byte for byte.
+raw() { skopeo inspect --raw --tls-verify=false "docker://$1"; }

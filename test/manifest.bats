@@ -27,7 +27,6 @@ copy() {
   skopeo --insecure-policy copy -q --src-tls-verify=false --dest-tls-verify=false "${@:1:$#-2}" \
     "docker://${*: -2:1}" "docker://${*: -1}"
 }
-raw() { skopeo inspect --raw --tls-verify=false "docker://$1"; }
 
 @test "create, annotate, inspect, push, rm; the list is Docker's, byte for byte" {
   expect 0 hoy manifest create "$R/list:1" "$R/docker:machine" "$R/docker:other"

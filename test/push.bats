@@ -42,17 +42,16 @@ file_teardown() {
   rm -rf "$TEST_IMAGES"/registry/docker/registry/v2/repositories/{push,random}
 }
 
-# The manifest as a registry has it, byte for byte.
-raw() { skopeo inspect --raw --tls-verify=false "docker://$1" | sha256sum; }
-type_of_layer() { skopeo inspect --raw --tls-verify=false "docker://$1" | jq -r '.layers[0].mediaType'; }
+sum_of() { raw "$1" | sha256sum; }
+type_of_layer() { raw "$1" | jq -r '.layers[0].mediaType'; }
 
 # right IMAGE ORIGINAL: the same config, and layers that are, uncompressed, what the config calls them.
 right() {
   local host=${1%%/*} repository=${1#*/} manifest type digest
   repository=${repository%:*}
-  manifest=$(skopeo inspect --raw --tls-verify=false "docker://$1")
+  manifest=$(raw "$1")
   is "$(jq -r .config.digest <<<"$manifest")" \
-    "$(skopeo inspect --raw --tls-verify=false "docker://$2" | jq -r .config.digest)"
+    "$(raw "$2" | jq -r .config.digest)"
   while read -r type digest; do
     curl -fsS "http://$host/v2/$repository/blobs/$digest" | case $type in *zstd) zstd -dc ;; *gzip) zcat ;; *) cat ;; esac |
       sha256sum | sed 's/^/sha256:/; s/ .*//'
@@ -67,7 +66,7 @@ right() {
   is "${lines[0]}" "The push refers to repository [$SOURCE/push/debian]"
   matches "$output" $'\n[0-9a-f]{12}: Mounted from debian\n'
   matches "${lines[-1]}" '^x: digest: sha256:[0-9a-f]{64} size: [0-9]+$'
-  is "$(raw "$SOURCE/push/debian:x")" "$(raw "$SOURCE/debian:12")"
+  is "$(sum_of "$SOURCE/push/debian:x")" "$(sum_of "$SOURCE/debian:12")"
   contains "$(hoy images --digests)" "$SOURCE/push/debian"
   expect 0 hoy push "$SOURCE/push/debian:x"
   matches "$output" '[0-9a-f]{12}: Layer already exists'
@@ -80,7 +79,7 @@ right() {
   expect 0 hoy push "$REGISTRY2/deb:12"
   matches "$output" '[0-9a-f]{12}: Pushed'
   lacks "$output" anew
-  is "$(raw "$REGISTRY2/deb:12")" "$(raw "$SOURCE/debian:12")"
+  is "$(sum_of "$REGISTRY2/deb:12")" "$(sum_of "$SOURCE/debian:12")"
   is "$(find "$HOY_ROOT" -type f ! -name 'hoy.db*' | sort)" "$before"
 }
 
@@ -92,7 +91,7 @@ right() {
   is "$(grep -c 'Layer already exists' <<<"$output")" 12
   for tag in 1 2 latest; do
     matches "$output" $'\n'"$tag: digest: sha256:"
-    is "$(raw "$REGISTRY2/several:$tag")" "$(raw "$SOURCE/layers:1")"
+    is "$(sum_of "$REGISTRY2/several:$tag")" "$(sum_of "$SOURCE/layers:1")"
   done
   expect 0 hoy push "$REGISTRY2/several"
   is "${lines[0]}" 'Using default tag: latest'
@@ -105,9 +104,9 @@ right() {
   hoy tag "$SOURCE/multi:1" "$REGISTRY2/one:1"
   hoy push "$REGISTRY2/one:1"
   local digest
-  digest=$(skopeo inspect --raw --tls-verify=false "docker://$SOURCE/multi:1" |
+  digest=$(raw "$SOURCE/multi:1" |
     jq -r '.manifests[] | select(.platform.architecture == "arm64").digest')
-  is "$(raw "$REGISTRY2/one:1")" "$(raw "$SOURCE/multi@$digest")"
+  is "$(sum_of "$REGISTRY2/one:1")" "$(sum_of "$SOURCE/multi@$digest")"
 }
 
 @test "the source can't be reached: compressed anew, and it says so" {
@@ -130,7 +129,7 @@ right() {
   hoy tag "$REGISTRY2/anew:1" "$REGISTRY2/again:1"
   expect 0 hoy push "$REGISTRY2/again:1"
   is "$(grep -c 'Mounted from anew' <<<"$output")" 4
-  is "$(raw "$REGISTRY2/again:1")" "$(raw "$REGISTRY2/anew:1")"
+  is "$(sum_of "$REGISTRY2/again:1")" "$(sum_of "$REGISTRY2/anew:1")"
   hoy rmi -f "$id" >/dev/null
   hoy pull -q "$REGISTRY2/anew:1"
   is "$(hoy images -q --no-trunc)" "$id"
@@ -147,7 +146,7 @@ right() {
   lacks "$output" anew
   is "$(type_of_layer "$REGISTRY2/base:1")" application/vnd.oci.image.layer.v1.tar+gzip
   local first
-  first=$(raw "$REGISTRY2/base:1")
+  first=$(sum_of "$REGISTRY2/base:1")
   hoy tag base:latest "$REGISTRY2/zstd:1"
   expect 0 hoy push --compression zstd "$REGISTRY2/zstd:1"
   is "$(type_of_layer "$REGISTRY2/zstd:1")" application/vnd.oci.image.layer.v1.tar+zstd
@@ -155,7 +154,7 @@ right() {
   expect 0 hoy push --compression zstd:9 "$REGISTRY2/zstd:1"
   expect 0 hoy push "$REGISTRY2/base:1"
   matches "$output" 'Layer already exists'
-  is "$(raw "$REGISTRY2/base:1")" "$first"
+  is "$(sum_of "$REGISTRY2/base:1")" "$first"
   # A store that knows nothing of it makes the same.
   HOY_ROOT=$BATS_TEST_TMPDIR/root
   hoy pull base
@@ -163,7 +162,7 @@ right() {
   hoy push --compression zstd "$FLAKY/absolute/base:zstd"
   hoy tag base:latest "$FLAKY/absolute/base:again"
   hoy push "$FLAKY/absolute/base:again"
-  is "$(raw "$REGISTRY2/base:again")" "$first"
+  is "$(sum_of "$REGISTRY2/base:again")" "$first"
   hoy rmi -f base
   hoy pull -q "$REGISTRY2/zstd:1"
   is "$(hoy run --rm "$REGISTRY2/zstd:1" echo from zstd)" 'from zstd'
@@ -172,7 +171,7 @@ right() {
 @test "--compression compresses what is compressed otherwise, --force-compression all" {
   hoy tag "$SOURCE/layers:1" "$REGISTRY2/other:1"
   hoy push --compression gzip "$REGISTRY2/other:1"
-  is "$(raw "$REGISTRY2/other:1")" "$(raw "$SOURCE/layers:1")"
+  is "$(sum_of "$REGISTRY2/other:1")" "$(sum_of "$SOURCE/layers:1")"
   hoy push --compression zstd "$REGISTRY2/other:1"
   is "$(type_of_layer "$REGISTRY2/other:1")" application/vnd.oci.image.layer.v1.tar+zstd
   right "$REGISTRY2/other:1" "$SOURCE/layers:1"
@@ -180,7 +179,7 @@ right() {
   is "$(type_of_layer "$REGISTRY2/other:1")" application/vnd.oci.image.layer.v1.tar+gzip
   right "$REGISTRY2/other:1" "$SOURCE/layers:1"
   hoy push "$REGISTRY2/other:1"
-  is "$(raw "$REGISTRY2/other:1")" "$(raw "$SOURCE/layers:1")"
+  is "$(sum_of "$REGISTRY2/other:1")" "$(sum_of "$SOURCE/layers:1")"
   expect 125 hoy push --compression gzip:6 "$REGISTRY2/other:1"
   contains "$output" 'zstd:LEVEL'
 }
@@ -189,11 +188,11 @@ right() {
   hoy pull -q "$REGISTRY2/v2s2:1"
   hoy tag "$REGISTRY2/v2s2:1" "$REGISTRY2/v2s2-copy:1"
   hoy push "$REGISTRY2/v2s2-copy:1"
-  is "$(raw "$REGISTRY2/v2s2-copy:1")" "$(raw "$REGISTRY2/v2s2:1")"
+  is "$(sum_of "$REGISTRY2/v2s2-copy:1")" "$(sum_of "$REGISTRY2/v2s2:1")"
   hoy push --force-compression "$REGISTRY2/v2s2-copy:1"
   is "$(type_of_layer "$REGISTRY2/v2s2-copy:1")" application/vnd.docker.image.rootfs.diff.tar.gzip
   hoy push --compression zstd "$REGISTRY2/v2s2-copy:1"
-  lacks "$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY2/v2s2-copy:1")" docker
+  lacks "$(raw "$REGISTRY2/v2s2-copy:1")" docker
   right "$REGISTRY2/v2s2-copy:1" "$SOURCE/tiny:1"
 }
 
@@ -212,7 +211,7 @@ trouble() {
   trouble busy layers:1
   trouble deaf layers:1
   trouble break random:1
-  is "$(raw "$REGISTRY2/break:1")" "$(raw "$SOURCE/random:1")"
+  is "$(sum_of "$REGISTRY2/break:1")" "$(sum_of "$SOURCE/random:1")"
   trouble small random:1
   contains "$(<"$FLAKY_LOG")" 4194304-8388607
 }
@@ -244,9 +243,9 @@ referrer() {
   skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$SOURCE/tiny:1" "oci:$layout:1"
   umoci config --image "$layout:1" --author "$2"
   skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$layout:1" "docker://$SOURCE/$1:1"
-  SUBJECT=$(raw "$SOURCE/tiny:1" | cut -d' ' -f1)
-  size=$(skopeo inspect --raw --tls-verify=false "docker://$SOURCE/tiny:1" | wc -c)
-  skopeo inspect --raw --tls-verify=false "docker://$SOURCE/$1:1" |
+  SUBJECT=$(sum_of "$SOURCE/tiny:1" | cut -d' ' -f1)
+  size=$(raw "$SOURCE/tiny:1" | wc -c)
+  raw "$SOURCE/$1:1" |
     jq -c --arg digest "sha256:$SUBJECT" --arg type "$2" --argjson size "$size" \
       --arg manifest application/vnd.oci.image.manifest.v1+json \
       '. + {mediaType: $manifest, artifactType: $type, annotations: {about: $type},
@@ -262,14 +261,14 @@ referrer() {
   hoy tag "$SOURCE/push/first:1" "$REGISTRY2/referrer:first"
   expect 0 hoy push -q "$REGISTRY2/referrer:first"
   expect 0 hoy push -q "$REGISTRY2/referrer:first"
-  list=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY2/referrer:sha256-$SUBJECT")
+  list=$(raw "$REGISTRY2/referrer:sha256-$SUBJECT")
   is "$(jq -c '.manifests | map([.artifactType, .annotations])' <<<"$list")" '[["a/first",{"about":"a/first"}]]'
-  is "$(jq -r '.manifests[0].digest' <<<"$list")" "sha256:$(raw "$SOURCE/push/first:1" | cut -d' ' -f1)"
+  is "$(jq -r '.manifests[0].digest' <<<"$list")" "sha256:$(sum_of "$SOURCE/push/first:1" | cut -d' ' -f1)"
   is "$(jq -r '.manifests[0].size' <<<"$list")" "$(wc -c <"$BATS_TEST_TMPDIR/manifest")"
   referrer push/second a/second
   hoy tag "$SOURCE/push/second:1" "$REGISTRY2/referrer:second"
   expect 0 hoy push -q "$REGISTRY2/referrer:second"
-  list=$(skopeo inspect --raw --tls-verify=false "docker://$REGISTRY2/referrer:sha256-$SUBJECT")
+  list=$(raw "$REGISTRY2/referrer:sha256-$SUBJECT")
   is "$(jq -c '.manifests | map(.artifactType)' <<<"$list")" '["a/first","a/second"]'
   # A registry that says that it lists them itself.
   hoy tag "$SOURCE/push/first:1" "$FLAKY/referrers/own:1"
@@ -339,7 +338,7 @@ referrer() {
   echo "{\"auths\":{\"$locked\":{\"auth\":\"$(printf user:secret | base64)\"}}}" >"$DOCKER_CONFIG/config.json"
   expect 0 hoy push "$locked/x:1"
   is "$(skopeo inspect --raw --tls-verify=false --creds user:secret "docker://$locked/x:1" | sha256sum)" \
-    "$(raw "$SOURCE/layers:1")"
+    "$(sum_of "$SOURCE/layers:1")"
   registry_stop
 }
 
@@ -351,7 +350,7 @@ referrer() {
   hoy --storage-driver dir pull -q "$REGISTRY/tiny:1"
   hoy tag "$REGISTRY/tiny:1" "$REGISTRY2/dir:1"
   expect 0 hoy --storage-driver dir push "$REGISTRY2/dir:1"
-  is "$(raw "$REGISTRY2/dir:1")" "$(raw "$SOURCE/tiny:1")"
+  is "$(sum_of "$REGISTRY2/dir:1")" "$(sum_of "$SOURCE/tiny:1")"
   local gone=$REGISTRY
   registry_stop
   hoy tag "$gone/tiny:1" "$FLAKY/absolute/dir2:1"

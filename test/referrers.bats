@@ -19,7 +19,6 @@ file_teardown() {
 }
 test_setup() { : >"$LOG"; }
 
-raw() { skopeo inspect --raw --tls-verify=false "docker://$1"; }
 digit() { echo "sha256:$(printf "$1%.0s" {1..64})"; }
 
 @test "by the registry's own list, page after page, each once" {

@@ -86,11 +86,11 @@ int plan_do_publish(struct plan_run *run, struct plan_op *op) {
     for (size_t i = 0; i < count; i++) {
         uint32_t done = 0;
         if (!r) r = add_run(&table, &ports[i], &done);
-        if (r == -ENOENT) op->publish.flushed = 1;
-        if (op->publish.flushed)
-            r = 0;
-        else
-            ports[i].count = done;
+        if (r == -ENOENT) {
+            op->publish.flushed = 1;
+            return 0;
+        }
+        ports[i].count = done;
     }
     return r;
 }

@@ -151,17 +151,16 @@ static void plan_hooks(struct compiler *c, const struct spec_hook_list *hooks, c
     for (size_t i = 0; i < hooks->count; i++) plan_hook(c, &hooks->items[i], kind, side, status);
 }
 
-// Before anybody could use it.
-static void wait_for_network(struct compiler *c) {
-    if (c->network_is_made) add(c, PLAN_WAIT, "linux.namespaces.network");
-    c->network_is_made = false;
+// For what the parent does beside, before anybody could use the network.
+static void wait_beside(struct compiler *c) {
+    if (c->beside) add(c, PLAN_WAIT, "linux.namespaces.network");
+    c->beside = false;
 }
 
 // When all is mounted, and the host's root still there. Those of the runtime's namespaces are the parent's.
 static void plan_create_hooks(struct compiler *c) {
     const struct spec_hooks *hooks = &c->spec->hooks;
-    if (hooks->prestart.count || hooks->create_runtime.count || hooks->create_container.count)
-        wait_for_network(c);
+    if (hooks->prestart.count || hooks->create_runtime.count || hooks->create_container.count) wait_beside(c);
     if (hooks->prestart.count || hooks->create_runtime.count) {
         add(c, PLAN_READY, "hooks");
         add(c, PLAN_AWAIT, "hooks");
@@ -327,7 +326,7 @@ static int plan_network(struct compiler *c, const struct runtime_contributions *
     if (!contributions->beside) return 0;
     if (contributions->beside(c->plan, contributions->data, c->err)) return -1;
     add(c, PLAN_GO, "linux.namespaces.network");
-    c->network_is_made = true;
+    c->beside = true;
     return 0;
 }
 
@@ -401,7 +400,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
     if (spec->root_readonly) compile_add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
     if (spec->root_readonly) add(c, PLAN_ROOT_READONLY, "root.readonly");
-    wait_for_network(c);
+    wait_beside(c);
     add(c, PLAN_PIVOT_ROOT, "root.path")->none = c->options->no_pivot;
     compile_root_propagation(c);
     if (plan_process(c, &spec->process)) return -1;

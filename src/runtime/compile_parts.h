@@ -20,7 +20,7 @@ struct compiler {
     bool late;       // the child waits for the parent as late as it can
     bool early;      // and for the root that the parent makes before it makes the cgroups
     bool waited;
-    bool network_is_made; // by the parent, and the child has yet to wait for the last of it
+    bool beside; // the child has yet to wait for what the parent does beside it for the network
     struct err *err;
 };
 

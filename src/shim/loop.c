@@ -245,6 +245,7 @@ static bool has_watcher(const struct shim *shim) {
     return false;
 }
 
+// There was output just now, and before that not long ago: there will be more at once.
 static bool is_flowing(struct shim *shim, size_t read) {
     uint64_t before_ns = shim->read_ns;
     shim->read_ns = clock_monotonic_ns();
