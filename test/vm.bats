@@ -41,7 +41,7 @@ make_profile() {
   local profile=$BATS_FILE_TMPDIR/hoy-test.profile features=/usr/share/apparmor-features/features
   command -v apparmor_parser >/dev/null && [[ -e $features ]] || return 0
   printf '%s\n' 'profile hoy-test flags=(attach_disconnected) {' '  file,' '  capability,' '  network,' '  signal,' '  ptrace,' \
-    '  deny /forbidden/** rwklx,' '}' |
+    '  audit deny /forbidden/** rwklx,' '}' |
     apparmor_parser -QKS -M "$features" >"$profile" && PROGRAMS+=" $profile"
 }
 
