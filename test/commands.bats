@@ -403,7 +403,16 @@ logged() { [[ $(hoy logs echoes) == word ]]; }
   ends_with 143 $!
   is "$(state loud)" running
   hoy rm -f loud
+  # So does `run`, whose container goes away by itself all the same.
+  "$HOY" run --rm --name quiet --sig-proxy=false base sh -c 'while [ ! -e /end ]; do echo said; sleep 0.1; done' \
+    >"$BATS_TEST_TMPDIR/quiet" 3>&- &
+  eventually 10 heard "$BATS_TEST_TMPDIR/quiet"
+  kill -TERM $!
+  ends_with 143 $!
+  hoy exec quiet touch /end
+  eventually 10 is_gone quiet
 }
+is_gone() { ! hoy inspect "$1" >/dev/null 2>&1; }
 # attached FILE PID: what the container says comes, and signals are caught.
 attached() { grep -q said "$1" && (( 0x$(awk '/SigBlk|SigCgt/ {print $2}' "/proc/$2/status" | sort | tail -1) & 0x4000 )); }
 heard() { grep -q said "$1"; }

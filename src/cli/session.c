@@ -45,17 +45,22 @@ void session_release_signals(void) {
 
 int session_run(int socket, const struct session *session, struct shim_exit *ret_exit, struct err *err) {
     bool terminal = session->tty && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+    bool raw = terminal && session->send_stdin;
     struct client_options options = {
         .terminal = terminal,
         .send_stdin = session->send_stdin,
         .no_stdout = session->no_stdout,
         .no_stderr = session->no_stderr,
         // A terminal in raw mode makes its signals inside; one that arrives here is meant for the session.
-        .proxy_signals = session->proxy_signals && !(terminal && session->send_stdin),
+        .proxy_signals = session->proxy_signals && !raw,
         .detach_keys = session->detach_keys,
         .redraw = session->joins,
     };
+    // With --sig-proxy=false a signal ends this command, and not the container.
+    bool own = !session->proxy_signals && !raw;
+    if (own) session_release_signals();
     int end = client_run(socket, &options, ret_exit, err);
+    if (own) session_hold_signals();
     if (end == CLIENT_DETACHED) fputs("read escape sequence\n", stderr);
     return end;
 }
