@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void fd_closep(int *fd) {
@@ -19,6 +20,20 @@ void fd_closep(int *fd) {
 void fd_ensure_standard(void) {
     for (int fd = 0; fd < 3; fd++)
         if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) abort();
+}
+
+static int by_number(const void *a, const void *b) {
+    return *(const int *)a - *(const int *)b;
+}
+
+void fd_close_others(unsigned first, int *kept, size_t count) {
+    qsort(kept, count, sizeof *kept, by_number);
+    for (size_t i = 0; i < count; i++) {
+        if (kept[i] < 0 || (unsigned)kept[i] < first) continue;
+        if ((unsigned)kept[i] > first) syscall(SYS_close_range, first, (unsigned)kept[i] - 1, 0U);
+        first = (unsigned)kept[i] + 1;
+    }
+    syscall(SYS_close_range, first, ~0U, 0U);
 }
 
 int fd_write_all(int fd, const void *bytes, size_t size) {

@@ -22,6 +22,9 @@ static inline int take_fd(int *fd) {
 // opened gets the number, and what is printed goes into it.
 void fd_ensure_standard(void);
 
+// Closes all from first on but those kept, which are sorted; -1 among them is none.
+void fd_close_others(unsigned first, int *kept, size_t count);
+
 // The whole of it, whatever signals come between.
 int fd_write_all(int fd, const void *bytes, size_t size);
 ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only at the end of the file

@@ -8,6 +8,7 @@
 // The plan is memory that it shares with the one who waits outside. That one goes on with a copy of his own,
 // in which of all that came from inside is only how far it got.
 #include "base/arena.h"
+#include "base/fd.h"
 #include "plan/run.h"
 
 #include <errno.h>
@@ -19,17 +20,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-// All but the standard streams, the command's own, and the line to the parent.
-static void close_others(const struct plan_run *run) {
-    unsigned first = 3U + run->block->preserve, line = (unsigned)run->socket;
-    if (line > first) syscall(SYS_close_range, first, line - 1, 0);
-    syscall(SYS_close_range, line + 1, ~0U, 0);
-}
-
 int plan_enter(struct plan_run *run) {
     struct clone_args args = {.flags = CLONE_PARENT};
     run->target = run->self = run->start = run->procfs = -1;
-    close_others(run);
+    // All but the standard streams, the command's own, and the line to the parent.
+    fd_close_others(3U + run->block->preserve, &(int){run->socket}, 1);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) return -errno;
     if (pid > 0) {

@@ -36,6 +36,12 @@ static int raise_limit(pid_t pid, int resource, uint64_t hard) {
 int plan_do_rlimit(struct plan_run *run, struct plan_op *op) {
     struct rlimit64 limit = {.rlim_cur = op->rlimit.soft, .rlim_max = op->rlimit.hard};
     if (op->side == PLAN_PARENT) return raise_limit(run->block->pid, op->rlimit.resource, op->rlimit.hard);
+    // It limits the numbers of descriptors: what the mounts needed would leave none below it for what is to
+    // come.
+    if (op->rlimit.resource == RLIMIT_NOFILE) {
+        int kept[] = {run->socket, run->start, run->self, run->procfs};
+        fd_close_others(3U + run->block->preserve, kept, ARRAY_SIZE(kept));
+    }
     return prlimit64(0, op->rlimit.resource, &limit, NULL) ? -errno : 0;
 }
 
