@@ -106,6 +106,20 @@ sys.exit(8)'
   expect 125 hoy run --stop-signal NOPE base true
 }
 
+@test "an image's stop signal that there is not is TERM" {
+  local layout=$BATS_TEST_TMPDIR/oci
+  hoy save -o "$BATS_TEST_TMPDIR/base.tar" base
+  skopeo --insecure-policy copy -q "docker-archive:$BATS_TEST_TMPDIR/base.tar" "oci:$layout:odd:1"
+  umoci config --image "$layout:odd:1" --config.stopsignal SIGBOGUS
+  tar -C "$layout" -c . | hoy load -q
+  hoy run -d --name c1 odd:1 sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 1000 & wait; done'
+  eventually 10 says c1 ready
+  hoy stop c1
+  is "$(code c1)" 5
+  hoy rm c1
+  hoy rmi odd:1
+}
+
 @test "-1 waits for as long as it takes" {
   hoy run -d --name c1 --stop-timeout -1 base sh -c 'trap "echo heard; sleep 0.5; exit 4" TERM; echo ready; sleep 1000 & wait'
   eventually 10 says c1 ready

@@ -77,6 +77,10 @@ int container_groups(struct engine *engine, struct arena *arena, const struct co
 // Whether one that runs stands still (pause.c).
 bool container_is_paused(struct engine *engine, const struct container *container);
 
+// What asks it to end: its own stop signal, or TERM. An image may name one that there is not: TERM, too, as
+// in Docker.
+int container_stop_signal(const struct container *container);
+
 // One that is paused gets a signal when it goes on: now, for a signal that is to end it. Docker takes every
 // signal for one, but where the container has a stop signal of its own. 0 or -errno.
 int container_thaw_for(struct engine *engine, const struct container *container, int signal);

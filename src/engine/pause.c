@@ -79,9 +79,9 @@ int container_unpause(struct engine *engine, const struct container *container, 
 }
 
 int container_thaw_for(struct engine *engine, const struct container *container, int signal) {
-    const char *own = container->config.stop_signal;
     struct err ignored;
     if (!container->paused) return 0;
-    if (!str_empty(own) && signal != SIGKILL && signal != signal_parse(own)) return 0;
+    bool own = !str_empty(container->config.stop_signal);
+    if (own && signal != SIGKILL && signal != container_stop_signal(container)) return 0;
     return container_unpause(engine, container, &ignored) ? -EIO : 0;
 }

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // Containers that run: attach, kill, wait. All of it is said to the shim, at its socket.
+#include "base/signal_name.h"
 #include "engine/again.h"
 #include "engine/parts.h"
 
 #include <errno.h>
 #include <signal.h>
+
+int container_stop_signal(const struct container *container) {
+    const char *own = container->config.stop_signal;
+    int number = str_empty(own) ? SIGTERM : signal_parse(own);
+    return number > 0 ? number : SIGTERM;
+}
 
 static int not_running(const char *doing, const struct container *container, struct err *err) {
     return err_set(err, ERR_CONFLICT, 0, "%s: container %s is not running", doing, container->name);

@@ -169,13 +169,9 @@ static int64_t timeout_s(const struct container *container, const struct stop_op
 
 static int signal_number(const struct container *container, const struct stop_options *options,
                          int *ret_number, struct err *err) {
-    const char *name = !str_empty(options->signal)                 ? options->signal
-                       : !str_empty(container->config.stop_signal) ? container->config.stop_signal
-                                                                   : "TERM";
-    int number = signal_parse(name);
-    if (number < 0) return err_set(err, ERR_INVALID, 0, "Invalid signal: %s", name);
-    *ret_number = number;
-    return 0;
+    *ret_number =
+        str_empty(options->signal) ? container_stop_signal(container) : signal_parse(options->signal);
+    return *ret_number < 0 ? err_set(err, ERR_INVALID, 0, "Invalid signal: %s", options->signal) : 0;
 }
 
 static void begin(struct engine *engine, const struct stop_options *options, struct stopping *s) {

@@ -347,9 +347,8 @@ static int plan_checks(const struct container *container, const struct strings *
 int upkeep_plan(const struct container *container, const struct strings *hoy, struct plan *plan,
                 struct err *err) {
     const struct container_config *config = &container->config;
-    int signal = str_empty(config->stop_signal) ? SIGTERM : signal_parse(config->stop_signal);
     int64_t timeout = config->stop_timeout.set ? config->stop_timeout.value : STOP_TIMEOUT_S;
-    plan->head.stop_signal = (uint8_t)(signal > 0 ? signal : SIGTERM);
+    plan->head.stop_signal = (uint8_t)container_stop_signal(container);
     plan->head.stop_timeout_s = timeout < 0 ? -1 : timeout > INT32_MAX ? INT32_MAX : (int32_t)timeout;
     policy_plan(&config->restart, &plan->head.restart);
     return plan_checks(container, hoy, plan, err);
