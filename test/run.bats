@@ -50,6 +50,14 @@ load lib
   chmod 755 "$BATS_TEST_TMPDIR/foreign"
   expect 126 hoy run --rm -v "$BATS_TEST_TMPDIR/foreign:/foreign:ro" base /foreign
   contains "$output" 'exec format error'
+  # What is no program at all is not called another machine's.
+  head -c 100 /bin/true >"$BATS_TEST_TMPDIR/cut"
+  : >"$BATS_TEST_TMPDIR/empty"
+  chmod 755 "$BATS_TEST_TMPDIR"/{cut,empty}
+  expect 126 hoy run --rm -v "$BATS_TEST_TMPDIR:/f:ro" base /f/cut
+  contains "$output" 'damaged'
+  expect 126 hoy run --rm -v "$BATS_TEST_TMPDIR:/f:ro" base /f/empty
+  contains "$output" 'it is empty'
 }
 
 @test "128 + n: a signal ended it" {

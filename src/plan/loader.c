@@ -17,9 +17,9 @@ struct head {
 static bool read_head(const char *path, struct head *ret_head) {
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
     ssize_t n = fd < 0 ? fd : fd_read_full(fd, ret_head->bytes, sizeof ret_head->bytes - 1);
-    if (n < 4) return false;
+    if (n < 0) return false;
     ret_head->size = (size_t)n;
-    ret_head->bytes[n] = '\0';
+    memset(ret_head->bytes + n, 0, sizeof ret_head->bytes - (size_t)n);
     return true;
 }
 
@@ -65,6 +65,14 @@ const char *loader_missing(const char *path, char *buffer, size_t size) {
     return buffer;
 }
 
+#if defined __x86_64__
+#define OWN_MACHINE EM_X86_64
+#elif defined __aarch64__
+#define OWN_MACHINE EM_AARCH64
+#else
+#define OWN_MACHINE EM_NONE
+#endif
+
 static const char *machine_name(unsigned machine) {
     static const struct {
         unsigned machine;
@@ -83,13 +91,13 @@ static const char *machine_name(unsigned machine) {
 const char *loader_mismatch(const char *path, char *buffer, size_t size) {
     struct head head;
     if (!read_head(path, &head)) return NULL;
-    if (memcmp(head.bytes, ELFMAG, SELFMAG) != 0 || head.size < 20) {
-        snprintf(buffer, size, "it is neither a program nor does it begin with #!");
-        return buffer;
-    }
+    if (!head.size) return "it is empty";
+    if (memcmp(head.bytes, ELFMAG, SELFMAG) != 0) return "it is neither a program nor does it begin with #!";
     unsigned char low = (unsigned char)head.bytes[18], high = (unsigned char)head.bytes[19];
     bool big = head.bytes[EI_DATA] == ELFDATA2MSB;
-    const char *name = machine_name(big ? low << 8U | high : high << 8U | low);
+    unsigned machine = big ? low << 8U | high : high << 8U | low;
+    if (machine == OWN_MACHINE) return "it is a damaged program, or only the beginning of one";
+    const char *name = machine_name(machine);
     if (!name) return NULL;
     snprintf(buffer, size, "it is a program for %s", name);
     return buffer;

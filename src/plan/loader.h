@@ -9,5 +9,5 @@
 // The file is somebody else's; at most its first 4 KiB are read. Returns buffer, or NULL when there is
 // nothing to say.
 const char *loader_missing(const char *path, char *buffer, size_t size);
-// For ENOEXEC: "it is a program for aarch64".
+// For ENOEXEC: "it is a program for aarch64". Returns buffer, other words, or NULL.
 const char *loader_mismatch(const char *path, char *buffer, size_t size);
