@@ -14,6 +14,10 @@ file_teardown() { hoy rmi base >/dev/null 2>&1 || true; }
   contains "$(hoy container)" '  ls '
   contains "$(hoy image --help)" '  rm '
   is "$(hoy help run)" "$(hoy run --help)"
+  is "$(hoy ps --help=true)" "$(hoy ps --help)"
+  is "$(hoy ps -q --help=false)" "$(hoy ps -q)"
+  expect 125 hoy run --help=perhaps base
+  contains "$output" 'invalid argument "perhaps" for "--help" flag'
   contains "$(hoy container ls --help)" 'Usage:  hoy container ls [OPTIONS]'
   contains "$(hoy ps --help)" 'hoy container ls, hoy container list, hoy container ps, hoy ps'
   contains "$(hoy run --help)" 'Usage:  hoy run [OPTIONS] IMAGE [COMMAND] [ARG...]'

@@ -50,7 +50,9 @@ static int read_long(struct arena *arena, struct options_reader *reader, const c
     const struct option *option = option_find(reader->tables, name, length);
     if (!option && length == 4 && !strncmp(name, "help", 4)) {
         reader->help = true;
-        return 0;
+        return !equals || !parse_bool(equals + 1, &reader->help)
+                   ? 0
+                   : err_set(err, ERR_INVALID, 0, "invalid argument \"%s\" for \"--help\" flag", equals + 1);
     }
     if (!option) {
         if (!length) return err_set(err, ERR_INVALID, 0, "bad flag syntax: %s", word);
