@@ -51,6 +51,22 @@ at_terminal() {
   contains "$output" ': Already exists'
 }
 
+@test "an image's words do nothing to a terminal" {
+  local layout=$BATS_TEST_TMPDIR/oci red=$'\e[31mred\302\233'
+  umoci init --layout "$layout"
+  umoci new --image "$layout:1"
+  umoci config --image "$layout:1" --architecture "$red" --config.entrypoint "$red" \
+    --config.user "$red" --history.created_by "$red"$'\nmore' --history.comment "$red"
+  tar -C "$layout" -c . | hoy load -q
+  hoy tag "$(hoy images -q --filter dangling=true)" coloured
+  expect 125 at_terminal 100 40 run --rm --network none coloured
+  contains "$output" '[31mred'
+  lacks "$output" "$red"
+  expect 0 at_terminal 100 40 history coloured
+  contains "$output" '?[31mred?? more'
+  lacks "$output" "$red"
+}
+
 @test "no terminal, -q, and a terminal that is too small" {
   expect 0 hoy load -i "$A/save.tar"
   is "$output" $'Loaded image: large:latest\nLoaded image: base:latest'

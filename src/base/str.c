@@ -73,6 +73,15 @@ const char *str_after(const char *s, const char *prefix) {
     return strncmp(s, prefix, n) == 0 ? s + n : NULL;
 }
 
+char *str_make_plain(char *text) {
+    for (unsigned char *p = (unsigned char *)text; *p; p++) {
+        bool c1 = *p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0;
+        if (c1) *p++ = '?';
+        if (c1 || *p < 0x20 || *p == 0x7f) *p = '?';
+    }
+    return text;
+}
+
 bool str_has_prefix(const char *s, const char *prefix) {
     return str_after(s, prefix);
 }

@@ -36,6 +36,10 @@ bool str_has_suffix(const char *s, const char *suffix);
 // The rest of s after prefix, or NULL when it does not start with it.
 const char *str_after(const char *s, const char *prefix);
 
+// What a terminal would obey becomes '?', in place: control characters, C1's as UTF-8 writes them among them.
+// Yields the text.
+char *str_make_plain(char *text);
+
 // 0 or -EINVAL, -ERANGE. Decimal digits only, no sign for u64, no white space, the whole string.
 int parse_u64(const char *s, uint64_t *ret_value);
 int parse_i64(const char *s, int64_t *ret_value);

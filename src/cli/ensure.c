@@ -38,16 +38,18 @@ static int bring(struct engine *engine, struct arena *arena, const struct settin
 }
 
 // It may have been asked for when it was pulled; that it does not run then should not be a riddle.
-static void warn_of_platform(const struct settings *settings, const struct image *image) {
+static void warn_of_platform(struct arena *arena, const struct settings *settings,
+                             const struct image *image) {
     const struct image_config *config = &image->config;
     struct platform host;
     platform_host(&host);
     if (settings->config.platform || !config->os || !config->architecture || platform_matches(&host, config))
         return;
+    char *theirs = str_make_plain(arena_printf(arena, "%s/%s", config->os, config->architecture));
     fprintf(stderr,
-            "WARNING: The requested image's platform (%s/%s) does not match the detected host platform "
+            "WARNING: The requested image's platform (%s) does not match the detected host platform "
             "(%s/%s) and no specific platform was requested\n",
-            config->os, config->architecture, host.os, host.architecture);
+            theirs, host.os, host.architecture);
 }
 
 int image_ensure(struct engine *engine, struct arena *arena, const struct settings *settings,
@@ -59,7 +61,7 @@ int image_ensure(struct engine *engine, struct arena *arena, const struct settin
     int found = image_find_unnamed(&engine->store, arena, name, ret_image, err);
     if (found == 0 && check_platform(arena, settings->config.platform, ret_image, &matches, err) < 0)
         return -1;
-    if (found == 0 && matches) return warn_of_platform(settings, ret_image), 0;
+    if (found == 0 && matches) return warn_of_platform(arena, settings, ret_image), 0;
     if (found < 0 && err->kind != ERR_NOT_FOUND) return -1;
     if (str_eq(settings->pull, "never")) {
         if (found < 0) return -1;

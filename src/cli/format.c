@@ -84,12 +84,12 @@ int format_add(struct format *f, const void *row, struct err *err) {
 }
 
 // A table's lines have their cells between tabs. A value with a tab of its own may not shift the columns: the
-// headings say how many there are.
+// headings say how many there are. Nor does a stranger's word do anything to a terminal.
 static void add_line(struct text_table *table, char *line) {
     size_t cells = 0;
     for (char *rest = line, *cell; (cell = strsep(&rest, "\t"));) {
         if (table->columns && cells == table->columns) break;
-        text_table_add(table, cell);
+        text_table_add(table, str_make_plain(cell));
         cells++;
     }
     for (; cells < table->columns; cells++) text_table_add(table, "");

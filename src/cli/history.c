@@ -48,9 +48,18 @@ FORMAT_COLUMN(row_created_since) {
     return row->step->created ? words_ago(arena, row->step->created) : "N/A";
 }
 
+// A step is a row, whatever lines its command had.
+static const char *on_one_line(struct arena *arena, const char *text) {
+    char *line = arena_strdup(arena, text);
+    for (char *p = line; *p; p++)
+        if (strchr("\n\r\t", *p)) *p = ' ';
+    return line;
+}
+
 FORMAT_COLUMN(row_created_by) {
     const struct row *row = data;
-    return row->flags->no_trunc ? row->step->created_by : words_cut(arena, row->step->created_by, 45);
+    const char *line = on_one_line(arena, row->step->created_by);
+    return row->flags->no_trunc ? line : words_cut(arena, line, 45);
 }
 
 FORMAT_COLUMN(row_size) {
@@ -61,7 +70,7 @@ FORMAT_COLUMN(row_size) {
 }
 
 FORMAT_COLUMN(row_comment) {
-    return ((const struct row *)data)->step->comment;
+    return on_one_line(arena, ((const struct row *)data)->step->comment);
 }
 
 static const struct value_method columns[] = {

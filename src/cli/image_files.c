@@ -58,10 +58,9 @@ int run_image_unmount(struct invocation *invocation, struct err *err) {
 
 // A stranger's name does nothing to a terminal.
 static void print_change(char kind, const char *path, void *data) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     (void)data;
-    printf("%c ", kind);
-    for (; *path; path++) putchar((unsigned char)*path < 0x20 || *path == 0x7f ? '?' : *path);
-    putchar('\n');
+    printf("%c %s\n", kind, str_make_plain(arena_strdup(&arena, path)));
 }
 
 static int diff(struct invocation *invocation, struct engine *engine, struct err *err) {

@@ -21,10 +21,7 @@ const struct option_table referrers_options_table = OPTIONS(rows, struct referre
 
 // A stranger's word does nothing to a terminal.
 static const char *plain(struct arena *arena, const char *text) {
-    char *copy = arena_strdup(arena, str_empty(text) ? "<none>" : text);
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = '?';
-    return copy;
+    return str_make_plain(arena_strdup(arena, str_empty(text) ? "<none>" : text));
 }
 
 static void write_row(struct arena *arena, const struct referrers *list, const struct referrer *one,

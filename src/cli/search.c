@@ -54,10 +54,7 @@ static bool wanted(const struct found_repository *found, const struct search_fla
 
 // On one line, without what would do something to a terminal.
 static const char *plain(struct arena *arena, const char *text) {
-    char *copy = arena_strdup(arena, text ? text : "");
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
-    return copy;
+    return str_make_plain(arena_strdup(arena, text ? text : ""));
 }
 
 struct row {

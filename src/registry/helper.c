@@ -108,13 +108,11 @@ static int run_listen(struct run *run, struct err *err) {
     return 0;
 }
 
-// What it said when it failed, as one printable line.
+// What it said when it failed, as one line.
 static int run_failed(struct run *run, struct err *err) {
     char said[200] = "";
     snprintf(said, sizeof said, "%s", str_get(&run->answer));
     said[strcspn(said, "\r\n")] = 0;
-    for (char *p = said; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
     return err_set(err, ERR_UNAUTHORIZED, 0, "the credential helper docker-credential-%s failed%s%s",
                    run->name, *said ? ": " : "", said);
 }

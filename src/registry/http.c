@@ -235,7 +235,7 @@ static bool is_html(const struct hop *hop) {
     return body[strspn(body, " \t\r\n")] == '<';
 }
 
-// {"errors":[{"code":"DENIED","message":"…"}]}, or a token server's {"details":"…"}. Printable, one line.
+// {"errors":[{"code":"DENIED","message":"…"}]}, or a token server's {"details":"…"}.
 static const char *message_of(struct hop *hop) {
     _cleanup_(json_freep) struct json *json = NULL;
     if (!hop->error_body.len || json_parse(hop->error_body.data, hop->error_body.len, &json)) return NULL;
@@ -244,10 +244,7 @@ static const char *message_of(struct hop *hop) {
     if (str_empty(text)) text = json_get_string(first, "code");
     if (str_empty(text)) text = json_get_string(json, "details");
     if (str_empty(text)) return NULL;
-    char *copy = arena_strndup(hop->arena, text, strlen(text) < 200 ? strlen(text) : 200);
-    for (char *p = copy; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f) *p = ' ';
-    return copy;
+    return arena_strndup(hop->arena, text, strlen(text) < 200 ? strlen(text) : 200);
 }
 
 // Hosts
