@@ -97,14 +97,17 @@ test_teardown() { hoy rm -f limited >/dev/null 2>&1 || true; }
   contains "$output" 'WARNING: Your kernel does not support OomKillDisable. OomKillDisable discarded.'
 }
 
-@test "block I/O: weights, operations a second" {
+@test "block I/O: weights, operations and bytes a second" {
   local disk number
   disk=$(lsblk -dnpo NAME | head -n 1)
   number=$(lsblk -dno MAJ:MIN "$disk" | tr -d ' ')
   [[ -d /sys/fs/cgroup/blkio ]] || skip "v1's files"
-  running --device-read-iops "$disk:100" --device-write-iops "$disk:200" --blkio-weight 300
+  running --device-read-iops "$disk:100" --device-write-iops "$disk:200" --blkio-weight 300 \
+    --device-read-bps "$disk:1mb" --device-write-bps "$disk:2mb"
   is "$(value limited blkio blkio.throttle.read_iops_device)" "$number 100"
   is "$(value limited blkio blkio.throttle.write_iops_device)" "$number 200"
+  is "$(value limited blkio blkio.throttle.read_bps_device)" "$number 1048576"
+  is "$(value limited blkio blkio.throttle.write_bps_device)" "$number 2097152"
   if [[ -e $(group limited blkio)/blkio.bfq.weight ]]; then
     is "$(value limited blkio blkio.bfq.weight)" 300
     is "$(field limited .HostConfig.BlkioWeight)" 300
@@ -120,6 +123,25 @@ test_teardown() { hoy rm -f limited >/dev/null 2>&1 || true; }
   refused '/dev/null is not a block device' --device-read-iops /dev/null:1
   refused 'is no number' --device-read-iops "$disk:1m"
   refused 'No such file' --device-write-iops /dev/nowhere:1
+}
+
+@test "a host with v1 alone" {
+  [[ -d /sys/fs/cgroup/unified && -d /sys/fs/cgroup/memory ]] || skip "v1 beside a v2 tree"
+  cat >"$BATS_TEST_TMPDIR/alone" <<'END'
+set -e
+umount /sys/fs/cgroup/unified
+"$HOY" run -d --name v1 -m 64m --pids-limit 30 base sh -c 'cat /proc/self/cgroup; exec sleep 1000' >/dev/null
+"$HOY" exec v1 cat /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids/pids.max
+"$HOY" pause v1
+"$HOY" inspect -f '{{.State.Status}}' v1
+"$HOY" unpause v1
+"$HOY" stats --no-stream --format '{{.PIDs}}' v1
+"$HOY" rm -f v1
+"$HOY" run --name v1 -m 8m base sh -c 'dd if=/dev/zero of=/dev/null bs=32M' 2>/dev/null || echo "$?"
+"$HOY" inspect -f '{{.State.OOMKilled}}' v1
+"$HOY" rm v1
+END
+  is "$(unshare -m bash "$BATS_TEST_TMPDIR/alone")" $'67108864\n30\nv1\npaused\nv1\n1\nv1\n137\ntrue\nv1'
 }
 
 @test "--blkio-weight-device" {
@@ -329,6 +351,11 @@ END
   cdi_end
   is "$all" all
   is "$first" 0
+}
+
+@test "--ulimit nofile: few descriptors are enough to start with" {
+  for count in 6 10 24; do is "$(hoy run --rm --ulimit nofile=$count base sh -c 'ulimit -n')" $count; done
+  is "$(hoy run --rm --init -u 7:8 -w /tmp --ulimit nofile=6 base sh -c 'id -u; pwd')" $'7\n/tmp'
 }
 
 @test "security options" {
