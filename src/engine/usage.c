@@ -264,8 +264,8 @@ static int count_top(struct count *c, const char *name) {
         if (str_eq(name, folders[i].folder)) return each_in(c, name, folders[i].each);
     bool database = str_has_prefix(name, "hoy.db"), filters = str_eq(name, "seccomp"),
          events = str_eq(name, EVENT_LOG) || str_eq(name, EVENT_LOG_OLD);
-    if (!database && !filters && !events)
-        return add_other(c, name, !str_eq(name, "driver") && !str_eq(name, "empty"));
+    bool other = str_eq(name, "driver") || str_eq(name, "empty") || str_eq(name, "lost+found"); // mkfs's
+    if (!database && !filters && !events) return add_other(c, name, !other);
     if (add(c, name, &bytes)) return -1;
     *(database ? &c->database : filters ? &c->filters : &c->events) += bytes;
     return 0;
