@@ -10,6 +10,11 @@
 // Many writers: SQLite has one at a time and tells the others "busy". busy_wait() sleeps and tries again
 // until a deadline; this is the one place in hoy where a sleep is right, as file locks of SQLite have no
 // queue to wait in.
+//
+// A full disk: what ends or removes something is written all the same, into room that the three files have
+// already and never give back. The log is LOG_BYTES long, and begins again when it has come to LOG_PAGES. The
+// database has SPARE_BYTES beyond its end, for the pages that so far are only in the log. The log's index,
+// which is mapped and which whoever comes first would cut off and let grow again, is emptied instead.
 #include "state/db.h"
 #include "base/arena.h"
 #include "base/clock.h"
@@ -25,11 +30,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define APPLICATION_ID 0x686f7921 // "hoy!"
 #define LOG_PAGES      200
+#define LOG_BYTES      (1 << 20)
+#define SPARE_BYTES    (1 << 18)
+#define INDEX_BYTES    (1 << 15)
+#define INDEX_HEAD     136 // the first bytes of the log's index say whether it is any
+#define INDEX_CUT      3   // what SQLite cuts it to
 #define MAPPED_BYTES   "67108864"
 #define BUSY_NS        (60 * 1000000000ull)
 
@@ -94,6 +105,35 @@ static int busy_wait(void *data, int count) {
     return 1;
 }
 
+// As good as cut off: zeros are no index.
+static int empty_index(int fd, const struct stat *st) {
+    static const char zeros[INDEX_HEAD];
+    size_t size = st->st_size < INDEX_HEAD ? (size_t)st->st_size : INDEX_HEAD;
+    if (st->st_blocks * 512 < INDEX_BYTES) (void)!fallocate(fd, 0, 0, INDEX_BYTES);
+    return pwrite(fd, zeros, size, 0) == (ssize_t)size ? 0 : -1;
+}
+
+// SQLite's ftruncate(). What it asks for: INDEX_CUT; nothing, of a log that goes away; and the database's
+// size, at the end of each checkpoint.
+static int truncate_kept(int fd, off_t size) {
+    struct stat st;
+    if (fstat(fd, &st)) return -1;
+    if (size == INDEX_CUT) return empty_index(fd, &st);
+    if (size == 0 || size > st.st_size) return ftruncate(fd, size);
+    if (st.st_size < size + SPARE_BYTES) (void)!fallocate(fd, 0, size, SPARE_BYTES);
+    return 0;
+}
+
+// The log's room. Neither SQLite's locks nor what another process just adds to it are touched by that.
+static void reserve_log(const struct db *db) {
+    char log[sizeof db->path + 4];
+    struct stat st;
+    snprintf(log, sizeof log, "%s-wal", db->path);
+    if (!stat(log, &st) && st.st_size >= LOG_BYTES) return;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, log, O_WRONLY | O_NOFOLLOW, 0);
+    if (fd >= 0) (void)!fallocate(fd, 0, 0, LOG_BYTES);
+}
+
 // One process, one thread: no mutexes, no statistics of memory, and no pages before they are wanted.
 static void sqlite_setup(void) {
     static bool done;
@@ -102,6 +142,8 @@ static void sqlite_setup(void) {
     sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    if (vfs && vfs->iVersion >= 3) vfs->xSetSystemCall(vfs, "ftruncate", (sqlite3_syscall_ptr)truncate_kept);
 }
 
 int db_exec(struct db *db, const char *sql, struct err *err, const char *doing) {
@@ -214,6 +256,7 @@ int db_open(const char *root, struct db **ret_db, struct err *err) {
     sqlite3_wal_autocheckpoint(db->handle, LOG_PAGES);
     if (db_check_version(db, root, err)) return -1;
     if (db_exec(db, "PRAGMA synchronous = NORMAL", err, "open")) return -1;
+    reserve_log(db);
     *ret_db = take_ptr(db);
     return 0;
 }
