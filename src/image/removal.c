@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/usage.h"
 #include "image/blob.h"
+#include "image/commit.h"
 #include "image/pull.h"
 #include "kernel/release.h"
 #include "registry/reference.h"
@@ -21,6 +22,8 @@
 void removal_finish(struct removal *removal) {
     arena_finish(&removal->arena);
     fd_closep(&removal->journal);
+    fd_closep(&removal->mark.fd);
+    fd_closep(&removal->mark.tmp);
 }
 
 const char *removal_repository(struct removal *removal, const char *full) {
@@ -133,17 +136,24 @@ int removal_delete(struct removal *removal, const struct image *image, struct er
 
 // Files
 
-int removal_write(struct removal *removal, struct err *err) {
-    char id[ID_SIZE], path[PATH_MAX];
-    id_random(id);
-    snprintf(removal->journal_name, sizeof removal->journal_name, "remove-%.16s", id);
-    snprintf(path, sizeof path, "tmp/%s", removal->journal_name);
+static int write_list(struct removal *removal, const char *path) {
     _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < removal->files.count; i++) str_printf(&text, "%s\n", removal->files.items[i]);
     int r = dir_make_all_at(removal->store->root_fd, path, 0700);
     if (!r) r = removal->journal = fd_open_at(removal->store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
     if (r >= 0 && flock(removal->journal, LOCK_EX)) r = -errno;
     if (r >= 0) r = file_replace_at(removal->journal, "list", text.data, text.len, 0600, false);
+    if (r < 0) (void)dir_remove_all_at(removal->store->root_fd, path);
+    return r;
+}
+
+int removal_write(struct removal *removal, struct err *err) {
+    char id[ID_SIZE], path[PATH_MAX];
+    id_random(id);
+    snprintf(removal->journal_name, sizeof removal->journal_name, "remove-%.16s", id);
+    snprintf(path, sizeof path, "tmp/%s", removal->journal_name);
+    int r = write_list(removal, path);
+    if (r == -ENOSPC || r == -EDQUOT) r = staging_mark(removal->store, &removal->mark);
     return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write %s/%s", removal->store->root, path) : 0;
 }
 
@@ -264,5 +274,9 @@ int image_recover(struct store *store, struct err *err) {
 }
 
 int removal_apply(struct removal *removal, struct err *err) {
-    return finish_journal(removal->store, removal->journal, removal->journal_name, err);
+    if (removal->mark.fd < 0)
+        return finish_journal(removal->store, removal->journal, removal->journal_name, err);
+    if (store_sweep(removal->store, err)) return -1;
+    staging_remove(&removal->mark);
+    return 0;
 }

@@ -5,9 +5,13 @@
 // nothing: a list of what will go is written down; the transaction deletes the rows; a second transaction
 // moves those files beside the list that still have no row. A list that is left over is finished by the next
 // image_recover(); whoever works on one holds a lock on its directory.
+//
+// Where there is no room for a list (and images are removed to make some), a mark is made instead
+// (staging.h), and all files go that have no row.
 #pragma once
 
 #include "image/image.h"
+#include "image/staging.h"
 
 #include <limits.h>
 
@@ -18,9 +22,12 @@ struct removal {
         files;   // what to tell ("Untagged: …", "Deleted: …"); what goes, as paths below <root>
     int journal; // the directory <root>/tmp/<journal_name>, from removal_write() on
     char journal_name[NAME_MAX + 1];
+    struct staging mark; // or this
 };
-#define REMOVAL_INIT(s) \
-    { .store = (s), .journal = -1 }
+#define REMOVAL_INIT(s)                                 \
+    {                                                   \
+        .store = (s), .journal = -1, .mark = { -1, -1 } \
+    }
 void removal_finish(struct removal *removal); // for _cleanup_
 
 // "docker.io/library/debian", of a full name with a tag or a digest.

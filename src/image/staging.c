@@ -41,6 +41,19 @@ int staging_make(struct store *store, struct staging *ret_staging, struct err *e
     return 0;
 }
 
+int staging_mark(struct store *store, struct staging *ret_staging) {
+    char id[ID_SIZE];
+    struct staging s = {.tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0)};
+    if (s.tmp < 0) return s.tmp;
+    id_random(id);
+    snprintf(s.name, sizeof s.name, PREFIX "%.8s", id);
+    s.fd = fd_open_at(s.tmp, s.name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+    int r = s.fd < 0 ? s.fd : flock(s.fd, LOCK_EX) ? -errno : 0;
+    if (r) return fd_closep(&s.fd), fd_closep(&s.tmp), r;
+    *ret_staging = s;
+    return 0;
+}
+
 int staging_document(const struct staging *staging, struct arena *arena, const char *name, const char *digest,
                      const char **ret_text, size_t *ret_size, struct err *err) {
     _cleanup_(fd_closep) int fd = fd_open_at(staging->fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
@@ -81,9 +94,9 @@ int image_clean_staging(struct store *store, struct err *err) {
     bool dead = false;
     for (struct dirent *entry; (entry = readdir(dir));) {
         if (!str_has_prefix(entry->d_name, PREFIX)) continue;
-        _cleanup_(fd_closep) int fd = fd_open_at(tmp, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+        _cleanup_(fd_closep) int fd = fd_open_at(tmp, entry->d_name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
         if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) continue;
-        // It may have been killed between its files and its rows; this directory is the sign of it.
+        // It may have been killed between its files and its rows; what is left of it is the sign of it.
         if (!dead && store_sweep(store, err)) return -1;
         dead = true;
         partial_keep(tmp, fd);

@@ -11,6 +11,9 @@ struct staging {
 };
 
 int staging_make(struct store *store, struct staging *ret_staging, struct err *err);
+// A file of that kind, which is empty and so takes no room: while it is there, and its maker is not, somebody
+// is to sweep the store (commit.h). 0 or -errno.
+int staging_mark(struct store *store, struct staging *ret_staging);
 // A document that the worker made there; an error when its digest is another.
 int staging_document(const struct staging *staging, struct arena *arena, const char *name, const char *digest,
                      const char **ret_text, size_t *ret_size, struct err *err);

@@ -2,6 +2,7 @@
 // Finding, listing and removing, on a real database and real files.
 #include "base/fd.h"
 #include "image/image.h"
+#include "image/staging.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -263,15 +264,19 @@ static void test_conflicts(void **state) {
     check_remove("debian:12", false, "Untagged: debian:12\n");
 }
 
-// The removal is killed after its commit: what is left is a list.
-static void test_recover(void **state) {
-    (void)state;
-    struct err err = {0};
+static void delete_rows(void) {
     run("DELETE FROM image_layer WHERE image_id = ?", DIGEST("aa01"), NULL, NULL);
     run("DELETE FROM image_digest WHERE image_id = ?", DIGEST("aa01"), NULL, NULL);
     run("DELETE FROM image_name WHERE image_id = ?", DIGEST("aa01"), NULL, NULL);
     run("DELETE FROM image WHERE id = ?", DIGEST("aa01"), NULL, NULL);
     run("DELETE FROM layer WHERE diff_id = ?", DIGEST("2222"), NULL, NULL);
+}
+
+// The removal is killed after its commit: what is left is a list.
+static void test_recover(void **state) {
+    (void)state;
+    struct err err = {0};
+    delete_rows();
     assert_int_equal(dir_make_all_at(store.root_fd, "tmp/remove-1", 0700), 0);
     static const char list[] = "images/" HEX("cc01") "\nlayers/" HEX("2222") "\nlayers/" HEX(
         "1111") "\n../../etc/passwd\nhoy.db\nlayers/" HEX("..//") "\n";
@@ -291,6 +296,27 @@ static void test_recover(void **state) {
     assert_true(exists("layers/" HEX("1111"))); // aa02 has it
     assert_true(exists("hoy.db"));
     assert_false(exists("tmp/remove-1"));
+}
+
+// The same on a full disk: what is left is a mark.
+static void test_recover_full(void **state) {
+    (void)state;
+    struct err err = {0};
+    struct staging mark;
+    delete_rows();
+    assert_int_equal(dir_make_all_at(store.root_fd, "tmp", 0700), 0);
+    assert_int_equal(staging_mark(&store, &mark), 0);
+    assert_int_equal(image_recover(&store, &err), 0);
+    assert_true(exists("layers/" HEX("2222"))); // somebody is at it
+    fd_closep(&mark.fd);
+    fd_closep(&mark.tmp);
+    assert_int_equal(image_recover(&store, &err), 0);
+    assert_false(exists("images/" HEX("cc01")));
+    assert_false(exists("layers/" HEX("2222")));
+    assert_true(exists("layers/" HEX("1111")));
+    char path[32];
+    snprintf(path, sizeof path, "tmp/%s", mark.name);
+    assert_false(exists(path));
 }
 
 static void test_rootfs(void **state) {
@@ -377,8 +403,9 @@ static void test_driver(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_find),      TEST(test_find_words), TEST(test_list),   TEST(test_remove),
-        TEST(test_conflicts), TEST(test_recover),    TEST(test_rootfs), TEST(test_driver),
+        TEST(test_find),         TEST(test_find_words), TEST(test_list),
+        TEST(test_remove),       TEST(test_conflicts),  TEST(test_recover),
+        TEST(test_recover_full), TEST(test_rootfs),     TEST(test_driver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
