@@ -104,6 +104,8 @@ int session_container(struct engine *engine, const struct container *container, 
     }
     if (end == CLIENT_CLOSED) return session->joins ? 128 + SIGPIPE : closed(engine, container, err);
     if (end == CLIENT_LOST) return lost(engine, container, err);
-    if (container_exited(engine, container->id, &exit, socket, err) < 0) return -1;
+    // The command's status is known, and the caller's, whatever becomes of the container's row.
+    if (container_exited(engine, container->id, &exit, socket, err) < 0)
+        fprintf(stderr, "hoy: %s\n", err->text);
     return exit.status;
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // How containers end. There are four ways to hear of it: the shim's own word to a client (container_exited,
-// container_failed), and what is found later, when a shim that should be there is not: its exit record in the
-// container's directory; else a plan whose start failed; else nothing, and the shim was killed. All of them
-// take the lock of the run directory, so that each ending is taken over once, and none is taken for that of a
+// container_failed), and what is found later, when a shim that should be there is not: its exit record
+// (exit_record.c); else a plan whose start failed; else nothing, and the shim was killed. All of them take
+// the lock of the run directory, so that each ending is taken over once, and none is taken for that of a
 // later run.
 //
 // The order makes a crash at any point harmless: a --rm container's directories go before its row, so a row
@@ -120,7 +120,7 @@ int container_end(struct engine *engine, const struct container *container, cons
     if (update_groups_remove(engine, container, err)) return -1;
     if (restarts(&last) || stays) return 0;
     health_keep(engine, container);
-    return run_dir_remove(engine, container->id, err);
+    return exit_record_keep(engine, container->id, err);
 }
 
 // A shim's word
@@ -172,14 +172,12 @@ void container_expect_end(struct engine *engine, const struct container *contain
 // What is found later
 
 static int read_exit_record(struct engine *engine, const char *id, struct ending *ret_ending) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
-    snprintf(path, sizeof path, "%s/exit", container_folder(id, folder));
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
     int64_t status = 0, oom = 0, finished = 0, again = 0, stopped = 0;
-    if (file_read_at(engine->store.root_fd, path, 16384, &text) ||
-        json_parse(str_get(&text), text.len, &json) || json_i64(json_get(json, "status"), &status) ||
-        json_i64(json_get(json, "oom"), &oom) || json_i64(json_get(json, "exited_ns"), &finished))
+    if (exit_record_read(engine, id, "exit", &text) || json_parse(str_get(&text), text.len, &json) ||
+        json_i64(json_get(json, "status"), &status) || json_i64(json_get(json, "oom"), &oom) ||
+        json_i64(json_get(json, "exited_ns"), &finished))
         return -ENOENT;
     (void)json_i64(json_get(json, "restarts"), &again);
     (void)json_i64(json_get(json, "stopped"), &stopped);

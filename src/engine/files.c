@@ -297,6 +297,6 @@ int container_files_open(struct engine *engine, const struct container *containe
 void container_files_finish(struct container_files *files) {
     struct err ignored;
     fd_closep(&files->tree);
-    if (files->lock.fd >= 0) (void)run_dir_remove(files->engine, files->id, &ignored);
+    if (files->lock.fd >= 0) (void)exit_record_keep(files->engine, files->id, &ignored);
     run_dir_finish(&files->lock);
 }

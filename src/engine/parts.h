@@ -48,6 +48,15 @@ void run_dir_finish(struct run_dir *dir);
 // Removes it; the lock holds until run_dir_finish().
 int run_dir_remove(struct engine *engine, const char *id, struct err *err);
 
+// The record of a container's end (shim/cause.h; exit_record.c), which the shim writes into the container's
+// directory, or, if that had no room, into its run directory. name: "exit", or "exit.last", of the run before
+// the one that is. 0 or -errno.
+int exit_record_read(struct engine *engine, const char *id, const char *name, struct str *ret_text);
+// For a start: the last run's, if there is one, becomes "exit.last". Both directories are the container's.
+int exit_record_age(int dir, int run_dir);
+// For an end: removes the run directory, but for a record that has no other place yet.
+int exit_record_keep(struct engine *engine, const char *id, struct err *err);
+
 // <root>/containers/<id> with upper and work, and the limit of these where the settings have one; what is
 // there stays.
 int container_folder_make(struct engine *engine, const struct container *container, struct err *err);

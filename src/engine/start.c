@@ -157,9 +157,8 @@ static int open_folder(struct start *s, struct err *err) {
 
 // Why the last run ended is still told of one that its policy started again (why.c).
 static int forget_exit(struct start *s, struct err *err) {
-    return renameat(s->dir, "exit", s->dir, "exit.last") && errno != ENOENT
-               ? err_set(err, ERR_SYSTEM, errno, "rename %s/exit", s->path)
-               : 0;
+    int r = s->begun ? 0 : exit_record_age(s->dir, s->run_dir.fd);
+    return r ? err_set(err, ERR_SYSTEM, -r, "rename %s/exit", s->path) : 0;
 }
 
 // A new file of the run directory; a container that was started before may have left one.
@@ -371,6 +370,7 @@ static int make_plan(struct start *s, struct err *err) {
     s->plan.head.keep_stdin = s->container->config.open_stdin;
     if (plan_upkeep(s, err)) return -1;
     container_event_plan(s->container, NULL, &s->plan);
+    s->plan.head.exit_too = plan_printf(&s->plan, "%s/exit", s->run_path);
     s->plan.head.watch_oom = s->container->config.memory.value > 0;
     if (log_plan(s->engine, &s->arena, s->container, &s->plan, err)) return -1;
     int r = plan_save(&s->plan, s->run_dir.fd, "plan", &s->plan_fd, s->wants_block ? &s->block : NULL);

@@ -15,8 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RECORD_MAX 16384
-
 static void add(struct arena *arena, struct strings *list, const char *format, va_list args) {
     char text[1024];
     vsnprintf(text, sizeof text, format, args);
@@ -360,12 +358,9 @@ static void explain_end(struct inquiry *inquiry) {
 }
 
 static struct json *read_record(struct engine *engine, const char *id, const char *name) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
     struct json *record = NULL;
     _cleanup_(str_finish) struct str text = {0};
-    snprintf(path, sizeof path, "%s/%s", container_folder(id, folder), name);
-    if (file_read_at(engine->store.root_fd, path, RECORD_MAX, &text) ||
-        json_parse(str_get(&text), text.len, &record))
+    if (exit_record_read(engine, id, name, &text) || json_parse(str_get(&text), text.len, &record))
         return NULL;
     return record;
 }

@@ -453,6 +453,7 @@ struct plan_block {
     struct plan_log log;
     plan_str event;    // the beginning of a line for base/event_log.h, up to the attributes; or ""
     plan_str name;     // the container's, PLAN_NAME_SIZE bytes: it may be renamed while it runs
+    plan_str exit_too; // where the record of its end goes when its directory has no room for it, or ""
     plan_str oom_file; // where the kernel counts OOM kills, read when the container has ended
     char boot_id[40];  // the record is void after a reboot
     // Written by the executor:

@@ -170,5 +170,7 @@ void cause_record(const struct plan_block *plan, const struct shim *shim, int di
     add_number(text, "ran_us", (int64_t)(clock_monotonic_ns() - shim->started_ns) / 1000);
     if (!plan->auto_remove || shim->exit.status || shim->exit.oom) add_end(text, plan, shim);
     str_add(text, "}");
-    (void)file_replace_at(dir, "exit", text->data, text->len, 0600, false);
+    const char *too = plan_text(plan, plan->exit_too);
+    if (file_replace_at(dir, "exit", text->data, text->len, 0600, false) && *too)
+        (void)file_replace_at(AT_FDCWD, too, text->data, text->len, 0600, false);
 }

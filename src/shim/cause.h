@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Why a container ended: what can only be asked when it happens, written into its directory as "exit", for
-// `hoy why` and for whoever takes over the end; and a part of the event of its end. JSON:
+// `hoy why` and for whoever takes over the end; and a part of the event of its end. On a full disk it goes
+// into the run directory instead, which is in memory. JSON:
 //
 //   status oom exited_ns restarts stopped    as in struct shim_exit
 //   ran_us                   how long it ran
