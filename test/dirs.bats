@@ -224,6 +224,7 @@ has_part() { [[ -n $(find "$HOY_ROOT/tmp" -name '*.part' -size +22M) ]]; }
   mkdir "$small"
   mount -t tmpfs -o size=256k none "$small"
   for size in 512 1024 2048 3072 4096 5000 6144 7000 8192; do
+    find "$small" -mindepth 1 -delete
     mount -o "remount,size=${size}k" "$small"
     if ! HOY_ROOT=$small run hoy pull -q "$REGISTRY/layers:1" || ((status)); then
       ((++full))

@@ -140,6 +140,7 @@ killed() {
   mkdir "$small"
   mount -t tmpfs -o size=256k none "$small"
   for size in 256 320 400 512 768 1024 1500 2048 2600 3072 3500 4096 5000 6144 8192 12288; do
+    find "$small" -mindepth 1 -delete
     mount -o "remount,size=${size}k" "$small"
     if ! HOY_ROOT=$small run "$HOY" pull -q "$REGISTRY/layers:1" || ((status)); then
       ((++full))
