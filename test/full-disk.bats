@@ -36,6 +36,7 @@ fill() { dd if=/dev/zero of="$small/filler" bs=4k oflag=append conv=notrunc stat
 full() { fill && hoy "$@"; }
 live() { hoy run -d --name "$1" base sh -c "trap 'exit 5' TERM; while :; do sleep 0.1; done" >/dev/null; }
 state() { hoy inspect -f '{{.State.Status}} {{.State.ExitCode}}' "$1"; }
+
 ends_and_removes() {
   on "$1"
   local name waiting pid
@@ -65,9 +66,11 @@ ends_and_removes() {
   # What needs room says what is missing, and leaves nothing.
   fill
   expect 1 hoy import "$BATS_TEST_TMPDIR/other.tar" third
-  one_sentence "$output" && contains "$output" 'No space left on device'
+  one_sentence "$output"
+  contains "$output" 'No space left on device'
   [[ $1 == tmpfs ]] || expect 125 hoy run --rm --name new base true
-  one_sentence "$output" && contains "$output" 'No space left on device'
+  one_sentence "$output"
+  contains "$output" 'No space left on device'
   is "$(full ps -aq --filter name=new)" ''
 
   contains "$(full rmi other)" 'Deleted: sha256:'
@@ -92,7 +95,16 @@ ends_and_removes() {
   local i
   for i in {1..30}; do hoy create --name "c$i" base true >/dev/null; done
   live it
-  while fill; do :; done 3>&- 4>&- &
+  fill
+  python3 - "$small/filler" 3>&- 4>&- <<'END' &
+import os, sys
+file = os.open(sys.argv[1], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+while True:
+    try:
+        os.write(file, bytes(1024))
+    except OSError:
+        pass
+END
   taker=$!
   for i in {1..60}; do
     hoy start it >/dev/null 2>&1 || true
@@ -103,6 +115,7 @@ ends_and_removes() {
   hoy rm it >/dev/null
   is "$(hoy ps -aq)" ''
   kill "$taker"
+  ends_with 143 "$taker"
   rm "$small/filler"
   is "$(hoy system check)" 'No problems'
 }
@@ -115,6 +128,7 @@ ends_and_removes() {
   ends() { "$HOY" run -v "$go:/go" --name "$1" "${@:3}" base sh -c "until [ -e /go/now ]; do sleep 0.1; done; $2" 3>&- 4>&-; }
   ends seven 'exit 7' -d >/dev/null
   ends zero 'exit 0' -d >/dev/null
+  ends removed 'exit 3' -d --rm >/dev/null
   ends faulty 'kill -SEGV $$' -d --init >/dev/null
   ends att 'exit 6' --rm >"$BATS_TEST_TMPDIR/att" 2>&1 &
   attached=$!
@@ -129,6 +143,7 @@ ends_and_removes() {
   for name in seven zero faulty; do eventually 20 eval "[[ \$(full inspect -f '{{.State.Status}}' $name) == exited ]]"; done
   is "$(state seven) $(state zero) $(state faulty) $(state stays)" 'exited 7 exited 0 exited 139 exited 4'
   is "$(hoy ps -aq --filter name=att)" ''
+  eventually 20 eval '[[ -z $(full ps -aq --filter name=removed) ]]'
   contains "$(full why seven)" 'ended by itself with the code 7'
   contains "$(full why zero)" 'It ended by itself, with success.'
   contains "$(full why faulty)" 'SIGSEGV'
@@ -149,15 +164,16 @@ ends_and_removes() {
 
 # A limit of the size of its files is a full disk that only this one command has.
 @test "the status of a container whose row can't be written is its caller's" {
-  local go=$BATS_TEST_TMPDIR/go attached
+  local attached
   (trap '' XFSZ && exec "$HOY" run -v "$BATS_TEST_TMPDIR:/test" --name it base \
     sh -c 'until [ -e /test/go ]; do sleep 0.1; done; exit 6') >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- 4>&- &
   attached=$!
   eventually 20 eval "[[ \$(state it 2>/dev/null) == running* ]]"
   prlimit --fsize=512 --pid "$attached"
-  touch "$go"
+  touch "$BATS_TEST_TMPDIR/go"
   ends_with 6 "$attached"
-  one_sentence "$(<"$BATS_TEST_TMPDIR/out")" && contains "$(<"$BATS_TEST_TMPDIR/out")" "write $HOY_ROOT/hoy.db: "
+  one_sentence "$(<"$BATS_TEST_TMPDIR/out")"
+  contains "$(<"$BATS_TEST_TMPDIR/out")" "write $HOY_ROOT/hoy.db: "
   is "$(state it)" 'exited 6'
   hoy rm it
 }
