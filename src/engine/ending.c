@@ -277,8 +277,9 @@ static int take_over(struct engine *engine, const struct container *container, c
 static int resume(struct engine *engine, const struct container *container, const struct run_dir *dir,
                   struct err *err) {
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    if (dir->fd >= 0 && !plan_map_at(dir->fd, "plan", &plan) && this_boot(plan))
-        return again_resume(engine, container->id), 0;
+    int r = dir->fd < 0 ? -ENOENT : plan_map_at(dir->fd, "plan", &plan);
+    // ENODATA: who started it again was killed while it wrote a new plan.
+    if (r == -ENODATA || (!r && this_boot(plan))) return again_resume(engine, container->id), 0;
     struct ending ending = {.state = "exited",
                             .status = container->exit_code,
                             .oom = container->oom_killed,
