@@ -196,6 +196,43 @@ right() {
   right "$REGISTRY2/v2s2-copy:1" "$SOURCE/tiny:1"
 }
 
+@test "one image that came by two manifests: each name has its own" {
+  local gzip zstd host=$REGISTRY2
+  hoy tag "$SOURCE/layers:1" "$host/two:1"
+  hoy push -q --compression zstd "$host/two:1"
+  HOY_ROOT=$BATS_TEST_TMPDIR/root
+  hoy pull -q "$SOURCE/layers:1"
+  hoy pull -q "$host/two:1"
+  is "$(hoy images -q | wc -l)" 1
+  gzip=$(sum_of "$SOURCE/layers:1") zstd=$(sum_of "$host/two:1")
+  [[ $gzip != "$zstd" ]]
+  expect 0 hoy push "$host/two:1"
+  is "$(sum_of "$host/two:1")" "$zstd"
+  # What is made of a name, a digest or the id.
+  hoy tag "$host/two:1" "$host/two-tag:1"
+  hoy tag "$host/two@sha256:${zstd%% *}" "$host/two-digest:1"
+  hoy tag "$SOURCE/layers:1" "$host/two-first:1"
+  hoy tag "$(hoy images -q)" "$host/two-id:1"
+  for name in tag digest first id; do hoy push -q "$host/two-$name:1"; done
+  is "$(sum_of "$host/two-tag:1")" "$zstd"
+  is "$(sum_of "$host/two-digest:1")" "$zstd"
+  is "$(sum_of "$host/two-first:1")" "$gzip"
+  is "$(sum_of "$host/two-id:1")" "$gzip"
+  # A name that is given away takes the other along.
+  hoy tag "$host/two-first:1" "$host/two-tag:1"
+  hoy push -q "$host/two-tag:1"
+  is "$(sum_of "$host/two-tag:1")" "$gzip"
+  # What was pushed is known by its digest, as it was pushed.
+  hoy push -q --compression zstd:9 "$host/two-first:1"
+  zstd=$(sum_of "$host/two-first:1")
+  hoy tag "$host/two-first@sha256:${zstd%% *}" "$host/two-nine:1"
+  hoy push -q "$host/two-nine:1"
+  is "$(sum_of "$host/two-nine:1")" "$zstd"
+  expect 0 hoy image verify
+  hoy rmi -f "$(hoy images -q)" >/dev/null
+  is "$(hoy images -q)" ''
+}
+
 # trouble NAME IMAGE [OPTION...]: pushes through the proxy; it arrives all the same.
 trouble() {
   local name=$1 image=$2

@@ -43,11 +43,13 @@ static int setup(void **state) {
     struct db *db = f->engine.store.db;
     *state = f;
     return db_run(db, &f->err, "INSERT INTO layer VALUES (?, ?, 1, 1, 'dir')", "ss", DIFF_ID, DIFF_ID) != 1 ||
-           db_run(db, &f->err, "INSERT INTO image VALUES (?, '{}', ?, 'x', ?, ?, 1, 1)", "ssss", IMAGE_ID,
-                  DIFF_ID, CONFIG, DIFF_ID) != 1 ||
+           db_run(db, &f->err, "INSERT INTO image VALUES (?, ?, ?, ?, 1, 1)", "ssss", IMAGE_ID, DIFF_ID,
+                  CONFIG, DIFF_ID) != 1 ||
+           db_run(db, &f->err, "INSERT INTO image_manifest VALUES (?, ?, 'x', '{}')", "ss", IMAGE_ID,
+                  DIFF_ID) != 1 ||
            db_run(db, &f->err, "INSERT INTO image_layer VALUES (?, 0, ?)", "ss", IMAGE_ID, DIFF_ID) != 1 ||
-           db_run(db, &f->err, "INSERT INTO image_name VALUES ('docker.io/library/base:latest', ?)", "s",
-                  IMAGE_ID) != 1;
+           db_run(db, &f->err, "INSERT INTO image_name VALUES ('docker.io/library/base:latest', ?, ?)", "ss",
+                  IMAGE_ID, DIFF_ID) != 1;
 }
 
 static int teardown(void **state) {

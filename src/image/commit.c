@@ -287,12 +287,10 @@ static int image_row(const struct commit *c, int64_t size, struct err *err) {
     struct db *db = c->store->db;
     char chain[DIGEST_SIZE];
     chain_id(&c->config->diff_ids, c->config->diff_ids.count, chain);
-    int added = db_run(
-        db, err,
-        "INSERT INTO image (id, manifest, manifest_digest, media_type, config, chain_id, size, pulled) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-        "ssssssii", c->id, c->manifest_text, c->manifest_digest, c->manifest->media_type, c->config_text,
-        chain, size, clock_wall_ns());
+    int added = db_run(db, err,
+                       "INSERT INTO image (id, manifest_digest, config, chain_id, size, pulled) "
+                       "VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
+                       "ssssii", c->id, c->manifest_digest, c->config_text, chain, size, clock_wall_ns());
     for (size_t i = 0; added > 0 && i < c->config->diff_ids.count; i++)
         if (db_run(db, err, "INSERT INTO image_layer (image_id, position, diff_id) VALUES (?, ?, ?)", "sis",
                    c->id, (int64_t)i, c->config->diff_ids.items[i]) < 0)
@@ -312,12 +310,11 @@ static int blob_row(const struct commit *c, const struct descriptor *blob, bool 
                    blob->digest);
 }
 
-// Of an image that was there with another manifest the one with the blobs counts now: it can be pushed as it
-// is.
+// Of an image that was there with another manifest the one with the blobs is its own now: it can be pushed as
+// it is.
 static int blob_rows(const struct commit *c, struct err *err) {
-    if (c->kept && db_run(c->store->db, err,
-                          "UPDATE image SET manifest = ?, manifest_digest = ?, media_type = ? WHERE id = ?",
-                          "ssss", c->manifest_text, c->manifest_digest, c->manifest->media_type, c->id) < 0)
+    if (c->kept && db_run(c->store->db, err, "UPDATE image SET manifest_digest = ? WHERE id = ?", "ss",
+                          c->manifest_digest, c->id) < 0)
         return -1;
     for (size_t i = 0; c->kept && i < c->config->diff_ids.count; i++)
         if (is_first(c, i) && blob_row(c, &c->manifest->layers.items[i], blob_is_staged(c, i), err))
@@ -325,24 +322,39 @@ static int blob_rows(const struct commit *c, struct err *err) {
     return 0;
 }
 
+int store_add_manifest(struct store *store, const char *id, const char *digest, const char *media_type,
+                       const char *text, struct err *err) {
+    return db_run(store->db, err,
+                  "INSERT INTO image_manifest (image_id, digest, media_type, manifest) VALUES (?, ?, ?, ?) "
+                  "ON CONFLICT (image_id, digest) DO NOTHING",
+                  "ssss", id, digest, media_type, text) < 0
+               ? -1
+               : 0;
+}
+
 static int name_row(const struct commit *c, const char *name, struct err *err) {
     return db_run(c->store->db, err,
-                  "INSERT INTO image_name (name, image_id) VALUES (?, ?) "
-                  "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id",
-                  "ss", name, c->id) < 0
+                  "INSERT INTO image_name (name, image_id, manifest_digest) VALUES (?, ?, ?) "
+                  "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id, "
+                  "manifest_digest = excluded.manifest_digest",
+                  "sss", name, c->id, c->manifest_digest) < 0
                ? -1
                : 0;
 }
 
 static int name_rows(const struct commit *c, struct err *err) {
     struct db *db = c->store->db;
+    if (store_add_manifest(c->store, c->id, c->manifest_digest, c->manifest->media_type, c->manifest_text,
+                           err))
+        return -1;
     if (c->name && name_row(c, c->name, err)) return -1;
     for (size_t i = 0; i < c->more_names.count; i++)
         if (name_row(c, c->more_names.items[i], err)) return -1;
     if (c->digest && db_run(db, err,
-                            "INSERT INTO image_digest (repository, digest, image_id) VALUES (?, ?, ?) "
-                            "ON CONFLICT (repository, digest) DO UPDATE SET image_id = excluded.image_id",
-                            "sss", c->repository, c->digest, c->id) < 0)
+                            "INSERT INTO image_digest (repository, digest, image_id, manifest_digest) "
+                            "VALUES (?, ?, ?, ?) ON CONFLICT (repository, digest) DO UPDATE SET "
+                            "image_id = excluded.image_id, manifest_digest = excluded.manifest_digest",
+                            "ssss", c->repository, c->digest, c->id, c->manifest_digest) < 0)
         return -1;
     return 0;
 }

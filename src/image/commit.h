@@ -21,10 +21,13 @@ struct commit {
 };
 int commit_image(const struct commit *commit, struct err *err);
 
-// Only the names, of an image that the store has: id, name, repository and digest count. ERR_UNAVAILABLE
-// when it has gone meanwhile.
+// Only the names and the manifest that they lead to, of an image that the store has: id, the manifest with
+// its type, names, repository and digest count. ERR_UNAVAILABLE when it has gone meanwhile.
 int commit_names(const struct commit *commit, struct err *err);
 
+// One more manifest of an image that the store has, or one that it knows.
+int store_add_manifest(struct store *store, const char *id, const char *digest, const char *media_type,
+                       const char *text, struct err *err);
 // 1: the store has the image, 0: it has not.
 int store_has_image(struct store *store, const char *id, struct err *err);
 // A layer that the store has: its row, by the same driver, and its file. 1, with a descriptor of it; 0.

@@ -8,6 +8,7 @@
 // digest is kept (made_blob), and nothing is compressed twice to find out that it is there.
 #include "base/fd.h"
 #include "image/blob.h"
+#include "image/commit.h"
 #include "image/event.h"
 #include "image/image.h"
 #include "image/progress.h"
@@ -294,17 +295,27 @@ static int converse(struct push *push, struct err *err) {
     return fetcher_wait(&push->upload.fetcher, err);
 }
 
-// What is remembered: the image is in that repository now, under that digest.
+// The image is in that repository now, under that digest. It may have been removed here meanwhile.
+static int digest_record(struct push *push, struct err *err) {
+    int has = store_has_image(push->store, push->image.id, err);
+    if (has <= 0) return has;
+    return store_add_manifest(push->store, push->image.id, push->digest, push->type, push->text, err) ||
+                   db_run(push->store->db, err,
+                          "INSERT INTO image_digest (repository, digest, image_id, manifest_digest) "
+                          "VALUES (?1, ?2, ?3, ?2) ON CONFLICT (repository, digest) DO UPDATE SET "
+                          "image_id = excluded.image_id, manifest_digest = excluded.manifest_digest",
+                          "sss", reference_repository(push->arena, &push->upload.target), push->digest,
+                          push->image.id) < 0
+               ? -1
+               : 0;
+}
+
+// What is remembered.
 static int push_record(struct push *push, struct err *err) {
     struct db *db = push->store->db;
     if (db_begin(db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *open = db;
-    if (db_run(db, err,
-               "INSERT INTO image_digest (repository, digest, image_id) SELECT ?, ?, id FROM image "
-               "WHERE id = ? ON CONFLICT (repository, digest) DO UPDATE SET image_id = excluded.image_id",
-               "sss", reference_repository(push->arena, &push->upload.target), push->digest,
-               push->image.id) < 0)
-        return -1;
+    if (digest_record(push, err)) return -1;
     for (size_t i = 0; i < push->layers.count; i++) {
         const struct push_layer *layer = &push->layers.items[i];
         if (layer->made &&

@@ -56,9 +56,10 @@ static void add_image(const char *id, const char *chain, int64_t pulled, const c
                      "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[");
     for (size_t i = 0; layers[i]; i++) str_printf(&config, "%s\"%s\"", i ? "," : "", layers[i]);
     str_add(&config, "]}}");
-    assert_int_equal(db_run(store.db, &err, "INSERT INTO image VALUES (?, '{}', ?, 'x', ?, ?, 5, ?)", "ssssi",
-                            id, id, str_get(&config), chain, pulled),
+    assert_int_equal(db_run(store.db, &err, "INSERT INTO image VALUES (?, ?, ?, ?, 5, ?)", "ssssi", id, id,
+                            str_get(&config), chain, pulled),
                      1);
+    run("INSERT INTO image_manifest VALUES (?1, ?1, 'x', '{}')", id, NULL, NULL);
     for (size_t i = 0; layers[i]; i++) {
         run("INSERT OR IGNORE INTO layer VALUES (?1, ?1, 1, 1, 'erofs')", layers[i], NULL, NULL);
         assert_int_equal(db_run(store.db, &err, "INSERT INTO image_layer VALUES (?, ?, ?)", "sis", id,
@@ -73,7 +74,7 @@ static void add_image(const char *id, const char *chain, int64_t pulled, const c
 }
 
 static void add_name(const char *name, const char *id) {
-    run("INSERT INTO image_name VALUES (?, ?)", name, id, NULL);
+    run("INSERT INTO image_name VALUES (?1, ?2, ?2)", name, id, NULL);
 }
 
 static int setup(void **state) {
@@ -91,8 +92,8 @@ static int setup(void **state) {
     add_name("docker.io/library/debian:12", DIGEST("aa01"));
     add_name("docker.io/library/debian:latest", DIGEST("aa01"));
     add_name("localhost:5000/x/y:v1", DIGEST("aa02"));
-    run("INSERT INTO image_digest VALUES ('docker.io/library/debian', ?, ?)", DIGEST("dd01"), DIGEST("aa01"),
-        NULL);
+    run("INSERT INTO image_digest VALUES ('docker.io/library/debian', ?1, ?2, ?2)", DIGEST("dd01"),
+        DIGEST("aa01"), NULL);
     return 0;
 }
 

@@ -7,7 +7,12 @@
 
 #include <string.h>
 
-#define COLUMNS "id, manifest, manifest_digest, media_type, config, chain_id, size, pulled"
+#define COLUMNS "i.id, m.manifest, m.digest, m.media_type, i.config, i.chain_id, i.size, i.pulled"
+// By its id an image has one of its manifests, by a name or a digest that which they led to.
+#define IMAGES "image i JOIN image_manifest m ON m.image_id = i.id AND m.digest = i.manifest_digest"
+#define NAMED(table)                              \
+    table " n JOIN image i ON i.id = n.image_id " \
+          "JOIN image_manifest m ON m.image_id = i.id AND m.digest = n.manifest_digest"
 
 #define PREFIX_MIN 4
 
@@ -64,13 +69,12 @@ static int find_by_reference(struct store *store, struct arena *arena, const str
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     int r = reference->digest
                 ? db_query(store->db, &rows, err,
-                           "SELECT " COLUMNS " FROM image WHERE id = "
-                           "(SELECT image_id FROM image_digest WHERE repository = ? AND digest = ?)",
+                           "SELECT " COLUMNS
+                           " FROM " NAMED("image_digest") " WHERE repository = ? AND n.digest = ?",
                            "ss", reference_repository(arena, reference), reference->digest)
                 : db_query(store->db, &rows, err,
-                           "SELECT " COLUMNS " FROM image WHERE id = "
-                           "(SELECT image_id FROM image_name WHERE name = ?)",
-                           "s", reference_full(arena, reference));
+                           "SELECT " COLUMNS " FROM " NAMED("image_name") " WHERE name = ?", "s",
+                           reference_full(arena, reference));
     return r ? -1 : load_only(arena, &rows, ret_image, err);
 }
 
@@ -83,8 +87,8 @@ static int find_by_prefix(struct store *store, struct arena *arena, const char *
     const char *low = arena_printf(arena, DIGEST_PREFIX "%s", hex);
     const char *high = arena_printf(arena, "%s~", low);
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM image WHERE id BETWEEN ? AND ? LIMIT 2",
-                 "ss", low, high))
+    if (db_query(store->db, &rows, err,
+                 "SELECT " COLUMNS " FROM " IMAGES " WHERE i.id BETWEEN ? AND ? LIMIT 2", "ss", low, high))
         return -1;
     return load_only(arena, &rows, ret_image, err);
 }
@@ -125,7 +129,8 @@ int64_t image_created(const struct image *image) {
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err) {
     struct images images = {0};
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM image ORDER BY pulled DESC, id", ""))
+    if (db_query(store->db, &rows, err, "SELECT " COLUMNS " FROM " IMAGES " ORDER BY i.pulled DESC, i.id",
+                 ""))
         return -1;
     int r;
     while ((r = db_next(&rows, err)) > 0) {

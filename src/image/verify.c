@@ -92,6 +92,25 @@ void image_verify(struct store *store, struct arena *arena, const struct image *
     *ret_faults = faults;
 }
 
+// What its own manifest was pulled by: that is the one whose blobs are kept.
+static int source_find(struct store *store, struct arena *arena, const struct image *image,
+                       const char **ret_reference, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(
+            store->db, &rows, err,
+            "SELECT d.repository || '@' || d.digest FROM image_digest d JOIN image i ON i.id = d.image_id "
+            "WHERE i.id = ? ORDER BY d.manifest_digest = i.manifest_digest DESC, d.repository, d.digest",
+            "s", image->id))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r < 0) return -1;
+    if (r == 0)
+        return err_set(err, ERR_INVALID, 0,
+                       "image %.19s did not come from a registry: remove it, and load it again", image->id);
+    *ret_reference = arena_strdup(arena, db_text(&rows, 0));
+    return 0;
+}
+
 int image_repair(struct store *store, struct arena *arena, const struct image *image,
                  const struct image_faults *faults, struct err *err) {
     const struct image_config *config = &image->config;
@@ -102,12 +121,11 @@ int image_repair(struct store *store, struct arena *arena, const struct image *i
         if (fault->diff_id) strings_add(arena, &broken, fault->diff_id);
         if (fault->blob) strings_add(arena, &broken_blobs, fault->blob);
     }
-    if (image_blobs(store, arena, image, &kept, err)) return -1;
-    if (!image->digests.count)
-        return err_set(err, ERR_INVALID, 0,
-                       "image %.19s did not come from a registry: remove it, and load it again", image->id);
+    const char *source;
+    if (image_blobs(store, arena, image, &kept, err) || source_find(store, arena, image, &source, err))
+        return -1;
     const struct pull_options options = {
-        .reference = image->digests.items[0],
+        .reference = source,
         .platform = config->os && config->architecture
                         ? arena_printf(arena, "%s/%s%s%s", config->os, config->architecture,
                                        config->variant ? "/" : "", config->variant ? config->variant : "")

@@ -91,7 +91,7 @@ static void test_transactions(void **state) {
     assert_int_equal(db_open(root, &db, &err), 0);
     assert_int_equal(count_of(db, "SELECT count(*) FROM container"), 1);
     // Foreign keys hold.
-    assert_int_equal(db_run(db, &err, "INSERT INTO image_name VALUES ('x', 'none')", ""), -1);
+    assert_int_equal(db_run(db, &err, "INSERT INTO image_name VALUES ('x', 'none', 'none')", ""), -1);
     assert_false(db_is_duplicate(db));
 }
 

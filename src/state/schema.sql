@@ -3,19 +3,27 @@
 
 CREATE TABLE image (
     id            TEXT PRIMARY KEY,      -- digest of the config
-    manifest      TEXT NOT NULL,         -- the manifest as the registry served it
-    manifest_digest TEXT NOT NULL,
-    media_type    TEXT NOT NULL,
+    manifest_digest TEXT NOT NULL,       -- image_manifest: who finds the image by its id gets this one
     config        TEXT NOT NULL,         -- the config as the registry served it
     chain_id      TEXT NOT NULL,         -- of all its layers: the name of the merged index
     size          INTEGER NOT NULL,      -- of its layers, uncompressed
     pulled        INTEGER NOT NULL
 ) WITHOUT ROWID;
 
+-- Manifests as they were served. Several of one image: compressed otherwise, or of the other specification.
+CREATE TABLE image_manifest (
+    image_id      TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    digest        TEXT NOT NULL,
+    media_type    TEXT NOT NULL,
+    manifest      TEXT NOT NULL,
+    PRIMARY KEY (image_id, digest)
+) WITHOUT ROWID;
+
 -- docker.io/library/debian:12
 CREATE TABLE image_name (
     name          TEXT PRIMARY KEY,
-    image_id      TEXT NOT NULL REFERENCES image(id)
+    image_id      TEXT NOT NULL REFERENCES image(id),
+    manifest_digest TEXT NOT NULL        -- image_manifest
 ) WITHOUT ROWID;
 CREATE INDEX image_name_image ON image_name(image_id);
 
@@ -24,6 +32,7 @@ CREATE TABLE image_digest (
     repository    TEXT NOT NULL,
     digest        TEXT NOT NULL,
     image_id      TEXT NOT NULL REFERENCES image(id) ON DELETE CASCADE,
+    manifest_digest TEXT NOT NULL,       -- image_manifest
     PRIMARY KEY (repository, digest)
 ) WITHOUT ROWID;
 CREATE INDEX image_digest_image ON image_digest(image_id);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A database as an earlier hoy made it: what of it differs in schemas 2 and 3 is made here by hand.
+// A database as an earlier hoy made it: what of it differs in schemas 2 to 4 is made here by hand.
 #include "state/db.h"
 
 #include "base/clock.h"
@@ -44,7 +44,21 @@ static void add(struct db *db, const char *id, const char *state, int64_t starte
         fail_msg("%s", err.text);
 }
 
+static void become_4(struct db *db) {
+    run(db, "DROP TABLE image_manifest");
+    run(db, "ALTER TABLE image ADD COLUMN manifest TEXT NOT NULL DEFAULT '{}'");
+    run(db, "ALTER TABLE image ADD COLUMN media_type TEXT NOT NULL DEFAULT 'x'");
+    run(db, "ALTER TABLE image_name DROP COLUMN manifest_digest");
+    run(db, "ALTER TABLE image_digest DROP COLUMN manifest_digest");
+    run(db, "INSERT OR IGNORE INTO image (id, manifest_digest, config, chain_id, size, pulled) "
+            "VALUES ('i', 'm', '{}', 'c', 1, 1)");
+    run(db, "INSERT OR IGNORE INTO image_name VALUES ('n', 'i')");
+    run(db, "INSERT OR IGNORE INTO image_digest VALUES ('r', 'd', 'i')");
+    run(db, "PRAGMA user_version = 4");
+}
+
 static void become_3(struct db *db) {
+    become_4(db);
     run(db, "DROP TABLE port");
     run(db, "DROP TABLE endpoint");
     run(db, "DROP TABLE address");
@@ -118,6 +132,14 @@ static void expect_network(struct db *db) {
     expect_rows(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'network_3'", "0 ");
 }
 
+// The image's one manifest is what all of its names lead to.
+static void expect_manifest(struct db *db) {
+    expect_rows(db, "SELECT manifest_digest FROM image", "m ");
+    expect_rows(db, "SELECT image_id || digest || media_type || manifest FROM image_manifest", "imx{} ");
+    expect_rows(db, "SELECT name || image_id || manifest_digest FROM image_name", "nim ");
+    expect_rows(db, "SELECT repository || digest || image_id || manifest_digest FROM image_digest", "rdim ");
+}
+
 static void test_upgrade(void **state) {
     (void)state;
     struct err err = {0};
@@ -132,6 +154,7 @@ static void test_upgrade(void **state) {
         expect_rows(db, "SELECT restart_count + stopped FROM container", "0 0 0 ");
         expect_rows(db, "SELECT count(*) FROM kept_blob", "0 ");
         expect_network(db);
+        expect_manifest(db);
         char path[256];
         snprintf(path, sizeof path, "%s/containers/binds/binds-json.log", root);
         assert_int_equal(access(path, F_OK), 0);
@@ -182,6 +205,21 @@ static void test_from_3(void **state) {
     expect_rows(db, "SELECT id FROM container", "plain ");
 }
 
+static void test_from_4(void **state) {
+    (void)state;
+    struct err err = {0};
+    {
+        _cleanup_(db_closep) struct db *db = NULL;
+        assert_int_equal(db_open(root, &db, &err), 0);
+        become_4(db);
+        add(db, "plain", "exited", 5, "{}");
+    }
+    _cleanup_(db_closep) struct db *db = NULL;
+    if (db_open(root, &db, &err)) fail_msg("%s", err.text);
+    expect_manifest(db);
+    expect_rows(db, "SELECT id FROM container", "plain ");
+}
+
 static void test_running(void **state) {
     (void)state;
     struct err err = {0};
@@ -216,7 +254,8 @@ static void test_machine_went_down(void **state) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_upgrade), TEST(test_same_schema), TEST(test_running),
-                                       TEST(test_machine_went_down), TEST(test_from_3)};
+    const struct CMUnitTest tests[] = {TEST(test_upgrade), TEST(test_same_schema),
+                                       TEST(test_running), TEST(test_machine_went_down),
+                                       TEST(test_from_3),  TEST(test_from_4)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

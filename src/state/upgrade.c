@@ -17,6 +17,9 @@ static const char to_3[] =
 static const char to_4[] =
 #include "upgrade-4.inc"
     ;
+static const char to_5[] =
+#include "upgrade-5.inc"
+    ;
 
 // When the machine started, in the wall clock's nanoseconds.
 static int64_t boot_time_ns(void) {
@@ -168,7 +171,9 @@ int db_upgrade(struct db *db, const char *root, struct err *err) {
     if (version < UPGRADE_FROM || version >= SCHEMA_VERSION) return 0; // somebody else was quicker
     if (check_running(db, err)) return -1;
     if (version == 2 && upgrade_to_3(db, root, err)) return -1;
-    if (upgrade_to_4(db, err) || db_exec(db, "PRAGMA user_version = 4", err, "upgrade")) return -1;
+    if (version < 4 && upgrade_to_4(db, err)) return -1;
+    if (db_exec(db, to_5, err, "upgrade") || db_exec(db, "PRAGMA user_version = 5", err, "upgrade"))
+        return -1;
     if (db_commit_durable(db, err)) return -1;
     transaction = NULL;
     if (version == 2) rename_logs(db, root);

@@ -5,7 +5,7 @@
 #include "state/db.h"
 
 #define UPGRADE_FROM   2 // the oldest; from there on through each
-#define SCHEMA_VERSION 4
+#define SCHEMA_VERSION 5
 
 // root: the database's directory. Whole or not at all; whoever comes second finds it done. Containers that
 // still run are the other hoy's to stop: ERR_CONFLICT, and nothing has changed.
