@@ -23,8 +23,10 @@ LOG = open(sys.argv[1], "a", buffering=1)
 HERE = pathlib.Path(__file__).resolve().parent
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = MANIFEST.replace("manifest", "index")
+DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 GZIP = "application/vnd.oci.image.layer.v1.tar+gzip"
 PLAIN = "application/vnd.oci.image.layer.v1.tar"
+MACHINE = {"x86_64": "amd64", "aarch64": "arm64"}[subprocess.check_output(["uname", "-m"], text=True).strip()]
 CREDENTIALS = "Basic " + base64.b64encode(b"user:secret").decode()
 TOKEN = "token-of-the-tests"
 
@@ -57,9 +59,8 @@ class Image:
                  architecture=None, config_bytes=None, urls=None):
         tar = small_tar() if tar is None else tar
         self.layer = gzip.compress(tar, 1, mtime=0) if layer is None else layer
-        machine = {"x86_64": "amd64", "aarch64": "arm64"}[subprocess.check_output(["uname", "-m"], text=True).strip()]
         self.config = config_bytes or json.dumps({
-            "architecture": architecture or machine, "os": "linux", "config": {"Cmd": ["/file0"]},
+            "architecture": architecture or MACHINE, "os": "linux", "config": {"Cmd": ["/file0"]},
             "rootfs": {"type": "layers", "diff_ids": [diff_id or digest(tar)]}}).encode()
         manifest = {
             "schemaVersion": 2, "mediaType": MANIFEST,
@@ -215,6 +216,23 @@ def nested(handler, _):
     plain(handler, documents.get(reference, inner), INDEX)
 
 
+def one_more():
+    """A layer more in the manifest than in the config, which is that of the good image."""
+    return Image(more_manifest={"layers": json.loads(Image().manifest)["layers"] * 2})
+
+
+def entry(kind):
+    """An index, that calls the manifest by that type."""
+    def answer(handler, data):
+        if handler.path.endswith(digest(data)):
+            return plain(handler, data, MANIFEST)
+        listed = {"mediaType": kind, "digest": digest(data), "size": len(data)}
+        if kind != INDEX:
+            listed["platform"] = {"os": "linux", "architecture": MACHINE}
+        return plain(handler, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [listed]}).encode(), INDEX)
+    return answer
+
+
 # A repository: its image, and who answers for manifests and for the layer.
 def lie(image=Image, manifest=None, blob=None):
     return {"image": image, "manifest": manifest, "blob": blob}
@@ -224,6 +242,12 @@ LIES = {
     "good": lie(),
     "plain": lie(lambda: Image(layer=small_tar(), media_type=PLAIN)),
     "chunked": lie(lambda: Image(layer=zstd_chunked(), media_type=PLAIN + "+zstd")),
+    "entry": lie(manifest=entry(MANIFEST)),
+    "entry-index": lie(manifest=entry(INDEX)),
+    "entry-docker": lie(manifest=entry(DOCKER)),
+    "one-more": lie(one_more),
+    "type-unknown": lie(lambda: Image(media_type="application/x-foo")),
+    "type-encrypted": lie(lambda: Image(media_type=GZIP + "+encrypted")),
     "basic": lie(),
     "bearer": lie(),
     "flipped": lie(blob=flipped),

@@ -197,7 +197,7 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 }
 
 @test "the lying registry's truth" {
-  for name in good plain foreign chunked; do
+  for name in good plain foreign chunked entry; do
     expect 0 hoy pull "$LIES/$name:1"
     hoy rmi "$LIES/$name:1"
   done
@@ -239,6 +239,11 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 @test "lies: a manifest without an end" { lie endless-manifest '.'; }
 @test "lies: a manifest that is two things" { lie ambiguous '.'; }
 @test "lies: a manifest of another type than it says" { lie other-type 'calls itself'; }
+@test "lies: an index that calls a manifest an index" { lie entry-index 'manifest.v1\+json, the index says .*index.v1\+json'; }
+@test "lies: an index that calls OCI's manifest Docker's" { lie entry-docker 'the index says .*docker'; }
+@test "lies: a layer of a type that is none" { lie type-unknown '"application/x-foo" is no type of a layer'; }
+@test "lies: a layer that is encrypted" { lie type-encrypted 'encrypted" is no type of a layer'; }
+@test "lies: a layer more than the config has" { lie one-more 'manifest has 2 layers, its config 1'; }
 @test "lies: a foreign layer that is another" { lie foreign-flipped 'digest'; }
 @test "lies: tags without an end" {
   expect 1 hoy pull -a "$LIES/tagged-endless"
@@ -263,6 +268,19 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 
 @test "lies: 64 GiB of zeros in 64 MiB" {
   lie gzip-bomb '.'
+}
+
+@test "lies stay lies when the store has the image that they are of" {
+  hoy pull -q "$LIES/good:1"
+  for name in size-small size-huge size-negative type-unknown type-encrypted one-more ambiguous other-type entry-index; do
+    expect 1 hoy pull "$LIES/$name:1"
+    one_sentence "${lines[-1]}"
+    contains "${lines[-1]}" "$LIES/$name:1"
+  done
+  is "$(hoy images --digests --format '{{.Repository}}')" "$LIES/good"
+  expect 0 hoy pull "$LIES/entry:1"
+  hoy rmi -f "$(hoy images -q | head -n 1)"
+  nothing_left
 }
 
 @test "an image for another machine is pulled only when asked for" {

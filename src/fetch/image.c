@@ -10,6 +10,13 @@
 
 #define DEVICE_BLOCK 512
 
+int layers_check(const struct worker *worker, const struct manifest *manifest, struct err *err) {
+    for (size_t i = 0; i < manifest->layers.count; i++)
+        if (layer_check(worker, &manifest->layers.items[i], err))
+            return err_wrap(err, "layer %.19s", manifest->layers.items[i].digest);
+    return 0;
+}
+
 void layers_list(struct arena *arena, const struct manifest *manifest, const struct image_config *config,
                  struct layers *ret_layers) {
     struct layers layers = {0};

@@ -9,6 +9,9 @@ struct layers {
     size_t count;
 };
 
+// Whether all of them can be fetched, before anybody asks which are here already.
+int layers_check(const struct worker *worker, const struct manifest *manifest, struct err *err);
+
 // The layers of an image whose documents agree.
 void layers_list(struct arena *arena, const struct manifest *manifest, const struct image_config *config,
                  struct layers *ret_layers);

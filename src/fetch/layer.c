@@ -335,17 +335,25 @@ static int begin_extraction(struct stream *s, struct err *err) {
     return 0;
 }
 
+int layer_check(const struct worker *worker, const struct descriptor *blob, struct err *err) {
+    enum layer_compression compression;
+    if (layer_compression_of(blob->media_type, &compression))
+        return err_set(err, ERR_INVALID, 0, "\"%.100s\" is no type of a layer", blob->media_type);
+    if (blob->size > worker->layer_limit)
+        return err_set(err, ERR_INVALID, 0, "the manifest gives it %llu bytes, the limit for a layer is %llu",
+                       (unsigned long long)blob->size, (unsigned long long)worker->layer_limit);
+    return 0;
+}
+
 static int stream_open(struct stream *s, struct err *err) {
     char name[LAYER_NAME_SIZE];
     enum layer_compression compression;
     s->unknown = !s->layer->diff_id;
     layer_name(s->layer->diff_id, name);
-    if (!s->unknown && layer_compression_of(s->layer->blob->media_type, &compression))
-        return err_set(err, ERR_INVALID, 0, "\"%.100s\" is no type of a layer", s->layer->blob->media_type);
-    if (s->layer->blob->size > s->worker->layer_limit)
-        return err_set(err, ERR_INVALID, 0, "the manifest gives it %llu bytes, the limit for a layer is %llu",
-                       (unsigned long long)s->layer->blob->size, (unsigned long long)s->worker->layer_limit);
-    if (!s->unknown && decoder_new(compression, &s->decoder, err)) return -1;
+    if (!s->unknown && (layer_check(s->worker, s->layer->blob, err) ||
+                        layer_compression_of(s->layer->blob->media_type, &compression) ||
+                        decoder_new(compression, &s->decoder, err)))
+        return -1;
     s->out = fd_open_at(s->worker->staging, name, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600);
     s->in = fd_open_at(s->worker->staging, name, O_RDONLY | O_NOFOLLOW, 0);
     if (s->out < 0 || s->in < 0)

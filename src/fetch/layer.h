@@ -36,6 +36,8 @@ struct layer_source {
     void *data;
     const char *name; // who it is, for messages
 };
+// Whether it is one that can be fetched, by what the manifest says of it: its type and its size.
+int layer_check(const struct worker *worker, const struct descriptor *blob, struct err *err);
 // From the first source that has it.
 int layer_fetch(struct worker *worker, const struct layer_source *sources, size_t count, struct layer *layer,
                 struct err *err);

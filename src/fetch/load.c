@@ -371,7 +371,8 @@ static int deliver(struct load *load, const struct found_image *found, struct er
     _cleanup_(delivery_finish) struct delivery delivery = {.load = load, .arena = ARENA_INIT, .found = found};
     struct manifest *manifest = &delivery.manifest;
     if (manifest_parse(&delivery.arena, found->text, found->size, NULL, manifest, err) ||
-        config_get(&delivery, err) || document_write(load, STAGED_MANIFEST, found->text, found->size, err))
+        layers_check(load->worker, manifest, err) || config_get(&delivery, err) ||
+        document_write(load, STAGED_MANIFEST, found->text, found->size, err))
         return -1;
     const struct image_claim claim = {.digest = found->digest,
                                       .manifest_digest = found->digest,

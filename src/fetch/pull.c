@@ -70,19 +70,31 @@ static int no_platform(struct pull *pull, struct err *err) {
 
 // Documents
 
-// Into pull->manifest, and into the staging directory.
-static int manifest_get(struct pull *pull, const char *wanted, uint64_t size, const char **ret_digest,
-                        struct err *err) {
+// It is what the index calls it: who looks at the index alone (a scanner, a policy) sees the same.
+static int entry_check(const struct registry *registry, const struct descriptor *entry,
+                       const struct manifest *manifest, size_t size, struct err *err) {
+    if (entry->size != size)
+        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent a manifest of %zu bytes, the index says %llu",
+                       registry->host, size, (unsigned long long)entry->size);
+    if (!str_eq(manifest->media_type, entry->media_type))
+        return err_set(err, ERR_INVALID, 0,
+                       "manifest %.19s is invalid: it is of type %s, the index says %.100s", entry->digest,
+                       manifest->media_type, entry->media_type);
+    return 0;
+}
+
+// Into pull->manifest, and into the staging directory. entry: of the index that leads to it, or NULL.
+static int manifest_get(struct pull *pull, const char *wanted, const struct descriptor *entry,
+                        const char **ret_digest, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
     const char *type, *file = STAGED_MANIFEST;
     struct registry *registry = pull->sources.items;
     bool first = !pull->digest;
     if (registry_manifest(registry, pull->http, &pull->arena, wanted, &text, &type, ret_digest, err))
         return -1;
-    if (size && size != text.len)
-        return err_set(err, ERR_UNAVAILABLE, 0, "%s sent a manifest of %zu bytes, the index says %llu",
-                       registry->host, text.len, (unsigned long long)size);
-    if (manifest_parse(&pull->arena, text.data, text.len, type, &pull->manifest, err)) return -1;
+    if (manifest_parse(&pull->arena, text.data, text.len, type, &pull->manifest, err) ||
+        (entry && entry_check(registry, entry, &pull->manifest, text.len, err)))
+        return -1;
     if (pull->manifest.is_index)
         file = first ? STAGED_INDEX_DOCUMENT
                      : arena_printf(&pull->arena, STAGED_INDEX_FORMAT, pull->indexes.count + 1);
@@ -95,7 +107,7 @@ static int index_enter(struct pull *pull, const struct descriptor *chosen, struc
     const char *digest;
     if (!pull->documents_left-- || pull->indexes.count == INDEX_DEPTH_MAX)
         return err_set(err, ERR_INVALID, 0, "the index leads to too many other indexes");
-    if (manifest_get(pull, chosen->digest, chosen->size, &digest, err)) return -1;
+    if (manifest_get(pull, chosen->digest, chosen, &digest, err)) return -1;
     if (!pull->manifest.is_index) return pull->manifest_digest = digest, 0;
     strings_add(&pull->arena, &pull->indexes, digest);
     if (index_resolve(pull, err) == 0) return 0;
@@ -120,7 +132,7 @@ static int manifest_resolve(struct pull *pull, struct err *err) {
     pull->digest = NULL;
     pull->indexes.count = 0;
     pull->documents_left = DOCUMENTS_MAX;
-    if (manifest_get(pull, pull->wanted, 0, &pull->digest, err)) return -1;
+    if (manifest_get(pull, pull->wanted, NULL, &pull->digest, err)) return -1;
     pull->manifest_digest = pull->digest;
     return pull->manifest.is_index ? index_resolve(pull, err) : 0;
 }
@@ -245,7 +257,7 @@ int pull_run(struct worker *worker, const struct json *request, struct err *err)
     struct pull pull = {.worker = worker, .lock = PTHREAD_MUTEX_INITIALIZER};
     const struct http_options options = {.stall_s = worker->stall_s, .known = &pull.endpoints};
     if (request_read(&pull, request, err) || http_new(&options, &pull.http, err)) return -1;
-    if (source_choose(&pull, err)) return -1;
+    if (source_choose(&pull, err) || layers_check(worker, &pull.manifest, err)) return -1;
     if (pull.signatures && signatures_fetch(worker, pull.sources.items, pull.http, pull.manifest_digest, err))
         return -1;
     const struct image_claim claim = {.digest = pull.digest,

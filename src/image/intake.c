@@ -109,6 +109,36 @@ static int manifest_check(struct intake *intake, struct intake_image *image, con
     return 0;
 }
 
+// What the store knows of a blob must not be said otherwise: what is let in must not depend on what is here.
+static int sizes_check(struct intake *intake, const struct intake_image *image, const struct strings *ids,
+                       struct err *err) {
+    for (size_t i = 0; i < ids->count; i++) {
+        const struct descriptor *blob = &image->manifest.layers.items[i];
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        if (db_query(intake->store->db, &rows, err,
+                     "SELECT blob_size FROM layer WHERE diff_id = ? AND blob_digest = ? AND blob_size != ?",
+                     "ssi", ids->items[i], blob->digest, (int64_t)blob->size))
+            return -1;
+        int r = db_next(&rows, err);
+        if (r < 0) return -1;
+        if (r)
+            return err_set(err, ERR_INVALID, 0, "layer %.19s: the manifest gives it %llu bytes, it has %lld",
+                           blob->digest, (unsigned long long)blob->size, (long long)db_i64(&rows, 0));
+    }
+    return 0;
+}
+
+// Of an image that the store has, the manifest is new all the same.
+static int known_check(struct intake *intake, const struct intake_image *image, struct err *err) {
+    struct image known;
+    const struct strings *ids = &known.config.diff_ids;
+    if (image_find_unnamed(intake->store, intake->arena, image->commit.id, &known, err)) return -1;
+    if (ids->count != image->manifest.layers.count)
+        return err_set(err, ERR_INVALID, 0, "the image's manifest has %zu layers, its config %zu",
+                       image->manifest.layers.count, ids->count);
+    return sizes_check(intake, image, ids, err);
+}
+
 static int config_check(struct intake *intake, struct intake_image *image, struct err *err) {
     const char *text;
     size_t size;
@@ -117,7 +147,7 @@ static int config_check(struct intake *intake, struct intake_image *image, struc
     if (image->config.diff_ids.count != image->manifest.layers.count)
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch brought a config that is not the manifest's");
     image->commit.config_text = text;
-    return 0;
+    return sizes_check(intake, image, &image->config.diff_ids, err);
 }
 
 // Answers
@@ -222,6 +252,7 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     if (intake->allow && intake->allow(image, intake->data, err)) return -1;
     names_read(intake, image, json_get(event, "names"));
     int known = intake->again ? 0 : store_has_image(intake->store, image->commit.id, err);
+    if (known > 0 && known_check(intake, image, err)) return -1;
     if (known > 0) known = has_blobs(intake, image, err);
     if (known < 0) return -1;
     if (known && intake->loading) show_known(intake, image);

@@ -142,7 +142,8 @@ static int agree_on_type(const struct json *json, const char *content_type, stru
     bool neutral = is_among(header, neutral_types, ARRAY_SIZE(neutral_types));
     if (field && !neutral && !str_eq(field, header))
         return err_set(err, ERR_INVALID, 0,
-                       "the manifest is invalid: it calls itself %.100s, the server says %s", field, header);
+                       "the manifest is invalid: it calls itself %.100s, but was announced as %s", field,
+                       header);
     const char *type = field ? field : header;
     if (!field && neutral)
         type = json_get(json, "manifests") ? TYPE_OCI "index.v1+json" : TYPE_OCI "manifest.v1+json";
