@@ -16,6 +16,9 @@ static const char config[] = "{\"auths\":{"
                              "\"localhost:5000\":{\"auth\":\"dXNlcjpwYTpzcw==\"},"
                              "\"https://gcr.io\":{\"username\":\"u\",\"password\":\"p\"},"
                              "\"token.io\":{\"auth\":\"dTo=\",\"identitytoken\":\"refresh\"},"
+                             "\"two.io/v1\":{\"auth\":\"YTph\"},\"two.io\":{\"auth\":\"dXNlcjpwYTpzcw==\"},"
+                             "\"http://two.io/v1/\":{\"auth\":\"YTph\"},\"two.io/x\":{\"auth\":\"!!\"},"
+                             "\"path.io/x\":{\"auth\":\"YTph\"},"
                              "\"bad.io\":{\"auth\":\"!!\"},\"stored.io\":{}},"
                              "\"HttpHeaders\":{\"X\":\"y\"},"
                              "\"credsStore\":\"desktop\",\"credHelpers\":{\"ecr.io\":\"ecr-login\"}}";
@@ -34,6 +37,8 @@ static void test_parse(void **state) {
         {"localhost:5000", "user", "pa:ss", NULL, "desktop", false},
         {"gcr.io", "u", "p", NULL, "desktop", false},
         {"token.io", "u", NULL, "refresh", "desktop", false},
+        {"two.io", "user", "pa:ss", NULL, "desktop", false},
+        {"path.io", "a", "a", NULL, "desktop", false},
         {"localhost", NULL, NULL, NULL, "desktop", false},
         {"localhost:50000", NULL, NULL, NULL, "desktop", false},
         {"evil-gcr.io", NULL, NULL, NULL, "desktop", false},

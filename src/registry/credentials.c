@@ -23,24 +23,32 @@ const char *credentials_server(const char *domain) {
 
 // Reading
 
-// The key of an entry as a host: "https://gcr.io/v1/" is gcr.io.
-static bool key_means(const char *key, const char *domain) {
+// How well the key of an entry means a host: as it is written; as a URL ("https://gcr.io/v1/" is gcr.io); or
+// with a path, which Podman writes for a part of a registry, and Docker takes for all of it.
+enum key_match { KEY_OTHER, KEY_PATH, KEY_URL, KEY_EXACT };
+
+static enum key_match key_match(const char *key, const char *domain) {
     const char *host = str_after(key, "https://");
     if (!host) host = str_after(key, "http://");
-    if (!host) host = key;
+    bool url = host;
+    if (!url) host = key;
     size_t n = strcspn(host, "/");
-    if (str_eq(domain, HUB) && n == strlen("index." HUB) && memcmp(host, "index." HUB, n) == 0) return true;
-    return n == strlen(domain) && memcmp(host, domain, n) == 0;
+    bool hub = str_eq(domain, HUB) && n == strlen("index." HUB) && memcmp(host, "index." HUB, n) == 0;
+    if (str_eq(key, credentials_server(domain))) return KEY_EXACT;
+    if (!hub && (n != strlen(domain) || memcmp(host, domain, n) != 0)) return KEY_OTHER;
+    return url || !host[n] ? KEY_URL : KEY_PATH;
 }
 
 struct entry_search {
     const char *domain;
+    enum key_match match;
     const struct json *found;
 };
 
 static int match_entry(const char *key, const struct json *value, void *data) {
     struct entry_search *search = data;
-    if (key_means(key, search->domain)) search->found = value;
+    enum key_match match = key_match(key, search->domain);
+    if (match > search->match) search->match = match, search->found = value;
     return 0;
 }
 
@@ -174,7 +182,7 @@ static void put_entry(struct edit *edit) {
 
 static int copy_other(const char *key, const struct json *value, void *data) {
     struct edit *edit = data;
-    if (!key_means(key, edit->domain)) json_put_value(edit->w, key, value);
+    if (key_match(key, edit->domain) < KEY_URL) json_put_value(edit->w, key, value);
     return 0;
 }
 
