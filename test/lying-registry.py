@@ -126,6 +126,25 @@ def slow(handler, data):
         time.sleep(0.02)
 
 
+def trickle(handler, data):
+    """Never silent for a second."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000000")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b" " * 40)
+        time.sleep(0.2)
+
+
+def unauthorized(challenge):
+    def answer(handler, _):
+        handler.send_response(401)
+        handler.send_header("WWW-Authenticate", challenge)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+    return answer
+
+
 def circle(handler, _):
     handler.send_response(307)
     handler.send_header("Location", handler.path)
@@ -287,6 +306,10 @@ LIES = {
     "foreign": lie(lambda: Image(urls=["https://127.0.0.1:1/no", elsewhere()]), blob=status(404)),
     "foreign-flipped": lie(lambda: Image(urls=[elsewhere("-flipped")]), blob=status(404)),
     "other-type": lie(manifest=lambda handler, data: plain(handler, data, INDEX)),
+    "silent": lie(manifest=lambda handler, _: time.sleep(3600)),
+    "trickle": lie(manifest=trickle),
+    "scheme-digest": lie(manifest=unauthorized('Digest realm="here", nonce="x"')),
+    "realm-empty": lie(manifest=unauthorized('Bearer realm="",service="x"')),
     "tagged": lie(),
     "tagged-endless": lie(),
     "tagged-badly": lie(),

@@ -234,10 +234,47 @@ END
   is "$(<"$ROUGH_LOG")" ''
   pulls "$REGISTRY/tiny:1" # loopback never goes through a proxy
   is "$(<"$ROUGH_LOG")" ''
-  unset HTTP_PROXY
-  export HTTPS_PROXY=http://127.0.0.1:1
-  expect 1 hoy pull "$FAR_TLS/tiny:1"
+  echo '{}' >"$DAEMON"
+  HTTPS_PROXY=http://me:secret@127.0.0.1:1 expect 1 hoy pull "$FAR_TLS/tiny:1"
   one_sentence "${lines[-1]}"
+  contains "$output" "can't connect to the proxy http://127.0.0.1:1 on the way to $FAR_TLS: Connection refused"
+  HTTPS_PROXY=gopher://me:secret@127.0.0.1:1 expect 1 hoy pull "$FAR_TLS/tiny:1"
+  contains "$output" "can't use the proxy gopher://127.0.0.1:1 on the way to $FAR_TLS"
+  lacks "$output" 'tried'
+  lacks "$output" secret
+}
+
+@test "proxies of daemon.json, over those of the environment" {
+  proxies() { # http-proxy, https-proxy, no-proxy
+    jq -n --arg far "$FAR" --arg tls "$FAR_TLS" --arg http "$1" --arg https "$2" --arg no "$3" \
+      '{"insecure-registries": [$far, $tls],
+        proxies: {"http-proxy": $http, "https-proxy": $https, "no-proxy": $no}}' >"$DAEMON"
+    rough
+  }
+  export HTTPS_PROXY=http://127.0.0.1:1 HTTP_PROXY=http://127.0.0.1:1
+  proxies "http://$ROUGH" "http://$ROUGH" ''
+  pulls "$FAR_TLS/tiny:1"
+  contains "$(<"$ROUGH_LOG")" "CONNECT $FAR_TLS"
+  pulls "$FAR/tiny:1"
+  contains "$(<"$ROUGH_LOG")" "GET http://$FAR/v2/"
+  proxies "http://$ROUGH" '' 10.99.0.0/16
+  pulls "$FAR_TLS/tiny:1"
+  is "$(<"$ROUGH_LOG")" ''
+  jq '."insecure-registries" = []' "$DAEMON" >"$BATS_TEST_TMPDIR/secure"
+  jq '.proxies."no-proxy" = ""' "$BATS_TEST_TMPDIR/secure" >"$DAEMON"
+  expect 1 hoy pull "$FAR_TLS/tiny:1"
+  contains "$output" 'proxy http://127.0.0.1:1 '
+}
+
+@test "mirror-by-digest-only: the mirror is asked for digests alone" {
+  local digest
+  digest=$(skopeo inspect --tls-verify=false --format '{{.Digest}}' "docker://$REGISTRY/tiny:1")
+  printf '[[registry]]\nlocation = "%s"\nmirror-by-digest-only = true\n[[registry.mirror]]\nlocation = "%s"\n' \
+    "$REGISTRY" "$ROUGH" >"$CONF"
+  pulls "$REGISTRY/tiny:1"
+  is "$(<"$ROUGH_LOG")" ''
+  pulls "$REGISTRY/tiny@$digest"
+  contains "$(<"$ROUGH_LOG")" "GET /v2/tiny/manifests/$digest"
 }
 
 # put REFERENCE TYPE: a manifest from stdin, into OWN's repository `made`.

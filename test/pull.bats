@@ -245,6 +245,15 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 @test "lies: a layer that is encrypted" { lie type-encrypted 'encrypted" is no type of a layer'; }
 @test "lies: a layer more than the config has" { lie one-more 'manifest has 2 layers, its config 1'; }
 @test "lies: a foreign layer that is another" { lie foreign-flipped 'digest'; }
+@test "lies: no answer, and one that does not come to an end" {
+  export HOY_STALL_TIMEOUT=1
+  lie silent 'does not answer: nothing came for 1 second( |$)'
+  lie trickle 'stalls: less than a kilobyte a second for 1 second( |$)'
+}
+@test "lies: a way to log in that hoy does not have, and one that leads nowhere" {
+  lie scheme-digest 'wants the authentication scheme Digest, which hoy does not speak'
+  lie realm-empty 'wants a token, and does not say who gives it'
+}
 @test "lies: tags without an end" {
   expect 1 hoy pull -a "$LIES/tagged-endless"
   contains "${lines[-1]}" 'more than 10000 tags'

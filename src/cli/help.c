@@ -148,7 +148,8 @@ static const struct entry files[] = {
     {"/etc/hoy/config.json",
      "an object with firewall, log-budget, cni-networks, cni-plugins, cni-timeout: texts "
      "that mean what the variables above do, which go before them"},
-    {"/etc/docker/daemon.json", "of this: registry-mirrors, insecure-registries, log-driver, log-opts"},
+    {"/etc/docker/daemon.json",
+     "of this: registry-mirrors, insecure-registries, proxies, log-driver, log-opts"},
     {"/etc/containers/registries.conf, registries.conf.d",
      "registries by prefix: mirrors, other places, blocks"},
     {"/etc/docker/certs.d, /etc/containers/certs.d",

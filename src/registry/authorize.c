@@ -154,6 +154,18 @@ static int token_fetch(struct registry *registry, struct http *http, struct aren
     return 0;
 }
 
+// A challenge that can't be answered, whoever asks.
+static int unanswerable(const struct registry *registry, const struct challenge *c, struct err *err) {
+    if (c->scheme == CHALLENGE_BEARER)
+        return err_set(err, ERR_UNAVAILABLE, 0,
+                       "%s wants a token, and does not say who gives it (WWW-Authenticate without a realm)",
+                       registry->host);
+    return err_set(
+        err, ERR_UNAVAILABLE, 0,
+        "%s wants the authentication scheme %.40s, which hoy does not speak: it knows Basic and Bearer",
+        registry->host, c->name);
+}
+
 // Answers a 401. generation: of the authorization that was refused; another thread may have a new one
 // already.
 int ask_authorize(struct registry *registry, struct http *http, struct arena *arena,
@@ -163,6 +175,8 @@ int ask_authorize(struct registry *registry, struct http *http, struct arena *ar
     if (registry->generation != generation) return 0;
     const struct challenge *c = &response->challenge;
     const char *token = NULL;
+    if (c->name && (c->scheme == CHALLENGE_NONE || (c->scheme == CHALLENGE_BEARER && str_empty(c->realm))))
+        return unanswerable(registry, c, err);
     if (c->scheme == CHALLENGE_BEARER) {
         if (token_fetch(registry, http, arena, c, &token, ret_again, &response->retry_after_s, err))
             return -1;

@@ -35,9 +35,16 @@ static void test_challenge(void **state) {
     assert_string_equal(c.realm, "c");
     c = challenge_of(&arena, "Bearer realm=r, Basic realm=b");
     assert_string_equal(c.realm, "r");
+    // What nobody can answer is kept only while there is nothing else.
+    c = challenge_of(&arena, "Bearer service=x, Digest realm=d");
+    assert_int_equal(c.scheme, CHALLENGE_BEARER);
+    assert_null(c.realm);
+    assert_int_equal(challenge_of(&arena, "Bearer realm=\"\", Basic realm=b").scheme, CHALLENGE_BASIC);
+    c = challenge_of(&arena, "Digest realm=d");
+    assert_int_equal(c.scheme, CHALLENGE_NONE);
+    assert_string_equal(c.name, "Digest");
 
-    static const char *const nothing[] = {"",     "Bearer", "Bearer service=x", "Negotiate", "\"", "=",
-                                          "a=\"", ",,,",    "Digest \\"};
+    static const char *const nothing[] = {"", "Negotiate", "\"", "=", "a=\"", ",,,", "Digest \\"};
     for (size_t i = 0; i < ARRAY_SIZE(nothing); i++)
         assert_int_equal(challenge_of(&arena, nothing[i]).scheme, CHALLENGE_NONE);
 }

@@ -37,9 +37,14 @@ static void set_parameter(struct challenge *c, const char *name, const char *val
     if (strcasecmp(name, "scope") == 0) c->scope = value;
 }
 
+// Those that nobody can answer (another scheme, or no word of where tokens are) are the last choice.
+static int strength(const struct challenge *c) {
+    bool nowhere = c->scheme == CHALLENGE_BEARER && str_empty(c->realm);
+    return !c->name ? 0 : nowhere ? 2 : c->scheme == CHALLENGE_NONE ? 1 : 2 + (int)c->scheme;
+}
+
 static void keep_stronger(struct challenge *best, const struct challenge *c) {
-    if (c->scheme == CHALLENGE_BEARER && !c->realm) return;
-    if (c->scheme > best->scheme) *best = *c;
+    if (strength(c) > strength(best)) *best = *c;
 }
 
 void challenge_parse(struct arena *arena, const char *value, struct challenge *challenge) {
@@ -52,7 +57,8 @@ void challenge_parse(struct arena *arena, const char *value, struct challenge *c
             set_parameter(&now, word, eat_value(arena, &p));
         } else if (*word) {
             keep_stronger(challenge, &now);
-            now = (struct challenge){.scheme = strcasecmp(word, "basic") == 0    ? CHALLENGE_BASIC
+            now = (struct challenge){.name = word,
+                                     .scheme = strcasecmp(word, "basic") == 0    ? CHALLENGE_BASIC
                                                : strcasecmp(word, "bearer") == 0 ? CHALLENGE_BEARER
                                                                                  : CHALLENGE_NONE};
         } else {

@@ -12,9 +12,10 @@
 // WWW-Authenticate (RFC 9110, 11.6.1).
 struct challenge {
     enum { CHALLENGE_NONE, CHALLENGE_BASIC, CHALLENGE_BEARER } scheme;
+    const char *name;                    // of the scheme, as it was said; NULL: there is no challenge
     const char *realm, *service, *scope; // of Bearer; NULL where absent
 };
-// Takes the strongest challenge of a header's value that it knows; what *challenge has already stays when
+// Takes the strongest challenge of a header's value; what *challenge has already stays when
 // that is stronger. So it is called for each such header in turn.
 void challenge_parse(struct arena *arena, const char *value, struct challenge *challenge);
 

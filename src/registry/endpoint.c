@@ -12,6 +12,9 @@ static const struct {
     {"password", offsetof(struct endpoint, credentials.password)},
     {"identity_token", offsetof(struct endpoint, credentials.identity_token)},
     {"ca", offsetof(struct endpoint, ca)},
+    {"http_proxy", offsetof(struct endpoint, proxies.http)},
+    {"https_proxy", offsetof(struct endpoint, proxies.https)},
+    {"no_proxy", offsetof(struct endpoint, proxies.none)},
 };
 
 void endpoint_put(struct json_writer *w, const char *key, const struct endpoint *endpoint) {

@@ -14,6 +14,12 @@ struct client_pairs {
     size_t count;
 };
 
+// URLs of proxies, and the hosts that are reached without (as NO_PROXY lists them). What is NULL the
+// environment says.
+struct proxies {
+    const char *http, *https, *none;
+};
+
 struct endpoint {
     const char *host;       // "registry-1.docker.io", "localhost:5000"
     const char *repository; // "library/debian", or NULL
@@ -22,6 +28,7 @@ struct endpoint {
     bool insecure;          // its certificate is not checked, and without TLS it will do, too
     const char *ca;         // PEM: trusted as well; or NULL
     struct client_pairs pairs;
+    struct proxies proxies; // the same for all
     struct credentials credentials;
 };
 struct endpoints {

@@ -37,6 +37,7 @@ struct hop {
     const struct http_request *request;
     struct http_response response;
     const char *url, *host;
+    const char *proxy;            // its URL, or NULL; NO_PROXY may pass it by
     const struct endpoint *known; // what there is to know about the host, or NULL
     bool exact;                   // … and its port
     struct err *err;
@@ -284,7 +285,6 @@ static const struct failure {
     const char *words; // %s: the host
 } failures[] = {
     {CURLE_COULDNT_RESOLVE_HOST, true, "can't find the address of %s"},
-    {CURLE_COULDNT_RESOLVE_PROXY, true, "can't find the address of the proxy on the way to %s"},
     {CURLE_COULDNT_CONNECT, true, "can't connect to %s"},
     {CURLE_OPERATION_TIMEDOUT, true, "%s does not answer, or too slowly"},
     {CURLE_PARTIAL_FILE, true, "%s closed the connection before all of the answer was there"},
@@ -305,6 +305,47 @@ static unsigned stall_seconds(const struct hop *hop) {
     return hop->request->stall_s ? hop->request->stall_s : hop->http->options.stall_s;
 }
 
+// Without the credentials in it.
+static const char *proxy_words(struct hop *hop) {
+    const char *end = strstr(hop->proxy, "://"), *host = end ? end + 3 : hop->proxy;
+    const char *at = strrchr(host, '@');
+    return arena_printf(hop->arena, "%.*s%.200s", (int)(host - hop->proxy), hop->proxy, at ? at + 1 : host);
+}
+
+// What libcurl says tells whether it was the proxy that could not be reached. 1; 0 when it was not.
+static int proxy_explain(struct hop *hop, CURLcode code, long os, bool *ret_again) {
+    const char *to = str_after(hop->http->words, "Failed to connect to ");
+    if (!hop->proxy) return 0;
+    if (str_has_prefix(hop->http->words, "Unsupported proxy")) {
+        *ret_again = false;
+        err_set(
+            hop->err, ERR_UNAVAILABLE, 0,
+            "can't use the proxy %s on the way to %s: it is no http://HOST:PORT (or https, socks4, socks5)",
+            proxy_words(hop), hop->host);
+        return 1;
+    }
+    if (code == CURLE_COULDNT_RESOLVE_PROXY)
+        err_set(hop->err, ERR_UNAVAILABLE, 0, "can't find the address of the proxy %s on the way to %s",
+                proxy_words(hop), hop->host);
+    else if (to && strncasecmp(to, hop->host, name_length(hop->host)) != 0)
+        err_set(hop->err, ERR_UNAVAILABLE, 0, "can't connect to the proxy %s on the way to %s%s%s",
+                proxy_words(hop), hop->host, os ? ": " : "", os ? strerror((int)os) : "");
+    else
+        return 0;
+    *ret_again = true;
+    return 1;
+}
+
+// libcurl ended it: less than SLOW_BYTES a second, for so long.
+static int stall_explain(struct hop *hop) {
+    unsigned seconds = stall_seconds(hop);
+    bool silent = !hop->header_bytes && !hop->request->upload;
+    return err_set(hop->err, ERR_UNAVAILABLE, ETIMEDOUT,
+                   silent ? "%s does not answer: nothing came for %u second%s"
+                          : "%s stalls: less than a kilobyte a second for %u second%s",
+                   hop->host, seconds, seconds == 1 ? "" : "s");
+}
+
 static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
     static const struct failure other = {CURLE_OK, true, "the exchange with %s failed"};
     const struct failure *f = &other;
@@ -313,6 +354,7 @@ static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
     *ret_again = f->again;
     long os = 0;
     curl_easy_getinfo(hop->http->curl, CURLINFO_OS_ERRNO, &os);
+    if (proxy_explain(hop, code, os, ret_again)) return -1;
     char words[256];
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
@@ -320,9 +362,7 @@ static int failure_explain(struct hop *hop, CURLcode code, bool *ret_again) {
 #pragma GCC diagnostic pop
     if (code == CURLE_COULDNT_CONNECT && os)
         return err_set(hop->err, ERR_UNAVAILABLE, (int)os, "%s: %s", words, strerror((int)os));
-    if (code == CURLE_OPERATION_TIMEDOUT && hop->started)
-        return err_set(hop->err, ERR_UNAVAILABLE, ETIMEDOUT, "%s stalls: nothing came for %u seconds",
-                       hop->host, stall_seconds(hop));
+    if (str_has_prefix(hop->http->words, "Operation too slow")) return stall_explain(hop);
     if (code == CURLE_ABORTED_BY_CALLBACK) return err_set(hop->err, ERR_UNAVAILABLE, ECANCELED, "%s", words);
     bool rejected = code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CERTPROBLEM;
     int number = rejected ? EKEYREJECTED : code == CURLE_SSL_CONNECT_ERROR ? EPROTO : 0;
@@ -370,6 +410,30 @@ static void hop_trust(struct hop *hop) {
     curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, hop->known->insecure ? 0L : 2L);
 }
 
+// libcurl leaves HTTP_PROXY out, since in a CGI program a client could set it. Docker takes it.
+static const char *environment_proxy(bool plain) {
+    static const char *const names[][4] = {{"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"},
+                                           {"http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"}};
+    for (size_t i = 0; i < ARRAY_SIZE(names[plain]); i++)
+        if (!str_empty(getenv(names[plain][i]))) return getenv(names[plain][i]);
+    return NULL;
+}
+
+static void hop_proxy(struct hop *hop) {
+    const struct endpoints *known = hop->http->options.known;
+    const struct proxies set = known && known->count ? known->items[0].proxies : (struct proxies){0};
+    bool plain = str_has_prefix(hop->url, "http://");
+    CURL *c = hop->http->curl;
+    if (host_is_loopback(hop->host)) {
+        curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
+        return;
+    }
+    if (set.none) curl_easy_setopt(c, CURLOPT_NOPROXY, set.none);
+    hop->proxy = plain ? set.http : set.https;
+    if (!hop->proxy) hop->proxy = environment_proxy(plain);
+    if (hop->proxy) curl_easy_setopt(c, CURLOPT_PROXY, hop->proxy);
+}
+
 static void hop_options(struct hop *hop) {
     CURL *c = hop->http->curl;
     curl_easy_reset(c);
@@ -392,10 +456,7 @@ static void hop_options(struct hop *hop) {
     curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress);
     curl_easy_setopt(c, CURLOPT_XFERINFODATA, hop);
     curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L);
-    if (host_is_loopback(hop->host)) curl_easy_setopt(c, CURLOPT_NOPROXY, "*");
-    // libcurl leaves this one out, since in a CGI program a client could set it. Docker takes it.
-    if (str_has_prefix(hop->url, "http://") && !getenv("http_proxy") && getenv("HTTP_PROXY"))
-        curl_easy_setopt(c, CURLOPT_PROXY, getenv("HTTP_PROXY"));
+    hop_proxy(hop);
     hop_trust(hop);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// HTTP for the fetch worker, over libcurl: TLS, proxies from the environment, redirects that never carry
-// credentials to another host, and a limit on everything a server can choose.
+// HTTP for the fetch worker, over libcurl: TLS, proxies (of the endpoints, or the environment), redirects
+// that never carry credentials to another host, and a limit on everything a server can choose.
 //
 // Plain HTTP is spoken to loopback addresses, and to hosts that are said to be insecure.
 #pragma once

@@ -59,6 +59,7 @@ static int mirror_pull(struct reading *r, const char *name, const struct toml *t
 static int mirrors_read(struct reading *r, const char *name, const struct toml *array,
                         struct settings_registry *registry) {
     size_t count = toml_length(array);
+    if (array && !toml_is_array(array)) return wrong(r, name, "mirror is no [[registry.mirror]] table");
     if (count > MIRRORS_MAX) return wrong(r, name, "it has too many mirrors");
     registry->mirrors = arena_array(r->arena, struct settings_mirror, count + 1);
     for (size_t i = 0; i < count; i++) {
@@ -115,6 +116,8 @@ static int file_parse(struct reading *r, const struct str *text) {
         return err_set(r->err, ERR_INVALID, 0,
                        "%s is in the obsolete version 1 of its format: write [[registry]] tables", r->file);
     const struct toml *array = toml_get(document, "registry");
+    if (array && !toml_is_array(array))
+        return err_set(r->err, ERR_INVALID, 0, "%s: registry is no [[registry]] table", r->file);
     if (toml_length(array) > REGISTRIES_MAX)
         return err_set(r->err, ERR_INVALID, 0, "%s has too many registries", r->file);
     for (size_t i = 0; i < toml_length(array); i++)

@@ -61,14 +61,19 @@ static void test_endpoints(void **state) {
         "[[registry]]\nprefix = \"docker.io/bad\"\nlocation = \"docker.io/bad\"\nblocked = true\n"
         "[[registry]]\nprefix = \"*.example.com\"\nblocked = true\n"
         "[[registry]]\nprefix = \"old.io/team\"\nlocation = \"new.io/x/team\"\ninsecure = true\n"
+        "[[registry]]\nlocation = 'digests.io'\nmirror-by-digest-only = true\n"
+        "[[registry.mirror]]\nlocation = 'm.io'\n"
         "[[registry]]\nlocation = \"changed.io\"\nblocked = true\n");
     put("containers/registries.conf.d/a.conf", "[[registry]]\nlocation = \"changed.io\"\n");
     put("containers/registries.conf.d/b.ignored", "nonsense");
     put("docker/daemon.json", "{\"registry-mirrors\":[\"https://d.mirror/\",\"http://plain:80\"],"
-                              "\"insecure-registries\":[\"host:1\",\"10.0.0.0/8\",\"fd00::/8\"]}");
+                              "\"insecure-registries\":[\"host:1\",\"10.0.0.0/8\",\"fd00::/8\","
+                              "\"http://h:2\",\"HTTPS://h:3\"]}");
     static const char *const rows[][2] = {
         {"debian", "one:5000/hub/library/debian! by.tag/library/debian d.mirror/library/debian "
                    "plain:80/library/debian! registry-1.docker.io/library/debian"},
+        {"digests.io/a", "digests.io/a"},
+        {"digests.io/a" DIGEST, "m.io/a digests.io/a"},
         {"debian" DIGEST, "one:5000/hub/library/debian! by.digest/library/debian d.mirror/library/debian "
                           "plain:80/library/debian! registry-1.docker.io/library/debian"},
         {"old.io/team/a:1", "new.io/x/team/a!"},
@@ -77,6 +82,9 @@ static void test_endpoints(void **state) {
         {"changed.io:5000/a", "changed.io:5000/a"},
         {"notexample.com/a", "notexample.com/a"},
         {"host:1/a", "host:1/a!"},
+        {"h:2/a", "h:2/a!"},
+        {"h:3/a", "h:3/a!"},
+        {"h:4/a", "h:4/a"},
         {"10.1.2.3:5000/a", "10.1.2.3:5000/a!"},
         {"11.1.2.3:5000/a", "11.1.2.3:5000/a"},
         {"[fd12::1]:5000/a", "[fd12::1]:5000/a!"},
@@ -98,6 +106,9 @@ static void test_wrong(void **state) {
         "[[registry]]\nlocation = \"a.io\"\nblocked = \"yes\"\n",
         "[[registry]]\nlocation = \"a.io\"\n[[registry.mirror]]\ninsecure = true\n",
         "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = 'b'\npull-from-mirror = 'x'\n",
+        "registry = 'a.io'\n",
+        "[registry]\nlocation = 'a.io'\n",
+        "[[registry]]\nlocation = 'a.io'\nmirror = 'b.io'\n",
         "[registries.block]\nregistries = ['a.io']\n",
         "nonsense",
     };
@@ -111,6 +122,21 @@ static void test_wrong(void **state) {
     put("docker/daemon.json", "{\"registry-mirrors\":[\"mirror\"]}");
     assert_non_null(strstr(ask(&arena, "debian"), "registry-mirrors"));
     assert_string_equal(ask(&arena, "z.io/a"), "z.io/a");
+    static const char *const daemon[][2] = {
+        {"{\"registry-mirrors\":\"x\"}", "registry-mirrors is no list of texts"},
+        {"{\"registry-mirrors\":[1]}", "registry-mirrors is no list of texts"},
+        {"{\"insecure-registries\":\"10.0.0.0/8\"}", "insecure-registries is no list of texts"},
+        {"{\"insecure-registries\":[\"10.0.0.0/99\"]}", "\"10.0.0.0/99\" in insecure-registries is neither"},
+        {"{\"insecure-registries\":[\"ftp://h\"]}", "\"ftp://h\" in insecure-registries is neither"},
+        {"{\"insecure-registries\":[\"http://\"]}", "\"\" in insecure-registries is neither"},
+        {"{\"proxies\":\"x\"}", "proxies is no object"},
+        {"{\"proxies\":{\"no-proxy\":[]}}", "no-proxy in proxies is no text"},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(daemon); i++) {
+        put("docker/daemon.json", daemon[i][0]);
+        const char *said = ask(&arena, "docker.io/a");
+        if (!strstr(said, daemon[i][1])) fail_msg("%s: %s", daemon[i][0], said);
+    }
     put("docker/daemon.json", "[]");
     assert_non_null(strstr(ask(&arena, "z.io/a"), "daemon.json is no valid JSON"));
     put("docker/daemon.json", "");

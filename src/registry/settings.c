@@ -2,11 +2,13 @@
 #include "registry/settings_parts.h"
 
 #include "base/fd.h"
+#include "base/json_strings.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
+#include <strings.h>
 
 #define DAEMON_MAX (1u << 20)
 
@@ -15,6 +17,8 @@ struct search {
     const char *etc;
     const struct reference *reference;
     struct json *daemon; // daemon.json, or NULL
+    struct strings insecure;
+    struct proxies proxies;
     struct endpoints endpoints;
     struct err *err;
 };
@@ -28,6 +32,32 @@ static int daemon_read(struct search *s) {
     int r = json_read_file(path, DAEMON_MAX, &s->daemon);
     if (r == -EINVAL) return err_set(s->err, ERR_INVALID, 0, "%s is no valid JSON", path);
     return r < 0 ? err_set(s->err, ERR_SYSTEM, -r, "can't read %s", path) : 0;
+}
+
+static int daemon_wrong(struct search *s, const char *what) {
+    return err_set(s->err, ERR_INVALID, 0, "%s/docker/daemon.json: %s", s->etc, what);
+}
+
+static int list_read(struct search *s, const char *key, struct strings *ret) {
+    if (json_strings(s->arena, json_get(s->daemon, key), ret) == 0) return 0;
+    return daemon_wrong(s, arena_printf(s->arena, "%s is no list of texts", key));
+}
+
+// It is over the environment, as dockerd has it; what is empty is not said.
+static int proxies_read(struct search *s) {
+    const struct json *proxies = json_get(s->daemon, "proxies");
+    const struct {
+        const char *key, **ret;
+    } texts[] = {
+        {"http-proxy", &s->proxies.http}, {"https-proxy", &s->proxies.https}, {"no-proxy", &s->proxies.none}};
+    if (!json_is_null(proxies) && !json_is_object(proxies)) return daemon_wrong(s, "proxies is no object");
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        const struct json *value = json_get(proxies, texts[i].key);
+        if (!json_is_null(value) && !json_string(value))
+            return daemon_wrong(s, arena_printf(s->arena, "%s in proxies is no text", texts[i].key));
+        if (!str_empty(json_string(value))) *texts[i].ret = arena_strdup(s->arena, json_string(value));
+    }
+    return 0;
 }
 
 // insecure-registries: hosts, and networks for hosts that are given by their address. (Docker asks the DNS
@@ -44,29 +74,56 @@ static bool address_read(const char *host, unsigned char bytes[static 16], int *
     return inet_pton(bracket ? AF_INET6 : AF_INET, text, bytes) == 1;
 }
 
-static bool in_network(struct arena *arena, const char *network, const char *host) {
-    unsigned char address[16], base[16];
-    int size, base_size;
+struct network {
+    unsigned char base[16];
+    int size; // of an address
     uint32_t bits;
-    const char *slash = strchr(network, '/');
-    char *name = arena_strndup(arena, network, (size_t)(slash - network));
+};
+
+static bool network_read(struct arena *arena, const char *text, struct network *ret) {
+    const char *slash = strchr(text, '/');
+    char *name = arena_strndup(arena, text, (size_t)(slash - text));
     if (strchr(name, ':')) name = arena_printf(arena, "[%s]", name);
-    if (parse_u32(slash + 1, &bits) || !address_read(host, address, &size) ||
-        !address_read(name, base, &base_size) || size != base_size || bits > 8 * (uint32_t)size)
+    return !parse_u32(slash + 1, &ret->bits) && address_read(name, ret->base, &ret->size) &&
+           ret->bits <= 8 * (uint32_t)ret->size;
+}
+
+static bool in_network(struct arena *arena, const char *text, const char *host) {
+    unsigned char address[16];
+    int size;
+    struct network network;
+    if (!network_read(arena, text, &network) || !address_read(host, address, &size) || size != network.size)
         return false;
-    for (uint32_t i = 0; i < bits; i++)
-        if ((address[i / 8] ^ base[i / 8]) >> (7 - i % 8) & 1) return false;
+    for (uint32_t i = 0; i < network.bits; i++)
+        if ((address[i / 8] ^ network.base[i / 8]) >> (7 - i % 8) & 1) return false;
     return true;
 }
 
 static bool is_insecure(struct search *s, const char *domain) {
-    const struct json *list = json_get(s->daemon, "insecure-registries");
-    for (size_t i = 0; i < json_length(list); i++) {
-        const char *one = json_string(json_at(list, i));
-        if (!one) continue;
+    for (size_t i = 0; i < s->insecure.count; i++) {
+        const char *one = s->insecure.items[i];
         if (strchr(one, '/') ? in_network(s->arena, one, domain) : str_eq(one, domain)) return true;
     }
     return false;
+}
+
+// A scheme before it means nothing, as for dockerd.
+static int insecure_read(struct search *s) {
+    static const char *const schemes[] = {"http://", "https://"};
+    struct network network;
+    if (list_read(s, "insecure-registries", &s->insecure)) return -1;
+    for (size_t i = 0; i < s->insecure.count; i++) {
+        const char **one = &s->insecure.items[i];
+        for (size_t j = 0; j < ARRAY_SIZE(schemes); j++)
+            if (strncasecmp(*one, schemes[j], strlen(schemes[j])) == 0) *one += strlen(schemes[j]);
+        if (str_empty(*one) || (strchr(*one, '/') && !network_read(s->arena, *one, &network)))
+            return daemon_wrong(s,
+                                arena_printf(s->arena,
+                                             "\"%.200s\" in insecure-registries is neither HOST[:PORT] nor "
+                                             "a network ADDRESS/BITS",
+                                             *one));
+    }
+    return 0;
 }
 
 // Endpoints
@@ -84,6 +141,7 @@ static int add(struct search *s, const char *location, const char *rest, bool in
                            .host = reference_host(&r),
                            .repository = s->reference->path ? path : NULL,
                            .insecure = insecure || is_insecure(s, domain),
+                           .proxies = s->proxies,
                            .mirror = mirror};
     return certificates_read(s->arena, s->etc, e, s->err);
 }
@@ -102,16 +160,16 @@ static int add_mirrors(struct search *s, const struct settings_registry *registr
 
 // registry-mirrors are URLs of Docker Hub's mirrors.
 static int add_hub_mirrors(struct search *s) {
-    const struct json *list = json_get(s->daemon, "registry-mirrors");
+    struct strings list = {0};
+    if (list_read(s, "registry-mirrors", &list)) return -1;
     if (!str_eq(s->reference->domain, "docker.io") || !s->reference->path) return 0;
-    for (size_t i = 0; i < json_length(list); i++) {
-        const char *url = json_string(json_at(list, i)), *plain = url ? str_after(url, "http://") : NULL;
-        const char *host = plain ? plain : url ? str_after(url, "https://") : NULL;
+    for (size_t i = 0; i < list.count; i++) {
+        const char *url = list.items[i], *plain = str_after(url, "http://");
+        const char *host = plain ? plain : str_after(url, "https://");
         size_t n = host ? strcspn(host, "/") : 0;
         if (!n || strspn(host + n, "/") != strlen(host + n))
-            return err_set(s->err, ERR_INVALID, 0,
-                           "%s/docker/daemon.json: \"%.200s\" in registry-mirrors is not https://HOST[:PORT]",
-                           s->etc, url ? url : "");
+            return daemon_wrong(
+                s, arena_printf(s->arena, "\"%.200s\" in registry-mirrors is not https://HOST[:PORT]", url));
         const char *name = arena_strndup(s->arena, host, n);
         const char *rest = arena_printf(s->arena, "/%s", s->reference->path);
         if (add(s, name, rest, plain, true)) return -1;
@@ -124,7 +182,9 @@ static int search_all(struct search *s) {
     struct settings_registries registries;
     size_t length = 0;
     const char *full = r->path ? reference_full(s->arena, r) : r->domain;
-    if (daemon_read(s) || registries_read(s->arena, s->etc, &registries, s->err)) return -1;
+    if (daemon_read(s) || proxies_read(s) || insecure_read(s) ||
+        registries_read(s->arena, s->etc, &registries, s->err))
+        return -1;
     const struct settings_registry *registry = registries_find(&registries, full, &length);
     if (registry && registry->blocked)
         return err_set(s->err, ERR_INVALID, 0, "registry %s is blocked in %s", registry->prefix,

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the administrator says about registries, in the files of Podman and of Docker:
 // containers/registries.conf and registries.conf.d/*.conf (version 2; containers-registries.conf(5)),
-// docker/daemon.json (registry-mirrors, insecure-registries), and the certificates in docker/certs.d and
-// containers/certs.d, all below `etc` ("/etc").
+// docker/daemon.json (registry-mirrors, insecure-registries, proxies), and the certificates in docker/certs.d
+// and containers/certs.d, all below `etc` ("/etc").
 //
 // unqualified-search-registries and short names have no meaning here: a short name is Docker Hub's, as for
 // Docker.

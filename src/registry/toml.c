@@ -302,8 +302,12 @@ bool toml_is_bool(const struct toml *value) {
     return value && value->kind == BOOLEAN;
 }
 
+bool toml_is_array(const struct toml *value) {
+    return value && value->kind == ARRAY;
+}
+
 size_t toml_length(const struct toml *array) {
-    return array && array->kind == ARRAY ? array->count : 0;
+    return toml_is_array(array) ? array->count : 0;
 }
 
 const struct toml *toml_at(const struct toml *array, size_t index) {

@@ -21,5 +21,6 @@ const struct toml *toml_get(const struct toml *table, const char *key);
 const char *toml_string(const struct toml *value);
 bool toml_true(const struct toml *value);
 bool toml_is_bool(const struct toml *value);
+bool toml_is_array(const struct toml *value);
 size_t toml_length(const struct toml *array);
 const struct toml *toml_at(const struct toml *array, size_t index);
