@@ -112,6 +112,31 @@ alike() {
   is "$(find "$HOY_ROOT/tmp" -mindepth 1)" ''
 }
 
+@test "an extended attribute that can't be set is named" {
+  attribute() { # NAME SIZE: a file f with that, to be imported
+    python3 - "$1" "$2" <<'END' >"$BATS_TEST_TMPDIR/tar"
+import io, sys, tarfile
+tar = tarfile.open(fileobj=sys.stdout.buffer, mode="w|", format=tarfile.PAX_FORMAT)
+info = tarfile.TarInfo("f")
+info.pax_headers = {"SCHILY.xattr." + sys.argv[1]: "x" * int(sys.argv[2])}
+tar.addfile(info, io.BytesIO())
+tar.close()
+END
+  }
+  attribute security.capability 20
+  expect 1 hoy import "$BATS_TEST_TMPDIR/tar"
+  contains "$output" 'extract "f": set its extended attribute security.capability of 20 bytes: Invalid argument'
+  attribute user.large 65535
+  run hoy import "$BATS_TEST_TMPDIR/tar"
+  # XFS and newer file systems keep it.
+  [[ $status == 0 ]] || contains "$output" 'extract "f": set its extended attribute user.large of 65535 bytes'
+  attribute user.larger 65536
+  for driver in hoy erofs; do
+    expect 1 "$driver" import "$BATS_TEST_TMPDIR/tar"
+    contains "$output" 'member "f" has an extended attribute of more than 65535 bytes'
+  done
+}
+
 part() { find "$HOY_ROOT/tmp" -path '*/usr/bin/python3*' -size +1M | grep -q .; }
 extractors() { pgrep -P "$(pgrep -P "$1" -f 'hoy-fetch extract')"; }
 

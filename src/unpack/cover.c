@@ -43,7 +43,7 @@ int place_end(const struct place *place) {
     struct inode inode;
     int r = inode_read(place->model, ".", &arena, &inode, &again);
     if (r <= 0) return r ? r : -ENOENT;
-    return inode_set(&inode.node, place->fd) ? -errno : 0;
+    return inode_set(&inode.node, place->fd, NULL) ? -errno : 0;
 }
 
 bool place_choose_model(struct place *place) {

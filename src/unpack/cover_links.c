@@ -145,7 +145,7 @@ static int copy_file(const struct tree_node *node, int from, int dir, const char
     _cleanup_(fd_closep) int to = fd_open_at(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (to < 0) return to;
     int r = copy_bytes(from, to);
-    return r ? r : inode_set(node, to) ? -errno : 0;
+    return r ? r : inode_set(node, to, NULL) ? -errno : 0;
 }
 
 static int copy_source(const struct links *l, const struct source *source, int dir, const char *name) {

@@ -49,9 +49,10 @@ struct extraction {
     struct arena arena;
     // While the tree grows: the directory of the file before
     const struct tree_node *here;
-    int here_fd; // -1: the root
-    bool again;  // something was in the way
-    bool links;  // some are left to the cover
+    int here_fd;                    // -1: the root
+    bool again;                     // something was in the way
+    bool links;                     // some are left to the cover
+    const struct tree_xattr *xattr; // that could not be set
     struct err *err;
 };
 
@@ -136,10 +137,10 @@ static int copy_data(struct extraction *x, const struct tree_node *node, int fd,
 }
 
 // The times come last: everything else changes them.
-static int set_metadata(const struct extraction *x, const struct tree_node *node, int fd) {
+static int set_metadata(struct extraction *x, const struct tree_node *node, int fd) {
     if (node->opaque && ask_for(x, fd, OPAQUE)) return -1;
     if (node->implicit && ask_for(x, fd, IMPLIED)) return -1;
-    return inode_set(node, fd);
+    return inode_set(node, fd, &x->xattr);
 }
 
 // Something is there. In the complete tree every name is once, so that came before.
@@ -149,9 +150,21 @@ static int in_the_way(struct extraction *x, const char *path) {
     return fail(x, path, "make it a second time");
 }
 
-// An owner that is not mapped, in a user namespace.
+static int xattr_failed(struct extraction *x, const char *path) {
+    bool room = errno == ENOSPC || errno == E2BIG || errno == ERANGE;
+    char shown[PATH_SHOWN];
+    return err_set(x->err, ERR_SYSTEM, errno, "extract %s: set its extended attribute %s of %u bytes%s",
+                   path_show(path, shown), x->xattr->name, x->xattr->size,
+                   room
+                       ? " (a file system keeps only so many of a file, ext4 4 KiB: the storage driver erofs "
+                         "keeps all)"
+                       : "");
+}
+
+// Else an owner that is not mapped, in a user namespace.
 static int metadata_failed(struct extraction *x, const struct tree_node *node, const char *path) {
     char shown[PATH_SHOWN];
+    if (x->xattr) return xattr_failed(x, path);
     if (errno != EINVAL) return fail(x, path, "set owner, mode and attributes");
     return err_set(x->err, ERR_SYSTEM, 0,
                    "%s belongs to %u:%u, and an ordinary user has only as many ids as /etc/subuid and "

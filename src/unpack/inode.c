@@ -129,11 +129,14 @@ int directory_list(int root, const char *path, struct arena *arena, struct strin
 }
 
 // The owner first: a change of it takes setuid bits and capabilities away.
-int inode_set(const struct tree_node *node, int fd) {
+int inode_set(const struct tree_node *node, int fd, const struct tree_xattr **ret_xattr) {
     const struct timespec time = {node->mtime_s, node->mtime_ns}, times[] = {time, time};
     if (fchown(fd, node->uid, node->gid) || fchmod(fd, node->mode & 07777)) return -1;
     for (const struct tree_xattr *xattr = node->xattrs; xattr; xattr = xattr->next)
-        if (fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) && errno != EOPNOTSUPP) return -1;
+        if (fsetxattr(fd, xattr->name, xattr->value, xattr->size, 0) && errno != EOPNOTSUPP) {
+            if (ret_xattr) *ret_xattr = xattr;
+            return -1;
+        }
     return futimens(fd, times);
 }
 

@@ -18,8 +18,8 @@ struct inode {
 int inode_read(int root, const char *path, struct arena *arena, struct inode *ret_inode, int *ret_fd);
 
 // And the other way: owner, mode, attributes and times of one that is open; a link, a fifo or a device. 0, or
-// -1 with errno.
-int inode_set(const struct tree_node *node, int fd);
+// -1 with errno; *ret_xattr is then the attribute that was refused, if it was one. ret_xattr may be NULL.
+int inode_set(const struct tree_node *node, int fd, const struct tree_xattr **ret_xattr);
 int inode_make_other(const struct tree_node *node, int dir, const char *name);
 
 // The names in a directory below root, sorted by their bytes. 1, 0 or -errno as above.

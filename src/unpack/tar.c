@@ -142,8 +142,11 @@ static int read_xattrs(struct tree_build *build, const struct member *member, st
     while (archive_entry_xattr_next(member->entry, &name, &value, &size) == ARCHIVE_OK) {
         if (!name || !xattr_wanted(name)) continue;
         total += strlen(name) + size;
-        if (strlen(name) > NAME_MAX || size > TREE_XATTR_MAX || total > 2 * TREE_XATTR_MAX)
-            return refuse(member, "has extended attributes that are too large");
+        if (strlen(name) > NAME_MAX || size > TREE_XATTR_MAX)
+            return refuse(member,
+                          "has an extended attribute of more than 65535 bytes, which is what EROFS keeps");
+        if (total > 2 * TREE_XATTR_MAX)
+            return refuse(member, "has extended attributes of more than 131070 bytes together");
         struct tree_xattr *xattr = node->xattrs;
         while (xattr && strcmp(xattr->name, name) != 0) xattr = xattr->next;
         if (xattr) continue; // libarchive gives the last one of a name first

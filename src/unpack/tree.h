@@ -57,7 +57,7 @@ struct tree_entry *tree_find(const struct tree_node *directory, const char *name
 #define TREE_NODES_MAX (4u << 20)   // members of a layer
 #define TREE_NAME_MAX  4095         // bytes of a member's name, and of a link's target
 #define TREE_TEXT_MAX  (512u << 20) // bytes of all names, targets and xattrs of a layer
-#define TREE_XATTR_MAX 65535        // bytes of an xattr
+#define TREE_XATTR_MAX 65535        // bytes of an xattr: EROFS has 16 bits for them
 #define TREE_FILE_MAX  ((uint64_t)1 << 40)
 
 // Reads the headers of a layer's tar (libarchive: ustar, pax, GNU). available (may be NULL) blocks until the
