@@ -128,6 +128,24 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   hoy pull -q --platform linux/arm64 "$REGISTRY/multi:1"
   is "$(hoy image inspect "$REGISTRY/multi:1" | jq -r '.[0].Architecture')" arm64
   hoy rmi "$REGISTRY/multi:1"
+  export DOCKER_DEFAULT_PLATFORM=linux/arm64
+  hoy pull -q "$REGISTRY/multi:1"
+  is "$(hoy image inspect "$REGISTRY/multi:1" | jq -r '.[0].Architecture')" arm64
+  hoy rmi "$REGISTRY/multi:1"
+  hoy create --name user "$REGISTRY/multi:1"
+  is "$(hoy image inspect "$REGISTRY/multi:1" | jq -r '.[0].Architecture')" arm64
+  hoy rm user
+  DOCKER_DEFAULT_PLATFORM=linux/s390x expect 125 hoy run --rm "$REGISTRY/multi:1"
+  contains "$output" linux/s390x
+  hoy pull -q --platform linux/amd64 "$REGISTRY/multi:1"
+  is "$(hoy image inspect "$REGISTRY/multi:1" | jq -r '.[0].Architecture')" amd64
+  hoy images -q | xargs "$HOY" rmi -f
+  for command in pull create run; do
+    DOCKER_DEFAULT_PLATFORM=a/b/c/d run hoy "$command" "$REGISTRY/multi:1"
+    [[ $status != 0 ]]
+    contains "$output" 'DOCKER_DEFAULT_PLATFORM: "a/b/c/d" is an invalid platform'
+  done
+  unset DOCKER_DEFAULT_PLATFORM
   expect 1 hoy pull --platform linux/s390x "$REGISTRY/multi:1"
   contains "$output" s390x
   nothing_left

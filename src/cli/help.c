@@ -139,6 +139,7 @@ static const struct entry environment[] = {
                               "plugins (/opt/cni/bin:/usr/lib/cni)"},
     {"HOY_CNI_TIMEOUT", "how many seconds a CNI plugin may take"},
     {"DOCKER_CONFIG", "the directory of config.json (~/.docker), as --config"},
+    {"DOCKER_DEFAULT_PLATFORM", "what --platform of pull, run and create is where it is not given"},
     {"HTTP_PROXY, HTTPS_PROXY, NO_PROXY", "the way to registries; in small letters, too"},
     {"SSL_CERT_FILE, SSL_CERT_DIR", "the authorities that are trusted, in the system's place"},
 };

@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/parse_modes.h"
+#include "cli/settings.h"
 #include "cli/words.h"
 #include "image/filter.h"
 #include "image/tags.h"
@@ -77,6 +78,8 @@ static int pull(struct invocation *invocation, struct engine *engine, struct err
 }
 
 int run_pull(struct invocation *invocation, struct err *err) {
+    struct pull_flags *flags = invocation->options;
+    if (platform_default(&invocation->arena, &flags->platform, err)) return -1;
     return cli_with_engine(invocation, pull, err);
 }
 

@@ -9,7 +9,9 @@
 #include "cli/parse_mount.h"
 #include "cli/parse_network.h"
 #include "cli/parse_value.h"
+#include "oci/image_spec.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define AT(member)     offsetof(struct settings, member)
@@ -239,6 +241,15 @@ static void choose_streams(struct settings *settings, bool detached) {
     }
 }
 
+int platform_default(struct arena *arena, const char **platform, struct err *err) {
+    const char *text = getenv("DOCKER_DEFAULT_PLATFORM");
+    struct platform parsed;
+    if (*platform || str_empty(text)) return 0;
+    if (platform_parse(arena, text, &parsed, err)) return err_wrap(err, "DOCKER_DEFAULT_PLATFORM");
+    *platform = text;
+    return 0;
+}
+
 int settings_finish(struct invocation *invocation, bool detached, struct err *err) {
     struct settings *settings = invocation->options;
     struct container_config *config = &settings->config;
@@ -255,7 +266,8 @@ int settings_finish(struct invocation *invocation, bool detached, struct err *er
     if (str_eq(config->log.driver, "none") && config->log.options.count)
         return err_set(err, ERR_INVALID, 0, "invalid logging opts for driver none");
     if (networks_finish(arena, settings, err) < 0 || check_limits(config, err) < 0 ||
-        check_mounts(config, err) < 0 || modes_check(config, err) < 0)
+        check_mounts(config, err) < 0 || modes_check(config, err) < 0 ||
+        platform_default(arena, &config->platform, err) < 0)
         return -1;
 
     struct parse parse = {.arena = arena};

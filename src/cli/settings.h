@@ -16,6 +16,9 @@ struct settings {
     struct endpoint_settings endpoint; // of the first network; of mac only the config's counts
 };
 
+// What --platform is where it is not given: DOCKER_DEFAULT_PLATFORM, which has to be a platform.
+int platform_default(struct arena *arena, const char **platform, struct err *err);
+
 // Takes the image and its command from the arguments, and checks what only all flags together show. detached:
 // -d was given. Fills in the config of the invocation's settings, which are its options' first member.
 int settings_finish(struct invocation *invocation, bool detached, struct err *err);
