@@ -202,6 +202,41 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   expect 1 hoy image diff "$REGISTRY/tiny:1" nothing
 }
 
+@test "a hundred layers, a file changed in each and a thousand times in one: one lower layer, mounted once" {
+  python3 - <<'END' | hoy load -q
+import hashlib, io, json, sys, tarfile
+
+def layer(files):
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as tar:
+        for name, data in files:
+            info = tarfile.TarInfo(name)
+            info.size, info.mode = len(data), 0o755
+            tar.addfile(info, io.BytesIO(data))
+    return out.getvalue()
+
+tars = [layer([("bin/sh", open("/bin/busybox", "rb").read())])]
+tars += [layer([("changed", b"%d\n" % n), ("of/%d" % n, b"")]) for n in range(98)]
+tars += [layer([("often", b"%d\n" % n) for n in range(1000)])]
+config = {"architecture": {"x86_64": "amd64", "aarch64": "arm64"}[__import__("os").uname().machine], "os": "linux",
+          "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(tar).hexdigest() for tar in tars]}}
+parts = {"%d.tar" % n: tar for n, tar in enumerate(tars)}
+parts["config.json"] = json.dumps(config).encode()
+parts["manifest.json"] = json.dumps([{"Config": "config.json", "RepoTags": ["deep:1"],
+                                      "Layers": ["%d.tar" % n for n in range(len(tars))]}]).encode()
+sys.stdout.buffer.write(layer(parts.items()))
+END
+  local name
+  for name in one two; do hoy run -d --name "$name" deep:1 sh -c 'sleep 600' >/dev/null; done
+  is "$(hoy exec one sh -c 'cat changed often; set -- of/*; echo $#')" $'97\n999\n98'
+  is "$(grep -c " $HOY_RUNROOT/images/" /proc/self/mountinfo)" 1
+  local options
+  options=$(awk '$5 == "/" {print $NF}' "/proc/$(field one .State.Pid)/mountinfo")
+  is "$(tr , '\n' <<<"$options" | grep ^lowerdir | tr : '\n' | wc -l)" 1
+  hoy rm -f one two >/dev/null
+  hoy rmi deep:1 >/dev/null
+}
+
 # damage IMAGE N: a byte of its layer N.
 damage() {
   local layer
@@ -219,6 +254,10 @@ damage() {
   local layer
   layer=$(damage "$REGISTRY/layers:1" 3)
   expect 0 hoy image verify "$REGISTRY/tiny:1"
+  hoy tag "$REGISTRY/tiny:1" zz:1
+  expect 0 hoy image verify zz:1
+  is "$output" 'zz:1: OK' # whatever else it is called
+  hoy rmi zz:1 >/dev/null
   expect 1 hoy image verify "$REGISTRY/layers:1"
   matches "$output" "layer $layer: its digest is sha256:[0-9a-f]{64}"
   contains "$output" "image $REGISTRY/layers:1 is damaged"

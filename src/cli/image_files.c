@@ -92,12 +92,11 @@ static const char *name_of(struct arena *arena, const struct image *image) {
     return image->names.count ? words_image(arena, image->names.items[0]) : image->id;
 }
 
-// 0: it is sound, or was made so. 1: it is damaged. -1.
+// 0: it is sound, or was made so. 1: it is damaged. -1. name: what it is called in what is printed.
 static int verify(struct invocation *invocation, struct engine *engine, const struct image *image,
-                  struct err *err) {
+                  const char *name, struct err *err) {
     const struct verify_flags *flags = invocation->options;
     struct image_faults faults;
-    const char *name = name_of(&invocation->arena, image);
     image_verify(&engine->store, &invocation->arena, image, &faults);
     for (size_t i = 0; i < faults.count; i++)
         printf("%s: %s: %s\n", name, faults.items[i].part, faults.items[i].what);
@@ -117,7 +116,7 @@ static int verify_one(struct invocation *invocation, struct engine *engine, cons
                       struct err *err) {
     struct image image;
     if (image_find(&engine->store, &invocation->arena, name, &image, err)) return -1;
-    int r = verify(invocation, engine, &image, err);
+    int r = verify(invocation, engine, &image, name, err);
     if (r > 0)
         return err_set(err, ERR_INVALID, 0, "image %s is damaged: hoy image verify --repair fetches it again",
                        name);
@@ -129,7 +128,8 @@ static int verify_all(struct invocation *invocation, struct engine *engine, stru
     size_t bad = 0;
     if (image_list(&engine->store, &invocation->arena, &images, err)) return -1;
     for (size_t i = 0; i < images.count; i++) {
-        int r = verify(invocation, engine, &images.items[i], err);
+        const struct image *image = &images.items[i];
+        int r = verify(invocation, engine, image, name_of(&invocation->arena, image), err);
         if (r < 0) cli_print_error(invocation, err);
         bad += r != 0;
     }
