@@ -112,6 +112,50 @@ alike() {
   is "$(find "$HOY_ROOT/tmp" -mindepth 1)" ''
 }
 
+# Each of GNU's forms, by GNU tar itself.
+@test "sparse files: the same bytes, in either driver" {
+  local files=$BATS_TEST_TMPDIR/files form
+  mkdir "$files"
+  python3 - "$files" <<'END'
+import os, sys
+os.chdir(sys.argv[1])
+def file(name, size, *runs):
+    with open(name, "wb") as f:
+        for at, data in runs:
+            f.seek(at)
+            f.write(data)
+        f.truncate(size)
+some = os.urandom(4096)
+file("start", 1 << 20, (0, some))
+file("middle", 1 << 20, (65536, some), (131072, some * 3))
+file("end", (1 << 20) + 77, ((1 << 20) - 4096, some + some[:77]))
+file("all", 1 << 30)
+file("odd", 123457)
+file("many", 1 << 20, *[(n * 8192, some) for n in range(0, 128)])
+file("none", 4096 * 5, (0, some * 5))
+file("empty", 0)
+END
+  for form in gnu 0.0 0.1 1.0; do
+    local options=(--format=pax "--sparse-version=$form")
+    [[ $form == gnu ]] && options=(--format=gnu)
+    tar -C "$files" -S "${options[@]}" -cf "$BATS_TEST_TMPDIR/tar" .
+    for driver in hoy erofs; do
+      "$driver" import "$BATS_TEST_TMPDIR/tar" "sparse:$form" >/dev/null
+      diff -r "$files" "$("$driver" image mount "sparse:$form" | awk '{print $NF}')" \
+        -x dev -x proc -x sys -x etc -x .dockerenv
+      "$driver" image umount "sparse:$form" >/dev/null
+      is "$("$driver" image verify "sparse:$form" | grep -c "^sparse:$form: ")" 1
+    done
+  done
+  [[ $(du -k --apparent-size "$BATS_TEST_TMPDIR/tar" | cut -f1) -lt 4096 ]]
+  [[ $(du -sk "$HOY_ROOT/layers" | cut -f1) -lt 16384 ]]
+  # A hole of all that there is, and one for each other block.
+  truncate -s 2T "$files/all"
+  tar -C "$files" -S -cf "$BATS_TEST_TMPDIR/tar" all
+  expect 1 erofs import "$BATS_TEST_TMPDIR/tar"
+  contains "$output" 'claims to have more than 1 TiB'
+}
+
 @test "an extended attribute that can't be set is named" {
   attribute() { # NAME SIZE: a file f with that, to be imported
     python3 - "$1" "$2" <<'END' >"$BATS_TEST_TMPDIR/tar"

@@ -27,6 +27,16 @@ index_of() {
   echo "$HOY_ROOT/images/${chain#sha256:}"
 }
 
+# The image sparse:1: files with holes.
+sparse() {
+  mkdir "$BATS_TEST_TMPDIR/sparse"
+  truncate -s 1M "$BATS_TEST_TMPDIR"/sparse/{all,end,middle}
+  dd if=/dev/urandom of="$BATS_TEST_TMPDIR/sparse/middle" bs=4096 seek=17 count=5 conv=notrunc status=none
+  dd if=/dev/urandom of="$BATS_TEST_TMPDIR/sparse/end" bs=4099 seek=256 count=1 conv=notrunc status=none
+  tar -C "$BATS_TEST_TMPDIR/sparse" -Scf "$BATS_TEST_TMPDIR/sparse.tar" .
+  hoy import "$BATS_TEST_TMPDIR/sparse.tar" sparse:1 >/dev/null
+}
+
 @test "fsck.erofs reads every file through the indexes of all images" {
   [[ -d $TEST_IMAGES/fsck || ! $(fsck -V 2>&1) =~ \ 1\.[0-5]$ ]] || skip "fsck.erofs is older than 1.6"
   local name arguments
@@ -34,7 +44,8 @@ index_of() {
     hoy pull -q "$REGISTRY/$name"
   done
   hoy run --rm base true
-  for name in "$REGISTRY"/{tiny:1,layers:1,zstd:1,multi:1,debian:12} base; do
+  sparse
+  for name in "$REGISTRY"/{tiny:1,layers:1,zstd:1,multi:1,debian:12} base sparse:1; do
     mapfile -t arguments < <(index_of "$name")
     [[ -e ${arguments[-1]} ]] || { echo "$name has no index"; return 1; }
     expect 0 fsck --extract "${arguments[@]}"
@@ -51,7 +62,8 @@ index_of() {
     hoy pull -q "$REGISTRY/$name"
   done
   hoy run --rm base true
-  for name in "$REGISTRY"/{tiny:1,layers:1,zstd:1,multi:1,debian:12} base; do
+  sparse
+  for name in "$REGISTRY"/{tiny:1,layers:1,zstd:1,multi:1,debian:12} base sparse:1; do
     mapfile -t arguments < <(index_of "$name")
     expect 0 "$BUILD/src/unpack/twin" "${arguments[-1]}" "$twin" "${arguments[@]:0:${#arguments[@]}-1}"
     expect 0 fsck.erofs "${arguments[@]:0:${#arguments[@]}-1}" "$twin"

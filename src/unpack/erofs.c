@@ -5,7 +5,7 @@
 //     1152             a slot of 128 bytes for every device
 //     then             inodes, 64 bytes each (the "extended" form) and on 32-byte places: an inode's number
 //     is
-//                      its offset / 32. Behind each its xattrs; then a regular file's one chunk index (device
+//                      its offset / 32. Behind each its xattrs; then a regular file's chunk indexes (device
 //                      and block where its bytes begin), or the last part of a directory or link ("inline",
 //                      it may not cross a block's end)
 //     whole blocks     the rest of directories and long links
@@ -16,7 +16,8 @@
 //
 // A directory is blocks, each with its entries (12 bytes: number, where the name is, type) and then their
 // names; "." and ".." stand among them in the order of bytes. A regular file is one chunk, whose size is the
-// smallest power of two that covers it.
+// smallest power of two that covers it; one with holes is as many as it takes that each is all hole or all
+// bytes.
 #include "unpack/erofs.h"
 #include "base/fd.h"
 
@@ -39,7 +40,8 @@
 #define CHUNKED_FILE  0x4u // feature_incompat
 #define DEVICE_TABLE  0x8u
 #define CHUNK_INDEXES 0x20u
-#define CHUNK_BITS    31u // of blocks, in the format's 5 bits
+#define CHUNK_BITS    31u        // of blocks, in the format's 5 bits
+#define NO_BLOCK      UINT32_MAX // of a chunk that is a hole
 
 enum layout { LAYOUT_PLAIN = 0, LAYOUT_INLINE = 2, LAYOUT_CHUNKS = 4 };
 
@@ -331,6 +333,17 @@ static bool has_blocks(const struct tree_node *node) {
     return S_ISDIR(node->mode) || S_ISLNK(node->mode);
 }
 
+static unsigned chunk_bits(const struct writer *w, const struct tree_node *node) {
+    unsigned bits = 0;
+    if (node->runs) return node->runs->bits < w->block_bits ? 0 : node->runs->bits - w->block_bits;
+    while (bits < CHUNK_BITS && ((uint64_t)1 << (bits + w->block_bits)) < node->size) bits++;
+    return bits;
+}
+
+static uint64_t chunk_size(const struct writer *w, const struct tree_node *node) {
+    return (uint64_t)1 << (chunk_bits(w, node) + w->block_bits);
+}
+
 // Where the inode goes, at or after offset, and what is behind it. Returns the end.
 static uint64_t place_item(const struct writer *w, struct item *item, uint64_t offset) {
     struct tree_node *node = item->node;
@@ -338,7 +351,8 @@ static uint64_t place_item(const struct writer *w, struct item *item, uint64_t o
     uint64_t head = INODE_SIZE + item->xattrs;
     if (S_ISREG(node->mode)) {
         node->number = offset >> NUMBER_SHIFT;
-        return node->size ? round_up(offset + head, CHUNK_SIZE) + CHUNK_SIZE : offset + head;
+        uint64_t size = chunk_size(w, node), chunks = (node->size + size - 1) / size;
+        return chunks ? round_up(offset + head, CHUNK_SIZE) + chunks * CHUNK_SIZE : offset + head;
     }
     if (has_blocks(node)) {
         uint64_t tail = item->size % w->block_size;
@@ -375,12 +389,6 @@ static uint64_t place_items(struct writer *w, uint64_t offset) {
 
 // The second pass
 
-static unsigned chunk_bits(const struct writer *w, uint64_t size) {
-    unsigned bits = 0;
-    while (bits < CHUNK_BITS && ((uint64_t)1 << (bits + w->block_bits)) < size) bits++;
-    return bits;
-}
-
 static uint32_t encode_device(uint32_t major, uint32_t minor) {
     return (minor & 0xff) | major << 8 | (minor & ~0xffu) << 12;
 }
@@ -391,7 +399,7 @@ static void put_inode(struct writer *w, const struct item *item) {
     uint32_t data = 0;
     if (S_ISREG(node->mode) && node->size) {
         layout = LAYOUT_CHUNKS;
-        data = CHUNK_INDEXES | chunk_bits(w, node->size);
+        data = CHUNK_INDEXES | chunk_bits(w, node);
     } else if (has_blocks(node)) {
         layout = item->inlined ? LAYOUT_INLINE : LAYOUT_PLAIN;
         data = (uint32_t)item->block;
@@ -418,20 +426,36 @@ static void put_inode(struct writer *w, const struct item *item) {
     put_xattrs(w, item);
 }
 
-static void put_chunk(struct writer *w, const struct tree_node *node) {
+static void put_chunk(struct writer *w, const struct tree_node *node, uint64_t offset) {
     struct disk_chunk chunk = {
         .device = htole16((uint16_t)(node->layer + 1)),
-        .block = htole32((uint32_t)(node->offset >> w->block_bits)),
+        .block = htole32((uint32_t)(offset >> w->block_bits)),
     };
-    put_zeros_to(w, round_up(w->at, CHUNK_SIZE));
     put(w, &chunk, sizeof chunk);
+}
+
+static void put_chunks(struct writer *w, const struct tree_node *node) {
+    static const struct disk_chunk hole = {.block = NO_BLOCK};
+    const struct tree_runs *runs = node->runs;
+    uint64_t from = node->offset; // of the run
+    put_zeros_to(w, round_up(w->at, CHUNK_SIZE));
+    if (!runs) return put_chunk(w, node, from);
+    size_t i = 0;
+    for (uint64_t at = 0; at < node->size; at += chunk_size(w, node)) {
+        for (; i < runs->count && at >= runs->items[i].at + runs->items[i].size; i++)
+            from += runs->items[i].size;
+        if (i < runs->count && at >= runs->items[i].at)
+            put_chunk(w, node, from + (at - runs->items[i].at));
+        else
+            put(w, &hole, sizeof hole);
+    }
 }
 
 static void put_items(struct writer *w) {
     for (size_t i = 0; i < w->count; i++) {
         const struct item *item = &w->items[i];
         put_inode(w, item);
-        if (S_ISREG(item->node->mode) && item->node->size) put_chunk(w, item->node);
+        if (S_ISREG(item->node->mode) && item->node->size) put_chunks(w, item->node);
         if (item->inlined) put(w, item_data(w, item) + (item->size - item->inlined), item->inlined);
     }
 }

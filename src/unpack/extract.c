@@ -121,9 +121,8 @@ static ssize_t copy_some(const struct extraction *x, off_t *from, int fd, size_t
     return r ? -1 : n;
 }
 
-static int copy_data(struct extraction *x, const struct tree_node *node, int fd, const char *path) {
-    off_t from = (off_t)node->offset;
-    uint64_t left = node->size;
+static int copy_run(struct extraction *x, uint64_t offset, uint64_t left, int fd, const char *path) {
+    off_t from = (off_t)offset;
     while (left) {
         size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
         uint64_t end = wait_available(x, (uint64_t)from + want);
@@ -132,6 +131,18 @@ static int copy_data(struct extraction *x, const struct tree_node *node, int fd,
         if (n < 0) return fail(x, path, "write the file");
         if (n == 0) return cut_off(x, path);
         left -= (uint64_t)n;
+    }
+    return 0;
+}
+
+static int copy_data(struct extraction *x, const struct tree_node *node, int fd, const char *path) {
+    const struct tree_runs *runs = node->runs;
+    uint64_t from = node->offset;
+    if (!runs) return copy_run(x, from, node->size, fd, path);
+    if (ftruncate(fd, (off_t)node->size)) return fail(x, path, "make it as large as it is to be");
+    for (size_t i = 0; i < runs->count; from += runs->items[i++].size) {
+        if (lseek(fd, (off_t)runs->items[i].at, SEEK_SET) < 0) return fail(x, path, "write the file");
+        if (copy_run(x, from, runs->items[i].size, fd, path)) return -1;
     }
     return 0;
 }

@@ -4,7 +4,7 @@
 //
 // Where a member's bytes are: right after its header was read, archive_filter_bytes() is their offset. That
 // is checked against where libarchive finds the next header, so a member whose bytes are not one run of the
-// tar (sparse formats that nobody told us of) can't be taken for one.
+// tar, nor those that its map tells of (sparse formats that nobody told us of) can't be taken for one.
 #include "unpack/inode.h"
 #include "unpack/path.h"
 #include "unpack/tree_build.h"
@@ -31,6 +31,7 @@ struct reader {
     uint64_t at, size; // where the next read is; how much of the file is known to be there
     uint64_t expected; // where the next header has to be, or 0
     uint64_t data_end; // the end of the last byte that any file has
+    uint64_t pieces;   // of files with holes, that no bytes pay for
     int error;         // of pread
     char buffer[READ_BYTES];
 };
@@ -175,16 +176,63 @@ static int read_metadata(struct tree_build *build, const struct member *member, 
     return read_xattrs(build, member, node);
 }
 
+// How large the pieces of a file may be, so that each is all hole or all bytes.
+static unsigned piece_bits(uint64_t bounds, uint64_t size) {
+    unsigned bits = 9;
+    while (!(bounds >> bits & 1) && (uint64_t)1 << bits < size) bits++;
+    return bits;
+}
+
+static int check_pieces(struct reader *reader, const struct member *member, uint64_t pieces,
+                        uint64_t stored) {
+    uint64_t paid = stored / 64;
+    reader->pieces += pieces > paid ? pieces - paid : 0;
+    if (reader->pieces <= TREE_PIECES_MAX) return 0;
+    return refuse(member,
+                  "is a sparse file with holes that are too fine for its size; make the layer without "
+                  "sparse members (tar without -S)");
+}
+
+// tar -S: *ret_stored is how many bytes it has in the tar.
+static int read_sparse(struct reader *reader, const struct member *member, struct tree_node *node,
+                       uint64_t *ret_stored) {
+    struct arena *arena = &reader->build.tree.arena;
+    uint64_t bounds = 0, stored = 0;
+    la_int64_t at, size;
+    size_t count = (size_t)archive_entry_sparse_reset(member->entry);
+    while (archive_entry_sparse_next(member->entry, &at, &size) == ARCHIVE_OK) {
+        uint64_t end = (uint64_t)at + (uint64_t)size;
+        if (end > node->size) return refuse(member, "is a sparse file with bytes behind its end");
+        if (size) bounds |= (uint64_t)at | (end == node->size ? 0 : end);
+        stored += (uint64_t)size;
+    }
+    if (bounds % BLOCK)
+        return refuse(member,
+                      "is a sparse file whose holes are not whole blocks of 512 bytes; make the layer "
+                      "without sparse members (tar without -S)");
+    unsigned bits = piece_bits(bounds, node->size);
+    if (check_pieces(reader, member, (node->size + (((uint64_t)1 << bits) - 1)) >> bits, stored)) return -1;
+    struct tree_runs *runs = arena_new(arena, struct tree_runs);
+    runs->items = arena_array(arena, struct tree_run, count + 1);
+    runs->bits = bits;
+    archive_entry_sparse_reset(member->entry);
+    while (archive_entry_sparse_next(member->entry, &at, &size) == ARCHIVE_OK)
+        if (size) runs->items[runs->count++] = (struct tree_run){(uint64_t)at, (uint64_t)size};
+    node->runs = runs;
+    *ret_stored = stored;
+    return 0;
+}
+
 // Where its bytes are. No rounding of the end: the last member's padding may be missing.
 static int read_file(struct reader *reader, const struct member *member, struct tree_node *node) {
     node->size = (uint64_t)archive_entry_size(member->entry);
     node->offset = (uint64_t)archive_filter_bytes(reader->archive, 0);
-    if (archive_entry_sparse_count(member->entry) || node->offset % BLOCK)
-        return refuse(member, "is a sparse file in a tar, which hoy does not read; make the layer without "
-                              "sparse members (tar without -S)");
-    uint64_t end = node->offset + node->size;
+    if (node->offset % BLOCK) return refuse(member, "does not begin at a block of the tar");
+    uint64_t stored = node->size;
+    if (archive_entry_sparse_count(member->entry) && read_sparse(reader, member, node, &stored)) return -1;
+    uint64_t end = node->offset + stored;
     reader->expected = (end + BLOCK - 1) / BLOCK * BLOCK;
-    if (end > reader->data_end && node->size) reader->data_end = end;
+    if (end > reader->data_end && stored) reader->data_end = end;
     return 0;
 }
 

@@ -262,7 +262,7 @@ static void test_xattrs(void **state) {
     str_add(&pax, "SCHILY.xattr.user.big=");
     for (int i = 0; i < 65536; i++) str_add_char(&pax, 'x');
     str_add_char(&pax, '\n');
-    REFUSED("too large", {"f", .pax = pax.data});
+    REFUSED("more than 65535 bytes", {"f", .pax = pax.data});
 }
 
 static void test_limits(void **state) {
@@ -272,14 +272,33 @@ static void test_limits(void **state) {
     REFUSED("not a tar that can be read", {"f", .size = 1 << 20, .data = "abc"});
     REFUSED("not a tar that can be read", {"f", .pax = "mtime\n"});
 
-    // A sparse file, of each of GNU's forms.
+    // Sparse files of GNU's that have no place in blocks.
     REFUSED("sparse", {"f", .data = "abc",
                        .pax = "GNU.sparse.size=1000\nGNU.sparse.numblocks=1\n"
                               "GNU.sparse.offset=997\nGNU.sparse.numbytes=3\n"});
     REFUSED("sparse", {"f", .data = "abc", .pax = "GNU.sparse.size=1000\nGNU.sparse.map=997,3\n"});
+    REFUSED("more than 1 TiB",
+            {"f", .data = "", .pax = "GNU.sparse.size=1152921504606846976\nGNU.sparse.map=0,0\n"});
+    REFUSED("too fine",
+            {"f", .data = "", .pax = "GNU.sparse.size=1073741824\nGNU.sparse.map=512,0,1536,512\n"});
     // The same, without saying so: what follows is not where it should be.
     REFUSED("does not follow", {"f", .data = "abc", .pax = "GNU.sparse.realsize=100000\n"}, {"g", '5'});
     REFUSED("cut off", {"f", .data = "abc", .pax = "GNU.sparse.realsize=100000\n"});
+}
+
+static void test_sparse(void **state) {
+    (void)state;
+    struct tree tree = read_tree(TAR(
+        {"f", .data = "abc", .pax = "GNU.sparse.size=8195\nGNU.sparse.map=8192,3\n"}, {"g", .data = "g"}));
+    const struct tree_node *f = tree_find(tree.root, "f", 1)->node;
+    assert_int_equal(f->size, 8195);
+    assert_non_null(f->runs);
+    assert_int_equal(f->runs->count, 1);
+    assert_int_equal(f->runs->items[0].at, 8192);
+    assert_int_equal(f->runs->items[0].size, 3);
+    assert_int_equal(f->runs->bits, 13);
+    assert_null(tree_find(tree.root, "g", 1)->node->runs);
+    tree_free(&tree);
 }
 
 static void check_bytes(const char *bytes, size_t size, const char *sentence) {
@@ -441,14 +460,14 @@ static void test_many(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),       cmocka_unit_test(test_long_names),
-        cmocka_unit_test(test_bytes),       cmocka_unit_test(test_members),
-        cmocka_unit_test(test_last_wins),   cmocka_unit_test(test_hard_links),
-        cmocka_unit_test(test_whiteouts),   cmocka_unit_test(test_xattrs),
-        cmocka_unit_test(test_limits),      cmocka_unit_test(test_damage),
-        cmocka_unit_test(test_stream),      cmocka_unit_test(test_merge),
-        cmocka_unit_test(test_merge_links), cmocka_unit_test(test_mount_points),
-        cmocka_unit_test(test_many),
+        cmocka_unit_test(test_names),        cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_members),
+        cmocka_unit_test(test_last_wins),    cmocka_unit_test(test_hard_links),
+        cmocka_unit_test(test_whiteouts),    cmocka_unit_test(test_xattrs),
+        cmocka_unit_test(test_limits),       cmocka_unit_test(test_sparse),
+        cmocka_unit_test(test_damage),       cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_merge),        cmocka_unit_test(test_merge_links),
+        cmocka_unit_test(test_mount_points), cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
