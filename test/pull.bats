@@ -205,6 +205,17 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   printf '{"auths":{"%s":{"auth":"%s"}}}' "$LIES" "$(printf user:wrong | base64)" >"$HOME/.docker/config.json"
   expect 1 hoy pull "$LIES/basic:1"
   lacks "$output" wrong
+  # Of a part of the registry there are others: its own go first, wherever they stand.
+  local good bad
+  good=$(printf user:secret | base64) bad=$(printf user:wrong | base64)
+  for text in "\"$LIES\":{\"auth\":\"$good\"},\"$LIES/other\":{\"auth\":\"$bad\"}" \
+    "\"$LIES/other\":{\"auth\":\"$bad\"},\"http://$LIES/v1/\":{\"auth\":\"$bad\"},\"$LIES\":{\"auth\":\"$good\"}"; do
+    echo "{\"auths\":{$text}}" >"$HOME/.docker/config.json"
+    expect 0 hoy pull "$LIES/basic:1"
+    hoy rmi "$LIES/basic:1"
+  done
+  hoy logout "$LIES"
+  is "$(jq -r '.auths | keys[]' "$HOME/.docker/config.json")" "$LIES/other"
   # Another registry's credentials are not sent.
   : >"$LIES_LOG"
   printf '{"auths":{"other.example":{"auth":"%s"}}}' "$(printf user:secret | base64)" >"$HOME/.docker/config.json"
