@@ -122,6 +122,22 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   reaches three 192.0.2.2
 }
 
+@test "macvlan: who gave his interface another name and address leaves the network as well" {
+  create -d macvlan "${LAN[@]}" lan
+  create own
+  sleeper one --network lan --network own --cap-add net_admin
+  expect 0 hoy exec one sh -ec 'ip link set eth0 down; ip link set eth0 name mine address 02:00:00:00:00:99; ip link set mine up'
+  reaches one 192.0.2.2
+  expect 0 hoy network disconnect lan one
+  expect 0 hoy exec one ip link
+  lacks "$output" mine
+  contains "$output" eth1
+  # And one that is not there any more.
+  expect 0 hoy network connect lan one
+  nsenter --net="/proc/$(hoy inspect -f '{{.State.Pid}}' one)/ns/net" ip link delete eth2
+  expect 0 hoy network disconnect lan one
+}
+
 # Docker's container runs, too, and its ports are there when it comes to a bridge; of the others nothing is said.
 @test "macvlan: published ports are said not to lead there, and do once there is a bridge" {
   create -d macvlan "${LAN[@]}" lan

@@ -19,6 +19,8 @@ sleeper() { hoy run -d --name "$@" base sleep 600 >/dev/null; }
 address() { hoy inspect -f "{{(index .NetworkSettings.Networks \"$2\").IPAddress}}" "$1"; }
 reaches() { hoy exec "$1" ping -c 1 -W 5 "$2" >/dev/null; }
 pid_of() { hoy inspect -f '{{.State.Pid}}' "$1"; }
+links_of() { nsenter -t "$(pid_of "$1")" -n ip -o link; }
+host_end() { sqlite3 "$HOY_ROOT/hoy.db" "SELECT host_interface FROM endpoint WHERE container_id LIKE '$(hoy ps -q --filter "name=$1")%'"; }
 # The shim is the parent of the container's process.
 shim_of() { awk '{print $4}' "/proc/$(pid_of "$1")/stat"; }
 
@@ -217,6 +219,27 @@ killed_at() {
   agree
   expect 0 hoy network connect one aa
   reaches aa "$(address bb one)"
+  # Its end on the host has another name, or is in another namespace: the container leaves all the same.
+  ip link set "$(host_end aa)" name elsewhere
+  expect 0 hoy network disconnect one aa
+  lacks "$(links_of aa)" eth0
+  expect 0 hoy network connect one aa
+  ip netns add away
+  ip link set "$(host_end aa)" netns away
+  expect 0 hoy network disconnect one aa
+  ip netns delete away
+  lacks "$(links_of aa)" eth0
+  expect 0 hoy network connect one aa
+  reaches aa "$(address bb one)"
+  # Nothing tells that this one is it.
+  ip link set "$(host_end aa)" name elsewhere
+  nsenter -t "$(pid_of aa)" -n ip link set eth0 address 02:00:00:00:00:99
+  refused 1 'network one: interface eth0 of the container has another MAC address than hoy gave it' network disconnect one aa
+  contains "$(hoy inspect -f '{{json .NetworkSettings.Networks}}' aa)" '"one"'
+  nsenter -t "$(pid_of aa)" -n ip link delete eth0
+  expect 0 hoy network disconnect one aa
+  agree
+  expect 0 hoy network connect one aa
   # Without the bridge nobody reaches anybody, until it is there again with who was on it.
   ip link delete "$bridge"
   sleeper cc --network one

@@ -44,6 +44,8 @@ static int link_read(uint16_t type, const void *payload, size_t size, void *data
     int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
     if (r) return r;
     netlink_get(table[IFLA_LINK], &link.peer, sizeof link.peer);
+    link.abroad = table[IFLA_LINK_NETNSID];
+    netlink_get(table[IFLA_ADDRESS], link.mac, sizeof link.mac);
     netlink_get(table[IFLA_MASTER], &link.master, sizeof link.master);
     netlink_get(table[IFLA_MTU], &link.mtu, sizeof link.mtu);
     netlink_get_string(table[IFLA_IFNAME], link.name, sizeof link.name);

@@ -3,16 +3,26 @@
 
 #include "kernel/link_events.h"
 #include "kernel/link_settings.h"
+#include "kernel/net_look.h"
 #include "kernel/netlink.h"
 #include "kernel/netns.h"
 #include "kernel/traffic.h"
 #include "network/kernel.h"
 
 #include <errno.h>
+#include <string.h>
 
 static int fail(const struct endpoint *endpoint, int r, const char *what, struct err *err) {
     const struct network network = {.name = endpoint->network};
     return kernel_fail(&network, r, what, endpoint->interface, err);
+}
+
+static bool is_pair(const struct endpoint *endpoint) {
+    return endpoint->driver == NETWORK_DRIVER_BRIDGE;
+}
+
+static const char *endpoint_kind(const struct endpoint *endpoint) {
+    return is_pair(endpoint) ? "veth" : network_driver_name(endpoint->driver);
 }
 
 static int make_veth(const struct endpoint *endpoint, int netns) {
@@ -63,41 +73,80 @@ static int set_up(const struct endpoint *endpoint, struct link_events *events) {
 static int set_up_in(const struct endpoint *endpoint, int netns) {
     _cleanup_(link_events_finish) struct link_events events = LINK_EVENTS_NONE;
     _cleanup_(netns_leavep) int own = -1;
-    int r = endpoint->driver == NETWORK_DRIVER_BRIDGE ? 0 : link_events_open(&events);
+    int r = is_pair(endpoint) ? 0 : link_events_open(&events);
     if (!r) r = netns_enter(netns, &own);
     return r ? r : set_up(endpoint, &events);
 }
 
 int live_add(const struct endpoint *endpoint, int netns, struct err *err) {
     struct err ignored;
-    int r =
-        endpoint->driver == NETWORK_DRIVER_BRIDGE ? make_veth(endpoint, netns) : make_child(endpoint, netns);
+    int r = is_pair(endpoint) ? make_veth(endpoint, netns) : make_child(endpoint, netns);
     if (r) return fail(endpoint, r, "make the interface", err);
     r = set_up_in(endpoint, netns);
-    if (!r && endpoint->driver == NETWORK_DRIVER_BRIDGE)
-        r = link_set_master(endpoint->host_interface, endpoint->link);
+    if (!r && is_pair(endpoint)) r = link_set_master(endpoint->host_interface, endpoint->link);
     if (!r) return 0;
     (void)fail(endpoint, r, "set up the interface", err);
     (void)live_remove(endpoint, netns, &ignored);
     return -1;
 }
 
-static int delete_in(const char *interface, int netns) {
-    _cleanup_(netns_leavep) int own = -1;
-    int r = netns_enter(netns, &own);
-    return r ? r : link_delete(interface);
+// In a container the name may have become another by its own doing. What it can't change is the parent, of
+// which it has one interface; and of a pair, whose end on the host is not where it was, there is its address
+// on the wire.
+struct search {
+    const struct endpoint *endpoint;
+    int parent; // 0: none, or not there any more
+    char found[LINK_NAME_SIZE];
+    bool other; // has the name
+};
+
+static bool is_its(const struct search *search, const struct look_link *link) {
+    const struct endpoint *endpoint = search->endpoint;
+    if (search->parent) return link->peer == search->parent;
+    return endpoint_has_mac(endpoint) ? !memcmp(link->mac, endpoint->mac, sizeof link->mac)
+                                      : str_eq(link->name, endpoint->interface);
 }
 
-// By its end on the host, where it has one: in the container the name may have become another.
+static int search_look(const struct look_link *link, void *data) {
+    struct search *search = data;
+    bool named = str_eq(link->name, search->endpoint->interface);
+    if (!link->abroad || !str_eq(link->kind, endpoint_kind(search->endpoint))) return 0;
+    if (!is_its(search, link))
+        search->other |= named;
+    else if (named || !*search->found)
+        memcpy(search->found, link->name, sizeof search->found);
+    return 0;
+}
+
+// -ENODEV: it is not there; -ENOTUNIQ: something else has its name.
+static int delete_in(const struct endpoint *endpoint, int netns) {
+    _cleanup_(netns_leavep) int own = -1;
+    struct search search = {.endpoint = endpoint};
+    int parent = is_pair(endpoint) ? 0 : link_index(endpoint->link);
+    if (parent > 0) search.parent = parent;
+    int r = netns_enter(netns, &own);
+    if (!r) r = look_links(search_look, &search);
+    if (!r && *search.found) return link_delete(search.found);
+    return r ? r : search.other && !search.parent ? -ENOTUNIQ : -ENODEV;
+}
+
+static int remove_link(const struct endpoint *endpoint, int netns) {
+    int r = is_pair(endpoint) ? link_delete(endpoint->host_interface) : -ENODEV;
+    if (r == -ENODEV && netns >= 0) r = delete_in(endpoint, netns);
+    if (is_pair(endpoint) && (!r || r == -ENODEV)) r = traffic_release(endpoint->host_interface);
+    return r == -ENODEV ? 0 : r;
+}
+
 int live_remove(const struct endpoint *endpoint, int netns, struct err *err) {
-    int r = 0;
-    if (endpoint->driver == NETWORK_DRIVER_BRIDGE)
-        r = link_delete(endpoint->host_interface);
-    else if (netns >= 0)
-        r = delete_in(endpoint->interface, netns);
-    if (endpoint->driver == NETWORK_DRIVER_BRIDGE && (!r || r == -ENODEV))
-        r = traffic_release(endpoint->host_interface);
-    return r && r != -ENODEV ? fail(endpoint, r, "take away the interface", err) : 0;
+    int r = remove_link(endpoint, netns);
+    if (r == -ENOTUNIQ)
+        return err_set(
+            err, ERR_CONFLICT, 0,
+            "network %s: interface %s of the container has another MAC address than hoy gave it, and "
+            "no end on the host that hoy knows: take it away in the container (ip link delete %s), "
+            "and then once more",
+            endpoint->network, endpoint->interface, endpoint->interface);
+    return r ? fail(endpoint, r, "take away the interface", err) : 0;
 }
 
 // Routes

@@ -7,7 +7,8 @@
 // Makes the interface with its addresses, up, without the default route. What was begun is taken away again
 // when something fails.
 int live_add(const struct endpoint *endpoint, int netns, struct err *err);
-// One that is not there is fine. netns -1: the container is gone, and its interfaces with it.
+// Under whatever names its ends have by now. One that is not there is fine. netns -1: the container is gone,
+// and its interfaces with it. ERR_CONFLICT: it can't be told whether it is there.
 int live_remove(const struct endpoint *endpoint, int netns, struct err *err);
 // The default routes become those of the endpoints (endpoints_choose_gateway()). before: what had them; one
 // that was taken away has none any more.
