@@ -6,7 +6,6 @@
 #include "engine/network_restore.h"
 
 #include "base/fd.h"
-#include "kernel/link_settings.h"
 #include "kernel/nft_look.h"
 #include "network/gate.h"
 
@@ -22,7 +21,12 @@ struct seen {
     uint32_t generation, link_count;
     struct seen_link {
         char name[LINK_NAME_SIZE];
-        bool up, address; // of IPv4
+        bool up;
+        struct seen_subnet {
+            struct address probe; // family 0: none
+            uint8_t prefix;
+            bool routed; // which goes with the address
+        } subnets[2];
     } links[LINKS_MAX];
     bool gate;          // has to be there
     bool forwarding[2]; // IPv4, IPv6
@@ -36,21 +40,42 @@ static bool forwards(size_t i) {
     return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
 }
 
-static void links_see(const struct networks *networks, struct seen *seen) {
-    for (size_t i = 0; i < networks->count && seen->link_count < LINKS_MAX; i++) {
-        struct seen_link *link = &seen->links[seen->link_count];
-        snprintf(link->name, sizeof link->name, "%s", networks->items[i].link);
-        if (!link_state(link->name, &link->up, &link->address)) seen->link_count++;
+static bool is_up(const char *name) {
+    uint8_t mac[6];
+    bool up;
+    return !link_peek(name, &up, mac) && up;
+}
+
+static void link_see(const struct network *network, struct seen_link *link) {
+    snprintf(link->name, sizeof link->name, "%s", network->link);
+    link->up = is_up(link->name);
+    for (size_t i = 0; i < 2; i++) {
+        const struct network_pool *pool = &network->pools[i];
+        struct seen_subnet *subnet = &link->subnets[i];
+        if (!address_is_set(&pool->subnet.base)) continue;
+        subnet->probe = network_probe(pool);
+        subnet->prefix = pool->subnet.prefix;
+        subnet->routed = network_is_routed(&subnet->probe, subnet->prefix);
     }
+}
+
+static void all_see(const struct networks *networks, struct seen *seen) {
+    for (size_t i = 0; i < networks->count && seen->link_count < LINKS_MAX; i++)
+        link_see(&networks->items[i], &seen->links[seen->link_count++]);
     for (size_t i = 0; i < 2; i++) seen->forwarding[i] = forwards(i);
 }
 
+static bool link_is_as_seen(const struct seen_link *link) {
+    if (link->up && !is_up(link->name)) return false;
+    for (size_t i = 0; i < 2; i++)
+        if (link->subnets[i].routed && !network_is_routed(&link->subnets[i].probe, link->subnets[i].prefix))
+            return false;
+    return true;
+}
+
 static bool is_as_seen(const struct engine *engine, const struct seen *seen) {
-    bool up, address;
-    for (uint32_t i = 0; i < seen->link_count; i++) {
-        const struct seen_link *link = &seen->links[i];
-        if (link_state(link->name, &up, &address) || up < link->up || address < link->address) return false;
-    }
+    for (uint32_t i = 0; i < seen->link_count; i++)
+        if (!link_is_as_seen(&seen->links[i])) return false;
     for (size_t i = 0; i < 2; i++)
         if (forwards(i) < seen->forwarding[i]) return false;
     return !seen->gate || network_gate_runs(engine->store.runroot);
@@ -82,6 +107,6 @@ void networks_glance(struct engine *engine) {
         fprintf(stderr, "hoy: warning: networks that others changed can't be put back: %s\n", err.text);
         return;
     }
-    links_see(&networks, &seen);
+    all_see(&networks, &seen);
     seen_write(engine, &seen);
 }

@@ -12,7 +12,6 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define IPV6_SETTINGS "/proc/sys/net/ipv6/conf"
@@ -20,18 +19,6 @@
 static int route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
     _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
     return fd < 0 ? fd : netlink_call(fd, batch, each, data);
-}
-
-int link_state(const char *name, bool *ret_up, bool *ret_address) {
-    struct ifreq request = {0};
-    _cleanup_(fd_closep) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) return -errno;
-    if (strlen(name) >= sizeof request.ifr_name) return -ENODEV;
-    strcpy(request.ifr_name, name);
-    if (ioctl(fd, SIOCGIFFLAGS, &request)) return -errno;
-    *ret_up = request.ifr_flags & IFF_UP;
-    *ret_address = !ioctl(fd, SIOCGIFADDR, &request);
-    return 0;
 }
 
 int link_set_mtu(const char *name, uint32_t mtu) {

@@ -21,9 +21,6 @@ int link_set_ipv6(const char *name, bool on);
 // to them (accept_ra 1) it goes on doing so. Before forwarding is switched on.
 int link_keep_advertisements(void);
 
-// Is it up, and has it an IPv4 address? -ENODEV. Much cheaper than link_get().
-int link_state(const char *name, bool *ret_up, bool *ret_address);
-
 // Whether the link has this IPv6 address.
 bool link_has_ipv6(const char *link, const uint8_t bytes[16]);
 

@@ -127,6 +127,27 @@ int look_route(uint8_t family, const void *destination, struct look_route *ret_r
     return r;
 }
 
+static int prefix_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct rtmsg *head = payload;
+    if (type == RTM_NEWROUTE && size >= sizeof *head) *(uint8_t *)data = head->rtm_dst_len;
+    return 0;
+}
+
+int look_route_prefix(uint8_t family, const void *destination, uint8_t *ret_prefix) {
+    struct netlink_batch batch = {0};
+    uint8_t prefix = 0;
+    size_t size = family_size(family);
+    struct rtmsg head = {
+        .rtm_family = family, .rtm_dst_len = (uint8_t)(size * 8), .rtm_flags = RTM_F_FIB_MATCH};
+    if (!size) return -EAFNOSUPPORT;
+    netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &head, sizeof head);
+    netlink_put(&batch, RTA_DST, destination, size);
+    int r = call(&batch, prefix_read, &prefix);
+    if (r && r != -ENETUNREACH) return r;
+    *ret_prefix = prefix;
+    return 0;
+}
+
 int look_arrival(uint8_t family, const void *source, const void *destination, int link) {
     struct netlink_batch batch = {0};
     size_t size = family_size(family);

@@ -9,12 +9,14 @@
 #include "base/fd.h"
 #include "kernel/link_settings.h"
 #include "kernel/localnet.h"
+#include "kernel/net_look.h"
 #include "kernel/netlink.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 int namespace_lock(int *ret_fd, struct err *err) {
@@ -86,6 +88,25 @@ static bool has_address(const struct network *network, size_t i) {
     return i ? link_has_ipv6(network->link, gateway->bytes) : link_has_address(network->link, gateway->bytes);
 }
 
+struct address network_probe(const struct network_pool *pool) {
+    struct address probe = pool->subnet.base;
+    do (void)address_advance(&probe, 1);
+    while (address_equal(&probe, &pool->gateway));
+    return address_in(&probe, &pool->subnet) ? probe : pool->subnet.base;
+}
+
+bool network_is_routed(const struct address *probe, uint8_t prefix) {
+    uint8_t found;
+    return look_route_prefix(probe->family, probe->bytes, &found) || found >= prefix;
+}
+
+// The kernel makes it with the address.
+static bool has_route(const struct network *network, size_t i) {
+    const struct network_pool *pool = &network->pools[i];
+    const struct address probe = network_probe(pool);
+    return !holds_gateway(network, i) || network_is_routed(&probe, pool->subnet.prefix);
+}
+
 // Where ports can be published they are reached from the host's 127.0.0.1, too.
 static bool needs_localnet(const struct network *network) {
     return !network->internal && has_pool(network, 0);
@@ -126,7 +147,8 @@ static bool is_there(const struct network *network) {
 bool bridge_is_ready(struct db *db, const struct network *network) {
     if (!is_there(network)) return false;
     for (size_t i = 0; i < 2; i++)
-        if (has_pool(network, i) && (!has_address(network, i) || !forwards(i))) return false;
+        if (has_pool(network, i) && (!has_address(network, i) || !has_route(network, i) || !forwards(i)))
+            return false;
     return (!needs_localnet(network) || localnet_is_open(network->link)) && rules_are_ready(db, network);
 }
 
@@ -162,6 +184,17 @@ static int ports_take(struct db *db, const struct network *network, struct err *
     return r;
 }
 
+// Without one nobody asks there who has an address of IPv6. The kernel makes it, and not again.
+static int link_local_make(const struct network *network) {
+    uint8_t bytes[16] = {0xfe, 0x80, [11] = 0xff, [12] = 0xfe}, mac[6];
+    bool up;
+    int r = link_peek(network->link, &up, mac);
+    memcpy(bytes + 8, mac, 3);
+    memcpy(bytes + 13, mac + 3, 3);
+    bytes[8] ^= 2;
+    return r ? r : address_add(network->link, AF_INET6, bytes, 64);
+}
+
 static int addresses_make(const struct network *network, struct err *err) {
     int r = link_set_ipv6(network->link, has_pool(network, 1));
     if (r) return kernel_fail(network, r, "set IPv6 on or off on", network->link, err);
@@ -169,7 +202,23 @@ static int addresses_make(const struct network *network, struct err *err) {
         const struct network_pool *pool = &network->pools[i];
         if (!holds_gateway(network, i)) continue;
         r = address_add(network->link, pool->gateway.family, pool->gateway.bytes, pool->subnet.prefix);
+        if (!r && i) r = link_local_make(network);
         if (r) return kernel_fail(network, r, "set the address of", network->link, err);
+    }
+    return 0;
+}
+
+// It comes and goes with the address; of the address alone somebody may have taken it away.
+static int routes_make(const struct network *network, struct err *err) {
+    for (size_t i = 0; i < 2; i++) {
+        const struct subnet *subnet = &network->pools[i].subnet;
+        if (has_route(network, i)) continue;
+        int r = route_add(&(struct route){.link = network->link,
+                                          .family = subnet->base.family,
+                                          .prefix = subnet->prefix,
+                                          .destination = subnet->base.bytes});
+        if (r && r != -EEXIST)
+            return kernel_fail(network, r, "set the route to the subnet by", network->link, err);
     }
     return 0;
 }
@@ -185,6 +234,7 @@ int bridge_make(struct db *db, const struct network *network, const char *databa
         return kernel_fail(network, r, "let answers to 127.0.0.1 come back by", network->link, err);
     // Last, so that nothing passes before the rules are there.
     if ((r = link_up(network->link))) return kernel_fail(network, r, "bring up", network->link, err);
+    if (routes_make(network, err)) return -1;
     for (size_t i = 0; i < 2; i++)
         if (has_pool(network, i) && forward(i, err)) return -1;
     return 0;

@@ -112,6 +112,10 @@ int network_remove(struct db *db, const struct network *network, struct err *err
 int network_ensure(struct db *db, struct arena *arena, struct network *network, struct err *err);
 // Is all of that there?
 bool network_is_ready(struct db *db, const struct network *network);
+// Whether the host has a route to the subnet, be it somebody else's; without one nobody gets to its
+// containers. probe: an address in it that is not the host's own (network_probe()).
+struct address network_probe(const struct network_pool *pool);
+bool network_is_routed(const struct address *probe, uint8_t prefix);
 // Takes away what a removed network, or a killed command, left: bridges that name this database and a network
 // that it does not have, and interfaces of containers that were being connected or disconnected.
 int network_sweep(struct db *db, struct err *err);
