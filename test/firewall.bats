@@ -249,18 +249,29 @@ hoyd_start() {
   eventually 10 test -e "$HOY_RUNROOT/hoyd.lock"
 }
 
+default_bridge() { ip -4 -o address show to "$(hoy run --rm base ip route | awk '/^default/ {print $3}')" | awk '{print $2}'; }
 published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
 
 @test "rules that somebody flushed are back with the next command, whichever that is" {
-  local way table
+  local way table bridge
+  bridge=$(default_bridge)
+  hoy run -d --name other -p 8001:7000 base sleep 600 >/dev/null
   container web -p 8080:7000 -p 8080:7000/udp
+  hoy stop -t 0 other >/dev/null # whose port is not to be put back
+  container gated --firewall respect -p 8081:7000 -p 8081:7000/udp
   table=$(own_table)
   for way in 'nft flush ruleset' "nft delete table inet $table" "nft flush chain inet $table prerouting" \
-    'iptables -F; iptables -t nat -F' "printf 'flush ruleset\ntable inet t { }\n' | nft -f -"; do
+    'iptables -F; iptables -t nat -F' "printf 'flush ruleset\ntable inet t { }\n' | nft -f -" \
+    "nft flush map inet $table ports4" "nft flush map inet $table ports6" "nft flush map inet $table respected4" \
+    "nft flush set inet $table gate_ports4" "nft flush set inet $table gate_ports6" \
+    "ip -6 address flush dev $bridge scope global" "ip address flush dev $bridge" "ip route flush dev $bridge" \
+    "ip -6 route flush dev $bridge"; do
     eval "$way"
     hoy images >/dev/null
     published || { echo "after: $way"; false; }
+    reached 8081 "$HOST" "$OUTSIDE" "${from_outside[@]}" || { echo "after: $way"; false; }
   done
+  lacks "$(nft list table inet "$table")" 8001
 }
 
 @test "rules that somebody flushes again and again while containers start: each has its ports in the end" {
@@ -281,12 +292,13 @@ published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
 
 @test "hoyd puts rules back at once, and what else others take away" {
   local way bridge table
-  bridge=$(ip -4 -o address show to "$(hoy run --rm base ip route | awk '/^default/ {print $3}')" | awk '{print $2}')
+  bridge=$(default_bridge)
   table=$(own_table)
   container web -p 8080:7000 -p 8080:7000/udp
   hoyd_start
   for way in 'nft flush ruleset' "nft delete table inet $table" "nft flush chain inet $table prerouting" \
-    "ip link set $bridge down" "ip address flush dev $bridge" "ip link delete $bridge" \
+    "nft flush map inet $table ports4" "nft flush map inet $table ports6" \
+    "ip link set $bridge down" "ip -6 address flush dev $bridge scope global" "ip address flush dev $bridge" "ip link delete $bridge" \
     "ip link set $(ip -o link show master "$bridge" | sed -E 's/^[0-9]+: ([^@]+)@.*/\1/') nomaster"; do
     eval "$way"
     eventually 10 eval 'published >/dev/null' || { echo "after: $way"; cat "$BATS_TEST_TMPDIR/hoyd"; false; }

@@ -4,8 +4,10 @@
 #include "engine/parts.h"
 #include "kernel/link_settings.h"
 #include "network/gate.h"
+#include "network/rules.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 // The container's end of a pair stays when the bridge goes, and so does the host's: on no bridge.
 static int interface_restore(const char *name, const char *bridge, struct err *err) {
@@ -56,6 +58,24 @@ int network_restore(struct engine *engine, struct arena *arena, struct network *
     return !ready || thorough ? interfaces_restore(engine, network, err) : 0;
 }
 
+// Of a container that has just ended the rules may be gone and its rows not yet: that is looked after first.
+static int ports_restore(struct engine *engine, struct arena *arena, struct err *err) {
+    char holder[ID_SIZE], last[ID_SIZE] = "";
+    int r;
+    while ((r = port_rows_absent(engine->store.db, holder, err)) > 0 && !str_eq(holder, last)) {
+        struct container container;
+        snprintf(last, sizeof last, "%s", holder);
+        r = row_load(engine, arena, holder, &container, err);
+        if (r == 0)
+            r = port_rows_release(engine->store.db, holder, err);
+        else if (r > 0 && (r = container_settle(engine, arena, &container, err)) > 0 &&
+                 str_eq(container.state, "running"))
+            return rules_rebuild(engine->store.db, err);
+        if (r < 0) return -1;
+    }
+    return r < 0 ? -1 : 0;
+}
+
 static int gate_need(struct engine *engine, struct err *err) {
     return network_gate_need(engine->store.db, engine->store.runroot, err);
 }
@@ -67,6 +87,7 @@ int networks_look(struct engine *engine, struct arena *arena, bool thorough, str
     for (size_t i = 0; i < ret_networks->count; i++)
         if (network_restore(engine, arena, &ret_networks->items[i], thorough, err)) return -1;
     if (!ret_networks->count) return 0;
+    if (ports_restore(engine, arena, err)) return -1;
     int respect = port_rows_respect(engine->store.db, err);
     if (respect < 0) return -1;
     *ret_gate = respect || network_detours();

@@ -78,6 +78,12 @@ int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_po
 // they were. The kernel has what these say afterwards.
 int port_rows_assert(struct db *db, const struct port_runs *there, const struct port_runs *gone,
                      struct err *err);
+// Whether somebody emptied the kernel's maps of ports, behind hoy's back: one of each map is asked for. 1: it
+// is not there, and its container should have it as long as it runs (a shim takes them out before the row
+// goes); 0.
+int port_rows_absent(struct db *db, char ret_holder[static ID_SIZE], struct err *err);
+// Whether the kernel leads a port of the host's to its container; those that it need not know of are fine.
+bool port_run_is_led(struct db *db, const struct port_run *run, uint16_t host_port);
 // Whether any container has one that respects the host's firewall: 1 or 0.
 int port_rows_respect(struct db *db, struct err *err);
 // The rows alone of those that are pending.

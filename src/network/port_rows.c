@@ -146,6 +146,45 @@ int port_rows_rules(struct db *db, struct arena *arena, struct nft_ports *ret_po
     return 0;
 }
 
+static bool is_led(const struct nft_table *table, const struct port_run *run) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_ports ports = {0};
+    ports_add(&arena, run, &ports);
+    return !ports.count || nft_ports_any(table, ports.items, 1);
+}
+
+bool port_run_is_led(struct db *db, const struct port_run *run, uint16_t host_port) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct nft_table table;
+    struct err ignored;
+    struct port_run one = *run;
+    one.host_port = host_port;
+    one.count = 1;
+    return rules_table(db, &arena, &table, &ignored) || is_led(&table, &one);
+}
+
+// Those that hoy-proxy hands on are in no map.
+int port_rows_absent(struct db *db, char ret_holder[static ID_SIZE], struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct nft_table table;
+    int r;
+    if (rules_table(db, &arena, &table, err) ||
+        db_query(db, &rows, err,
+                 "SELECT " COLUMNS ", container_id, min(host_port) FROM port WHERE NOT pending AND host <> "
+                 "'::1' AND address <> '' AND (instr(address, ':') > 0) = (family <> ?) GROUP BY family, "
+                 "respect, host IN ('0.0.0.0', '::')",
+                 "i", (int64_t)AF_INET))
+        return -1;
+    while ((r = db_next(&rows, err)) > 0) {
+        struct port_run run = run_read(&rows);
+        if (is_led(&table, &run)) continue;
+        snprintf(ret_holder, ID_SIZE, "%s", db_text(&rows, 8));
+        return 1;
+    }
+    return r;
+}
+
 // Adding what is there is fine, unless it leads somewhere else.
 int port_rows_assert(struct db *db, const struct port_runs *there, const struct port_runs *gone,
                      struct err *err) {
