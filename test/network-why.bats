@@ -92,6 +92,12 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   ends 198.51.100.2 198.51.100.1:8089 port "port 8089/tcp of the host is not published"
   ends 198.51.100.2 198.51.100.1:8081 listener "nobody on web listens on port 81/tcp"
   ends 198.51.100.2 '[2001:db8::1]:8080' route "of two versions of IP"
+  # Whoever is outside has an address of one version, and comes to that of the container.
+  expect 0 hoy network why 2001:db8::2 web:80
+  contains "$output" "port 80/tcp of web is published as port 8080 of ::: that is where to send"
+  server other --network one --firewall respect -p 8090:80
+  expect 0 hoy network why 198.51.100.2 other:80
+  contains "$output" "its firewall has to let port 8090/tcp in"
   expect 1 hoy network why 198.51.100.2 198.51.100.3
   contains "$output" "neither 198.51.100.2 nor 198.51.100.3 is a container or the host"
 }
@@ -103,6 +109,38 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   sleeper other
   expect 1 hoy network why other web:80
   contains "$output" "other does not find the name web (the default network has no names"
+  # A name of loopback is one's own, too.
+  through web localhost:80
+  contains "$output" "localhost is the container itself here, not the host"
+}
+
+@test "addresses of containers are theirs, on either side" {
+  local address
+  address=$(field web .NetworkSettings.Networks.one.IPAddress)
+  expect 0 hoy network why 198.51.100.2 "$address:80"
+  contains "$output" "port 80/tcp of web is published as port 8080"
+  through from "$address:80"
+  through "$address" from
+  hoy network create two >/dev/null
+  server other --network one --network two
+  address=$(field other .NetworkSettings.Networks.two.IPAddress)
+  ends from "$address:80" network "$address is on a network that from is not on, and networks are kept apart"
+  advises "$(field other .NetworkSettings.Networks.one.IPAddress), or the name of that container"
+}
+
+@test "macvlan: on the parent's link together, from outside, and out" {
+  hoy network create -d macvlan -o parent=outer --subnet 198.51.100.0/24 --gateway 198.51.100.2 --ip-range 198.51.100.128/25 two >/dev/null
+  server other --network two
+  sleeper other2 --network two
+  through other2 other:80
+  contains "$output" "other2 and other are on one network"
+  contains "$output" "no rule of the host is asked"
+  through other2 198.51.100.2
+  lacks "$output" nftables
+  expect 0 hoy network why 198.51.100.2 other:80
+  contains "$output" "other has an address of its own beside the host (macvlan): all of its ports are there"
+  contains "$output" "answers go back to it by eth0 of other"
+  ends from other:80 network "from and other are on no network together"
 }
 
 @test "networks: another one, an internal one, none, and one that keeps its containers apart" {
@@ -112,11 +150,25 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   hoy rm -f other >/dev/null
   sleeper other --network none
   ends from other network "container other has no address: it is on no network"
+  advises "hoy network disconnect none other, then hoy network connect NETWORK other"
   ends other from network "container other is on no network"
+  lacks "$output" "no names"
   hoy rm -f other >/dev/null
   hoy network create --internal two >/dev/null
   sleeper other --network two
   ends other 198.51.100.2 route "it is on internal networks only, which nothing leads out of"
+  # The host is on it, and answers there.
+  /usr/bin/python3 ./peer.py serve 9000 </dev/null >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
+  SERVER=$!
+  wait_line "$BATS_TEST_TMPDIR/server" ready
+  through other host:9000
+  # Published ports lead neither out nor in.
+  ends other web:80 network "other and web are on no network together"
+  lacks "$output" "published port"
+  hoy rm -f other >/dev/null
+  server other --network two -p 8085:80
+  ends 198.51.100.2 other:80 port "other is on internal networks only, which nothing leads into, no published port either"
+  advises "hoy network connect NETWORK other, with one that is not internal"
   hoy rm -f other >/dev/null
   hoy network rm two >/dev/null
   hoy network create -o com.docker.network.bridge.enable_icc=false two >/dev/null
@@ -173,6 +225,20 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises hoyd
   hoy ps >/dev/null
   through from 198.51.100.2
+  # The ports alone; and one of them.
+  nft flush map inet "$(own_table)" ports4
+  ends 198.51.100.2 198.51.100.1:8080 rules "port 8080/tcp of the host is not in hoy's table of nftables: somebody took it out"
+  ends 198.51.100.2 web:80 rules "port 8080/tcp of the host is not in hoy's table"
+  advises "hoy ps"
+  hoy ps >/dev/null
+  through from 198.51.100.1:8080
+  server other --network one -p 8085:80
+  nft delete element inet "$(own_table)" ports4 '{ tcp . 8085 }'
+  ends 198.51.100.2 198.51.100.1:8085 rules "port 8085/tcp of the host is not in hoy's table"
+  advises "hoy restart other"
+  hoy restart -t 0 other >/dev/null
+  eventually 10 listens other
+  through from 198.51.100.1:8085
 }
 
 @test "bridges: down, and removed; interfaces: down, off their bridge, and removed" {
@@ -193,6 +259,14 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises "hoy restart other"
   ip link delete "$(host_end other)"
   ends from other bridge "eth0 of container other is gone: somebody removed it"
+  # Of two networks, and with a published port.
+  hoy rm -f other >/dev/null
+  hoy network create two >/dev/null
+  server other --network one --network two -p 127.0.0.1:8085:80
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip link delete eth0
+  ends from other:80 bridge "eth0 of container other is gone: somebody removed it"
+  ends host 127.0.0.1:8085 bridge "eth0 of container other is gone: somebody removed it"
+  advises "hoy restart other"
 }
 
 @test "a host that does not forward" {

@@ -7,6 +7,7 @@
 #include "kernel/nft_look.h"
 #include "kernel/nft_trace.h"
 #include "kernel/xt_look.h"
+#include "network/port.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -57,6 +58,8 @@ struct walk {
     bool target_is_host;       // an address of the host itself
     const char *bridge;        // that the packet comes from or goes to, or NULL
     bool published;            // it is for a port of the host's that leads to a container
+    struct port_run run;       // the row of that, also where somebody outside is told of it; count 0: none
+    uint16_t host_port;        // of it
     bool respects;             // and passes the host's own rules for input first
     struct why_side behind;    // that container
     uint16_t behind_port;
@@ -88,6 +91,17 @@ void walk_leave(struct walk *walk);
 int side_find(struct walk *walk, struct why_side *side, const char *text, struct err *err);
 // For one that is known to be a container.
 int side_open(struct walk *walk, struct why_side *side, struct err *err);
+// Nothing leads out of its networks, or into them but from themselves.
+bool side_is_internal(struct walk *walk, const struct why_side *side);
+// The interface with an address is gone: says so, by the rows of the container's endpoints. 1; 0 when none of
+// them has that address; -1.
+int gone_explain(struct walk *walk, const struct why_side *side, const struct why_address *address,
+                 struct err *err);
+// The network of a bridge; NULL: none of hoy's.
+int network_of_bridge(struct walk *walk, const char *bridge, const struct network **ret_network,
+                      struct err *err);
+// It shares a parent's link (macvlan, ipvlan): the host has no word in what is sent there.
+bool interface_is_child(const struct why_interface *interface);
 void side_finish(struct why_side *side);
 // Where the packet is sent to: an address of the other side, which this one knows by a name.
 int target_find(struct walk *walk, struct err *err);

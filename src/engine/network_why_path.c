@@ -3,7 +3,6 @@
 #include "engine/network_why_parts.h"
 
 #include "base/fd.h"
-#include "engine/networks.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -18,15 +17,9 @@ static const char *link_name(const struct why_side *side, int index) {
 
 // Why that may be: nothing leads out of an internal network.
 static const char *words_of_internal(struct walk *walk) {
-    struct endpoints endpoints;
-    struct err ignored;
-    if (walk->from.kind != WHY_CONTAINER ||
-        networks_endpoints(walk->engine, walk->arena, &walk->from.container, &endpoints, &ignored))
-        return "";
-    for (size_t i = 0; i < endpoints.count; i++)
-        if (!endpoints.items[i].internal) return "";
-    return endpoints.count ? ": it is on internal networks only, which nothing leads out of"
-                           : ": it is on no network";
+    return side_is_internal(walk, &walk->from)
+               ? ": it is on internal networks only, which nothing leads out of"
+               : "";
 }
 
 static void route_fails(struct walk *walk, int r) {
@@ -46,6 +39,25 @@ static const char *host_link_name(const struct walk *walk, int index) {
     return "an interface";
 }
 
+// The container's own interface is on the parent's link.
+static bool goes_past_host(const struct walk *walk) {
+    const struct why_interface *interface =
+        walk->to.kind == WHY_CONTAINER ? side_interface_with(&walk->to, &walk->target) : NULL;
+    return interface && interface_is_child(interface);
+}
+
+static void own_way_back_look(struct walk *walk) {
+    const struct why_address *from = &walk->from.address;
+    struct look_route route = {0};
+    int r = walk_enter(walk, &walk->to);
+    if (!r) r = look_route(from->family, from->bytes, &route);
+    walk_leave(walk);
+    if (r) return walk_ends(walk, "route", "%s has no route back to %s", walk->to.text, walk->from.text);
+    walk_note(walk, "route",
+              "whether %s has a way to %s can't be seen from here; answers go back to it by %s of %s",
+              walk->from.text, walk->to.text, link_name(&walk->to, route.link), walk->to.text);
+}
+
 // Of somebody outside only the way of the answers can be seen.
 static void way_back_look(struct walk *walk) {
     const struct why_address *from = &walk->from.address;
@@ -53,6 +65,7 @@ static void way_back_look(struct walk *walk) {
     if (from->family != walk->target.family)
         return walk_ends(walk, "route", "%s and %s are of two versions of IP", walk->from.text,
                          why_address_text(walk->arena, &walk->target));
+    if (goes_past_host(walk)) return own_way_back_look(walk);
     int r = look_route(from->family, from->bytes, &route);
     if (r) return walk_ends(walk, "route", "the host has no route back to %s", walk->from.text);
     walk_note(walk, "route",
@@ -169,7 +182,8 @@ void bridge_look(struct walk *walk) {
     if (!same && walk->to.kind == WHY_CONTAINER) receiver_look(walk, &walk->to, &walk->target);
     if (walk->published) receiver_look(walk, &walk->behind, &walk->behind_address);
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE && !walk->target_is_host;
-    bool enters = walk->from.kind == WHY_OUTSIDE && (walk->to.kind == WHY_CONTAINER || walk->published);
+    bool enters = walk->from.kind == WHY_OUTSIDE && (walk->to.kind == WHY_CONTAINER || walk->published) &&
+                  !goes_past_host(walk);
     if (!(leaves || enters) || forwarding(walk)) return;
     walk_ends(walk, "route", "the host does not forward: %s is 0",
               walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");

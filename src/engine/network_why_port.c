@@ -5,6 +5,7 @@
 
 #include "engine/parts.h"
 #include "network/gate.h"
+#include "network/options.h"
 #include "network/port.h"
 
 #include <arpa/inet.h>
@@ -21,12 +22,12 @@ static struct port_address address_of(const struct walk *walk) {
     return address;
 }
 
-static void respect_look(struct walk *walk) {
+static void respect_look(struct walk *walk, uint16_t host_port) {
     walk_note(
         walk, "port",
         "the host's own rules for input decide who gets there (--firewall respect): its firewall has to let "
         "port %u/%s in",
-        walk->port, protocol_word(walk));
+        host_port, protocol_word(walk));
     if (network_gate_runs(walk->engine->store.runroot)) return;
     walk_ends(walk, "port", "hoy-gate does not run, by which what the firewall accepts goes on");
     walk_advise(walk, "hoy ps: any command of hoy's starts it again; hoyd does so by itself");
@@ -40,13 +41,16 @@ static int published(struct walk *walk, const char *id, const struct port_run *r
     walk_fine(walk, "port", "port %u/%s of the host is published: it leads to %s, port %u at %s", walk->port,
               protocol_word(walk), container->name, walk->behind_port, run->address);
     walk->respects = run->respect && walk->from.kind != WHY_HOST;
-    if (walk->respects) respect_look(walk);
+    if (walk->respects) respect_look(walk, walk->port);
     walk->behind.text = container->name;
     walk->behind_address.family = strchr(run->address, ':') ? AF_INET6 : AF_INET;
     inet_pton(walk->behind_address.family, run->address, walk->behind_address.bytes);
+    walk->run = *run;
+    walk->host_port = walk->port;
     if (side_open(walk, &walk->behind, err)) return -1;
     walk->published = true;
-    return 0;
+    if (walk_has_ended(walk) || side_interface_with(&walk->behind, &walk->behind_address)) return 0;
+    return gone_explain(walk, &walk->behind, &walk->behind_address, err) < 0 ? -1 : 0;
 }
 
 static int owner_look(struct walk *walk) {
@@ -67,27 +71,66 @@ static int owner_look(struct walk *walk) {
     return 0;
 }
 
-// Of a container that somebody outside of this host means, who can only come by a published port.
+static bool run_has(const struct walk *walk, const struct port_run *run) {
+    return run->protocol == (walk->udp ? IPPROTO_UDP : IPPROTO_TCP) && run->family == walk->target.family &&
+           walk->port >= run->port && walk->port < run->port + run->count;
+}
+
+static void unpublished_explain(struct walk *walk) {
+    const char *name = walk->to.container.name, *protocol = protocol_word(walk);
+    if (side_is_internal(walk, &walk->to)) {
+        walk_ends(walk, "port",
+                  "%s is on internal networks only, which nothing leads into, no published port either",
+                  name);
+        return walk_advise(walk, "hoy network connect NETWORK %s, with one that is not internal", name);
+    }
+    walk_ends(walk, "port", "port %u/%s of %s is not published: from outside of this host nobody gets there",
+              walk->port, protocol, name);
+    walk_advise(walk, "hoy update --publish-add %u:%u/%s %s", walk->port, walk->port, protocol, name);
+}
+
+// Where it needs no published port: on the parent's link, or on a network that is routed.
+static int open_look(struct walk *walk, bool *ret_open, struct err *err) {
+    const struct why_interface *interface = side_interface_with(&walk->to, &walk->target);
+    const struct network *network = NULL;
+    *ret_open = true;
+    if (interface && interface_is_child(interface)) {
+        walk_fine(walk, "port",
+                  "%s has an address of its own beside the host (%s): all of its ports are there",
+                  walk->to.container.name, interface->own.kind);
+        return 0;
+    }
+    if (interface && interface->bridge && network_of_bridge(walk, interface->bridge->name, &network, err))
+        return -1;
+    *ret_open =
+        network && network_gateway_mode(network, walk->target.family == AF_INET6) == NETWORK_GATEWAY_ROUTED;
+    if (*ret_open)
+        walk_fine(walk, "port", "network %s is routed: all ports of %s are at its own address", network->name,
+                  walk->to.container.name);
+    return 0;
+}
+
+// Of a container that somebody outside of this host means.
 static int inner_port_look(struct walk *walk, struct err *err) {
     struct port_runs runs;
-    uint8_t protocol = walk->udp ? IPPROTO_UDP : IPPROTO_TCP;
-    const char *name = walk->to.container.name;
+    bool open;
+    if (open_look(walk, &open, err)) return -1;
+    if (open) return 0;
     if (port_rows_load(walk->engine->store.db, walk->arena, walk->to.container.id, false, &runs, err))
         return -1;
     for (size_t i = 0; i < runs.count; i++) {
         const struct port_run *run = &runs.items[i];
-        if (run->protocol != protocol || walk->port < run->port || walk->port >= run->port + run->count)
-            continue;
+        if (!run_has(walk, run)) continue;
+        uint16_t host_port = (uint16_t)(run->host_port + walk->port - run->port);
         walk_fine(walk, "port", "port %u/%s of %s is published as port %u of %s: that is where to send",
-                  walk->port, protocol_word(walk), name, run->host_port + walk->port - run->port, run->host);
+                  walk->port, protocol_word(walk), walk->to.container.name, host_port, run->host);
         walk->respects = run->respect;
-        if (run->respect) respect_look(walk);
+        if (run->respect) respect_look(walk, host_port);
+        walk->run = *run;
+        walk->host_port = host_port;
         return 0;
     }
-    walk_ends(walk, "port", "port %u/%s of %s is not published: from outside of this host nobody gets there",
-              walk->port, protocol_word(walk), name);
-    walk_advise(walk, "hoy update --publish-add %u:%u/%s %s", walk->port, walk->port, protocol_word(walk),
-                name);
+    unpublished_explain(walk);
     return 0;
 }
 

@@ -86,18 +86,50 @@ static bool leads_around(struct walk *walk, const struct nft_look_chain *chain) 
     return true;
 }
 
+// Somebody may have emptied the maps, or have taken out just this port.
+static void port_rule_look(struct walk *walk) {
+    struct db *db = walk->engine->store.db;
+    char holder[ID_SIZE];
+    struct err ignored;
+    if (!walk->run.count || port_run_is_led(db, &walk->run, walk->host_port)) return;
+    walk_ends(walk, "rules", "port %u/%s of the host is not in hoy's table of nftables: somebody took it out",
+              walk->host_port, walk->udp ? "udp" : "tcp");
+    if (port_rows_absent(db, holder, &ignored) > 0)
+        return walk_advise(walk,
+                           "hoy ps: any other command of hoy's puts its ports back; hoyd does so at once");
+    walk_advise(walk, "hoy restart %s", walk->published ? walk->behind.text : walk->to.container.name);
+}
+
+static void own_rules_look(struct walk *walk) {
+    if (own_table_is_there(walk)) {
+        walk_fine(walk, "rules", "hoy's own table of nftables is there");
+        return port_rule_look(walk);
+    }
+    (walk->run.count ? walk_ends : walk_note)(
+        walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
+    walk_advise(walk,
+                "hoy ps: any other command of hoy's puts its rules back; hoyd does so at once, whenever "
+                "somebody flushes them (systemctl enable --now hoyd)");
+}
+
+// By an interface that shares a parent's link: out of it, or into it from outside.
+static bool goes_beside(struct walk *walk) {
+    const struct why_interface *interface = NULL;
+    if (walk->from.kind == WHY_CONTAINER)
+        interface = sender_interface(walk);
+    else if (walk->from.kind == WHY_OUTSIDE && walk->to.kind == WHY_CONTAINER)
+        interface = side_interface_with(&walk->to, &walk->target);
+    return interface && interface_is_child(interface);
+}
+
 void rules_look(struct walk *walk) {
     char name[160];
     bool containers = walk->from.kind == WHY_CONTAINER || walk->to.kind == WHY_CONTAINER || walk->published;
     if (stays_inside(walk)) return;
-    if (containers && !own_table_is_there(walk)) {
-        (walk->published ? walk_ends : walk_note)(
-            walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
-        walk_advise(walk,
-                    "hoy ps: any other command of hoy's puts its rules back; hoyd does so at once, whenever "
-                    "somebody flushes them (systemctl enable --now hoyd)");
-    } else if (containers)
-        walk_fine(walk, "rules", "hoy's own table of nftables is there");
+    if (goes_beside(walk))
+        return walk_fine(walk, "firewall",
+                         "between that interface and its parent's link no rule of the host is asked");
+    if (containers) own_rules_look(walk);
     if (stays_on_bridge(walk) && !bridges_are_filtered())
         return walk_fine(walk, "firewall", "on one bridge no firewall is asked");
     size_t count = 0;

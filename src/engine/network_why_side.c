@@ -128,6 +128,32 @@ int side_open(struct walk *walk, struct why_side *side, struct err *err) {
     return 0;
 }
 
+// The container that has an address of hoy's networks: 1, or 0.
+static int holder_find(struct walk *walk, const struct why_address *address, struct container *ret_container,
+                       struct err *err) {
+    const char *id = NULL;
+    {
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        if (db_query(walk->engine->store.db, &rows, err,
+                     "SELECT container_id FROM address WHERE address = ? AND container_id <> ''", "b",
+                     address->bytes, why_address_size(address)))
+            return -1;
+        int r = db_next(&rows, err);
+        if (r <= 0) return r;
+        id = arena_strdup(walk->arena, db_text(&rows, 0));
+    }
+    return row_load(walk->engine, walk->arena, id, ret_container, err);
+}
+
+static int address_find(struct walk *walk, struct why_side *side, struct err *err) {
+    struct look_route route;
+    int r = holder_find(walk, &side->address, &side->container, err);
+    if (r) return r < 0 ? -1 : side_open(walk, side, err);
+    if (look_route(side->address.family, side->address.bytes, &route) || !route.local) return 0;
+    side->kind = WHY_HOST;
+    return interfaces_look(walk, side, err);
+}
+
 int side_find(struct walk *walk, struct why_side *side, const char *text, struct err *err) {
     side->text = text;
     side->pid = getpid();
@@ -136,12 +162,7 @@ int side_find(struct walk *walk, struct why_side *side, const char *text, struct
         return interfaces_look(walk, side, err);
     }
     side->kind = WHY_OUTSIDE;
-    if (address_parse_text(text, &side->address)) {
-        struct look_route route;
-        if (look_route(side->address.family, side->address.bytes, &route) || !route.local) return 0;
-        side->kind = WHY_HOST;
-        return interfaces_look(walk, side, err);
-    }
+    if (address_parse_text(text, &side->address)) return address_find(walk, side, err);
     if (!container_find(walk->engine, walk->arena, text, &side->container, err))
         return side_open(walk, side, err);
     // Only who is sent to may have a name that is looked up.
@@ -164,24 +185,42 @@ static bool is_usable(const struct why_interface *interface, const struct look_a
     return !address->link_local && !str_eq(interface->own.name, "lo");
 }
 
-static bool shares_bridge(const struct walk *walk, const struct why_interface *interface) {
-    for (size_t i = 0; interface->bridge && i < walk->from.interface_count; i++)
-        if (walk->from.interfaces[i].bridge == interface->bridge) return true;
+bool interface_is_child(const struct why_interface *interface) {
+    return str_eq(interface->own.kind, "macvlan") || str_eq(interface->own.kind, "ipvlan");
+}
+
+static bool are_together(const struct why_interface *a, const struct why_interface *b) {
+    if (a->bridge) return a->bridge == b->bridge;
+    return interface_is_child(a) && str_eq(a->own.kind, b->own.kind) && a->own.abroad && b->own.abroad &&
+           a->own.peer == b->own.peer;
+}
+
+static bool is_shared(const struct walk *walk, const struct why_interface *interface) {
+    for (size_t i = 0; i < walk->from.interface_count; i++)
+        if (are_together(&walk->from.interfaces[i], interface)) return true;
     return false;
 }
 
-// Of a container: on a bridge that both are on, where there is one.
-static bool container_target(struct walk *walk, bool shared, struct why_address *ret_address) {
+// Of a container: on a network that both are on, where shared; of the version that somebody outside has.
+static bool container_target_of(struct walk *walk, bool shared, uint8_t family,
+                                struct why_address *ret_address) {
     for (size_t i = 0; i < walk->to.interface_count; i++) {
         const struct why_interface *interface = &walk->to.interfaces[i];
         for (size_t a = 0; a < interface->address_count; a++) {
             if (!is_usable(interface, &interface->addresses[a])) continue;
-            if (shared && !shares_bridge(walk, interface)) continue;
+            if (family && interface->addresses[a].family != family) continue;
+            if (shared && !is_shared(walk, interface)) continue;
             *ret_address = address_of(&interface->addresses[a]);
             return true;
         }
     }
     return false;
+}
+
+static bool container_target(struct walk *walk, bool shared, struct why_address *ret_address) {
+    uint8_t family = walk->from.kind == WHY_OUTSIDE ? walk->from.address.family : 0;
+    return (family && container_target_of(walk, shared, family, ret_address)) ||
+           container_target_of(walk, shared, 0, ret_address);
 }
 
 static bool side_has(const struct why_side *side, const struct why_address *address) {
@@ -195,11 +234,17 @@ static bool side_has(const struct why_side *side, const struct why_address *addr
     return false;
 }
 
+static bool has_network(const struct why_side *side) {
+    for (size_t i = 0; i < side->interface_count; i++)
+        if (!str_eq(side->interfaces[i].own.name, "lo")) return true;
+    return false;
+}
+
 // Does the one find the other by its name? Without one it may still send to the address.
 static void name_look(struct walk *walk) {
     struct why_address found;
     const char *how, *name = walk->to.container.name;
-    if (walk->from.kind != WHY_CONTAINER || walk->to.kind != WHY_CONTAINER) return;
+    if (walk->from.kind != WHY_CONTAINER || !has_network(&walk->from) || walk->to.address.family) return;
     if (!name_find(walk, &walk->from, name, true, &found, &how))
         return walk_note(walk, "name", "%s does not find the name %s (%s)", walk->from.text, name, how);
     const char *address = why_address_text(walk->arena, &found);
@@ -225,9 +270,8 @@ static bool on_bridge(const struct why_side *side, const struct look_link *bridg
     return false;
 }
 
-// ret_network: NULL for one that is none of hoy's.
-static int network_of_bridge(struct walk *walk, const char *bridge, const struct network **ret_network,
-                             struct err *err) {
+int network_of_bridge(struct walk *walk, const char *bridge, const struct network **ret_network,
+                      struct err *err) {
     struct networks networks;
     *ret_network = NULL;
     if (network_list(walk->engine->store.db, walk->arena, &networks, err)) return -1;
@@ -259,12 +303,6 @@ static int icc_look(struct walk *walk, struct err *err) {
     return 0;
 }
 
-static bool has_network(const struct why_side *side) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        if (!str_eq(side->interfaces[i].own.name, "lo")) return true;
-    return false;
-}
-
 static int shared_explain(struct walk *walk, struct err *err) {
     const char *name = walk->to.container.name;
     walk_fine(walk, "network", "%s and %s are on one network; %s is at %s", walk->from.text, name, name,
@@ -272,27 +310,109 @@ static int shared_explain(struct walk *walk, struct err *err) {
     return icc_look(walk, err);
 }
 
-static void apart_explain(struct walk *walk) {
-    if (!has_network(&walk->from)) {
-        walk_ends(walk, "network", "container %s is on no network", walk->from.text);
-        return walk_advise(walk, "hoy network connect NETWORK %s, with a network that %s is on",
-                           walk->from.text, walk->to.text);
+bool side_is_internal(struct walk *walk, const struct why_side *side) {
+    struct endpoints endpoints;
+    struct err ignored;
+    if (side->kind != WHY_CONTAINER ||
+        networks_endpoints(walk->engine, walk->arena, &side->container, &endpoints, &ignored))
+        return false;
+    for (size_t i = 0; i < endpoints.count; i++)
+        if (!endpoints.items[i].internal) return false;
+    return endpoints.count;
+}
+
+static void connect_advise(struct walk *walk, const struct why_side *side, const char *with) {
+    const char *name = side->container.name;
+    bool none = str_eq(side->container.config.network_mode, "none");
+    walk_advise(walk, "%s%s%shoy network connect NETWORK %s%s", none ? "hoy network disconnect none " : "",
+                none ? name : "", none ? ", then " : "", name, with);
+}
+
+static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
+                             const struct endpoint *endpoint) {
+    walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it", endpoint->interface,
+              side->container.name);
+    walk_advise(walk, "hoy restart %s", side->container.name);
+}
+
+static struct why_address address_in_row(const struct address *address) {
+    struct why_address a = {.family = address->family};
+    memcpy(a.bytes, address->bytes, sizeof a.bytes);
+    return a;
+}
+
+static bool endpoint_is_there(const struct why_side *side, const struct endpoint *endpoint) {
+    for (size_t i = 0; i < 2; i++) {
+        struct why_address address = address_in_row(&endpoint->addresses[i]);
+        if (address.family && side_has(side, &address)) return true;
     }
+    return false;
+}
+
+int gone_explain(struct walk *walk, const struct why_side *side, const struct why_address *address,
+                 struct err *err) {
+    struct endpoints endpoints;
+    if (networks_endpoints(walk->engine, walk->arena, &side->container, &endpoints, err)) return -1;
+    for (size_t i = 0; i < endpoints.count; i++)
+        for (size_t f = 0; f < 2; f++) {
+            struct why_address own = address_in_row(&endpoints.items[i].addresses[f]);
+            if (own.family != address->family || memcmp(own.bytes, address->bytes, sizeof own.bytes) != 0)
+                continue;
+            endpoint_is_gone(walk, side, &endpoints.items[i]);
+            return 1;
+        }
+    return 0;
+}
+
+// On one network by their rows, but one of them has lost its interface there.
+static int lost_explain(struct walk *walk, struct err *err) {
+    struct endpoints from, to;
+    if (networks_endpoints(walk->engine, walk->arena, &walk->from.container, &from, err) ||
+        networks_endpoints(walk->engine, walk->arena, &walk->to.container, &to, err))
+        return -1;
+    for (size_t i = 0; i < from.count; i++)
+        for (size_t n = 0; n < to.count; n++) {
+            if (!str_eq(from.items[i].network_id, to.items[n].network_id)) continue;
+            if (!endpoint_is_there(&walk->from, &from.items[i]))
+                endpoint_is_gone(walk, &walk->from, &from.items[i]);
+            if (!endpoint_is_there(&walk->to, &to.items[n])) endpoint_is_gone(walk, &walk->to, &to.items[n]);
+        }
+    return 0;
+}
+
+static void adrift_explain(struct walk *walk) {
     const struct why_side *sides[] = {&walk->from, &walk->to};
     for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
         if (interface_adrift(sides[i])) {
             walk_ends(walk, "bridge", "%s of %s is on no bridge: somebody removed that",
                       interface_adrift(sides[i])->own.name, sides[i]->text);
-            walk_advise(walk, "hoy restart %s", sides[i]->text);
+            walk_advise(walk, "hoy restart %s", sides[i]->container.name);
         }
-    if (walk_has_ended(walk)) return;
-    walk_ends(walk, "network", "%s and %s are on no network together, and networks are kept apart",
-              walk->from.text, walk->to.text);
-    walk_advise(
-        walk,
-        "hoy network connect NETWORK %s, with a network that %s is on; or a published port (-p) and the "
-        "host's address",
-        walk->from.text, walk->to.text);
+}
+
+static int apart_explain(struct walk *walk, struct err *err) {
+    const char *from = walk->from.text, *to = walk->to.text;
+    struct why_address other;
+    if (!has_network(&walk->from)) {
+        walk_ends(walk, "network", "container %s is on no network", from);
+        connect_advise(walk, &walk->from, arena_printf(walk->arena, ", with a network that %s is on", to));
+        return 0;
+    }
+    adrift_explain(walk);
+    if (!walk_has_ended(walk) && lost_explain(walk, err)) return -1;
+    if (walk_has_ended(walk)) return 0;
+    if (container_target(walk, true, &other)) {
+        walk_ends(walk, "network", "%s is on a network that %s is not on, and networks are kept apart",
+                  why_address_text(walk->arena, &walk->target), from);
+        walk_advise(walk, "%s, or the name of that container", why_address_text(walk->arena, &other));
+        return 0;
+    }
+    walk_ends(walk, "network", "%s and %s are on no network together, and networks are kept apart", from, to);
+    bool published = !side_is_internal(walk, &walk->from) && !side_is_internal(walk, &walk->to);
+    connect_advise(walk, &walk->from,
+                   arena_printf(walk->arena, ", with a network that %s is on%s", to,
+                                published ? "; or a published port (-p) and the host's address" : ""));
+    return 0;
 }
 
 static int unconnected_explain(struct walk *walk, struct err *err) {
@@ -300,33 +420,42 @@ static int unconnected_explain(struct walk *walk, struct err *err) {
     const char *name = walk->to.container.name;
     if (networks_endpoints(walk->engine, walk->arena, &walk->to.container, &endpoints, err)) return -1;
     if (endpoints.count) {
-        walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it",
-                  endpoints.items[0].interface, name);
-        walk_advise(walk, "hoy restart %s", name);
+        endpoint_is_gone(walk, &walk->to, &endpoints.items[0]);
     } else {
         walk_ends(walk, "network", "container %s has no address: it is on no network", name);
-        walk_advise(walk, "hoy network connect NETWORK %s", name);
+        connect_advise(walk, &walk->to, "");
     }
+    return 0;
+}
+
+static bool target_is_shared(struct walk *walk) {
+    const struct why_interface *interface = side_interface_with(&walk->to, &walk->target);
+    return interface && is_shared(walk, interface);
+}
+
+// The address that was given, or that its name leads to, or one that can be reached.
+static int container_target_choose(struct walk *walk, bool both, struct err *err) {
+    struct why_address target = {0};
+    walk->target = walk->to.address;
+    if (walk->target.family)
+        return side_has(&walk->to, &walk->target) ? 0 : gone_explain(walk, &walk->to, &walk->target, err);
+    name_look(walk);
+    if (!(both && container_target(walk, true, &target)) && !container_target(walk, false, &target))
+        return unconnected_explain(walk, err);
+    if (!walk->target.family) walk->target = target;
     return 0;
 }
 
 static int container_target_find(struct walk *walk, struct err *err) {
     const char *name = walk->to.container.name;
     bool both = walk->from.kind == WHY_CONTAINER;
-    name_look(walk);
-    struct why_address target = {0};
-    bool shared = both && container_target(walk, true, &target);
-    if (!shared && !container_target(walk, false, &target)) {
-        return unconnected_explain(walk, err);
-    }
-    if (!walk->target.family) walk->target = target;
+    if (container_target_choose(walk, both, err) < 0) return -1;
+    if (walk_has_ended(walk)) return 0;
     const char *address = why_address_text(walk->arena, &walk->target);
     if (both && walk->from.container.id && str_eq(walk->from.container.id, walk->to.container.id))
         walk_fine(walk, "network", "both are the same container, at %s", address);
-    else if (shared)
-        return shared_explain(walk, err);
     else if (both)
-        apart_explain(walk);
+        return target_is_shared(walk) ? shared_explain(walk, err) : apart_explain(walk, err);
     else
         walk_fine(walk, "network", "%s is at %s", name, address);
     return 0;
@@ -349,37 +478,53 @@ static void own_address_toward(struct walk *walk, const struct why_address *peer
     }
 }
 
-// What a container calls the host: who its default route leads to.
-static int host_target_find(struct walk *walk) {
+static bool gateway_find(struct walk *walk) {
     static const uint8_t somewhere[4] = {192, 0, 2, 1};
     struct look_route route = {0};
-    walk->target = walk->to.address;
-    if (walk->target.family) return 0;
-    if (walk->from.kind != WHY_CONTAINER) {
-        walk->target = (struct why_address){AF_INET, {127, 0, 0, 1}};
-        if (walk->from.kind == WHY_OUTSIDE) own_address_toward(walk, &walk->from.address);
-        return 0;
-    }
     int r = walk_enter(walk, &walk->from);
     if (!r) r = look_route(AF_INET, somewhere, &route);
     walk_leave(walk);
-    if (r || !route.has_gateway) {
-        walk_ends(walk, "route", "%s has no router: it can't send to the host", walk->from.text);
-        walk_advise(walk, "hoy network connect bridge %s", walk->from.text);
-        return 0;
-    }
+    if (r || !route.has_gateway) return false;
     walk->target.family = AF_INET;
     memcpy(walk->target.bytes, route.gateway, 4);
-    return 0;
+    return true;
 }
 
-static void outside_target_find(struct walk *walk) {
-    const char *how;
+// Of an internal network no route leads out, but the host is on it.
+static bool bridge_address_find(struct walk *walk) {
+    for (size_t i = 0; i < walk->from.interface_count; i++) {
+        const struct look_link *bridge = walk->from.interfaces[i].bridge;
+        for (size_t n = 0; bridge && n < walk->to.interface_count; n++) {
+            const struct why_interface *interface = &walk->to.interfaces[n];
+            for (size_t a = 0; interface->own.index == bridge->index && a < interface->address_count; a++) {
+                if (interface->addresses[a].link_local) continue;
+                walk->target = address_of(&interface->addresses[a]);
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// What a container calls the host: who its default route leads to, or the bridge.
+static void host_target_find(struct walk *walk) {
     walk->target = walk->to.address;
     if (walk->target.family) return;
-    if (name_find(walk, &walk->from, walk->to.text, false, &walk->target, &how))
+    if (walk->from.kind != WHY_CONTAINER) {
+        walk->target = (struct why_address){AF_INET, {127, 0, 0, 1}};
+        if (walk->from.kind == WHY_OUTSIDE) own_address_toward(walk, &walk->from.address);
+        return;
+    }
+    if (gateway_find(walk) || bridge_address_find(walk)) return;
+    walk_ends(walk, "route", "%s has no router: it can't send to the host", walk->from.text);
+    connect_advise(walk, &walk->from, ", with a network that is a bridge");
+}
+
+static void name_target_find(struct walk *walk) {
+    const char *how;
+    if (name_find(walk, &walk->from, walk->to.text, false, &walk->to.address, &how))
         return walk_fine(walk, "name", "%s is %s (%s)", walk->to.text,
-                         why_address_text(walk->arena, &walk->target), how);
+                         why_address_text(walk->arena, &walk->to.address), how);
     walk_ends(walk, "name", "%s is no container, and %s finds no such name (%s)", walk->to.text,
               walk->from.text, how);
     walk_advise(walk, "an address in the place of the name; --dns for another server of names");
@@ -396,6 +541,7 @@ static void own_loopback_find(struct walk *walk) {
 
 int target_find(struct walk *walk, struct err *err) {
     struct look_route route;
+    if (walk->to.kind == WHY_OUTSIDE && !walk->to.address.family) name_target_find(walk);
     if (walk->from.kind == WHY_CONTAINER && is_loopback(&walk->to.address))
         own_loopback_find(walk);
     else if (walk->to.kind == WHY_CONTAINER) {
@@ -403,7 +549,7 @@ int target_find(struct walk *walk, struct err *err) {
     } else if (walk->to.kind == WHY_HOST)
         host_target_find(walk);
     else
-        outside_target_find(walk);
+        walk->target = walk->to.address;
     walk->target_is_host = walk->target.family && walk->to.kind != WHY_CONTAINER &&
                            !look_route(walk->target.family, walk->target.bytes, &route) && route.local;
     return 0;
