@@ -211,7 +211,7 @@ hostname_of() { hoy inspect -f '{{.Config.Hostname}}' "$1"; }
   expect 1 hoy network connect one hh
   contains "$output" 'container sharing network namespace with another container or host cannot be connected'
   expect 1 hoy network connect one nn
-  contains "$output" 'one of the networks in private (none) mode'
+  contains "$output" 'one of the networks in private (none) mode: first hoy network disconnect none nn'
   expect 1 hoy network connect one cc
   expect 1 hoy network connect host aa
   contains "$output" 'cannot be disconnected from host network or connected to host network'
@@ -220,6 +220,32 @@ hostname_of() { hoy inspect -f '{{.Config.Hostname}}' "$1"; }
   contains "$output" 'No such container: nope'
   expect 1 hoy network connect --ip 10.1.2.3 bridge aa
   is "$(hoy exec cc ip -o -4 address show eth0)" "$(hoy exec aa ip -o -4 address show eth0)"
+}
+
+@test "who has no network comes to one when it has left none: running, stopped, and started again" {
+  hoy network create one >/dev/null
+  sleeper aa --network one
+  sleeper nn --network none
+  hoy create --name mm --network none base sleep 600 >/dev/null
+  for name in nn mm; do
+    expect 0 hoy network disconnect none $name
+    is "$(hoy inspect -f '{{json .NetworkSettings.Networks}}' $name)" '{}'
+    expect 1 hoy network disconnect none $name
+    contains "$output" 'is not connected to network none'
+  done
+  hoy start mm >/dev/null
+  for name in nn mm; do is "$(hoy exec $name ls /sys/class/net | tr '\n' ' ')" 'lo '; done
+  hoy stop -t 0 mm >/dev/null
+  for name in nn mm; do expect 0 hoy network connect one $name; done
+  hoy start mm >/dev/null
+  for name in nn mm; do
+    hoy exec $name ping -c 1 -W 5 aa >/dev/null
+    hoy exec aa ping -c 1 -W 5 $name >/dev/null
+  done
+  agree
+  hoy restart -t 0 nn >/dev/null
+  hoy exec nn ping -c 1 -W 5 aa >/dev/null
+  is "$(hoy ps --filter name=nn --format '{{.Networks}}')" one
 }
 
 @test "a network in use stays" {

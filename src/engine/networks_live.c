@@ -80,7 +80,9 @@ static int check_modes(const struct change *c, struct err *err) {
         return err_set(
             err, ERR_CONFLICT, 0,
             "container cannot be connected to multiple networks with one of the networks in private "
-            "(none) mode");
+            "(none) mode%s%s",
+            str_eq(mode, "none") ? ": first hoy network disconnect none " : "",
+            str_eq(mode, "none") ? c->now.name : "");
     if (container_cni_network(&c->now.config))
         return err_set(err, ERR_CONFLICT, 0,
                        "container %s is on a CNI network, and can be on no other one beside it", c->now.name);
@@ -286,6 +288,14 @@ static int disconnect_running(struct change *c, struct err *err) {
     return write_hosts(c, NULL, endpoint, err);
 }
 
+// There is nothing of it in the kernel: what it has been it remains until it comes to a network.
+static int leave_none(struct change *c, struct err *err) {
+    c->config.network_mode = NETWORK_DEFAULT;
+    if (store(c, &c->config, MARK_NOTHING, err)) return -1;
+    if (c->running) event(c, "disconnect");
+    return 0;
+}
+
 int networks_disconnect(struct engine *engine, struct arena *arena, const char *network,
                         const char *container, bool force, struct err *err) {
     _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
@@ -298,6 +308,8 @@ int networks_disconnect(struct engine *engine, struct arena *arena, const char *
     if (c.network.driver == NETWORK_DRIVER_HOST)
         return err_set(err, ERR_CONFLICT, 0,
                        "container cannot be disconnected from host network or connected to host network");
+    if (c.network.driver == NETWORK_DRIVER_NULL && str_eq(c.config.network_mode, "none"))
+        return leave_none(&c, err);
     if (!container_network_find(&c.config, c.network.name))
         return err_set(err, ERR_CONFLICT, 0, "container %s is not connected to network %s", c.now.id,
                        c.network.name);
