@@ -263,6 +263,11 @@ EOT
   contains "$output" 'none of the ports 7070-7071/tcp of 0.0.0.0 is free'
   expect 125 hoy run -p 7000:1 -p 7000:2 base true
   contains "$output" 'port 7000/tcp of 0.0.0.0 is asked for twice'
+  # In ranges, the very one.
+  expect 125 hoy run --rm -p 8079-8081:79-81 base true
+  contains "$output" 'port 8080/tcp of 0.0.0.0 is taken by container web'
+  expect 125 hoy run --rm -p 7000-7004:7000-7004 -p 7003:80 base true
+  contains "$output" 'port 7003/tcp of 0.0.0.0 is asked for twice'
 }
 
 @test "a port is held whether somebody listens or not, against everybody" {

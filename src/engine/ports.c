@@ -144,7 +144,7 @@ static int look_after(struct port_claim *claim, const char *id, const char **ret
 
 // Rows
 
-static int try_rows(struct port_claim *claim, const struct port_runs *runs, char ret_holder[static ID_SIZE],
+static int try_rows(struct port_claim *claim, const struct port_runs *runs, struct port_holder *ret_holder,
                     const struct port_run **ret_run, struct err *err) {
     struct db *db = claim->engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
@@ -160,25 +160,26 @@ static int try_rows(struct port_claim *claim, const struct port_runs *runs, char
 }
 
 static int take_rows(struct port_claim *claim, const struct port_runs *runs, struct err *err) {
-    char holder[ID_SIZE], last[ID_SIZE] = "";
+    struct port_holder holder;
+    char last[ID_SIZE] = "";
     const struct port_run *run = NULL;
     const char *name = NULL;
     if (!runs->count) return 0;
     for (;;) {
-        int r = try_rows(claim, runs, holder, &run, err);
+        int r = try_rows(claim, runs, &holder, &run, err);
         if (r) return r < 0 ? -1 : 0;
-        if (str_eq(holder, claim->container->id) && !claim->pending && !claim->cleaned) {
+        if (str_eq(holder.id, claim->container->id) && !claim->pending && !claim->cleaned) {
             claim->cleaned = true;
-            if (port_rows_release(claim->engine->store.db, holder, err)) return -1;
+            if (port_rows_release(claim->engine->store.db, holder.id, err)) return -1;
             continue;
         }
-        if (str_eq(holder, claim->container->id))
-            return err_set(err, ERR_INVALID, 0, "port %u/%s of %s is asked for twice", run->host_port,
+        if (str_eq(holder.id, claim->container->id))
+            return err_set(err, ERR_INVALID, 0, "port %u/%s of %s is asked for twice", holder.host_port,
                            port_protocol_name(run->protocol), run->host);
-        if (str_eq(holder, last) && name)
-            return taken(run, run->host_port, arena_printf(claim->arena, "container %s", name), err);
-        snprintf(last, sizeof last, "%s", holder);
-        if (look_after(claim, holder, &name, err) < 0) return -1;
+        if (str_eq(holder.id, last) && name)
+            return taken(run, holder.host_port, arena_printf(claim->arena, "container %s", name), err);
+        snprintf(last, sizeof last, "%s", holder.id);
+        if (look_after(claim, holder.id, &name, err) < 0) return -1;
     }
 }
 

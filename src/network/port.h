@@ -57,9 +57,13 @@ enum port_state { PORT_READY, PORT_PENDING, PORT_SWITCHING };
 // that it is of.
 int port_row_find(struct db *db, const struct port_address *address, char ret_holder[static ID_SIZE],
                   struct port_run *ret_run, struct err *err);
-// Within a transaction. 1; 0 when a container has one of them already, with its id.
+// Within a transaction. 1; 0 when a container has one of them already.
+struct port_holder {
+    char id[ID_SIZE];
+    uint16_t host_port; // the one that it has
+};
 int port_row_take(struct db *db, const char *container_id, const struct port_run *run, bool pending,
-                  char ret_holder[static ID_SIZE], struct err *err);
+                  struct port_holder *ret_holder, struct err *err);
 // Those of a container, by container port; pending: those that are, else all others.
 int port_rows_load(struct db *db, struct arena *arena, const char *container_id, bool pending,
                    struct port_runs *ret_runs, struct err *err);

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static int find(struct db *db, const char *sql, const struct port_run *run, char ret_holder[static ID_SIZE],
+static int find(struct db *db, const char *sql, const struct port_run *run, struct port_holder *ret_holder,
                 struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     const char *all = run->family == AF_INET ? "0.0.0.0" : "::";
@@ -19,28 +19,30 @@ static int find(struct db *db, const char *sql, const struct port_run *run, char
                  run->host, all))
         return -1;
     int r = db_next(&rows, err);
-    if (r > 0) snprintf(ret_holder, ID_SIZE, "%s", db_text(&rows, 0));
+    if (r <= 0) return r;
+    snprintf(ret_holder->id, ID_SIZE, "%s", db_text(&rows, 0));
+    ret_holder->host_port = (uint16_t)(db_i64(&rows, 1) > first ? db_i64(&rows, 1) : first);
     return r;
 }
 
 // Who has a port of the run: 1, 0 when nobody.
-static int find_holder(struct db *db, const struct port_run *run, char ret_holder[static ID_SIZE],
+static int find_holder(struct db *db, const struct port_run *run, struct port_holder *ret_holder,
                        struct err *err) {
-    int r =
-        find(db,
-             "SELECT container_id FROM port WHERE protocol = ?1 AND family = ?2 AND host_port BETWEEN ?3 AND "
-             "?4 AND (host = ?5 OR host = ?6 OR ?5 = ?6) LIMIT 1",
-             run, ret_holder, err);
-    if (r) return r;
-    return find(
+    int r = find(
         db,
-        "SELECT container_id FROM port WHERE count > 1 AND protocol = ?1 AND family = ?2 AND host_port < "
-        "?3 AND host_port + count > ?3 AND (host = ?5 OR host = ?6 OR ?5 = ?6) LIMIT 1",
+        "SELECT container_id, host_port FROM port WHERE protocol = ?1 AND family = ?2 AND host_port BETWEEN "
+        "?3 AND ?4 AND (host = ?5 OR host = ?6 OR ?5 = ?6) ORDER BY host_port LIMIT 1",
         run, ret_holder, err);
+    if (r) return r;
+    return find(db,
+                "SELECT container_id, host_port FROM port WHERE count > 1 AND protocol = ?1 AND family = ?2 "
+                "AND host_port < "
+                "?3 AND host_port + count > ?3 AND (host = ?5 OR host = ?6 OR ?5 = ?6) LIMIT 1",
+                run, ret_holder, err);
 }
 
 int port_row_take(struct db *db, const char *container_id, const struct port_run *run, bool pending,
-                  char ret_holder[static ID_SIZE], struct err *err) {
+                  struct port_holder *ret_holder, struct err *err) {
     int r = find_holder(db, run, ret_holder, err);
     if (r) return r < 0 ? -1 : 0;
     return db_run(db, err,
