@@ -90,8 +90,8 @@ static bool has_address(const struct network *network, size_t i) {
 
 struct address network_probe(const struct network_pool *pool) {
     struct address probe = pool->subnet.base;
-    do (void)address_advance(&probe, 1);
-    while (address_equal(&probe, &pool->gateway));
+    (void)address_advance(&probe, 1);
+    if (address_equal(&probe, &pool->gateway)) (void)address_advance(&probe, 1);
     return address_in(&probe, &pool->subnet) ? probe : pool->subnet.base;
 }
 
@@ -103,8 +103,9 @@ bool network_is_routed(const struct address *probe, uint8_t prefix) {
 // The kernel makes it with the address.
 static bool has_route(const struct network *network, size_t i) {
     const struct network_pool *pool = &network->pools[i];
+    if (!holds_gateway(network, i)) return true;
     const struct address probe = network_probe(pool);
-    return !holds_gateway(network, i) || network_is_routed(&probe, pool->subnet.prefix);
+    return network_is_routed(&probe, pool->subnet.prefix);
 }
 
 // Where ports can be published they are reached from the host's 127.0.0.1, too.
