@@ -130,6 +130,25 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
   is "$output" ''
 }
 
+@test "--link on the default network: a line of hosts and variables; who does not run, or is elsewhere, is told apart" {
+  hoy network create elsewhere >/dev/null
+  hoy run -d --name target --expose 80 -e KEY=value base sleep 600 >/dev/null
+  expect 0 hoy run --rm --link target:db base sh -c 'ping -c 1 -W 5 db >/dev/null && env'
+  contains "$output" "DB_PORT_80_TCP_ADDR=$(hoy inspect -f '{{.NetworkSettings.IPAddress}}' target)"
+  contains "$output" 'DB_ENV_KEY=value'
+  hoy network connect elsewhere target
+  hoy network disconnect bridge target
+  expect 125 hoy run --rm --name one --link target:db base true
+  contains "$output" 'Cannot link to /target AS /one/db: it is not on network bridge, on which this one is: hoy network connect bridge target'
+  hoy network connect bridge target
+  expect 0 hoy run --rm --link target:db base true
+  hoy stop -t 0 target >/dev/null
+  expect 125 hoy run --rm --name one --link target:db base true
+  contains "$output" 'Cannot link to a non running container: /target AS /one/db'
+  hoy rm -f target >/dev/null
+  hoy network rm elsewhere >/dev/null
+}
+
 @test "--network none has loopback alone, --network host has the host's" {
   is "$(hoy run --rm --network none base ip -o link | wc -l)" 1
   expect 0 hoy run --rm --network none base ping -c 1 -W 5 127.0.0.1

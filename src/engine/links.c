@@ -78,13 +78,18 @@ static int add_link(struct engine *engine, struct arena *arena, const struct con
     char address[ADDRESS_TEXT];
     const struct endpoint *endpoint = NULL;
     if (container_find(engine, arena, link->name, &other, err)) return -1;
-    if (str_eq(other.state, "running") && networks_endpoints(engine, arena, &other, &endpoints, err))
-        return -1;
+    if (!str_eq(other.state, "running"))
+        return err_set(err, ERR_CONFLICT, 0, "Cannot link to a non running container: /%s AS /%s/%s",
+                       other.name, container->name, link->alias);
+    if (networks_endpoints(engine, arena, &other, &endpoints, err)) return -1;
     for (size_t i = 0; i < endpoints.count; i++)
         if (str_eq(endpoints.items[i].network, NETWORK_DEFAULT)) endpoint = &endpoints.items[i];
     if (!endpoint)
-        return err_set(err, ERR_CONFLICT, 0, "Cannot link to a non running container: /%s AS /%s/%s",
-                       other.name, container->name, link->alias);
+        return err_set(err, ERR_CONFLICT, 0,
+                       "Cannot link to /%s AS /%s/%s: it is not on network " NETWORK_DEFAULT
+                       ", on which this one is: hoy network connect " NETWORK_DEFAULT
+                       " %s, or --network with one that it is on",
+                       other.name, container->name, link->alias, other.name);
     address_print(&endpoint->addresses[0], address);
     bool renamed = !str_eq(link->alias, other.name);
     strings_add(arena, &links->hosts,
