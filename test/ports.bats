@@ -5,6 +5,7 @@
 
 load lib
 load outside
+load agree
 
 file_setup() {
   outside_add
@@ -151,6 +152,35 @@ has_sctp() { grep -q SCTP /proc/net/protocols; }
   is "$(asks tcp 2001:db8::1 8080)" "$(gateway web four) 80"
   is "$(asks udp 2001:db8::1 8080)" "$(gateway web four) 80"
   is "$(ask tcp ::1 8080)" "$(gateway web four) 80"
+}
+
+@test "a container without IPv4 is reached by IPv4 all the same, and directly once it has it" {
+  hoy network create --ipv4=false six >/dev/null
+  hoy network create both >/dev/null
+  sleeper web --network six -p 8080:80 -p 8080:80/udp -p 127.0.0.1::80
+  is "$(ports_of web 80 | wc -w)" 3
+  serve web tcp:80 udp:80
+  local gateway random
+  gateway=$(gateway6 web six)
+  random=$(hoy port web 80 | sed -n 's/^127.0.0.1://p')
+  is "$(asks tcp 2001:db8::1 8080)" '2001:db8::2 80'
+  is "$(asks tcp 198.51.100.1 8080)" "$gateway 80"
+  is "$(asks udp 198.51.100.1 8080)" "$gateway 80"
+  is "$(asks udp 198.51.100.1 8080)" "$gateway 80"
+  is "$(ask tcp 127.0.0.1 8080)" "$gateway 80"
+  is "$(ask tcp 127.0.0.1 "$random")" "$gateway 80"
+  is "$(ask tcp ::1 8080)" "$gateway 80"
+  expect 125 hoy run --rm -p 8080:80 base true
+  contains "$output" 'port 8080/tcp of 0.0.0.0 is taken by container web'
+  agree
+  hoy network connect both web
+  hoy network disconnect six web
+  is "$(asks tcp 198.51.100.1 8080)" '198.51.100.2 80'
+  is "$(asks udp 198.51.100.1 8080)" '198.51.100.2 80'
+  hoy network connect six web
+  hoy network disconnect both web
+  is "$(asks tcp 198.51.100.1 8080)" "$gateway 80"
+  agree
 }
 
 @test "-p in all its forms" {

@@ -72,7 +72,8 @@ static void run_add(const struct port_claim *claim, struct runs *runs, const str
     snprintf(run->address, sizeof run->address, "%s", address);
 }
 
-// IPv6 to a container that has none is handed on by hoy-proxy, which does so with TCP and UDP.
+// What comes by a version of IP that the container does not have is handed on by hoy-proxy, which does so
+// with TCP and UDP.
 static int runs_make(const struct port_claim *claim, const struct port_binding *binding,
                      struct runs *ret_runs, struct err *err) {
     const struct port_target *target = &claim->target;
@@ -85,8 +86,10 @@ static int runs_make(const struct port_claim *claim, const struct port_binding *
                        "cannot publish %s: pasta, which hands on the ports of an ordinary user's containers, "
                        "knows tcp and udp",
                        port_binding_text(claim->arena, binding));
-    if (!is_v6 && (*target->v4 || target->pasta))
-        run_add(claim, &runs, binding, AF_INET, target->v4, host ? host : "0.0.0.0");
+    bool v4_works = *target->v4 || target->pasta || binding->protocol != IPPROTO_SCTP;
+    if (!is_v6 && v4_works)
+        run_add(claim, &runs, binding, AF_INET, *target->v4 ? target->v4 : target->v6,
+                host ? host : "0.0.0.0");
     if (v6_works && (is_v6 || !host))
         run_add(claim, &runs, binding, AF_INET6, *target->v6 ? target->v6 : target->v4, host ? host : "::");
     if (!runs.count)

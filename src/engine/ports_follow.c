@@ -42,8 +42,9 @@ static int fail(const struct follow *f, int r, struct err *err) {
 // What is to be done
 
 static const char *address_for(const struct port_target *target, const struct port_run *run) {
-    if (run->family == AF_INET) return target->v4;
-    return *target->v6 || run->protocol == IPPROTO_SCTP ? target->v6 : target->v4;
+    const char *own = run->family == AF_INET ? target->v4 : target->v6,
+               *other = run->family == AF_INET ? target->v6 : target->v4;
+    return *own || run->protocol == IPPROTO_SCTP ? own : other;
 }
 
 static struct port_binding binding_of(struct arena *arena, const struct port_run *run) {

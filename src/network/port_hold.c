@@ -96,13 +96,13 @@ void port_hold_finish(struct port_hold *hold) {
 
 // The sockets of one port, until all of them are bound.
 struct taking {
-    int held[2], served;
-    size_t count;
+    int held[2], served[2];
+    size_t count, served_count;
 };
 
 static void taking_finish(struct taking *taking) {
     for (size_t i = 0; i < ARRAY_SIZE(taking->held); i++) fd_closep(&taking->held[i]);
-    fd_closep(&taking->served);
+    for (size_t i = 0; i < ARRAY_SIZE(taking->served); i++) fd_closep(&taking->served[i]);
 }
 
 // What the kernel has no sockets for nobody can listen on: then the row alone holds the port.
@@ -114,12 +114,12 @@ static bool kernel_has_no(int r) {
 static int take_served(struct taking *taking, const struct port_run *run, uint16_t host_port, int beside) {
     struct port_address address = port_run_address(run, host_port);
     if (beside >= 0) memcpy(address.bytes, &in6addr_loopback, sizeof address.bytes);
-    return port_socket_serve(&address, beside, &taking->served);
+    return port_socket_serve(&address, beside, &taking->served[taking->served_count++]);
 }
 
 // ::1 has to be served, by itself or among all addresses; SCTP never is.
 static bool has_served(const struct port_run *run) {
-    return *run->address && run->family == AF_INET6 && run->protocol != IPPROTO_SCTP &&
+    return *run->address && run->protocol != IPPROTO_SCTP &&
            (port_run_is_served(run) || str_eq(run->host, "::"));
 }
 
@@ -147,14 +147,14 @@ static struct ports_label label_of(const struct port_target *target, uint16_t po
 
 int port_hold_take(struct port_hold *hold, const struct port_run *runs, size_t count, uint16_t port,
                    const struct port_target *target, uint16_t *host_port) {
-    _cleanup_(taking_finish) struct taking taking = {.held = {-1, -1}, .served = -1};
+    _cleanup_(taking_finish) struct taking taking = {.held = {-1, -1}, .served = {-1, -1}};
     uint16_t found = *host_port;
     int r = 0;
     for (size_t i = 0; !r && i < count; i++) r = take_one(&taking, &runs[i], &found);
     for (size_t i = 0; !r && i < taking.count; i++) r = put_held(hold, take_fd(&taking.held[i]));
-    if (!r && taking.served >= 0) {
+    for (size_t i = 0; !r && i < taking.served_count; i++) {
         struct ports_label label = label_of(target, port);
-        r = put_served(hold, take_fd(&taking.served), &label);
+        r = put_served(hold, take_fd(&taking.served[i]), &label);
     }
     if (!r) *host_port = found;
     return r;

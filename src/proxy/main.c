@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hoy-proxy: hands on to a container what the kernel can't: connections to ::1, whose packets are never
-// routed, and those of IPv6 to a container without it. The shim starts it when the first one comes
+// routed, and those of a version of IP that it does not have. The shim starts it when the first one comes
 // (shim/ports.h); it ends when it has had nothing to do for a while, with its container, and, after SIGTERM,
 // with its last connection.
 #include "proxy/proxy.h"

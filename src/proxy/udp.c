@@ -37,9 +37,8 @@ size_t udp_count(void) {
 
 static struct sender **bucket_of(const struct door *door, const struct sockaddr_in6 *name) {
     uint32_t hash = 2166136261u;
-    const uint8_t *bytes = name->sin6_addr.s6_addr;
-    for (size_t i = 0; i < sizeof name->sin6_addr; i++) hash = (hash ^ bytes[i]) * 16777619u;
-    hash = (hash ^ name->sin6_port) * 16777619u;
+    const uint8_t *bytes = (const uint8_t *)name; // of either version
+    for (size_t i = 0; i < sizeof *name; i++) hash = (hash ^ bytes[i]) * 16777619u;
     hash = (hash ^ (uint32_t)door->source.fd) * 16777619u;
     return &buckets[(hash ^ hash >> 16) % BUCKETS];
 }
@@ -111,8 +110,7 @@ static void answer(struct source *source, uint32_t events) {
 
 static struct sender *find(struct door *door, const struct sockaddr_in6 *name) {
     struct sender *sender = *bucket_of(door, name);
-    while (sender && (sender->door != door || sender->name.sin6_port != name->sin6_port ||
-                      memcmp(&sender->name.sin6_addr, &name->sin6_addr, sizeof name->sin6_addr)))
+    while (sender && (sender->door != door || memcmp(&sender->name, name, sizeof *name)))
         sender = sender->next;
     return sender;
 }
@@ -135,7 +133,7 @@ void udp_hear(struct source *source, uint32_t events) {
     struct door *door = (struct door *)source;
     (void)events;
     for (int i = 0; i < AT_ONCE; i++) {
-        struct sockaddr_in6 name;
+        struct sockaddr_in6 name = {0};
         socklen_t size = sizeof name;
         ssize_t n = recvfrom(source->fd, datagram, sizeof datagram, 0, (struct sockaddr *)&name, &size);
         if (n < 0) return;
