@@ -131,6 +131,10 @@ none null local"
   contains "$output" 'user specified IP address is supported on user defined networks only'
   expect 125 hoy run --network-alias web base true
   contains "$output" 'network-scoped aliases are only supported for user-defined networks'
+  # A name that no question has room for; what just fits is found.
+  expect 125 hoy run --network one --network-alias "$(printf %064d 0)" base true
+  contains "$output" 'is no name for a container on a network: its parts have at most 63 characters'
+  expect 0 hoy run --rm --network one --network-alias "$(printf %063d 0).$(printf %063d 1)" base true
   expect 125 hoy run --network host --ip 10.8.0.1 base true
   expect 125 hoy run --network name=one,what=x base true
   contains "$output" 'invalid field key what'
@@ -274,6 +278,11 @@ hostname_of() { hoy inspect -f '{{.Config.Hostname}}' "$1"; }
   is "$(hoy network ls --filter label=env=test --format '{{.Name}}')" two
   is "$(hoy network ls --filter name=on --filter type=custom --format '{{.Name}}')" one
   is "$(hoy network ls --filter driver=null --format '{{.Name}}')" none
+  # All are of this machine; nothing more can be said of them than is.
+  is "$(hoy network ls --filter scope=local --format '{{.Name}} {{.Scope}}' | sort | tr '\n' ' ')" 'bridge local host local none local one local two local '
+  is "$(hoy network ls -q --filter scope=swarm)" ''
+  is "$(hoy network inspect --verbose one)" "$(hoy network inspect one)"
+  is "$(hoy network inspect -v -f '{{.Name}}' one two)" $'one\ntwo'
   is "$(hoy network ls -q --no-trunc --filter name='^one$')" "$(inspect one '{{.Id}}')"
   expect 1 hoy network ls --filter color=red
   contains "$output" "invalid filter 'color'"

@@ -46,10 +46,23 @@ int store_link_local_ip(struct parse *parse, const char *text, void *field, stru
 }
 
 // What a resolver can be asked for.
+// What nobody can ask for is refused: a part has at most 63 characters.
+static bool is_name(const char *text) {
+    size_t part = 0;
+    for (const char *c = text; *c; c++) {
+        part = *c == '.' ? 0 : part + 1;
+        if (part > 63 || (!isalnum((unsigned char)*c) && !strchr("_.-", *c))) return false;
+    }
+    return *text && strlen(text) <= 253;
+}
+
 int store_alias(struct parse *parse, const char *text, void *field, struct err *err) {
-    bool good = *text && strlen(text) <= 253;
-    for (const char *c = text; *c; c++) good = good && (isalnum((unsigned char)*c) || strchr("_.-", *c));
-    if (!good) return err_set(err, ERR_INVALID, 0, "'%.256s' is no name for a container on a network", text);
+    if (!is_name(text))
+        return err_set(
+            err, ERR_INVALID, 0,
+            "'%.256s' is no name for a container on a network: its parts have at most 63 characters, of "
+            "letters, digits, - and _",
+            text);
     strings_add(parse->arena, field, text);
     return 0;
 }
