@@ -3,6 +3,7 @@
 # What drivers' options do, as the kernel has it, and what is refused. Who reaches whom by default is in network-matrix.bats.
 
 load lib
+load agree
 
 file_setup() {
   # A parent, and who is on its other end.
@@ -76,6 +77,18 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   sleeper four --network routed
   ip -n outside route add 10.67.0.0/24 via 192.0.2.1
   expect 0 ip netns exec outside ping -c 1 -W 10 "$(address four routed)"
+  agree
+  # Of one version alone.
+  ip address add 2001:db8::1/64 dev up0 nodad
+  create -o com.docker.network.bridge.gateway_mode_ipv6=routed --subnet 10.69.0.0/24 --subnet fd00:69::/64 routed6
+  sleeper five --network routed6
+  ip -n outside route add 10.69.0.0/24 via 192.0.2.1
+  ip -n outside route add fd00:69::/64 via 2001:db8::1
+  expect 0 ip netns exec outside ping -c 1 -W 10 "$(hoy inspect -f '{{.NetworkSettings.Networks.routed6.GlobalIPv6Address}}' five)"
+  expect 1 ip netns exec outside ping -c 1 -W 1 "$(address five routed6)"
+  reaches five 2001:db8::2
+  agree
+  ip address delete 2001:db8::1/64 dev up0
   ip address delete 192.0.2.1/24 dev up0
 }
 
@@ -89,6 +102,25 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   is "$(hoy port one 80)" 127.0.0.1:8080
   sleeper two --network near -p 0.0.0.0:8081:80
   is "$(hoy port two 80)" 0.0.0.0:8081
+}
+
+@test "link-local addresses: of a container that starts, and of one that comes" {
+  create own
+  sleeper one --network own --link-local-ip 169.254.7.7 --link-local-ip fe80::7:7
+  expect 0 hoy exec one ip address show eth0
+  contains "$output" 'inet 169.254.7.7/16'
+  contains "$output" 'inet6 fe80::7:7/64'
+  sleeper two
+  expect 0 hoy network connect --link-local-ip 169.254.7.8 own two
+  contains "$(hoy exec two ip address show eth1)" 'inet 169.254.7.8/16'
+  reaches two 169.254.7.7
+  reaches one 169.254.7.8
+  expect 0 hoy exec two ping -c 1 -W 10 -I eth1 fe80::7:7
+  is "$(hoy inspect -f '{{json .NetworkSettings.Networks.own.IPAMConfig}}' one)" '{"LinkLocalIPs":["169.254.7.7","fe80::7:7"]}'
+  hoy restart -t 0 one >/dev/null
+  contains "$(hoy exec one ip address show eth0)" 'inet 169.254.7.7/16'
+  expect 125 hoy run --rm --network own --link-local-ip 169.254.7 base true
+  expect 125 hoy network connect --link-local-ip x own two
 }
 
 @test "macvlan: addresses and MACs of one's own, MTU, a parent's range, and who is outside" {

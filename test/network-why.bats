@@ -98,6 +98,10 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   server other --network one --firewall respect -p 8090:80
   expect 0 hoy network why 198.51.100.2 other:80
   contains "$output" "its firewall has to let port 8090/tcp in"
+  hoy network create -o com.docker.network.bridge.gateway_mode_ipv4=routed two >/dev/null
+  server other2 --network two
+  expect 0 hoy network why 198.51.100.2 other2:80
+  contains "$output" "network two is routed: all ports of other2 are at its own address"
   expect 1 hoy network why 198.51.100.2 198.51.100.3
   contains "$output" "neither 198.51.100.2 nor 198.51.100.3 is a container or the host"
 }

@@ -6,8 +6,8 @@
 #include "network/network.h"
 #include "network/port.h"
 
-// Bridges, addresses, rules of nftables and published ports of the networks that containers run on, as the database has them,
-// the interfaces of containers on their bridges, and the gate where one is needed.
+// Bridges, addresses, rules of nftables and published ports of the networks that containers run on, as the
+// database has them, the interfaces of containers on their bridges, and the gate where one is needed.
 int networks_restore(struct engine *engine, struct err *err);
 // The same for every command (network_glance.c): next to nothing while all is as the last look found it. An
 // interface that somebody took off a bridge which stays is not seen. What can't be put back is said to

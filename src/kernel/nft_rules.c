@@ -16,7 +16,7 @@
 #define PRIORITY_GATE  200    // after the filters of the host's firewall, whoever made them
 
 static const struct nft_subnet loopback4 = {AF_INET, 8, {127}}, loopback6 = {AF_INET6, 128, {[15] = 1}},
-                               unspecified6 = {AF_INET6, 128, {0}},
+                               unspecified6 = {AF_INET6, 128, {0}}, link_local4 = {AF_INET, 16, {169, 254}},
                                link_local6 = {AF_INET6, 10, {0xfe, 0x80}};
 
 static const struct chain {
@@ -227,6 +227,7 @@ static void guard_rules_put(struct nft_batch *batch, const struct nft_network *n
         RULE(batch, toward, {TO, NULL, &network->subnets[i]}, {ACCEPT});
     }
     RULE(batch, guard, {FROM, NULL, &link_local6}, {GOTO, toward});
+    RULE(batch, guard, {FROM, NULL, &link_local4}, {TO, NULL, &link_local4}, {GOTO, toward}); // no router's
     RULE(batch, guard, {FROM, NULL, &unspecified6}, {ICMP6},
          {GOTO, toward}); // finds out if its address is free
     RULE(batch, guard, {DROP});
