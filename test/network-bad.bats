@@ -254,6 +254,27 @@ killed_at() {
   expect 0 hoy network rm one
 }
 
+@test "a container that renames what it has: the default route goes by the interface, whatever its name" {
+  hoy network create one >/dev/null
+  hoy network create two >/dev/null
+  sleeper aa --network one --network two --cap-add net_admin
+  sleeper bb --network one --network two
+  hoy exec aa sh -ec 'ip link set eth1 down; ip link set eth1 name mine; ip link set mine up'
+  expect 0 hoy network disconnect one aa
+  contains "$(hoy exec aa ip route)" 'dev mine'
+  matches "$(hoy exec aa ip route)" '^default via [0-9.]+ dev mine'
+  reaches aa "$(address bb two)"
+  # One that is down, or has lost its addresses, is its own concern.
+  expect 0 hoy network connect one aa
+  hoy exec aa ip link set mine down
+  expect 0 hoy network disconnect one aa
+  expect 0 hoy network connect one aa
+  reaches aa "$(address bb one)"
+  expect 0 hoy network disconnect two aa
+  lacks "$(links_of aa)" mine
+  agree
+}
+
 @test "a network namespace that is gone, with its container or before" {
   hoy network create one >/dev/null
   sleeper aa --network one

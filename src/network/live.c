@@ -118,12 +118,19 @@ static int search_look(const struct look_link *link, void *data) {
     return 0;
 }
 
+// On the host, where the parent is; endpoint may be NULL. look_links() with it is for the container's
+// namespace.
+static struct search search_begin(const struct endpoint *endpoint) {
+    struct search search = {.endpoint = endpoint};
+    int parent = !endpoint || is_pair(endpoint) ? 0 : link_index(endpoint->link);
+    if (parent > 0) search.parent = parent;
+    return search;
+}
+
 // -ENODEV: it is not there; -ENOTUNIQ: something else has its name.
 static int delete_in(const struct endpoint *endpoint, int netns) {
     _cleanup_(netns_leavep) int own = -1;
-    struct search search = {.endpoint = endpoint};
-    int parent = is_pair(endpoint) ? 0 : link_index(endpoint->link);
-    if (parent > 0) search.parent = parent;
+    struct search search = search_begin(endpoint);
     int r = netns_enter(netns, &own);
     if (!r) r = look_links(search_look, &search);
     if (!r && *search.found) return link_delete(search.found);
@@ -157,32 +164,60 @@ static const struct endpoint *chosen(const struct endpoints *endpoints, size_t i
     return NULL;
 }
 
-static struct route route_of(const struct endpoint *endpoint, size_t i) {
+static struct route route_of(const struct search *search, const char *link, size_t i) {
+    const struct endpoint *endpoint = search->endpoint;
     bool by_link = endpoint_routes_by_link(endpoint);
-    return (struct route){.link = endpoint->interface,
+    return (struct route){.link = link,
                           .family = endpoint->addresses[i].family,
                           .gateway = by_link ? NULL : endpoint->gateways[i].bytes};
 }
 
-static int route_change(const struct endpoint *before, const struct endpoint *after, size_t i) {
-    int r = 0;
-    if (before && after && str_eq(before->id, after->id)) return 0;
-    if (before) {
-        struct route old = route_of(before, i);
-        r = route_delete(&old);
-        if (r && r != -ESRCH && r != -ENODEV)
-            return r; // it went with its interface, or by the container's doing
-    }
-    if (!after) return 0;
-    struct route route = route_of(after, i);
-    r = route_add(&route);
+// NULL: it has none. What has its name alone will do.
+static const char *link_now(struct search *search) {
+    if (look_links(search_look, search)) return NULL;
+    return *search->found ? search->found : search->other ? search->endpoint->interface : NULL;
+}
+
+static int route_take(struct search *search, size_t i) {
+    const char *link = link_now(search);
+    if (!link) return 0;
+    struct route route = route_of(search, link, i);
+    int r = route_delete(&route);
+    return r == -ESRCH || r == -ENODEV ? 0 : r; // it went with its interface, or by the container's doing
+}
+
+// old: the container has had the interface for a while, and may have taken it down, or its addresses away.
+static int route_give(struct search *search, size_t i, bool old) {
+    const char *link = link_now(search);
+    if (!link) return 0;
+    struct route route = route_of(search, link, i);
+    int r = route_add(&route);
+    if (old && (r == -ENETDOWN || r == -ENETUNREACH || r == -EHOSTUNREACH)) return 0;
     return r == -EEXIST ? 0 : r;
+}
+
+static bool is_among(const struct endpoints *endpoints, const struct endpoint *endpoint) {
+    for (size_t i = 0; i < endpoints->count; i++)
+        if (str_eq(endpoints->items[i].id, endpoint->id)) return true;
+    return false;
+}
+
+static int route_change(struct search *from, struct search *to, size_t i, bool old) {
+    if (from->endpoint && to->endpoint && str_eq(from->endpoint->id, to->endpoint->id)) return 0;
+    int r = from->endpoint ? route_take(from, i) : 0;
+    return r || !to->endpoint ? r : route_give(to, i, old);
 }
 
 int live_route(const struct endpoints *before, const struct endpoints *after, int netns, struct err *err) {
     _cleanup_(netns_leavep) int own = -1;
+    struct search from[2], to[2];
+    for (size_t i = 0; i < 2; i++) {
+        from[i] = search_begin(chosen(before, i));
+        to[i] = search_begin(chosen(after, i));
+    }
     int r = netns_enter(netns, &own);
-    for (size_t i = 0; !r && i < 2; i++) r = route_change(chosen(before, i), chosen(after, i), i);
+    for (size_t i = 0; !r && i < 2; i++)
+        r = route_change(&from[i], &to[i], i, to[i].endpoint && is_among(before, to[i].endpoint));
     return r ? err_set(err, ERR_SYSTEM, -r, "set the container's default route") : 0;
 }
 
