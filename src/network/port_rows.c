@@ -36,8 +36,8 @@ static int find_holder(struct db *db, const struct port_run *run, struct port_ho
     if (r) return r;
     return find(db,
                 "SELECT container_id, host_port FROM port WHERE count > 1 AND protocol = ?1 AND family = ?2 "
-                "AND host_port < "
-                "?3 AND host_port + count > ?3 AND (host = ?5 OR host = ?6 OR ?5 = ?6) LIMIT 1",
+                "AND host_port < ?3 AND host_port + count > ?3 AND (host = ?5 OR host = ?6 OR ?5 = ?6) "
+                "LIMIT 1",
                 run, ret_holder, err);
 }
 
@@ -180,6 +180,7 @@ int port_rows_absent(struct db *db, char ret_holder[static ID_SIZE], struct err 
         return -1;
     while ((r = db_next(&rows, err)) > 0) {
         struct port_run run = run_read(&rows);
+        run.count = 1; // its first one tells of the others
         if (is_led(&table, &run)) continue;
         snprintf(ret_holder, ID_SIZE, "%s", db_text(&rows, 8));
         return 1;
