@@ -205,6 +205,18 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   ends_with 0 $!
 }
 
+@test "exec is in the groups that an update has made, too" {
+  [[ -e /sys/fs/cgroup/cpuset/tasks ]] || skip "v1's groups"
+  bundle b '.linux.namespaces |= map(select(.type != "cgroup"))'
+  made run -d -b b x
+  rt update --cpuset-cpus 0 x
+  expect 0 rt exec x cat /proc/self/cgroup /proc/self/status
+  matches "$output" ':cpuset:[^:]*/hoy/b'
+  matches "$output" 'Cpus_allowed_list:[[:space:]]*0('$'\n''|$)'
+  rt update -r - x <<<'{"blockIO": {"weight": 200}}' || return 0 # a kernel without weights
+  matches "$(rt exec x cat /proc/self/cgroup)" ':blkio:[^:]*/hoy/b'
+}
+
 @test "events: a kill for lack of memory is told at once" {
   local events
   bundle b '.linux.resources.memory = {limit: 20971520, swap: 20971520}'

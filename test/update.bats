@@ -94,6 +94,8 @@ is_now() { [[ $(hoy inspect -f "$2" "$1") == "$3" ]]; }
   expect 0 hoy update --cpuset-cpus 0 one
   is "$(value one cpuset cpuset.cpus)" 0
   contains "$(value one cpuset cgroup.procs)" "$(field one .State.Pid)"
+  # Who comes later is in it as well.
+  is "$(hoy exec one awk '/Cpus_allowed_list/ {print $2}' /proc/self/status)" 0
   local folder
   folder=$(group one cpuset)
   hoy stop -t 0 one >/dev/null

@@ -418,6 +418,25 @@ int runtime_compile(const struct spec *spec, const struct runtime_options *optio
     return r;
 }
 
+// The recorded ones, and what an update has made since, of which the plan knows nothing.
+static void join_groups(struct compiler *c, struct plan_block *container) {
+    struct cgroup_groups groups = {.count = 0};
+    struct strings joined = {0};
+    struct err none;
+    for (uint32_t i = 0; i < container->count; i++) {
+        const struct plan_op *op = &plan_ops(container)[i];
+        if (op->type == PLAN_CGROUP_JOIN)
+            strings_add(&c->arena, &joined, plan_text(container, op->path));
+    }
+    if (joined.count) (void)runtime_cgroup_groups(container, &c->arena, &groups, &none);
+    for (size_t i = 0; i < groups.count; i++) {
+        const char *tasks = arena_printf(&c->arena, "%s/tasks", groups.items[i].path);
+        if (!groups.items[i].v2 && !strings_have(&joined, tasks)) strings_add(&c->arena, &joined, tasks);
+    }
+    for (size_t i = 0; i < joined.count; i++)
+        compile_add_path(c, PLAN_CGROUP_JOIN, joined.items[i], "exec");
+}
+
 // Into the same cgroups: where they are, only the container's own plan knows. CPUs of its own take effect
 // before the process gets to those of the cgroup: it is not born there then.
 static void plan_same_cgroups(struct compiler *c, const struct spec_process *process,
@@ -432,11 +451,7 @@ static void plan_same_cgroups(struct compiler *c, const struct spec_process *pro
     if (initial) compile_affinity(c, process->cpu_affinity_initial, "process.execCPUAffinity.initial");
     if (initial && !str_empty(born))
         compile_add_path(c, PLAN_CGROUP_JOIN, arena_printf(&c->arena, "%s/cgroup.procs", born), "exec");
-    for (uint32_t i = 0; i < container->count; i++) {
-        const struct plan_op *op = &plan_ops(container)[i];
-        if (op->type == PLAN_CGROUP_JOIN)
-            compile_add_path(c, PLAN_CGROUP_JOIN, plan_text(container, op->path), "exec");
-    }
+    join_groups(c, container);
     if (!str_empty(process->cpu_affinity_final))
         compile_affinity(c, process->cpu_affinity_final, "process.execCPUAffinity.final");
 }
