@@ -124,6 +124,26 @@ try_mutations() {
   try_mutations 9
 }
 
+@test "a seccomp filter that refuses the command's start, and even an end" {
+  bundle a
+  command_is sleep 600
+  local rules
+  for rules in '["read"]' '["read", "write", "exit_group"]'; do
+    config '.linux.seccomp = {defaultAction: "SCMP_ACT_ERRNO", architectures: ["SCMP_ARCH_X86_64"],
+      syscalls: [{names: $rules, action: "SCMP_ACT_ALLOW"}]}' --argjson rules "$rules"
+    expect 1 timeout -s KILL 10 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
+    one_line "$output"
+    contains "$output" 'exec: "sleep": the seccomp filter refuses execve'
+  done
+  # It is in force from the start on, and at once for who comes in.
+  rt create -b "$bundle" c </dev/null >/dev/null 2>&1
+  expect 255 timeout -s KILL 10 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" exec c true
+  contains "$output" 'exec: "true": the seccomp filter refuses execve'
+  expect 1 timeout -s KILL 10 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" start c
+  contains "$output" 'exec: "sleep": the seccomp filter refuses execve'
+  rt delete -f c
+}
+
 @test "fields that nobody knows are passed over, wherever they are" {
   bundle a
   config '.unknown = {deep: [1]} | .process.unknown = 1 | .linux.unknown = [] | .mounts[0].unknown = null | .root.unknown = "x"

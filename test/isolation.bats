@@ -78,6 +78,15 @@ inside() { hoy run --rm base "$@"; }
     >"$BATS_TEST_TMPDIR/profile.json"
   expect 1 hoy run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base mkdir /x
   expect 0 hoy run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base touch /x
+  # One that lets through what the setting up takes, but neither the command nor an end.
+  local init
+  for init in --init=false --init; do
+    echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["execve","execveat","exit_group","exit"],"action":"SCMP_ACT_ERRNO"}]}' \
+      >"$BATS_TEST_TMPDIR/profile.json"
+    expect 126 timeout -s KILL 20 "$HOY" run --rm $init --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base true
+    contains "$output" 'the seccomp filter refuses execve'
+    one_sentence "$output"
+  done
 }
 
 @test "NoNewPrivs as asked" {

@@ -65,6 +65,11 @@ int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side las
     return 0;
 }
 
+_Noreturn void plan_leave(void) {
+    syscall(SYS_exit_group, 125);
+    __builtin_trap();
+}
+
 static _Noreturn void child_main(struct plan_run *run) {
     // The shim blocks and ignores signals; the command starts with the kernel's defaults.
     for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
@@ -75,9 +80,9 @@ static _Noreturn void child_main(struct plan_run *run) {
     setsid();
     if (run->streams->record > 0) close(run->streams->record);
     for (int i = 0; i < 3; i++)
-        if (run->streams->child[i] >= 0 && dup2(run->streams->child[i], i) < 0) _exit(125);
+        if (run->streams->child[i] >= 0 && dup2(run->streams->child[i], i) < 0) plan_leave();
     plan_run_side(run, PLAN_CHILD, PLAN_INSIDE);
-    _exit(125);
+    plan_leave();
 }
 
 // The v2 group that the joined process is in by now.

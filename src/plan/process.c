@@ -194,7 +194,7 @@ static int hand_over(struct plan_run *run, int listener) {
     ssize_t n = write(run->socket, &byte, 1);
     if (n == 1) n = read(run->socket, &byte, 1);
     if (n > 0) return 0;
-    if (n == 0) _exit(125); // the parent failed and has said why
+    if (n == 0) plan_leave(); // the parent failed and has said why
     int error = errno;
     err_set(
         &run->err, ERR_INVALID, error,
@@ -233,6 +233,26 @@ static const char **add_home(struct plan_run *run, const char **env, size_t coun
     env[count] = entry;
     env[count + 1] = NULL;
     return env;
+}
+
+// To the kernel no path at all is a bad address, whatever else is wrong.
+static bool filter_refuses(struct plan_run *run, long number) {
+    const struct plan_op *filter = plan_find(run->block, PLAN_SECCOMP);
+    if (!filter || filter->state != PLAN_DONE) return false;
+    long r =
+        number == SYS_execve ? syscall(number, NULL, NULL, NULL) : syscall(number, -1, NULL, NULL, NULL, 0);
+    return r < 0 && errno != EFAULT;
+}
+
+// What execve or execveat said of it.
+static int not_executed(struct plan_run *run, const char *command, const char *file, int error) {
+    long number = run->init ? SYS_execveat : SYS_execve;
+    if (filter_refuses(run, number))
+        return err_set(&run->err, ERR_COMMAND_NOT_EXECUTABLE, 0,
+                       "exec: \"%s\": the seccomp filter refuses %s", command,
+                       run->init ? "execveat" : "execve"),
+               -error;
+    return run->init ? -error : not_executable(run, command, file, error);
 }
 
 static int execute_init(struct plan_run *run, const char **argv, size_t count, const char **env) {
@@ -276,8 +296,8 @@ int plan_do_exec(struct plan_run *run, struct plan_op *op) {
         if (run->init)
             r = execute_init(run, argv, op->exec.argv.count, env);
         else
-            execve(file, (char *const *)argv, (char *const *)env),
-                r = not_executable(run, argv[0], file, errno);
+            r = execve(file, (char *const *)argv, (char *const *)env) ? -errno : 0;
+        r = not_executed(run, argv[0], file, -r);
     }
     free(env);
     return r;

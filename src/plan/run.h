@@ -73,6 +73,10 @@ int plan_run_operation(struct plan_run *run, struct plan_op *op);
 // Does the operations of one side from *index on, in the array's order. Stops at the first that fails.
 int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last);
 
+// The child's end when it has failed: also where its filter lets nobody end, in which libc would go round for
+// ever.
+_Noreturn void plan_leave(void);
+
 // enter.c. The child's, when it has joined a container: goes on as a process of the container's pid
 // namespace. 0 or -errno.
 int plan_enter(struct plan_run *run);

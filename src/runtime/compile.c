@@ -425,16 +425,14 @@ static void join_groups(struct compiler *c, struct plan_block *container) {
     struct err none;
     for (uint32_t i = 0; i < container->count; i++) {
         const struct plan_op *op = &plan_ops(container)[i];
-        if (op->type == PLAN_CGROUP_JOIN)
-            strings_add(&c->arena, &joined, plan_text(container, op->path));
+        if (op->type == PLAN_CGROUP_JOIN) strings_add(&c->arena, &joined, plan_text(container, op->path));
     }
     if (joined.count) (void)runtime_cgroup_groups(container, &c->arena, &groups, &none);
     for (size_t i = 0; i < groups.count; i++) {
         const char *tasks = arena_printf(&c->arena, "%s/tasks", groups.items[i].path);
         if (!groups.items[i].v2 && !strings_have(&joined, tasks)) strings_add(&c->arena, &joined, tasks);
     }
-    for (size_t i = 0; i < joined.count; i++)
-        compile_add_path(c, PLAN_CGROUP_JOIN, joined.items[i], "exec");
+    for (size_t i = 0; i < joined.count; i++) compile_add_path(c, PLAN_CGROUP_JOIN, joined.items[i], "exec");
 }
 
 // Into the same cgroups: where they are, only the container's own plan knows. CPUs of its own take effect
