@@ -205,6 +205,23 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   ends_with 0 $!
 }
 
+@test "events: what a container reads and writes is counted for its own, and its CPUs are known" {
+  [[ -e /sys/fs/cgroup/blkio/tasks ]] || skip "v1's groups"
+  # On a disk, past its cache: two blocks of 64 KiB.
+  bundle b "$(command_is sh -c 'dd if=/dev/zero of=/written bs=64k count=2 oflag=direct; sleep 1000')"
+  made create -b b x
+  contains "$(cat "/proc/$(pid_of x)/cgroup")" :blkio:/hoy/b
+  rt start x
+  is "$(rt events --stats x | jq -c .data.cpuset.cpus)" \
+    "$(python3 -c 'import os; print(str(sorted(os.sched_getaffinity(0))).replace(" ", ""))')"
+  if [[ $(stat -f -c %T .) != tmpfs ]]; then
+    written() { [[ $(rt events --stats x | jq '[.data.blkio.ioServiceBytesRecursive[]? | select(.op == "Write") | .value] | add') == 131072 ]]; }
+    eventually 10 written
+  fi
+  rt delete -f x
+  [[ ! -e /sys/fs/cgroup/blkio/hoy/b ]]
+}
+
 @test "exec is in the groups that an update has made, too" {
   [[ -e /sys/fs/cgroup/cpuset/tasks ]] || skip "v1's groups"
   bundle b '.linux.namespaces |= map(select(.type != "cgroup"))'

@@ -86,6 +86,7 @@ int create_compile(struct invocation *invocation, struct bundle *bundle,
                                err))
         return -1;
     runtime_cgroup_set_use(cgroup_use(&invocation->globals));
+    runtime_cgroup_count_io(settings->waits); // `create` is what engines call
     notify_add(invocation, container_folder(invocation, id), &bundle->spec);
     if (plan_scope(invocation, &bundle->spec, plan, err) ||
         runtime_compile(&bundle->spec, &runtime, NULL, plan, err))

@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "hoy-runtime/cgroups.h"
+#include "runtime/cgroup.h"
 #include "runtime/stats.h"
 
 #include <errno.h>
@@ -84,6 +85,7 @@ int run_events(struct invocation *invocation, struct err *err) {
     if (container_status(&container) == CONTAINER_STOPPED)
         return err_set(err, ERR_CONFLICT, 0, "container not running");
     if (container_groups(&container, &invocation->arena, &groups, err)) return -1;
+    runtime_cgroup_add_cpuset(container.plan, &invocation->arena, &groups);
     return options->stats ? print_stats(&container, &groups, err)
                           : follow(&container, &groups, interval_ms, err);
 }

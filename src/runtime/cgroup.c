@@ -3,7 +3,9 @@
 //
 // Making a group takes the kernel 20 to 50 us and a lock that all starts share, and removing it as much
 // again. So v1 hierarchies that only matter when a limit asks for them (cpuset, blkio) get a group only then,
-// and v1's freezer only where there is no v2, which freezes and kills by itself.
+// and v1's freezer only where there is no v2, which freezes and kills by itself. For a caller that looks up a
+// container's groups by itself to count its reads and writes (containerd), blkio gets one always: else the
+// whole machine's would be the container's.
 #include "runtime/cgroup.h"
 
 #include "base/fd.h"
@@ -64,9 +66,16 @@ uint32_t cgroup_controllers_needed(const struct spec *spec) {
     return bits;
 }
 
+static bool io_is_counted;
+
+void runtime_cgroup_count_io(bool counted) {
+    io_is_counted = counted;
+}
+
 bool cgroup_is_used(const struct cgroup_plan *c, const struct cgroup_hierarchy *hierarchy) {
     uint32_t used = ALWAYS | cgroup_controllers_needed(c->spec);
     if (!find_v2(c->layout)) used |= CGROUP_FREEZER;
+    if (io_is_counted) used |= CGROUP_IO;
     return hierarchy->v2 || hierarchy->controllers & used;
 }
 
@@ -529,6 +538,24 @@ int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
     if (runtime_cgroup_places(block, arena, &places, err) < 0) return -1;
     cgroup_groups_present(&places, ret_groups);
     return 0;
+}
+
+static const char *cpuset_of(const struct plan_block *block, const char *mount, struct arena *arena) {
+    char file[40];
+    _cleanup_(str_finish) struct str path = {0};
+    snprintf(file, sizeof file, "/proc/%d/cpuset", block->pid);
+    if (file_read_at(AT_FDCWD, file, 4096, &path) < 0 || strstr(str_get(&path), "/..")) return NULL;
+    return arena_printf(arena, "%s%.*s", mount, (int)strcspn(path.data, "\n"), path.data);
+}
+
+void runtime_cgroup_add_cpuset(const struct plan_block *block, struct arena *arena,
+                               struct cgroup_groups *groups) {
+    const struct cgroup_layout *layout;
+    struct err ignored;
+    if (find_layout(&layout, &ignored) < 0 || cgroup_groups_with(groups, CGROUP_CPUSET)) return;
+    const struct cgroup_hierarchy *h = cgroup_with(layout, CGROUP_CPUSET);
+    const char *path = h && !h->v2 ? cpuset_of(block, h->mount, arena) : NULL;
+    if (path) groups->items[groups->count++] = (struct cgroup_group){path, CGROUP_CPUSET, false};
 }
 
 #define FREEZE_TIMEOUT_NS UINT64_C(2000000000)

@@ -20,6 +20,9 @@ int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct a
 enum runtime_cgroup_use { RUNTIME_CGROUP_ALL, RUNTIME_CGROUP_WRITABLE, RUNTIME_CGROUP_NONE };
 void runtime_cgroup_set_use(enum runtime_cgroup_use use);
 
+// Whether containers of this process get a group in v1's blkio that no limit asks for, to be counted in.
+void runtime_cgroup_count_io(bool counted);
+
 // The files by which a process leaves the unit of systemd that it is in, with "0": a container that was
 // started by a service, or from a session, is to outlive it, and its shim as well. In arena; NULL where there
 // is nothing to leave.
@@ -39,7 +42,11 @@ int runtime_cgroup_plan_delegate(const struct spec *spec, const char *path, stru
 // that are gone or were never made are not among them.
 int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_groups, struct err *err);
-// The same with its place in every hierarchy, also where no group is: for new limits, which may need one
+// For statistics alone: v1's cpuset counts nothing, and where a container has no group of its own in it, its
+// CPUs are those of the group that its first process is in.
+void runtime_cgroup_add_cpuset(const struct plan_block *block, struct arena *arena,
+                               struct cgroup_groups *groups);
+// The groups with its place in every hierarchy, also where no group is: for new limits, which may need one
 // (runtime/update.h), and for the end.
 int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_places, struct err *err);
