@@ -33,6 +33,45 @@ load oci/lib
   shown annotations
 }
 
+@test "annotations of crun's: each does what it does there, or is refused by its name" {
+  local name kind hooks out=$BATS_TEST_TMPDIR/said
+  annotate() { echo ".annotations = {\"run.oci.$1\": \"$2\"}"; }
+  # The caller's groups, also of a user that the root inside becomes, and of further processes.
+  config "$(annotate keep_original_groups 1) | .process.user = {uid: 7, gid: 8, additionalGids: [9]}" 'id -G; read _'
+  mkfifo "$BATS_TEST_TMPDIR/hold"
+  setpriv --groups 4,27 "$HOY_RUNTIME" --root "$state" run --bundle "$bundle" "$id" <"$BATS_TEST_TMPDIR/hold" >"$out" 2>&1 3>&- &
+  holder=$!
+  exec 9>"$BATS_TEST_TMPDIR/hold"
+  wait_line "$out" .
+  is "$(<"$out")" '8 4 27'
+  is "$(setpriv --groups 5 "$HOY_RUNTIME" --root "$state" exec "$id" id -G </dev/null)" '8 5'
+  let_go
+  reachable
+  config "$(annotate keep_original_groups 1) | .linux.namespaces += [{type: \"user\"}]
+    | .linux.uidMappings = [{containerID: 0, hostID: 100000, size: 10}] | .linux.gidMappings = [{containerID: 0, hostID: 4, size: 1}]" 'id -G'
+  chown -R 100000:4 "$bundle/rootfs"
+  expect 0 setpriv --groups 4,27 "$HOY_RUNTIME" --root "$state" run --bundle "$bundle" "$id"
+  is "$output" '0 65534'
+  chown -R 0:0 "$bundle/rootfs"
+  # What hooks say, all of them into the host's file.
+  for kind in prestart createRuntime createContainer startContainer poststart poststop; do
+    hooks+="\"$kind\": [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo $kind; echo no $kind >&2\"]}],"
+  done
+  look ".annotations = {\"run.oci.hooks.stdout\": \"$out.1\", \"run.oci.hooks.stderr\": \"$out.2\"} | .hooks = {${hooks%,}}" 'echo hello'
+  is "$output" hello
+  is "$(sort "$out.1" | tr '\n' ' ')" 'createContainer createRuntime poststart poststop prestart startContainer '
+  is "$(grep -c '^no ' "$out.2")" 6
+  refuses "cannot open /nosuch/file" "$(annotate hooks.stdout /nosuch/file) | .hooks.createRuntime = [{path: \"/bin/true\"}]"
+  refuses "context_type" "$(annotate mount_context_type sideways)"
+  refuses "cannot connect to $out.socket" "$(annotate pidfd_receiver "$out.socket")"
+  refuses "cannot connect to linux.seccomp.listenerPath $out.socket" "$(annotate seccomp.receiver "$out.socket")
+    | $(rule '{syscalls: [{names: ["getpriority"], action: "SCMP_ACT_NOTIFY"}]}')"
+  for name in handler seccomp.plugins seccomp_bpf_data seccomp_fail_unknown_syscall systemd.force_cgroup_v1 systemd.subgroup; do
+    refuses "annotation run.oci.$name is not supported" "$(annotate $name 1)"
+    look "$(annotate $name '')" true
+  done
+}
+
 @test "root.path: relative to the bundle, absolute, missing" {
   mv "$bundle/rootfs" "$bundle/other"
   touch "$bundle/other/mark"

@@ -168,7 +168,7 @@ static int launch_run(struct invocation *invocation, const struct container *con
 }
 
 static int make(struct invocation *invocation, bool waits, struct err *err) {
-    const struct create_options *options = invocation->options;
+    struct create_options *options = invocation->options;
     const struct create_settings settings = {.launch = &options->launch,
                                              .waits = waits,
                                              .no_pivot = options->no_pivot,
@@ -183,8 +183,11 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
     plan_init(&plan);
     if (container_check_id(invocation->arguments.items[0], err) ||
         bundle_read_with(invocation, str_empty(options->bundle) ? "." : options->bundle, options->config,
-                         &bundle, err) ||
-        create_compile(invocation, &bundle, &settings, &plan, err) ||
+                         &bundle, err))
+        return -1;
+    if (str_empty(options->launch.pidfd_socket)) // where crun's callers say it
+        options->launch.pidfd_socket = spec_annotation(&bundle.spec, "run.oci.pidfd_receiver");
+    if (create_compile(invocation, &bundle, &settings, &plan, err) ||
         container_claim(invocation, invocation->arguments.items[0], &container, err))
         return -1;
     _cleanup_(fd_closep) int start = waits ? make_start(container.dir, container.folder, err) : -1;

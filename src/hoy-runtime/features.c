@@ -134,10 +134,13 @@ int run_features(struct invocation *invocation, struct err *err) {
     put_list(&w, "mountOptions", mount_option_words);
     put_linux(&w);
     put_annotations(&w);
-    // What they say reaches systemd, CRIU and the cgroups of the host.
-    put_list(
-        &w, "potentiallyUnsafeConfigAnnotations",
-        (const char *const[]){"org.systemd.property.", "org.criu.config", "run.oci.delegate-cgroup", NULL});
+    // What they say reaches systemd, CRIU, the cgroups, files and sockets of the host, or the groups of the
+    // caller.
+    put_list(&w, "potentiallyUnsafeConfigAnnotations",
+             (const char *const[]){"org.systemd.property.", "org.criu.config", "run.oci.delegate-cgroup",
+                                   "run.oci.hooks.stderr", "run.oci.hooks.stdout",
+                                   "run.oci.keep_original_groups", "run.oci.mount_context_type",
+                                   "run.oci.pidfd_receiver", "run.oci.seccomp.receiver", NULL});
     json_end_object(&w);
     puts(str_get(&w.text));
     return 0;

@@ -98,10 +98,8 @@ static int check_empty(const struct strings *names, struct err *err) {
 // they want something of CRIU that no flag says.
 static void put_config_file(const struct spec *spec, struct str *message) {
     static const char usual[] = "/etc/criu/runc.conf";
-    const char *path = access(usual, F_OK) ? NULL : usual;
-    for (size_t i = 0; i < spec->annotations.count; i++)
-        if (str_eq(spec->annotations.items[i].key, "org.criu.config"))
-            path = spec->annotations.items[i].value;
+    const char *path = spec_annotation(spec, "org.criu.config");
+    if (!path && !access(usual, F_OK)) path = usual;
     message_put_text(message, CRIU_CONFIG_FILE, path);
 }
 

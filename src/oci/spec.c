@@ -59,6 +59,13 @@ int spec_parse(struct arena *arena, const struct json *json, struct spec *ret_sp
     return 0;
 }
 
+const char *spec_annotation(const struct spec *spec, const char *key) {
+    const char *value = NULL;
+    for (size_t i = 0; i < spec->annotations.count; i++)
+        if (str_eq(spec->annotations.items[i].key, key)) value = spec->annotations.items[i].value;
+    return value;
+}
+
 void spec_write(const struct spec *spec, struct json_writer *writer) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct spec copy = *spec; // with annotations of its own

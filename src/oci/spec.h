@@ -339,6 +339,9 @@ void spec_seccomp_write(const struct spec_seccomp *seccomp, struct json_writer *
 // under the annotations "hoy.*".
 void spec_write(const struct spec *spec, struct json_writer *writer);
 
+// The value of an annotation, or NULL.
+const char *spec_annotation(const struct spec *spec, const char *key);
+
 // The reason for a field, or fallback.
 const char *spec_why(const struct spec *spec, const char *field, const char *fallback);
 void spec_set_why(struct arena *arena, struct spec *spec, const char *field, const char *why);

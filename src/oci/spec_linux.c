@@ -262,6 +262,8 @@ int spec_linux_check(struct arena *arena, struct spec *spec, struct err *err) {
         check_net_devices(spec, err) < 0 ||
         spec_resources_check(arena, &spec->resources, &spec->warnings, err) < 0)
         return -1;
+    if (spec->seccomp && str_empty(spec->seccomp->listener_path)) // where crun's callers say it
+        spec->seccomp->listener_path = spec_annotation(spec, "run.oci.seccomp.receiver");
     if (spec->seccomp && spec_seccomp_check(spec->seccomp, err) < 0) return -1;
     warn_personality(arena, spec);
     return 0;

@@ -36,8 +36,8 @@ int plan_do_cgroup_join(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_become_root(struct plan_run *run, struct plan_op *op) {
-    (void)run, (void)op;
-    if (setgroups(0, NULL) && errno != EPERM) return -errno;
+    (void)run;
+    if (!op->none && setgroups(0, NULL) && errno != EPERM) return -errno;
     return setresgid(0, 0, 0) || setresuid(0, 0, 0) ? -errno : 0;
 }
 
@@ -192,6 +192,10 @@ static int reopen_null(struct plan_run *run) {
 
 int plan_do_pivot_root(struct plan_run *run, struct plan_op *op) {
     int r = reopen_null(run);
+    for (uint32_t i = 0; !r && i < run->block->count; i++) {
+        const struct plan_op *hook = &plan_ops(run->block)[i];
+        if (hook->type == PLAN_HOOK && hook->side == PLAN_INSIDE) r = plan_open_hook_files(run, hook);
+    }
     return r ? r : op->none ? mount_move_to_root(run->root) : mount_pivot(run->root, run->shared);
 }
 

@@ -12,7 +12,7 @@
 
 static int run(const char **argv, char said[static PLAN_SAID_MAX], int *ret_status) {
     _cleanup_(fd_closep) int null = fd_open_at(AT_FDCWD, "/dev/null", O_RDONLY, 0);
-    struct plan_program program = {argv[0], argv, (const char **)environ, null, 0};
+    struct plan_program program = {argv[0], argv, (const char **)environ, null, 0, -1, -1};
     return null < 0 ? null : plan_program_run(&program, said, ret_status);
 }
 

@@ -24,7 +24,9 @@ static _Noreturn void execute(const struct plan_program *program, int output) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
-    if (dup2(program->input, 0) < 0 || dup2(output, 1) < 0 || dup2(output, 2) < 0) _exit(126);
+    if (dup2(program->input, 0) < 0 || dup2(program->output < 0 ? output : program->output, 1) < 0 ||
+        dup2(program->errors < 0 ? output : program->errors, 2) < 0)
+        _exit(126);
     syscall(SYS_close_range, 3U, ~0U, CLOSE_RANGE_CLOEXEC);
     execve(program->path, (char *const *)program->argv, (char *const *)program->env);
     dprintf(2, "%s", strerror(errno));
@@ -99,6 +101,29 @@ static int hook_failed(struct plan_run *run, struct plan_op *op, int status, con
     return -ECANCELED;
 }
 
+static int open_output(struct plan_run *run, const struct plan_op *op, const char *path) {
+    if (!*path) return -1;
+    int fd = fd_open_at(AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_NOCTTY, 0600);
+    if (fd < 0)
+        err_set(&run->err, ERR_SYSTEM, -fd, "cannot open %s for what the %s hook says", path,
+                TEXT(op->hook.kind));
+    return fd;
+}
+
+int plan_open_hook_files(struct plan_run *run, const struct plan_op *op) {
+    for (int i = 0; i < 2; i++) {
+        if (run->hook_files[i] >= 0) continue;
+        run->hook_files[i] = open_output(run, op, TEXT(i ? op->hook.errors : op->hook.output));
+        if (run->err.kind) return -ECANCELED;
+    }
+    return 0;
+}
+
+static void close_hook_files(struct plan_run *run, const struct plan_op *op) {
+    if (op->side == PLAN_INSIDE) return; // for the next: they were opened while the host's root was there
+    for (int i = 0; i < 2; i++) fd_closep(&run->hook_files[i]);
+}
+
 int plan_do_hook(struct plan_run *run, struct plan_op *op) {
     char said[PLAN_SAID_MAX];
     int status = 0;
@@ -106,8 +131,16 @@ int plan_do_hook(struct plan_run *run, struct plan_op *op) {
     if (state < 0) return state;
     _cleanup_(freep) const char **argv = plan_list_items(run->block, op->hook.argv);
     _cleanup_(freep) const char **env = plan_list_items(run->block, op->hook.env);
-    struct plan_program program = {TEXT(op->hook.path), argv, env, state, op->hook.timeout_s};
-    int r = plan_program_run(&program, said, &status);
+    int r = plan_open_hook_files(run, op);
+    struct plan_program program = {.path = TEXT(op->hook.path),
+                                   .argv = argv,
+                                   .env = env,
+                                   .input = state,
+                                   .timeout_s = op->hook.timeout_s,
+                                   .output = run->hook_files[0],
+                                   .errors = run->hook_files[1]};
+    if (!r) r = plan_program_run(&program, said, &status);
+    close_hook_files(run, op);
     if (r == -ETIMEDOUT)
         err_set(&run->err, ERR_SYSTEM, 0, "error running %s hook %s: it did not end within %u s",
                 TEXT(op->hook.kind), TEXT(op->hook.path), op->hook.timeout_s);

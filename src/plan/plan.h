@@ -369,6 +369,7 @@ struct plan_op {
             plan_str name;
             struct plan_list groups; // --group-add: names or numbers
             uint32_t uid, gid;
+            uint32_t keep_groups; // the supplementary ones stay those of whoever began
         } user;
         struct {
             plan_str path;
@@ -380,9 +381,10 @@ struct plan_op {
         struct {                         // a program of somebody else's, which reads the container's state
             plan_str path, kind, status; // kind: "createRuntime" …; status: "creating" …
             struct plan_list argv, env;
-            uint32_t timeout_s; // 0: none
+            uint32_t timeout_s;      // 0: none
+            plan_str output, errors; // files of the host's that get what it says, or "": our own sentence
         } hook;
-        uint32_t none; // PIVOT_ROOT: 1, not by pivot_root
+        uint32_t none; // PIVOT_ROOT: 1, not by pivot_root. BECOME_ROOT: 1, with the same supplementary groups
     };
 };
 

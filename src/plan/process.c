@@ -94,7 +94,9 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     give_streams(user.uid);
     if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
     // In a user namespace that forbids setgroups a user has no groups of /etc/group's. Others were asked for.
-    if (setgroups(user.group_count, user.groups) && (errno != EPERM || op->user.groups.count)) return -errno;
+    if (!op->user.keep_groups && setgroups(user.group_count, user.groups) &&
+        (errno != EPERM || op->user.groups.count))
+        return -errno;
     if (setresgid(user.gid, user.gid, user.gid)) return no_such_id(run, "group", user.gid);
     return setresuid(user.uid, user.uid, user.uid) ? no_such_id(run, "user", user.uid) : 0;
 }

@@ -37,8 +37,9 @@ struct plan_run {
     size_t tree_count;
     struct plan_place *places; // of the mounts so far, in their order (child)
     size_t place_count;
-    char *command; // the file to execute, when it was looked for early
-    int home_set;  // a USER operation found a home directory:
+    char *command;     // the file to execute, when it was looked for early
+    int hook_files[2]; // where the hook's output and errors go, or -1
+    int home_set;      // a USER operation found a home directory:
     char home[4096];
     struct plan_block *copy; // of the block, as it was before (parent)
     struct err err;          // an operation that has better words than its errno puts them here
@@ -48,7 +49,7 @@ struct plan_run {
 #define PLAN_RUN_INIT(block_)                                                                              \
     {                                                                                                      \
         .block = (block_), .start = -1, .socket = -1, .root = -1, .ahead = -1, .procfs = -1, .target = -1, \
-        .self = -1, .empty = -1, .netns = -1, .links = {                                                   \
+        .self = -1, .empty = -1, .netns = -1, .hook_files = {-1, -1}, .links = {                           \
             .fd = -1                                                                                       \
         }                                                                                                  \
     }
@@ -132,7 +133,10 @@ int plan_make_private(struct plan_run *run, const char *where);
 // Attaches run->root at a directory of the host's, in the container's own mount namespace.
 int plan_attach_root(struct plan_run *run, const char *where);
 
-// hook.c. Runs somebody's program to its end, with an input and at most so long (0: for ever). said: the
+// hook.c. Opens the files of a hook's output, where they are not open; for one inside before the host's root
+// goes. 0, or -errno with a sentence.
+int plan_open_hook_files(struct plan_run *run, const struct plan_op *op);
+// Runs somebody's program to its end, with an input and at most so long (0: for ever). said: the
 // beginning of what it prints, in one line. 0 with its wait status, or -errno: -ETIMEDOUT when it was killed.
 #define PLAN_SAID_MAX 300 // what a sentence can hold
 struct plan_program {
@@ -140,6 +144,7 @@ struct plan_program {
     const char **argv, **env;
     int input;
     uint32_t timeout_s;
+    int output, errors; // where what it says goes instead, or -1
 };
 int plan_program_run(const struct plan_program *program, char said[static PLAN_SAID_MAX], int *ret_status);
 

@@ -273,11 +273,7 @@ static void plan_owner(const struct cgroup_plan *c, const char *folder, uint32_t
 
 // NULL in *ret_name: not asked for.
 static int delegate_name(const struct cgroup_plan *c, const char **ret_name) {
-    *ret_name = NULL;
-    for (size_t i = 0; i < c->spec->annotations.count; i++) {
-        if (str_eq(c->spec->annotations.items[i].key, DELEGATE))
-            *ret_name = c->spec->annotations.items[i].value;
-    }
+    *ret_name = spec_annotation(c->spec, DELEGATE);
     if (str_empty(*ret_name)) return *ret_name = NULL, 0;
     for (const char *at = *ret_name; *at; at += strcspn(at, "/"), at += *at == '/') {
         size_t n = strcspn(at, "/");

@@ -93,6 +93,7 @@ static void plan_user(struct compiler *c, const struct spec_process *process) {
     op->user.groups = list;
     op->user.uid = process->uid;
     op->user.gid = process->gid;
+    op->user.keep_groups = compile_keeps_groups(c->spec);
 }
 
 static void plan_caps(struct compiler *c, enum plan_op_type type, const struct spec_process *process) {
@@ -141,6 +142,8 @@ static void plan_hook(struct compiler *c, const struct spec_hook *hook, const ch
     if (!hook->args.count) op.hook.argv = plan_strings(c->plan, &hook->path, 1);
     op.hook.env = plan_strings(c->plan, hook->env.items, hook->env.count);
     op.hook.timeout_s = (uint32_t)hook->timeout_s;
+    op.hook.output = plan_string(c->plan, spec_annotation(c->spec, "run.oci.hooks.stdout"));
+    op.hook.errors = plan_string(c->plan, spec_annotation(c->spec, "run.oci.hooks.stderr"));
     struct plan_op *added = plan_add(c->plan, PLAN_HOOK, arena_printf(&c->arena, "hooks.%s", kind));
     added->side = (uint8_t)side;
     added->hook = op.hook;
@@ -372,7 +375,8 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     const char *cgroup = NULL;
     c->contributions = contributions;
     set_head(c, &spec->process, 0);
-    if (check_process(&spec->process, c->err) || compile_check_namespaces(c)) return -1;
+    if (check_process(&spec->process, c->err) || compile_check_namespaces(c) || compile_check_annotations(c))
+        return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
     c->early = c->new_ns == c->all_ns && !compile_has_userns(c) && parent_makes_root(c->plan);
     if (c->early) add(c, PLAN_GO, "linux.namespaces");

@@ -86,7 +86,8 @@ static bool takes_label(const char *type) {
 static const char *add_label(struct compiler *c, const char *type, const char *data) {
     const char *label = c->spec->mount_label;
     if (str_empty(label) || !takes_label(type)) return data;
-    return arena_printf(&c->arena, "%s%scontext=\"%s\"", data ? data : "", data ? "," : "", label);
+    return arena_printf(&c->arena, "%s%s%s=\"%s\"", data ? data : "", data ? "," : "",
+                        compile_label_word(c->spec), label);
 }
 
 // A mount with mapped ids takes the host's privileges: the parent makes it.

@@ -185,7 +185,8 @@ void compile_id_map(struct compiler *c) {
 
 // Inside a user namespace the child is nobody until it takes the place of its root.
 void compile_become_root(struct compiler *c) {
-    if (compile_has_userns(c)) compile_add(c, PLAN_BECOME_ROOT, "linux.uidMappings");
+    if (!compile_has_userns(c)) return;
+    compile_add(c, PLAN_BECOME_ROOT, "linux.uidMappings")->none = compile_keeps_groups(c->spec);
 }
 
 // Kernel parameters

@@ -39,6 +39,12 @@ const char *compile_map_text(struct compiler *c, const struct spec_id_map *maps,
 // late.
 int compile_wait(struct compiler *c);
 
+// annotations.c: those of crun's. Refuses the ones that are not honoured; whether the process has its
+// caller's supplementary groups; the word by which a mount gets linux.mountLabel.
+int compile_check_annotations(struct compiler *c);
+bool compile_keeps_groups(const struct spec *spec);
+const char *compile_label_word(const struct spec *spec);
+
 // compile_namespaces.c: what the namespaces may be, and the operations that make and join them.
 int compile_check_namespaces(struct compiler *c);
 // Every namespace that the container's first process has, but for a user namespace that is our own.
