@@ -266,6 +266,8 @@ TINY=docker.io/library/tiny:1
   each tasks resume task-RT
   each tasks metrics task-RT
   contains "$output" memory.usage_in_bytes
+  # Its own reads and writes, of which there are none, and not the whole machine's.
+  is "$(c tasks metrics task-hoy | grep -c blkio)" "$(c tasks metrics task-runc | grep -c blkio)"
   each tasks ps task-RT
   each tasks exec -d --exec-id e3 task-RT sleep 500
   each tasks kill --exec-id e3 -s SIGKILL task-RT
@@ -322,6 +324,7 @@ L=docker.io/library/tiny:1
   ends_alike 127 run --rm --network none $L nosuch
   ends_alike 126 run --rm --network none $L /etc
   alike run --rm --network none --user 7:8 -e A=b -w /tmp $L sh -c 'id; echo $A; pwd; grep -E "^(Cap|NoNew|Seccomp:)" /proc/self/status'
+  alike run --rm --network none --group-add keep-groups --user 7:8 $L id
   alike run --rm --network none --read-only --cap-drop all --security-opt no-new-privileges $L \
     sh -c 'touch /x; touch /tmp/x; grep -E "^(Cap|NoNew)" /proc/self/status; ls -ln /dev | grep -Ev "console|core|total"'
   alike run --rm --network none --memory 32m --pids-limit 50 --cpus 0.5 $L \
