@@ -702,11 +702,11 @@ user_strings() {
   done
 }
 
-@test "CVE-2024-0132, CVE-2025-23266: a hook has its own environment, and stands at no place of the container's" {
+@test "CVE-2024-0132, CVE-2024-0133, CVE-2025-23266: a hook has its own environment, and stands at no place of the container's" {
   bundle a
   cat >"$BATS_TEST_TMPDIR/hook" <<'END'
 #!/bin/sh
-{ env; readlink /proc/self/cwd; ls /proc/self/fd | tr '\n' ' '; echo; } >"$0.said"
+{ env; readlink /proc/self/cwd; readlink /proc/$$/cwd; } >"$0.said"
 END
   chmod 755 "$BATS_TEST_TMPDIR/hook"
   config '.hooks.createRuntime = [{path: $hook, env: ["ONLY=this"]}] | .process.env += ["LD_PRELOAD=/evil.so"]' --arg hook "$BATS_TEST_TMPDIR/hook"
@@ -716,8 +716,12 @@ END
   contains "$said" ONLY=this
   lacks "$said" LD_PRELOAD
   lacks "$said" leaked
-  contains "$said" $'\n'"$(tail -n 2 "$BATS_TEST_TMPDIR/hook.said" | head -n 1)"
-  lacks "$(tail -n 2 "$BATS_TEST_TMPDIR/hook.said" | head -n 1)" rootfs
+  is "$(tail -n 2 "$BATS_TEST_TMPDIR/hook.said")" $'/\n/'
+  # Nor does it have a descriptor of the runtime's.
+  config '.hooks.createRuntime = [{path: $attacker, args: ["attacker", "fds", "3"]}] | .annotations = {"run.oci.hooks.stdout": $said}' \
+    --arg attacker "$ATTACKER" --arg said "$BATS_TEST_TMPDIR/fds"
+  expect 0 rt run -b "$bundle" c 9</
+  is "$(<"$BATS_TEST_TMPDIR/fds")" ''
 }
 
 @test "CVE-2020-15257: no socket that a network namespace's neighbours could reach" {

@@ -153,6 +153,13 @@ load oci/lib
   is "$status" 0
   contains "$output" CAP_SYSLOG
   is "$(($((0x${output##*[[:space:]]})) >> 34 & 1))" 0
+  # What is in no permitted set can't be in force, nor can what is not inheritable be ambient.
+  config '.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_CHOWN"], ambient: ["CAP_KILL"]}' \
+    'grep ^CapAmb /proc/self/status'
+  run runtime run --bundle "$bundle" "$id" </dev/null
+  contains "$output" 'CAP_CHOWN is not in permitted'
+  contains "$output" 'CAP_KILL is not in inheritable'
+  contains "$output" $'CapAmb:\t0000000000000000'
   shown process.capabilities.{bounding,effective,inheritable,permitted,ambient}
 }
 
@@ -1061,6 +1068,10 @@ as_user() {
 }
 
 @test "linux.resources.unified" {
+  local key
+  for key in freeze kill procs threads type; do
+    refuses "linux.resources.unified: \"cgroup.$key\" is no limit" ".linux.resources.unified = {\"cgroup.$key\": \"1\"}"
+  done
   [[ -e /sys/fs/cgroup/cgroup.controllers ]] || cannot_show 'no cgroup v2 with controllers' linux.resources.unified
   look '.linux.namespaces += [{type: "cgroup"}] | .mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "c"}]
       | .linux.resources.unified = {"memory.high": "50000000"}' 'cat /sys/fs/cgroup/memory.high'

@@ -541,6 +541,19 @@ hooks() {
     "prestart b createRuntime b createContainer b startContainer b poststart b poststop b "
 }
 
+@test "every hook stands at the root, whoever runs it and wherever" {
+  local kind
+  mkdir -p "$ROOTFS$BATS_TEST_TMPDIR"
+  bundle b ".hooks = {} | .mounts += [{destination: \"$BATS_TEST_TMPDIR\", type: \"bind\", source: \"$BATS_TEST_TMPDIR\", options: [\"bind\"]}]"
+  for kind in prestart createRuntime createContainer startContainer poststart poststop; do
+    jq ".hooks.$kind = [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo $kind \$(readlink /proc/self/cwd || pwd) >>$B.cwd\"]}]" b/config.json >c.json
+    mv c.json b/config.json
+  done
+  made create -b b x
+  (cd b && rt start x && rt delete -f x)
+  is "$(tr '\n' ' ' <b.cwd)" 'prestart / createRuntime / createContainer / startContainer / poststart / poststop / '
+}
+
 @test "a hook that fails or takes too long: nothing stays behind" {
   local kind
   for kind in prestart createRuntime createContainer startContainer; do
@@ -571,6 +584,12 @@ hooks() {
   eventually 10 [ ! -e "/proc/$pid" ]
   expect 1 rt run -b b x
   expect 1 rt state x
+  bundle d ".hooks = {startContainer: [{path: \"/bin/false\"}], poststop: [{path: \"/bin/touch\", args: [\"touch\", \"$B.gone\"]}]}"
+  made create -b d x
+  expect 1 rt start x
+  contains "$output" "startContainer hook"
+  expect 1 rt state x
+  [[ -e b.gone ]]
   # poststop has a say no more.
   bundle c '.hooks.poststop = [{path: "/bin/false"}]'
   made run -d -b c x
@@ -947,6 +966,7 @@ FLAGS
   cmp b/config.json b/other.json
   expect 1 "$HOY_RUNTIME" spec -b b --file other.json
   contains "$output" "other.json exists"
+  is "$(jq -c .linux.resources.devices b/config.json)" '[{"allow":false,"access":"rwm"}]'
   jq ".process.terminal = false | .process.args = [\"true\"] | .root.path = \"$ROOTFS\"" b/config.json >c.json
   expect 0 rt run -b b -f c.json x
   if command -v runc >/dev/null; then
@@ -1011,6 +1031,23 @@ PYTHON
   refused .linux.mountExtensions.idmap.enabled \
     "$true_ | .mounts += [{destination: \"/tmp\", type: \"bind\", source: \"/tmp\", options: [\"bind\", \"idmap\"],
       uidMappings: [{containerID: 0, hostID: 1000, size: 10}], gidMappings: [{containerID: 0, hostID: 1000, size: 10}]}]"
+  # All capabilities, of which it has those that we have, and no other; all policies for memory.
+  bundle c "$(command_is sed -n s/^CapBnd:.//p /proc/self/status) | .process.capabilities.bounding = $(jq -c .linux.capabilities features.json)"
+  run --separate-stderr rt run -b c x
+  is "$output" "$(sed -n 's/^CapBnd:.//p' /proc/self/status)"
+  lacks "$stderr" unknown
+  is "$(jq '.linux.capabilities | length' features.json)" $(($(</proc/sys/kernel/cap_last_cap) + 1))
+  if [[ -e /proc/self/numa_maps ]]; then
+    local word
+    for word in $(jq -r '.linux.memoryPolicy.modes[]' features.json); do
+      bundle m "$true_ | .linux.memoryPolicy = ({mode: \"$word\"} + if \"$word\" | IN(\"MPOL_DEFAULT\", \"MPOL_LOCAL\") then {} else {nodes: \"0\"} end)"
+      expect 0 rt run -b m x
+    done
+    for word in $(jq -r '.linux.memoryPolicy.flags[]' features.json); do
+      bundle m "$true_ | .linux.memoryPolicy = {mode: \"MPOL_BIND\", nodes: \"0\", flags: [\"$word\"]}"
+      expect 0 rt run -b m x
+    done
+  fi
   # Every namespace, all at once, and every rule's word.
   bundle n "$true_ | .linux.namespaces = $(jq -c '[.linux.namespaces[] | {type: .}]' features.json)
     | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 65536}]

@@ -15,6 +15,16 @@ void bundle_finish(struct bundle *bundle) {
     str_finish(&bundle->text);
 }
 
+// The kernel has no effective set with more than the permitted one, nor an ambient one with more than both.
+static void warn_of_more(struct invocation *invocation, const char *set, cap_mask wanted, cap_mask of) {
+    for (unsigned n = 0; n < CAP_COUNT; n++)
+        if (wanted & ~of & (cap_mask)1 << n)
+            say_warning(invocation,
+                        arena_printf(&invocation->arena,
+                                     "process.capabilities: %s is not in %s, and left out of what needs that",
+                                     cap_name(n), set));
+}
+
 // What this process does not have it can't give. The specification wants that said, and the container made.
 static void warn_of_capabilities(struct invocation *invocation, const struct spec_process *process) {
     cap_mask missing = caps_missing(process->caps.bounding | process->caps.permitted);
@@ -24,6 +34,9 @@ static void warn_of_capabilities(struct invocation *invocation, const struct spe
                     arena_printf(&invocation->arena,
                                  "process.capabilities: %s is not among our own, and left out", cap_name(n)));
     }
+    warn_of_more(invocation, "permitted", process->caps.effective | process->caps.ambient,
+                 process->caps.permitted);
+    warn_of_more(invocation, "inheritable", process->caps.ambient, process->caps.inheritable);
 }
 
 static int read_config(struct invocation *invocation, int dir, const char *config, struct bundle *bundle,

@@ -236,7 +236,17 @@ static void kill_container(const struct container *container) {
     while (poll(&wait, 1, 10000) < 0 && errno == EINTR) {}
 }
 
+static bool hook_failed(struct plan_block *plan) {
+    return plan->failed >= 0 && plan_ops(plan)[plan->failed].type == PLAN_HOOK;
+}
+
 // runtime.md, "Lifecycle": where a hook fails the container goes, as if it had been deleted.
+static int start(struct container *container, struct err *err) {
+    if (give_start(container, err)) return hook_failed(container->plan) ? 1 : -1;
+    (void)unlinkat(container->dir, "start", 0);
+    return plan_run_hooks(container->plan, PLAN_STARTED, err) ? 1 : 0;
+}
+
 int run_start(struct invocation *invocation, struct err *err) {
     _cleanup_(container_close) struct container container = {.dir = -1};
     if (container_open(invocation, invocation->arguments.items[0], true, &container, err)) return -1;
@@ -246,10 +256,9 @@ int run_start(struct invocation *invocation, struct err *err) {
     default: return err_set(err, ERR_CONFLICT, 0, "cannot start an already running container");
     }
     _cleanup_(fd_closep) int notify = notify_bind(&container, err);
-    if (notify == -2 || give_start(&container, err)) return -1;
-    (void)unlinkat(container.dir, "start", 0);
-    if (!plan_run_hooks(container.plan, PLAN_STARTED, err))
-        return wait_until_ready(invocation, &container, notify);
+    int r = notify == -2 ? -1 : start(&container, err);
+    if (r < 0) return -1;
+    if (r == 0) return wait_until_ready(invocation, &container, notify);
     struct err ignored;
     kill_container(&container);
     (void)container_remove(invocation, &container, &ignored);

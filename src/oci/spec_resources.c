@@ -8,7 +8,7 @@
 
 static const struct spec_device_rule any_device = {.type = 'a', .major = -1, .minor = -1, .access = "rwm"};
 static const struct field device_rule_fields[] = {
-    BOOL(spec_device_rule, "allow", allow),
+    {"allow", FIELD_BOOL, AT(spec_device_rule, allow), .always = true}, // the schema requires it
     {"type", FIELD_WORD, AT(spec_device_rule, type), .words = words_device_types},
     NUMBER(spec_device_rule, "major", major, .min = -1, .max = UINT32_MAX),
     NUMBER(spec_device_rule, "minor", minor, .min = -1, .max = UINT32_MAX),
@@ -157,11 +157,24 @@ static int check_weights(const struct spec_resources *r, struct err *err) {
     return 0;
 }
 
+// What is written to these is done to the processes, the one that writes among them.
+static bool is_control(const char *key) {
+    static const char *const names[] = {"cgroup.freeze", "cgroup.kill", "cgroup.procs", "cgroup.threads",
+                                        "cgroup.type"};
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (str_eq(key, names[i])) return true;
+    return false;
+}
+
 static int check_names(const struct spec_resources *r, struct err *err) {
     for (size_t i = 0; i < r->unified.count; i++) {
         const char *key = r->unified.items[i].key;
         if (strchr(key, '/') || *key == '.')
             return invalid(err, "linux.resources.unified: \"%.100s\" is no file of a cgroup", key);
+        if (is_control(key))
+            return invalid(
+                err, "linux.resources.unified: \"%s\" is no limit: it controls the container's own processes",
+                key);
     }
     for (size_t i = 0; i < r->network_priorities.count; i++) {
         const char *name = r->network_priorities.items[i].name;

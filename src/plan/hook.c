@@ -24,6 +24,7 @@ static _Noreturn void execute(const struct plan_program *program, int output) {
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
     setsid();
+    if (chdir("/")) _exit(126); // whoever starts or deletes the container may stand anywhere
     if (dup2(program->input, 0) < 0 || dup2(program->output < 0 ? output : program->output, 1) < 0 ||
         dup2(program->errors < 0 ? output : program->errors, 2) < 0)
         _exit(126);
