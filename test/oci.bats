@@ -713,8 +713,24 @@ cgroup cgroup
 time time
 pid pid
 ROWS
+  # One of mounts, in which the container is made: its sources are what is there, and all in it get its root.
+  let_go
+  hold --mount --propagation private
+  nsenter -t "$holder" -m mount -t tmpfs t "$bundle/rootfs/mnt"
+  # The order in which they are said is of no matter.
+  look ".linux.namespaces |= ([{type: \"mount\", path: \"/proc/$holder/ns/mnt\"}, {type: \"uts\", path: \"/proc/$holder/ns/uts\"}]
+      + map(select(.type != \"mount\" and .type != \"uts\"))) | del(.hostname, .domainname)" \
+    'readlink /proc/self/ns/mnt; ls /; grep " /mnt " /proc/self/mountinfo'
+  is "$(head -n 1 <<<"$output")" "$(readlink "/proc/$holder/ns/mnt")"
+  contains "$output" bin
+  contains "$output" ' - tmpfs t '
+  lacks "$output" work
+  shown linux.namespaces.path:mount
+  for file in self 1; do
+    refuses 'or the host' ".linux.namespaces |= (map(select(.type != \"mount\")) + [{type: \"mount\", path: \"/proc/$file/ns/mnt\"}])"
+  done
   # A path to another one than is said.
-  refuses 'another type' ".linux.namespaces |= (map(select(.type != \"uts\")) + [{type: \"uts\", path: \"/proc/$child/ns/net\"}])"
+  refuses 'another type' ".linux.namespaces |= (map(select(.type != \"uts\")) + [{type: \"uts\", path: \"/proc/$holder/ns/net\"}])"
   let_go
 }
 

@@ -92,7 +92,7 @@ int plan_do_join(struct plan_run *run, struct plan_op *op) {
     if (op->side == PLAN_HOST) return open_for_helper(run, op);
     int r = join(run, op);
     if (!r && !op->join.path && op->join.flags & CLONE_NEWPID) r = plan_enter(run);
-    if (r || !(op->join.flags & CLONE_NEWNS)) return r;
+    if (r || op->join.path || !(op->join.flags & CLONE_NEWNS)) return r;
     run->root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     return run->root < 0 ? run->root : 0;
 }

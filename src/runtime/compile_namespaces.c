@@ -58,18 +58,31 @@ static int check_id_maps(struct compiler *c) {
 }
 
 // Two names of one namespace have the same file behind them.
+static bool is_same(const char *path, const char *other) {
+    struct stat a, b;
+    return !str_empty(path) && !stat(path, &a) && !stat(other, &b) && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
 static bool is_own(const char *path, const char *name) {
-    char own_path[32];
-    struct stat theirs, own;
-    snprintf(own_path, sizeof own_path, "/proc/self/ns/%s", name);
-    return !str_empty(path) && !stat(path, &theirs) && !stat(own_path, &own) && theirs.st_dev == own.st_dev &&
-           theirs.st_ino == own.st_ino;
+    char own[32];
+    snprintf(own, sizeof own, "/proc/self/ns/%s", name);
+    return is_same(path, own);
 }
 
 static const char *path_of(const struct compiler *c, uint64_t flag) {
     for (size_t i = 0; i < c->spec->namespaces.count; i++)
         if (c->spec->namespaces.items[i].flag == flag) return c->spec->namespaces.items[i].path;
     return NULL;
+}
+
+// The root of all who are in it becomes the container's, as with runc. The host's is not to be had.
+static int check_mount_namespace(struct compiler *c) {
+    const char *path = path_of(c, CLONE_NEWNS);
+    if (c->all_ns & CLONE_NEWNS && !is_own(path, "mnt") && !is_same(path, "/proc/1/ns/mnt")) return 0;
+    return err_set(
+        c->err, ERR_INVALID, 0,
+        "a container needs a mount namespace of its own: linux.namespaces has none, or the host's");
 }
 
 int compile_check_namespaces(struct compiler *c) {
@@ -83,10 +96,7 @@ int compile_check_namespaces(struct compiler *c) {
         if (str_empty(ns->path)) c->new_ns |= ns->flag;
     }
     c->own_net = c->new_ns & CLONE_NEWNET && !compile_has_userns(c);
-    if (!(c->new_ns & CLONE_NEWNS))
-        return err_set(c->err, ERR_INVALID, 0,
-                       "a container needs a mount namespace of its own: "
-                       "linux.namespaces has none, or one with a path");
+    if (check_mount_namespace(c)) return -1;
     if (!(c->all_ns & CLONE_NEWUTS) && (c->spec->hostname || c->spec->domainname))
         return err_set(c->err, ERR_INVALID, 0, "a hostname without a UTS namespace would be the host's");
     if (c->spec->net_devices.count &&
@@ -140,12 +150,19 @@ void compile_joins_before(struct compiler *c) {
     if (user) join(c, user, PLAN_JOIN, PLAN_HOST);
 }
 
-// The rest, without a user namespace, are the child's.
+// The rest, without a user namespace, are the child's; that of mounts last, where paths may mean something
+// else.
 void compile_joins(struct compiler *c) {
+    const struct spec_namespace *mounts = NULL;
     for (size_t i = 0; i < c->spec->namespaces.count && !compile_has_userns(c); i++) {
         const struct spec_namespace *ns = &c->spec->namespaces.items[i];
-        if (is_joined(c, ns) && ns->flag != CLONE_NEWPID) join(c, ns, PLAN_JOIN, PLAN_CHILD);
+        if (!is_joined(c, ns) || ns->flag == CLONE_NEWPID) continue;
+        if (ns->flag == CLONE_NEWNS)
+            mounts = ns;
+        else
+            join(c, ns, PLAN_JOIN, PLAN_CHILD);
     }
+    if (mounts) join(c, mounts, PLAN_JOIN, PLAN_CHILD);
 }
 
 void compile_time_offsets(struct compiler *c) {
