@@ -144,6 +144,32 @@ try_mutations() {
   rt delete -f c
 }
 
+@test "what the kernel refuses later is told by the field's path as well" {
+  local field change
+  while IFS='|' read -r field change; do
+    bundle "n$((++n))"
+    config "$change"
+    expect 1 timeout 10 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
+    one_line "$output"
+    contains "$output" "$field"
+  done <<'ROWS'
+mounts[1]|.mounts[1].options += ["size=nonsense"]
+mounts[7]|.mounts[7] = {destination: "/m", type: "tmpfs", source: "x", options: ["nosuch=1"]}
+mounts[7]|.mounts[7] = {destination: "/m", type: "bind", source: "/no/such", options: ["bind"]}
+linux.sysctl.net.ipv4.nosuch|.linux.sysctl = {"net.ipv4.nosuch": "1"}
+linux.sysctl.net.ipv4.ip_forward|.linux.sysctl = {"net.ipv4.ip_forward": "many"}
+linux.devices[1]|.linux.devices = [{path: "/dev/mine", type: "c", major: 1, minor: 3}, {path: "/etc", type: "c", major: 1, minor: 3}]
+linux.namespaces.network|.linux.namespaces = [.linux.namespaces[] | select(.type != "network")] + [{type: "network", path: "/no/such"}]
+linux.namespaces.ipc|.linux.namespaces = [.linux.namespaces[] | select(.type != "ipc")] + [{type: "ipc", path: "/etc/passwd"}]
+(process.cwd)|.process.cwd = "/bin/busybox"
+(process.rlimits[0])|.process.rlimits = [{type: "RLIMIT_NOFILE", soft: 100000000000, hard: 100000000000}]
+the hostname|.hostname = ("x" * 65)
+(hooks.createRuntime[1])|.hooks.createRuntime = [{path: "/bin/true"}, {path: "/bin/false"}]
+(hooks.startContainer[0])|.hooks.startContainer = [{path: "/no/such"}]
+(linux.resources.cpu.cpus)|.linux.resources.cpu.cpus = "4000"
+ROWS
+}
+
 @test "fields that nobody knows are passed over, wherever they are" {
   bundle a
   config '.unknown = {deep: [1]} | .process.unknown = 1 | .linux.unknown = [] | .mounts[0].unknown = null | .root.unknown = "x"

@@ -56,10 +56,7 @@ static int run_those(struct plan_block *block, bool (*wanted)(const struct plan_
     for (uint32_t i = 0; i < block->count; i++) {
         int r = wanted(&ops[i]) ? plan_run_operation(&run, &ops[i]) : 0;
         if (!r) continue;
-        if (run.err.kind)
-            *err = run.err;
-        else
-            plan_failure(block, &ops[i], -r, err);
+        plan_failure(&run, &ops[i], -r, err);
         return -1;
     }
     return 0;

@@ -49,10 +49,7 @@ static void report(struct plan_run *run, struct plan_op *op, int error) {
     int32_t none = -1, index = (int32_t)(op - plan_ops(block));
     if (!__atomic_compare_exchange_n(&block->failed, &none, index, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         return;
-    if (run->err.kind)
-        block->error = run->err;
-    else
-        plan_failure(block, op, -error, &block->error);
+    plan_failure(run, op, -error, &block->error);
 }
 
 int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last) {
@@ -372,8 +369,7 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
         if (ops[i].side != side || ops[i].state == PLAN_DONE || ops[i].state == PLAN_FAILED) continue;
         int r = plan_run_operation(&run, &ops[i]);
         if (!r) continue;
-        if (!result && run.err.kind) *err = run.err;
-        if (!result && !run.err.kind) plan_failure(block, &ops[i], -r, err);
+        if (!result) plan_failure(&run, &ops[i], -r, err);
         result = -1;
         if (side != PLAN_STOPPED) break;
     }

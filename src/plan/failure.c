@@ -3,6 +3,7 @@
 #include "plan/run.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 // What each operation is about: words before, and which of its strings to name.
@@ -97,7 +98,21 @@ static const char *string_at(const struct plan_block *block, const struct plan_o
     return offset ? plan_text(block, *(const plan_str *)((const char *)op + offset)) : "";
 }
 
-void plan_failure(const struct plan_block *block, const struct plan_op *op, int error, struct err *ret_err) {
+// A config.json's field by its path, for whoever wrote it; what is the runtime's own doing has none. An
+// engine's containers have other reasons, and no bundle.
+static void name_field(const struct plan_block *block, const struct plan_op *op, struct err *err) {
+    const char *why = plan_text(block, op->why);
+    bool is_field = strpbrk(why, ".[") || !strcmp(why, "hostname") || !strcmp(why, "domainname");
+    bool is_command = err->kind == ERR_COMMAND_NOT_FOUND || err->kind == ERR_COMMAND_NOT_EXECUTABLE;
+    size_t used = strlen(err->text);
+    char name[64];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(why, "["), why);
+    if (!block->bundle || !is_field || is_command || strstr(err->text, name)) return;
+    snprintf(err->text + used, sizeof err->text - used, " (%s)", why);
+}
+
+static void describe(const struct plan_block *block, const struct plan_op *op, int error,
+                     struct err *ret_err) {
     const char *first = string_at(block, op, phrases[op->type].first);
     const char *second = string_at(block, op, phrases[op->type].second);
     err_set(ret_err, error == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, error, "cannot %s%s%s%s%s%s%s",
@@ -105,4 +120,12 @@ void plan_failure(const struct plan_block *block, const struct plan_op *op, int 
             second, error == ENOENT ? ": " : "", error == ENOENT ? strerror(error) : "");
     for (char *p = ret_err->text; *p; p++) // what is written to a file may have several lines
         if (*p == '\n') *p = ' ';
+}
+
+void plan_failure(const struct plan_run *run, const struct plan_op *op, int error, struct err *ret_err) {
+    if (run->err.kind)
+        *ret_err = run->err;
+    else
+        describe(run->block, op, error, ret_err);
+    name_field(run->block, op, ret_err);
 }

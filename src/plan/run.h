@@ -171,7 +171,7 @@ int plan_parent_in(struct plan_run *run, const char *path, const char **ret_name
 // Remembers a mount that was attached at target. fresh: its content is new.
 void plan_place_add(struct plan_run *run, const char *target, int mount, bool fresh);
 
-// The sentence for a failed operation.
-void plan_failure(const struct plan_block *block, const struct plan_op *op, int error, struct err *ret_err);
+// The sentence for a failed operation: its own, or one made of what it is about.
+void plan_failure(const struct plan_run *run, const struct plan_op *op, int error, struct err *ret_err);
 
 #define TEXT(s) plan_text(run->block, s)

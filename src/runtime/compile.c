@@ -73,7 +73,7 @@ static void plan_rlimits(struct compiler *c, const struct spec_process *process)
         int resource = process->rlimits.items[i].resource;
         plan_str text =
             plan_printf(c->plan, "%s=%lld:%lld", words_rlimit(resource), (long long)soft, (long long)hard);
-        struct plan_op *op = add(c, PLAN_RLIMIT, "process.rlimits");
+        struct plan_op *op = add(c, PLAN_RLIMIT, arena_printf(&c->arena, "process.rlimits[%zu]", i));
         op->rlimit.resource = resource;
         op->rlimit.text = text;
         op->rlimit.soft = soft;
@@ -133,7 +133,7 @@ void runtime_plan_state(const struct spec *spec, const char *id, const char *bun
 }
 
 static void plan_hook(struct compiler *c, const struct spec_hook *hook, const char *kind, enum plan_side side,
-                      const char *status) {
+                      const char *status, size_t index) {
     struct plan_op op = {0};
     op.hook.path = plan_string(c->plan, hook->path);
     op.hook.kind = plan_string(c->plan, kind);
@@ -144,14 +144,15 @@ static void plan_hook(struct compiler *c, const struct spec_hook *hook, const ch
     op.hook.timeout_s = (uint32_t)hook->timeout_s;
     op.hook.output = plan_string(c->plan, spec_annotation(c->spec, "run.oci.hooks.stdout"));
     op.hook.errors = plan_string(c->plan, spec_annotation(c->spec, "run.oci.hooks.stderr"));
-    struct plan_op *added = plan_add(c->plan, PLAN_HOOK, arena_printf(&c->arena, "hooks.%s", kind));
+    struct plan_op *added =
+        plan_add(c->plan, PLAN_HOOK, arena_printf(&c->arena, "hooks.%s[%zu]", kind, index));
     added->side = (uint8_t)side;
     added->hook = op.hook;
 }
 
 static void plan_hooks(struct compiler *c, const struct spec_hook_list *hooks, const char *kind,
                        enum plan_side side, const char *status) {
-    for (size_t i = 0; i < hooks->count; i++) plan_hook(c, &hooks->items[i], kind, side, status);
+    for (size_t i = 0; i < hooks->count; i++) plan_hook(c, &hooks->items[i], kind, side, status, i);
 }
 
 // For what the parent does beside, before anybody could use the network.

@@ -83,6 +83,12 @@ static bool takes_label(const char *type) {
     return true;
 }
 
+// Its place in the config.json, where nobody has a better reason.
+static const char *why(struct compiler *c, const struct spec_mount *mount) {
+    return mount->why ? mount->why
+                      : arena_printf(&c->arena, "mounts[%zu]", (size_t)(mount - c->spec->mounts.items));
+}
+
 static const char *add_label(struct compiler *c, const char *type, const char *data) {
     const char *label = c->spec->mount_label;
     if (str_empty(label) || !takes_label(type)) return data;
@@ -97,7 +103,7 @@ static void plan_idmap_tree(struct compiler *c, const struct spec_mount *mount,
     plan_str uid = plan_string(c->plan, compile_map_text(c, mount->uid_maps.items, mount->uid_maps.count));
     plan_str gid = plan_string(c->plan, compile_map_text(c, mount->gid_maps.items, mount->gid_maps.count));
     uint64_t propagation = host_propagation(c);
-    struct plan_op *op = plan_add(c->plan, PLAN_IDMAP_TREE, mount->why ? mount->why : "mounts");
+    struct plan_op *op = plan_add(c->plan, PLAN_IDMAP_TREE, why(c, mount));
     op->idmap_tree.source = source;
     op->idmap_tree.uid = uid;
     op->idmap_tree.gid = gid;
@@ -111,7 +117,7 @@ static void plan_mount(struct compiler *c, const struct spec_mount *mount, const
     plan_str s = plan_string(c->plan, source), target = plan_string(c->plan, destination),
              t = plan_string(c->plan, type), data = plan_string(c->plan, add_label(c, type, options->data)),
              subpath = plan_string(c->plan, mount->subpath);
-    struct plan_op *op = plan_add(c->plan, PLAN_MOUNT, mount->why ? mount->why : "mounts");
+    struct plan_op *op = plan_add(c->plan, PLAN_MOUNT, why(c, mount));
     op->mount.source = s;
     op->mount.target = target;
     op->mount.type = t;
@@ -148,13 +154,13 @@ static int plan_cgroup_mount(struct compiler *c, const struct spec_mount *mount,
     for (size_t i = 0; i < mounts.link_count; i++) {
         plan_str target = plan_string(c->plan, mounts.links[i].target),
                  path = plan_printf(c->plan, "%s/%s", mount->destination, mounts.links[i].name);
-        struct plan_op *op = plan_add(c->plan, PLAN_SYMLINK, mount->why ? mount->why : "mounts");
+        struct plan_op *op = plan_add(c->plan, PLAN_SYMLINK, why(c, mount));
         op->link_to.target = target;
         op->link_to.path = path;
     }
     if (!(options.flags & MS_RDONLY)) return 0;
     plan_str target = plan_string(c->plan, mount->destination);
-    struct plan_op *op = plan_add(c->plan, PLAN_REMOUNT, mount->why ? mount->why : "mounts");
+    struct plan_op *op = plan_add(c->plan, PLAN_REMOUNT, why(c, mount));
     op->mount.target = target;
     op->mount.flags = MS_RDONLY;
     return 0;
@@ -166,7 +172,7 @@ static void plan_remount(struct compiler *c, const struct spec_mount *mount,
     const uint64_t flags =
         MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NODIRATIME | 256; // MS_NOSYMFOLLOW
     plan_str target = plan_string(c->plan, mount->destination), data = plan_string(c->plan, options->data);
-    struct plan_op *op = plan_add(c->plan, PLAN_REMOUNT, mount->why ? mount->why : "mounts");
+    struct plan_op *op = plan_add(c->plan, PLAN_REMOUNT, why(c, mount));
     op->mount.target = target;
     op->mount.data = data;
     op->mount.flags = options->flags;
@@ -278,9 +284,10 @@ void compile_devices(struct compiler *c) {
     if (has_bound_dev(c)) return;
     for (size_t i = 0; i < ARRAY_SIZE(default_devices); i++)
         if (!is_listed(c->spec, default_devices[i].path)) plan_device(c, &default_devices[i], "default");
-    for (size_t i = 0; i < c->spec->devices.count; i++)
-        plan_device(c, &c->spec->devices.items[i],
-                    c->spec->devices.items[i].why ? c->spec->devices.items[i].why : "linux.devices");
+    for (size_t i = 0; i < c->spec->devices.count; i++) {
+        const struct spec_device *device = &c->spec->devices.items[i];
+        plan_device(c, device, device->why ? device->why : arena_printf(&c->arena, "linux.devices[%zu]", i));
+    }
     for (size_t i = 0; i < ARRAY_SIZE(default_links); i++) {
         // Not every kernel has this one.
         if (str_eq(default_links[i].key, "/dev/core") && access("/proc/kcore", F_OK)) continue;
