@@ -257,6 +257,24 @@ LINES
 }
 apart() { [[ $(readlink "/proc/$1/ns/ipc") != "$(readlink /proc/self/ns/ipc)" ]]; }
 
+@test "CVE-2024-8676, CVE-2025-0750: images of a stranger's add no mount, and no link in them is written to" {
+  make_images
+  local name
+  echo untouched >"$BATS_TEST_TMPDIR/canary"
+  for name in restore.log stats-restore; do
+    ln -s "$BATS_TEST_TMPDIR/canary" "$images/$name"
+    fails "$images/$name is no plain file" lying refuse runtime restore --bundle "$bundle" --image-path "$images" one
+    rm "$images/$name"
+  done
+  is "$(<"$BATS_TEST_TMPDIR/canary")" untouched
+  # Mounts are the bundle's, whatever a configuration beside the images says.
+  jq '.mounts += [{destination: "/stolen", type: "bind", source: "/etc", options: ["bind"]}]' "$bundle/config.json" >"$images/config.json"
+  cp "$images/config.json" "$images/config.dump"
+  lying refuse runtime restore --bundle "$bundle" --image-path "$images" one || true
+  contains "$(request)" /data
+  lacks "$(request)" /stolen
+}
+
 @test "restore: the terminal's master goes to the console socket" {
   make_images
   jq '.process.terminal = true' "$bundle/config.json" >"$bundle/new" && mv "$bundle/new" "$bundle/config.json"

@@ -181,7 +181,7 @@ SEE='
   ((looked > 3))
 }
 
-@test "CVE-2015-3630, CVE-2017-16539: what is masked and read-only" {
+@test "CVE-2015-3630, CVE-2017-16539, CVE-2018-10892, GHSA-7ww5-4wqc-m92c: what is masked and read-only" {
   bundle a
   command_is sh -c '
     for path in /proc/kcore /proc/keys /proc/timer_list /proc/sched_debug /proc/interrupts /proc/latency_stats; do
@@ -427,6 +427,20 @@ waits_untouched() {
   done
 }
 
+@test "CVE-2022-0847: what could be written to by way of the page cache is no file of the host's" {
+  bundle a
+  command_is sleep 600
+  "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" victim </dev/null >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  local shim=$!
+  eventually 10 running victim
+  is "$(readlink "/proc/$shim/exe")" '/memfd:hoy-shim (deleted)'
+  # F_GET_SEALS: F_SEAL_SEAL, SHRINK, GROW and WRITE.
+  is "$(python3 -c 'import fcntl, sys; print(fcntl.fcntl(open(sys.argv[1], "rb"), 1034))' "/proc/$shim/exe")" 15
+  rt delete -f victim
+  wait "$shim" || true
+}
+running() { [[ $(rt state "$1" | jq -r .status) == running ]]; }
+
 @test "CVE-2019-5736: the program behind /proc/self/exe is nobody's file" {
   bundle a
   printf '#!/proc/self/exe\n' >"$bundle/rootfs/bin/loop"
@@ -452,7 +466,7 @@ waits_untouched() {
 
 # Who somebody is
 
-@test "CVE-2022-29162, CVE-2022-24769, CVE-2022-27649 to 27652, CVE-2025-27612, CVE-2016-8867: nothing inheritable, nothing ambient: run and exec, root and not" {
+@test "CVE-2022-29162, CVE-2022-24769, CVE-2022-27649 to 27652, CVE-2025-27612, CVE-2016-8867, CVE-2018-10856, CVE-2018-1000400: nothing inheritable, nothing ambient: run and exec, root and not" {
   bundle a
   command_is cat /proc/self/status
   expect 0 rt run -b "$bundle" c
@@ -460,8 +474,10 @@ waits_untouched() {
   contains "$output" $'CapAmb:\t0000000000000000'
   contains "$output" $'CapEff:\t0000000020000420'
   contains "$output" $'CapBnd:\t0000000020000420'
+  # Who is not root has none at all.
   config '.process.user = {uid: 1000, gid: 1000}'
   expect 0 rt run -b "$bundle" c
+  contains "$output" $'CapEff:\t0000000000000000'
   contains "$output" $'CapInh:\t0000000000000000'
   contains "$output" $'CapAmb:\t0000000000000000'
   command_is sleep 600
@@ -481,7 +497,7 @@ waits_untouched() {
   (((0x$mask & 1 << 2) == 0))
 }
 
-@test "CVE-2022-36109, CVE-2022-2989: supplementary groups are those that were asked for" {
+@test "CVE-2022-36109, CVE-2022-2989, CVE-2022-2990, CVE-2022-2995, CVE-2023-25173: supplementary groups are those that were asked for" {
   bundle a
   local groups
   command_is id -G
@@ -490,8 +506,15 @@ waits_untouched() {
     expect 0 setpriv --groups 4,27 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
     is "$(tr ' ' '\n' <<<"$output" | sort -nu | paste -sd,)" "$(tr , '\n' <<<"1000,$groups" | grep . | sort -nu | paste -sd,)"
   done
+  # Root's, and those of a user whose group is another one's.
+  for groups in 0:0: 0:5:6 1000:0: 1000:5:5,7; do
+    config '.process.user = {uid: $uid, gid: $gid, additionalGids: $gids}' --argjson uid "${groups%%:*}" \
+      --argjson gid "$(cut -d: -f2 <<<"$groups")" --argjson gids "[${groups##*:}]"
+    expect 0 setpriv --groups 4,27 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
+    is "$(tr ' ' '\n' <<<"$output" | sort -nu | paste -sd,)" "$(cut -d: -f2- <<<"$groups" | tr :, '\n\n' | grep . | sort -nu | paste -sd,)"
+  done
   command_is sleep 600
-  config 'del(.process.user.additionalGids)'
+  config '.process.user = {uid: 1000, gid: 1000}'
   start victim
   is "$(rt exec victim id -G)" 1000
   is "$(rt exec -g 8 -g 9 victim id -G)" '1000 8 9'
@@ -510,6 +533,29 @@ waits_untouched() {
   start victim
   expect 0 rt exec --user 1000 victim id -u
   is "$output" 1000
+  rt delete -f victim
+}
+
+@test "CVE-2022-4318, CVE-2026-15809: what a home or a user says makes no line of the passwd file" {
+  bundle a
+  local file=$bundle/rootfs/etc/passwd word line=$'x\nroot::0:0::/:/bin/sh\n'
+  printf 'root:x:0:0:root:/root:/bin/sh\n' >"$file"
+  cp "$file" "$BATS_TEST_TMPDIR/passwd"
+  command_is sh -c 'id -u; echo "[$HOME]"'
+  for word in "$line" 'a:b' $'/\r/x' ''; do
+    config '.process.user = {uid: 1000, gid: 1000, username: $word} | .process.env += ["HOME=\($word)"]' --arg word "$word"
+    expect 0 rt run -b "$bundle" c
+    is "${lines[0]}" 1000
+    cmp "$file" "$BATS_TEST_TMPDIR/passwd"
+  done
+  config '.process.user = {uid: 1000, gid: 1000}'
+  command_is sleep 600
+  start victim
+  for word in "$line" "1000:$line" $'1000\n'; do
+    run rt exec --user "$word" -e "HOME=$line" victim id -u
+    ((status != 0))
+  done
+  cmp "$file" "$BATS_TEST_TMPDIR/passwd"
   rt delete -f victim
 }
 
@@ -590,6 +636,22 @@ user_strings() {
 }
 
 # Devices, cgroups, namespaces
+
+@test "CVE-2023-6476, CVE-2024-3154: an annotation is one property of systemd's, or refused; without systemd it is none" {
+  bundle a
+  local name
+  for name in 'a b' 'ab' '' 'CPUQuota=1\nExecStart' 'CPU/Quota' '../CPUQuota' 'CPUQuota\n' 'CPUQuotaPerSec'; do
+    config ".linux.cgroupsPath = \"system.slice:hoy:c\" | .annotations = {\"org.systemd.property.$name\": \"'x'\"}"
+    expect 1 rt --systemd-cgroup run -b "$bundle" c
+    one_line "$output"
+    contains "$output" 'annotation org.systemd.property.'
+  done
+  config '.linux.cgroupsPath = "/hoy/c" | .linux.resources.pids.limit = 7 | .annotations = {"org.systemd.property.TasksMax": "uint64 70"}'
+  command_is sleep 600
+  start victim
+  is "$(cat /sys/fs/cgroup/pids/hoy/c/pids.max /sys/fs/cgroup/hoy/c/pids.max 2>/dev/null)" 7
+  rt delete -f victim
+}
 
 @test "runc's device list: what is not allowed is refused" {
   bundle a

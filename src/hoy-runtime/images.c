@@ -32,6 +32,19 @@ static int open_folder(const char *path, const char *flag, bool make, int *ret_f
     return 0;
 }
 
+// CRIU writes these with our privileges, and whoever made the images may have put a link there
+// (CVE-2025-0750).
+static int check_files(const struct images *images, struct err *err) {
+    static const char *const names[] = {"dump.log", "restore.log", "stats-dump", "stats-restore"};
+    struct stat st;
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+        if (!fstatat(images->work, names[i], &st, AT_SYMLINK_NOFOLLOW) && !S_ISREG(st.st_mode))
+            return err_set(err, ERR_INVALID, 0,
+                           "%s/%s is no plain file, and CRIU would write to it: remove it", images->work_path,
+                           names[i]);
+    return 0;
+}
+
 int images_open(struct invocation *invocation, const struct images_options *options, bool make,
                 struct images *ret_images, struct err *err) {
     _cleanup_(images_close) struct images images = {.dir = -1, .work = -1};
@@ -43,7 +56,7 @@ int images_open(struct invocation *invocation, const struct images_options *opti
                            ? options->work_path
                            : arena_printf(&invocation->arena, "%s/%s", cwd ? cwd : "", options->work_path);
     if (open_folder(images.path, "image-path", make, &images.dir, err) ||
-        open_folder(images.work_path, "work-path", true, &images.work, err))
+        open_folder(images.work_path, "work-path", true, &images.work, err) || check_files(&images, err))
         return -1;
     *ret_images = images;
     images.dir = images.work = -1;
