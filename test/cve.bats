@@ -511,7 +511,7 @@ running() { [[ $(rt state "$1" | jq -r .status) == running ]]; }
     config '.process.user = {uid: $uid, gid: $gid, additionalGids: $gids}' --argjson uid "${groups%%:*}" \
       --argjson gid "$(cut -d: -f2 <<<"$groups")" --argjson gids "[${groups##*:}]"
     expect 0 setpriv --groups 4,27 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
-    is "$(tr ' ' '\n' <<<"$output" | sort -nu | paste -sd,)" "$(cut -d: -f2- <<<"$groups" | tr :, '\n\n' | grep . | sort -nu | paste -sd,)"
+    is "$(tr ' ' '\n' <<<"$output" | sort -nu | paste -sd,)" "$(cut -d: -f2- <<<"$groups" | tr ':,' '\n' | grep . | sort -nu | paste -sd,)"
   done
   command_is sleep 600
   config '.process.user = {uid: 1000, gid: 1000}'
