@@ -113,7 +113,3 @@ int nft_ports_set_respect(const struct nft_table *table, const struct nft_port *
                           bool respect);
 // Whether any of these is there, to whomever it leads.
 bool nft_ports_any(const struct nft_table *table, const struct nft_port *ports, size_t count);
-// Calls each for every port that is published, in no order; what it returns below 0 ends it. -ENOENT: no such
-// table.
-int nft_ports_each(const struct nft_table *table, int (*each)(const struct nft_port *port, void *data),
-                   void *data);
