@@ -138,6 +138,7 @@ int names_change(struct engine *engine, struct arena *arena, const struct contai
     _cleanup_(str_finish) struct str before = {0};
     int runroot = engine->store.runroot_fd;
     const struct endpoint *first = first_network(endpoints);
+    names_forget_left(runroot, container->id);
     bool served = !names_kept(runroot, container->id, at, &before);
     *ret_new = !served && first;
     if (!served && !first) return 0;
@@ -146,8 +147,10 @@ int names_change(struct engine *engine, struct arena *arena, const struct contai
     if (!served) return serve_anew(engine, container, first->network_id, text, err);
     if (first && !is_on(endpoints, at)) {
         // Kept before it is forgotten: its shim looks there when it hears of that.
-        if (names_keep(runroot, container->id, first->network_id, text, err)) return -1;
-        resolver_forget(runroot, at, container->id);
+        if (names_leave(runroot, container->id, at, err) ||
+            names_keep(runroot, container->id, first->network_id, text, err))
+            return -1;
+        names_forget_left(runroot, container->id);
         return serve_anew(engine, container, first->network_id, text, err);
     }
     if (names_keep(runroot, container->id, at, text, err)) return -1;

@@ -133,3 +133,23 @@ int names_kept(int runroot, const char *container_id, char ret_network_id[static
     str_add(ret_text, kept.data + ID_SIZE);
     return 0;
 }
+
+static void left_path(const char *container_id, char ret_path[static PATH_MAX]) {
+    snprintf(ret_path, PATH_MAX, "containers/%s/resolver.left", container_id);
+}
+
+int names_leave(int runroot, const char *container_id, const char *network_id, struct err *err) {
+    char path[PATH_MAX];
+    left_path(container_id, path);
+    int r = file_replace_at(runroot, path, network_id, strlen(network_id), 0600, false);
+    return r ? err_set(err, ERR_SYSTEM, -r, "write %s", path) : 0;
+}
+
+void names_forget_left(int runroot, const char *container_id) {
+    char path[PATH_MAX];
+    _cleanup_(str_finish) struct str network_id = {0};
+    left_path(container_id, path);
+    if (file_read_at(runroot, path, ID_SIZE, &network_id)) return;
+    resolver_forget(runroot, str_get(&network_id), container_id);
+    unlinkat(runroot, path, 0);
+}

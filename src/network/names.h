@@ -108,3 +108,8 @@ int names_keep(int runroot, const char *container_id, const char *network_id, co
 // The same again: 0, or -errno; -ENOENT when no resolver serves the container.
 int names_kept(int runroot, const char *container_id, char ret_network_id[static ID_SIZE],
                struct str *ret_text);
+// A container goes from one network's resolver to another's. The first call remembers whose it leaves, the
+// second has that one forget it, if there is one that was left: also after a command that was killed in
+// between.
+int names_leave(int runroot, const char *container_id, const char *network_id, struct err *err);
+void names_forget_left(int runroot, const char *container_id);
