@@ -18,6 +18,7 @@ running() { hoy run -d --name one "$@" base sleep 1000 >/dev/null; }
 again() { hoy stop -t 0 one >/dev/null && hoy start one >/dev/null; }
 inside() { hoy exec one "$@"; }
 mounts() { hoy inspect -f '{{range .Mounts}}{{.Destination}} {{end}}' one; }
+has_ended() { [[ $(hoy inspect -f '{{.State.Status}}' one) == exited ]]; }
 restarted() { [[ $(hoy inspect -f '{{.RestartCount}}' one) == 1 ]]; }
 # What of a container an update that fails may not change.
 everything() {
@@ -197,6 +198,7 @@ refused() {
   kill -9 "$pid"
   wait "$loop" || true
   lacks "$(cat loop)" 'system'
+  eventually 10 has_ended # its shim may be about to say so
   hoy start one >/dev/null
   is "$(inside grep -c ' /t ' /proc/mounts || true)" "$(mounts | grep -c /t || true)"
 }
