@@ -44,7 +44,7 @@ file_teardown() { kill "$HUB_PID"; }
   expect 0 hoy search "$HUB/web server"
   matches "${lines[0]}" '^NAME +DESCRIPTION +STARS +OFFICIAL$'
   is "${#lines[@]}" 26
-  matches "${lines[1]}" '^web server/0 +web server \[31m number 0 x+… +0 +\[OK\]'
+  matches "${lines[1]}" '^web server/0 +web server\?\[31m number 0 x+… +0 +\[OK\]'
   is "$(hoy search --limit 3 "$HUB/x" | wc -l)" 4
   is "$(hoy search --limit 2 --format json "$HUB/x" | jq -r '.Name + " " + .IsOfficial + " " + .StarCount' | paste -sd,)" \
     'x/0 true 0,x/1 false 10'

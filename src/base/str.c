@@ -82,6 +82,11 @@ char *str_make_plain(char *text) {
     return text;
 }
 
+char *str_make_line(char *text) {
+    for (char *p = text; (p = strpbrk(p, "\n\r\t"));) *p = ' ';
+    return str_make_plain(text);
+}
+
 bool str_has_prefix(const char *s, const char *prefix) {
     return str_after(s, prefix);
 }

@@ -39,6 +39,8 @@ const char *str_after(const char *s, const char *prefix);
 // What a terminal would obey becomes '?', in place: control characters, C1's as UTF-8 writes them among them.
 // Yields the text.
 char *str_make_plain(char *text);
+// The same on one line: line ends and tabs become spaces.
+char *str_make_line(char *text);
 
 // 0 or -EINVAL, -ERANGE. Decimal digits only, no sign for u64, no white space, the whole string.
 int parse_u64(const char *s, uint64_t *ret_value);

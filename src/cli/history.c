@@ -48,17 +48,9 @@ FORMAT_COLUMN(row_created_since) {
     return row->step->created ? words_ago(arena, row->step->created) : "N/A";
 }
 
-// A step is a row, whatever lines its command had.
-static const char *on_one_line(struct arena *arena, const char *text) {
-    char *line = arena_strdup(arena, text);
-    for (char *p = line; *p; p++)
-        if (strchr("\n\r\t", *p)) *p = ' ';
-    return line;
-}
-
 FORMAT_COLUMN(row_created_by) {
     const struct row *row = data;
-    const char *line = on_one_line(arena, row->step->created_by);
+    const char *line = words_line(arena, row->step->created_by);
     return row->flags->no_trunc ? line : words_cut(arena, line, 45);
 }
 
@@ -70,7 +62,7 @@ FORMAT_COLUMN(row_size) {
 }
 
 FORMAT_COLUMN(row_comment) {
-    return on_one_line(arena, ((const struct row *)data)->step->comment);
+    return words_line(arena, ((const struct row *)data)->step->comment);
 }
 
 static const struct value_method columns[] = {

@@ -52,23 +52,18 @@ static bool wanted(const struct found_repository *found, const struct search_fla
     return true;
 }
 
-// On one line, without what would do something to a terminal.
-static const char *plain(struct arena *arena, const char *text) {
-    return str_make_plain(arena_strdup(arena, text ? text : ""));
-}
-
 struct row {
     const struct found_repository *found;
     bool whole; // --no-trunc
 };
 
 FORMAT_COLUMN(row_name) {
-    return plain(arena, ((const struct row *)data)->found->name);
+    return words_line(arena, ((const struct row *)data)->found->name);
 }
 
 FORMAT_COLUMN(row_description) {
     const struct row *row = data;
-    const char *description = plain(arena, row->found->description);
+    const char *description = words_line(arena, row->found->description);
     return row->whole ? description : words_cut(arena, description, 45);
 }
 

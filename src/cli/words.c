@@ -55,6 +55,10 @@ const char *words_cut(struct arena *arena, const char *text, size_t characters) 
     return text;
 }
 
+const char *words_line(struct arena *arena, const char *text) {
+    return str_make_line(arena_strdup(arena, text ? text : ""));
+}
+
 const char *words_id(struct arena *arena, const char *digest, bool whole) {
     return whole ? digest : arena_strndup(arena, digest_hex(digest), SHORT_ID);
 }

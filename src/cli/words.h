@@ -20,6 +20,9 @@ const char *words_ports(struct arena *arena, const struct strings *exposed,
 const char *words_host_port(struct arena *arena, const char *host, unsigned port);
 // At most so many characters, the last one "…" when something was cut.
 const char *words_cut(struct arena *arena, const char *text, size_t characters);
+// A stranger's text (NULL: none) on one line: line ends and tabs are spaces, and nothing in it is for a
+// terminal.
+const char *words_line(struct arena *arena, const char *text);
 // "sha256:…", or its first digits alone.
 const char *words_id(struct arena *arena, const char *digest, bool whole);
 // An image's name without what goes without saying: "debian:12" for "docker.io/library/debian:12".

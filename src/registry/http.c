@@ -245,7 +245,7 @@ static const char *message_of(struct hop *hop) {
     if (str_empty(text)) text = json_get_string(first, "code");
     if (str_empty(text)) text = json_get_string(json, "details");
     if (str_empty(text)) return NULL;
-    return arena_strndup(hop->arena, text, strlen(text) < 200 ? strlen(text) : 200);
+    return str_make_line(arena_strndup(hop->arena, text, strlen(text) < 200 ? strlen(text) : 200));
 }
 
 // Hosts
