@@ -293,8 +293,8 @@ static uint64_t make_directory(const struct writer *w, const struct item *item, 
 
 static const uint8_t *item_data(struct writer *w, const struct item *item) {
     if (S_ISLNK(item->node->mode)) return (const uint8_t *)item->node->target;
-    size_t size = (size_t)round_up(item->size, w->block_size);
-    if (size > w->scratch_size) {
+    size_t size = (size_t)round_up(item->size, w->block_size); // a directory has two names at least
+    if (!w->scratch || size > w->scratch_size) {
         w->scratch = xrealloc(w->scratch, size);
         w->scratch_size = size;
     }
