@@ -24,7 +24,8 @@ int plan_enter(struct plan_run *run) {
     struct clone_args args = {.flags = CLONE_PARENT};
     run->target = run->self = run->start = run->procfs = -1;
     // All but the standard streams, the command's own, and the line to the parent.
-    fd_close_others(3U + run->block->preserve, &(int){run->socket}, 1);
+    int line = run->socket;
+    fd_close_others(3U + run->block->preserve, &line, 1);
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) return -errno;
     if (pid > 0) {
