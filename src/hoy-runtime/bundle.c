@@ -15,28 +15,21 @@ void bundle_finish(struct bundle *bundle) {
     str_finish(&bundle->text);
 }
 
-// The kernel has no effective set with more than the permitted one, nor an ambient one with more than both.
-static void warn_of_more(struct invocation *invocation, const char *set, cap_mask wanted, cap_mask of) {
+static void warn_of_each(struct invocation *invocation, cap_mask mask, const char *why) {
     for (unsigned n = 0; n < CAP_COUNT; n++)
-        if (wanted & ~of & (cap_mask)1 << n)
-            say_warning(invocation,
-                        arena_printf(&invocation->arena,
-                                     "process.capabilities: %s is not in %s, and left out of what needs that",
-                                     cap_name(n), set));
+        if (mask >> n & 1)
+            say_warning(invocation, arena_printf(&invocation->arena, "process.capabilities: %s is not %s",
+                                                 cap_name(n), why));
 }
 
 // What this process does not have it can't give. The specification wants that said, and the container made.
+// Nor has the kernel an effective set with more than the permitted one. An ambient one with more than the
+// inheritable one is what `runc spec` writes: nobody is told of that.
 static void warn_of_capabilities(struct invocation *invocation, const struct spec_process *process) {
-    cap_mask missing = caps_missing(process->caps.bounding | process->caps.permitted);
-    for (unsigned n = 0; n < CAP_COUNT; n++) {
-        if (!(missing >> n & 1)) continue;
-        say_warning(invocation,
-                    arena_printf(&invocation->arena,
-                                 "process.capabilities: %s is not among our own, and left out", cap_name(n)));
-    }
-    warn_of_more(invocation, "permitted", process->caps.effective | process->caps.ambient,
-                 process->caps.permitted);
-    warn_of_more(invocation, "inheritable", process->caps.ambient, process->caps.inheritable);
+    cap_mask permitted = process->caps.permitted;
+    warn_of_each(invocation, caps_missing(process->caps.bounding | permitted), "among our own, and left out");
+    warn_of_each(invocation, (process->caps.effective | process->caps.ambient) & ~permitted,
+                 "in permitted, and left out of what needs that");
 }
 
 static int read_config(struct invocation *invocation, int dir, const char *config, struct bundle *bundle,
