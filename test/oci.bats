@@ -57,7 +57,8 @@ load oci/lib
   for kind in prestart createRuntime createContainer startContainer poststart poststop; do
     hooks+="\"$kind\": [{path: \"/bin/sh\", args: [\"sh\", \"-c\", \"echo $kind; echo no $kind >&2\"]}],"
   done
-  look ".annotations = {\"run.oci.hooks.stdout\": \"$out.1\", \"run.oci.hooks.stderr\": \"$out.2\"} | .hooks = {${hooks%,}}" 'echo hello'
+  look ".annotations = {\"run.oci.hooks.stdout\": \"$out.1\", \"run.oci.hooks.stderr\": \"$out.2\"} | .hooks = {${hooks%,}}
+    | .process.rlimits = [{type: \"RLIMIT_NOFILE\", soft: 64, hard: 64}]" 'echo hello'
   is "$output" hello
   is "$(sort "$out.1" | tr '\n' ' ')" 'createContainer createRuntime poststart poststop prestart startContainer '
   is "$(grep -c '^no ' "$out.2")" 6

@@ -39,7 +39,8 @@ int plan_do_rlimit(struct plan_run *run, struct plan_op *op) {
     // It limits the numbers of descriptors: what the mounts needed would leave none below it for what is to
     // come.
     if (op->rlimit.resource == RLIMIT_NOFILE) {
-        int kept[] = {run->socket, run->start, run->self, run->procfs};
+        int kept[] = {run->socket, run->start,         run->self,
+                      run->procfs, run->hook_files[0], run->hook_files[1]};
         fd_close_others(3U + run->block->preserve, kept, ARRAY_SIZE(kept));
     }
     return prlimit64(0, op->rlimit.resource, &limit, NULL) ? -errno : 0;
