@@ -49,23 +49,18 @@ int run_export(struct invocation *invocation, struct err *err) {
     return cli_with_engine(invocation, export, err);
 }
 
-// At a terminal names can't draw on it.
-static void print_change(const char *change) {
-    bool terminal = isatty(STDOUT_FILENO);
-    putchar(*change++);
-    putchar(' ');
-    for (; *change; change++)
-        putchar(terminal && ((unsigned char)*change < ' ' || *change == 0x7f) ? '?' : *change);
-    putchar('\n');
-}
-
 static int diff(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct container container;
     struct strings changes;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) ||
         container_changes(engine, &container, &invocation->arena, &changes, err))
         return -1;
-    for (size_t i = 0; i < changes.count; i++) print_change(changes.items[i]);
+    bool terminal = isatty(STDOUT_FILENO); // at which names can't draw
+    for (size_t i = 0; i < changes.count; i++) {
+        const char *path = changes.items[i] + 1;
+        if (terminal) path = str_make_plain(arena_strdup(&invocation->arena, path));
+        printf("%c %s\n", *changes.items[i], path);
+    }
     return 0;
 }
 

@@ -45,8 +45,7 @@ int store_link_local_ip(struct parse *parse, const char *text, void *field, stru
     return 0;
 }
 
-// What a resolver can be asked for.
-// What nobody can ask for is refused: a part has at most 63 characters.
+// What a resolver can be asked for: a part has at most 63 characters.
 static bool is_name(const char *text) {
     size_t part = 0;
     for (const char *c = text; *c; c++) {
