@@ -100,7 +100,7 @@ static bool nobody_runs(void) {
 static bool is_needed(void) {
     while (flock(gate.directory, LOCK_EX))
         if (errno != EINTR) return false;
-    if (nobody_runs()) return false; // with the lock until the sockets are closed, by its end
+    if (nobody_runs()) return false; // with the lock until the sockets are closed
     flock(gate.directory, LOCK_UN);
     return true;
 }
@@ -185,7 +185,9 @@ int main(int argc, char **argv) {
     r = gate_confine();
     if (r) return 1;
     r = serve();
-    close(gate.alive); // before the lock on the directory goes: whoever gets that may look whether there is a
-                       // gate
+    // Whoever gets the lock on the directory may look whether there is a gate, or start one: that goes last of
+    // these. And not by this program's end, where it would wait for the watch, which takes the kernel 10 ms.
+    for (int i = 0; i < 4; i++) close((const int[]){gate.log, gate.raw4, gate.raw6, gate.alive}[i]);
+    close(gate.directory);
     return r;
 }
