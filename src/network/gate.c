@@ -6,18 +6,16 @@
 #include "base/arena.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "network/helper.h"
 #include "network/rules.h"
-#include "runtime/cgroup.h"
 #include "runtime/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define GROUP_FIRST 26745
@@ -49,37 +47,6 @@ static bool runs(int directory) {
     return fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) && errno == EWOULDBLOCK;
 }
 
-// In the child. What the program says goes to its standard streams, both of them the pipe.
-static _Noreturn void become_gate(const char *program, const char *const words[static 5], int pipe) {
-    char *const environment[] = {NULL};
-    const char *exits[RUNTIME_CGROUP_EXITS];
-    struct arena arena = ARENA_INIT;
-    sigset_t none;
-    runtime_cgroup_exits(&arena, exits);
-    runtime_cgroup_leave(exits);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    setsid();
-    if (!chdir("/") && dup2(pipe, STDOUT_FILENO) >= 0 && dup2(pipe, STDERR_FILENO) >= 0)
-        execve(program, (char *const *)(uintptr_t)words, environment);
-    _exit(127);
-}
-
-// A child of a child: nobody has to wait for the gate's end.
-static int spawn(const char *program, const char *const words[static 5], int pipe, struct err *err) {
-    pid_t pid = fork(), r;
-    int status = 0;
-    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "start hoy-gate");
-    if (!pid) {
-        pid_t gate = fork();
-        if (!gate) become_gate(program, words, pipe);
-        _exit(gate < 0 ? 1 : 0);
-    }
-    do r = waitpid(pid, &status, 0);
-    while (r < 0 && errno == EINTR);
-    return r == pid && !status ? 0 : err_set(err, ERR_SYSTEM, EAGAIN, "start hoy-gate");
-}
-
 static void close_both(int (*ends)[2]) {
     for (int i = 0; i < 2; i++) fd_closep(&(*ends)[i]);
 }
@@ -95,7 +62,9 @@ static int gate_start(struct db *db, const char *runroot, struct err *err) {
     const char *const arguments[] = {"hoy-gate", arena_printf(&arena, "%u", table.gate_group),
                                      arena_printf(&arena, "%s/gate", runroot),
                                      arena_printf(&arena, "%s/containers", runroot), NULL};
-    if (spawn(program, arguments, ends[1], err)) return -1;
+    // What it says goes to its standard streams, both of them the pipe.
+    int r = helper_start(program, arguments, (const int[]){-1, ends[1], ends[1]}, 3);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "run %s", program);
     fd_closep(&ends[1]);
     ssize_t n = fd_read_full(ends[0], words, sizeof words - 1);
     words[n > 0 ? n : 0] = '\0';

@@ -12,23 +12,20 @@
 #include "base/fd.h"
 #include "base/id.h"
 #include "kernel/process.h"
+#include "network/helper.h"
 #include "plan/plan.h"
 #include "plan/resolver.h"
-#include "runtime/cgroup.h"
 #include "runtime/program.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
-#include <linux/close_range.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define FOLDER      "networks"
@@ -94,42 +91,6 @@ static int place_listen(const struct place *place) {
     return take_fd(&fd);
 }
 
-static volatile int execute_error; // children share our memory until they execute (vfork)
-
-static void execute(const char *program, const int given[static FD_COUNT]) {
-    const char *argv[] = {"hoy-resolver", NULL}, *envp[] = {NULL};
-    int fds[FD_COUNT];
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    for (int i = 0; i < FD_COUNT; i++) fds[i] = fcntl(given[i], F_DUPFD_CLOEXEC, FIRST_FD + FD_COUNT);
-    for (int i = 0; i < FIRST_FD; i++)
-        if (null >= 0) dup2(null, i);
-    for (int i = 0; i < FD_COUNT; i++) dup2(fds[i], FIRST_FD + i);
-    syscall(SYS_close_range, (unsigned)(FIRST_FD + FD_COUNT), ~0U, 0);
-    execve(program, (char *const *)argv, (char *const *)envp);
-    execute_error = errno;
-}
-
-// A grandchild, which nobody has to wait for.
-static int spawn(const char *program, const int fds[static FD_COUNT], const char *const *exits) {
-    execute_error = 0;
-    pid_t pid = vfork(); // NOLINT(clang-analyzer-security.insecureAPI.vfork): the parent waits for an _exit
-    if (pid == 0) {
-        setsid(); // NOLINT(clang-analyzer-unix.Vfork): nothing here touches what the parent needs
-        if (chdir("/")) _exit(125);
-        runtime_cgroup_leave(exits);
-        pid_t second = vfork(); // NOLINT: the same
-        if (second == 0) execute(program, fds);
-        if (second < 0) execute_error = errno;
-        _exit(second > 0 ? 0 : 125);
-    }
-    if (pid < 0) return -errno;
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
-    return -execute_error;
-}
-
 void resolver_start_finish(struct resolver_start *start) {
     for (size_t i = 0; i < FD_COUNT; i++) fd_closep(&start->fds[i]);
 }
@@ -140,12 +101,13 @@ bool resolver_is_to_run(const struct resolver_start *start) {
 
 int resolver_run(struct resolver_start *start, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    const char *exits[RUNTIME_CGROUP_EXITS];
+    const char *const argv[] = {"hoy-resolver", NULL};
+    int fds[FIRST_FD + FD_COUNT] = {-1, -1, -1};
     if (!resolver_is_to_run(start)) return 0;
     const char *program = runtime_program_find("hoy-resolver", "resolver", &arena, err);
     if (!program) return -1;
-    runtime_cgroup_exits(&arena, exits);
-    int r = spawn(program, start->fds, exits);
+    memcpy(fds + FIRST_FD, start->fds, sizeof start->fds);
+    int r = helper_start(program, argv, fds, ARRAY_SIZE(fds));
     resolver_start_finish(start);
     return r ? err_set(err, ERR_SYSTEM, -r, "run %s", program) : 0;
 }
