@@ -16,10 +16,12 @@
 // of containers, and for those between two of them where the kernel shows iptables what stays on a bridge.
 //
 // It says "ready" when it listens, gives everything else away (confine.h), and stays until the directory
-// CONTAINERS, which has an entry for every container that runs, is empty. DIRECTORY is for who starts it: it
-// is started with a lock (flock) on that, after the container's entry was made; with the same lock it looks
-// for the last time, so that nobody relies on a gate that goes. It holds a lock on DIRECTORY/alive, so that
-// there is one, and has it open for writing: that this is closed tells a watcher that it is gone.
+// CONTAINERS, which has an entry for every container that runs, is empty, and a moment longer: its end takes
+// the kernel 10 ms, in which nobody can change nftables, and so nobody can start a container. DIRECTORY is
+// for who starts it: it is started with a lock (flock) on that, after the container's entry was made; with
+// the same lock it looks for the last time, so that nobody relies on a gate that goes. It holds a lock on
+// DIRECTORY/alive, so that there is one, and has it open for writing: that this is closed tells a watcher
+// that it is gone.
 #include "base/fd.h"
 #include "base/str.h"
 #include "gate/confine.h"
@@ -39,6 +41,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define LINGER_MS 1000
 
 struct gate {
     int log, raw4, raw6; // raw6: -1 where there is no IPv6
@@ -111,10 +115,14 @@ static bool forget_events(void) {
 
 static int serve(void) {
     struct pollfd fds[] = {{gate.log, POLLIN, 0}, {gate.watch, POLLIN, 0}};
-    if (!is_needed()) return 0;
+    int timeout = LINGER_MS;
     while (true) {
-        if (poll(fds, 2, -1) < 0 && errno != EINTR) return 1;
-        if (fds[1].revents && (!forget_events() || !is_needed())) return 0;
+        int n = poll(fds, 2, timeout);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0 || (n == 0 && !is_needed())) return n < 0;
+        if (n == 0) timeout = -1;
+        if (fds[1].revents) timeout = LINGER_MS;
+        if (fds[1].revents && !forget_events()) return 0;
         if (!fds[0].revents) continue;
         int r = nflog_read(gate.log, buffer, packet_pass, NULL);
         if (r && r != -EINTR && r != -EAGAIN && r != -EBADMSG) return 1;
@@ -185,8 +193,9 @@ int main(int argc, char **argv) {
     r = gate_confine();
     if (r) return 1;
     r = serve();
-    // Whoever gets the lock on the directory may look whether there is a gate, or start one: that goes last of
-    // these. And not by this program's end, where it would wait for the watch, which takes the kernel 10 ms.
+    // Whoever gets the lock on the directory may look whether there is a gate, or start one: that goes last
+    // of these. And not by this program's end, where it would wait for the watch, which takes the kernel 10
+    // ms.
     for (int i = 0; i < 4; i++) close((const int[]){gate.log, gate.raw4, gate.raw6, gate.alive}[i]);
     close(gate.directory);
     return r;
