@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define IPV6_SETTINGS "/proc/sys/net/ipv6/conf"
+#define IPV6_SETTINGS "sys/net/ipv6/conf"
+#define SETTING_SIZE  (sizeof "/proc/" IPV6_SETTINGS + LINK_NAME_SIZE + 32)
 
 static int route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
     _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
@@ -57,29 +58,35 @@ static bool name_valid(const char *name) {
     return *name && strlen(name) < LINK_NAME_SIZE && !strchr(name, '/');
 }
 
-static int write_setting(const char *name, const char *key, const char *value) {
-    char path[sizeof IPV6_SETTINGS + LINK_NAME_SIZE + 32];
+static void setting_path(int proc, const char *name, const char *key, char ret_path[static SETTING_SIZE]) {
+    snprintf(ret_path, SETTING_SIZE, "%s" IPV6_SETTINGS "/%s/%s", proc == AT_FDCWD ? "/proc/" : "", name,
+             key);
+}
+
+static int write_setting(int proc, const char *name, const char *key, const char *value) {
+    char path[SETTING_SIZE];
     if (!name_valid(name)) return -ENODEV;
-    snprintf(path, sizeof path, IPV6_SETTINGS "/%s/%s", name, key);
-    int r = file_write_at(AT_FDCWD, path, value);
+    setting_path(proc, name, key, path);
+    int r = file_write_at(proc, path, value);
     return r == -ENOENT ? 0 : r;
 }
 
-static bool has_setting(const char *name, const char *key, const char *value) {
-    char path[sizeof IPV6_SETTINGS + LINK_NAME_SIZE + 32];
+static bool has_setting(int proc, const char *name, const char *key, const char *value) {
+    char path[SETTING_SIZE];
     _cleanup_(str_finish) struct str text = {0};
     if (!name_valid(name)) return false;
-    snprintf(path, sizeof path, IPV6_SETTINGS "/%s/%s", name, key);
-    return !file_read_at(AT_FDCWD, path, 16, &text) && *str_get(&text) == *value;
+    setting_path(proc, name, key, path);
+    return !file_read_at(proc, path, 16, &text) && *str_get(&text) == *value;
 }
 
-int link_set_ipv6(const char *name, bool on) {
-    int r = write_setting(name, "accept_ra", "0");
-    if (!r) r = write_setting(name, "accept_dad", "0");
+int link_set_ipv6(int proc, const char *name, bool on) {
+    int r = write_setting(proc, name, "accept_ra", "0");
+    if (!r) r = write_setting(proc, name, "accept_dad", "0");
     const char *value = on ? "0" : "1";
     // Whoever writes it while somebody has the kernel's lock of interfaces does not sleep, but tries again
     // and again.
-    if (!r && !has_setting(name, "disable_ipv6", value)) r = write_setting(name, "disable_ipv6", value);
+    if (!r && !has_setting(proc, name, "disable_ipv6", value))
+        r = write_setting(proc, name, "disable_ipv6", value);
     return r;
 }
 
@@ -91,7 +98,7 @@ static bool listens(int conf, const char *name) {
 }
 
 int link_keep_advertisements(void) {
-    int fd = fd_open_at(AT_FDCWD, IPV6_SETTINGS, O_RDONLY | O_DIRECTORY, 0), r = 0;
+    int fd = fd_open_at(AT_FDCWD, "/proc/" IPV6_SETTINGS, O_RDONLY | O_DIRECTORY, 0), r = 0;
     if (fd < 0) return fd == -ENOENT ? 0 : fd;
     DIR *stream = fdopendir(fd);
     if (!stream) {
@@ -103,7 +110,7 @@ int link_keep_advertisements(void) {
         const char *name = entry->d_name;
         // These two are no interfaces.
         if (*name == '.' || str_eq(name, "all") || str_eq(name, "default") || !listens(fd, name)) continue;
-        r = write_setting(name, "accept_ra", "2");
+        r = write_setting(AT_FDCWD, name, "accept_ra", "2");
     }
     closedir(stream);
     return r;

@@ -15,7 +15,9 @@ int link_set_hairpin(const char *name);
 // IPv6 on a link, before it goes up: with a link-local address or without any. Router advertisements are not
 // heard either way: who is on the link is not to say where its traffic goes. Nor is anybody asked whether
 // they have an address: nobody has it, and an answer is a second away. Fine where the kernel has no IPv6.
-int link_set_ipv6(const char *name, bool on);
+// proc: a procfs, or AT_FDCWD for /proc. The kernel remembers there what each network namespace has, and
+// looks for all of these when it looks for one: a container's are better set by a procfs of its own.
+int link_set_ipv6(int proc, const char *name, bool on);
 
 // A host that forwards IPv6 does not hear routers any more, unless it is told to: where an interface listens
 // to them (accept_ra 1) it goes on doing so. Before forwarding is switched on.

@@ -197,7 +197,7 @@ static int link_local_make(const struct network *network) {
 }
 
 static int addresses_make(const struct network *network, struct err *err) {
-    int r = link_set_ipv6(network->link, has_pool(network, 1));
+    int r = link_set_ipv6(AT_FDCWD, network->link, has_pool(network, 1));
     if (r) return kernel_fail(network, r, "set IPv6 on or off on", network->link, err);
     for (size_t i = 0; i < 2; i++) {
         const struct network_pool *pool = &network->pools[i];

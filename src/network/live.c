@@ -10,6 +10,7 @@
 #include "network/kernel.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 static int fail(const struct endpoint *endpoint, int r, const char *what, struct err *err) {
@@ -56,7 +57,7 @@ static int give_address(const struct endpoint *endpoint, const struct address *a
 }
 
 static int set_up(const struct endpoint *endpoint, struct link_events *events) {
-    int r = link_set_ipv6(endpoint->interface, address_is_set(&endpoint->addresses[1]));
+    int r = link_set_ipv6(AT_FDCWD, endpoint->interface, address_is_set(&endpoint->addresses[1]));
     for (size_t i = 0; !r && i < 2; i++)
         if (address_is_set(&endpoint->addresses[i]))
             r = give_address(endpoint, &endpoint->addresses[i], endpoint->prefixes[i], events);

@@ -61,7 +61,8 @@ int plan_do_enter_netns(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_link_ipv6(struct plan_run *run, struct plan_op *op) {
-    return link_set_ipv6(TEXT(op->link.name), op->link.ipv6 != 0);
+    int proc = plan_open_procfs(run);
+    return proc < 0 ? proc : link_set_ipv6(proc, TEXT(op->link.name), op->link.ipv6 != 0);
 }
 
 // A container that starts again at once meets its own last interface.

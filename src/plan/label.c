@@ -22,18 +22,18 @@
 
 // Inside a user namespace that has no pid namespace of its own none can be made. Then it is the host's, whose
 // mounts nobody in the container has a hand in yet.
-static int open_procfs(struct plan_run *run) {
+int plan_open_procfs(struct plan_run *run) {
     struct statfs fs;
     if (run->procfs < 0) run->procfs = mount_new("proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
     if (run->procfs == -EPERM) run->procfs = fd_open_at(AT_FDCWD, "/proc", O_PATH | O_DIRECTORY, 0);
     if (run->procfs < 0) return run->procfs;
     if (fstatfs(run->procfs, &fs)) return -errno;
-    return (uint32_t)fs.f_type == PROC_SUPER_MAGIC ? 0 : -ENXIO;
+    return (uint32_t)fs.f_type == PROC_SUPER_MAGIC ? run->procfs : -ENXIO;
 }
 
 int plan_open_proc(struct plan_run *run, const char *path) {
-    int r = open_procfs(run);
-    return r ? r : path_open_below(run->procfs, path, O_WRONLY | O_NOFOLLOW);
+    int proc = plan_open_procfs(run);
+    return proc < 0 ? proc : path_open_below(proc, path, O_WRONLY | O_NOFOLLOW);
 }
 
 int plan_write_proc(struct plan_run *run, const char *path, const char *text) {

@@ -117,6 +117,8 @@ int plan_await_netns(struct plan_run *run);
 // The parent's: waits for one of the child's bytes. 0, -errno, or -ECHILD when it has died, with a sentence.
 int plan_await_byte(struct plan_run *run, char byte);
 
+// A procfs of our own, which is the run's, or -errno.
+int plan_open_procfs(struct plan_run *run);
 // Opens a file of /proc for writing that no mount can be in front of; path: below /proc.
 int plan_open_proc(struct plan_run *run, const char *path);
 // The same, and writes one string.
