@@ -100,13 +100,17 @@ unreached() {
 }
 from_outside=(ip netns exec beyond)
 
-# A connection that stays: say TEXT, and what comes back.
-connect() {
-  coproc HELD { "${from_outside[@]}" ./peer.py hold "$1" 198.51.100.1 3>&-; }
+# A connection that stays, hold PORT ADDRESS FROM...: say TEXT, and what comes back.
+hold() {
+  local port=$1 address=$2
+  shift 2
+  coproc HELD { "$@" ./peer.py hold "$port" "$address" 3>&-; }
   BACKGROUND="$BACKGROUND $HELD_PID"
-  local line
-  read -r -t 5 line <&"${HELD[0]}"
-  is "$line" 198.51.100.2
+  read -r -t 5 HELD_AS <&"${HELD[0]}"
+}
+connect() {
+  hold "$1" 198.51.100.1 "${from_outside[@]}"
+  is "$HELD_AS" 198.51.100.2
 }
 say() {
   local line
@@ -118,7 +122,7 @@ say() {
 # What others have of rules, without what counts packets.
 others() {
   local table
-  nft list tables | grep -v 'inet hoy' | while read -r _ table; do nft -s list table "${table% *}" "${table#* }"; done
+  nft list tables | grep -v ' hoy-' | while read -r _ table; do nft -s list table "${table% *}" "${table#* }"; done
 }
 
 # The firewalls, as their users have them
@@ -251,6 +255,49 @@ hoyd_start() {
 
 default_bridge() { ip -4 -o address show to "$(hoy run --rm base ip route | awk '/^default/ {print $3}')" | awk '{print $2}'; }
 published() { reached 8080 "$HOST" "$OUTSIDE" "${from_outside[@]}"; }
+
+# says_without_gate PORT ADDRESSES FROM...: a connection to each goes on while the gate is stopped.
+says_without_gate() {
+  local port=$1 addresses=$2 address
+  shift 2
+  for address in $addresses; do
+    hold "$port" "$address" "$@"
+    kill -STOP "$GATE"
+    say "to $address"
+    kill -CONT "$GATE"
+    kill "$HELD_PID"
+    wait "$HELD_PID" 2>/dev/null || true
+  done
+}
+
+@test "Docker's policy: a connection of TCP goes past it in the kernel, where nobody looks at what the host sends" {
+  docker_start
+  hoy network create one >/dev/null
+  container web -p 8080:7000
+  container first --network one
+  container second --network one
+  GATE=$(pgrep -x hoy-gate)
+  contains "$(nft list tables)" "table ip hoy-"
+  contains "$(nft list tables)" "table ip6 hoy-"
+  says_without_gate 8080 "$HOST" "${from_outside[@]}"
+  says_without_gate 8080 "$HOST" inside first
+  says_without_gate 7000 "$OUTSIDE" inside web
+  says_without_gate 7000 "$(addresses second one)" inside first
+  # Who took one of the tables away did not mean that.
+  nft delete "$(nft list tables | grep 'table ip6 hoy-')"
+  hoy ps >/dev/null
+  says_without_gate 8080 "$HOST" "${from_outside[@]}"
+  # What the kernel sends on is of no connection for OUTPUT: where that has rules the gate does all of it.
+  iptables -A OUTPUT -p tcp --dport 9 -j DROP
+  hoy ps >/dev/null
+  lacks "$(nft list tables | grep -v inet)" hoy-
+  connect 8080
+  say "by the gate"
+  iptables -F OUTPUT
+  hoy ps >/dev/null
+  contains "$(nft list tables)" "table ip hoy-"
+  say "in the kernel again"
+}
 
 @test "rules that somebody flushed are back with the next command, whichever that is" {
   local way table bridge

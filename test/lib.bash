@@ -18,8 +18,9 @@ teardown_file() {
   for bridge in $(ip -o link show type bridge 2>/dev/null | awk -F': ' '$2 ~ /^hoy[0-9][0-9]?$/ {print $2}'); do
     ip link delete "$bridge"
   done
-  for table in $(nft list tables inet 2>/dev/null | awk '$3 ~ /^hoy-[0-9a-f]+$/ {print $3}'); do
-    nft delete table inet "$table"
+  nft list tables 2>/dev/null | awk '$3 ~ /^hoy-[0-9a-f]+$/ {print $2, $3}' | while read -r table; do
+    # shellcheck disable=SC2086
+    nft delete table $table
   done
 }
 

@@ -10,7 +10,7 @@
 // connection tracking knows the connection from then on: whatever follows is translated in prerouting by the
 // kernel, and is ESTABLISHED in FORWARD. One packet a connection comes here; TCP, UDP, SCTP alike, and nobody
 // listens on anything. (Where a FORWARD policy drops what is known, too, as Docker's does, all packets come
-// here: slow, but there is no other way that leaves others' rules alone.)
+// here, but those of TCP that the kernel can send on: kernel/nft_onward.h.)
 //
 // The same way leads past a FORWARD policy that drops what is NEW: for published ports, for connections out
 // of containers, and for those between two of them where the kernel shows iptables what stays on a bridge.

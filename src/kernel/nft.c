@@ -5,6 +5,7 @@
 #include "kernel/nft.h"
 
 #include "base/macro.h"
+#include "kernel/nft_onward.h"
 #include "kernel/nft_rules.h"
 
 #include <arpa/inet.h>
@@ -67,14 +68,12 @@ static void network_put(struct nft_batch *batch, const struct nft_table *table,
     nft_network_put(batch, table, network, flags, comment);
 }
 
-// "There is one, it is deleted, there is a new one": the first so that the second can't fail. A table of the
-// family ip is one that an earlier version made: it would drop what published ports let in.
+// "There is one, it is deleted, there is a new one": the first so that the second can't fail.
 static void table_renew(struct nft_batch *batch, const struct nft_table *table) {
     char comment[NFT_HASH_SIZE];
     uint32_t uses = 0;
     base_hash(table, comment, &uses);
-    table_put(batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NULL);
-    table_put(batch, NFPROTO_IPV4, NFT_MSG_DELTABLE, NULL);
+    nft_onward_tables_delete(batch);
     table_put(batch, NFPROTO_INET, NFT_MSG_NEWTABLE, NULL);
     table_put(batch, NFPROTO_INET, NFT_MSG_DELTABLE, NULL);
     table_put(batch, NFPROTO_INET, NFT_MSG_NEWTABLE, comment);
@@ -98,6 +97,7 @@ int nft_table_apply(const struct nft_table *table, const struct nft_network *net
 int nft_table_delete(const struct nft_table *table) {
     _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
     nft_batch_begin(&batch, table->name);
+    nft_onward_tables_delete(&batch);
     table_put(&batch, NFPROTO_INET, NFT_MSG_DELTABLE, NULL);
     return nft_batch_send(&batch);
 }
@@ -155,7 +155,7 @@ bool nft_network_ready(const struct nft_table *table, const struct nft_network *
     base_hash(table, base, &uses);
     network_hash(table, network, comment, &uses);
     table_put(&batch, NFPROTO_INET, NFT_MSG_GETTABLE, NULL);
-    nft_base_ask(&batch);
+    nft_base_ask(&batch, table);
     nft_network_ask(&batch, table, network);
     netlink_acknowledge(&batch.messages);
     return !nft_batch_ask(&batch, found_read, &found) && found.base_is_there && found.network_is_there &&

@@ -20,7 +20,8 @@
 //   same
 //                way. With a detour so does all that is new and would be forwarded from or to a network, or
 //                within one: a FORWARD policy that drops what is new never sees it, and what belongs to a
-//                connection it lets through. Where it drops that, too, all packets go this way;
+//                connection it lets through. Where it drops that, too, all packets go this way, or those of
+//                TCP the one of kernel/nft_onward.h, for which there are two more tables;
 //   forward      into a network only what belongs to a connection that it made or that a published port
 //                accepted;
 //   postrouting  what leaves a network by another link gets that link's address, and so does what a published
@@ -44,6 +45,7 @@ struct nft_table {
         NFT_DETOUR_NEW,
         NFT_DETOUR_ALL,
     } detour;
+    bool onward; // with NFT_DETOUR_ALL: the kernel itself sends what it knows of TCP; see nft_onward_works()
 };
 
 struct nft_subnet {
@@ -89,6 +91,9 @@ bool nft_network_ready(const struct nft_table *table, const struct nft_network *
 // -ENOTEMPTY or -EEXIST for subnets that overlap.
 int nft_table_apply(const struct nft_table *table, const struct nft_network *networks, size_t network_count,
                     const struct nft_port *ports, size_t port_count);
+// Whether the kernel has what a table's onward needs (nft_dup_ipv4, nft_dup_ipv6). OUTPUT is the caller's to
+// look at.
+bool nft_onward_works(const char *name);
 // -ENOENT when there is none.
 int nft_table_delete(const struct nft_table *table);
 

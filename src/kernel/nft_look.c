@@ -231,6 +231,30 @@ int nft_look_forward(bool *ret_drops, bool *ret_drops_known) {
     return 0;
 }
 
+static int output_read(uint16_t type, const void *payload, size_t size, void *data) {
+    const struct nlattr *table[NFTA_CHAIN_MAX + 1] = {0}, *hook[NFTA_HOOK_MAX + 1] = {0};
+    const struct nfgenmsg *head = payload;
+    struct nft_look_chain chain = {0};
+    bool *open = data;
+    char kind[16] = "";
+    if (size < sizeof *head || type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN)) return 0;
+    int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
+    if (r || !family_counts(head->nfgen_family) || split(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook)))
+        return r;
+    netlink_get_string(table[NFTA_CHAIN_TABLE], chain.table, sizeof chain.table);
+    netlink_get_string(table[NFTA_CHAIN_TYPE], kind, sizeof kind);
+    if (number(hook[NFTA_HOOK_HOOKNUM]) != NF_INET_LOCAL_OUT || str_eq(kind, "nat") ||
+        nft_look_is_hoys(&chain))
+        return 0;
+    if (number(table[NFTA_CHAIN_POLICY]) != NF_ACCEPT || number(table[NFTA_CHAIN_USE])) *open = false;
+    return 0;
+}
+
+bool nft_look_output_is_open(void) {
+    bool open = true;
+    return !dump_table(NFT_MSG_GETCHAIN, NULL, output_read, &open) && open;
+}
+
 static int generation_read(uint16_t type, const void *payload, size_t size, void *data) {
     const struct nlattr *table[NFTA_GEN_MAX + 1] = {0};
     if (type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN) || size < sizeof(struct nfgenmsg))

@@ -31,6 +31,9 @@ int nft_look(struct nft_look *ret_look);
 // rejects at its end)? And has it no rule that lets pass whatever belongs to a connection? Only for that its
 // table's rules are read.
 int nft_look_forward(bool *ret_drops, bool *ret_drops_known);
+// Does nobody else say anything about what the host sends? Another's base chain at output that filters has no
+// rule, and accepts.
+bool nft_look_output_is_open(void);
 // A number that is another one after every change of anybody's rules in this network namespace.
 int nft_look_generation(uint32_t *ret_generation);
 // A table of hoy's, of whichever root: "hoy-" and ten hexadecimal digits.

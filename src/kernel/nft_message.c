@@ -63,7 +63,7 @@ void nft_message_family(struct nft_batch *batch, uint8_t family, uint8_t type, u
 }
 
 void nft_message(struct nft_batch *batch, uint8_t type, uint16_t flags) {
-    nft_message_family(batch, NFPROTO_INET, type, flags);
+    nft_message_family(batch, batch->family ? batch->family : NFPROTO_INET, type, flags);
 }
 
 int nft_answer_parse(uint16_t type, const void *payload, size_t size, const struct nlattr *ret_table[],
@@ -156,6 +156,14 @@ void nft_immediate_verdict_put(struct nft_batch *batch, int code, const char *ch
     nft_expression_end(batch, e);
 }
 
+void nft_tuple_put(struct nft_batch *batch, uint32_t key, uint8_t direction) {
+    struct nft_expression e = nft_expression_begin(batch, "ct");
+    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_CT_KEY, key);
+    netlink_put_u8(&batch->messages, NFTA_CT_DIRECTION, direction);
+    nft_expression_end(batch, e);
+}
+
 void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes, size_t size) {
     size_t nest = netlink_nest(&batch->messages, attribute);
     netlink_put(&batch->messages, NFTA_DATA_VALUE, bytes, size);
@@ -177,6 +185,18 @@ void nft_chain_put(struct nft_batch *batch, uint8_t type, uint16_t flags, const 
     nft_message(batch, type, flags);
     netlink_put_string(&batch->messages, NFTA_CHAIN_NAME, name);
     if (comment) nft_comment_put(batch, NFTA_CHAIN_USERDATA, comment);
+}
+
+void nft_base_chain_put(struct nft_batch *batch, const char *name, const char *type, uint32_t hook,
+                        int32_t priority) {
+    struct netlink_batch *messages = &batch->messages;
+    nft_chain_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, name, NULL);
+    netlink_put_string(messages, NFTA_CHAIN_TYPE, type);
+    netlink_put_be32(messages, NFTA_CHAIN_POLICY, NF_ACCEPT);
+    size_t nest = netlink_nest(messages, NFTA_CHAIN_HOOK);
+    netlink_put_be32(messages, NFTA_HOOK_HOOKNUM, hook);
+    netlink_put_be32(messages, NFTA_HOOK_PRIORITY, (uint32_t)priority);
+    netlink_end(messages, nest);
 }
 
 // For nft, which else takes names for numbers of the network's byte order and shows nothing: a type (0: the

@@ -10,7 +10,8 @@
 struct nft_batch {
     struct netlink_batch messages;
     const char *table;
-    uint32_t uses; // what the kernel will count as uses of the chains: rules, jumps and elements that jump
+    uint8_t family; // NFPROTO_*; 0: inet
+    uint32_t uses;  // what the kernel will count as uses of the chains: rules, jumps and elements that jump
 };
 
 void nft_batch_finish(struct nft_batch *batch); // for _cleanup_
@@ -48,6 +49,8 @@ void nft_payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint3
 void nft_compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size); // the first one
 void nft_immediate_put(struct nft_batch *batch, const void *bytes, size_t size); // into the first one
 void nft_immediate_verdict_put(struct nft_batch *batch, int code, const char *chain);
+// Of the tuple that connection tracking has of a direction (IP_CT_DIR_*): an NFT_CT_*, into the first one.
+void nft_tuple_put(struct nft_batch *batch, uint32_t key, uint8_t direction);
 #define NFT_LOOPBACK_INDEX 1 // in every network namespace
 
 // A value, as data of an expression or an element.
@@ -57,6 +60,9 @@ void nft_verdict_put(struct nft_batch *batch, uint16_t attribute, int code, cons
 
 void nft_chain_put(struct nft_batch *batch, uint8_t type, uint16_t flags, const char *name,
                    const char *comment);
+// One that is hooked, and lets pass what its rules don't end. hook: NF_INET_*.
+void nft_base_chain_put(struct nft_batch *batch, const char *name, const char *type, uint32_t hook,
+                        int32_t priority);
 // An element of a map of verdicts by an interface's name, which jumps to a chain. type: NFT_MSG_NEWSETELEM,
 // NFT_MSG_DELSETELEM.
 void nft_link_put(struct nft_batch *batch, uint8_t type, const char *map, const char *link,

@@ -67,7 +67,7 @@ static void port_write(struct nft_batch *batch, const struct rule *rule) {
 
 // The list of its expressions, which the caller ends.
 static size_t rule_begin(struct nft_batch *batch) {
-    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+    nft_message(batch, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
     netlink_put_string(&batch->messages, NFTA_RULE_CHAIN, CHAIN);
     return netlink_nest(&batch->messages, NFTA_RULE_EXPRESSIONS);
 }
@@ -93,20 +93,9 @@ static void rule_put(struct nft_batch *batch, const struct rule *rule) {
 
 // "There is one, it is deleted, there is a new one": the first so that the second can't fail.
 static void table_renew(struct nft_batch *batch) {
-    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_DELTABLE, 0);
-    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-}
-
-static void chain_put(struct nft_batch *batch) {
-    nft_message_family(batch, NFPROTO_IPV4, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-    netlink_put_string(&batch->messages, NFTA_CHAIN_NAME, CHAIN);
-    netlink_put_string(&batch->messages, NFTA_CHAIN_TYPE, "filter");
-    netlink_put_be32(&batch->messages, NFTA_CHAIN_POLICY, NF_ACCEPT);
-    size_t hook = netlink_nest(&batch->messages, NFTA_CHAIN_HOOK);
-    netlink_put_be32(&batch->messages, NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT);
-    netlink_put_be32(&batch->messages, NFTA_HOOK_PRIORITY, (uint32_t)NF_IP_PRI_RAW);
-    netlink_end(&batch->messages, hook);
+    nft_message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
+    nft_message(batch, NFT_MSG_DELTABLE, 0);
+    nft_message(batch, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 }
 
 static int apply(uint16_t port, bool is_new) {
@@ -118,11 +107,12 @@ static int apply(uint16_t port, bool is_new) {
     };
     _cleanup_(nft_batch_finish) struct nft_batch batch = {0};
     nft_batch_begin(&batch, TABLE);
+    batch.family = NFPROTO_IPV4;
     if (is_new)
-        nft_message_family(&batch, NFPROTO_IPV4, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
+        nft_message(&batch, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL);
     else
         table_renew(&batch);
-    chain_put(&batch);
+    nft_base_chain_put(&batch, CHAIN, "filter", NF_INET_LOCAL_OUT, NF_IP_PRI_RAW);
     leaving_put(&batch);
     for (size_t i = 0; i < ARRAY_SIZE(rules); i++) rule_put(&batch, &rules[i]);
     _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);

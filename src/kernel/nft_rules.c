@@ -3,6 +3,7 @@
 #include "kernel/nft_rules.h"
 
 #include "base/macro.h"
+#include "kernel/nft_onward.h"
 #include "kernel/nft_words.h"
 
 #include <linux/netfilter.h>
@@ -28,6 +29,7 @@ static const struct chain {
     {"ports", NULL, 0, 0},
     {"respected", NULL, 0, 0},
     {"detour", NULL, 0, 0},
+    {"onward", NULL, 0, 0},
     {"guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW},
     {"again", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_MANGLE},
     {"prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST},
@@ -109,13 +111,21 @@ static const struct nft_rule detour_rules[] = {
     {"again", {{NEW}, {TO_HOST}, {JUMP, "detour"}}},
 };
 
+// What FORWARD would drop: the gate sends it, but what the kernel can.
+static const struct nft_rule kernel_rules[] = {
+    {"onward", {{KNOWN_TCP}, {MARK_ONWARD}, {ACCEPT}}},
+};
+static const struct nft_rule onward_rules[] = {
+    {"onward", {{LOG}, {DROP}}},
+};
+
 // All that is for an address of the host's, but belongs to a container's connection: to a published port, or
 // answers to what went out under that address.
 static const struct nft_rule all_rules[] = {
-    {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets4", &loopback4}, {LOG}, {DROP}}},
-    {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets6", &loopback6}, {LOG}, {DROP}}},
-    {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets4", &loopback4}, {LOG}, {DROP}}},
-    {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets6", &loopback6}, {LOG}, {DROP}}},
+    {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets4", &loopback4}, {GOTO, "onward"}}},
+    {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets6", &loopback6}, {GOTO, "onward"}}},
+    {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets4", &loopback4}, {GOTO, "onward"}}},
+    {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets6", &loopback6}, {GOTO, "onward"}}},
 };
 
 static const struct nft_rule last_rules[] = {
@@ -128,15 +138,10 @@ static void rules_put(struct nft_batch *batch, const struct nft_rule *rules, siz
 }
 
 static void base_chain_put(struct nft_batch *batch, const struct chain *chain) {
-    struct netlink_batch *messages = &batch->messages;
-    nft_chain_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain->name, NULL);
-    if (!chain->type) return;
-    netlink_put_string(messages, NFTA_CHAIN_TYPE, chain->type);
-    netlink_put_be32(messages, NFTA_CHAIN_POLICY, NF_ACCEPT);
-    size_t hook = netlink_nest(messages, NFTA_CHAIN_HOOK);
-    netlink_put_be32(messages, NFTA_HOOK_HOOKNUM, chain->hook);
-    netlink_put_be32(messages, NFTA_HOOK_PRIORITY, (uint32_t)chain->priority);
-    netlink_end(messages, hook);
+    if (chain->type)
+        nft_base_chain_put(batch, chain->name, chain->type, chain->hook, chain->priority);
+    else
+        nft_chain_put(batch, NFT_MSG_NEWCHAIN, NLM_F_CREATE, chain->name, NULL);
 }
 
 // answers: what comes from there.
@@ -171,14 +176,18 @@ void nft_base_put(struct nft_batch *batch, const struct nft_table *table) {
     rules_put(batch, first_rules, ARRAY_SIZE(first_rules), group);
     if (table->detour != NFT_DETOUR_ALL) rules_put(batch, known_rules, ARRAY_SIZE(known_rules), group);
     rules_put(batch, base_rules, ARRAY_SIZE(base_rules), group);
+    if (table->onward) rules_put(batch, kernel_rules, ARRAY_SIZE(kernel_rules), group);
+    if (table->detour) rules_put(batch, onward_rules, ARRAY_SIZE(onward_rules), group);
     if (table->detour) rules_put(batch, detour_rules, ARRAY_SIZE(detour_rules), group);
     if (table->detour == NFT_DETOUR_ALL) rules_put(batch, all_rules, ARRAY_SIZE(all_rules), group);
     if (table->detour) rules_put(batch, last_rules, ARRAY_SIZE(last_rules), group);
+    if (table->onward) nft_onward_tables_put(batch);
 }
 
-void nft_base_ask(struct nft_batch *batch) {
+void nft_base_ask(struct nft_batch *batch, const struct nft_table *table) {
     for (size_t i = 0; i < ARRAY_SIZE(chains); i++)
         nft_chain_put(batch, NFT_MSG_GETCHAIN, 0, chains[i].name, NULL);
+    if (table->onward) nft_onward_ask(batch);
 }
 
 // The chains of a network, each with the map that leads to it.
@@ -269,6 +278,15 @@ static void hairpin_rules_put(struct nft_batch *batch, const struct nft_network 
     }
 }
 
+// As the base's "onward" has it, but in the network's own chain: by what a network jumps to in the base the
+// uses of its chains would not be known any more (nft.c).
+static void onward_put(struct nft_batch *batch, const struct nft_table *table, const char *chain,
+                       struct nft_word where) {
+    enum nft_word_kind which = table->detour == NFT_DETOUR_ALL ? ANY : NEW;
+    if (table->onward) RULE(batch, chain, {KNOWN_TCP}, where, {MARK_ONWARD}, {ACCEPT});
+    GATE_RULE(batch, table->gate_group, chain, {which}, where, {LOG}, {DROP});
+}
+
 // Also between containers of the network, where the kernel shows iptables what stays on a bridge: then even
 // finding a neighbour passes FORWARD, where nothing is known of it. Its packets go on, and the gate sends
 // them as well; but not those that ask whether an address is free, since the asker would hear itself.
@@ -276,7 +294,6 @@ static void around_rules_put(struct nft_batch *batch, const struct nft_table *ta
                              const struct nft_network *network, const struct names *names) {
     const char *around = names->chains[AROUND];
     uint16_t group = table->gate_group;
-    enum nft_word_kind which = table->detour == NFT_DETOUR_ALL ? ANY : NEW;
     bool apart = network->flags & NFT_NO_ICC;
     if (!apart) {
         GATE_RULE(batch, group, around, {FROM, NULL, &unspecified6}, {RETURN});
@@ -288,10 +305,9 @@ static void around_rules_put(struct nft_batch *batch, const struct nft_table *ta
         if (apart)
             RULE(batch, around, {TO, NULL, subnet}, {RETURN});
         else
-            GATE_RULE(batch, group, around, {which}, {TO, NULL, subnet}, {LOG}, {DROP});
+            onward_put(batch, table, around, (struct nft_word){TO, NULL, subnet});
     }
-    if (!(network->flags & NFT_INTERNAL))
-        GATE_RULE(batch, group, around, {which}, {TO_OTHERS}, {LOG}, {DROP});
+    if (!(network->flags & NFT_INTERNAL)) onward_put(batch, table, around, (struct nft_word){TO_OTHERS});
 }
 
 static void elements_put(struct nft_batch *batch, uint8_t type, const struct nft_network *network,

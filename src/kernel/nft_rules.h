@@ -7,7 +7,7 @@
 // The chains, sets and rules that every table has, and how many chains these are.
 void nft_base_put(struct nft_batch *batch, const struct nft_table *table);
 // Questions after the base's chains, one message each.
-void nft_base_ask(struct nft_batch *batch);
+void nft_base_ask(struct nft_batch *batch, const struct nft_table *table);
 
 // Two base chains for a table that has nothing else, early where packets come in and where they are made: of
 // those to an address (and to a port of it unless that is 0) and of their answers the kernel is to tell.

@@ -75,11 +75,11 @@ static bool is_drop(const struct nlattr *verdict) {
            !netlink_get(table[NFTA_VERDICT_CODE], &code, sizeof code) && ntohl(code) == NF_DROP;
 }
 
-// Of hoy's own, what the gate gets is dropped for it.
+// Of hoy's own, what the gate or the kernel sends once more is dropped for that.
 static bool is_for_gate(const struct nft_trace_drop *drop) {
     return str_has_prefix(drop->table, "hoy") &&
            (str_eq(drop->chain, "gate") || str_eq(drop->chain, "again") || str_eq(drop->chain, "detour") ||
-            str_has_prefix(drop->chain, "around-"));
+            str_eq(drop->chain, "onward") || str_has_prefix(drop->chain, "around-"));
 }
 
 static bool message_read(const struct nlmsghdr *message, struct nft_trace_drop *ret_drop) {

@@ -5,6 +5,7 @@
 #include "kernel/nft_words.h"
 
 #include "kernel/localnet.h"
+#include "kernel/nft_onward.h"
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
@@ -101,20 +102,12 @@ static void direction_put(struct nft_batch *batch, uint8_t direction) {
 // Who sends in a direction of the connection, as conntrack has it.
 static void sender_put(struct nft_batch *batch, uint8_t family, uint8_t direction, const char *set) {
     family_put(batch, family);
-    struct nft_expression e = nft_expression_begin(batch, "ct");
-    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CT_KEY, family == AF_INET ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6);
-    netlink_put(&batch->messages, NFTA_CT_DIRECTION, &direction, sizeof direction);
-    nft_expression_end(batch, e);
+    nft_tuple_put(batch, family == AF_INET ? NFT_CT_SRC_IP : NFT_CT_SRC_IP6, direction);
     lookup_put(batch, set, -1);
 }
 
 static void from_localnet_put(struct nft_batch *batch) {
-    struct nft_expression e = nft_expression_begin(batch, "ct");
-    netlink_put_be32(&batch->messages, NFTA_CT_DREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_CT_KEY, NFT_CT_SRC_IP);
-    netlink_put_u8(&batch->messages, NFTA_CT_DIRECTION, IP_CT_DIR_ORIGINAL);
-    nft_expression_end(batch, e);
+    nft_tuple_put(batch, NFT_CT_SRC_IP, IP_CT_DIR_ORIGINAL);
     mask_put(batch, &(uint32_t){htonl(0xff000000)}, sizeof(uint32_t));
     nft_compare_put(batch, true, &(uint32_t){htonl(0x7f000000)}, sizeof(uint32_t));
 }
@@ -125,6 +118,21 @@ static void meta_set(struct nft_batch *batch, uint32_t key, const void *bytes, s
     netlink_put_be32(&batch->messages, NFTA_META_SREG, NFT_REG_1);
     netlink_put_be32(&batch->messages, NFTA_META_KEY, key);
     nft_expression_end(batch, e);
+}
+
+static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
+    nft_meta_put(batch, NFT_META_L4PROTO);
+    nft_compare_put(batch, true, &protocol, sizeof protocol);
+}
+
+static void known_tcp_put(struct nft_batch *batch) {
+    protocol_put(batch, IPPROTO_TCP);
+    connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
+}
+
+static void marked_put(struct nft_batch *batch, uint32_t mark) {
+    nft_meta_put(batch, NFT_META_MARK);
+    nft_compare_put(batch, true, &mark, sizeof mark);
 }
 
 static void to_type_put(struct nft_batch *batch, uint32_t type) {
@@ -166,11 +174,6 @@ static void ports_set_put(struct nft_batch *batch, uint8_t address, const char *
 static void in_ports_put(struct nft_batch *batch, uint8_t address, const char *map) {
     port_key_put(batch, address);
     lookup_put(batch, map, NFT_REG_1);
-}
-
-static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
-    nft_meta_put(batch, NFT_META_L4PROTO);
-    nft_compare_put(batch, true, &protocol, sizeof protocol);
 }
 
 // sender: its port; else the other end's. tcp, udp and sctp agree where these are.
@@ -222,6 +225,7 @@ static void word_put(struct nft_batch *batch, const struct nft_word *word, uint1
     case TO_SET: return set_put(batch, word->subnet->family, word->text, false);
     case TO_HOST: return to_type_put(batch, RTN_LOCAL);
     case TO_OTHERS: return to_type_put(batch, RTN_UNICAST);
+    case KNOWN_TCP: return known_tcp_put(batch);
     case ESTABLISHED: return connection_put(batch, NFT_CT_STATE, ESTABLISHED_BITS);
     case NEW: return connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_NEW));
     case ORIGINAL: return direction_put(batch, IP_CT_DIR_ORIGINAL);
@@ -231,6 +235,7 @@ static void word_put(struct nft_batch *batch, const struct nft_word *word, uint1
     case OF_TARGET: return sender_put(batch, word->subnet->family, IP_CT_DIR_REPLY, word->text);
     case TRANSLATED: return connection_put(batch, NFT_CT_STATUS, IPS_DST_NAT);
     case FROM_LOCALNET: return from_localnet_put(batch);
+    case ONWARD: return marked_put(batch, ONWARD_MARK);
     case TO_PORTS: return ports_set_put(batch, 0, word->text);
     case TO_ADDRESS_PORTS4: return ports_set_put(batch, AF_INET, word->text);
     case TO_ADDRESS_PORTS6: return ports_set_put(batch, AF_INET6, word->text);
@@ -250,6 +255,10 @@ static void word_put(struct nft_batch *batch, const struct nft_word *word, uint1
     case BY_OUT_LINK: return by_link_put(batch, NFT_META_OIFNAME, word->text);
     case MASQUERADE: return masquerade_put(batch);
     case MARK_LOCALNET: return meta_set(batch, NFT_META_MARK, &(uint32_t){LOCALNET_MARK}, sizeof(uint32_t));
+    case MARK_ONWARD: return meta_set(batch, NFT_META_MARK, &(uint32_t){ONWARD_MARK}, sizeof(uint32_t));
+    case UNMARK: return meta_set(batch, NFT_META_MARK, &(uint32_t){0}, sizeof(uint32_t));
+    case SEND_ORIGINAL: return nft_onward_put(batch, IP_CT_DIR_REPLY);
+    case SEND_REPLY: return nft_onward_put(batch, IP_CT_DIR_ORIGINAL);
     case LOG: return log_put(batch, group);
     case TRACE: return meta_set(batch, NFT_META_NFTRACE, &(uint8_t){1}, sizeof(uint8_t));
     case FORWARD4: return forward_put(batch, AF_INET, 0, word->text);

@@ -24,6 +24,7 @@ enum nft_word_kind {
     TO_HOST,     // an address of the host's own
     TO_OTHERS,   // a single address that is not the host's
     ESTABLISHED, // and related
+    KNOWN_TCP,   // of a connection that both ends have spoken on
     NEW,
     ORIGINAL,      // in the direction of who made the connection
     REPLY,         // in the other
@@ -32,6 +33,7 @@ enum nft_word_kind {
     OF_TARGET,     // the same: who it came to, in the end
     TRANSLATED,    // of a connection that a published port accepted
     FROM_LOCALNET, // of a connection that began at an address of 127.0.0.0/8
+    ONWARD,        // marked by MARK_ONWARD
     TO_PORTS,      // text: a set of ports
     TO_ADDRESS_PORTS4,
     TO_ADDRESS_PORTS6,
@@ -52,9 +54,13 @@ enum nft_word_kind {
     BY_OUT_LINK, // the same
     MASQUERADE,
     MARK_LOCALNET, // goes on; see kernel/localnet.h
-    LOG,           // to the gate's group; goes on
-    TRACE,         // goes on; see kernel/nft_trace.h
-    FORWARD4,      // text: a map of ports, to whose container it goes
+    MARK_ONWARD,   // goes on; see kernel/nft_onward.h
+    UNMARK,        // goes on
+    SEND_ORIGINAL, // goes on, as SEND_REPLY does; the same
+    SEND_REPLY,
+    LOG,      // to the gate's group; goes on
+    TRACE,    // goes on; see kernel/nft_trace.h
+    FORWARD4, // text: a map of ports, to whose container it goes
     FORWARD6,
     FORWARD_ADDRESS4,
     FORWARD_ADDRESS6,

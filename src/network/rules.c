@@ -13,27 +13,38 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static enum nft_detour look_for_detours(void) {
+// What others' rules are about.
+struct others {
+    enum nft_detour detour;
+    bool output_is_open;
+};
+
+static struct others others_look(void) {
     bool drops = false, drops_known = false;
-    if (nft_look_forward(&drops, &drops_known) || !drops) return NFT_DETOUR_NONE;
-    return drops_known ? NFT_DETOUR_ALL : NFT_DETOUR_NEW;
+    if (nft_look_forward(&drops, &drops_known) || !drops) return (struct others){NFT_DETOUR_NONE};
+    if (!drops_known) return (struct others){NFT_DETOUR_NEW};
+    return (struct others){NFT_DETOUR_ALL, nft_look_output_is_open()};
 }
 
 // A start asks several times, and a look reads the chains of everybody.
-enum nft_detour network_detours(void) {
+static struct others others_now(void) {
     static struct {
         bool is_there;
         uint32_t generation;
-        enum nft_detour detours;
+        struct others others;
     } last;
     uint32_t generation;
-    if (nft_look_generation(&generation)) return look_for_detours();
+    if (nft_look_generation(&generation)) return others_look();
     if (!last.is_there || last.generation != generation) {
-        last.detours = look_for_detours();
+        last.others = others_look();
         last.generation = generation; // the older one, if it changed meanwhile
         last.is_there = true;
     }
-    return last.detours;
+    return last.others;
+}
+
+enum nft_detour network_detours(void) {
+    return others_now().detour;
 }
 
 void rules_table_name(const char *default_id, char ret_name[static RULES_TABLE_SIZE]) {
@@ -43,9 +54,11 @@ void rules_table_name(const char *default_id, char ret_name[static RULES_TABLE_S
 static struct nft_table table_of(struct arena *arena, const char *default_id) {
     char name[RULES_TABLE_SIZE];
     rules_table_name(default_id, name);
+    struct others others = others_now();
     return (struct nft_table){.name = arena_strdup(arena, name),
                               .gate_group = network_gate_group(default_id),
-                              .detour = network_detours()};
+                              .detour = others.detour,
+                              .onward = others.output_is_open && nft_onward_works(name)};
 }
 
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err) {
