@@ -54,11 +54,15 @@ void rules_table_name(const char *default_id, char ret_name[static RULES_TABLE_S
 static struct nft_table table_of(struct arena *arena, const char *default_id) {
     char name[RULES_TABLE_SIZE];
     rules_table_name(default_id, name);
-    struct others others = others_now();
     return (struct nft_table){.name = arena_strdup(arena, name),
-                              .gate_group = network_gate_group(default_id),
-                              .detour = others.detour,
-                              .onward = others.output_is_open && nft_onward_works(name)};
+                              .gate_group = network_gate_group(default_id)};
+}
+
+// For whoever makes it: what is in it depends on others' rules.
+static void look_around(struct nft_table *table) {
+    struct others others = others_now();
+    table->detour = others.detour;
+    table->onward = others.output_is_open && nft_onward_works(table->name);
 }
 
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err) {
@@ -99,8 +103,11 @@ static struct nft_network rules_of(const struct network *network) {
 // The default network's own row need not be looked up.
 static int table_for(struct db *db, struct arena *arena, const struct network *network,
                      struct nft_table *ret_table, struct err *err) {
-    if (!network_is_default(network)) return rules_table(db, arena, ret_table, err);
-    *ret_table = table_of(arena, network->id);
+    if (network_is_default(network))
+        *ret_table = table_of(arena, network->id);
+    else if (rules_table(db, arena, ret_table, err))
+        return -1;
+    look_around(ret_table);
     return 0;
 }
 
@@ -140,6 +147,7 @@ static int rebuild(struct db *db, struct err *err) {
     if (rules_table(db, &arena, &table, err) || networks_read(db, &arena, &networks, err) ||
         port_rows_rules(db, &arena, &ports, err))
         return -1;
+    look_around(&table);
     int r = apply(&arena, &table, &networks, &ports);
     return r ? fail(&table, r, err) : 0;
 }

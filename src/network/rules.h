@@ -9,7 +9,8 @@
 #define RULES_TABLE_SIZE 15 // "hoy-" and ten digits
 
 void rules_table_name(const char *default_id, char ret_name[static RULES_TABLE_SIZE]);
-// The name is in the arena.
+// Which one it is, for whoever has something in it: its name (in the arena) and its group. What makes its
+// rules is not looked for.
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err);
 
 // Is the network in the table, complete? A question that fails is answered with no.
