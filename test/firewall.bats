@@ -35,6 +35,7 @@ test_setup() {
 
 test_teardown() {
   local pid
+  [[ -z ${GATE:-} ]] || kill -CONT "$GATE" 2>/dev/null # that a test stopped
   # Who asks first, and servers while their networks are there: a connection whose end nobody hears of keeps a
   # network namespace.
   for pid in $(tac -s ' ' <<<"$BACKGROUND"); do

@@ -119,10 +119,16 @@ static int serve(void) {
     while (true) {
         int n = poll(fds, 2, timeout);
         if (n < 0 && errno == EINTR) continue;
-        if (n < 0 || (n == 0 && !is_needed())) return n < 0;
-        if (n == 0) timeout = -1;
-        if (fds[1].revents) timeout = LINGER_MS;
-        if (fds[1].revents && !forget_events()) return 0;
+        if (n < 0) return 1;
+        if (n == 0) {
+            if (!is_needed()) return 0;
+            timeout = -1;
+            continue;
+        }
+        if (fds[1].revents) {
+            if (!forget_events()) return 0;
+            timeout = LINGER_MS;
+        }
         if (!fds[0].revents) continue;
         int r = nflog_read(gate.log, buffer, packet_pass, NULL);
         if (r && r != -EINTR && r != -EAGAIN && r != -EBADMSG) return 1;
@@ -196,7 +202,10 @@ int main(int argc, char **argv) {
     // Whoever gets the lock on the directory may look whether there is a gate, or start one: that goes last
     // of these. And not by this program's end, where it would wait for the watch, which takes the kernel 10
     // ms.
-    for (int i = 0; i < 4; i++) close((const int[]){gate.log, gate.raw4, gate.raw6, gate.alive}[i]);
+    close(gate.log);
+    close(gate.raw4);
+    close(gate.raw6);
+    close(gate.alive);
     close(gate.directory);
     return r;
 }
