@@ -116,7 +116,7 @@ class Networks:
             print(f"  {name:36} {value:9.2f}")
         for way in ("between containers", "published port"):
             ours, bare, theirs = (medians.get(key) for key in (f"hoy: {way}", "veth pair", f"docker: {way}"))
-            if ours:
+            if ours and bare:
                 self.verdicts.append((ours >= 0.95 * bare,
                                       f"iperf3 {way}{where}: at least 0.95 of a veth pair: {ours / bare:.2f}"))
             if ours and theirs:
