@@ -52,6 +52,7 @@ static bool family_counts(uint8_t family) {
 static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t size) {
     const struct nlattr *table[NFTA_CHAIN_MAX + 1] = {0}, *hook[NFTA_HOOK_MAX + 1] = {0};
     struct nft_look_chain chain = {.family = head->nfgen_family};
+    char type[16] = "";
     int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
     if (r) return r;
     netlink_get_string(table[NFTA_CHAIN_TABLE], chain.table, sizeof chain.table);
@@ -61,6 +62,9 @@ static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t
     chain.hook = number(hook[NFTA_HOOK_HOOKNUM]);
     chain.priority = (int32_t)number(hook[NFTA_HOOK_PRIORITY]);
     chain.policy_drops = table[NFTA_CHAIN_POLICY] && number(table[NFTA_CHAIN_POLICY]) == NF_DROP;
+    netlink_get_string(table[NFTA_CHAIN_TYPE], type, sizeof type);
+    chain.translates = str_eq(type, "nat");
+    chain.has_rules = number(table[NFTA_CHAIN_USE]);
     bool counts =
         chain.hook == NF_INET_LOCAL_IN || chain.hook == NF_INET_FORWARD || chain.hook == NF_INET_LOCAL_OUT;
     if (counts && look->count < NFT_LOOK_MAX) look->chains[look->count++] = chain;
@@ -213,46 +217,25 @@ static int look_at_known(const struct nft_look_chain *chain, bool *drops) {
     return r;
 }
 
-int nft_look_forward(bool *ret_drops, bool *ret_drops_known) {
+int nft_look_policies(struct nft_policies *ret_policies) {
     struct nft_look look = {0};
-    bool drops = false, known = false;
+    struct nft_policies policies = {0};
     int r = dump(NFT_MSG_GETCHAIN, &look);
+    policies.output_is_open = look.count < NFT_LOOK_MAX; // else there may be more
     for (size_t i = 0; !r && i < look.count; i++) {
         const struct nft_look_chain *chain = &look.chains[i];
-        if (chain->hook != NF_INET_FORWARD || nft_look_is_hoys(chain) ||
-            !(chain->policy_drops || str_eq(chain->table, "firewalld")))
+        if (nft_look_is_hoys(chain)) continue;
+        if (chain->hook == NF_INET_LOCAL_OUT && !chain->translates &&
+            (chain->policy_drops || chain->has_rules))
+            policies.output_is_open = false;
+        if (chain->hook != NF_INET_FORWARD || !(chain->policy_drops || str_eq(chain->table, "firewalld")))
             continue;
-        drops = true;
-        r = look_at_known(chain, &known);
+        policies.forward_drops = true;
+        r = look_at_known(chain, &policies.forward_drops_known);
     }
     if (r) return r;
-    *ret_drops = drops;
-    *ret_drops_known = known;
+    *ret_policies = policies;
     return 0;
-}
-
-static int output_read(uint16_t type, const void *payload, size_t size, void *data) {
-    const struct nlattr *table[NFTA_CHAIN_MAX + 1] = {0}, *hook[NFTA_HOOK_MAX + 1] = {0};
-    const struct nfgenmsg *head = payload;
-    struct nft_look_chain chain = {0};
-    bool *open = data;
-    char kind[16] = "";
-    if (size < sizeof *head || type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN)) return 0;
-    int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
-    if (r || !family_counts(head->nfgen_family) || split(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook)))
-        return r;
-    netlink_get_string(table[NFTA_CHAIN_TABLE], chain.table, sizeof chain.table);
-    netlink_get_string(table[NFTA_CHAIN_TYPE], kind, sizeof kind);
-    if (number(hook[NFTA_HOOK_HOOKNUM]) != NF_INET_LOCAL_OUT || str_eq(kind, "nat") ||
-        nft_look_is_hoys(&chain))
-        return 0;
-    if (number(table[NFTA_CHAIN_POLICY]) != NF_ACCEPT || number(table[NFTA_CHAIN_USE])) *open = false;
-    return 0;
-}
-
-bool nft_look_output_is_open(void) {
-    bool open = true;
-    return !dump_table(NFT_MSG_GETCHAIN, NULL, output_read, &open) && open;
 }
 
 static int generation_read(uint16_t type, const void *payload, size_t size, void *data) {

@@ -18,6 +18,8 @@ struct nft_look_chain {
     uint32_t hook; // NF_INET_*
     int32_t priority;
     bool policy_drops;
+    bool translates; // of the type nat
+    bool has_rules;
     bool rules_drop; // some rule of its table drops or rejects, here or in a chain that it jumps to
 };
 
@@ -27,13 +29,13 @@ struct nft_look {
     bool ufw, docker, firewalld; // by the names of their chains and tables
 };
 int nft_look(struct nft_look *ret_look);
-// The short question: does another's base chain at forward drop by its policy (or is it firewalld's, which
-// rejects at its end)? And has it no rule that lets pass whatever belongs to a connection? Only for that its
-// table's rules are read.
-int nft_look_forward(bool *ret_drops, bool *ret_drops_known);
-// Does nobody else say anything about what the host sends? Another's base chain at output that filters has no
-// rule, and accepts.
-bool nft_look_output_is_open(void);
+// The short question, about others' base chains. Only for forward_drops_known a table's rules are read.
+struct nft_policies {
+    bool forward_drops; // one at forward drops by its policy, or is firewalld's, which rejects at its end
+    bool forward_drops_known; // and has no rule that lets pass whatever belongs to a connection
+    bool output_is_open;      // nobody says anything about what the host sends
+};
+int nft_look_policies(struct nft_policies *ret_policies);
 // A number that is another one after every change of anybody's rules in this network namespace.
 int nft_look_generation(uint32_t *ret_generation);
 // A table of hoy's, of whichever root: "hoy-" and ten hexadecimal digits.

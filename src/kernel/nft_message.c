@@ -134,6 +134,23 @@ void nft_payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint3
     nft_expression_end(batch, e);
 }
 
+void nft_payload_write(struct nft_batch *batch, const struct nft_field *field) {
+    struct nft_expression e = nft_expression_begin(batch, "payload");
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_SREG, NFT_REG_1);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, field->base);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, field->offset);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, field->size);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_TYPE, field->sum_type);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_OFFSET, field->sum_offset);
+    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_FLAGS, field->sum_flags);
+    nft_expression_end(batch, e);
+}
+
+void nft_protocol_put(struct nft_batch *batch, uint8_t protocol) {
+    nft_meta_put(batch, NFT_META_L4PROTO);
+    nft_compare_put(batch, true, &protocol, sizeof protocol);
+}
+
 void nft_compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size) {
     struct nft_expression e = nft_expression_begin(batch, "cmp");
     netlink_put_be32(&batch->messages, NFTA_CMP_SREG, NFT_REG_1);

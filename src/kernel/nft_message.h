@@ -46,6 +46,13 @@ void nft_expression_end(struct nft_batch *batch, struct nft_expression expressio
 // The expressions that every rule is made of: what is looked at goes into a register, and is compared there.
 void nft_meta_put(struct nft_batch *batch, uint32_t key); // into the first one
 void nft_payload_put(struct nft_batch *batch, uint32_t reg, uint32_t base, uint32_t offset, size_t size);
+// Where something is in a packet, and what sums it is in: NFT_PAYLOAD_*.
+struct nft_field {
+    uint32_t base, offset, size;
+    uint32_t sum_type, sum_offset, sum_flags;
+};
+void nft_payload_write(struct nft_batch *batch, const struct nft_field *field); // what the first one has
+void nft_protocol_put(struct nft_batch *batch, uint8_t protocol);               // compared as well
 void nft_compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size); // the first one
 void nft_immediate_put(struct nft_batch *batch, const void *bytes, size_t size); // into the first one
 void nft_immediate_verdict_put(struct nft_batch *batch, int code, const char *chain);

@@ -24,44 +24,27 @@ static const struct nft_rule rules[] = {
     {CHAIN, {{ONWARD}, {REPLY}, {UNMARK}, {SEND_REPLY}, {DROP}}},
 };
 
-// Where something is in a packet, and what sums it is in.
-struct field {
-    uint32_t base, offset, size;
-    uint32_t sum_type, sum_offset, sum_flags;
-};
-
-static void write_put(struct nft_batch *batch, const struct field *field) {
-    struct nft_expression e = nft_expression_begin(batch, "payload");
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, field->base);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, field->offset);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, field->size);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_TYPE, field->sum_type);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_OFFSET, field->sum_offset);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_FLAGS, field->sum_flags);
-    nft_expression_end(batch, e);
-}
-
 static void address_write(struct nft_batch *batch, bool source) {
-    const struct field ip = {NFT_PAYLOAD_NETWORK_HEADER,
-                             source ? offsetof(struct iphdr, saddr) : offsetof(struct iphdr, daddr),
-                             4,
-                             NFT_PAYLOAD_CSUM_INET,
-                             offsetof(struct iphdr, check),
-                             NFT_PAYLOAD_L4CSUM_PSEUDOHDR};
-    const struct field ip6 = {NFT_PAYLOAD_NETWORK_HEADER,
-                              source ? offsetof(struct ipv6hdr, saddr) : offsetof(struct ipv6hdr, daddr),
-                              16,
-                              NFT_PAYLOAD_CSUM_NONE,
-                              0,
-                              NFT_PAYLOAD_L4CSUM_PSEUDOHDR};
-    write_put(batch, batch->family == NFPROTO_IPV4 ? &ip : &ip6);
+    const struct nft_field ip = {NFT_PAYLOAD_NETWORK_HEADER,
+                                 source ? offsetof(struct iphdr, saddr) : offsetof(struct iphdr, daddr),
+                                 4,
+                                 NFT_PAYLOAD_CSUM_INET,
+                                 offsetof(struct iphdr, check),
+                                 NFT_PAYLOAD_L4CSUM_PSEUDOHDR};
+    const struct nft_field ip6 = {NFT_PAYLOAD_NETWORK_HEADER,
+                                  source ? offsetof(struct ipv6hdr, saddr) : offsetof(struct ipv6hdr, daddr),
+                                  16,
+                                  NFT_PAYLOAD_CSUM_NONE,
+                                  0,
+                                  NFT_PAYLOAD_L4CSUM_PSEUDOHDR};
+    nft_payload_write(batch, batch->family == NFPROTO_IPV4 ? &ip : &ip6);
 }
 
 static void port_write(struct nft_batch *batch, bool source) {
-    write_put(batch, &(struct field){NFT_PAYLOAD_TRANSPORT_HEADER,
-                                     source ? offsetof(struct tcphdr, source) : offsetof(struct tcphdr, dest),
-                                     2, NFT_PAYLOAD_CSUM_INET, offsetof(struct tcphdr, check), 0});
+    nft_payload_write(
+        batch, &(struct nft_field){NFT_PAYLOAD_TRANSPORT_HEADER,
+                                   source ? offsetof(struct tcphdr, source) : offsetof(struct tcphdr, dest),
+                                   2, NFT_PAYLOAD_CSUM_INET, offsetof(struct tcphdr, check), 0});
 }
 
 void nft_onward_put(struct nft_batch *batch, uint8_t other) {
@@ -122,8 +105,7 @@ static bool can_be_made(void) {
 }
 
 bool nft_onward_works(const char *name) {
-    static bool fails;
-    if (fails || is_there(name)) return !fails;
-    fails = !can_be_made();
-    return !fails;
+    static int works = -1; // it is the kernel's to say, and that does not change
+    if (works < 0) works = is_there(name) || can_be_made();
+    return works;
 }

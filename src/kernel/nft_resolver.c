@@ -46,23 +46,12 @@ static void payload_match(struct nft_batch *batch, uint32_t base, uint32_t offse
     nft_compare_put(batch, true, bytes, size);
 }
 
-static void protocol_match(struct nft_batch *batch, uint8_t protocol) {
-    nft_meta_put(batch, NFT_META_L4PROTO);
-    nft_compare_put(batch, true, &protocol, sizeof protocol);
-}
-
 static void port_write(struct nft_batch *batch, const struct rule *rule) {
     uint16_t port = htons(rule->to);
     nft_immediate_put(batch, &port, sizeof port);
-    struct nft_expression e = nft_expression_begin(batch, "payload");
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_SREG, NFT_REG_1);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_BASE, NFT_PAYLOAD_TRANSPORT_HEADER);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_OFFSET, rule->port);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_LEN, sizeof port);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET);
-    netlink_put_be32(&batch->messages, NFTA_PAYLOAD_CSUM_OFFSET,
-                     rule->protocol == IPPROTO_UDP ? UDP_CHECKSUM : TCP_CHECKSUM);
-    nft_expression_end(batch, e);
+    nft_payload_write(batch, &(struct nft_field){
+                                 NFT_PAYLOAD_TRANSPORT_HEADER, rule->port, sizeof port, NFT_PAYLOAD_CSUM_INET,
+                                 rule->protocol == IPPROTO_UDP ? UDP_CHECKSUM : TCP_CHECKSUM, 0});
 }
 
 // The list of its expressions, which the caller ends.
@@ -85,7 +74,7 @@ static void rule_put(struct nft_batch *batch, const struct rule *rule) {
     uint16_t port = htons(rule->from);
     size_t list = rule_begin(batch);
     payload_match(batch, NFT_PAYLOAD_NETWORK_HEADER, rule->address, &address, sizeof address);
-    protocol_match(batch, rule->protocol);
+    nft_protocol_put(batch, rule->protocol);
     payload_match(batch, NFT_PAYLOAD_TRANSPORT_HEADER, rule->port, &port, sizeof port);
     port_write(batch, rule);
     netlink_end(&batch->messages, list);

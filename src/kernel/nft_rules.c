@@ -115,13 +115,11 @@ static const struct nft_rule detour_rules[] = {
 static const struct nft_rule kernel_rules[] = {
     {"onward", {{KNOWN_TCP}, {MARK_ONWARD}, {ACCEPT}}},
 };
-static const struct nft_rule onward_rules[] = {
-    {"onward", {{LOG}, {DROP}}},
-};
 
 // All that is for an address of the host's, but belongs to a container's connection: to a published port, or
 // answers to what went out under that address.
 static const struct nft_rule all_rules[] = {
+    {"onward", {{LOG}, {DROP}}},
     {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets4", &loopback4}, {GOTO, "onward"}}},
     {"again", {{ORIGINAL}, {TO_HOST}, {TRANSLATED}, {OF_TARGET, "subnets6", &loopback6}, {GOTO, "onward"}}},
     {"again", {{REPLY}, {TO_HOST}, {OTHER_NAME}, {OF_MAKER, "subnets4", &loopback4}, {GOTO, "onward"}}},
@@ -177,7 +175,6 @@ void nft_base_put(struct nft_batch *batch, const struct nft_table *table) {
     if (table->detour != NFT_DETOUR_ALL) rules_put(batch, known_rules, ARRAY_SIZE(known_rules), group);
     rules_put(batch, base_rules, ARRAY_SIZE(base_rules), group);
     if (table->onward) rules_put(batch, kernel_rules, ARRAY_SIZE(kernel_rules), group);
-    if (table->detour) rules_put(batch, onward_rules, ARRAY_SIZE(onward_rules), group);
     if (table->detour) rules_put(batch, detour_rules, ARRAY_SIZE(detour_rules), group);
     if (table->detour == NFT_DETOUR_ALL) rules_put(batch, all_rules, ARRAY_SIZE(all_rules), group);
     if (table->detour) rules_put(batch, last_rules, ARRAY_SIZE(last_rules), group);

@@ -76,7 +76,7 @@ static bool is_drop(const struct nlattr *verdict) {
 }
 
 // Of hoy's own, what the gate or the kernel sends once more is dropped for that.
-static bool is_for_gate(const struct nft_trace_drop *drop) {
+static bool is_sent_again(const struct nft_trace_drop *drop) {
     return str_has_prefix(drop->table, "hoy") &&
            (str_eq(drop->chain, "gate") || str_eq(drop->chain, "again") || str_eq(drop->chain, "detour") ||
             str_eq(drop->chain, "onward") || str_has_prefix(drop->chain, "around-"));
@@ -100,7 +100,7 @@ static bool message_read(const struct nlmsghdr *message, struct nft_trace_drop *
     netlink_get_string(table[NFTA_TRACE_TABLE], drop.table, sizeof drop.table);
     netlink_get_string(table[NFTA_TRACE_CHAIN], drop.chain, sizeof drop.chain);
     if (!netlink_get(table[NFTA_TRACE_RULE_HANDLE], &rule, sizeof rule)) drop.rule = be64toh(rule);
-    if (is_for_gate(&drop)) return false;
+    if (is_sent_again(&drop)) return false;
     *ret_drop = drop;
     return true;
 }

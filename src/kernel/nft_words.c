@@ -120,13 +120,8 @@ static void meta_set(struct nft_batch *batch, uint32_t key, const void *bytes, s
     nft_expression_end(batch, e);
 }
 
-static void protocol_put(struct nft_batch *batch, uint8_t protocol) {
-    nft_meta_put(batch, NFT_META_L4PROTO);
-    nft_compare_put(batch, true, &protocol, sizeof protocol);
-}
-
 static void known_tcp_put(struct nft_batch *batch) {
-    protocol_put(batch, IPPROTO_TCP);
+    nft_protocol_put(batch, IPPROTO_TCP);
     connection_put(batch, NFT_CT_STATE, NF_CT_STATE_BIT(IP_CT_ESTABLISHED));
 }
 
@@ -184,7 +179,7 @@ static void port_put(struct nft_batch *batch, uint16_t port, bool sender) {
 }
 
 static void icmp6_put(struct nft_batch *batch, uint8_t type) {
-    protocol_put(batch, IPPROTO_ICMPV6);
+    nft_protocol_put(batch, IPPROTO_ICMPV6);
     nft_payload_put(batch, NFT_REG_1, NFT_PAYLOAD_TRANSPORT_HEADER, 0, sizeof type);
     nft_compare_put(batch, true, &type, sizeof type);
 }
@@ -216,7 +211,7 @@ static void word_put(struct nft_batch *batch, const struct nft_word *word, uint1
     case OUT_LINK: return link_put(batch, NFT_META_OIFNAME, word->text);
     case IPV4: return family_put(batch, AF_INET);
     case IPV6: return family_put(batch, AF_INET6);
-    case ICMP6: return protocol_put(batch, IPPROTO_ICMPV6);
+    case ICMP6: return nft_protocol_put(batch, IPPROTO_ICMPV6);
     case SOLICITATION: return icmp6_put(batch, ND_NEIGHBOR_SOLICIT);
     case ADVERTISEMENT: return icmp6_put(batch, ND_NEIGHBOR_ADVERT);
     case FROM: return subnet_put(batch, word->subnet, true);
@@ -239,7 +234,7 @@ static void word_put(struct nft_batch *batch, const struct nft_word *word, uint1
     case TO_PORTS: return ports_set_put(batch, 0, word->text);
     case TO_ADDRESS_PORTS4: return ports_set_put(batch, AF_INET, word->text);
     case TO_ADDRESS_PORTS6: return ports_set_put(batch, AF_INET6, word->text);
-    case PROTOCOL: return protocol_put(batch, (uint8_t)word->number);
+    case PROTOCOL: return nft_protocol_put(batch, (uint8_t)word->number);
     case FROM_PORT: return port_put(batch, word->number, true);
     case TO_PORT: return port_put(batch, word->number, false);
     case IN_PORTS4:

@@ -13,38 +13,32 @@
 #include <string.h>
 #include <sys/socket.h>
 
-// What others' rules are about.
-struct others {
-    enum nft_detour detour;
-    bool output_is_open;
-};
-
-static struct others others_look(void) {
-    bool drops = false, drops_known = false;
-    if (nft_look_forward(&drops, &drops_known) || !drops) return (struct others){NFT_DETOUR_NONE};
-    if (!drops_known) return (struct others){NFT_DETOUR_NEW};
-    return (struct others){NFT_DETOUR_ALL, nft_look_output_is_open()};
-}
-
-// A start asks several times, and a look reads the chains of everybody.
-static struct others others_now(void) {
+// A start asks several times, and a look reads the chains of everybody. One that fails has seen nothing.
+static struct nft_policies policies_now(void) {
     static struct {
         bool is_there;
         uint32_t generation;
-        struct others others;
+        struct nft_policies policies;
     } last;
-    uint32_t generation;
-    if (nft_look_generation(&generation)) return others_look();
-    if (!last.is_there || last.generation != generation) {
-        last.others = others_look();
-        last.generation = generation; // the older one, if it changed meanwhile
-        last.is_there = true;
-    }
-    return last.others;
+    struct nft_policies policies = {0};
+    uint32_t generation = 0;
+    bool known = !nft_look_generation(&generation);
+    if (known && last.is_there && last.generation == generation) return last.policies;
+    (void)nft_look_policies(&policies);
+    last.policies = policies;
+    last.generation = generation; // the older one, if it changed meanwhile
+    last.is_there = known;
+    return policies;
+}
+
+static enum nft_detour detour_of(const struct nft_policies *policies) {
+    if (!policies->forward_drops) return NFT_DETOUR_NONE;
+    return policies->forward_drops_known ? NFT_DETOUR_ALL : NFT_DETOUR_NEW;
 }
 
 enum nft_detour network_detours(void) {
-    return others_now().detour;
+    struct nft_policies policies = policies_now();
+    return detour_of(&policies);
 }
 
 void rules_table_name(const char *default_id, char ret_name[static RULES_TABLE_SIZE]) {
@@ -60,9 +54,10 @@ static struct nft_table table_of(struct arena *arena, const char *default_id) {
 
 // For whoever makes it: what is in it depends on others' rules.
 static void look_around(struct nft_table *table) {
-    struct others others = others_now();
-    table->detour = others.detour;
-    table->onward = others.output_is_open && nft_onward_works(table->name);
+    struct nft_policies policies = policies_now();
+    table->detour = detour_of(&policies);
+    table->onward =
+        table->detour == NFT_DETOUR_ALL && policies.output_is_open && nft_onward_works(table->name);
 }
 
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err) {
