@@ -33,6 +33,11 @@ static const char *const records[] = {
     "4,107,2000004,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/"
     "up,"
     "task_memcg=/up/hoy-abc,task=big,pid=6,uid=0\n",
+    // Who fell while big's memory was not free yet.
+    "4,107,2000004,-;Tasks state (memory values in pages):\n",
+    "4,107,2000004,-;oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=/,mems_allowed=0,oom_memcg=/"
+    "up,"
+    "task_memcg=/up/hoy-abc,task=tiny,pid=9,uid=0\n",
     // Somebody else's.
     "4,108,2000005,-;Tasks state (memory values in pages):\n",
     "4,109,2000006,-;[     11]     0    11     5560     9999     3904        0         0    73728        0   "
@@ -73,6 +78,20 @@ static void test_oom(void **state) {
     assert_string_equal(answer.biggest[2].name, "small");
 }
 
+static void test_oom_again(void **state) {
+    (void)state;
+    struct kmsg_subject subject = {.since_us = 1000000, .pid = 7, .name = "x", .group = "abc"};
+    struct kmsg_answer answer = {0};
+    struct kmsg_search search = {.subject = &subject, .answer = &answer};
+    for (size_t i = 0; i < ARRAY_SIZE(records); i++) kmsg_take(&search, records[i]);
+    kmsg_take(&search,
+              "4,120,3000003,-;oom-kill:oom_memcg=/up,task_memcg=/up/hoy-abc,task=soon,pid=12,uid=0\n");
+    assert_string_equal(answer.killed.name, "big");
+    kmsg_take(&search,
+              "4,121,3000004,-;oom-kill:oom_memcg=/up,task_memcg=/up/hoy-abc,task=later,pid=13,uid=0\n");
+    assert_string_equal(answer.killed.name, "later");
+}
+
 static void test_machine(void **state) {
     (void)state;
     struct kmsg_answer answer = {0}, none = {0};
@@ -99,7 +118,7 @@ static void test_lines(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oom), cmocka_unit_test(test_machine),
-                                       cmocka_unit_test(test_lines)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_oom), cmocka_unit_test(test_oom_again),
+                                       cmocka_unit_test(test_machine), cmocka_unit_test(test_lines)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,6 +18,7 @@
 
 #define FIRST_PID_NAMESPACE 0xEFFFFFFC // PROC_PID_INIT_INO
 #define RECORDS_MAX         100000     // somebody may write to it all the time
+#define SAME_WANT_US        1000000
 
 static void keep(struct kmsg_process *table, const struct kmsg_process *process) {
     size_t at = KMSG_BIGGEST;
@@ -50,12 +51,15 @@ static bool take_value(const char *text, const char *key, char *ret_value, size_
     return true;
 }
 
-static void take_killing(struct kmsg_search *search, const char *text) {
+static void take_killing(struct kmsg_search *search, const char *text, uint64_t time_us) {
     struct kmsg_answer *answer = search->answer;
     char group[sizeof answer->task_group] = "", pid[16] = "";
     if (!take_value(text, ",task_memcg=", group, sizeof group) || !strstr(group, search->subject->group))
         return;
+    // The memory of who was killed takes a moment to be free: others may fall meanwhile, for the same want.
+    if (answer->oom && time_us - search->killed_us < SAME_WANT_US) return;
     answer->oom = true;
+    search->killed_us = time_us;
     snprintf(answer->task_group, sizeof answer->task_group, "%s", group);
     if (!take_value(text, ",oom_memcg=", answer->oom_group, sizeof answer->oom_group))
         answer->oom_group[0] = '\0';
@@ -102,7 +106,7 @@ void kmsg_take(struct kmsg_search *search, const char *record) {
     else if (*line == '[')
         take_row(search, line);
     else if (str_has_prefix(line, "oom-kill:"))
-        take_killing(search, line);
+        take_killing(search, line, time_us);
     else
         take_line(search, line);
 }

@@ -16,7 +16,8 @@ struct kmsg_process {
 #define KMSG_BIGGEST 3
 
 struct kmsg_answer {
-    // The last process of the container's groups that was killed for want of memory.
+    // The last process of the container's groups that was killed for want of memory; of several within a
+    // second, the first.
     bool oom;
     char oom_group[512];  // the group whose limit it was, from the hierarchy's root; "": the whole machine
     char task_group[512]; // the one that the process was in
@@ -46,6 +47,7 @@ bool kmsg_knows_pids(void);
 struct kmsg_search {
     const struct kmsg_subject *subject;
     struct kmsg_process table[KMSG_BIGGEST]; // of the killing that is being told
+    uint64_t killed_us;                      // when the answer's process was killed
     struct kmsg_answer *answer;
 };
 void kmsg_take(struct kmsg_search *search, const char *record);
