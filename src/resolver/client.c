@@ -3,6 +3,8 @@
 // is starved by a container that asks as fast as it can.
 #include "resolver/resolver.h"
 
+#include "base/clock.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -132,5 +134,6 @@ void client_free(struct client *client) {
     if (client->registered) scope_finish(&client->scope);
     list_remove(&resolver->clients, client);
     resolver->client_count--;
+    resolver->served_ns = clock_monotonic_ns();
     free(client);
 }

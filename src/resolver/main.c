@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hoy-resolver: the names of a network's containers. It is started by who starts the first container on the
-// network (network/resolver.c), with descriptors (enum resolver_fd), and ends with the last one.
+// network (network/resolver.c), with descriptors (enum resolver_fd), and ends a moment after the last one.
 #include "base/err.h"
 #include "base/fd.h"
 #include "resolver/confine.h"

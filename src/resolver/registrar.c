@@ -11,14 +11,14 @@
 //   hold ID     with a descriptor: served until that one's other end is closed, and not for as long as before
 //   forget ID   the end of its being served
 //
-// The end. The resolver goes when it serves nobody, and a container that comes at that moment must not be
-// lost. Whoever connects holds the lock (a file of the network's directory, flock) from before it connects
-// until it is connected; whoever finds the socket refused starts a resolver under the same lock. So the
-// resolver takes the lock, looks into the accept queue once more, and goes only when nobody is there: it
-// closes the socket and lets go of the lock, and the next one finds a socket that refuses. A resolver that
-// has just been started goes the same way when the one who started it died before it was connected. The
-// socket's name stays, as the directory is not the resolver's to write in; who starts the next one takes it
-// away.
+// The end. The resolver goes when it has served nobody for a moment: to whoever starts one container after
+// another it is worth a tenth of each. A container that comes when it goes must not be lost. Whoever connects
+// holds the lock (a file of the network's directory, flock) from before it connects until it is connected;
+// whoever finds the socket refused starts a resolver under the same lock. So the resolver takes the lock,
+// looks into the accept queue once more, and goes only when nobody is there: it closes the socket and lets go
+// of the lock, and the next one finds a socket that refuses. A resolver that has just been started goes the
+// same way when the one who started it died before it was connected. The socket's name stays, as the
+// directory is not the resolver's to write in; who starts the next one takes it away.
 #include "resolver/resolver.h"
 
 #include "base/clock.h"
@@ -226,7 +226,7 @@ static void listen_ready(struct watch *watch, uint32_t events) {
 // The end
 
 static bool may_end(struct resolver *resolver) {
-    if (resolver->client_count) return false;
+    if (resolver->client_count || clock_monotonic_ns() < resolver->served_ns + LINGER_NS) return false;
     while (flock(resolver->lock, LOCK_EX))
         if (errno != EINTR) return false;
     if (client_accept(resolver)) return flock(resolver->lock, LOCK_UN), false;
@@ -244,6 +244,8 @@ static int wait_ms(const struct resolver *resolver, uint64_t now_ns) {
     uint64_t next_ns = UINT64_MAX;
     if (query) next_ns = query->deadline_ns;
     if (stream && stream->deadline_ns < next_ns) next_ns = stream->deadline_ns;
+    if (!resolver->client_count && resolver->served_ns + LINGER_NS < next_ns)
+        next_ns = resolver->served_ns + LINGER_NS;
     if (next_ns == UINT64_MAX) return -1;
     return next_ns <= now_ns ? 0 : (int)((next_ns - now_ns) / 1000000 + 1);
 }
@@ -259,6 +261,7 @@ static int resolver_init(struct resolver *resolver, int listen, int directory, i
         .changes = {.fd = -1, .ready = changes_ready, .owner = resolver},
         .host = WATCH_NONE,
         .lock = lock,
+        .served_ns = clock_monotonic_ns(),
     };
     int r = loop_init(&resolver->loop);
     if (!r) r = zones_init(&resolver->zones, directory);

@@ -17,6 +17,7 @@
 #define ALL_QUERIES       4096 // of all of them together
 #define CLIENT_STREAMS    16   // open TCP connections
 #define ALL_STREAMS       1024
+#define LINGER_NS         200000000u // after the last client
 #define STREAM_IDLE_NS    10000000000u
 #define ATTEMPT_NS        1500000000u // three of them are over before a C library asks again (5 s)
 #define ATTEMPTS          3
@@ -75,6 +76,7 @@ struct resolver {
     int host_file, host_target; // inotify's watches
     LIST_OF(client) clients;
     unsigned client_count;
+    uint64_t served_ns; // when the last one went, or the start
     LIST_OF(query) queries;
     unsigned query_count;
     LIST_OF(stream) streams;
