@@ -61,18 +61,17 @@ static struct nlmsghdr *batch_message(struct netlink_batch *batch) {
     return (struct nlmsghdr *)(batch_bytes(batch) + batch->message);
 }
 
-// Appends bytes and padding to the message. False when the buffer is full.
-static bool message_grow(struct netlink_batch *batch, const void *bytes, size_t size) {
+// Makes the message size bytes longer, and the padding. Where they are, or NULL when the buffer is full.
+static char *message_grow(struct netlink_batch *batch, size_t size) {
     if (batch->overflow || size > MESSAGES_MAX || !batch_fits(batch, ALIGN(size))) {
         batch->overflow = true;
-        return false;
+        return NULL;
     }
     char *at = batch_bytes(batch) + batch->used;
-    if (size) memcpy(at, bytes, size);
-    memset(at + size, 0, ALIGN(size) - size);
+    if (size) memset(at + ALIGN(size) - NLMSG_ALIGNTO, 0, NLMSG_ALIGNTO);
     batch->used += ALIGN(size);
     batch_message(batch)->nlmsg_len = (uint32_t)(batch->used - batch->message);
-    return true;
+    return at;
 }
 
 static void message_await(struct netlink_batch *batch) {
@@ -84,11 +83,15 @@ static void message_await(struct netlink_batch *batch) {
 
 void netlink_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const void *header,
                    size_t size) {
-    struct nlmsghdr head = {
-        .nlmsg_type = type, .nlmsg_flags = flags | NLM_F_REQUEST, .nlmsg_seq = batch->count + 1};
+    struct nlmsghdr head = {.nlmsg_len = (uint32_t)(sizeof head + ALIGN(size)),
+                            .nlmsg_type = type,
+                            .nlmsg_flags = flags | NLM_F_REQUEST,
+                            .nlmsg_seq = batch->count + 1};
     batch->message = batch->used;
-    if (!message_grow(batch, &head, sizeof head)) return;
-    message_grow(batch, header, size);
+    char *at = message_grow(batch, sizeof head + size);
+    if (!at) return;
+    memcpy(at, &head, sizeof head);
+    if (size) memcpy(at + sizeof head, header, size);
     batch->count++;
     // A dump is two bits, of which NLM_F_EXCL is one.
     if (flags & NLM_F_ACK || (flags & NLM_F_DUMP) == NLM_F_DUMP) message_await(batch);
@@ -108,7 +111,10 @@ void netlink_optional(struct netlink_batch *batch) {
 void netlink_put(struct netlink_batch *batch, uint16_t type, const void *data, size_t size) {
     struct nlattr head = {.nla_len = (uint16_t)(sizeof head + size), .nla_type = type};
     if (size > UINT16_MAX - sizeof head) batch->overflow = true;
-    if (message_grow(batch, &head, sizeof head)) message_grow(batch, data, size);
+    char *at = message_grow(batch, sizeof head + size);
+    if (!at) return;
+    memcpy(at, &head, sizeof head);
+    if (size) memcpy(at + sizeof head, data, size);
 }
 
 void netlink_put_u8(struct netlink_batch *batch, uint16_t type, uint8_t value) {
@@ -134,7 +140,8 @@ size_t netlink_nest(struct netlink_batch *batch, uint16_t type) {
 }
 
 void netlink_put_bytes(struct netlink_batch *batch, const void *bytes, size_t size) {
-    message_grow(batch, bytes, size);
+    char *at = message_grow(batch, size);
+    if (at && size) memcpy(at, bytes, size);
 }
 
 void netlink_end(struct netlink_batch *batch, size_t nest) {
