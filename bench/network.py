@@ -46,13 +46,16 @@ class Networks:
                                                     "base", "sleep", "9999"), range(others)))
             self.start_rounds(f"{others} others", ports, ["hoy"])
             self.engine("hoy", "rm", "-f", *[f"other{i}" for i in range(others)])
-        self.table("Starting `true` on a network, with two published ports (ms, median)",
-                   [[key, key] for key in self.timings if key.startswith("network ")])
+        for suffix, title in (("", "back to back"), (" +200", "200 ms idle before each")):
+            self.table(f"Starting `true` on a network, with two published ports, {title} (ms, median)",
+                       [[key.removesuffix(suffix), key] for key in self.timings
+                        if key.startswith("network ") and key.endswith("others" + suffix)])
         for beside in ("no others", f"{others} others"):
-            none, ours = self.median(f"network hoy, none, {beside}"), self.median(f"network hoy, ports, {beside}")
-            if none and ours:
-                self.verdicts.append((ours - none <= 3, f"a bridge and two ports, {beside}: at most 3 ms over none: "
-                                      f"{ours - none:.1f} ms"))
+            for suffix, title in (("", "back to back"), (" +200", "200 ms idle")):
+                none, ours = (self.median(f"network hoy, {what}, {beside}{suffix}") for what in ("none", "ports"))
+                if none and ours:
+                    self.verdicts.append((ours - none <= 3, f"a bridge and two ports, {beside}, {title}: at most 3 ms over "
+                                          f"none: {ours - none:.1f} ms"))
         for who in ("docker", "podman"):
             self.target(f"hoy on a network with two ports: as fast as {who}", "network hoy, ports, no others",
                         f"network {who}, ports, no others", at_least=1)
@@ -62,11 +65,11 @@ class Networks:
             for who, command, image, more, hide in self.engines():
                 if who not in names:
                     continue
-                runs = 20 if who == "hoy" else 5
-                self.measure(f"network {who}, none, {beside}", [*command, "run", "--rm", *more, "--network", "none", image,
-                                                                "true"], runs, 0, hide)
-                self.measure(f"network {who}, ports, {beside}", [*command, "run", "--rm", *more, "--network", "bench",
-                                                                 *ports, image, "true"], runs, 0, hide)
+                for gap, suffix in ((0, ""), (200, " +200")):
+                    runs = 20 if who == "hoy" else 5
+                    for what, place in (("none", ["none"]), ("ports", ["bench", *ports])):
+                        self.measure(f"network {who}, {what}, {beside}{suffix}",
+                                     [*command, "run", "--rm", *more, "--network", *place, image, "true"], runs, gap, hide)
 
     # Throughput: iperf3 in namespaces that the engines made
 
