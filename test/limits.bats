@@ -442,3 +442,12 @@ END
   is "$(hoy ps -aq --filter expose=90)" ''
   hoy rm one two >/dev/null
 }
+
+@test "a tree that is deeper than a process may have files open is counted, and removed" {
+  hoy run --name deep base sh -c 'for i in $(seq 300); do mkdir d && cd -P d && echo x >f || exit 1; done'
+  ulimit -n 128
+  hoy ps -as
+  is "$(hoy ps -as --format '{{.Size}}' | cut -d' ' -f1)" 600B
+  hoy system df >/dev/null
+  hoy rm deep
+}

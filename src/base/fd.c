@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -154,39 +153,4 @@ int dir_make_all_at(int dir, const char *path, mode_t mode) {
         *slash = '/';
     }
     return mkdirat(dir, path, mode) && errno != EEXIST ? -errno : 0;
-}
-
-// One level of descriptors a directory level: a tree deeper than the descriptor limit is cut by moving
-// nothing, it just fails with EMFILE and says so.
-static int remove_at(int dir, const char *name, dev_t device) {
-    if (!unlinkat(dir, name, 0) || errno == ENOENT) return 0;
-    if (errno != EISDIR && errno != EPERM) return -errno;
-    if (!unlinkat(dir, name, AT_REMOVEDIR) || errno == ENOENT) return 0;
-    if (errno != ENOTEMPTY && errno != EEXIST) return -errno;
-
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) return -errno;
-    struct stat st;
-    DIR *stream = NULL;
-    int r = fstat(fd, &st) ? -errno : 0;
-    if (!r && device && st.st_dev != device) r = -EXDEV;
-    if (!r && !(stream = fdopendir(fd))) r = -errno;
-    if (!stream) close(fd);
-    while (!r) {
-        errno = 0;
-        struct dirent *entry = readdir(stream);
-        if (!entry) {
-            r = -errno;
-            break;
-        }
-        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..")) continue;
-        r = remove_at(fd, entry->d_name, st.st_dev);
-    }
-    if (stream) closedir(stream);
-    if (!r && unlinkat(dir, name, AT_REMOVEDIR) && errno != ENOENT) r = -errno;
-    return r;
-}
-
-int dir_remove_all_at(int dir, const char *name) {
-    return remove_at(dir, name, 0);
 }

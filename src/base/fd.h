@@ -47,5 +47,6 @@ int file_replace_at(int dir, const char *path, const void *bytes, size_t size, m
 
 // mkdir -p below dir. The path is trusted (hoy's own folders); never for paths inside a root filesystem.
 int dir_make_all_at(int dir, const char *path, mode_t mode);
-// rm -rf of name in dir, never following a link and never leaving the file system. A missing name is fine.
+// rm -rf of name in dir, however deep, never following a link and never leaving the file system. A missing
+// name is fine.
 int dir_remove_all_at(int dir, const char *name);

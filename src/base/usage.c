@@ -3,12 +3,15 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/str.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <search.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define BLOCK 512 // st_blocks' unit
 
@@ -41,25 +44,84 @@ void usage_finish(struct usage *usage) {
     }
 }
 
-static int add_below(struct usage *usage, int dir, const char *name, dev_t device) {
-    struct stat st;
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW)) return errno == ENOENT ? 0 : -errno;
-    if (device && st.st_dev != device) return 0;
-    if (is_new(usage, &st)) {
-        usage->bytes += (uint64_t)st.st_blocks * BLOCK;
-        if (!S_ISDIR(st.st_mode)) usage->content += (uint64_t)st.st_size;
+static void add(struct usage *usage, const struct stat *st) {
+    if (!is_new(usage, st)) return;
+    usage->bytes += (uint64_t)st->st_blocks * BLOCK;
+    if (!S_ISDIR(st->st_mode)) usage->content += (uint64_t)st->st_size;
+}
+
+// A directory on the way to where we are, with those in it that are still to be visited: "a\0b\0". The way
+// back is "..", so that a tree may be deeper than a process may have files open, or frames on its stack.
+struct level {
+    struct level *up;
+    ino_t inode;
+    struct str below;
+    size_t at;
+};
+
+static struct level *level_leave(struct level *level) {
+    struct level *up = level->up;
+    str_finish(&level->below);
+    free(level);
+    return up;
+}
+
+// Counts what is in the directory.
+static int level_enter(struct usage *usage, int dir, struct level **level) {
+    struct stat here, st;
+    int fd = fd_open_at(dir, ".", O_RDONLY | O_DIRECTORY, 0);
+    DIR *stream = fd < 0 || fstat(fd, &here) ? NULL : fdopendir(fd);
+    if (!stream) {
+        int r = fd < 0 ? fd : -errno;
+        fd_closep(&fd);
+        return r;
     }
-    if (!S_ISDIR(st.st_mode)) return 0;
-    int fd = fd_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), r = 0;
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    if (!stream) return fd == -ENOENT ? 0 : fd < 0 ? fd : -errno;
-    for (struct dirent *entry; !r && (entry = readdir(stream));)
-        if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
-            r = add_below(usage, fd, entry->d_name, st.st_dev);
+    struct level *next = xmalloc(sizeof *next);
+    *next = (struct level){.up = *level, .inode = here.st_ino};
+    *level = next;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
+            fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || st.st_dev != here.st_dev)
+            continue;
+        add(usage, &st);
+        if (S_ISDIR(st.st_mode)) str_add_n(&next->below, entry->d_name, strlen(entry->d_name) + 1);
+    }
     closedir(stream);
-    return r;
+    return 0;
+}
+
+static int go(int *dir, const char *path) {
+    int fd = fd_open_at(*dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0) return fd;
+    close(*dir);
+    *dir = fd;
+    return 0;
+}
+
+static int visit_next(struct usage *usage, int *dir, struct level **level) {
+    struct level *here = *level;
+    const char *name = str_get(&here->below) + here->at;
+    if (here->at == here->below.len) {
+        struct stat st;
+        *level = level_leave(here);
+        int r = *level ? go(dir, "..") : 0;
+        return r || !*level ? r : fstat(*dir, &st) ? -errno : st.st_ino == (*level)->inode ? 0 : -ENOENT;
+    }
+    here->at += strlen(name) + 1;
+    int r = go(dir, name);
+    if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP) return 0; // another one by now, or none
+    return r ? r : level_enter(usage, *dir, level);
 }
 
 int usage_add_at(struct usage *usage, int dir, const char *name) {
-    return add_below(usage, dir, name, 0);
+    struct stat st;
+    struct level *level = NULL;
+    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW)) return errno == ENOENT ? 0 : -errno;
+    add(usage, &st);
+    if (!S_ISDIR(st.st_mode)) return 0;
+    _cleanup_(fd_closep) int here = fd_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    int r = here < 0 ? here : level_enter(usage, here, &level);
+    while (!r && level) r = visit_next(usage, &here, &level);
+    while (level) level = level_leave(level);
+    return r == -ENOENT ? 0 : r;
 }
