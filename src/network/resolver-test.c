@@ -101,6 +101,9 @@ static void test_forward(void **state) {
     expect_code(&a, "servfail.example", TYPE_A, SERVFAIL);
     expect_code(&a, "broken.example", TYPE_A, SERVFAIL);
     expect_code(&a, "loop.example", TYPE_A, SERVFAIL);
+    ask(&a, "bare.example", TYPE_A, &answer);
+    assert_int_equal(answer.code, SERVFAIL);
+    assert_false(answer.truncated); // nothing of it is passed on, nor what the buffer held behind it
     ask(&a, "large.example", TYPE_A, &answer);
     assert_true(answer.truncated);
     ask_tcp(&a, "large.example", TYPE_A, &answer);

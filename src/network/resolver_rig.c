@@ -251,6 +251,10 @@ static void upstream_udp(int fd) {
         bytes[3] = *first == 'm' ? NXDOMAIN : SERVFAIL;
         return upstream_say(fd, bytes, size, &from);
     }
+    if (!strncmp(first, "bare", 4)) { // a head alone, cut, that promises an answer
+        memcpy(bytes + 2, (const uint8_t[]){0x82, SERVFAIL, 0, 0, 0, 1, 0, 0, 0, 0}, 10);
+        return upstream_say(fd, bytes, 12, &from);
+    }
     if (!strncmp(first, "broken", 6))
         return upstream_say(fd, bytes, upstream_answer(bytes, size, 1) - 1, &from);
     if (!strncmp(first, "loop", 4)) {

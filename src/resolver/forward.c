@@ -115,10 +115,10 @@ static void query_refused(struct query *query) {
 }
 
 static void query_heard(struct query *query, uint8_t *bytes, size_t size) {
-    bool cut = bytes[2] & 0x02;
+    bool sound = message_is_sound(bytes, size), cut = bytes[2] & 0x02 && size >= query->question_end;
     // What was cut may have been cut anywhere; any other answer that can't be read is as good as none.
-    if (cut && !message_is_sound(bytes, size)) size = message_truncate(bytes, query->question_end);
-    if (!cut && !message_is_sound(bytes, size)) return query_refused(query);
+    if (!sound && !cut) return query_refused(query);
+    if (!sound) size = message_truncate(bytes, query->question_end);
     uint8_t code = bytes[3] & 0xf;
     if ((code == LDNS_RCODE_SERVFAIL || code == LDNS_RCODE_REFUSED) &&
         query->refusals + 1 < query->servers->count && query->attempt + 1 < ATTEMPTS) {
