@@ -280,13 +280,15 @@ int network_attach(struct db *db, struct arena *arena, const struct network *net
 }
 
 int network_release(struct db *db, const char *container_id, const char *network_id, struct err *err) {
-    return db_run(db, err, "DELETE FROM address WHERE container_id = ? AND network = coalesce(?, network)",
-                  "ss", container_id, network_id) < 0 ||
-                   db_run(db, err,
-                          "DELETE FROM endpoint WHERE container_id = ? AND network = coalesce(?, network)",
-                          "ss", container_id, network_id) < 0
-               ? -1
-               : 0;
+    static const char *const statements[] = {
+        "DELETE FROM address WHERE container_id = ? AND network = coalesce(?, network)",
+        "DELETE FROM endpoint WHERE container_id = ? AND network = coalesce(?, network)",
+    };
+    _cleanup_(db_rollbackp) struct db *own = db_in_transaction(db) ? NULL : db;
+    if (own && db_begin(own, err)) return -1;
+    for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
+        if (db_run(db, err, statements[i], "ss", container_id, network_id) < 0) return -1;
+    return own ? db_commit(own, err) : 0;
 }
 
 static int list_rows(struct db *db, struct arena *arena, const char *container_id,

@@ -72,8 +72,9 @@ int names_sweep(int runroot, struct db *db, struct err *err) {
     if (fd == -ENOENT) return 0;
     DIR *folder = fd < 0 ? NULL : fdopendir(fd);
     if (!folder) {
+        r = fd < 0 ? -fd : errno;
         fd_closep(&fd);
-        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "read the folder of networks' names");
+        return err_set(err, ERR_SYSTEM, r, "read the folder of networks' names");
     }
     for (struct dirent *entry; !r && (entry = readdir(folder));)
         r = sweep_one(runroot, db, &arena, entry->d_name, err);

@@ -417,9 +417,13 @@ int db_commit_durable(struct db *db, struct err *err) {
     return 0;
 }
 
+bool db_in_transaction(const struct db *db) {
+    return !sqlite3_get_autocommit(db->handle);
+}
+
 void db_rollback(struct db *db) {
     struct err ignored;
-    if (!sqlite3_get_autocommit(db->handle)) (void)db_run(db, &ignored, "ROLLBACK", "");
+    if (db_in_transaction(db)) (void)db_run(db, &ignored, "ROLLBACK", "");
 }
 
 void db_rollbackp(struct db **db) {

@@ -26,7 +26,8 @@ void db_closep(struct db **db);
 int db_begin(struct db *db, struct err *err);
 int db_commit(struct db *db, struct err *err);
 int db_commit_durable(struct db *db, struct err *err); // on the disk when it returns
-void db_rollback(struct db *db);                       // nothing outside a transaction
+bool db_in_transaction(const struct db *db);
+void db_rollback(struct db *db); // nothing outside a transaction
 void db_rollbackp(struct db **db);
 
 // Statements are compiled once a process and text. Arguments follow `types`, a letter each:
