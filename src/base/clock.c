@@ -53,7 +53,9 @@ int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ns) {
     } else if (strcmp(rest, "Z")) {
         return -EINVAL;
     }
-    *ret_wall_ns = ((int64_t)timegm(&tm) - offset) * NS_PER_S + fraction;
+    if (__builtin_mul_overflow((int64_t)timegm(&tm) - offset, NS_PER_S, ret_wall_ns) ||
+        __builtin_add_overflow(*ret_wall_ns, fraction, ret_wall_ns))
+        *ret_wall_ns = 0;
     return 0;
 }
 

@@ -345,8 +345,13 @@ static int inspect_all(struct invocation *invocation, struct engine *engine, wri
     size_t failed = 0;
     if (format_check(invocation, flags->format, err) < 0) return -1;
     json_begin_array(&w, NULL);
-    for (size_t i = 0; i < invocation->arguments.count; i++)
-        if (write(invocation, engine, invocation->arguments.items[i], &w, &errors[failed]) < 0) failed++;
+    for (size_t i = 0; i < invocation->arguments.count; i++) {
+        _cleanup_(json_writer_finish) struct json_writer one = {0};
+        if (write(invocation, engine, invocation->arguments.items[i], &one, &errors[failed]) < 0)
+            failed++; // in the middle of it, perhaps
+        else
+            json_put_raw(&w, NULL, str_get(&one.text));
+    }
     json_end_array(&w);
     if (format_documents(flags->format, str_get(&w.text), stdout, &errors[failed]) < 0) failed++;
     for (size_t i = 0; i < failed; i++) cli_print_error(invocation, &errors[i]);

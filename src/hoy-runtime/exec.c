@@ -191,11 +191,9 @@ static int move_one(struct invocation *invocation, const char *word, struct plan
         const char *path = plan_string_at(plan, *at), *mount = path;
         if (!strncmp(path, root, sizeof root - 1)) mount += sizeof root - 1;
         if (colon && !has_controller(mount, strcspn(mount, "/"), word, (size_t)(colon - word))) continue;
-        const char *group = same ? path : group_below(&invocation->arena, path, below);
-        if (!group) continue;
-        plan_str text = plan_string(plan, group);
-        op = &plan->ops[i];
-        *(op->type == PLAN_CLONE ? &op->clone.cgroup : &op->path) = text;
+        const char *group = same ? NULL : group_below(&invocation->arena, path, below);
+        if (!same && !group) continue;
+        if (group) *at = plan_string(plan, group);
         found = true;
     }
     return found ? 0

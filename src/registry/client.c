@@ -257,7 +257,6 @@ int registry_manifest(struct registry *registry, struct http *http, struct arena
 // Lists
 
 #define TAGS_PATH "tags/list"
-#define TAG_MAX   128
 
 // `</v2/NAME/tags/list?n=…>; rel="next"`: what follows the repository; NULL when there is no such thing.
 // which: "tags/list".
@@ -282,7 +281,7 @@ int registry_tags(struct registry *registry, struct http *http, struct arena *ar
     const struct json *tags = json_get(json, "tags");
     for (size_t i = 0; i < json_length(tags); i++) {
         const char *tag = json_string(json_at(tags, i));
-        if (!tag || strlen(tag) > TAG_MAX)
+        if (!tag || !reference_tag_valid(tag))
             return err_set(err, ERR_UNAVAILABLE, 0, "%s lists what is no tag", registry->host);
         strings_add(arena, ret_tags, arena_strdup(arena, tag));
     }

@@ -84,7 +84,7 @@ static bool domain_valid(const char *p) {
     return *p == 0 || (*p == ':' && parse_u32(p + 1, &port) == 0 && port < 65536);
 }
 
-static bool tag_valid(const char *tag) {
+bool reference_tag_valid(const char *tag) {
     size_t n = strlen(tag);
     if (n < 1 || n > TAG_MAX || *tag == '.' || *tag == '-') return false;
     for (; *tag; tag++)
@@ -132,7 +132,7 @@ int reference_parse(struct arena *arena, const char *text, struct reference *ret
     if (!domain_valid(r.domain) || !path_valid(r.path)) return wrong_format(err);
     if (strlen(r.path) > NAME_MAX_)
         return err_set(err, ERR_INVALID, 0, "repository name must not be more than %d characters", NAME_MAX_);
-    if (r.tag && !tag_valid(r.tag)) return wrong_format(err);
+    if (r.tag && !reference_tag_valid(r.tag)) return wrong_format(err);
     if (r.digest && !digest_valid(r.digest)) return wrong_format(err);
     if (!r.tag && !r.digest) r.tag = "latest";
     *ret_reference = r;

@@ -18,6 +18,8 @@ struct reference {
 // Complete and checked, or ERR_INVALID in Docker's words ("invalid reference format", …).
 int reference_parse(struct arena *arena, const char *text, struct reference *ret_reference, struct err *err);
 
+bool reference_tag_valid(const char *tag);
+
 // "docker.io/library/debian", "docker.io/library/debian:12" (with "@sha256:…" in the tag's place if there is
 // one).
 const char *reference_repository(struct arena *arena, const struct reference *reference);
