@@ -134,7 +134,16 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   is "$(hoy exec boat hostname -f)" ship.sea.test
   contains "$(hoy exec boat cat /etc/hosts)" $'10.1.2.3\tother'
   contains "$(hoy exec boat cat /etc/hosts)" "$(field boat .NetworkSettings.Networks.app.Gateway)"$'\tup'
-  is "$(short web ship)" "" # as Docker has it: a host's name is its own
+  is "$(short web ship)" "$(address boat app)"
+  # What leads to the host follows the networks.
+  hoy network create --subnet 10.98.0.0/24 aside >/dev/null
+  hoy network connect aside boat
+  hoy network disconnect app boat
+  contains "$(hoy exec boat cat /etc/hosts)" $'10.98.0.1\tup'
+  hoy network connect app boat
+  hoy network disconnect aside boat
+  contains "$(hoy exec boat cat /etc/hosts)" "$(field boat .NetworkSettings.Networks.app.Gateway)"$'\tup'
+  hoy network rm aside >/dev/null
   hoy rm -f web db boat >/dev/null
 }
 
@@ -142,6 +151,8 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   contains "$(hoy run --rm base cat /etc/hosts)" host.docker.internal
   expect 0 hoy run --rm base ping -c 1 -W 5 host.docker.internal
   lacks "$(hoy run --rm --network none base cat /etc/hosts)" host.docker
+  contains "$(hoy run --rm --network none --add-host h:host-gateway base cat /etc/hosts)" $'.1\th'
+  contains "$(hoy run --rm --network host --add-host h:host-gateway base cat /etc/hosts)" $'127.0.0.1\th'
   contains "$(hoy run --rm --add-host host.docker.internal:10.1.2.3 base cat /etc/hosts)" $'10.1.2.3\thost.docker.internal'
 }
 

@@ -87,7 +87,10 @@ static void add_names(struct arena *arena, const struct container *container, st
     strings_add(arena, &endpoint->names, container->name);
     for (size_t i = 0; i < endpoint->settings.aliases.count; i++)
         strings_add(arena, &endpoint->names, endpoint->settings.aliases.items[i]);
-    strings_add(arena, &endpoint->names, arena_strndup(arena, container->id, SHORT_ID));
+    const char *id = arena_strndup(arena, container->id, SHORT_ID), *hostname = container->config.hostname;
+    strings_add(arena, &endpoint->names, id);
+    if (!str_empty(hostname) && !strings_have(&endpoint->names, hostname))
+        strings_add(arena, &endpoint->names, hostname);
 }
 
 static void event(struct engine *engine, const struct container *container, const struct endpoint *endpoint,

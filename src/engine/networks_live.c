@@ -119,7 +119,17 @@ static int store(const struct change *c, const struct container_config *config, 
 // hosts, in place: the container has this very file.
 static int write_hosts(const struct change *c, const struct endpoint *add, const struct endpoint *remove,
                        struct err *err) {
-    struct network_files files = {.hostname = c->now.config.hostname, .domainname = c->now.config.domainname};
+    const struct container_config *config = &c->now.config;
+    struct endpoints all, now = {0};
+    if (networks_endpoints(c->engine, c->arena, &c->now, &all, err)) return -1;
+    for (size_t i = 0; i < all.count; i++)
+        if (!remove || !str_eq(all.items[i].network_id, remove->network_id))
+            *arena_push(c->arena, &now) = all.items[i];
+    endpoints_choose_gateway(&now);
+    struct network_files files = {.hostname = config->hostname,
+                                  .domainname = config->domainname,
+                                  .add_host = config->add_host,
+                                  .endpoints = &now};
     _cleanup_(str_finish) struct str text = {0}, changed = {0};
     if (file_read_at(c->dir.fd, "hosts", 1u << 20, &text)) return 0; // its own, not hoy's
     network_change_hosts(&files, str_get(&text), add, remove, &changed);

@@ -25,6 +25,7 @@
 #include "shim/client.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -180,6 +181,20 @@ static int share_etc(struct start *s, struct err *err) {
     return 0;
 }
 
+// Where the host is for who is on no bridge: as Docker has it, at its address on the default network; from the
+// host's own network, at its own. Nowhere for who is on pasta's, which has the host's addresses itself.
+static int find_host(struct start *s, struct address *ret_host, struct err *err) {
+    struct network network;
+    if (container_uses_pasta(&s->container->config)) return 0;
+    if (str_eq(s->container->config.network_mode, "host")) {
+        *ret_host = address_ipv4(INADDR_LOOPBACK);
+        return 0;
+    }
+    if (network_require(s->engine->store.db, &s->arena, NETWORK_DEFAULT, &network, err)) return -1;
+    *ret_host = network.pools[0].gateway;
+    return 0;
+}
+
 static int write_etc(struct start *s, struct err *err) {
     if (s->network_id) return share_etc(s, err);
     const struct container_config *config = &s->container->config;
@@ -197,6 +212,7 @@ static int write_etc(struct start *s, struct err *err) {
         .pasta_dns = container_uses_pasta(config) ? PASTA_DNS : NULL,
     };
     _cleanup_(str_finish) struct str hosts = {0}, resolv = {0}, hostname = {0};
+    if (config->add_host.count && find_host(s, &files.host, err)) return -1;
     if (network_write_hosts(&files, &hosts, err)) return -1;
     int r = network_write_resolv_conf(&files, NULL, &resolv, err);
     str_printf(&hostname, "%s\n", config->hostname);

@@ -59,6 +59,9 @@ static void test_hosts(void **state) {
     check_hosts(&files,
                 PRESET "10.0.0.1\tdb\n::1\tsix\nfe80::2\tb\n10.208.0.1\tgw\n10.0.0.9\thost.docker.internal\n"
                        "10.208.0.1\tgateway.docker.internal\n10.208.0.2\th\nfd00::2\th\n");
+    files = (struct network_files){
+        .own_netns = true, .add_host = WORDS("g:host-gateway"), .host = address_ipv4(0x7f000001)};
+    check_hosts(&files, PRESET "127.0.0.1\tg\n");
     // A resolver says it itself.
     files = (struct network_files){
         .hostname = "h", .own_netns = true, .own_resolver = true, .endpoints = &endpoints};

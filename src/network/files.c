@@ -45,7 +45,7 @@ static const struct address *host_gateway(const struct network_files *files) {
     return NULL;
 }
 
-// "name:address" or "name=address"; the address may be in brackets, or "host-gateway".
+// "name:address" or "name=address"; the address may be in brackets, or HOST_GATEWAY.
 static int hosts_add(const struct network_files *files, const char *entry, struct str *text,
                      struct err *err) {
     size_t name = strcspn(entry, ":=");
@@ -55,17 +55,30 @@ static int hosts_add(const struct network_files *files, const char *entry, struc
     bool brackets = length > 2 && value[0] == '[' && value[length - 1] == ']';
     if (brackets) value++, length -= 2;
     if (length < sizeof address) memcpy(address, value, length);
-    if (str_eq(address, "host-gateway")) {
+    if (str_eq(address, HOST_GATEWAY)) {
         const struct address *gateway = host_gateway(files);
-        if (!gateway)
-            return err_set(err, ERR_INVALID, 0, "--add-host %s: host-gateway needs a network with a gateway",
-                           entry);
-        address_print(gateway, address);
+        if (!gateway && !address_is_set(&files->host))
+            return err_set(err, ERR_INVALID, 0,
+                           "--add-host %s: no address of the host's leads there from this network", entry);
+        address_print(gateway ? gateway : &files->host, address);
     }
     if (!name || !is_word(entry) || !is_address(address))
         return err_set(err, ERR_INVALID, 0, "--add-host %s: not of the form NAME:ADDRESS", entry);
     str_printf(text, "%s\t%.*s\n", address, (int)name, entry);
     return 0;
+}
+
+// The entry of a line "address\tname" that leads to the host, or NULL.
+static const char *host_entry(const struct network_files *files, const char *line, size_t length) {
+    const char *tab = memchr(line, '\t', length);
+    for (size_t i = 0; tab && i < files->add_host.count; i++) {
+        const char *entry = files->add_host.items[i];
+        size_t name = strcspn(entry, ":=");
+        if (entry[name] && str_eq(entry + name + 1, HOST_GATEWAY) &&
+            (size_t)(line + length - tab - 1) == name && !memcmp(tab + 1, entry, name))
+            return entry;
+    }
+    return NULL;
 }
 
 static const char *const host_names[] = {"host.docker.internal", "gateway.docker.internal"};
@@ -128,9 +141,13 @@ static bool is_host_line(const char *line, size_t length, const struct endpoint 
 
 void network_change_hosts(const struct network_files *files, const char *text, const struct endpoint *add,
                           const struct endpoint *remove, struct str *ret_text) {
+    struct err ignored;
     while (*text) {
         size_t length = strcspn(text, "\n");
-        if (!is_line_of(text, length, remove) && !is_host_line(text, length, remove)) {
+        const char *entry = host_entry(files, text, length);
+        if (entry && host_gateway(files)) {
+            (void)hosts_add(files, entry, ret_text, &ignored);
+        } else if (!is_line_of(text, length, remove) && !is_host_line(text, length, remove)) {
             str_add_n(ret_text, text, length);
             str_add_char(ret_text, '\n');
         }

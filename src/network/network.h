@@ -193,9 +193,11 @@ void network_plan_bridge_ports(const struct endpoints *endpoints, const char *ha
 // The text of /etc/hosts and /etc/resolv.conf for a container. dns, search and options override the host's
 // file; nameservers on loopback are left out when the container has a network namespace of its own
 // (own_netns), with public ones instead when none is left, as Docker does.
+#define HOST_GATEWAY "host-gateway"
 struct network_files {
     const char *hostname, *domainname;
-    struct strings add_host; // "name:address"; address "host-gateway" is the bridge's
+    struct strings add_host; // "name:address"; address HOST_GATEWAY is the bridge's
+    struct address host;     // what it is without a bridge; may be none
     struct strings dns, dns_search, dns_options;
     const struct endpoints *endpoints; // NULL: none
     struct strings links;              // "address\tnames" lines
@@ -203,7 +205,8 @@ struct network_files {
     bool own_resolver;     // of one of its networks, at 127.0.0.11
     const char *pasta_dns; // on pasta's network: where the servers are that only the host reaches; else NULL
 };
-// The text with the lines of one endpoint more, and those of one less; either may be NULL.
+// The text with the lines of one endpoint more, and those of one less; either may be NULL. What leads to the
+// host does so by the endpoints that there are now.
 void network_change_hosts(const struct network_files *files, const char *text, const struct endpoint *add,
                           const struct endpoint *remove, struct str *ret_text);
 int network_write_hosts(const struct network_files *files, struct str *ret_text, struct err *err);
