@@ -420,6 +420,22 @@ is_unknown() { [[ $(nsenter -t "$1" -n dig +time=2 +tries=1 @127.0.0.11 "$2") ==
   eventually 10 no_resolver
 }
 
+@test "a resolver that hangs holds nobody up: another one takes its place" {
+  local pid
+  sleeper db app
+  sleeper web app
+  hoy network disconnect app web
+  pid=$(resolver)
+  kill -STOP "$pid"
+  expect 0 timeout 20 "$HOY" network connect app web
+  expect 0 timeout 20 "$HOY" ps -q
+  is "$(short web db)" "$(address db app)"
+  is "$(short db web)" "$(address web app)"
+  kill -CONT "$pid"
+  hoy rm -f web db >/dev/null
+  eventually 10 no_resolver
+}
+
 kill_resolver() {
   local pid
   pid=$(resolver)

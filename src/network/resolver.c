@@ -34,6 +34,7 @@
 #define BACKLOG     4096
 #define FIRST_FD    3 // as resolver/main.c has them: the socket, the directory, the lock
 #define ANSWER_SIZE 16
+#define ANSWER_S    3
 #define ATTEMPTS    3
 
 enum { LISTEN, DIRECTORY, LOCK_FILE, FD_COUNT = RESOLVER_START_FDS };
@@ -227,9 +228,11 @@ int resolver_serve_process(int runroot, const char *network_id, const char *cont
     return serve_until(runroot, network_id, container_id, text, -1, err);
 }
 
-// One message and its answer: 0 when that is "ok".
+// One message and its answer: 0 when that is "ok", -EAGAIN when there is none.
 static int exchange(int connection, const struct str *message, const int *fds, size_t count) {
+    static const struct timeval patience = {.tv_sec = ANSWER_S};
     char answer[ANSWER_SIZE];
+    (void)setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     int r = resolver_send(connection, str_get(message), fds, count);
     ssize_t n = r ? 0 : recv(connection, answer, sizeof answer - 1, 0);
     if (r || n <= 0) return r ? r : n ? -errno : -ECONNRESET;
@@ -237,13 +240,20 @@ static int exchange(int connection, const struct str *message, const int *fds, s
     return str_eq(answer, "ok") ? 0 : -ENOENT;
 }
 
-// With another resolver when the one that was connected has just been killed. -ENOENT: it does not know the
+// Nobody finds the resolver that there is any more: one that hangs. It goes with those that it serves.
+static void resolver_hide(int runroot, const char *network_id) {
+    _cleanup_(place_finish) struct place place = {-1, -1, -1};
+    if (!place_open(runroot, network_id, &place)) (void)unlinkat(place.directory, SOCKET, 0);
+}
+
+// With another resolver when the one that was connected has just been killed, or hangs. -ENOENT: it does not know the
 // container; -1 for what err has.
 static int ask(int runroot, const char *network_id, const struct str *message, const int *fds, size_t count,
                struct err *err) {
     int r = -ECONNRESET;
-    for (int i = 0; i < ATTEMPTS && (r == -ECONNRESET || r == -EPIPE); i++) {
+    for (int i = 0; i < ATTEMPTS && (r == -ECONNRESET || r == -EPIPE || r == -EAGAIN); i++) {
         _cleanup_(fd_closep) int connection = -1;
+        if (r == -EAGAIN) resolver_hide(runroot, network_id);
         if (resolver_connect(runroot, network_id, NULL, &connection, err)) return -1;
         r = exchange(connection, message, fds, count);
     }
