@@ -29,8 +29,14 @@ void fd_close_others(unsigned first, int *kept, size_t count);
 int fd_write_all(int fd, const void *bytes, size_t size);
 ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only at the end of the file
 
-// A descriptor through a unix socket, with a text that says what it is.
-int fd_send(int socket, const char *text, int fd);
+// Descriptors through a unix socket, with at least one byte; never raises SIGPIPE. Of a stream's bytes all
+// are sent, the descriptors with the first. The caller keeps his descriptors.
+#define FD_SEND_MAX 64
+int fd_send(int socket, const void *bytes, size_t size, const int *fds, size_t count);
+// One message, or what a stream has: its size, 0 at the end. flags: recvmsg's. The descriptors that came, at
+// most count, are in ret_fds, whose others are left as they are. -EMSGSIZE: the message is larger; -EMFILE:
+// more descriptors came, or than this process can have. Then none stays open.
+ssize_t fd_receive(int socket, int flags, void *buffer, size_t size, int *ret_fds, size_t count);
 
 // open(2) with O_CLOEXEC, and errno in the return value.
 int fd_open_at(int dir, const char *path, int flags, mode_t mode);

@@ -230,7 +230,7 @@ int resolver_serve_process(int runroot, const char *network_id, const char *cont
 // One message and its answer: 0 when that is "ok".
 static int exchange(int connection, const struct str *message, const int *fds, size_t count) {
     char answer[ANSWER_SIZE];
-    int r = resolver_send(connection, str_get(message), fds, count);
+    int r = fd_send(connection, str_get(message), message->len, fds, count);
     ssize_t n = r ? 0 : recv(connection, answer, sizeof answer - 1, 0);
     if (r || n <= 0) return r ? r : n ? -errno : -ECONNRESET;
     answer[n] = '\0';

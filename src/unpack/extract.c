@@ -68,17 +68,8 @@ static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMP
 enum mark { OPAQUE, IMPLIED, IMPLIES, LINK, LINKS };
 
 static int ask_for(const struct extraction *x, int directory, enum mark mark) {
-    char control[CMSG_SPACE(sizeof(int))] = {0};
     unsigned char number = (unsigned char)mark;
-    struct iovec text = {&number, 1};
-    struct msghdr message = {
-        .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &directory, sizeof directory);
-    if (sendmsg(x->parent, &message, MSG_NOSIGNAL) < 0) return -1;
+    if ((errno = -fd_send(x->parent, &number, 1, &directory, 1))) return -1;
     // The answer, so that the attribute is there before the directory's time is set.
     int answer;
     if (recv(x->parent, &answer, sizeof answer, 0) != sizeof answer) return -1;
@@ -423,30 +414,17 @@ static void run_child(const struct extract_job *job, int parent, pid_t parent_pi
 
 // The parent
 
-static int receive_fd(struct msghdr *message) {
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int fd = -1;
-    if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof fd))
-        memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return fd;
-}
-
-static int give_attribute(const struct extract *extract, unsigned char number, struct msghdr *message) {
-    _cleanup_(fd_closep) int directory = receive_fd(message);
+static int give_attribute(const struct extract *extract, unsigned char number, int directory) {
     if (number >= ARRAY_SIZE(marks)) return -1;
     int answer = -overlay_mark(directory, marks[number]);
     return send(extract->socket, &answer, sizeof answer, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 int extract_serve(struct extract *extract, struct err *err) {
-    char control[CMSG_SPACE(sizeof(int))] = {0};
     struct err result = {0};
-    struct iovec text = {&result, sizeof result};
-    struct msghdr message = {
-        .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(extract->socket, &message, MSG_CMSG_CLOEXEC);
-    if (n < 0 && errno == EINTR) return 0;
-    if (n == 1 && !give_attribute(extract, *(unsigned char *)&result, &message)) return 0;
+    _cleanup_(fd_closep) int directory = -1;
+    ssize_t n = fd_receive(extract->socket, 0, &result, sizeof result, &directory, 1);
+    if (n == 1 && !give_attribute(extract, *(unsigned char *)&result, directory)) return 0;
     extract_end(extract);
     if (n != (ssize_t)sizeof result)
         return err_set(err, ERR_SYSTEM, 0, "the process that extracts a layer was killed");
