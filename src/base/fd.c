@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/fd.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -179,6 +178,31 @@ int file_replace_at(int dir, const char *path, const void *bytes, size_t size, m
     return 0;
 }
 
+void dir_closep(DIR **stream) {
+    if (*stream) closedir(*stream);
+}
+
+int dir_open_at(int dir, const char *path, DIR **ret_stream) {
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0) return fd;
+    DIR *stream = fdopendir(fd);
+    if (!stream) return -errno;
+    take_fd(&fd);
+    *ret_stream = stream;
+    return 0;
+}
+
+int dir_read(DIR *stream, struct dirent **ret_entry) {
+    struct dirent *entry;
+    do {
+        errno = 0;
+        entry = readdir(stream);
+        if (!entry) return -errno;
+    } while (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."));
+    *ret_entry = entry;
+    return 1;
+}
+
 int dir_make_all_at(int dir, const char *path, mode_t mode) {
     if (!mkdirat(dir, path, mode) || errno == EEXIST) return 0;
     if (errno != ENOENT) return -errno;
@@ -201,25 +225,14 @@ static int remove_at(int dir, const char *name, dev_t device) {
     if (!unlinkat(dir, name, AT_REMOVEDIR) || errno == ENOENT) return 0;
     if (errno != ENOTEMPTY && errno != EEXIST) return -errno;
 
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0) return -errno;
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(dir, name, &stream);
+    if (r) return r;
     struct stat st;
-    DIR *stream = NULL;
-    int r = fstat(fd, &st) ? -errno : 0;
-    if (!r && device && st.st_dev != device) r = -EXDEV;
-    if (!r && !(stream = fdopendir(fd))) r = -errno;
-    if (!stream) close(fd);
-    while (!r) {
-        errno = 0;
-        struct dirent *entry = readdir(stream);
-        if (!entry) {
-            r = -errno;
-            break;
-        }
-        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..")) continue;
-        r = remove_at(fd, entry->d_name, st.st_dev);
-    }
-    if (stream) closedir(stream);
+    if (fstat(dirfd(stream), &st)) return -errno;
+    if (device && st.st_dev != device) return -EXDEV;
+    for (struct dirent *entry; !r && (r = dir_read(stream, &entry)) > 0;)
+        r = remove_at(dirfd(stream), entry->d_name, st.st_dev);
     if (!r && unlinkat(dir, name, AT_REMOVEDIR) && errno != ENOENT) r = -errno;
     return r;
 }

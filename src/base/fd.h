@@ -5,6 +5,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -51,6 +52,11 @@ int file_write_at(int dir, const char *path, const char *text);
 // With sync the bytes and the name have reached the disk when it returns.
 int file_replace_at(int dir, const char *path, const void *bytes, size_t size, mode_t mode, bool sync);
 
+void dir_closep(DIR **stream); // for _cleanup_(dir_closep) DIR *stream = NULL;
+// A directory's names; path's last part is no link.
+int dir_open_at(int dir, const char *path, DIR **ret_stream);
+// The next entry but "." and "..": 1, or 0 at the end.
+int dir_read(DIR *stream, struct dirent **ret_entry);
 // mkdir -p below dir. The path is trusted (hoy's own folders); never for paths inside a root filesystem.
 int dir_make_all_at(int dir, const char *path, mode_t mode);
 // rm -rf of name in dir, never following a link and never leaving the file system. A missing name is fine.

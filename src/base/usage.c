@@ -50,13 +50,12 @@ static int add_below(struct usage *usage, int dir, const char *name, dev_t devic
         if (!S_ISDIR(st.st_mode)) usage->content += (uint64_t)st.st_size;
     }
     if (!S_ISDIR(st.st_mode)) return 0;
-    int fd = fd_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0), r = 0;
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    if (!stream) return fd == -ENOENT ? 0 : fd < 0 ? fd : -errno;
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(dir, name, &stream);
+    if (r) return r == -ENOENT ? 0 : r;
     for (struct dirent *entry; !r && (entry = readdir(stream));)
         if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
-            r = add_below(usage, fd, entry->d_name, st.st_dev);
-    closedir(stream);
+            r = add_below(usage, dirfd(stream), entry->d_name, st.st_dev);
     return r;
 }
 

@@ -163,13 +163,11 @@ static void register_all_again(int runroot, const struct place *place, const cha
 
 // Whose names there are.
 static void list_named(const struct place *place, struct arena *arena, struct strings *ret_ids) {
-    int fd = fd_open_at(place->directory, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory) return fd_closep(&fd);
+    _cleanup_(dir_closep) DIR *directory = NULL;
+    if (dir_open_at(place->directory, ".", &directory)) return;
     for (struct dirent *entry; (entry = readdir(directory));)
         if (strlen(entry->d_name) == ID_SIZE - 1)
             strings_add(arena, ret_ids, arena_strdup(arena, entry->d_name));
-    closedir(directory);
 }
 
 // With the lock, and nobody who serves. Who is registered again does not fit into the socket's backlog
