@@ -2,9 +2,7 @@
 // Whoever has made the tree may have made it deeper than a process may have files open, and so that it could
 // not be removed. What is deeper than DEPTH_MAX is moved up, and removed from there.
 #include "base/fd.h"
-#include "base/str.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -32,33 +30,25 @@ static int remove_at(struct tree *tree, int dir, const char *name, unsigned dept
 
 static int remove_entries(struct tree *tree, DIR *stream, unsigned depth) {
     int r = 0;
-    while (!r) {
-        errno = 0;
-        struct dirent *entry = readdir(stream);
-        if (!entry) return -errno;
-        if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
-            r = remove_at(tree, dirfd(stream), entry->d_name, depth);
-    }
+    for (struct dirent *entry; !r && (r = dir_read(stream, &entry)) > 0;)
+        r = remove_at(tree, dirfd(stream), entry->d_name, depth);
     return r;
 }
 
 static int remove_below(struct tree *tree, int dir, const char *name, unsigned depth) {
     struct stat st;
-    _cleanup_(fd_closep) int fd = fd_open_at(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (fd < 0) return fd;
-    if (fstat(fd, &st)) return -errno;
-    if (!depth) *tree = (struct tree){.top = fd, .device = st.st_dev};
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(dir, name, &stream);
+    if (r) return r;
+    if (fstat(dirfd(stream), &st)) return -errno;
+    if (!depth) *tree = (struct tree){.top = dirfd(stream), .device = st.st_dev};
     if (st.st_dev != tree->device) return -EXDEV;
-    DIR *stream = fdopendir(fd);
-    if (!stream) return -errno;
-    (void)take_fd(&fd);
-    int r = remove_entries(tree, stream, depth + 1);
+    r = remove_entries(tree, stream, depth + 1);
     for (unsigned seen = 0; !r && !depth && seen != tree->moved;) {
         seen = tree->moved;
         rewinddir(stream);
         r = remove_entries(tree, stream, 1);
     }
-    closedir(stream);
     return r;
 }
 

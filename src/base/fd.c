@@ -58,18 +58,55 @@ ssize_t fd_read_full(int fd, void *buffer, size_t size) {
     return (ssize_t)done;
 }
 
-int fd_send(int socket, const char *text, int fd) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {0};
-    struct iovec iov = {(char *)text, strlen(text)};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    control.head =
-        (struct cmsghdr){.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
-    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-    return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+union descriptors {
+    struct cmsghdr head;
+    char space[CMSG_SPACE(FD_SEND_MAX * sizeof(int))];
+};
+
+int fd_send(int socket, const void *bytes, size_t size, const int *fds, size_t count) {
+    union descriptors control = {0};
+    struct iovec rest = {(void *)bytes, size};
+    struct msghdr message = {.msg_iov = &rest, .msg_iovlen = 1};
+    if (count > FD_SEND_MAX) return -EINVAL;
+    if (count) {
+        message.msg_control = &control;
+        message.msg_controllen = CMSG_SPACE(count * sizeof *fds);
+        control.head = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof *fds)};
+        memcpy(CMSG_DATA(&control.head), fds, count * sizeof *fds);
+    }
+    do {
+        ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -errno;
+        rest = (struct iovec){(char *)rest.iov_base + n, rest.iov_len - (size_t)n};
+        message.msg_controllen = 0;
+    } while (rest.iov_len);
+    return 0;
+}
+
+ssize_t fd_receive(int socket, int flags, void *buffer, size_t size, int *ret_fds, size_t count) {
+    union descriptors control;
+    struct iovec iov = {buffer, size};
+    // CMSG_SPACE is rounded up: one more than count might come in.
+    struct msghdr message = {.msg_iov = &iov,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = CMSG_LEN(count * sizeof *ret_fds)};
+    int fds[FD_SEND_MAX], r = 0;
+    if (count > FD_SEND_MAX) return -EINVAL;
+    ssize_t n;
+    do n = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
+    while (n < 0 && errno == EINTR);
+    if (n < 0) return -errno;
+    const struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+    bool any = head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS;
+    size_t bytes = any ? head->cmsg_len - CMSG_LEN(0) : 0;
+    if (message.msg_flags & MSG_TRUNC) r = -EMSGSIZE;
+    if (message.msg_flags & MSG_CTRUNC) r = -EMFILE;
+    if (any) memcpy(r ? fds : ret_fds, CMSG_DATA(head), bytes);
+    for (size_t i = 0; r && i < bytes / sizeof *fds; i++) close(fds[i]);
+    return r ? r : n;
 }
 
 int fd_open_at(int dir, const char *path, int flags, mode_t mode) {
@@ -139,6 +176,31 @@ int file_replace_at(int dir, const char *path, const void *bytes, size_t size, m
         if (fsync(folder)) return -errno;
     }
     return 0;
+}
+
+void dir_closep(DIR **stream) {
+    if (*stream) closedir(*stream);
+}
+
+int dir_open_at(int dir, const char *path, DIR **ret_stream) {
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd < 0) return fd;
+    DIR *stream = fdopendir(fd);
+    if (!stream) return -errno;
+    take_fd(&fd);
+    *ret_stream = stream;
+    return 0;
+}
+
+int dir_read(DIR *stream, struct dirent **ret_entry) {
+    struct dirent *entry;
+    do {
+        errno = 0;
+        entry = readdir(stream);
+        if (!entry) return -errno;
+    } while (str_eq(entry->d_name, ".") || str_eq(entry->d_name, ".."));
+    *ret_entry = entry;
+    return 1;
 }
 
 int dir_make_all_at(int dir, const char *path, mode_t mode) {

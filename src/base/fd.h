@@ -5,6 +5,7 @@
 #include "base/macro.h"
 #include "base/str.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -29,8 +30,14 @@ void fd_close_others(unsigned first, int *kept, size_t count);
 int fd_write_all(int fd, const void *bytes, size_t size);
 ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only at the end of the file
 
-// A descriptor through a unix socket, with a text that says what it is.
-int fd_send(int socket, const char *text, int fd);
+// Descriptors through a unix socket, with at least one byte; never raises SIGPIPE. Of a stream's bytes all
+// are sent, the descriptors with the first. The caller keeps his descriptors.
+#define FD_SEND_MAX 64
+int fd_send(int socket, const void *bytes, size_t size, const int *fds, size_t count);
+// One message, or what a stream has: its size, 0 at the end. flags: recvmsg's. The descriptors that came, at
+// most count, are in ret_fds, whose others are left as they are. -EMSGSIZE: the message is larger; -EMFILE:
+// more descriptors came, or than this process can have. Then none stays open.
+ssize_t fd_receive(int socket, int flags, void *buffer, size_t size, int *ret_fds, size_t count);
 
 // open(2) with O_CLOEXEC, and errno in the return value.
 int fd_open_at(int dir, const char *path, int flags, mode_t mode);
@@ -45,6 +52,11 @@ int file_write_at(int dir, const char *path, const char *text);
 // With sync the bytes and the name have reached the disk when it returns.
 int file_replace_at(int dir, const char *path, const void *bytes, size_t size, mode_t mode, bool sync);
 
+void dir_closep(DIR **stream); // for _cleanup_(dir_closep) DIR *stream = NULL;
+// A directory's names; path's last part is no link.
+int dir_open_at(int dir, const char *path, DIR **ret_stream);
+// The next entry but "." and "..": 1, or 0 at the end.
+int dir_read(DIR *stream, struct dirent **ret_entry);
 // mkdir -p below dir. The path is trusted (hoy's own folders); never for paths inside a root filesystem.
 int dir_make_all_at(int dir, const char *path, mode_t mode);
 // rm -rf of name in dir, however deep, never following a link and never leaving the file system. A missing

@@ -69,25 +69,19 @@ static struct level *level_leave(struct level *level) {
 // Counts what is in the directory.
 static int level_enter(struct usage *usage, int dir, struct level **level) {
     struct stat here, st;
-    int fd = fd_open_at(dir, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *stream = fd < 0 || fstat(fd, &here) ? NULL : fdopendir(fd);
-    if (!stream) {
-        int r = fd < 0 ? fd : -errno;
-        fd_closep(&fd);
-        return r;
-    }
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(dir, ".", &stream);
+    if (r) return r;
+    if (fstat(dirfd(stream), &here)) return -errno;
     struct level *next = xmalloc(sizeof *next);
     *next = (struct level){.up = *level, .inode = here.st_ino};
     *level = next;
-    for (struct dirent *entry; (entry = readdir(stream));) {
-        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..") ||
-            fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || st.st_dev != here.st_dev)
-            continue;
+    for (struct dirent *entry; (r = dir_read(stream, &entry)) > 0;) {
+        if (fstatat(dir, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || st.st_dev != here.st_dev) continue;
         add(usage, &st);
         if (S_ISDIR(st.st_mode)) str_add_n(&next->below, entry->d_name, strlen(entry->d_name) + 1);
     }
-    closedir(stream);
-    return 0;
+    return r;
 }
 
 static int go(int *dir, const char *path) {

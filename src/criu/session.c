@@ -12,7 +12,6 @@
 #include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -88,32 +87,11 @@ void criu_finish(struct criu_session *session) {
 
 // Messages
 
-union descriptor_space {
-    struct cmsghdr head;
-    char space[CMSG_SPACE(sizeof(int))];
-};
-
 static int send_message(const struct criu_session *session, const struct str *message, struct err *err) {
     ssize_t n;
     do n = send(session->socket, str_get(message), message->len, MSG_NOSIGNAL);
     while (n < 0 && errno == EINTR);
     return n < 0 ? err_set(err, ERR_SYSTEM, errno, "cannot speak with criu") : 0;
-}
-
-static ssize_t receive(int socket, char buffer[static ANSWER_MAX], int *ret_fd) {
-    for (;;) {
-        union descriptor_space control;
-        struct iovec iov = {buffer, ANSWER_MAX};
-        struct msghdr message = {
-            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return -errno;
-        struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-        if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-            memcpy(ret_fd, CMSG_DATA(head), sizeof *ret_fd);
-        return message.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
-    }
 }
 
 static void copy_text(const struct message_field *field, char *text, size_t size) {
@@ -187,7 +165,7 @@ int criu_request(struct criu_session *session, enum criu_type type, const struct
     for (;;) {
         _cleanup_(close_notice) struct criu_notice notice = {.fd = -1};
         enum criu_type answered = 0;
-        ssize_t n = receive(session->socket, buffer, &notice.fd);
+        ssize_t n = fd_receive(session->socket, 0, buffer, ANSWER_MAX, &notice.fd, 1);
         if (n < 0) return result ? result : err_set(err, ERR_SYSTEM, (int)-n, "cannot hear from criu");
         if (n == 0) return result; // it ended without a word: answer.arrived is false
         struct criu_answer answer = {.arrived = true};

@@ -381,17 +381,12 @@ static int remove_orphan(struct engine *engine, const char *id, struct err *err)
 }
 
 static int remove_orphans(struct engine *engine, struct err *err) {
-    int fd = fd_open_at(engine->store.runroot_fd, "containers", O_RDONLY | O_DIRECTORY, 0);
-    if (fd == -ENOENT) return 0;
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    if (!stream) {
-        fd_closep(&fd);
-        return err_set(err, ERR_SYSTEM, errno, "read %s/containers", engine->store.runroot);
-    }
-    int r = 0;
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(engine->store.runroot_fd, "containers", &stream);
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/containers", engine->store.runroot);
     for (struct dirent *entry; !r && (entry = readdir(stream));)
         if (strlen(entry->d_name) == ID_SIZE - 1) r = remove_orphan(engine, entry->d_name, err);
-    closedir(stream);
     return r;
 }
 

@@ -181,26 +181,23 @@ static void survey_file(struct arena *arena, int folder, const char *path, const
 
 static void survey_folder(struct arena *arena, int containers, const char *path,
                           struct rotated_files *files) {
-    int fd = fd_open_at(containers, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) return;
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    if (dir_open_at(containers, path, &dir)) return;
     for (struct dirent *e; (e = readdir(dir));) {
         if (str_eq(e->d_name, "local-logs"))
             survey_folder(arena, containers, arena_printf(arena, "%s/local-logs", path), files);
         else
             survey_file(arena, dirfd(dir), path, e->d_name, files);
     }
-    closedir(dir);
 }
 
 static int survey(struct engine *engine, struct arena *arena, int containers, struct rotated_files *files,
                   struct err *err) {
-    int fd = fcntl(containers, F_DUPFD_CLOEXEC, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) return err_set(err, ERR_SYSTEM, errno, "list %s/containers", engine->store.root);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(containers, ".", &dir);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "list %s/containers", engine->store.root);
     for (struct dirent *e; (e = readdir(dir));)
         if (*e->d_name != '.') survey_folder(arena, containers, arena_strdup(arena, e->d_name), files);
-    closedir(dir);
     return 0;
 }
 

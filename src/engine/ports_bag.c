@@ -6,9 +6,7 @@
 #include "plan/publish.h"
 
 #include <errno.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,16 +24,7 @@ static int open_bag(const struct plan_block *plan, int *ret_bag) {
 static int send_bag(int shim, const struct port_hold *hold) {
     struct shim_frame frame = {.type = SHIM_PORTS};
     int fds[2] = {hold->bag, hold->served};
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof fds)];
-    } control = {
-        .head = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fds)}};
-    struct iovec iov = {&frame, sizeof frame};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    memcpy(CMSG_DATA(&control.head), fds, sizeof fds);
-    return sendmsg(shim, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return fd_send(shim, &frame, sizeof frame, fds, ARRAY_SIZE(fds));
 }
 
 int ports_publish(struct engine *engine, struct plan_block *plan, const struct plan_port *port) {

@@ -88,12 +88,11 @@ static int open_left(int containers, const char *id) {
 
 // The user namespace of a container whose shim is gone, or -ENOENT.
 static int find_left(int runroot) {
-    int fd = fd_open_at(runroot, "containers", O_RDONLY | O_DIRECTORY, 0), userns = -ENOENT;
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (!folder) return fd_closep(&fd), -ENOENT;
+    _cleanup_(dir_closep) DIR *folder = NULL;
+    int userns = -ENOENT;
+    if (dir_open_at(runroot, "containers", &folder)) return -ENOENT;
     for (struct dirent *entry; userns < 0 && (entry = readdir(folder));)
         if (*entry->d_name != '.') userns = open_left(dirfd(folder), entry->d_name);
-    closedir(folder);
     return userns;
 }
 

@@ -56,20 +56,16 @@ static int add_other(struct count *c, const char *path, bool orphan) {
 // Calls each for every name in the folder, and counts the folder itself.
 static int each_in(struct count *c, const char *folder, int (*each)(struct count *c, const char *path)) {
     struct stat st;
-    int root = c->engine->store.root_fd, r = 0;
-    int fd = fd_open_at(root, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return fd == -ENOENT ? 0
-                             : err_set(c->err, ERR_SYSTEM, fd < 0 ? -fd : errno, "look into %s/%s",
-                                       c->engine->store.root, folder);
-    if (!fstat(fd, &st))
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(c->engine->store.root_fd, folder, &dir);
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(c->err, ERR_SYSTEM, -r, "look into %s/%s", c->engine->store.root, folder);
+    if (!fstat(dirfd(dir), &st))
         c->folders += (uint64_t)st.st_blocks * 512, c->disk.bytes += (uint64_t)st.st_blocks * 512;
     for (struct dirent *entry; !r && (entry = readdir(dir));)
         if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
             r = each(c, str_eq(folder, ".") ? arena_strdup(c->arena, entry->d_name)
                                             : arena_printf(c->arena, "%s/%s", folder, entry->d_name));
-    closedir(dir);
     return r;
 }
 

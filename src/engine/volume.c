@@ -470,14 +470,12 @@ int volume_prune(struct engine *engine, struct arena *arena, const struct volume
 // Of each name in the folder.
 static int each_in(struct engine *engine, const char *folder,
                    int (*each)(struct engine *engine, const char *name, struct err *err), struct err *err) {
-    int r = 0, fd = fd_open_at(engine->store.root_fd, folder, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (fd == -ENOENT) return 0;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir)
-        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "look into %s/%s", engine->store.root, folder);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(engine->store.root_fd, folder, &dir);
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "look into %s/%s", engine->store.root, folder);
     for (struct dirent *entry; !r && (entry = readdir(dir));)
         if (*entry->d_name != '.') r = each(engine, entry->d_name, err);
-    closedir(dir);
     return r;
 }
 

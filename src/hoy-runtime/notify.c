@@ -77,21 +77,12 @@ static int connect_host(void) {
 // pipe when it has looked.
 static int wait_for_manager(int host) {
     static const char text[] = "BARRIER=1";
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {0};
     int ends[2];
     if (pipe2(ends, O_CLOEXEC)) return -errno;
     _cleanup_(fd_closep) int ours = ends[0];
     _cleanup_(fd_closep) int theirs = ends[1];
-    struct iovec iov = {(char *)text, sizeof text - 1};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    control.head = (struct cmsghdr){
-        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))};
-    memcpy(CMSG_DATA(&control.head), &theirs, sizeof(int));
-    if (sendmsg(host, &message, MSG_NOSIGNAL) < 0) return -errno;
+    int r = fd_send(host, text, sizeof text - 1, &theirs, 1);
+    if (r) return r;
     fd_closep(&theirs);
     struct pollfd wait = {.fd = ours, .events = 0};
     while (poll(&wait, 1, BARRIER_MS) < 0 && errno == EINTR) {}

@@ -241,7 +241,7 @@ static int take_terminal(struct restore *c, struct criu_notice *notice, struct e
         c->terminal = take_fd(&notice->fd);
         return 0;
     }
-    int r = fd_send(c->console, "/dev/ptmx", notice->fd);
+    int r = fd_send(c->console, "/dev/ptmx", strlen("/dev/ptmx"), &notice->fd, 1);
     return r ? err_set(err, ERR_SYSTEM, -r, "cannot send the terminal to the console socket") : 0;
 }
 

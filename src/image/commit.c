@@ -19,10 +19,6 @@
 
 #define VERITY_BLOCK 4096
 
-static void dir_closep(DIR **dir) {
-    if (*dir) closedir(*dir);
-}
-
 // Staged files
 
 #define NAME_SIZE      (ID_SIZE + 4)
@@ -374,20 +370,18 @@ static int publish(const struct commit *c, const int64_t *sizes, struct err *err
 // What lies in the store without a row, after a crash or a failure between the two.
 
 static int sweep(struct store *store, const char *directory, const char *query, struct err *err) {
-    _cleanup_(fd_closep) int fd =
-        fd_open_at(store->root_fd, directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    _cleanup_(dir_closep) DIR *dir = fd < 0 ? NULL : fdopendir(fcntl(fd, F_DUPFD_CLOEXEC, 3));
-    if (!dir)
-        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't read %s/%s", store->root, directory);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(store->root_fd, directory, &dir);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't read %s/%s", store->root, directory);
     for (struct dirent *entry; (entry = readdir(dir));) {
         char digest[sizeof DIGEST_PREFIX + sizeof entry->d_name];
         snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", entry->d_name);
         if (!digest_valid(digest)) continue;
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         if (db_query(store->db, &rows, err, query, "s", digest)) return -1;
-        int r = db_next(&rows, err);
+        r = db_next(&rows, err);
         if (r < 0) return -1;
-        if (r == 0) dir_remove_all_at(fd, entry->d_name);
+        if (r == 0) dir_remove_all_at(dirfd(dir), entry->d_name);
     }
     return 0;
 }

@@ -5,7 +5,6 @@
 #include "base/str.h"
 #include "image/image.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -38,16 +37,11 @@ static int by_name(const void *a, const void *b) {
 }
 
 static int list(struct walk *w, int folder, struct arena *arena, struct strings *names) {
-    int copy = fd_open_at(folder, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-    if (!dir) return fail(w, copy < 0 ? -copy : errno);
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(dir));)
-        if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
-            strings_add(arena, names, arena_strdup(arena, entry->d_name));
-    int error = errno;
-    closedir(dir);
-    if (error) return fail(w, error);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(folder, ".", &dir);
+    for (struct dirent *entry; !r && (r = dir_read(dir, &entry)) > 0; r = 0)
+        strings_add(arena, names, arena_strdup(arena, entry->d_name));
+    if (r) return fail(w, -r);
     if (names->count) qsort(names->items, names->count, sizeof *names->items, by_name);
     return 0;
 }

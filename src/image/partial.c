@@ -20,17 +20,6 @@
 #define TOTAL_MAX  ((int64_t)8 << 30)
 #define NAME_SIZE_ (ID_SIZE + sizeof STAGED_PART)
 
-static void dir_closep(DIR **dir) {
-    if (*dir) closedir(*dir);
-}
-
-static DIR *directory_open(int parent, const char *name) {
-    _cleanup_(fd_closep) int fd = fd_open_at(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (dir) take_fd(&fd);
-    return dir;
-}
-
 static bool is_file(int dir, const char *name, struct stat *st) {
     return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode);
 }
@@ -59,9 +48,10 @@ void partial_keep(int tmp, int staging) {
     struct statvfs disk;
     // A pull that ended because the disk was full leaves nothing there.
     if (fstatvfs(tmp, &disk) || (uint64_t)disk.f_bavail * disk.f_frsize < FREE_MIN) return;
-    _cleanup_(dir_closep) DIR *dir = directory_open(staging, ".");
+    _cleanup_(dir_closep) DIR *dir = NULL;
     char hex[ID_SIZE];
-    for (struct dirent *entry; dir && (entry = readdir(dir));)
+    if (dir_open_at(staging, ".", &dir)) return;
+    for (struct dirent *entry; (entry = readdir(dir));)
         if (name_read(entry->d_name, hex)) keep_one(tmp, staging, entry->d_name, hex);
 }
 
@@ -93,8 +83,8 @@ static int64_t sweep_old(DIR *dir, int64_t now_s, char oldest[static NAME_SIZE_]
 
 void partial_sweep(int tmp) {
     char oldest[NAME_SIZE_];
-    _cleanup_(dir_closep) DIR *dir = directory_open(tmp, DIRECTORY);
-    if (!dir) return;
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    if (dir_open_at(tmp, DIRECTORY, &dir)) return;
     while (sweep_old(dir, clock_wall_ns() / 1000000000, oldest) > TOTAL_MAX)
         if (unlinkat(dirfd(dir), oldest, 0)) break;
     unlinkat(tmp, DIRECTORY, AT_REMOVEDIR); // when it is empty

@@ -220,9 +220,8 @@ static void held_finish(struct held *held) {
 }
 
 static void hold_large(int journal, struct held *held) {
-    int fd = fd_open_at(journal, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) fd_closep(&fd);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    (void)dir_open_at(journal, ".", &dir);
     for (struct dirent *entry; dir && held->count < RELEASE_MAX && (entry = readdir(dir));) {
         struct stat st;
         if (fstatat(journal, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISREG(st.st_mode) ||
@@ -233,7 +232,6 @@ static void hold_large(int journal, struct held *held) {
         held->fds[held->count++] = file;
         held->bytes += (uint64_t)st.st_size;
     }
-    if (dir) closedir(dir);
 }
 
 // The third step. journal is locked.
@@ -256,20 +254,17 @@ static int finish_journal(struct store *store, int journal, const char *name, st
 }
 
 int image_recover(struct store *store, struct err *err) {
-    int fd = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY, 0);
-    if (fd == -ENOENT) return 0;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "look into %s/tmp", store->root);
-    struct dirent *entry;
-    int r = 0;
-    while (!r && (entry = readdir(dir))) {
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(store->root_fd, "tmp", &dir);
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "look into %s/tmp", store->root);
+    for (struct dirent *entry; !r && (entry = readdir(dir));) {
         if (!str_has_prefix(entry->d_name, "remove-")) continue;
         _cleanup_(fd_closep) int journal =
-            fd_open_at(fd, entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+            fd_open_at(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
         if (journal < 0 || flock(journal, LOCK_EX | LOCK_NB)) continue; // gone, or somebody is at it
         r = finish_journal(store, journal, entry->d_name, err);
     }
-    closedir(dir);
     return r ? r : image_clean_staging(store, err);
 }
 

@@ -82,15 +82,12 @@ void staging_remove(struct staging *staging) {
     fd_closep(&staging->tmp);
 }
 
-static void dir_closep(DIR **dir) {
-    if (*dir) closedir(*dir);
-}
-
 int image_clean_staging(struct store *store, struct err *err) {
-    _cleanup_(fd_closep) int tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (tmp == -ENOENT) return 0;
-    _cleanup_(dir_closep) DIR *dir = tmp < 0 ? NULL : fdopendir(fcntl(tmp, F_DUPFD_CLOEXEC, 3));
-    if (!dir) return err_set(err, ERR_SYSTEM, tmp < 0 ? -tmp : errno, "can't read %s/tmp", store->root);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(store->root_fd, "tmp", &dir);
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't read %s/tmp", store->root);
+    int tmp = dirfd(dir);
     bool dead = false;
     for (struct dirent *entry; (entry = readdir(dir));) {
         if (!str_has_prefix(entry->d_name, PREFIX)) continue;

@@ -33,8 +33,10 @@ void word_add(struct str *words, const char *word) {
 }
 
 FILE *proc_open(const struct subject *subject, const char *name) {
-    int fd = fd_open_at(subject->proc, name, O_RDONLY, 0);
-    return fd < 0 ? NULL : fdopen(fd, "re");
+    _cleanup_(fd_closep) int fd = fd_open_at(subject->proc, name, O_RDONLY, 0);
+    FILE *file = fd < 0 ? NULL : fdopen(fd, "re");
+    if (file) take_fd(&fd);
+    return file;
 }
 
 FILE *host_open(const char *path) {

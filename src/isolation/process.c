@@ -18,10 +18,11 @@ static void read_namespaces(struct subject *subject) {
         struct stat st, own;
         char path[16], value[24] = "missing";
         snprintf(path, sizeof path, "ns/%s", names[i]);
-        if (!fstatat(subject->proc, path, &st, 0)) snprintf(value, sizeof value, "%" PRIu64, st.st_ino);
+        bool found = !fstatat(subject->proc, path, &st, 0);
+        if (found) snprintf(value, sizeof value, "%" PRIu64, st.st_ino);
         fact_add(subject, "namespaces", names[i], value);
         if (!str_eq(names[i], "net")) continue;
-        subject->own_net = stat("/proc/self/ns/net", &own) || own.st_ino != st.st_ino;
+        subject->own_net = !found || stat("/proc/self/ns/net", &own) || own.st_ino != st.st_ino;
     }
 }
 

@@ -4,10 +4,9 @@
 // stays open until the bag's last descriptor is closed.
 #pragma once
 
-#include <stddef.h>
-#include <sys/types.h>
+#include "base/fd.h"
 
-#define BAG_MAX 64
+#define BAG_MAX FD_SEND_MAX
 
 // ret_bag is what is kept; ret_mouth is what is put into, closed when all is in.
 int bag_make(int *ret_bag, int *ret_mouth);

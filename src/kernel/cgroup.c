@@ -166,22 +166,16 @@ static bool is_group(const struct dirent *entry) {
 
 static int walk(int group, int depth, int (*each)(int group, void *data), void *data, bool remove) {
     if (depth > DEPTH_MAX) return -ELOOP;
-    int copy = fd_open_at(group, ".", O_RDONLY | O_DIRECTORY, 0), r = 0;
-    if (copy < 0) return copy == -ENOENT ? 0 : copy;
-    DIR *dir = fdopendir(copy);
-    if (!dir) {
-        close(copy);
-        return -ENOMEM;
-    }
-    struct dirent *entry;
-    while (r == 0 && (entry = readdir(dir))) {
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(group, ".", &dir);
+    if (r) return r == -ENOENT ? 0 : r;
+    for (struct dirent *entry; !r && (entry = readdir(dir));) {
         if (!is_group(entry)) continue;
         _cleanup_(fd_closep) int child =
             fd_open_at(group, entry->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
         if (child >= 0) r = walk(child, depth + 1, each, data, remove);
         if (child >= 0 && r == 0 && remove) (void)!unlinkat(group, entry->d_name, AT_REMOVEDIR);
     }
-    closedir(dir);
     return r ? r : each(group, data);
 }
 

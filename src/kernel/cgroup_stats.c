@@ -362,15 +362,13 @@ static int compare_pages(const void *a, const void *b) {
 }
 
 static void read_huge_pages(const struct reader *r, bool v2) {
-    int copy = fd_open_at(r->group, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *dir = copy < 0 ? NULL : fdopendir(copy);
-    if (!dir && copy >= 0) close(copy);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    (void)dir_open_at(r->group, ".", &dir);
     for (struct dirent *entry; dir && (entry = readdir(dir));) {
         const char *size = str_after(entry->d_name, "hugetlb."), *end = size ? strchr(size, '.') : NULL;
         if (!end || strcmp(end, v2 ? ".current" : ".usage_in_bytes") != 0) continue;
         add_huge_page(r, arena_strndup(r->arena, size, (size_t)(end - size)), v2);
     }
-    if (dir) closedir(dir);
     if (r->stats->huge_pages.count)
         qsort(r->stats->huge_pages.items, r->stats->huge_pages.count, sizeof *r->stats->huge_pages.items,
               compare_pages);

@@ -98,21 +98,16 @@ static bool listens(int conf, const char *name) {
 }
 
 int link_keep_advertisements(void) {
-    int fd = fd_open_at(AT_FDCWD, "/proc/" IPV6_SETTINGS, O_RDONLY | O_DIRECTORY, 0), r = 0;
-    if (fd < 0) return fd == -ENOENT ? 0 : fd;
-    DIR *stream = fdopendir(fd);
-    if (!stream) {
-        r = -errno;
-        fd_closep(&fd);
-        return r;
-    }
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(AT_FDCWD, "/proc/" IPV6_SETTINGS, &stream);
+    if (r) return r == -ENOENT ? 0 : r;
     for (struct dirent *entry; !r && (entry = readdir(stream));) {
         const char *name = entry->d_name;
         // These two are no interfaces.
-        if (*name == '.' || str_eq(name, "all") || str_eq(name, "default") || !listens(fd, name)) continue;
+        if (*name == '.' || str_eq(name, "all") || str_eq(name, "default") || !listens(dirfd(stream), name))
+            continue;
         r = write_setting(AT_FDCWD, name, "accept_ra", "2");
     }
-    closedir(stream);
     return r;
 }
 

@@ -69,18 +69,15 @@ static int list(uint8_t family, struct search *search) {
 
 static bool has_inode(int process, const char *link) {
     char name[300], target[64];
-    _cleanup_(fd_closep) int fds = fd_open_at(process, "fd", O_RDONLY | O_DIRECTORY, 0);
-    DIR *stream = fds < 0 ? NULL : fdopendir(fds);
+    _cleanup_(dir_closep) DIR *stream = NULL;
     bool found = false;
-    if (!stream) return false;
-    (void)take_fd(&fds);
+    if (dir_open_at(process, "fd", &stream)) return false;
     for (struct dirent *entry; !found && (entry = readdir(stream));) {
         snprintf(name, sizeof name, "fd/%s", entry->d_name);
         ssize_t n = readlinkat(process, name, target, sizeof target - 1);
         target[n < 0 ? 0 : n] = '\0';
         found = str_eq(target, link);
     }
-    closedir(stream);
     return found;
 }
 
@@ -93,8 +90,8 @@ static void read_name(int process, char ret_name[static 32]) {
 static void find_process(uint32_t inode, struct port_owner *owner) {
     char link[32];
     snprintf(link, sizeof link, "socket:[%u]", inode);
-    DIR *stream = opendir("/proc");
-    if (!stream) return;
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    if (dir_open_at(AT_FDCWD, "/proc", &stream)) return;
     for (struct dirent *entry; !owner->pid && (entry = readdir(stream));) {
         char *end;
         long pid = strtol(entry->d_name, &end, 10);
@@ -105,7 +102,6 @@ static void find_process(uint32_t inode, struct port_owner *owner) {
         owner->pid = (pid_t)pid;
         read_name(process, owner->name);
     }
-    closedir(stream);
 }
 
 int port_owner_find(const struct port_address *address, struct port_owner *ret_owner) {

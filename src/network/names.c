@@ -68,17 +68,12 @@ static int sweep_one(int runroot, struct db *db, struct arena *arena, const char
 
 int names_sweep(int runroot, struct db *db, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    int fd = fd_open_at(runroot, FOLDER, O_RDONLY | O_DIRECTORY, 0), r = 0;
-    if (fd == -ENOENT) return 0;
-    DIR *folder = fd < 0 ? NULL : fdopendir(fd);
-    if (!folder) {
-        r = fd < 0 ? -fd : errno;
-        fd_closep(&fd);
-        return err_set(err, ERR_SYSTEM, r, "read the folder of networks' names");
-    }
+    _cleanup_(dir_closep) DIR *folder = NULL;
+    int r = dir_open_at(runroot, FOLDER, &folder);
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read the folder of networks' names");
     for (struct dirent *entry; !r && (entry = readdir(folder));)
         r = sweep_one(runroot, db, &arena, entry->d_name, err);
-    closedir(folder);
     return r;
 }
 

@@ -164,13 +164,11 @@ static void register_all_again(int runroot, const struct place *place, const cha
 
 // Whose names there are.
 static void list_named(const struct place *place, struct arena *arena, struct strings *ret_ids) {
-    int fd = fd_open_at(place->directory, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory) return fd_closep(&fd);
+    _cleanup_(dir_closep) DIR *directory = NULL;
+    if (dir_open_at(place->directory, ".", &directory)) return;
     for (struct dirent *entry; (entry = readdir(directory));)
         if (strlen(entry->d_name) == ID_SIZE - 1)
             strings_add(arena, ret_ids, arena_strdup(arena, entry->d_name));
-    closedir(directory);
 }
 
 // With the lock, and nobody who serves. Who is registered again does not fit into the socket's backlog
@@ -233,7 +231,7 @@ static int exchange(int connection, const struct str *message, const int *fds, s
     static const struct timeval patience = {.tv_sec = ANSWER_S};
     char answer[ANSWER_SIZE];
     (void)setsockopt(connection, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
-    int r = resolver_send(connection, str_get(message), fds, count);
+    int r = fd_send(connection, str_get(message), message->len, fds, count);
     ssize_t n = r ? 0 : recv(connection, answer, sizeof answer - 1, 0);
     if (r || n <= 0) return r ? r : n ? -errno : -ECONNRESET;
     answer[n] = '\0';
@@ -246,8 +244,8 @@ static void resolver_hide(int runroot, const char *network_id) {
     if (!place_open(runroot, network_id, &place)) (void)unlinkat(place.directory, SOCKET, 0);
 }
 
-// With another resolver when the one that was connected has just been killed, or hangs. -ENOENT: it does not know the
-// container; -1 for what err has.
+// With another resolver when the one that was connected has just been killed, or hangs. -ENOENT: it does not
+// know the container; -1 for what err has.
 static int ask(int runroot, const char *network_id, const struct str *message, const int *fds, size_t count,
                struct err *err) {
     int r = -ECONNRESET;

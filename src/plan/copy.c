@@ -13,7 +13,6 @@
 #include "base/fd.h"
 #include "kernel/path.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <limits.h>
 #include <search.h>
@@ -69,27 +68,10 @@ static const char *first_name(struct copy *copy, const char *name, const struct 
 
 static int copy_directory(struct copy *copy, int from, int to);
 
-static DIR *open_directory(int fd) {
-    int again = fd_open_at(fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    DIR *stream = again < 0 ? NULL : fdopendir(again);
-    if (!stream && again >= 0) close(again);
-    return stream;
-}
-
-static void close_directory(DIR **stream) {
-    if (*stream) closedir(*stream);
-}
-
-static struct dirent *next_entry(DIR *stream) {
+static bool is_empty(int dir) {
+    _cleanup_(dir_closep) DIR *stream = NULL;
     struct dirent *entry;
-    do entry = readdir(stream);
-    while (entry && (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, "..")));
-    return entry;
-}
-
-static int is_empty(int dir) {
-    _cleanup_(close_directory) DIR *stream = open_directory(dir);
-    return stream && !next_entry(stream);
+    return !dir_open_at(dir, ".", &stream) && !dir_read(stream, &entry);
 }
 
 static void copy_xattrs(int from, int to) {
@@ -159,16 +141,14 @@ static int copy_entry(struct copy *copy, int from, const char *name, int to, con
 }
 
 static int copy_directory(struct copy *copy, int from, int to) {
-    _cleanup_(close_directory) DIR *stream = open_directory(from);
-    if (!stream) return -errno;
-    struct dirent *entry;
-    while ((entry = next_entry(stream))) {
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(from, ".", &stream);
+    for (struct dirent *entry; !r && (r = dir_read(stream, &entry)) > 0;) {
         struct stat st;
         if (fstatat(from, entry->d_name, &st, AT_SYMLINK_NOFOLLOW)) return -errno;
-        int r = copy_entry(copy, from, entry->d_name, to, &st);
-        if (r) return r;
+        r = copy_entry(copy, from, entry->d_name, to, &st);
     }
-    return 0;
+    return r;
 }
 
 // All of it, and what the directory itself is like.
@@ -192,13 +172,12 @@ int plan_copy_up(int from, int to) {
 
 // What somebody has put there since stays.
 static int move_entries(int from, int to) {
-    _cleanup_(close_directory) DIR *stream = open_directory(from);
-    if (!stream) return -errno;
-    struct dirent *entry;
-    while ((entry = next_entry(stream)))
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(from, ".", &stream);
+    for (struct dirent *entry; !r && (r = dir_read(stream, &entry)) > 0; r = 0)
         if (syscall(SYS_renameat2, from, entry->d_name, to, entry->d_name, 1) && errno != EEXIST) // NOREPLACE
             return -errno;
-    return 0;
+    return r;
 }
 
 // The second step.

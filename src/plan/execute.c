@@ -200,43 +200,19 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     return leave_joined_pid(run);
 }
 
-union descriptor_space {
-    struct cmsghdr head;
-    char space[CMSG_SPACE(sizeof(int))];
-};
-
 int plan_send(struct plan_run *run, char byte, int fd) {
-    union descriptor_space control = {0};
-    struct iovec iov = {&byte, 1};
-    struct msghdr message = {.msg_iov = &iov, .msg_iovlen = 1};
-    if (fd >= 0) {
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-        control.head = (struct cmsghdr){
-            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)};
-        memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-    }
-    return sendmsg(run->socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+    return fd_send(run->socket, &byte, 1, &fd, fd >= 0);
 }
 
 // Stores the message's descriptor, if it has one, in *fd.
 static int receive(int socket, char *ret_byte, int *fd) {
-    for (;;) {
-        union descriptor_space control;
-        struct iovec iov = {ret_byte, 1};
-        struct msghdr message = {
-            .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-        ssize_t n = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-        // A child that never read its go resets the connection as it closes it, and that is said once before
-        // what it had sent: the terminal may still be in there.
-        if (n < 0 && (errno == EINTR || errno == ECONNRESET)) continue;
-        if (n < 0) return -errno;
-        if (n == 0) return *ret_byte = 0, 0;
-        struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-        if (head && head->cmsg_level == SOL_SOCKET && head->cmsg_type == SCM_RIGHTS)
-            memcpy(fd, CMSG_DATA(head), sizeof *fd);
-        return 0;
-    }
+    ssize_t n;
+    // A child that never read its go resets the connection as it closes it, and that is said once before what
+    // it had sent: the terminal may still be in there.
+    do n = fd_receive(socket, 0, ret_byte, 1, fd, 1);
+    while (n == -ECONNRESET);
+    if (n == 0) *ret_byte = 0;
+    return n < 0 ? (int)n : 0;
 }
 
 // The parent's next message of this kind, or 0 in *ret_byte at the end; a terminal that comes is kept.

@@ -49,21 +49,6 @@ static int take_listener(const struct plan_block *block) {
     return strcmp(kind, "anon_inode:seccomp notify") ? -ENXIO : take_fd(&fd);
 }
 
-static int send_all(int socket, const char *text, size_t size, int fd) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {
-        .head = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof fd)}};
-    struct iovec iov = {(void *)(uintptr_t)text, size};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-    ssize_t n = sendmsg(socket, &message, MSG_NOSIGNAL);
-    if (n < 0) return -errno;
-    return (size_t)n == size ? 0 : fd_write_all(socket, text + n, size - (size_t)n);
-}
-
 int plan_do_listener(struct plan_run *run, struct plan_op *op) {
     const struct plan_block *block = run->block;
     _cleanup_(fd_closep) int socket = connect_to(run, TEXT(op->listener.path));
@@ -77,6 +62,6 @@ int plan_do_listener(struct plan_run *run, struct plan_op *op) {
     str_printf(&text, "%s%d,\"state\":%s\"status\":\"%s\",\"pid\":%d%s}", TEXT(op->listener.before),
                block->pid, block->state_before ? TEXT(block->state_before) : "{", TEXT(op->listener.status),
                pid, block->state_after ? TEXT(block->state_after) : "}");
-    r = send_all(socket, str_get(&text), text.len, listener);
+    r = fd_send(socket, str_get(&text), text.len, &listener, 1);
     return r ? r : plan_send(run, PLAN_BYTE_GO, -1);
 }

@@ -70,28 +70,10 @@ static int make_sockets(int netns, int ret_fds[static 2]) {
     return r;
 }
 
-int resolver_send(int connection, const char *text, const int *fds, size_t count) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(FD_COUNT * sizeof(int))];
-    } control = {0};
-    struct iovec part = {(char *)text, strlen(text)};
-    if (count > FD_COUNT) return -EINVAL;
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = &control,
-                             .msg_controllen = CMSG_SPACE(count * sizeof(int))};
-    if (!count) message.msg_control = NULL, message.msg_controllen = 0;
-    control.head = (struct cmsghdr){
-        .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof(int))};
-    if (count) memcpy(CMSG_DATA(&control.head), fds, count * sizeof(int));
-    return sendmsg(connection, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
-}
-
 int resolver_register(int connection, const char *text, int netns, int until) {
     int fds[FD_COUNT] = {-1, -1, until};
     int r = make_sockets(netns, fds);
-    if (!r) r = resolver_send(connection, text, fds, until < 0 ? UNTIL : FD_COUNT);
+    if (!r) r = fd_send(connection, text, strlen(text), fds, until < 0 ? UNTIL : FD_COUNT);
     fd_closep(&fds[UDP]);
     fd_closep(&fds[TCP]);
     return r;

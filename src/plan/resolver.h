@@ -5,8 +5,6 @@
 
 #include "base/err.h"
 
-// Sends a message, and at most three descriptors with it. 0 or -errno.
-int resolver_send(int connection, const char *text, const int *fds, size_t count);
 // Registers a container: text is what resolver/scope.h says, connection is connected to the resolver, netns a
 // descriptor of the network namespace. until: a pidfd, or a socket: the resolver serves it until that ends;
 // -1: for as long as connection is open. Single-threaded callers only. 0 or -errno.

@@ -41,37 +41,18 @@ enum { FD_UDP, FD_TCP, FD_PROCESS };
 struct request {
     char text[TEXT_MAX + 1];
     int fds[FDS_MAX];
-    size_t count;
 };
 
 static void request_finish(struct request *request) {
-    for (size_t i = 0; i < request->count; i++) fd_closep(&request->fds[i]);
-    request->count = 0;
-}
-
-static void request_take_fds(struct request *request, struct msghdr *message) {
-    for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c)) {
-        if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
-        size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (size_t i = 0; i < count && request->count < FDS_MAX; i++)
-            memcpy(&request->fds[request->count++], CMSG_DATA(c) + i * sizeof(int), sizeof(int));
-    }
+    for (size_t i = 0; i < FDS_MAX; i++) fd_closep(&request->fds[i]);
 }
 
 // The message's size; 0 at the end.
 static ssize_t request_read(struct request *request, int fd) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(FDS_MAX * sizeof(int))];
-    } control;
-    struct iovec part = {request->text, TEXT_MAX};
-    struct msghdr message = {
-        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n < 0) return -errno;
-    request_take_fds(request, &message);
-    request->text[n] = '\0';
-    return message.msg_flags & (MSG_TRUNC | MSG_CTRUNC) ? -EMSGSIZE : n;
+    memset(request->fds, -1, sizeof request->fds);
+    ssize_t n = fd_receive(fd, MSG_DONTWAIT, request->text, TEXT_MAX, request->fds, FDS_MAX);
+    if (n >= 0) request->text[n] = '\0';
+    return n;
 }
 
 // Registering
@@ -91,13 +72,13 @@ static int serve_fd(struct resolver *resolver, struct watch *watch, int *fd) {
 
 static int client_register(struct client *client, struct request *request) {
     struct resolver *resolver = client->resolver;
-    if (request->count <= FD_TCP) return -EINVAL;
+    if (request->fds[FD_TCP] < 0) return -EINVAL;
     int r = scope_init(&client->scope, &resolver->zones, request->text);
     if (r) return r;
     client->registered = true;
     r = serve_fd(resolver, &client->udp, &request->fds[FD_UDP]);
     if (!r) r = serve_fd(resolver, &client->tcp, &request->fds[FD_TCP]);
-    if (r || request->count <= FD_PROCESS) return r;
+    if (r || request->fds[FD_PROCESS] < 0) return r;
     watch_remove(&resolver->loop, &client->connection);
     client->connection.ready = process_ended;
     return serve_fd(resolver, &client->connection, &request->fds[FD_PROCESS]);
@@ -147,7 +128,7 @@ static const char *client_hold(struct client *client, int *fd) {
 static const char *hold(struct resolver *resolver, const char *id, struct request *request) {
     struct client *client;
     for (client = resolver->clients.first; client; client = client->list.next)
-        if (client->registered && request->count && str_eq(client->scope.container, id))
+        if (client->registered && request->fds[0] >= 0 && str_eq(client->scope.container, id))
             return client_hold(client, &request->fds[0]);
     return "unknown";
 }
@@ -163,9 +144,8 @@ static const char *request_answer(struct resolver *resolver, struct request *req
 }
 
 static bool client_read(struct client *client, struct request *request, ssize_t *ret_size) {
-    request->count = 0;
     *ret_size = request_read(request, client->connection.fd);
-    return *ret_size != -EAGAIN && *ret_size != -EINTR;
+    return *ret_size != -EAGAIN;
 }
 
 static bool client_accept(struct resolver *resolver) {

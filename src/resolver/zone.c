@@ -188,11 +188,9 @@ static void zone_clear(struct zone *zone) {
 }
 
 static void zone_read_all(struct zones *zones, struct zone *zone) {
-    int fd = fd_open_at(zones->directory, zone->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    DIR *directory = fd < 0 ? NULL : fdopendir(fd);
-    if (!directory) return fd_closep(&fd);
+    _cleanup_(dir_closep) DIR *directory = NULL;
+    if (dir_open_at(zones->directory, zone->id, &directory)) return;
     for (struct dirent *entry; (entry = readdir(directory));) zone_read(zones, zone, entry->d_name);
-    closedir(directory);
 }
 
 struct zone *zone_acquire(struct zones *zones, const char *id) {

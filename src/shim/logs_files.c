@@ -41,14 +41,13 @@ static uint32_t last_number(const struct logs_source *source) {
     const char *base = base_name(source->name);
     char path[256];
     snprintf(path, sizeof path, "%.*s.", (int)(base - source->name), source->name);
-    int fd = fd_open_at(source->folder, path, O_RDONLY | O_DIRECTORY, 0);
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    _cleanup_(dir_closep) DIR *dir = NULL;
     uint32_t last = 0;
+    (void)dir_open_at(source->folder, path, &dir);
     for (struct dirent *e; dir && (e = readdir(dir));) {
         uint32_t number = number_of(base, e->d_name);
         if (number > last) last = number;
     }
-    if (dir) closedir(dir);
     return last;
 }
 

@@ -88,13 +88,13 @@ static void take_terminal(const struct plan_block *plan, int master) {
 // The terminal is somebody else's from now on.
 static int send_all(pid_t pid, struct plan_streams *streams, struct err *err) {
     int r = given.console >= 0 && streams->terminal >= 0
-                ? fd_send(given.console, "/dev/ptmx", streams->terminal)
+                ? fd_send(given.console, "/dev/ptmx", strlen("/dev/ptmx"), &streams->terminal, 1)
                 : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot send the terminal to the console socket");
     if (given.console >= 0) fd_closep(&streams->terminal);
     if (given.pidfd < 0) return 0;
     _cleanup_(fd_closep) int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    r = pidfd < 0 ? -errno : fd_send(given.pidfd, "pidfd", pidfd);
+    r = pidfd < 0 ? -errno : fd_send(given.pidfd, "pidfd", strlen("pidfd"), &pidfd, 1);
     return r ? err_set(err, ERR_SYSTEM, -r, "cannot send the pidfd to its socket") : 0;
 }
 

@@ -166,32 +166,19 @@ static bool take_frame(struct peer *peer, const struct peer_requests *requests, 
     return true;
 }
 
-// The two of a SHIM_PORTS; any others are closed.
-static void take_descriptors(struct peer *peer, struct msghdr *message) {
-    struct cmsghdr *head = CMSG_FIRSTHDR(message);
-    if (!head || head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) return;
-    drop_passed(peer);
-    size_t count = (head->cmsg_len - CMSG_LEN(0)) / sizeof *peer->passed;
-    for (size_t i = 0; i < count && i < ARRAY_SIZE(peer->passed); i++)
-        memcpy(&peer->passed[i], CMSG_DATA(head) + i * sizeof *peer->passed, sizeof *peer->passed);
-}
-
 static ssize_t receive(struct peer *peer) {
-    union {
-        struct cmsghdr head;
-        char space[CMSG_SPACE(sizeof peer->passed)];
-    } control;
-    struct iovec iov = {queue_tail(&peer->receive), queue_space(&peer->receive)};
-    struct msghdr message = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(peer->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-    if (n > 0) take_descriptors(peer, &message);
+    int fds[ARRAY_SIZE(peer->passed)] = {-1, -1};
+    ssize_t n = fd_receive(peer->fd, MSG_DONTWAIT, queue_tail(&peer->receive), queue_space(&peer->receive),
+                           fds, ARRAY_SIZE(fds));
+    if (fds[0] < 0) return n;
+    drop_passed(peer);
+    memcpy(peer->passed, fds, sizeof fds);
     return n;
 }
 
 void peer_receive(struct peer *peer, const struct peer_requests *requests) {
     ssize_t n = receive(peer);
-    if (n < 0 && is_transient(errno)) return;
+    if (n < 0 && is_transient((int)-n)) return;
     if (n <= 0) return peer_drop(peer);
     peer->receive.end += (size_t)n;
     while (peer_present(peer) && queue_used(&peer->receive) >= HEAD_SIZE) {

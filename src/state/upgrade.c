@@ -67,16 +67,12 @@ static int adopt_volume(struct db *db, int folder, const char *name, struct err 
 static int adopt_volumes(struct db *db, const char *root, struct err *err) {
     char path[4096];
     snprintf(path, sizeof path, "%s/volumes", root);
-    int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0), r = 0;
-    if (fd == -ENOENT) return 0;
-    DIR *stream = fd < 0 ? NULL : fdopendir(fd);
-    if (!stream) {
-        fd_closep(&fd);
-        return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "read %s", path);
-    }
+    _cleanup_(dir_closep) DIR *stream = NULL;
+    int r = dir_open_at(AT_FDCWD, path, &stream);
+    if (r == -ENOENT) return 0;
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s", path);
     for (struct dirent *entry; !r && (entry = readdir(stream));)
         if (entry->d_name[0] != '.') r = adopt_volume(db, dirfd(stream), entry->d_name, err);
-    closedir(stream);
     return r;
 }
 

@@ -83,21 +83,12 @@ static int name_visit(struct place *place, size_t from, const char *name, bool *
 }
 
 static int names_visit(struct place *place, size_t from, bool *any) {
-    int r = 0, fd = open_below(place->parts[from].fd, ".");
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) return fd < 0 ? fd : -errno;
-    while (!r) {
-        errno = 0;
-        struct dirent *entry = readdir(dir);
-        if (!entry) {
-            r = -errno;
-            break;
-        }
-        if (str_eq(entry->d_name, ".") || str_eq(entry->d_name, "..")) continue;
-        if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
-            r = name_visit(place, from, entry->d_name, any);
+    _cleanup_(dir_closep) DIR *dir = NULL;
+    int r = dir_open_at(place->parts[from].fd, ".", &dir);
+    for (struct dirent *entry; !r && (r = dir_read(dir, &entry)) > 0;) {
+        bool may_be = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
+        r = may_be ? name_visit(place, from, entry->d_name, any) : 0;
     }
-    closedir(dir);
     return r;
 }
 

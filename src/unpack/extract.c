@@ -14,6 +14,7 @@
 // descriptor, no name.
 #include "unpack/extract.h"
 #include "base/fd.h"
+#include "kernel/caps.h"
 #include "kernel/mount.h"
 #include "kernel/overlay.h"
 #include "unpack/enclose.h"
@@ -68,17 +69,8 @@ static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMP
 enum mark { OPAQUE, IMPLIED, IMPLIES, LINK, LINKS };
 
 static int ask_for(const struct extraction *x, int directory, enum mark mark) {
-    char control[CMSG_SPACE(sizeof(int))] = {0};
     unsigned char number = (unsigned char)mark;
-    struct iovec text = {&number, 1};
-    struct msghdr message = {
-        .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(header), &directory, sizeof directory);
-    if (sendmsg(x->parent, &message, MSG_NOSIGNAL) < 0) return -1;
+    if ((errno = -fd_send(x->parent, &number, 1, &directory, 1))) return -1;
     // The answer, so that the attribute is there before the directory's time is set.
     int answer;
     if (recv(x->parent, &answer, sizeof answer, 0) != sizeof answer) return -1;
@@ -333,28 +325,9 @@ static int file_early(void *data, const struct tree_build *build, const struct t
 // The child
 
 static int drop_privileges(void) {
-    const uint32_t kept = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID |
+    const uint64_t kept = 1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER | 1u << CAP_FSETID |
                           1u << CAP_MKNOD | 1u << CAP_SETFCAP;
-    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    struct __user_cap_data_struct data[2] = {{0}};
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || syscall(SYS_capget, &header, data)) return -1;
-    data[0].effective = data[0].permitted = data[0].permitted & kept;
-    data[1].effective = data[1].permitted = 0;
-    data[0].inheritable = data[1].inheritable = 0;
-    return (int)syscall(SYS_capset, &header, data);
-}
-
-// Every descriptor but these and the standard streams.
-static int close_others(const int *kept, size_t count) {
-    for (unsigned from = 3;;) {
-        unsigned next = ~0u;
-        for (size_t i = 0; i < count; i++)
-            if (kept[i] >= 0 && (unsigned)kept[i] >= from && (unsigned)kept[i] < next)
-                next = (unsigned)kept[i];
-        if (next > from && syscall(SYS_close_range, from, next == ~0u ? next : next - 1, 0u)) return -1;
-        if (next == ~0u) return 0;
-        from = next + 1;
-    }
+    return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : caps_set(kept, kept, 0);
 }
 
 static int take_away(struct extraction *x) {
@@ -407,14 +380,17 @@ static int extract_here(struct extraction *x) {
 
 static void run_child(const struct extract_job *job, int parent, pid_t parent_pid) {
     struct err err = {0};
-    const int kept[] = {job->tar, job->grown, parent};
+    int kept[] = {job->tar, job->grown, parent};
     struct extraction x = {
         .tar = job->tar, .grown = job->grown, .parent = parent, .root = -1, .here_fd = -1, .err = &err};
     _cleanup_(fd_closep) int tree = mount_clone(job->target, "", 0);
-    if ((errno = tree < 0 ? -tree : -enclose(tree)) || close_others(kept, ARRAY_SIZE(kept)) ||
-        drop_privileges() || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ||
-        (x.root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
-        err_set(&err, ERR_SYSTEM, errno, "confine the extraction of a layer");
+    int r = tree < 0 ? tree : enclose(tree);
+    fd_close_others(3, kept, ARRAY_SIZE(kept));
+    if (!r) r = drop_privileges();
+    if (!r && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) r = -errno;
+    if (!r) r = x.root = fd_open_at(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
+    if (r < 0)
+        err_set(&err, ERR_SYSTEM, -r, "confine the extraction of a layer");
     else if (getppid() == parent_pid)
         extract_here(&x);
     send(parent, &err, sizeof err, MSG_NOSIGNAL);
@@ -423,30 +399,17 @@ static void run_child(const struct extract_job *job, int parent, pid_t parent_pi
 
 // The parent
 
-static int receive_fd(struct msghdr *message) {
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    int fd = -1;
-    if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof fd))
-        memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return fd;
-}
-
-static int give_attribute(const struct extract *extract, unsigned char number, struct msghdr *message) {
-    _cleanup_(fd_closep) int directory = receive_fd(message);
+static int give_attribute(const struct extract *extract, unsigned char number, int directory) {
     if (number >= ARRAY_SIZE(marks)) return -1;
     int answer = -overlay_mark(directory, marks[number]);
     return send(extract->socket, &answer, sizeof answer, MSG_NOSIGNAL) < 0 ? -1 : 0;
 }
 
 int extract_serve(struct extract *extract, struct err *err) {
-    char control[CMSG_SPACE(sizeof(int))] = {0};
     struct err result = {0};
-    struct iovec text = {&result, sizeof result};
-    struct msghdr message = {
-        .msg_iov = &text, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    ssize_t n = recvmsg(extract->socket, &message, MSG_CMSG_CLOEXEC);
-    if (n < 0 && errno == EINTR) return 0;
-    if (n == 1 && !give_attribute(extract, *(unsigned char *)&result, &message)) return 0;
+    _cleanup_(fd_closep) int directory = -1;
+    ssize_t n = fd_receive(extract->socket, 0, &result, sizeof result, &directory, 1);
+    if (n == 1 && !give_attribute(extract, *(unsigned char *)&result, directory)) return 0;
     extract_end(extract);
     if (n != (ssize_t)sizeof result)
         return err_set(err, ERR_SYSTEM, 0, "the process that extracts a layer was killed");

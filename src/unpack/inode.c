@@ -106,10 +106,6 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static void dir_closep(DIR **dir) {
-    if (*dir) closedir(*dir);
-}
-
 int directory_list(int root, const char *path, struct arena *arena, struct strings *ret_names) {
     struct strings names = {0};
     _cleanup_(fd_closep) int fd =
@@ -119,10 +115,9 @@ int directory_list(int root, const char *path, struct arena *arena, struct strin
     if (!dir) return -errno;
     take_fd(&fd);
     struct dirent *entry;
-    while ((errno = 0, entry = readdir(dir)))
-        if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
-            strings_add(arena, &names, arena_strdup(arena, entry->d_name));
-    if (errno) return -errno;
+    int r;
+    while ((r = dir_read(dir, &entry)) > 0) strings_add(arena, &names, arena_strdup(arena, entry->d_name));
+    if (r) return r;
     if (names.count) qsort(names.items, names.count, sizeof *names.items, by_name);
     *ret_names = names;
     return 1;
