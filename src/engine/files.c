@@ -213,12 +213,10 @@ static int run(struct view *view, struct err *err) {
 }
 
 int container_open_process(struct engine *engine, const char *id) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct process_stat stat;
-    int r = plan_map_at(engine->store.runroot_fd,
-                        arena_printf(&arena, "%s/plan", container_folder(id, folder)), &plan);
+    struct err ignored;
+    int r = container_plan_map(engine, id, &plan, &ignored);
     if (r) return r;
     if (plan->pid <= 0) return -ESRCH;
     _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, plan->pid, 0);

@@ -219,7 +219,12 @@ void shim_wait_end(int shim);
 // Waits for SHIM_EXITED: 1; 0 at the deadline (clock_monotonic_ns; UINT64_MAX: none); -EPIPE when the shim
 // went without a word.
 int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit);
-// Maps the plan of the run that is.
+
+// The process, and the plan of the run that is (process.c)
+
+// Maps it. 0 or -errno, -ENOENT when the container does not run; *err says so of each.
+int container_plan_map(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
+// The same for what takes one that runs: ERR_CONFLICT when it does not.
 int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
 // The process of the container as its plan has it, 0 before there is one.
 int32_t plan_read_pid(struct engine *engine, const char *id);
