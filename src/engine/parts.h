@@ -155,10 +155,6 @@ struct container_files {
 int container_files_open(struct engine *engine, const struct container *container, bool writable,
                          struct container_files *ret_files, struct err *err);
 void container_files_finish(struct container_files *files);
-// A pidfd of the container's process, which no other one can be taken for; -errno.
-int container_open_process(struct engine *engine, const char *id);
-// The network namespace that its process is in. ERR_CONFLICT when it has ended.
-int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err);
 
 // "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
 const char *path_clean(char *path);
@@ -230,6 +226,10 @@ int plan_open(struct engine *engine, const char *id, struct plan_block **ret_pla
 int32_t plan_read_pid(struct engine *engine, const char *id);
 // The same; 0 when the plan is of a run before the one that began then.
 int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns);
+// A pidfd of the container's process, which no other one can be taken for; -errno.
+int container_open_process(struct engine *engine, const char *id);
+// The network namespace that its process is in. ERR_CONFLICT when it has ended.
+int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err);
 
 // Ends (ending.c)
 

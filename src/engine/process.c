@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The process of a container that runs, as the plan of that run has it.
+#include "kernel/process.h"
 #include "engine/parts.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 
 #define PLAN_PATH_SIZE (CONTAINER_FOLDER_SIZE + sizeof "/plan")
@@ -51,5 +53,26 @@ int container_process(struct engine *engine, const struct container *container, 
         return err_set(err, ERR_CONFLICT, 0, "container %s is not running", container->name);
     *ret_pid = head.pid;
     *ret_start_time = head.start_time;
+    return 0;
+}
+
+int container_open_process(struct engine *engine, const char *id) {
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    struct err ignored;
+    int r = container_plan_map(engine, id, &plan, &ignored);
+    return r ? r : process_open(plan->pid, plan->start_time);
+}
+
+// The process that the plan has, which its descriptor says is still that one.
+int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
+    char path[40];
+    _cleanup_(fd_closep) int process = container_open_process(engine, id);
+    if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid(engine, id));
+    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    if (netns < 0 || poll(&end, 1, 0) > 0)
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    *ret_netns = take_fd(&netns);
     return 0;
 }

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ID_MAX 255 // it is the name of a directory
@@ -181,10 +180,8 @@ const char *container_status_word(enum container_status status) {
 }
 
 int container_pidfd(const struct container *container) {
-    if (!container->plan || container->plan->pid <= 0) return -ESRCH;
-    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, container->plan->pid, 0);
-    if (fd < 0) return -errno;
-    return is_alive(container->plan) ? take_fd(&fd) : -ESRCH;
+    const struct plan_block *plan = container->plan;
+    return is_alive(plan) ? process_open(plan->pid, plan->start_time) : -ESRCH;
 }
 
 // A restored process may be in a time namespace that its config.json does not ask for; what is run beside it
