@@ -2,12 +2,8 @@
 // The way itself: the sender's route, and the interfaces and bridges on the host.
 #include "engine/network_why_parts.h"
 
-#include "base/fd.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *link_name(const struct why_side *side, int index) {
     for (size_t i = 0; i < side->interface_count; i++)
@@ -157,14 +153,6 @@ const struct why_interface *sender_interface(struct walk *walk) {
     return NULL;
 }
 
-static bool forwarding(const struct walk *walk) {
-    const char *path = walk->target.family == AF_INET ? "/proc/sys/net/ipv4/ip_forward"
-                                                      : "/proc/sys/net/ipv6/conf/all/forwarding";
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    char digit = '0';
-    return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
-}
-
 void bridge_look(struct walk *walk) {
     bool same = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
                 str_eq(walk->from.container.id, walk->to.container.id);
@@ -175,9 +163,9 @@ void bridge_look(struct walk *walk) {
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE && !walk->target_is_host;
     bool enters = walk->from.kind == WHY_OUTSIDE && (walk->to.kind == WHY_CONTAINER || walk->published) &&
                   !goes_past_host(walk);
-    if (!(leaves || enters) || forwarding(walk)) return;
-    walk_ends(walk, "route", "the host does not forward: %s is 0",
-              walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");
-    walk_advise(walk, "sysctl -w %s=1",
-                walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");
+    bool six = walk->target.family != AF_INET;
+    if (!(leaves || enters) || network_forwards(six)) return;
+    const char *setting = six ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward";
+    walk_ends(walk, "route", "the host does not forward: %s is 0", setting);
+    walk_advise(walk, "sysctl -w %s=1", setting);
 }
