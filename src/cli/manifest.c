@@ -9,8 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-
 // os/architecture, as Docker takes them.
 static const char *const systems[] = {
     "darwin/386",    "darwin/amd64", "darwin/arm",     "darwin/arm64",  "dragonfly/amd64", "freebsd/386",
@@ -220,7 +218,7 @@ static void print_indented(const char *p, FILE *out) {
 }
 
 static void write_verbose(struct arena *arena, struct json_writer *w, const struct list_entry *entry) {
-    bool oci = str_eq(entry->media_type, OCI_MANIFEST);
+    bool oci = str_eq(entry->media_type, OCI_MANIFEST_TYPE);
     json_begin_object(w, NULL);
     json_put_string(w, "Ref", entry->image);
     json_begin_object(w, "Descriptor");
