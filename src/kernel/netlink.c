@@ -249,6 +249,11 @@ int netlink_call(int fd, const struct netlink_batch *batch, netlink_each *each, 
     return 0;
 }
 
+int netlink_route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
+    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
+    return fd < 0 ? fd : netlink_call(fd, batch, each, data);
+}
+
 const struct nlattr *netlink_next(const void **bytes, size_t *size) {
     const struct nlattr *attribute = *bytes;
     if (*size < sizeof *attribute) return NULL;
