@@ -13,10 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#ifndef SOL_NETLINK
-#define SOL_NETLINK 270
-#endif
-
 #define ALIGN(n) (((n) + NLMSG_ALIGNTO - 1) & ~(size_t)(NLMSG_ALIGNTO - 1))
 
 #define AWAITED_MAX     32
