@@ -45,15 +45,15 @@ static int open_root(struct invocation *invocation, struct err *err) {
                   : fd;
 }
 
-static const char *absolute(struct arena *arena, const char *path) {
+const char *path_absolute(struct arena *arena, const char *path) {
     if (*path == '/') return path;
     _cleanup_(freep) char *cwd = getcwd(NULL, 0);
     return arena_printf(arena, "%s/%s", cwd ? cwd : "", path);
 }
 
 const char *container_folder(struct invocation *invocation, const char *id) {
-    return arena_printf(&invocation->arena, "%s/%s", absolute(&invocation->arena, invocation->globals.root),
-                        id);
+    return arena_printf(&invocation->arena, "%s/%s",
+                        path_absolute(&invocation->arena, invocation->globals.root), id);
 }
 
 static int lock(int fd, int how) {
