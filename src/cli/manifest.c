@@ -2,6 +2,7 @@
 // manifest: create, annotate, inspect, push, rm. Each image of a list is named by its full name.
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_value.h"
 #include "image/manifest_list.h"
 #include "registry/base64.h"
 
@@ -111,20 +112,12 @@ struct annotate_flags {
     struct strings os_features;
 };
 
-// a,b
-static int store_words(struct parse *parse, const char *text, void *field, struct err *err) {
-    char *rest = arena_strdup(parse->arena, text);
-    (void)err;
-    for (char *word; (word = strsep(&rest, ","));) strings_add(parse->arena, field, word);
-    return 0;
-}
-
 #define AT(member) offsetof(struct annotate_flags, member)
 
 static const struct option annotate_rows[] = {
     {"arch", 0, "string", "Set architecture", store_string, AT(arch)},
     {"os", 0, "string", "Set operating system", store_string, AT(os)},
-    {"os-features", 0, "strings", "Set operating system feature", store_words, AT(os_features)},
+    {"os-features", 0, "strings", "Set operating system feature", store_commas, AT(os_features)},
     {"os-version", 0, "string", "Set operating system version", store_string, AT(os_version)},
     {"variant", 0, "string", "Set architecture variant", store_string, AT(variant)},
 };
