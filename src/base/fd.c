@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -33,6 +34,13 @@ void fd_close_others(unsigned first, int *kept, size_t count) {
         first = (unsigned)kept[i] + 1;
     }
     syscall(SYS_close_range, first, ~0U, 0U);
+}
+
+void fd_allow_many(void) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
+    limit.rlim_cur = limit.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 int fd_write_all(int fd, const void *bytes, size_t size) {

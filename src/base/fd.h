@@ -26,6 +26,9 @@ void fd_ensure_standard(void);
 // Closes all from first on but those kept, which are sorted; -1 among them is none.
 void fd_close_others(unsigned first, int *kept, size_t count);
 
+// As many descriptors as the system lets this process have: it begins with 1024 of them.
+void fd_allow_many(void);
+
 // The whole of it, whatever signals come between.
 int fd_write_all(int fd, const void *bytes, size_t size);
 ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only at the end of the file

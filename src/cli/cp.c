@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 
 #include "base/str.h"
+#include "cli/words.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -51,20 +52,12 @@ static int absolute(struct arena *arena, const char *path, const char **ret_path
     return 0;
 }
 
-// Three digits that count: "2.05kB".
-static const char *size_text(struct arena *arena, uint64_t bytes) {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-    double size = (double)bytes;
-    size_t unit = 0;
-    for (; size >= 1000 && unit + 1 < ARRAY_SIZE(units); unit++) size /= 1000;
-    return arena_printf(arena, "%.3g%s", size, units[unit]);
-}
-
 static void tell(struct invocation *invocation, const struct copied *copied, const char *container) {
     const struct cp_flags *flags = invocation->options;
     if (flags->quiet || (!flags->loud && !isatty(STDOUT_FILENO))) return;
-    fprintf(stderr, "Successfully copied %s to %s%s%s\n", size_text(&invocation->arena, copied->bytes),
-            container ? container : "", container ? ":" : "", copied->target);
+    fprintf(stderr, "Successfully copied %s to %s%s%s\n",
+            words_size(&invocation->arena, copied->bytes, false), container ? container : "",
+            container ? ":" : "", copied->target);
 }
 
 static int copy_from(struct invocation *invocation, struct engine *engine, const char *name,

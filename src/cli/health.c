@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/str.h"
+#include "cli/inspect.h"
 #include "shim/health_record.h"
 
 #include <stdio.h>
@@ -95,19 +96,14 @@ const char *health_words(const struct container *container) {
     return "";
 }
 
-static void put_time(struct json_writer *w, const char *key, int64_t wall_ns) {
-    char text[CLOCK_RFC3339_SIZE];
-    json_put_string(w, key, clock_rfc3339(wall_ns, text));
-}
-
 static void write_entry(const struct health_entry *entry, struct json_writer *w) {
     _cleanup_(str_finish) struct str output = {0}, quoted = {0};
     str_add_n(&output, entry->output, entry->size);
     if (entry->truncated) str_add(&output, "...");
     json_quote(&quoted, str_get(&output), output.len);
     json_begin_object(w, NULL);
-    put_time(w, "Start", entry->start_ns);
-    put_time(w, "End", entry->end_ns);
+    inspect_time(w, "Start", entry->start_ns);
+    inspect_time(w, "End", entry->end_ns);
     json_put_i64(w, "ExitCode", entry->exit_code);
     json_put_raw(w, "Output", str_get(&quoted));
     json_end_object(w);

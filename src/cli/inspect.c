@@ -61,7 +61,7 @@ static const struct option size_rows[] = {
 };
 const struct option_table size_options_table = OPTIONS(size_rows, struct inspect_flags);
 
-static void put_time(struct json_writer *w, const char *key, int64_t wall_ns) {
+void inspect_time(struct json_writer *w, const char *key, int64_t wall_ns) {
     char text[CLOCK_RFC3339_SIZE];
     json_put_string(w, key, clock_rfc3339(wall_ns, text));
 }
@@ -92,8 +92,8 @@ static void write_state(struct engine *engine, struct arena *arena, const struct
     json_put_i64(w, "Pid", running ? container->pid : 0);
     json_put_i64(w, "ExitCode", container->exit_code);
     json_put_string(w, "Error", container->error ? container->error : "");
-    put_time(w, "StartedAt", container->started);
-    put_time(w, "FinishedAt", container->finished);
+    inspect_time(w, "StartedAt", container->started);
+    inspect_time(w, "FinishedAt", container->finished);
     health_write(engine, container, w);
     write_why(engine, arena, container, w);
     json_end_object(w);
@@ -175,7 +175,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     const char *runroot = engine->store.runroot, *id = container.id;
     json_begin_object(w, NULL);
     json_put_string(w, "Id", id);
-    put_time(w, "Created", container.created);
+    inspect_time(w, "Created", container.created);
     write_command(arena, &container.config, w);
     write_state(engine, arena, &container, w);
     json_put_string(w, "Image", container.image_id);
@@ -288,7 +288,7 @@ static int write_image(struct invocation *invocation, struct engine *engine, con
     json_put_strings(w, "Layers", &config->diff_ids);
     json_end_object(w);
     json_begin_object(w, "Metadata");
-    put_time(w, "LastTagTime", image.pulled);
+    inspect_time(w, "LastTagTime", image.pulled);
     json_end_object(w);
     json_begin_object(w, "Descriptor");
     digest_of(image.manifest, strlen(image.manifest), digest);

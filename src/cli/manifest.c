@@ -2,14 +2,13 @@
 // manifest: create, annotate, inspect, push, rm. Each image of a list is named by its full name.
 #include "base/str.h"
 #include "cli/cli.h"
+#include "cli/parse_value.h"
 #include "image/manifest_list.h"
 #include "registry/base64.h"
 
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-
-#define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
 
 // os/architecture, as Docker takes them.
 static const char *const systems[] = {
@@ -113,20 +112,12 @@ struct annotate_flags {
     struct strings os_features;
 };
 
-// a,b
-static int store_words(struct parse *parse, const char *text, void *field, struct err *err) {
-    char *rest = arena_strdup(parse->arena, text);
-    (void)err;
-    for (char *word; (word = strsep(&rest, ","));) strings_add(parse->arena, field, word);
-    return 0;
-}
-
 #define AT(member) offsetof(struct annotate_flags, member)
 
 static const struct option annotate_rows[] = {
     {"arch", 0, "string", "Set architecture", store_string, AT(arch)},
     {"os", 0, "string", "Set operating system", store_string, AT(os)},
-    {"os-features", 0, "strings", "Set operating system feature", store_words, AT(os_features)},
+    {"os-features", 0, "strings", "Set operating system feature", store_commas, AT(os_features)},
     {"os-version", 0, "string", "Set operating system version", store_string, AT(os_version)},
     {"variant", 0, "string", "Set architecture variant", store_string, AT(variant)},
 };
@@ -220,7 +211,7 @@ static void print_indented(const char *p, FILE *out) {
 }
 
 static void write_verbose(struct arena *arena, struct json_writer *w, const struct list_entry *entry) {
-    bool oci = str_eq(entry->media_type, OCI_MANIFEST);
+    bool oci = str_eq(entry->media_type, OCI_MANIFEST_TYPE);
     json_begin_object(w, NULL);
     json_put_string(w, "Ref", entry->image);
     json_begin_object(w, "Descriptor");

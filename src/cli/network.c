@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // network ls, inspect, rm, prune, connect, disconnect.
-#include "base/clock.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/confirm.h"
@@ -153,14 +152,13 @@ int inspect_network(struct engine *engine, struct arena *arena, const char *name
                     struct err *err) {
     struct network network;
     struct network_members members;
-    char created[CLOCK_RFC3339_SIZE];
     if (networks_find(engine, arena, name, &network, err) ||
         networks_members(engine, arena, &network, &members, err))
         return -1;
     json_begin_object(w, NULL);
     json_put_string(w, "Name", network.name);
     json_put_string(w, "Id", network.id);
-    json_put_string(w, "Created", clock_rfc3339(network.created, created));
+    inspect_time(w, "Created", network.created);
     json_put_string(w, "Scope", "local");
     json_put_string(w, "Driver", network_driver_name(network.driver));
     json_put_bool(w, "EnableIPv4", has_pool(&network, 0));

@@ -24,14 +24,6 @@ static int store_choice_of(struct parse *parse, const char *text, void *field, s
     return 0;
 }
 
-// Docker's own lists may have commas in them.
-static int store_commas(struct parse *parse, const char *text, void *field, struct err *err) {
-    char *rest = arena_strdup(parse->arena, text);
-    (void)err;
-    while (rest) strings_add(parse->arena, field, strsep(&rest, ","));
-    return 0;
-}
-
 #define AT(member) offsetof(struct create_flags, member)
 static const struct option rows[] = {
     {"attachable", 0, NULL, "Enable manual container attachment", store_flag, AT(attachable)},

@@ -358,6 +358,13 @@ int store_security(struct parse *parse, const char *text, void *field, struct er
     return 0;
 }
 
+int store_commas(struct parse *parse, const char *text, void *field, struct err *err) {
+    char *rest = arena_strdup(parse->arena, text);
+    (void)err;
+    while (rest) strings_add(parse->arena, field, strsep(&rest, ","));
+    return 0;
+}
+
 static int one_of(const char *text, const char *const *words, size_t count, const char **ret_word) {
     for (size_t i = 0; i < count; i++)
         if (!strcasecmp(words[i], text)) return *ret_word = words[i], 0;

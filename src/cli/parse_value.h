@@ -28,6 +28,7 @@ option_store store_restart;     // struct restart_policy
 option_store store_pull;        // const char *
 option_store store_signal;      // const char *
 option_store store_attach;      // struct strings: stdin, stdout, stderr in lower case
+option_store store_commas;      // struct strings: a,b
 option_store store_hostname;    // const char *
 
 // Texts "KEY[=VALUE]", in the arena; the last one of a key counts.

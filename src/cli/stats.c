@@ -7,6 +7,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "cli/words.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -51,18 +52,8 @@ static void moment_finish(struct moment *moment) {
     arena_finish(&moment->arena);
 }
 
-// With three significant digits of powers of 1000, or four of powers of 1024.
-static const char *size_text(struct arena *arena, uint64_t bytes, bool binary) {
-    static const char *const units[][6] = {{"B", "kB", "MB", "GB", "TB", "PB"},
-                                           {"B", "KiB", "MiB", "GiB", "TiB", "PiB"}};
-    double value = (double)bytes, base = binary ? 1024 : 1000;
-    size_t unit = 0;
-    for (; value >= base && unit < ARRAY_SIZE(units[0]) - 1; unit++) value /= base;
-    return arena_printf(arena, binary ? "%.4g%s" : "%.3g%s", value, units[binary][unit]);
-}
-
 static const char *pair(struct arena *arena, uint64_t a, uint64_t b, bool binary) {
-    return arena_printf(arena, "%s / %s", size_text(arena, a, binary), size_text(arena, b, binary));
+    return arena_printf(arena, "%s / %s", words_size(arena, a, binary), words_size(arena, b, binary));
 }
 
 static const struct container_sample *sample_of(const struct moment *moment, const struct entry *entry) {

@@ -85,3 +85,12 @@ const char *words_networks(struct arena *arena, const struct container_config *c
         text = arena_printf(arena, "%s%s%s", text, i ? "," : "", names.items[i]);
     return text;
 }
+
+const char *words_size(struct arena *arena, uint64_t bytes, bool binary) {
+    static const char *const units[][6] = {{"B", "kB", "MB", "GB", "TB", "PB"},
+                                           {"B", "KiB", "MiB", "GiB", "TiB", "PiB"}};
+    double value = (double)bytes, base = binary ? 1024 : 1000;
+    size_t unit = 0;
+    for (; value >= base && unit < ARRAY_SIZE(units[0]) - 1; unit++) value /= base;
+    return arena_printf(arena, binary ? "%.4g%s" : "%.3g%s", value, units[binary][unit]);
+}

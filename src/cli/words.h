@@ -27,3 +27,5 @@ const char *words_line(struct arena *arena, const char *text);
 const char *words_id(struct arena *arena, const char *digest, bool whole);
 // An image's name without what goes without saying: "debian:12" for "docker.io/library/debian:12".
 const char *words_image(struct arena *arena, const char *name);
+// "2.05kB", "1.955KiB": with three significant digits of powers of 1000, or four of powers of 1024.
+const char *words_size(struct arena *arena, uint64_t bytes, bool binary);

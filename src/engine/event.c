@@ -43,9 +43,8 @@ void container_event_plan(const struct container *container, const char *exec_id
 }
 
 void container_event_rename(struct engine *engine, const char *id, const char *name) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    snprintf(path, sizeof path, "%s/plan", container_folder(id, folder));
-    if (plan_map_at(engine->store.runroot_fd, path, &plan) || !plan->name) return;
+    struct err ignored;
+    if (container_plan_map(engine, id, &plan, &ignored) || !plan->name) return;
     snprintf((char *)plan_text(plan, plan->name), PLAN_NAME_SIZE, "%s", name);
 }

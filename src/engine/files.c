@@ -6,11 +6,9 @@
 #include "image/view.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
-#include "kernel/process.h"
 #include "registry/channel.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +16,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -210,36 +207,6 @@ static int run(struct view *view, struct err *err) {
     int tree = take_tree(ours, err);
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
     return tree;
-}
-
-int container_open_process(struct engine *engine, const char *id) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    struct process_stat stat;
-    int r = plan_map_at(engine->store.runroot_fd,
-                        arena_printf(&arena, "%s/plan", container_folder(id, folder)), &plan);
-    if (r) return r;
-    if (plan->pid <= 0) return -ESRCH;
-    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, plan->pid, 0);
-    if (fd < 0) return -errno;
-    r = process_stat(plan->pid, &stat);
-    if (r) return r;
-    return plan->start_time && stat.start_time != plan->start_time ? -ESRCH : take_fd(&fd);
-}
-
-// The process that the plan has, which its descriptor says is still that one.
-int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
-    char path[40];
-    _cleanup_(fd_closep) int process = container_open_process(engine, id);
-    if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
-    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid(engine, id));
-    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    struct pollfd end = {.fd = process, .events = POLLIN};
-    if (netns < 0 || poll(&end, 1, 0) > 0)
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
-    *ret_netns = take_fd(&netns);
-    return 0;
 }
 
 static int open_image(struct engine *engine, struct view *view, const struct container *container,

@@ -53,12 +53,10 @@ int log_apply(struct engine *engine, const struct container *container, const st
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct log_file_options files;
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     uint64_t budget;
-    if (log_file_options(log, &files, err) || log_budget(&budget, err)) return -1;
-    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
-    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
+    if (log_file_options(log, &files, err) || log_budget(&budget, err) ||
+        container_plan_map(engine, container->id, &plan, err))
+        return -1;
     plan->log.drops = str_eq(container_log_option(log, "mode"), "non-blocking");
     if (files.none) return 0;
     plan->log.max_bytes = files.max_bytes;

@@ -12,7 +12,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #define SEEN      "networks.seen"
 #define LINKS_MAX 64 // what is more than that only a change of rules, a start, or hoyd looks at
@@ -31,14 +30,6 @@ struct seen {
     bool gate;          // has to be there
     bool forwarding[2]; // IPv4, IPv6
 };
-
-static bool forwards(size_t i) {
-    static const char *const paths[] = {"/proc/sys/net/ipv4/ip_forward",
-                                        "/proc/sys/net/ipv6/conf/all/forwarding"};
-    char digit = '0';
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, paths[i], O_RDONLY, 0);
-    return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
-}
 
 static bool is_up(const char *name) {
     uint8_t mac[6];
@@ -62,7 +53,7 @@ static void link_see(const struct network *network, struct seen_link *link) {
 static void all_see(const struct networks *networks, struct seen *seen) {
     for (size_t i = 0; i < networks->count && seen->link_count < LINKS_MAX; i++)
         link_see(&networks->items[i], &seen->links[seen->link_count++]);
-    for (size_t i = 0; i < 2; i++) seen->forwarding[i] = forwards(i);
+    for (size_t i = 0; i < 2; i++) seen->forwarding[i] = network_forwards(i);
 }
 
 static bool link_is_as_seen(const struct seen_link *link) {
@@ -77,7 +68,7 @@ static bool is_as_seen(const struct engine *engine, const struct seen *seen) {
     for (uint32_t i = 0; i < seen->link_count; i++)
         if (!link_is_as_seen(&seen->links[i])) return false;
     for (size_t i = 0; i < 2; i++)
-        if (forwards(i) < seen->forwarding[i]) return false;
+        if (network_forwards(i) < seen->forwarding[i]) return false;
     return !seen->gate || network_gate_runs(engine->store.runroot);
 }
 

@@ -2,12 +2,8 @@
 // The way itself: the sender's route, and the interfaces and bridges on the host.
 #include "engine/network_why_parts.h"
 
-#include "base/fd.h"
-
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 static const char *link_name(const struct why_side *side, int index) {
     for (size_t i = 0; i < side->interface_count; i++)
@@ -47,7 +43,7 @@ static bool goes_past_host(const struct walk *walk) {
 }
 
 static void own_way_back_look(struct walk *walk) {
-    const struct why_address *from = &walk->from.address;
+    const struct address *from = &walk->from.address;
     struct look_route route = {0};
     int r = walk_enter(walk, &walk->to);
     if (!r) r = look_route(from->family, from->bytes, &route);
@@ -60,7 +56,7 @@ static void own_way_back_look(struct walk *walk) {
 
 // Of somebody outside only the way of the answers can be seen.
 static void way_back_look(struct walk *walk) {
-    const struct why_address *from = &walk->from.address;
+    const struct address *from = &walk->from.address;
     struct look_route route = {0};
     if (from->family != walk->target.family)
         return walk_ends(walk, "route", "%s and %s are of two versions of IP", walk->from.text,
@@ -83,7 +79,7 @@ void route_look(struct walk *walk) {
     const char *to = why_address_text(walk->arena, &walk->target);
     const char *by = link_name(&walk->from, route.link);
     if (route.has_gateway) {
-        struct why_address gateway = {.family = walk->target.family};
+        struct address gateway = {.family = walk->target.family};
         memcpy(gateway.bytes, route.gateway, sizeof gateway.bytes);
         walk_fine(walk, "route", "to %s by %s and router %s", to, by,
                   why_address_text(walk->arena, &gateway));
@@ -133,23 +129,14 @@ static void interface_look(struct walk *walk, const struct why_side *side,
             interface->bridge->mtu);
 }
 
-static bool holds(const struct why_interface *interface, const struct why_address *address) {
-    for (size_t i = 0; i < interface->address_count; i++)
-        if (interface->addresses[i].family == address->family &&
-            !memcmp(interface->addresses[i].bytes, address->bytes, why_address_size(address)))
-            return true;
-    return false;
-}
-
-const struct why_interface *side_interface_with(const struct why_side *side,
-                                                const struct why_address *address) {
+const struct why_interface *side_interface_with(const struct why_side *side, const struct address *address) {
     for (size_t i = 0; i < side->interface_count; i++)
-        if (is_relevant(&side->interfaces[i]) && holds(&side->interfaces[i], address))
+        if (is_relevant(&side->interfaces[i]) && interface_has(&side->interfaces[i], address))
             return &side->interfaces[i];
     return NULL;
 }
 
-static void receiver_look(struct walk *walk, const struct why_side *side, const struct why_address *address) {
+static void receiver_look(struct walk *walk, const struct why_side *side, const struct address *address) {
     const struct why_interface *interface = side_interface_with(side, address);
     if (interface) interface_look(walk, side, interface);
 }
@@ -166,14 +153,6 @@ const struct why_interface *sender_interface(struct walk *walk) {
     return NULL;
 }
 
-static bool forwarding(const struct walk *walk) {
-    const char *path = walk->target.family == AF_INET ? "/proc/sys/net/ipv4/ip_forward"
-                                                      : "/proc/sys/net/ipv6/conf/all/forwarding";
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    char digit = '0';
-    return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
-}
-
 void bridge_look(struct walk *walk) {
     bool same = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
                 str_eq(walk->from.container.id, walk->to.container.id);
@@ -184,9 +163,9 @@ void bridge_look(struct walk *walk) {
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE && !walk->target_is_host;
     bool enters = walk->from.kind == WHY_OUTSIDE && (walk->to.kind == WHY_CONTAINER || walk->published) &&
                   !goes_past_host(walk);
-    if (!(leaves || enters) || forwarding(walk)) return;
-    walk_ends(walk, "route", "the host does not forward: %s is 0",
-              walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");
-    walk_advise(walk, "sysctl -w %s=1",
-                walk->target.family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding");
+    bool six = walk->target.family != AF_INET;
+    if (!(leaves || enters) || network_forwards(six)) return;
+    const char *setting = six ? "net.ipv6.conf.all.forwarding" : "net.ipv4.ip_forward";
+    walk_ends(walk, "route", "the host does not forward: %s is 0", setting);
+    walk_advise(walk, "sysctl -w %s=1", setting);
 }

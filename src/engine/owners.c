@@ -7,7 +7,6 @@
 #include "plan/plan.h"
 
 #include <linux/capability.h>
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -43,11 +42,8 @@ int owners_resolve(struct engine *engine, struct arena *arena, struct container_
 
 static int find_process(struct engine *engine, const struct container *owner,
                         struct namespace_owner *ret_owner, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    snprintf(path, sizeof path, "%s/plan", container_folder(owner->id, folder));
-    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
+    if (container_plan_map(engine, owner->id, &plan, err)) return -1;
     *ret_owner = (struct namespace_owner){.pid = plan->pid, .start_time = plan->start_time};
     return 0;
 }

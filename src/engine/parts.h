@@ -155,10 +155,6 @@ struct container_files {
 int container_files_open(struct engine *engine, const struct container *container, bool writable,
                          struct container_files *ret_files, struct err *err);
 void container_files_finish(struct container_files *files);
-// A pidfd of the container's process, which no other one can be taken for; -errno.
-int container_open_process(struct engine *engine, const char *id);
-// The network namespace that its process is in. ERR_CONFLICT when it has ended.
-int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err);
 
 // "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
 const char *path_clean(char *path);
@@ -219,12 +215,21 @@ void shim_wait_end(int shim);
 // Waits for SHIM_EXITED: 1; 0 at the deadline (clock_monotonic_ns; UINT64_MAX: none); -EPIPE when the shim
 // went without a word.
 int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit);
-// Maps the plan of the run that is.
+
+// The process, and the plan of the run that is (process.c)
+
+// Maps it. 0 or -errno, -ENOENT when the container does not run; *err says so of each.
+int container_plan_map(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
+// The same for what takes one that runs: ERR_CONFLICT when it does not.
 int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
 // The process of the container as its plan has it, 0 before there is one.
 int32_t plan_read_pid(struct engine *engine, const char *id);
 // The same; 0 when the plan is of a run before the one that began then.
 int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns);
+// A pidfd of the container's process, which no other one can be taken for; -errno.
+int container_open_process(struct engine *engine, const char *id);
+// The network namespace that its process is in. ERR_CONFLICT when it has ended.
+int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err);
 
 // Ends (ending.c)
 

@@ -14,7 +14,6 @@
 #include "runtime/cgroup.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -88,22 +87,13 @@ static int build(struct arena *arena, const struct container *container,
     return spec_build_limits(&b);
 }
 
-static int open_plan(struct engine *engine, const struct container *container, struct plan_block **ret_plan,
-                     struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
-    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
-    int r = plan_map_at(engine->store.runroot_fd, path, ret_plan);
-    if (r == -ENOENT) return 0;
-    return r ? err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path) : 1;
-}
-
 static int apply(struct engine *engine, struct arena *arena, const struct container *container,
                  const struct container_config *changes, struct err *err) {
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct cgroup_groups places;
     struct spec spec;
-    int r = open_plan(engine, container, &plan, err);
-    if (r <= 0) return r;
+    int r = container_plan_map(engine, container->id, &plan, err);
+    if (r) return r == -ENOENT ? 0 : -1;
     return build(arena, container, changes, &spec, err) || runtime_cgroup_places(plan, arena, &places, err) ||
                    runtime_update(&places, &spec.resources, err)
                ? -1
@@ -120,9 +110,10 @@ int update_groups_remove(struct engine *engine, const struct container *containe
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct cgroup_groups places;
     if (!may_have_groups(&container->config)) return 0;
-    int r = open_plan(engine, container, &plan, err);
+    int r = container_plan_map(engine, container->id, &plan, err);
+    if (r) return r == -ENOENT ? 0 : -1;
     // One that was never begun has none.
-    if (r <= 0 || runtime_cgroup_places(plan, &arena, &places, err)) return r < 0 ? -1 : 0;
+    if (runtime_cgroup_places(plan, &arena, &places, err)) return 0;
     return runtime_cgroup_remove(&places, err);
 }
 

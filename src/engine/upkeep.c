@@ -76,12 +76,9 @@ static void policy_plan(const struct restart_policy *policy, struct plan_restart
 
 int restart_policy_apply(struct engine *engine, const struct container *container,
                          const struct restart_policy *policy, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
-    snprintf(path, sizeof path, "%s/plan", container_folder(container->id, folder));
-    int r = plan_map_at(engine->store.runroot_fd, path, &plan);
-    if (r == -ENOENT) return 0; // it does not run
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
+    int r = container_plan_map(engine, container->id, &plan, err);
+    if (r) return r == -ENOENT ? 0 : -1;
     policy_plan(policy, &plan->restart);
     return 0;
 }

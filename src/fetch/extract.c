@@ -16,7 +16,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -185,21 +184,13 @@ static void tell_cover(struct worker *worker, bool any) {
     worker_send(worker, &w);
 }
 
-// A directory of every layer is open for each level of a path.
-static void raise_limit(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 int cover_run(struct worker *worker) {
     int layers[IMAGE_LAYERS_MAX], unwanted = -1;
     _cleanup_(json_freep) struct json *request = worker_receive(worker, &unwanted);
     struct err err = {0};
     bool any = false;
     uint64_t count = 0;
-    raise_limit();
+    fd_allow_many(); // a directory of every layer is open for each level of a path
     json_u64(json_get(request, "layers"), &count);
     for (uint64_t i = 0; i < count && i < IMAGE_LAYERS_MAX; i++)
         json_free(worker_receive(worker, &layers[i]));

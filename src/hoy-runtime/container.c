@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define ID_MAX 255 // it is the name of a directory
@@ -46,15 +45,15 @@ static int open_root(struct invocation *invocation, struct err *err) {
                   : fd;
 }
 
-static const char *absolute(struct arena *arena, const char *path) {
+const char *path_absolute(struct arena *arena, const char *path) {
     if (*path == '/') return path;
     _cleanup_(freep) char *cwd = getcwd(NULL, 0);
     return arena_printf(arena, "%s/%s", cwd ? cwd : "", path);
 }
 
 const char *container_folder(struct invocation *invocation, const char *id) {
-    return arena_printf(&invocation->arena, "%s/%s", absolute(&invocation->arena, invocation->globals.root),
-                        id);
+    return arena_printf(&invocation->arena, "%s/%s",
+                        path_absolute(&invocation->arena, invocation->globals.root), id);
 }
 
 static int lock(int fd, int how) {
@@ -181,10 +180,8 @@ const char *container_status_word(enum container_status status) {
 }
 
 int container_pidfd(const struct container *container) {
-    if (!container->plan || container->plan->pid <= 0) return -ESRCH;
-    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, container->plan->pid, 0);
-    if (fd < 0) return -errno;
-    return is_alive(container->plan) ? take_fd(&fd) : -ESRCH;
+    const struct plan_block *plan = container->plan;
+    return is_alive(plan) ? process_open(plan->pid, plan->start_time) : -ESRCH;
 }
 
 // A restored process may be in a time namespace that its config.json does not ask for; what is run beside it

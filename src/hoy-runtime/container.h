@@ -31,6 +31,8 @@ void container_close(struct container *container);
 // ERR_INVALID: it is no id.
 int container_check_id(const char *id, struct err *err);
 
+// A path, from the root on.
+const char *path_absolute(struct arena *arena, const char *path);
 // Where it is, or will be.
 const char *container_folder(struct invocation *invocation, const char *id);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hoy-runtime/launch.h"
+#include "hoy-runtime/container.h"
 
 #include "base/fd.h"
 #include "shim/client.h"
@@ -41,12 +42,6 @@ int launch_count_preserved(struct invocation *invocation, const struct launch_op
     return 0;
 }
 
-static const char *absolute(struct arena *arena, const char *path) {
-    if (str_empty(path) || *path == '/') return path;
-    _cleanup_(freep) char *cwd = getcwd(NULL, 0);
-    return arena_printf(arena, "%s/%s", cwd ? cwd : "", path);
-}
-
 // As /proc names them; those of pipes are how a checkpoint tells what is outside of the container.
 static void name_streams(struct plan *plan) {
     char names[3][64] = {"", "", ""}, path[32];
@@ -73,7 +68,8 @@ int launch_prepare(struct invocation *invocation, const struct launch_options *o
     plan->head.log_json = invocation->globals.log_json;
     plan->head.keep_stdin = true;
     if (!process->terminal) name_streams(plan);
-    plan->head.pid_file = plan_string(plan, absolute(&invocation->arena, options->pid_file));
+    if (!str_empty(options->pid_file))
+        plan->head.pid_file = plan_string(plan, path_absolute(&invocation->arena, options->pid_file));
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "image/fetcher.h"
 #include "image/pull.h"
 #include "oci/image_write.h"
+#include "oci/manifest_edit.h"
 #include "registry/channel.h"
 
 #include <errno.h>
@@ -49,13 +50,10 @@ int compose_set_config(struct compose *compose, const char *text, struct err *er
 
 // Docker's types of layers by their OCI names: a manifest has those of one family.
 static const char *layer_type(const char *type) {
-    static const char *const types[] = {[LAYER_PLAIN] = OCI_LAYER_TYPE,
-                                        [LAYER_GZIP] = OCI_LAYER_TYPE "+gzip",
-                                        [LAYER_ZSTD] = OCI_LAYER_TYPE "+zstd"};
     enum layer_compression compression;
     if (!str_has_prefix(type, "application/vnd.docker.") || layer_compression_of(type, &compression))
         return type;
-    return types[compression];
+    return layer_media_type(OCI_MANIFEST_TYPE, compression);
 }
 
 static int list_layers(struct compose *compose, struct descriptors *layers, struct err *err) {

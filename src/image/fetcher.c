@@ -193,11 +193,6 @@ int fetcher_wait(struct fetcher *fetcher, struct err *err) {
     return status ? err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %#x", (unsigned)status) : 0;
 }
 
-void fetcher_raise(int number) {
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
 // What it started becomes our child when it dies (image/extraction.c sees to that).
 void fetcher_kill(struct fetcher *fetcher) {
     if (fetcher->pid <= 0) return;
@@ -211,6 +206,15 @@ void fetcher_finish(struct fetcher *fetcher) {
     fd_closep(&fetcher->channel);
     if (fetcher->signals >= 0) sigprocmask(SIG_SETMASK, &fetcher->mask, NULL);
     fd_closep(&fetcher->signals);
+}
+
+int fetcher_end(struct fetcher *fetcher, int r) {
+    fetcher_finish(fetcher);
+    if (r && fetcher->signal) {
+        signal(fetcher->signal, SIG_DFL);
+        raise(fetcher->signal);
+    }
+    return r;
 }
 
 int fetcher_run(const char *mode, int directory, int tar, struct json **ret_done, struct err *err) {

@@ -30,12 +30,13 @@ int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err
 int fetcher_receive_with(struct fetcher *fetcher, struct json **ret_event, int *ret_fd, struct err *err);
 // After "done": waits until it is gone.
 int fetcher_wait(struct fetcher *fetcher, struct err *err);
-// After fetcher_finish(): ends this program by a signal that came (fetcher->signal), as it would have been.
-void fetcher_raise(int signal);
 // Ends it if it still runs, and all processes of its own; and does that and lets signals through again, for
 // _cleanup_.
 void fetcher_kill(struct fetcher *fetcher);
 void fetcher_finish(struct fetcher *fetcher);
+// fetcher_finish() of a conversation that came to r, which it returns. If that is a failure, a signal that
+// came meanwhile (fetcher->signal) now ends this program, as it would have.
+int fetcher_end(struct fetcher *fetcher, int r);
 
 // A whole conversation of one answer: runs it, and hands out what "done" says (ret_done may be NULL). A
 // signal that came meanwhile is raised again.

@@ -411,12 +411,11 @@ int intake_look_again(struct intake *intake, struct intake_image *image, struct 
 }
 
 void intake_finish(struct intake *intake, bool failed) {
-    int number = intake->fetcher.signal ? intake->fetcher.signal : intake->extraction.fetcher.signal;
+    if (!intake->fetcher.signal) intake->fetcher.signal = intake->extraction.fetcher.signal;
     fd_closep(&intake->received);
     fetcher_kill(&intake->fetcher);
     fetcher_kill(&intake->extraction.fetcher);
     staging_remove(&intake->staging);
     extraction_finish(&intake->extraction);
-    fetcher_finish(&intake->fetcher);            // a signal that waited may end us now
-    if (failed && number) fetcher_raise(number); // now that nothing is left of it, what the signal asked for
+    fetcher_end(&intake->fetcher, failed); // now that nothing is left of it, a signal may end us
 }

@@ -26,10 +26,8 @@ int image_login(struct arena *arena, const char *domain, const struct credential
     if (settings_endpoints(arena, "/etc", &reference, &endpoints, err)) return -1;
     struct endpoint *endpoint = &endpoints.items[endpoints.count - 1]; // itself, no mirror
     endpoint->credentials = *credentials;
-    int r = ask(&fetcher, endpoint, &event, err), signal_number = fetcher.signal;
-    fetcher_finish(&fetcher);
-    if (r && signal_number) fetcher_raise(signal_number);
-    if (r) return err_wrap(err, "login to %s", domain);
+    if (fetcher_end(&fetcher, ask(&fetcher, endpoint, &event, err)))
+        return err_wrap(err, "login to %s", domain);
     struct credentials kept = *credentials;
     const char *token = json_get_string(event, "identity_token");
     if (!str_empty(token)) kept.identity_token = arena_strdup(arena, token), kept.password = NULL;

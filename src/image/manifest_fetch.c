@@ -46,11 +46,10 @@ int manifest_fetch(struct store *store, struct arena *arena, const struct refere
     struct fetcher fetcher = FETCHER_INIT;
     struct staging staging = {.tmp = -1, .fd = -1};
     struct remote_manifest manifest = {0};
-    int r = fetch(store, &fetcher, &staging, arena, reference, &manifest, err), number = fetcher.signal;
+    int r = fetch(store, &fetcher, &staging, arena, reference, &manifest, err);
     fetcher_kill(&fetcher);
     staging_remove(&staging);
-    fetcher_finish(&fetcher);
-    if (r && number) fetcher_raise(number);
-    if (!r) *ret_manifest = manifest;
-    return r ? -1 : 0;
+    if (fetcher_end(&fetcher, r)) return -1;
+    *ret_manifest = manifest;
+    return 0;
 }

@@ -6,10 +6,7 @@
 
 #include <string.h>
 
-#define OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define OCI_INDEX    "application/vnd.oci.image.index.v1+json"
-#define DOCKER_LIST  "application/vnd.docker.distribution.manifest.list.v2+json"
-#define INDENT       3 // as Docker writes it
+#define INDENT 3 // as Docker writes it
 
 // Platforms
 
@@ -92,8 +89,8 @@ int manifest_list_remove(struct store *store, const char *list, struct err *err)
 const char *manifest_list_write(struct arena *arena, const struct list_entries *entries,
                                 const char **ret_media_type) {
     _cleanup_(json_writer_finish) struct json_writer w = {.indent = INDENT};
-    bool oci = entries->count && str_eq(entries->items[0].media_type, OCI_MANIFEST);
-    *ret_media_type = oci ? OCI_INDEX : DOCKER_LIST;
+    bool oci = entries->count && str_eq(entries->items[0].media_type, OCI_MANIFEST_TYPE);
+    *ret_media_type = oci ? OCI_INDEX_TYPE : DOCKER_LIST_TYPE;
     json_begin_object(&w, NULL);
     json_put_u64(&w, "schemaVersion", 2);
     json_put_string(&w, "mediaType", *ret_media_type);
@@ -200,10 +197,8 @@ int manifest_list_push(struct arena *arena, const struct reference *list, const 
     struct list_push push = {.upload = {.arena = arena, .target = *list, .fetcher = FETCHER_INIT},
                              .entries = entries};
     const char *type, *text = manifest_list_write(arena, entries, &type);
-    int r = push_run(&push, type, text, err), number = push.upload.fetcher.signal;
-    fetcher_finish(&push.upload.fetcher);
-    if (r && number) fetcher_raise(number);
-    if (r) return err_wrap(err, "push %s", reference_familiar(arena, list));
+    if (fetcher_end(&push.upload.fetcher, push_run(&push, type, text, err)))
+        return err_wrap(err, "push %s", reference_familiar(arena, list));
     char *digest = arena_alloc(arena, DIGEST_SIZE);
     digest_of(text, strlen(text), digest);
     *ret_digest = digest;

@@ -376,10 +376,8 @@ static int push_tag(struct store *store, struct arena *arena, const struct push_
         platform_check(push.arena, push.options->platform,
                        reference_familiar(push.arena, &push.upload.target), &push.image.config, err))
         return -1;
-    int r = push_run(&push, err), signal_number = push.upload.fetcher.signal;
-    fetcher_finish(&push.upload.fetcher);
-    if (r && signal_number) fetcher_raise(signal_number);
-    if (r) return strstr(err->text, name) ? -1 : err_wrap(err, "push %s", name);
+    if (fetcher_end(&push.upload.fetcher, push_run(&push, err)))
+        return strstr(err->text, name) ? -1 : err_wrap(err, "push %s", name);
     print_end(&push);
     return 0;
 }

@@ -37,10 +37,7 @@ int image_referrers(struct arena *arena, const struct reference *reference, stru
                     struct err *err) {
     struct fetcher fetcher = FETCHER_INIT;
     struct referrers list = {0};
-    int r = converse(&fetcher, arena, reference, &list, err), signal_number = fetcher.signal;
-    fetcher_finish(&fetcher);
-    if (r && signal_number) fetcher_raise(signal_number);
-    if (r) return -1;
+    if (fetcher_end(&fetcher, converse(&fetcher, arena, reference, &list, err))) return -1;
     *ret_referrers = list;
     return 0;
 }

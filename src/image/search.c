@@ -45,10 +45,7 @@ int image_search(struct arena *arena, const char *term, unsigned limit, struct f
                  struct err *err) {
     struct fetcher fetcher = FETCHER_INIT;
     struct found_repositories found = {0};
-    int r = ask(&fetcher, arena, term, limit, &found, err), signal_number = fetcher.signal;
-    fetcher_finish(&fetcher);
-    if (r && signal_number) fetcher_raise(signal_number);
-    if (r) return -1;
+    if (fetcher_end(&fetcher, ask(&fetcher, arena, term, limit, &found, err))) return -1;
     *ret_found = found;
     return 0;
 }

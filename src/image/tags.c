@@ -44,10 +44,8 @@ int image_tags(struct arena *arena, const struct reference *reference, struct st
                struct err *err) {
     struct fetcher fetcher = FETCHER_INIT;
     struct strings tags = {0};
-    int r = converse(&fetcher, arena, reference, &tags, err), signal_number = fetcher.signal;
-    fetcher_finish(&fetcher);
-    if (r && signal_number) fetcher_raise(signal_number);
-    if (r) return err_wrap(err, "pull %s", reference_familiar_repository(arena, reference));
+    if (fetcher_end(&fetcher, converse(&fetcher, arena, reference, &tags, err)))
+        return err_wrap(err, "pull %s", reference_familiar_repository(arena, reference));
     *ret_tags = tags;
     return 0;
 }

@@ -19,11 +19,6 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-static int route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
-    return fd < 0 ? fd : netlink_call(fd, batch, each, data);
-}
-
 static bool name_valid(const char *name) {
     size_t length = name ? strlen(name) : 0;
     return length && length < LINK_NAME_SIZE && !strchr(name, '/');
@@ -81,7 +76,7 @@ bool link_has_address(const char *link, const uint8_t bytes[4]) {
     if (index < 0) return false;
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &info, sizeof info);
     netlink_put(&batch, RTA_DST, bytes, 4);
-    return !route_call(&batch, local_read, &found) && found == index;
+    return !netlink_route_call(&batch, local_read, &found) && found == index;
 }
 
 static int link_read(uint16_t type, const void *payload, size_t size, void *data) {
@@ -108,7 +103,7 @@ int link_get(const char *name, struct link *ret_link) {
     struct netlink_batch batch = {0};
     if (!name_valid(name)) return -ENODEV;
     link_begin(&batch, RTM_GETLINK, 0, name, 0);
-    int r = route_call(&batch, link_read, &link);
+    int r = netlink_route_call(&batch, link_read, &link);
     if (r) return r;
     if (!link.index) return -ENODEV;
     *ret_link = link;
@@ -119,7 +114,7 @@ int link_up(const char *name) {
     struct netlink_batch batch = {0};
     if (!name_valid(name)) return -ENODEV;
     link_begin(&batch, RTM_NEWLINK, 0, name, IFF_UP);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 int link_down(const char *name) {
@@ -128,7 +123,7 @@ int link_down(const char *name) {
     if (!name_valid(name)) return -ENODEV;
     netlink_begin(&batch, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
     netlink_put_string(&batch, IFLA_IFNAME, name);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 // By index, since the name in the message is the new one.
@@ -142,7 +137,7 @@ int link_rename(const char *name, const char *new_name) {
     struct ifinfomsg info = {.ifi_index = link.index};
     netlink_begin(&batch, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
     netlink_put_string(&batch, IFLA_IFNAME, new_name);
-    r = route_call(&batch, NULL, NULL);
+    r = netlink_route_call(&batch, NULL, NULL);
     if (!link.up) return r;
     int up = link_up(r ? name : new_name);
     return r ? r : up;
@@ -153,14 +148,14 @@ int link_set_alias(const char *name, const char *alias) {
     if (!name_valid(name)) return -ENODEV;
     link_begin(&batch, RTM_NEWLINK, 0, name, 0);
     netlink_put(&batch, IFLA_IFALIAS, alias, strlen(alias));
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 int link_delete(const char *name) {
     struct netlink_batch batch = {0};
     if (!name_valid(name)) return -ENODEV;
     link_begin(&batch, RTM_DELLINK, 0, name, 0);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 // Moving
@@ -210,7 +205,7 @@ static int addresses_read(int link, struct addresses *ret_all) {
     struct netlink_batch batch = {0};
     *ret_all = (struct addresses){.link = link};
     netlink_begin(&batch, RTM_GETADDR, NLM_F_DUMP, &(struct ifaddrmsg){0}, sizeof(struct ifaddrmsg));
-    return route_call(&batch, address_read, ret_all);
+    return netlink_route_call(&batch, address_read, ret_all);
 }
 
 static int addresses_add(int socket, int link, const struct addresses *all) {
@@ -282,13 +277,13 @@ int link_move(const char *name, int netns, const char *new_name) {
     // renamed.
     struct ifinfomsg info = {.ifi_index = link.index, .ifi_change = IFF_UP};
     netlink_begin(&down, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
-    r = route_call(&down, NULL, NULL);
+    r = netlink_route_call(&down, NULL, NULL);
     if (r) return r;
     info.ifi_change = 0;
     netlink_begin(&move, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
     netlink_put_u32(&move, IFLA_NET_NS_FD, (uint32_t)netns);
     netlink_put_string(&move, IFLA_IFNAME, new_name);
-    r = route_call(&move, NULL, NULL);
+    r = netlink_route_call(&move, NULL, NULL);
     if (r && link.up) (void)link_up(name); // it stays, as it was
     if (!r) r = bring_up_in(socket, new_name, &link.index);
     return r ? r : addresses_add(socket, link.index, &addresses);
@@ -311,7 +306,7 @@ int link_count_ports(int master, size_t *ret_count) {
     struct port_count ports = {.master = master};
     struct netlink_batch batch = {0};
     netlink_begin(&batch, RTM_GETLINK, NLM_F_DUMP, &(struct ifinfomsg){0}, sizeof(struct ifinfomsg));
-    int r = route_call(&batch, port_read, &ports);
+    int r = netlink_route_call(&batch, port_read, &ports);
     if (!r) *ret_count = ports.count;
     return r;
 }
@@ -329,7 +324,7 @@ int bridge_create(const char *name, const uint8_t mac[6], const char *alias) {
     netlink_put_u8(&batch, IFLA_BR_MCAST_SNOOPING, 0);
     netlink_end(&batch, data);
     netlink_end(&batch, info);
-    int r = route_call(&batch, NULL, NULL);
+    int r = netlink_route_call(&batch, NULL, NULL);
     // An alias is only taken by a link that is there.
     return r || !alias ? r : link_set_alias(name, alias);
 }
@@ -379,7 +374,7 @@ int veth_create(const struct veth *veth) {
     veth_put_sizes(&batch, veth);
     veth_put_peer(&batch, veth);
     veth_put_no_address(&batch, veth);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 static int address_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const char *link,
@@ -407,13 +402,13 @@ int address_add(const char *link, uint8_t family, const void *bytes, uint8_t pre
     }
     // Nobody else has the address: no second of waiting for an answer from one who does.
     if (family == AF_INET6) netlink_put_u32(&batch, IFA_FLAGS, IFA_F_NODAD);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 int address_delete(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
     struct netlink_batch batch = {0};
     int r = address_begin(&batch, RTM_DELADDR, 0, link, family, bytes, prefix);
-    return r ? r : route_call(&batch, NULL, NULL);
+    return r ? r : netlink_route_call(&batch, NULL, NULL);
 }
 
 static int route_change(const struct route *route, uint16_t type, uint16_t flags) {
@@ -436,7 +431,7 @@ static int route_change(const struct route *route, uint16_t type, uint16_t flags
     if (route->gateway) netlink_put(&batch, RTA_GATEWAY, route->gateway, size);
     if (route->metric) netlink_put_u32(&batch, RTA_PRIORITY, route->metric);
     netlink_put_u32(&batch, RTA_OIF, (uint32_t)index);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 int route_add(const struct route *route) {
@@ -477,5 +472,5 @@ int route_each(int (*each)(uint32_t destination, uint8_t prefix, int link, void 
     struct netlink_batch batch = {0};
     struct rtmsg info = {.rtm_family = AF_INET};
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_DUMP, &info, sizeof info);
-    return route_call(&batch, route_read, &(struct route_walk){each, data});
+    return netlink_route_call(&batch, route_read, &(struct route_walk){each, data});
 }

@@ -63,11 +63,6 @@ static void create_begin(struct netlink_batch *batch, const char *name) {
     netlink_put_string(batch, IFLA_IFNAME, name);
 }
 
-static int create_call(const struct netlink_batch *batch) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
-    return fd < 0 ? fd : netlink_call(fd, batch, NULL, NULL);
-}
-
 static void put_u16(struct netlink_batch *batch, uint16_t type, uint16_t value) {
     netlink_put(batch, type, &value, sizeof value);
 }
@@ -104,7 +99,7 @@ static int create_as(const struct link_child *child, const char *name) {
     if (child->mac) netlink_put(&batch, IFLA_ADDRESS, child->mac, 6);
     if (child->mtu) netlink_put_u32(&batch, IFLA_MTU, child->mtu);
     put_kind(&batch, child->kind, mode->number, flag ? flag->number : 0);
-    return create_call(&batch);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 static int name_inside(const struct link_child *child, const char *name) {
@@ -157,7 +152,7 @@ int vlan_create(const char *name, const char *parent, uint16_t id, const char *a
     put_u16(&batch, IFLA_VLAN_ID, id);
     netlink_end(&batch, data);
     netlink_end(&batch, info);
-    int r = create_call(&batch);
+    int r = netlink_route_call(&batch, NULL, NULL);
     return r || !alias ? r : link_set_alias(name, alias);
 }
 
@@ -166,6 +161,6 @@ int dummy_create(const char *name, const char *alias) {
     if (!name_valid(name)) return -EINVAL;
     create_begin(&batch, name);
     put_kind(&batch, "dummy", 0, 0);
-    int r = create_call(&batch);
+    int r = netlink_route_call(&batch, NULL, NULL);
     return r || !alias ? r : link_set_alias(name, alias);
 }

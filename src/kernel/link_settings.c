@@ -17,11 +17,6 @@
 #define IPV6_SETTINGS "sys/net/ipv6/conf"
 #define SETTING_SIZE  (sizeof "/proc/" IPV6_SETTINGS + LINK_NAME_SIZE + 32)
 
-static int route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
-    return fd < 0 ? fd : netlink_call(fd, batch, each, data);
-}
-
 int link_set_mtu(const char *name, uint32_t mtu) {
     struct netlink_batch batch = {0};
     int index = link_index(name);
@@ -29,7 +24,7 @@ int link_set_mtu(const char *name, uint32_t mtu) {
     struct ifinfomsg info = {.ifi_index = index};
     netlink_begin(&batch, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
     netlink_put_u32(&batch, IFLA_MTU, mtu);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 int link_set_master(const char *name, const char *bridge) {
@@ -39,7 +34,7 @@ int link_set_master(const char *name, const char *bridge) {
     struct ifinfomsg info = {.ifi_index = index};
     netlink_begin(&batch, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
     netlink_put_u32(&batch, IFLA_MASTER, (uint32_t)master);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 int link_set_hairpin(const char *name) {
@@ -51,7 +46,7 @@ int link_set_hairpin(const char *name) {
     size_t nest = netlink_nest(&batch, IFLA_PROTINFO);
     netlink_put_u8(&batch, IFLA_BRPORT_MODE, 1);
     netlink_end(&batch, nest);
-    return route_call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 static bool name_valid(const char *name) {
@@ -125,7 +120,7 @@ bool link_has_ipv6(const char *link, const uint8_t bytes[16]) {
     struct ifaddrmsg info = {.ifa_family = AF_INET6, .ifa_index = (uint32_t)index};
     netlink_begin(&batch, RTM_GETADDR, NLM_F_ACK, &info, sizeof info);
     netlink_put(&batch, IFA_ADDRESS, bytes, 16);
-    return !route_call(&batch, address_found, &found) && found;
+    return !netlink_route_call(&batch, address_found, &found) && found;
 }
 
 struct walk {
@@ -154,5 +149,5 @@ static int link_found(uint16_t type, const void *payload, size_t size, void *dat
 int link_each(int (*each)(const char *name, const struct link *link, void *data), void *data) {
     struct netlink_batch batch = {0};
     netlink_begin(&batch, RTM_GETLINK, NLM_F_DUMP, &(struct ifinfomsg){0}, sizeof(struct ifinfomsg));
-    return route_call(&batch, link_found, &(struct walk){each, data});
+    return netlink_route_call(&batch, link_found, &(struct walk){each, data});
 }

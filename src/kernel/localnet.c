@@ -57,10 +57,8 @@ static int barrier_make(const char *link) {
     struct netlink_batch batch = {0};
     int index = link_index(link);
     if (index < 0) return index;
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
-    if (fd < 0) return fd;
     barrier_put(&batch, index);
-    int r = netlink_call(fd, &batch, NULL, NULL);
+    int r = netlink_route_call(&batch, NULL, NULL);
     return r == -ENOENT || r == -EOPNOTSUPP ? 0 : r; // what kernels without the classifier say
 }
 

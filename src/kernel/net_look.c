@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernel/net_look.h"
 
-#include "base/fd.h"
 #include "base/macro.h"
 #include "kernel/netlink.h"
 
@@ -10,11 +9,6 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 #include <sys/socket.h>
-
-static int call(const struct netlink_batch *batch, netlink_each *each, void *data) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
-    return fd < 0 ? fd : netlink_call(fd, batch, each, data);
-}
 
 static size_t family_size(uint8_t family) {
     return family == AF_INET ? 4 : family == AF_INET6 ? 16 : 0;
@@ -58,7 +52,7 @@ int look_links(int (*each)(const struct look_link *link, void *data), void *data
     struct netlink_batch batch = {0};
     struct link_walk walk = {each, data};
     netlink_begin(&batch, RTM_GETLINK, NLM_F_DUMP, &(struct ifinfomsg){0}, sizeof(struct ifinfomsg));
-    return call(&batch, link_read, &walk);
+    return netlink_route_call(&batch, link_read, &walk);
 }
 
 // Addresses
@@ -89,7 +83,7 @@ int look_addresses(int (*each)(const struct look_address *address, void *data), 
     struct netlink_batch batch = {0};
     struct address_walk walk = {each, data};
     netlink_begin(&batch, RTM_GETADDR, NLM_F_DUMP, &(struct ifaddrmsg){0}, sizeof(struct ifaddrmsg));
-    return call(&batch, address_read, &walk);
+    return netlink_route_call(&batch, address_read, &walk);
 }
 
 // Routes
@@ -122,7 +116,7 @@ int look_route(uint8_t family, const void *destination, struct look_route *ret_r
     if (!size) return -EAFNOSUPPORT;
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &head, sizeof head);
     netlink_put(&batch, RTA_DST, destination, size);
-    int r = call(&batch, route_read, &route);
+    int r = netlink_route_call(&batch, route_read, &route);
     if (!r) *ret_route = route;
     return r;
 }
@@ -142,7 +136,7 @@ int look_route_prefix(uint8_t family, const void *destination, uint8_t *ret_pref
     if (!size) return -EAFNOSUPPORT;
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &head, sizeof head);
     netlink_put(&batch, RTA_DST, destination, size);
-    int r = call(&batch, prefix_read, &prefix);
+    int r = netlink_route_call(&batch, prefix_read, &prefix);
     if (r && r != -ENETUNREACH) return r;
     *ret_prefix = prefix;
     return 0;
@@ -158,5 +152,5 @@ int look_arrival(uint8_t family, const void *source, const void *destination, in
     netlink_put(&batch, RTA_DST, destination, size);
     netlink_put(&batch, RTA_SRC, source, size);
     netlink_put_u32(&batch, RTA_IIF, (uint32_t)link);
-    return call(&batch, NULL, NULL);
+    return netlink_route_call(&batch, NULL, NULL);
 }

@@ -19,10 +19,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#ifndef SOL_NETLINK
-#define SOL_NETLINK 270
-#endif
-
 #define QUEUE_BYTES (4 << 20)
 
 int net_watch_open(enum net_watch what) {

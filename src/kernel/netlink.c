@@ -13,10 +13,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#ifndef SOL_NETLINK
-#define SOL_NETLINK 270
-#endif
-
 #define ALIGN(n) (((n) + NLMSG_ALIGNTO - 1) & ~(size_t)(NLMSG_ALIGNTO - 1))
 
 #define AWAITED_MAX     32
@@ -247,6 +243,11 @@ int netlink_call(int fd, const struct netlink_batch *batch, netlink_each *each, 
         if (r < 0) return r;
     }
     return 0;
+}
+
+int netlink_route_call(const struct netlink_batch *batch, netlink_each *each, void *data) {
+    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
+    return fd < 0 ? fd : netlink_call(fd, batch, each, data);
 }
 
 const struct nlattr *netlink_next(const void **bytes, size_t *size) {

@@ -60,6 +60,8 @@ int netlink_open(int protocol);
 // (the others of an rtnetlink batch were done nevertheless). One call a socket: close it after a failure.
 typedef int netlink_each(uint16_t type, const void *payload, size_t size, void *data);
 int netlink_call(int fd, const struct netlink_batch *batch, netlink_each *each, void *data);
+// The same on a socket of NETLINK_ROUTE of its own.
+int netlink_route_call(const struct netlink_batch *batch, netlink_each *each, void *data);
 
 // What the kernel said about the last failure in its own words ("Invalid prefix for given prefix length"), or
 // "". Good until the next netlink_call().

@@ -11,10 +11,6 @@
 #include <linux/netfilter/nfnetlink_log.h>
 #include <sys/socket.h>
 
-#ifndef SOL_NETLINK
-#define SOL_NETLINK 270
-#endif
-
 #define QUEUE_BYTES (4 << 20)
 
 int nflog_open(uint16_t group) {

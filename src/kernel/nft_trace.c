@@ -18,10 +18,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#ifndef SOL_NETLINK
-#define SOL_NETLINK 270
-#endif
-
 static int listener_open(void) {
     struct sockaddr_nl own = {.nl_family = AF_NETLINK};
     _cleanup_(fd_closep) int fd = netlink_open(NETLINK_NETFILTER);

@@ -36,6 +36,16 @@ int process_stat(pid_t pid, struct process_stat *ret_stat) {
     return 0;
 }
 
+// Once it is open the descriptor stands for one process, and the time tells which.
+int process_open(pid_t pid, uint64_t start_time) {
+    struct process_stat stat;
+    if (pid <= 0) return -ESRCH;
+    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (fd < 0) return -errno;
+    if (start_time && (process_stat(pid, &stat) || stat.start_time != start_time)) return -ESRCH;
+    return take_fd(&fd);
+}
+
 static ssize_t read_file(pid_t pid, const char *name, char *text, size_t size) {
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/%s", pid, name);
@@ -77,14 +87,10 @@ int process_signals(pid_t pid, struct process_signals *ret_signals) {
     return 0;
 }
 
-// Once it is open the descriptor stands for one process, and the time tells which.
 int process_end(pid_t pid, uint64_t start_time) {
-    struct process_stat stat;
-    int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0) return errno == ESRCH ? 0 : -errno;
-    _cleanup_(fd_closep) int pidfd = fd;
+    _cleanup_(fd_closep) int pidfd = start_time ? process_open(pid, start_time) : -ESRCH;
+    if (pidfd < 0) return pidfd == -ESRCH ? 0 : pidfd;
     struct pollfd end = {.fd = pidfd, .events = POLLIN};
-    if (process_stat(pid, &stat) || stat.start_time != start_time) return 0;
     if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0)) return errno == ESRCH ? 0 : -errno;
     int r;
     do r = poll(&end, 1, END_WAIT_MS);

@@ -15,6 +15,10 @@ struct process_stat {
 // -ENOENT or -ESRCH when there is none.
 int process_stat(pid_t pid, struct process_stat *ret_stat);
 
+// A pidfd of the one that began at start_time (0: of whoever has the number). -ESRCH when it is not there, or
+// its number is another's by now; other -errno.
+int process_open(pid_t pid, uint64_t start_time);
+
 // What becomes of signals to a process: /proc/PID/status. Bit n - 1 of a mask: signal n.
 struct process_signals {
     char command[17], state;

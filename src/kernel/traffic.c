@@ -9,7 +9,6 @@
 // fraction of the rate, and not every kernel has it.
 #include "kernel/traffic.h"
 
-#include "base/fd.h"
 #include "base/macro.h"
 #include "kernel/link.h"
 #include "kernel/netlink.h"
@@ -30,11 +29,6 @@
 #define BURST_LEAST     8192 // bytes; and two of the interface's largest packets
 #define INGRESS         TC_H_MAKE(TC_H_INGRESS, 0)
 
-static int call(const struct netlink_batch *batch) {
-    _cleanup_(fd_closep) int fd = netlink_open(NETLINK_ROUTE);
-    return fd < 0 ? fd : netlink_call(fd, batch, NULL, NULL);
-}
-
 static void begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const struct tcmsg *message) {
     netlink_begin(batch, type, flags | NLM_F_ACK, message, sizeof *message);
 }
@@ -42,7 +36,7 @@ static void begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, co
 static int bucket_remove(int index) {
     struct netlink_batch batch = {0};
     begin(&batch, RTM_DELQDISC, 0, &(struct tcmsg){.tcm_ifindex = index, .tcm_parent = TC_H_ROOT});
-    int r = call(&batch);
+    int r = netlink_route_call(&batch, NULL, NULL);
     // There is none but the one that an interface has by itself.
     return r == -ENOENT || r == -EINVAL ? 0 : r;
 }
@@ -70,7 +64,7 @@ static int bucket_set(int index, uint32_t mtu, uint64_t bits_per_second) {
     netlink_put_u32(&batch, TCA_TBF_BURST, (uint32_t)burst);
     if (bytes > UINT32_MAX) netlink_put(&batch, TCA_TBF_RATE64, &bytes, sizeof bytes);
     netlink_end(&batch, nest);
-    return call(&batch);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 int traffic_limit_sent(const char *name, uint64_t bits_per_second) {
@@ -94,7 +88,7 @@ static int helper_create(const char *name) {
     size_t info = netlink_nest(&batch, IFLA_LINKINFO);
     netlink_put_string(&batch, IFLA_INFO_KIND, "ifb");
     netlink_end(&batch, info);
-    return call(&batch);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 // One that a crash left behind is as good as a new one, if it is one of those.
@@ -135,7 +129,7 @@ static int redirect(int index, int helper) {
     netlink_end(&batch, first);
     netlink_end(&batch, actions);
     netlink_end(&batch, options);
-    return call(&batch);
+    return netlink_route_call(&batch, NULL, NULL);
 }
 
 static int redirect_remove(const char *name) {
@@ -144,7 +138,7 @@ static int redirect_remove(const char *name) {
     if (index < 0) return index;
     begin(&batch, RTM_DELQDISC, 0,
           &(struct tcmsg){.tcm_ifindex = index, .tcm_parent = TC_H_INGRESS, .tcm_handle = INGRESS});
-    int r = call(&batch);
+    int r = netlink_route_call(&batch, NULL, NULL);
     return r == -ENOENT || r == -EINVAL ? 0 : r;
 }
 

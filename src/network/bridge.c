@@ -62,13 +62,14 @@ static bool has_pool(const struct network *network, size_t i) {
     return address_is_set(&network->pools[i].subnet.base) && (i == 0 || host_has_ipv6());
 }
 
-static bool forwards(size_t i) {
-    _cleanup_(str_finish) struct str text = {0};
-    return !file_read_at(AT_FDCWD, forwarding[i].path, 16, &text) && str_has_prefix(str_get(&text), "1");
+bool network_forwards(size_t version) {
+    char digit = '0';
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, forwarding[version].path, O_RDONLY, 0);
+    return fd >= 0 && read(fd, &digit, 1) == 1 && digit != '0';
 }
 
 static int forward(size_t i, struct err *err) {
-    if (forwards(i)) return 0;
+    if (network_forwards(i)) return 0;
     int r = forwarding[i].ipv6 ? link_keep_advertisements() : 0;
     if (!r) r = file_write_at(AT_FDCWD, forwarding[i].path, "1");
     return r ? err_set(err, ERR_SYSTEM, -r, "switch on %s", forwarding[i].path) : 0;
@@ -148,7 +149,8 @@ static bool is_there(const struct network *network) {
 bool bridge_is_ready(struct db *db, const struct network *network) {
     if (!is_there(network)) return false;
     for (size_t i = 0; i < 2; i++)
-        if (has_pool(network, i) && (!has_address(network, i) || !has_route(network, i) || !forwards(i)))
+        if (has_pool(network, i) &&
+            (!has_address(network, i) || !has_route(network, i) || !network_forwards(i)))
             return false;
     return (!needs_localnet(network) || localnet_is_open(network->link)) && rules_are_ready(db, network);
 }

@@ -116,6 +116,8 @@ bool network_is_ready(struct db *db, const struct network *network);
 // containers. probe: an address in it that is not the host's own (network_probe()).
 struct address network_probe(const struct network_pool *pool);
 bool network_is_routed(const struct address *probe, uint8_t prefix);
+// Whether the host forwards packets: of IPv4 (0), of IPv6 (1).
+bool network_forwards(size_t version);
 // Takes away what a removed network, or a killed command, left: bridges that name this database and a network
 // that it does not have, and interfaces of containers that were being connected or disconnected.
 int network_sweep(struct db *db, struct err *err);

@@ -24,7 +24,6 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -127,18 +126,10 @@ static int place_prepare(const struct place *place, struct resolver_start *start
 
 // Registering again
 
-// The process that a plan's container has now, or -ESRCH.
-static int process_open(const struct plan_block *block) {
-    struct process_stat stat;
-    _cleanup_(fd_closep) int fd = block->pid > 0 ? (int)syscall(SYS_pidfd_open, block->pid, 0) : -1;
-    if (fd < 0 || process_stat(block->pid, &stat) || stat.start_time != block->start_time) return -ESRCH;
-    return take_fd(&fd);
-}
-
 // until: -1, or what is to end for the resolver to serve it no more, in place of the process.
 static int register_process(const struct plan_block *block, int connection, const char *text, int until) {
     char path[40];
-    _cleanup_(fd_closep) int process = process_open(block);
+    _cleanup_(fd_closep) int process = process_open(block->pid, block->start_time);
     if (process < 0) return process;
     snprintf(path, sizeof path, "/proc/%d/ns/net", block->pid);
     _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);

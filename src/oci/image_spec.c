@@ -24,16 +24,16 @@ static const struct {
     const char *type;
     bool is_index;
 } manifest_types[] = {
-    {TYPE_OCI "manifest.v1+json", false},
-    {TYPE_DOCKER "distribution.manifest.v2+json", false},
-    {TYPE_OCI "index.v1+json", true},
-    {TYPE_DOCKER "distribution.manifest.list.v2+json", true},
+    {OCI_MANIFEST_TYPE, false},
+    {DOCKER_MANIFEST_TYPE, false},
+    {OCI_INDEX_TYPE, true},
+    {DOCKER_LIST_TYPE, true},
 };
 
 // What servers say when they don't know: then the document itself tells.
 static const char *const neutral_types[] = {"", "application/json", "application/octet-stream", "text/plain"};
 
-static const char *const config_types[] = {TYPE_OCI "config.v1+json", TYPE_DOCKER "container.image.v1+json"};
+static const char *const config_types[] = {OCI_CONFIG_TYPE, TYPE_DOCKER "container.image.v1+json"};
 
 static const struct {
     const char *type;
@@ -145,8 +145,7 @@ static int agree_on_type(const struct json *json, const char *content_type, stru
                        "the manifest is invalid: it calls itself %.100s, but was announced as %s", field,
                        header);
     const char *type = field ? field : header;
-    if (!field && neutral)
-        type = json_get(json, "manifests") ? TYPE_OCI "index.v1+json" : TYPE_OCI "manifest.v1+json";
+    if (!field && neutral) type = json_get(json, "manifests") ? OCI_INDEX_TYPE : OCI_MANIFEST_TYPE;
     int index = manifest_type_index(type);
     if (index < 0)
         return err_set(err, ERR_INVALID, 0, "a manifest of type %.100s is no image that hoy can use", type);

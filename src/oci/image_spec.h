@@ -13,6 +13,14 @@
 #define IMAGE_LAYERS_MAX \
     498 // overlayfs takes 500 directories: a cover and a look at a container are two more
 
+// Media types
+#define OCI_CONFIG_TYPE      "application/vnd.oci.image.config.v1+json"
+#define OCI_LAYER_TYPE       "application/vnd.oci.image.layer.v1.tar" // with "+gzip", "+zstd"
+#define OCI_MANIFEST_TYPE    "application/vnd.oci.image.manifest.v1+json"
+#define OCI_INDEX_TYPE       "application/vnd.oci.image.index.v1+json"
+#define DOCKER_MANIFEST_TYPE "application/vnd.docker.distribution.manifest.v2+json"
+#define DOCKER_LIST_TYPE     "application/vnd.docker.distribution.manifest.list.v2+json"
+
 // In an index on a disk: what an image is called. The first is its full name; the second often the tag alone.
 #define ANNOTATION_IMAGE    "io.containerd.image.name"
 #define ANNOTATION_REF_NAME "org.opencontainers.image.ref.name"

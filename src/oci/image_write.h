@@ -4,11 +4,6 @@
 
 #include "oci/image_spec.h"
 
-#define OCI_CONFIG_TYPE   "application/vnd.oci.image.config.v1+json"
-#define OCI_LAYER_TYPE    "application/vnd.oci.image.layer.v1.tar" // with "+gzip", "+zstd"
-#define OCI_MANIFEST_TYPE "application/vnd.oci.image.manifest.v1+json"
-#define OCI_INDEX_TYPE    "application/vnd.oci.image.index.v1+json"
-
 // Media type, digest, size, and the two annotations where they are set.
 void descriptor_write(struct json_writer *w, const char *key, const struct descriptor *descriptor);
 

@@ -5,14 +5,10 @@
 
 #include <string.h>
 
-#define OCI_MANIFEST    "application/vnd.oci.image.manifest.v1+json"
-#define OCI_CONFIG      "application/vnd.oci.image.config.v1+json"
-#define DOCKER_MANIFEST "application/vnd.docker.distribution.manifest.v2+json"
-
 static const char *const oci_layers[] = {
-    [LAYER_PLAIN] = "application/vnd.oci.image.layer.v1.tar",
-    [LAYER_GZIP] = "application/vnd.oci.image.layer.v1.tar+gzip",
-    [LAYER_ZSTD] = "application/vnd.oci.image.layer.v1.tar+zstd",
+    [LAYER_PLAIN] = OCI_LAYER_TYPE,
+    [LAYER_GZIP] = OCI_LAYER_TYPE "+gzip",
+    [LAYER_ZSTD] = OCI_LAYER_TYPE "+zstd",
 };
 static const char *const docker_layers[] = {
     [LAYER_PLAIN] = "application/vnd.docker.image.rootfs.diff.tar",
@@ -72,7 +68,7 @@ static void put_layers(struct edit *e, const struct json *layers) {
 
 static void put_config(struct edit *e, const struct json *config) {
     e->layer = SIZE_MAX;
-    e->media_type = e->to_oci ? OCI_CONFIG : NULL;
+    e->media_type = e->to_oci ? OCI_CONFIG_TYPE : NULL;
     json_begin_object(&e->w, "config");
     json_each(config, put_descriptor_member, e);
     json_end_object(&e->w);
@@ -85,7 +81,7 @@ static int put_member(const char *key, const struct json *value, void *data) {
     else if (str_eq(key, "config"))
         put_config(e, value);
     else if (str_eq(key, "mediaType") && e->to_oci)
-        json_put_string(&e->w, key, OCI_MANIFEST);
+        json_put_string(&e->w, key, OCI_MANIFEST_TYPE);
     else
         json_put_value(&e->w, key, value);
     return 0;
@@ -105,7 +101,7 @@ int manifest_with_layers(struct arena *arena, const char *text, const struct des
     json_each(json, put_member, &e);
     json_end_object(&e.w);
     *ret_text = arena_strdup(arena, str_get(&e.w.text));
-    *ret_type = e.to_oci || !is_docker(type ? type : "") ? OCI_MANIFEST : DOCKER_MANIFEST;
+    *ret_type = e.to_oci || !is_docker(type ? type : "") ? OCI_MANIFEST_TYPE : DOCKER_MANIFEST_TYPE;
     json_writer_finish(&e.w);
     return 0;
 }

@@ -23,7 +23,7 @@ static void test_add(void **state) {
     struct manifest index;
     struct err err;
     assert_int_equal(referrers_add(&arena, NULL, signature, M, &first, &err), 0);
-    assert_int_equal(manifest_parse(&arena, first, strlen(first), REFERRERS_TYPE, &index, &err), 0);
+    assert_int_equal(manifest_parse(&arena, first, strlen(first), OCI_INDEX_TYPE, &index, &err), 0);
     assert_int_equal(index.manifests.count, 1);
     assert_string_equal(index.manifests.items[0].artifact_type, "application/x-signature");
     assert_int_equal(index.manifests.items[0].size, strlen(signature));
@@ -31,7 +31,7 @@ static void test_add(void **state) {
     assert_int_equal(referrers_add(&arena, first, signature, M, &again, &err), 0);
     assert_null(again);
     assert_int_equal(referrers_add(&arena, first, "{\"artifactType\":\"a/b\"}", M, &second, &err), 0);
-    assert_int_equal(manifest_parse(&arena, second, strlen(second), REFERRERS_TYPE, &index, &err), 0);
+    assert_int_equal(manifest_parse(&arena, second, strlen(second), OCI_INDEX_TYPE, &index, &err), 0);
     assert_int_equal(index.manifests.count, 2);
     assert_string_equal(index.manifests.items[1].artifact_type, "a/b");
 }

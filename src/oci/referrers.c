@@ -59,7 +59,7 @@ int referrers_add(struct arena *arena, const char *index_text, const char *manif
     if (is_in(manifests, digest)) return 0;
     json_begin_object(&w, NULL);
     json_put_u64(&w, "schemaVersion", 2);
-    json_put_string(&w, "mediaType", REFERRERS_TYPE);
+    json_put_string(&w, "mediaType", OCI_INDEX_TYPE);
     json_begin_array(&w, "manifests");
     for (size_t i = 0; i < json_length(manifests); i++) json_put_value(&w, NULL, json_at(manifests, i));
     put_descriptor(&w, manifest, media_type, digest, strlen(manifest_text));

@@ -15,4 +15,3 @@ const char *referrers_tag(struct arena *arena, const char *subject);
 // NULL when it is in there already. ERR_INVALID when there is something else in the index' place.
 int referrers_add(struct arena *arena, const char *index_text, const char *manifest_text,
                   const char *media_type, const char **ret_text, struct err *err);
-#define REFERRERS_TYPE "application/vnd.oci.image.index.v1+json"

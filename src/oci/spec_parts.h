@@ -12,13 +12,14 @@ static inline bool is_absolute(const char *path) {
     return path && *path == '/';
 }
 
-extern const struct field spec_process_fields[];   // of struct spec_process
-extern const struct field spec_mount_fields[];     // of struct spec_mount
-extern const struct field spec_hooks_fields[];     // of struct spec_hooks
-extern const struct field spec_id_map_fields[];    // of struct spec_id_map
-extern const struct field spec_resources_fields[]; // of struct spec_resources
-extern const struct field spec_seccomp_fields[];   // of struct spec_seccomp
-extern const struct field spec_linux_fields[];     // of struct spec
+extern const struct field spec_process_fields[];     // of struct spec_process
+extern const struct field spec_mount_fields[];       // of struct spec_mount
+extern const struct field spec_hooks_fields[];       // of struct spec_hooks
+extern const struct field spec_id_map_fields[];      // of struct spec_id_map
+extern const struct field spec_resources_fields[];   // of struct spec_resources
+extern const struct field spec_seccomp_fields[];     // of struct spec_seccomp
+extern const struct field spec_seccomp_arg_fields[]; // of struct spec_seccomp_arg
+extern const struct field spec_linux_fields[];       // of struct spec
 extern const struct spec_seccomp spec_seccomp_default;
 
 int spec_process_check(const struct spec_process *process, struct err *err);

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-static const struct field seccomp_arg_fields[] = {
+const struct field spec_seccomp_arg_fields[] = {
     NUMBER(spec_seccomp_arg, "index", index, .required = true, .max = 5),
     NUMBER(spec_seccomp_arg, "value", value, .required = true),
     NUMBER(spec_seccomp_arg, "valueTwo", value_two),
@@ -21,7 +21,7 @@ static const struct field seccomp_rule_fields[] = {
     STRINGS(spec_syscall_rule, "names", names, .required = true),
     STRING(spec_syscall_rule, "action", action, .required = true, .words = words_seccomp_actions),
     NUMBER(spec_syscall_rule, "errnoRet", errno_ret, .min = -1, .max = TRACE_MAX),
-    LIST(spec_syscall_rule, "args", args, spec_seccomp_arg, seccomp_arg_fields),
+    LIST(spec_syscall_rule, "args", args, spec_seccomp_arg, spec_seccomp_arg_fields),
     END,
 };
 

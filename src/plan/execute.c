@@ -364,17 +364,8 @@ static void hide(struct plan_block *block) {
     if (block->is_exec || (joins && !plan_find(block, PLAN_ID_MAP))) prctl(PR_SET_DUMPABLE, 0);
 }
 
-// A process that has ended leaves its number to others, of the host's perhaps: its namespaces are not to be
-// joined.
-static int open_process(int32_t pid, uint64_t start_time) {
-    struct process_stat stat;
-    _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0) return -errno;
-    if (start_time && (process_stat(pid, &stat) || stat.start_time != start_time)) return -ESRCH;
-    return take_fd(&fd);
-}
-
-// The process that an exec joins, if any.
+// The process that an exec joins, if any. One that has ended leaves its number to others, of the host's
+// perhaps, whose namespaces are not to be joined: it is opened by its age as well.
 static const struct plan_op *find_target(struct plan_block *block) {
     for (uint32_t i = 0; i < block->count; i++) {
         const struct plan_op *op = &plan_ops(block)[i];
@@ -428,7 +419,7 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     _cleanup_(fd_closep) int self = fd_open_at(AT_FDCWD, "/proc/self/exe", O_PATH, 0);
     const struct plan_op *join = find_target(block);
     run.target_pid = join ? join->join.pid : 0;
-    _cleanup_(fd_closep) int target = join ? open_process(join->join.pid, join->join.start_time) : -ESRCH;
+    _cleanup_(fd_closep) int target = join ? process_open(join->join.pid, join->join.start_time) : -ESRCH;
     run.target = target;
     run.self = self; // INIT executes it from inside, where no path leads to it
     streams->terminal = -1;

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -111,13 +110,6 @@ static void container_ended(struct source *source, uint32_t events) {
     _exit(0);
 }
 
-static void allow_descriptors(void) {
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit)) return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
-}
-
 static void leave(int number) {
     (void)number;
     asked_to_leave = 1;
@@ -127,7 +119,7 @@ static int prepare(sigset_t *ret_waiting) {
     static struct source container = {PORTS_PROXY_CONTAINER, container_ended};
     struct sigaction action = {.sa_handler = leave};
     sigset_t term;
-    allow_descriptors();
+    fd_allow_many();
     sigemptyset(&term);
     sigaddset(&term, SIGTERM);
     sigprocmask(SIG_BLOCK, &term, ret_waiting);

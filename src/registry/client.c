@@ -7,7 +7,6 @@
 #include "base/json.h"
 #include "base/str.h"
 #include "oci/image_spec.h"
-#include "oci/referrers.h"
 #include "registry/reference.h"
 
 #include <errno.h>
@@ -19,10 +18,7 @@
 #define TRIES_UNKNOWN   3 // of a host that has not answered once: it may be a wrong name
 #define RETRY_AFTER_MAX 60
 
-#define MANIFEST_ACCEPT                                                                     \
-    "application/vnd.oci.image.manifest.v1+json, application/vnd.oci.image.index.v1+json, " \
-    "application/vnd.docker.distribution.manifest.v2+json, "                                \
-    "application/vnd.docker.distribution.manifest.list.v2+json"
+#define MANIFEST_ACCEPT OCI_MANIFEST_TYPE ", " OCI_INDEX_TYPE ", " DOCKER_MANIFEST_TYPE ", " DOCKER_LIST_TYPE
 
 void registry_init_endpoint(struct registry *registry, const struct endpoint *endpoint, const char *name) {
     *registry = (struct registry){.host = endpoint->host,
@@ -293,7 +289,7 @@ int registry_referrers(struct registry *registry, struct http *http, struct aren
                        const char **next, struct str *ret_text, struct err *err) {
     static const int unknown[] = {404, 0};
     const char *path = arena_printf(arena, "referrers/%s", digest);
-    struct ask ask = {.path = *next ? *next : path, .request.accept = REFERRERS_TYPE, .fine = unknown};
+    struct ask ask = {.path = *next ? *next : path, .request.accept = OCI_INDEX_TYPE, .fine = unknown};
     struct http_response response;
     if (ask_document(registry, http, arena, &ask, ret_text, &response, err)) return -1;
     *next = next_page(registry, arena, path, response.link);

@@ -322,7 +322,7 @@ static int referrer_list(struct registry *registry, struct http *http, struct ar
     bool unused, has = registry_manifest(registry, http, arena, tag, &there, &type, &digest, err) == 0;
     if (!has && err->kind != ERR_NOT_FOUND) return -1;
     if (referrers_add(arena, has ? str_get(&there) : NULL, text, media_type, &index, err)) return -1;
-    return index ? manifest_put(registry, http, tag, REFERRERS_TYPE, index, strlen(index), &unused, err) : 0;
+    return index ? manifest_put(registry, http, tag, OCI_INDEX_TYPE, index, strlen(index), &unused, err) : 0;
 }
 
 int registry_put_manifest(struct registry *registry, struct http *http, const char *tag_or_digest,

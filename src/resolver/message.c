@@ -13,10 +13,6 @@
 
 #define EDNS_SIZE 1232 // what we say that we take
 
-static uint16_t get16(const uint8_t *at) {
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 // The name from the header's end on, as text. Where its type begins, or 0.
 static size_t name_read(const uint8_t *bytes, size_t size, struct question *q) {
     size_t at = MESSAGE_HEADER, used = 0;
@@ -39,8 +35,8 @@ static size_t name_read(const uint8_t *bytes, size_t size, struct question *q) {
 static bool question_fixed(const uint8_t *bytes, size_t size, struct question *q) {
     size_t type = name_read(bytes, size, q);
     if (!type || size - type < 4) return false;
-    q->type = get16(bytes + type);
-    q->class = get16(bytes + type + 2);
+    q->type = message_get16(bytes + type);
+    q->class = message_get16(bytes + type + 2);
     q->end = type + 4;
     return true;
 }
@@ -53,7 +49,8 @@ enum message_verdict question_read(const uint8_t *bytes, size_t size, struct que
     if (bytes[2] & 0x78) return MESSAGE_REFUSED; // another opcode than a query
     *ret_code = LDNS_RCODE_FORMERR;
     q->packet = NULL;
-    if (get16(bytes + 4) != 1 || get16(bytes + 6) || get16(bytes + 8) || get16(bytes + 10) > MESSAGE_EXTRA)
+    if (message_get16(bytes + 4) != 1 || message_get16(bytes + 6) || message_get16(bytes + 8) ||
+        message_get16(bytes + 10) > MESSAGE_EXTRA)
         return MESSAGE_REFUSED; // each record that is read is time: of a thousand, it is everybody's
     if (!question_fixed(bytes, size, q)) return MESSAGE_REFUSED;
     if (ldns_wire2pkt(&q->packet, bytes, size) != LDNS_STATUS_OK) return MESSAGE_REFUSED;
@@ -172,7 +169,7 @@ size_t message_truncate(uint8_t *bytes, size_t question_end) {
 // The name's case may have changed on the way.
 bool message_answers(const uint8_t *answer, size_t size, const uint8_t *question, size_t question_end) {
     if (size < question_end || memcmp(answer, question, 2) != 0 || !(answer[2] & 0x80) || answer[2] & 0x78 ||
-        get16(answer + 4) != 1)
+        message_get16(answer + 4) != 1)
         return false;
     size_t name_end = question_end - 4;
     for (size_t i = MESSAGE_HEADER; i < name_end; i++)

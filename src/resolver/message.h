@@ -14,6 +14,10 @@
 #define MESSAGE_ANSWERS 512
 #define MESSAGE_TTL     0 // an address is somebody else's as soon as a container is started again
 
+static inline uint16_t message_get16(const uint8_t *at) {
+    return (uint16_t)(at[0] << 8 | at[1]);
+}
+
 struct question {
     ldns_pkt *packet;
     size_t end; // where the question ends in the message's bytes

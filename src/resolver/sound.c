@@ -9,10 +9,6 @@
 #define POINTERS    126 // as many as a name can have labels
 #define RECORD_SIZE 10  // of what is between a record's name and its data
 
-static uint16_t get16(const uint8_t *at) {
-    return (uint16_t)(at[0] << 8 | at[1]);
-}
-
 // Where what follows the name begins, or 0.
 static size_t name_end(const uint8_t *bytes, size_t size, size_t at) {
     size_t end = 0, length = 1, before = at;
@@ -27,7 +23,7 @@ static size_t name_end(const uint8_t *bytes, size_t size, size_t at) {
         }
         if (at + 1 >= size || ++pointers > POINTERS) return 0;
         if (!end) end = at + 2;
-        at = get16(bytes + at) & 0x3fff;
+        at = message_get16(bytes + at) & 0x3fff;
         if (at < MESSAGE_HEADER || at >= before) return 0;
         before = at;
     }
@@ -58,16 +54,17 @@ static bool data_is_sound(const uint8_t *bytes, size_t at, size_t size, uint16_t
 static size_t record_end(const uint8_t *bytes, size_t size, size_t at) {
     size_t head = name_end(bytes, size, at);
     if (!head || size - head < RECORD_SIZE) return 0;
-    size_t data = head + RECORD_SIZE, length = get16(bytes + head + 8);
-    if (size - data < length || !data_is_sound(bytes, data, length, get16(bytes + head))) return 0;
+    size_t data = head + RECORD_SIZE, length = message_get16(bytes + head + 8);
+    if (size - data < length || !data_is_sound(bytes, data, length, message_get16(bytes + head))) return 0;
     return data + length;
 }
 
 bool message_is_sound(const uint8_t *bytes, size_t size) {
     size_t at = MESSAGE_HEADER;
     if (size < MESSAGE_HEADER) return false;
-    unsigned records = (unsigned)get16(bytes + 6) + get16(bytes + 8) + get16(bytes + 10);
-    for (unsigned questions = get16(bytes + 4); questions; questions--) {
+    unsigned records =
+        (unsigned)message_get16(bytes + 6) + message_get16(bytes + 8) + message_get16(bytes + 10);
+    for (unsigned questions = message_get16(bytes + 4); questions; questions--) {
         at = name_end(bytes, size, at);
         if (!at || size - at < 4) return false;
         at += 4;

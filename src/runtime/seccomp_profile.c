@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/seccomp_profile.h"
 
-#include "oci/fields.h"
+#include "oci/field_rows.h"
+#include "oci/spec_parts.h"
 #include "oci/words.h"
 
 #include <inttypes.h>
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -18,13 +18,6 @@
 #define ARCH_GO      "amd64"
 #define ARCH_SECCOMP "SCMP_ARCH_X86_64"
 #endif
-
-static bool contains(const struct strings *list, const char *s) {
-    for (size_t i = 0; i < list->count; i++) {
-        if (str_eq(list->items[i], s)) return true;
-    }
-    return false;
-}
 
 static bool kernel_is(const char *min_kernel) {
     struct utsname system;
@@ -39,8 +32,8 @@ static bool kernel_is(const char *min_kernel) {
 static bool rule_holds(const struct profile_rule *rule, cap_mask bounding) {
     if (bounding & rule->excludes_caps || (bounding & rule->includes_caps) != rule->includes_caps)
         return false;
-    if (contains(&rule->excludes_arches, ARCH_GO)) return false;
-    if (rule->includes_arches.count && !contains(&rule->includes_arches, ARCH_GO)) return false;
+    if (strings_have(&rule->excludes_arches, ARCH_GO)) return false;
+    if (rule->includes_arches.count && !strings_have(&rule->includes_arches, ARCH_GO)) return false;
     return kernel_is(rule->min_kernel);
 }
 
@@ -88,17 +81,6 @@ struct spec_seccomp *seccomp_default(struct arena *arena, cap_mask bounding) {
 
 // Profile files
 
-#define AT(of, member)          .offset = offsetof(struct of, member), .size = sizeof(((struct of *)0)->member)
-#define ITEMS(of, member, item) .offset = offsetof(struct of, member), .size = sizeof(struct item)
-
-static const struct field arg_fields[] = {
-    {"index", FIELD_NUMBER, AT(spec_seccomp_arg, index), .required = true, .max = 5},
-    {"value", FIELD_NUMBER, AT(spec_seccomp_arg, value), .required = true},
-    {"valueTwo", FIELD_NUMBER, AT(spec_seccomp_arg, value_two)},
-    {"op", FIELD_WORD, AT(spec_seccomp_arg, op), .required = true, .words = words_seccomp_operators},
-    {NULL},
-};
-
 static const struct field include_fields[] = {
     {"caps", FIELD_MASK, AT(profile_rule, includes_caps), .words = words_capabilities},
     {"arches", FIELD_STRINGS, AT(profile_rule, includes_arches)},
@@ -119,7 +101,7 @@ static const struct field rule_fields[] = {
     {"names", FIELD_STRINGS, AT(profile_rule, rule.names)},
     {"action", FIELD_STRING, AT(profile_rule, rule.action), .required = true, .words = words_seccomp_actions},
     {"errnoRet", FIELD_NUMBER, AT(profile_rule, rule.errno_ret), .min = -1, .max = ERRNO_MAX},
-    {"args", FIELD_LIST, ITEMS(profile_rule, rule.args, spec_seccomp_arg), .fields = arg_fields},
+    LIST(profile_rule, "args", rule.args, spec_seccomp_arg, spec_seccomp_arg_fields),
     {"includes", FIELD_OBJECT, .fields = include_fields},
     {"excludes", FIELD_OBJECT, .fields = exclude_fields},
     {NULL},
@@ -141,9 +123,8 @@ static const struct field profile_fields[] = {
     {"architectures", FIELD_STRINGS, AT(seccomp_profile, architectures),
      .words = words_seccomp_architectures},
     {"flags", FIELD_STRINGS, AT(seccomp_profile, flags), .words = words_seccomp_flags},
-    {"archMap", FIELD_LIST, ITEMS(seccomp_profile, arch_map, profile_arch), .fields = arch_fields},
-    {"syscalls", FIELD_LIST, ITEMS(seccomp_profile, rules, profile_rule), .fields = rule_fields,
-     .defaults = &no_rule},
+    LIST(seccomp_profile, "archMap", arch_map, profile_arch, arch_fields),
+    LIST(seccomp_profile, "syscalls", rules, profile_rule, rule_fields, .defaults = &no_rule),
     {"listenerPath", FIELD_REFUSED},
     {"listenerMetadata", FIELD_REFUSED},
     {NULL},

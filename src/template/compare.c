@@ -5,18 +5,9 @@
 
 #include <string.h>
 
-static int fail(struct call *call, const char *message) {
-    call->message = message;
-    return -1;
-}
-
 static bool is_basic(const struct value *value) {
     return value->kind == VALUE_FLAG || value->kind == VALUE_INTEGER || value->kind == VALUE_REAL ||
            value->kind == VALUE_TEXT;
-}
-
-static bool is_nothing(const struct value *value) {
-    return value->kind == VALUE_NONE || (value->kind == VALUE_NIL && str_eq(value->type, "interface {}"));
 }
 
 // A nil of any type.
@@ -44,20 +35,21 @@ static int same_others(struct call *call, const struct value *a, const struct va
     if (is_nil(a) || is_nil(b)) return *ret_same = is_nil(a) == is_nil(b), 0;
     print_format("non-comparable type %s", strlen("non-comparable type %s"), b, 1, &text);
     str_printf(&text, ": %s", b->type);
-    return fail(call, arena_strdup(call->arena, str_get(&text)));
+    return call_fail(call, arena_strdup(call->arena, str_get(&text)));
 }
 
 static int equal(struct call *call, const struct value *a, const struct value *b, bool *ret_same) {
     bool basic_a = is_basic(a), basic_b = is_basic(b);
     if (!basic_a && !basic_b) return same_others(call, a, b, ret_same);
     if (basic_a && basic_b && a->kind == b->kind) return *ret_same = same(a, b), 0;
-    if (!is_nothing(a) && !is_nothing(b)) return fail(call, "incompatible types for comparison");
+    if (!value_is_nothing(a) && !value_is_nothing(b))
+        return call_fail(call, "incompatible types for comparison");
     return *ret_same = false, 0;
 }
 
 int call_eq(struct call *call, struct value *ret) {
     bool any = false;
-    if (call->count < 2) return fail(call, "missing argument for comparison");
+    if (call->count < 2) return call_fail(call, "missing argument for comparison");
     for (size_t i = 1; i < call->count && !any; i++)
         if (equal(call, &call->arguments[0], &call->arguments[i], &any) < 0) return -1;
     *ret = value_flag(any);
@@ -72,9 +64,9 @@ int call_ne(struct call *call, struct value *ret) {
 
 int call_lt(struct call *call, struct value *ret) {
     const struct value *a = &call->arguments[0], *b = &call->arguments[1];
-    if (!is_basic(a) || !is_basic(b)) return fail(call, "invalid type for comparison");
-    if (a->kind != b->kind) return fail(call, "incompatible types for comparison");
-    if (a->kind == VALUE_FLAG) return fail(call, "invalid type for comparison");
+    if (!is_basic(a) || !is_basic(b)) return call_fail(call, "invalid type for comparison");
+    if (a->kind != b->kind) return call_fail(call, "incompatible types for comparison");
+    if (a->kind == VALUE_FLAG) return call_fail(call, "invalid type for comparison");
     *ret = value_flag(a->kind == VALUE_INTEGER ? a->integer < b->integer
                       : a->kind == VALUE_REAL  ? a->real < b->real
                                                : order_of_texts(a, b) < 0);

@@ -6,30 +6,23 @@
 
 #include <string.h>
 
-static int fail(struct call *call, const char *message) {
-    call->message = message;
-    return -1;
-}
-
 static int give_text(struct call *call, const struct str *text, struct value *ret) {
-    if (text->len > PRINT_MAX) return fail(call, "the text is too long");
+    if (text->len > PRINT_MAX) return call_fail(call, "the text is too long");
     *ret = value_text_n(arena_memdup(call->arena, str_get(text), text->len + 1), text->len);
     return 0;
-}
-
-static bool is_nothing(const struct value *value) {
-    return value->kind == VALUE_NONE || (value->kind == VALUE_NIL && str_eq(value->type, "interface {}"));
 }
 
 // index, slice, len
 
 // most: what an index may be.
 static int index_of(struct call *call, const struct value *index, size_t most, size_t *ret_index) {
-    if (is_nothing(index)) return fail(call, "cannot index slice/array with nil");
+    if (value_is_nothing(index)) return call_fail(call, "cannot index slice/array with nil");
     if (index->kind != VALUE_INTEGER)
-        return fail(call, arena_printf(call->arena, "cannot index slice/array with type %s", index->type));
+        return call_fail(call,
+                         arena_printf(call->arena, "cannot index slice/array with type %s", index->type));
     if (index->integer < 0 || (uint64_t)index->integer > most)
-        return fail(call, arena_printf(call->arena, "index out of range: %lld", (long long)index->integer));
+        return call_fail(call,
+                         arena_printf(call->arena, "index out of range: %lld", (long long)index->integer));
     *ret_index = (size_t)index->integer;
     return 0;
 }
@@ -37,10 +30,10 @@ static int index_of(struct call *call, const struct value *index, size_t most, s
 static int index_map(struct call *call, const struct value *map, const struct value *key, struct value *ret) {
     const char *type = map->type + strlen("map[");
     type = arena_strndup(call->arena, type, strcspn(type, "]"));
-    if (is_nothing(key))
-        return fail(call, arena_printf(call->arena, "value is nil; should be of type %s", type));
+    if (value_is_nothing(key))
+        return call_fail(call, arena_printf(call->arena, "value is nil; should be of type %s", type));
     if (!value_is(key, type))
-        return fail(call, arena_printf(call->arena, "value has type %s; should be %s", key->type, type));
+        return call_fail(call, arena_printf(call->arena, "value has type %s; should be %s", key->type, type));
     const struct value_member *member = value_member(map, key->text, key->size);
     *ret = member ? member->value : value_zero(value_element_type(map->type));
     return 0;
@@ -50,13 +43,14 @@ static int index_one(struct call *call, const struct value *value, const struct 
                      struct value *ret) {
     bool text = value->kind == VALUE_TEXT;
     size_t i;
-    if (value->kind == VALUE_NIL || value->kind == VALUE_NONE) return fail(call, "index of nil pointer");
+    if (value->kind == VALUE_NIL || value->kind == VALUE_NONE) return call_fail(call, "index of nil pointer");
     if (value->kind == VALUE_MAP) return index_map(call, value, index, ret);
     if (!text && value->kind != VALUE_LIST)
-        return fail(call, arena_printf(call->arena, "can't index item of type %s", value->type));
+        return call_fail(call, arena_printf(call->arena, "can't index item of type %s", value->type));
     if (index_of(call, index, value_count(value), &i) < 0) return -1;
     if (i == value_count(value))
-        return fail(call, text ? "reflect: string index out of range" : "reflect: slice index out of range");
+        return call_fail(call,
+                         text ? "reflect: string index out of range" : "reflect: slice index out of range");
     *ret = text ? value_integer((unsigned char)value->text[i]) : value->items[i];
     if (text) ret->type = "uint8";
     return 0;
@@ -64,7 +58,7 @@ static int index_one(struct call *call, const struct value *value, const struct 
 
 static int call_index(struct call *call, struct value *ret) {
     struct value value = call->arguments[0];
-    if (is_nothing(&value)) return fail(call, "index of untyped nil");
+    if (value_is_nothing(&value)) return call_fail(call, "index of untyped nil");
     for (size_t i = 1; i < call->count; i++)
         if (index_one(call, &value, &call->arguments[i], &value) < 0) return -1;
     *ret = value;
@@ -73,18 +67,18 @@ static int call_index(struct call *call, struct value *ret) {
 
 static int check_slice(struct call *call, size_t low, size_t high) {
     if (low <= high) return 0;
-    return fail(call, arena_printf(call->arena, "invalid slice index: %zu > %zu", low, high));
+    return call_fail(call, arena_printf(call->arena, "invalid slice index: %zu > %zu", low, high));
 }
 
 static int call_slice(struct call *call, struct value *ret) {
     const struct value *value = &call->arguments[0];
     bool text = value->kind == VALUE_TEXT;
-    if (is_nothing(value)) return fail(call, "slice of untyped nil");
+    if (value_is_nothing(value)) return call_fail(call, "slice of untyped nil");
     if (call->count > 4)
-        return fail(call, arena_printf(call->arena, "too many slice indexes: %zu", call->count - 1));
+        return call_fail(call, arena_printf(call->arena, "too many slice indexes: %zu", call->count - 1));
     if (!text && value->kind != VALUE_LIST)
-        return fail(call, arena_printf(call->arena, "can't slice item of type %s", value->type));
-    if (text && call->count == 4) return fail(call, "cannot 3-index slice a string");
+        return call_fail(call, arena_printf(call->arena, "can't slice item of type %s", value->type));
+    if (text && call->count == 4) return call_fail(call, "cannot 3-index slice a string");
     size_t at[3] = {0, value_count(value), value_count(value)};
     for (size_t i = 1; i < call->count; i++)
         if (index_of(call, &call->arguments[i], value_count(value), &at[i - 1]) < 0) return -1;
@@ -102,10 +96,11 @@ static int call_slice(struct call *call, struct value *ret) {
 
 static int call_len(struct call *call, struct value *ret) {
     const struct value *value = call->arguments;
-    if (value->kind == VALUE_NONE) return fail(call, "reflect: call of reflect.Value.Type on zero Value");
-    if (value->kind == VALUE_NIL) return fail(call, "len of nil pointer");
+    if (value->kind == VALUE_NONE)
+        return call_fail(call, "reflect: call of reflect.Value.Type on zero Value");
+    if (value->kind == VALUE_NIL) return call_fail(call, "len of nil pointer");
     if (value->kind != VALUE_TEXT && value->kind != VALUE_LIST && value->kind != VALUE_MAP)
-        return fail(call, arena_printf(call->arena, "len of type %s", value->type));
+        return call_fail(call, arena_printf(call->arena, "len of type %s", value->type));
     *ret = value_integer((int64_t)value_count(value));
     return 0;
 }
@@ -140,7 +135,7 @@ static int call_printf(struct call *call, struct value *ret) {
 static void escape_of(const struct call *call, struct str *text) {
     struct value *values = arena_array(call->arena, struct value, call->count + 1);
     for (size_t i = 0; i < call->count; i++)
-        values[i] = is_nothing(&call->arguments[i]) ? value_text("<no value>") : call->arguments[i];
+        values[i] = value_is_nothing(&call->arguments[i]) ? value_text("<no value>") : call->arguments[i];
     print_all(values, call->count, text);
 }
 
@@ -218,7 +213,7 @@ static int call_split(struct call *call, struct value *ret) {
         if (!next) break;
         at = end + mark->size;
     }
-    if (parts.count == PARTS_MAX) return fail(call, "the text has too many parts");
+    if (parts.count == PARTS_MAX) return call_fail(call, "the text has too many parts");
     *ret = value_list("[]string", parts.items, parts.count);
     return 0;
 }
@@ -262,8 +257,8 @@ static int call_truncate(struct call *call, struct value *ret) {
     const struct value *text = &call->arguments[0];
     int64_t length = call->arguments[1].integer;
     if (length < 0)
-        return fail(call, arena_printf(call->arena, "runtime error: slice bounds out of range [:%lld]",
-                                       (long long)length));
+        return call_fail(call, arena_printf(call->arena, "runtime error: slice bounds out of range [:%lld]",
+                                            (long long)length));
     *ret = value_text_n(text->text, (uint64_t)length < text->size ? (size_t)length : text->size);
     return 0;
 }
@@ -272,8 +267,8 @@ static int call_pad(struct call *call, struct value *ret) {
     _cleanup_(str_finish) struct str text = {0};
     const struct value *value = &call->arguments[0];
     int64_t before = call->arguments[1].integer, after = call->arguments[2].integer;
-    if (before < 0 || after < 0) return fail(call, "strings: negative Repeat count");
-    if (before > PRINT_MAX || after > PRINT_MAX) return fail(call, "the text is too long");
+    if (before < 0 || after < 0) return call_fail(call, "strings: negative Repeat count");
+    if (before > PRINT_MAX || after > PRINT_MAX) return call_fail(call, "the text is too long");
     if (!value->size) return *ret = *value, 0;
     for (; before; before--) str_add_char(&text, ' ');
     str_add_n(&text, value->text, value->size);

@@ -11,6 +11,12 @@ struct call {
     const char *message; // what is wrong, when the function returns -1
 };
 
+// Returns -1.
+static inline int call_fail(struct call *call, const char *message) {
+    call->message = message;
+    return -1;
+}
+
 struct function {
     const char *name;
     // A letter a parameter: s string, i int, l []string, v any value, r a value that may be none at all. Of a

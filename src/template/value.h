@@ -70,6 +70,11 @@ struct value_row {
     size_t count;
 };
 
+// None, or a nil without a type.
+static inline bool value_is_nothing(const struct value *value) {
+    return value->kind == VALUE_NONE || (value->kind == VALUE_NIL && str_eq(value->type, "interface {}"));
+}
+
 struct value value_none(void);
 struct value value_nil(const char *type);
 struct value value_flag(bool flag);

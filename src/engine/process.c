@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// The process of a container that runs, as the plan of that run has it.
+#include "kernel/process.h"
+#include "engine/parts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+
+#define PLAN_PATH_SIZE (CONTAINER_FOLDER_SIZE + sizeof "/plan")
+
+static const char *plan_path(const char *id, char buffer[static PLAN_PATH_SIZE]) {
+    char folder[CONTAINER_FOLDER_SIZE];
+    snprintf(buffer, PLAN_PATH_SIZE, "%s/plan", container_folder(id, folder));
+    return buffer;
+}
+
+int container_plan_map(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err) {
+    char path[PLAN_PATH_SIZE];
+    int r = plan_map_at(engine->store.runroot_fd, plan_path(id, path), ret_plan);
+    if (r) err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
+    return r;
+}
+
+int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err) {
+    int r = container_plan_map(engine, id, ret_plan, err);
+    if (r == -ENOENT) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    return r ? -1 : 0;
+}
+
+static bool read_plan_head(struct engine *engine, const char *id, struct plan_block *ret_head) {
+    char path[PLAN_PATH_SIZE];
+    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.runroot_fd, plan_path(id, path), O_RDONLY, 0);
+    return fd >= 0 && fd_read_full(fd, ret_head, sizeof *ret_head) == sizeof *ret_head &&
+           ret_head->magic == PLAN_MAGIC;
+}
+
+int32_t plan_read_pid(struct engine *engine, const char *id) {
+    struct plan_block head;
+    return read_plan_head(engine, id, &head) ? head.pid : 0;
+}
+
+int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns) {
+    struct plan_block head;
+    return read_plan_head(engine, id, &head) && head.created_ns >= started_ns ? head.pid : 0;
+}
+
+int container_process(struct engine *engine, const struct container *container, pid_t *ret_pid,
+                      uint64_t *ret_start_time, struct err *err) {
+    struct plan_block head;
+    if (!str_eq(container->state, "running") || !read_plan_head(engine, container->id, &head) ||
+        head.pid <= 0)
+        return err_set(err, ERR_CONFLICT, 0, "container %s is not running", container->name);
+    *ret_pid = head.pid;
+    *ret_start_time = head.start_time;
+    return 0;
+}
+
+int container_open_process(struct engine *engine, const char *id) {
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    struct err ignored;
+    int r = container_plan_map(engine, id, &plan, &ignored);
+    return r ? r : process_open(plan->pid, plan->start_time);
+}
+
+// The process that the plan has, which its descriptor says is still that one.
+int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
+    char path[40];
+    _cleanup_(fd_closep) int process = container_open_process(engine, id);
+    if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid(engine, id));
+    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    if (netns < 0 || poll(&end, 1, 0) > 0)
+        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    *ret_netns = take_fd(&netns);
+    return 0;
+}
