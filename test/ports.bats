@@ -706,3 +706,38 @@ meanwhile() {
   hoy rm -f web >/dev/null
   eventually 10 eval '! pgrep -f hoy-proxy'
 }
+
+@test "who goes on sending by udp meets each container in its turn" {
+  local reply=$BATS_TEST_TMPDIR/heard
+  # The same flow all the while, from before there is a container.
+  ip netns exec beyond python3 -c '
+import socket, time
+flow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+flow.bind(("", 23001))
+flow.settimeout(0.1)
+while True:
+    try:
+        flow.sendto(b"?", ("198.51.100.1", 5002))
+        print(flow.recv(100).decode(), flush=True)
+    except OSError:
+        pass
+    time.sleep(0.05)' >"$reply" 3>&- &
+  SERVERS+=($!)
+  sleep 0.3
+  for name in first second; do
+    sleeper "$name" -p 5002:80/udp
+    serve "$name" udp:80
+    : >"$reply"
+    wait_line "$reply" 80
+    hoy rm -f "$name" >/dev/null
+    lacks "$(grep sport=23001 /proc/net/nf_conntrack)" 'dport=5002 src=10.'
+  done
+  # The rules of all are gone, and come back.
+  sleeper third -p 5002:80/udp
+  serve third udp:80
+  nft flush ruleset
+  sleep 0.2
+  hoy ps >/dev/null
+  : >"$reply"
+  wait_line "$reply" 80
+}

@@ -5,6 +5,7 @@
 #include "kernel/nft.h"
 
 #include "base/macro.h"
+#include "kernel/conntrack.h"
 #include "kernel/nft_onward.h"
 #include "kernel/nft_rules.h"
 
@@ -91,6 +92,7 @@ int nft_table_apply(const struct nft_table *table, const struct nft_network *net
     for (size_t i = 0; i < network_count; i++) network_put(&batch, table, &networks[i], NLM_F_EXCL);
     nft_ports_put(&batch, NFT_MSG_NEWSETELEM, ports, port_count);
     int r = nft_batch_send(&batch);
+    if (!r) conntrack_forget(ports, port_count, false);
     return r == -EBUSY ? -EEXIST : r; // what older kernels say
 }
 

@@ -8,6 +8,7 @@
 #include "kernel/nft_message.h"
 
 #include "base/macro.h"
+#include "kernel/conntrack.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -132,6 +133,7 @@ int nft_ports_add(const struct nft_table *table, const struct nft_port *ports, s
     nft_batch_begin(&batch, table->name);
     nft_ports_put(&batch, NFT_MSG_NEWSETELEM, ports, count);
     int r = nft_batch_send(&batch);
+    if (!r) conntrack_forget(ports, count, false);
     return r == -EBUSY ? -EEXIST : r; // what older kernels say
 }
 
@@ -158,7 +160,10 @@ static int ports_remove_own(const struct nft_table *table, const struct nft_port
 }
 
 int nft_ports_remove(const struct nft_table *table, const struct nft_port *ports, size_t count) {
-    return nft_ports_valid(ports, count) ? ports_remove_own(table, ports, count) : -EINVAL;
+    if (!nft_ports_valid(ports, count)) return -EINVAL;
+    int r = ports_remove_own(table, ports, count);
+    conntrack_forget(ports, count, true);
+    return r;
 }
 
 int nft_ports_set_respect(const struct nft_table *table, const struct nft_port *ports, size_t count,
