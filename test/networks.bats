@@ -419,3 +419,20 @@ connect one bridge
 disconnect one bridge
 destroy one bridge"
 }
+
+@test "an interface does not outlive its container, whoever holds the network namespace" {
+  hoy network create --subnet 10.97.1.0/24 held >/dev/null
+  hoy run -d --name gone --network held base sleep 600 >/dev/null
+  local pid link
+  pid=$(hoy inspect -f '{{.State.Pid}}' gone)
+  nsenter -t "$pid" -n sleep 60 3>&- &
+  local holder=$!
+  eventually 5 eval '[[ $(readlink "/proc/$holder/ns/net") == "$(readlink "/proc/$pid/ns/net")" ]]'
+  link=$(hoy inspect -f '{{.Id}}' gone | cut -c1-12)
+  ip link show "hoy$link" >/dev/null
+  hoy rm -f gone >/dev/null
+  eventually 5 eval '[[ ! -e /sys/class/net/hoy'"$link"' ]] && ! ip link show "hoy'"$link"'" 2>/dev/null'
+  kill -0 "$holder"
+  kill "$holder"
+  hoy network rm held >/dev/null
+}

@@ -114,9 +114,12 @@ int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
         .mtu = op->veth.mtu,
     };
     int r = veth_create(&veth);
-    if (r != -EEXIST) return r;
-    r = link_delete(veth.host);
-    return r && r != -ENODEV ? r : veth_create(&veth);
+    if (r == -EEXIST) {
+        r = link_delete(veth.host);
+        if (!r || r == -ENODEV) r = veth_create(&veth);
+    }
+    if (!r) op->veth.index = link_index(veth.host);
+    return r;
 }
 
 // The container is set up by now (network/plan.c).

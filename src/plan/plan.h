@@ -225,7 +225,8 @@ struct plan_op {
             plan_str host, peer; // names; peer is the one in the container
             uint8_t mac[6];      // the peer's
             uint16_t has_mac;
-            uint32_t mtu; // 0: the kernel's default
+            uint32_t mtu;  // 0: the kernel's default
+            int32_t index; // the host's end, once it is there
         } veth;
         struct { // hairpin: it gets back what it sends to itself
             plan_str link, bridge;

@@ -2,11 +2,16 @@
 #include "plan/undo.h"
 
 #include "kernel/cgroup.h"
+#include "kernel/link.h"
 #include "kernel/process.h"
 #include "kernel/traffic.h"
 #include "plan/run.h"
 
 #include <errno.h>
+#include <unistd.h>
+
+#define LINK_WAITS   50
+#define LINK_WAIT_US 20000
 
 // Trying to remove comes first: as a rule the container's processes are gone, and nothing needs to be killed.
 // A group that was refused for its processes is somebody else's. The groups above stay, whoever made them:
@@ -49,6 +54,16 @@ static int (*const undos[PLAN_OP_COUNT])(struct plan_block *block, struct plan_o
     [PLAN_NET_RATE] = undo_net_rate,
     [PLAN_CNI] = plan_undo_cni,
 };
+
+void plan_undo_links(struct plan_block *block) {
+    for (uint32_t i = 0; i < block->count; i++) {
+        const struct plan_op *op = &plan_ops(block)[i];
+        if (op->type != PLAN_VETH_ADD || op->veth.index <= 0) continue;
+        const char *name = plan_text(block, op->veth.host);
+        for (int n = 0; n < LINK_WAITS && link_index(name) == op->veth.index; n++) usleep(LINK_WAIT_US);
+        if (link_index(name) == op->veth.index) (void)link_delete(name);
+    }
+}
 
 int plan_undo(struct plan_block *block) {
     int first = 0;

@@ -289,6 +289,7 @@ static int watch(struct plan_block *plan, int client, int state) {
                            : !heard && (plan->auto_remove || shim.names.live))
         run_on_exit(plan);
     shim_dismiss(&shim);
+    plan_undo_links(plan);
     nft_socket_close();
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;
 }

@@ -58,6 +58,10 @@ int plan_run_hooks(struct plan_block *block, enum plan_side side, struct err *er
     return 0;
 }
 
+void plan_undo_links(struct plan_block *block) {
+    (void)block;
+}
+
 int plan_undo(struct plan_block *block) {
     (void)block;
     return 0;
