@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hoy-fetch: the only program of hoy that reads bytes from a network or out of an image's tar. hoy starts it
-// with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
+// hoy-fetch: the only program of hoy that reads what a registry sends, or a tar holds. hoy starts it with a
+// socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch push      uploads an image

@@ -8,7 +8,7 @@
 #define SUBNET_PREFIX         24 // of others
 #define SUBNET_PREFIX_IPV6    64
 
-// The first IPv4 subnet of that size, 16 to 24 bits, in hoy's ranges that no route of the host and no network
+// The first IPv4 subnet of that size, 18 to 24 bits, in hoy's ranges that no route of the host and no network
 // touches.
 int subnet_pick(const struct networks *networks, uint8_t prefix, struct subnet *ret_subnet, struct err *err);
 // A /64 that none of the networks has, out of the root's own /48: that of its default network, or a random
