@@ -165,14 +165,13 @@ static void test_veth(void **state) {
     assert_int_equal(link_index(veth.host), -ENODEV);
 }
 
-static int route_find(uint32_t destination, uint8_t prefix, int link, void *data) {
-    (void)link;
+static int route_find(uint32_t destination, uint8_t prefix, void *data) {
     if (destination == 0x0ad00000 && prefix == 22) ++*(int *)data;
     return 0;
 }
 
-static int route_refuse(uint32_t destination, uint8_t prefix, int link, void *data) {
-    (void)destination, (void)prefix, (void)link, (void)data;
+static int route_refuse(uint32_t destination, uint8_t prefix, void *data) {
+    (void)destination, (void)prefix, (void)data;
     return -ECANCELED;
 }
 

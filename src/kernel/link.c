@@ -453,7 +453,7 @@ int route_add_default(const char *link, uint8_t family, const void *gateway) {
 }
 
 struct route_walk {
-    int (*each)(uint32_t destination, uint8_t prefix, int link, void *data);
+    int (*each)(uint32_t destination, uint8_t prefix, void *data);
     void *data;
 };
 
@@ -462,18 +462,16 @@ static int route_read(uint16_t type, const void *payload, size_t size, void *dat
     const struct rtmsg *info = payload;
     const struct nlattr *table[RTA_MAX + 1] = {0};
     uint32_t destination = 0;
-    int link = 0;
     if (type != RTM_NEWROUTE) return 0;
     if (size < sizeof *info) return -EBADMSG;
     if (info->rtm_family != AF_INET || info->rtm_dst_len > 32) return 0;
     int r = netlink_parse(info + 1, size - sizeof *info, table, ARRAY_SIZE(table));
     if (r) return r;
     if (netlink_get(table[RTA_DST], &destination, sizeof destination)) return 0; // the default route
-    netlink_get(table[RTA_OIF], &link, sizeof link);
-    return walk->each(ntohl(destination), info->rtm_dst_len, link, walk->data);
+    return walk->each(ntohl(destination), info->rtm_dst_len, walk->data);
 }
 
-int route_each(int (*each)(uint32_t destination, uint8_t prefix, int link, void *data), void *data) {
+int route_each(int (*each)(uint32_t destination, uint8_t prefix, void *data), void *data) {
     struct netlink_batch batch = {0};
     struct rtmsg info = {.rtm_family = AF_INET};
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_DUMP, &info, sizeof info);

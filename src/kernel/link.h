@@ -112,4 +112,4 @@ int link_peek(const char *name, bool *ret_up, uint8_t ret_mac[6]);
 
 // Calls each for every IPv4 route with a destination (of all tables, the default route left out): host byte
 // order. Below 0 ends it.
-int route_each(int (*each)(uint32_t destination, uint8_t prefix, int link, void *data), void *data);
+int route_each(int (*each)(uint32_t destination, uint8_t prefix, void *data), void *data);
