@@ -161,7 +161,7 @@ static int db_connect(struct db *db, const char *path, struct err *err) {
     return r ? db_fail(db, err, "open") : 0;
 }
 
-static void db_disconnect(struct db *db) {
+static void db_finish(struct db *db) {
     while (db->statements) {
         struct statement *s = db->statements;
         db->statements = s->next;
@@ -170,10 +170,6 @@ static void db_disconnect(struct db *db) {
     }
     sqlite3_close_v2(db->handle);
     db->handle = NULL;
-}
-
-static void db_finish(struct db *db) {
-    db_disconnect(db);
 }
 
 // Makes hoy.db whole under another name: closing folds its log into it and removes that.
@@ -263,7 +259,7 @@ int db_open(const char *root, struct db **ret_db, struct err *err) {
 
 void db_closep(struct db **db) {
     if (*db) {
-        db_disconnect(*db);
+        db_finish(*db);
         free(*db);
     }
     *db = NULL;
