@@ -122,7 +122,7 @@ int link_up(const char *name) {
     return route_call(&batch, NULL, NULL);
 }
 
-int link_down(const char *name) {
+static int link_down(const char *name) {
     struct ifinfomsg info = {.ifi_change = IFF_UP};
     struct netlink_batch batch = {0};
     if (!name_valid(name)) return -ENODEV;
@@ -382,23 +382,16 @@ int veth_create(const struct veth *veth) {
     return route_call(&batch, NULL, NULL);
 }
 
-static int address_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const char *link,
-                         uint8_t family, const void *bytes, uint8_t prefix) {
+int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
+    struct netlink_batch batch = {0};
     size_t size = family == AF_INET ? 4 : 16;
     int index = link_index(link);
     if (index < 0) return index;
     if ((family != AF_INET && family != AF_INET6) || prefix > size * 8) return -EINVAL;
     struct ifaddrmsg info = {.ifa_family = family, .ifa_prefixlen = prefix, .ifa_index = (uint32_t)index};
-    netlink_begin(batch, type, flags | NLM_F_ACK, &info, sizeof info);
-    netlink_put(batch, IFA_LOCAL, bytes, size);
-    netlink_put(batch, IFA_ADDRESS, bytes, size);
-    return 0;
-}
-
-int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
-    struct netlink_batch batch = {0};
-    int r = address_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, family, bytes, prefix);
-    if (r) return r;
+    netlink_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &info, sizeof info);
+    netlink_put(&batch, IFA_LOCAL, bytes, size);
+    netlink_put(&batch, IFA_ADDRESS, bytes, size);
     if (family == AF_INET && prefix && prefix < 31) {
         uint32_t broadcast;
         memcpy(&broadcast, bytes, 4);
@@ -408,12 +401,6 @@ int address_add(const char *link, uint8_t family, const void *bytes, uint8_t pre
     // Nobody else has the address: no second of waiting for an answer from one who does.
     if (family == AF_INET6) netlink_put_u32(&batch, IFA_FLAGS, IFA_F_NODAD);
     return route_call(&batch, NULL, NULL);
-}
-
-int address_delete(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
-    struct netlink_batch batch = {0};
-    int r = address_begin(&batch, RTM_DELADDR, 0, link, family, bytes, prefix);
-    return r ? r : route_call(&batch, NULL, NULL);
 }
 
 static int route_change(const struct route *route, uint16_t type, uint16_t flags) {
@@ -445,11 +432,6 @@ int route_add(const struct route *route) {
 
 int route_delete(const struct route *route) {
     return route_change(route, RTM_DELROUTE, 0);
-}
-
-int route_add_default(const char *link, uint8_t family, const void *gateway) {
-    struct route route = {.link = link, .family = family, .gateway = gateway};
-    return route_add(&route);
 }
 
 struct route_walk {

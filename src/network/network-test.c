@@ -447,7 +447,7 @@ static int place_set_up(const void *data) {
     const struct place *place = data;
     if (link_up("lo") || address_add("eth0", AF_INET, place->address, place->prefix) || link_up("eth0"))
         return 1;
-    return route_add_default("eth0", AF_INET, place->gateway) ? 2 : 0;
+    return route_add(&(struct route){.link = "eth0", .family = AF_INET, .gateway = place->gateway}) ? 2 : 0;
 }
 
 static struct sockaddr_in socket_address(const uint8_t bytes[4], uint16_t port) {
