@@ -44,7 +44,7 @@ static int plan_root(struct compiler *c, const struct runtime_contributions *con
     return 0;
 }
 
-static void plan_console(struct compiler *c, const struct spec_process *process, int exec) {
+static void plan_console(struct compiler *c, const struct spec_process *process, bool exec) {
     if (!process->terminal) return;
     struct plan_op *op = compile_add(c, PLAN_CONSOLE, "process.terminal");
     op->console.rows = process->rows;
@@ -326,7 +326,7 @@ static int plan_network(struct compiler *c, const struct runtime_contributions *
     return 0;
 }
 
-static void set_head(struct compiler *c, const struct spec_process *process, int exec) {
+static void set_head(struct compiler *c, const struct spec_process *process, bool exec) {
     struct plan_block *head = &c->plan->head;
     head->id = plan_string(c->plan, c->options->id);
     head->stdio = process->terminal ? PLAN_STDIO_TERMINAL : PLAN_STDIO_PIPES;
@@ -367,7 +367,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     const struct spec *spec = c->spec;
     const char *cgroup = NULL;
     c->contributions = contributions;
-    set_head(c, &spec->process, 0);
+    set_head(c, &spec->process, false);
     if (check_process(&spec->process, c->err) || compile_check_namespaces(c) || compile_check_annotations(c))
         return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
@@ -390,7 +390,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     if (c->early) compile_add(c, PLAN_WAIT, "linux.namespaces");
     if (plan_root(c, contributions) || compile_mounts(c) || compile_wait(c)) return -1;
     compile_devices(c);
-    plan_console(c, &spec->process, 0);
+    plan_console(c, &spec->process, false);
     if (plan_network(c, contributions)) return -1;
     plan_create_hooks(c);
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
@@ -451,7 +451,7 @@ static void plan_same_cgroups(struct compiler *c, const struct spec_process *pro
 static int compile_exec(struct compiler *c, const struct spec_process *process,
                         struct plan_block *container) {
     uint64_t flags = compile_namespaces_of(c->spec);
-    set_head(c, process, 1);
+    set_head(c, process, true);
     if (check_process(process, c->err)) return -1;
     c->all_ns = flags;
     c->exec_pid = container->pid;
@@ -468,7 +468,7 @@ static int compile_exec(struct compiler *c, const struct spec_process *process,
     op->join.flags = flags;
     compile_become_root(c);
     if (plan_find(container, PLAN_KEYRING)) compile_keyring(c, process);
-    plan_console(c, process, 1);
+    plan_console(c, process, true);
     return plan_process(c, process);
 }
 

@@ -410,7 +410,7 @@ static void run_child(const struct extract_job *job, int parent, pid_t parent_pi
     const int kept[] = {job->tar, job->grown, parent};
     struct extraction x = {
         .tar = job->tar, .grown = job->grown, .parent = parent, .root = -1, .here_fd = -1, .err = &err};
-    _cleanup_(fd_closep) int tree = mount_clone(job->target, "", 0);
+    _cleanup_(fd_closep) int tree = mount_clone(job->target, "", false);
     if ((errno = tree < 0 ? -tree : -enclose(tree)) || close_others(kept, ARRAY_SIZE(kept)) ||
         drop_privileges() || prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) ||
         (x.root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
