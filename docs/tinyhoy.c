@@ -91,7 +91,7 @@ static void cgroup_make(const char *group) {
 // there that says /etc means the container's own.
 
 static void mount_at(int root, const char *place, const char *type, uint64_t flags, const char *data) {
-    _cleanup_(fd_closep) int target = must(path_make_in(root, place, 0), place);
+    _cleanup_(fd_closep) int target = must(path_make_in(root, place, false), place);
     _cleanup_(fd_closep) int mount = must(mount_new(type, type, flags, data), type);
     must(mount_attach(mount, target), place);
 }
@@ -123,8 +123,8 @@ static void device_bind(int root, const char *name) {
     char host[32], inside[32];
     snprintf(host, sizeof host, "/dev/%s", name);
     snprintf(inside, sizeof inside, "dev/%s", name);
-    _cleanup_(fd_closep) int node = must(mount_clone(AT_FDCWD, host, 0), host);
-    _cleanup_(fd_closep) int target = must(path_make_in(root, inside, 1), inside);
+    _cleanup_(fd_closep) int node = must(mount_clone(AT_FDCWD, host, false), host);
+    _cleanup_(fd_closep) int target = must(path_make_in(root, inside, true), inside);
     must(mount_attach(node, target), inside);
 }
 
@@ -142,7 +142,7 @@ static void kernel_views(int root) {
          path++) {
         _cleanup_(fd_closep) int target = path_open_in(root, *path, 0);
         if (target < 0) continue; // not on this kernel
-        _cleanup_(fd_closep) int nothing = must(mount_clone(AT_FDCWD, "/dev/null", 0), "/dev/null");
+        _cleanup_(fd_closep) int nothing = must(mount_clone(AT_FDCWD, "/dev/null", false), "/dev/null");
         must(mount_attach(nothing, target), *path);
     }
 }
@@ -207,7 +207,7 @@ static void child(const char *directory, char **command) {
     must(link_up("lo"), "lo");
     _cleanup_(fd_closep) int root = root_make(directory);
     kernel_views(root);
-    must(mount_pivot(root, 0), "pivot_root");
+    must(mount_pivot(root, false), "pivot_root");
     powers_drop();
     filter_load();
     must_call(close_range(3, ~0u, CLOSE_RANGE_CLOEXEC));

@@ -83,7 +83,6 @@ static int read_short(struct arena *arena, struct options_reader *reader, const 
             continue;
         }
         if (p[1]) return store(arena, reader, option, spelled, p + 1, err);
-        // An option that is refused has no type in its row: refuse it by its name, whatever follows.
         if (!argv[*i + 1])
             return err_set(err, ERR_INVALID, 0, "flag needs an argument: '%c' in %s", *p, word);
         return store(arena, reader, option, spelled, argv[++*i], err);

@@ -6,6 +6,10 @@
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof(*(a)))
 
+// What a macro stands for, as a string.
+#define TEXT_OF(x)  TEXT_OF_(x)
+#define TEXT_OF_(x) #x
+
 // Runs fn(&variable) when the variable goes out of scope.
 #define _cleanup_(fn) __attribute__((cleanup(fn)))
 #define _unused_      __attribute__((unused)) // but for its cleanup

@@ -15,6 +15,37 @@
 
 #include <cmocka.h>
 
+static bool is_said_otherwise(const char *name) {
+    // Said by others, or of how a container is made and not of what it is.
+    static const char *const others[] = {
+        "attach",
+        "cidfile",
+        "disable-content-trust",
+        "entrypoint",
+        "env-file",
+        "isolation",
+        "interactive",
+        "label-file",
+        "log-opt",
+        "name",
+        "net",
+        "no-healthcheck",
+        "platform",
+        "pull",
+        "quiet",
+        "tty",
+        // Part of --network.
+        "ip",
+        "ip6",
+        "link-local-ip",
+        "net-alias",
+        "network-alias",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (str_eq(name, others[i])) return true;
+    return false;
+}
+
 // An option that is new has to be said by `as run`, too.
 static void test_every_option(void **state) {
     (void)state;
@@ -22,7 +53,7 @@ static void test_every_option(void **state) {
     for (size_t t = 0; t < ARRAY_SIZE(tables); t++)
         for (size_t i = 0; i < tables[t]->count; i++) {
             const struct option *row = &tables[t]->rows[i];
-            if (row->store && row->help && !as_knows_option(row->name))
+            if (row->store && row->help && !as_knows_option(row->name) && !is_said_otherwise(row->name))
                 fail_msg("as run does not know --%s", row->name);
         }
 }

@@ -15,5 +15,5 @@ struct as_settings {
 // The words: "hoy", "run", options, the image and its command. They live in the arena, or in the documents.
 void as_run_words(struct arena *arena, const struct as_settings *settings, struct strings *ret_words);
 
-// Whether an option of `hoy run` is one that as_run_words() can say.
+// Whether as_run_words() may say this option, for the test that looks for those that nothing says.
 bool as_knows_option(const char *name);

@@ -595,33 +595,6 @@ void as_run_words(struct arena *arena, const struct as_settings *as, struct stri
 }
 
 bool as_knows_option(const char *name) {
-    // Said by others, or of how a container is made and not of what it is.
-    static const char *const others[] = {
-        "attach",
-        "cidfile",
-        "disable-content-trust",
-        "entrypoint",
-        "env-file",
-        "isolation",
-        "interactive",
-        "label-file",
-        "log-opt",
-        "name",
-        "net",
-        "no-healthcheck",
-        "platform",
-        "pull",
-        "quiet",
-        "tty",
-        // Part of --network.
-        "ip",
-        "ip6",
-        "link-local-ip",
-        "net-alias",
-        "network-alias",
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-        if (str_eq(name, others[i])) return true;
     for (size_t i = 0; i < ARRAY_SIZE(settings); i++)
         if (str_eq(name, settings[i].flag + 2)) return true;
     return false;

@@ -24,11 +24,12 @@ const char *command_form_in(const struct command *command, const char *group);
 
 // What each command does. The exit code, or -1 with *err.
 typedef int command_run(struct invocation *invocation, struct err *err);
-command_run run_run, run_create, run_start, run_attach, run_exec; // run.c, session.c
-command_run run_stop, run_kill, run_rm, run_wait, run_logs;       // container.c
+command_run run_run, run_create, run_start;       // run.c
+command_run run_attach, run_exec;                 // attach.c
+command_run run_stop, run_kill, run_rm, run_wait; // container.c
 command_run run_after_exit, run_cni_add, run_cni_delete, run_health_probe, run_hold_names,
     run_system_restore;                                         // upkeep.c
-command_run run_log_rotated;                                    // logs.c
+command_run run_logs, run_log_rotated;                          // logs.c
 command_run run_update;                                         // update.c
 command_run run_ps;                                             // ps.c
 command_run run_pull, run_images, run_tag, run_rmi;             // images.c
@@ -60,11 +61,12 @@ command_run run_isolation;                                         // isolation.
 command_run run_explain;                                           // explain.c
 command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
 
-command_run run_pause, run_unpause, run_restart, run_rename, run_port; // control.c
-command_run run_events;                                                // events.c
-command_run run_top;                                                   // top.c
-command_run run_stats;                                                 // stats.c
-command_run run_container_prune, run_system_prune;                     // system_prune.c
+command_run run_pause, run_unpause, run_restart, run_rename; // control.c
+command_run run_port;                                        // port.c
+command_run run_events;                                      // events.c
+command_run run_top;                                         // top.c
+command_run run_stats;                                       // stats.c
+command_run run_container_prune, run_system_prune;           // system_prune.c
 
 // The options of each, beside the code that uses them.
 extern const struct option_table referrers_options_table, platform_options_table;

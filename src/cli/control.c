@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// pause, unpause, restart, rename and port: containers in the middle of their lives.
+// pause, unpause, restart and rename: containers in the middle of their lives.
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/parse_value.h"

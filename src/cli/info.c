@@ -15,7 +15,6 @@
 #include <unistd.h>
 
 #define CGROUP2_MAGIC 0x63677270
-#define TMPFS_MAGIC   0x01021994
 
 struct format_flags {
     const char *format;

@@ -71,11 +71,10 @@ void inspect_time(struct json_writer *w, const char *key, int64_t wall_ns) {
 // Not in Docker's: what `hoy why` says of those that did not end well.
 static void write_why(struct engine *engine, struct arena *arena, const struct container *container,
                       struct json_writer *w) {
-    struct why why = {0};
-    struct err ignored;
+    struct why why;
     bool ended = str_eq(container->state, "exited") && container->exit_code;
-    if ((!ended && str_empty(container->error)) || container_why(engine, arena, container, &why, &ignored))
-        return;
+    if (!ended && str_empty(container->error)) return;
+    container_why(engine, arena, container, &why);
     json_put_strings(w, "Why", &why.sentences);
 }
 

@@ -46,9 +46,9 @@ static int why(struct invocation *invocation, struct engine *engine, struct err 
     const struct why_flags *flags = invocation->options;
     struct container container;
     struct why why;
-    if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) ||
-        container_why(engine, &invocation->arena, &container, &why, err))
+    if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err))
         return -1;
+    container_why(engine, &invocation->arena, &container, &why);
     if (flags->format) return print_format(&container, &why, flags->format, err);
     printf("%s: %s\n\n", container.name, words_status(&invocation->arena, &container));
     for (size_t i = 0; i < why.sentences.count; i++) printf("%s\n", why.sentences.items[i]);

@@ -220,7 +220,7 @@ static int check_output(struct copy *c, const struct place *place) {
 
 // The worker's whole world.
 static int start_outside(struct copy *c, const char *mode, const char *directory, int tar) {
-    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, directory, 1);
+    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, directory, true);
     if (tree < 0) return err_set(c->err, ERR_SYSTEM, -tree, "open %s", directory);
     return fetcher_start(&c->outside, mode, tree, tar, c->err);
 }

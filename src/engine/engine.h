@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What hoy does, as a library without a terminal: the CLI calls it now, the API's workers later. Each call is
-// one operation on the store; the engine keeps nothing in memory between calls.
+// What hoy does, as a library without a terminal. Each call is one operation on the store; the engine keeps
+// nothing in memory between calls.
 #pragma once
 
 #include "engine/config.h"

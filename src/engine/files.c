@@ -98,11 +98,11 @@ static void list_parts(struct engine *engine, struct view *view, const struct co
 // In the container's mount namespace. Only a mount counts, wherever the container's own links lead.
 static int clone_part(const struct part *part, int root) {
     uint64_t id;
-    int is_root = 0;
+    bool is_root = false;
     _cleanup_(fd_closep) int fd = path_open_in(root, part->target, O_PATH);
     if (fd < 0) return fd;
     int r = mount_identify(fd, &id, &is_root);
-    return r ? r : is_root ? mount_clone(fd, "", 1) : -ENOENT;
+    return r ? r : is_root ? mount_clone(fd, "", true) : -ENOENT;
 }
 
 static int clone_running(struct view *view) {
@@ -112,7 +112,7 @@ static int clone_running(struct view *view) {
     // Nobody inside may look at this process.
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || setns(view->process, CLONE_NEWNS)) return -errno;
     _cleanup_(fd_closep) int inside = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
-    _cleanup_(fd_closep) int root = mount_clone(AT_FDCWD, "/", 0);
+    _cleanup_(fd_closep) int root = mount_clone(AT_FDCWD, "/", false);
     for (size_t i = 0; i < view->parts.count; i++)
         view->parts.items[i].tree = clone_part(&view->parts.items[i], inside);
     if (setns(own, CLONE_NEWNS) || fchdir(own_root) || chroot(".")) return -errno;
@@ -122,7 +122,7 @@ static int clone_running(struct view *view) {
 // While nobody uses such a volume nothing can be put into it, nor under it.
 static int clone_source(const struct part *part) {
     uint64_t id;
-    int is_root = 1;
+    bool is_root = true;
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, part->source, O_PATH, 0);
     if (fd < 0) return fd;
     if (part->mounted && (mount_identify(fd, &id, &is_root) || !is_root))
@@ -138,10 +138,10 @@ static int clone_stopped(struct view *view) {
         struct part *part = &view->parts.items[i];
         if (part->source) part->tree = clone_source(part);
     }
-    return mount_clone(AT_FDCWD, arena_printf(&view->arena, "%s/merged", view->place), 0);
+    return mount_clone(AT_FDCWD, arena_printf(&view->arena, "%s/merged", view->place), false);
 }
 
-static int set_flags(const struct view *view, int tree, bool readonly, int recursive) {
+static int set_flags(const struct view *view, int tree, bool readonly, bool recursive) {
     uint64_t flags = MS_NOSUID | MS_NODEV | MS_NOEXEC | (readonly || !view->writable ? MS_RDONLY : 0);
     return mount_set_flags(tree, flags, recursive && mount_can_recurse());
 }
@@ -174,7 +174,7 @@ static int make_tree(struct view *view) {
     if (!r) r = mount_set_propagation(root, MS_PRIVATE);
     for (size_t i = 0; !r && i < view->parts.count; i++) r = attach_part(view, &view->parts.items[i], root);
     if (!r) r = set_flags(view, root, view->readonly_root, 0);
-    return r ? r : mount_clone(root, "", 1);
+    return r ? r : mount_clone(root, "", true);
 }
 
 static void run_child(struct view *view, int channel) {

@@ -48,15 +48,6 @@ void run_dir_finish(struct run_dir *dir);
 // Removes it; the lock holds until run_dir_finish().
 int run_dir_remove(struct engine *engine, const char *id, struct err *err);
 
-// The record of a container's end (shim/cause.h; exit_record.c), which the shim writes into the container's
-// directory, or, if that had no room, into its run directory. name: "exit", or "exit.last", of the run before
-// the one that is. 0 or -errno.
-int exit_record_read(struct engine *engine, const char *id, const char *name, struct str *ret_text);
-// For a start: the last run's, if there is one, becomes "exit.last". Both directories are the container's.
-int exit_record_age(int dir, int run_dir);
-// For an end: removes the run directory, but for a record that has no other place yet.
-int exit_record_keep(struct engine *engine, const char *id, struct err *err);
-
 // <root>/containers/<id> with upper and work, and the limit of these where the settings have one; what is
 // there stays.
 int container_folder_make(struct engine *engine, const struct container *container, struct err *err);
@@ -67,7 +58,20 @@ int container_folder_remove(struct engine *engine, const char *id, struct err *e
 // Opens it.
 int container_folder_open(struct engine *engine, const char *id, struct err *err);
 
-// The root file system to look at (image/view.h), and its image (export.c). A descriptor.
+// Records of ends (exit_record.c)
+
+// The record of a container's end (shim/cause.h), which the shim writes into the container's directory, or,
+// if that had no room, into its run directory. name: "exit", or "exit.last", of the run before the one that
+// is. 0 or -errno.
+int exit_record_read(struct engine *engine, const char *id, const char *name, struct str *ret_text);
+// For a start: the last run's, if there is one, becomes "exit.last". Both directories are the container's.
+int exit_record_age(int dir, int run_dir);
+// For an end: removes the run directory, but for a record that has no other place yet.
+int exit_record_keep(struct engine *engine, const char *id, struct err *err);
+
+// Views (export.c)
+
+// The root file system to look at (image/view.h), and its image. A descriptor.
 int container_view_open(struct engine *engine, struct arena *arena, const struct container *container,
                         struct image *ret_image, struct err *err);
 
@@ -78,25 +82,48 @@ void container_event_plan(const struct container *container, const char *exec_id
 // The shim of one that runs learns its new name.
 void container_event_rename(struct engine *engine, const char *id, const char *name);
 
-// The groups of one that runs (groups.c), in the arena; none when it has just ended.
+// Groups (groups.c)
+
+// Of one that runs, in the arena; none when it has just ended.
 struct cgroup_groups; // kernel/cgroup.h
 int container_groups(struct engine *engine, struct arena *arena, const struct container *container,
                      struct cgroup_groups *ret_groups, struct err *err);
 
-// Whether one that runs stands still (pause.c).
-bool container_is_paused(struct engine *engine, const struct container *container);
+// Updates (update.c)
 
-// What asks it to end: its own stop signal, or TERM. An image may name one that there is not: TERM, too, as
-// in Docker.
-int container_stop_signal(const struct container *container);
+// Groups of an update's making, which the plan does not know of: after the plan's undo, before the run
+// directory goes.
+int update_groups_remove(struct engine *engine, const struct container *container, struct err *err);
+
+// Pauses (pause.c)
+
+// Whether one that runs stands still.
+bool container_is_paused(struct engine *engine, const struct container *container);
 
 // One that is paused gets a signal when it goes on: now, for a signal that is to end it. Docker takes every
 // signal for one, but where the container has a stop signal of its own. 0 or -errno.
 int container_thaw_for(struct engine *engine, const struct container *container, int signal);
 
-// Names (container.c): what is no name; whose it is.
+// Signals (signal.c)
+
+// What asks it to end: its own stop signal, or TERM. An image may name one that there is not: TERM, too, as
+// in Docker.
+int container_stop_signal(const struct container *container);
+
+// After SIGKILL the kernel needs a moment, not minutes; a process that hangs in it may never go.
+#define KILL_WAIT_NS 10000000000u
+int container_kill_failed(const char *doing, const struct container *container, int error, struct err *err);
+// What the shim said of the end, or what is found when it said nothing.
+int container_take_exit(struct engine *engine, const struct container *container, int waited,
+                        const struct shim_exit *exit, int *ret_code, struct err *err);
+
+// Names (container.c, names.c): what is no name; whose it is; one for who was given none.
+
 int container_name_check(const char *name, struct err *err);
 int container_name_conflict(const char *name, const struct container *holder, struct err *err);
+// attempt: from 0; those after the first two have a number.
+void name_make_up(unsigned attempt, char ret_name[static 64]);
+
 // Limits (limits.c)
 
 // Ranges and contradictions.
@@ -107,10 +134,6 @@ void limits_fill(struct container_config *config);
 int limits_discard(struct arena *arena, struct container_config *config, struct strings *warnings,
                    struct err *err);
 struct spec_i64 limits_default_swap(int64_t memory);
-
-// Groups of an update's making (update.c), which the plan does not know of: after the plan's undo, before the
-// run directory goes.
-int update_groups_remove(struct engine *engine, const struct container *container, struct err *err);
 
 // Namespaces of other containers (owners.c)
 
@@ -135,17 +158,22 @@ int networks_attach(struct engine *engine, struct arena *arena, const struct con
 // Of settings: what the network can't have.
 int networks_check_settings(const struct network *network, const struct endpoint_settings *settings,
                             struct err *err);
+// At a container's end, in the transaction of its row.
+int networks_release(struct engine *engine, const struct container *container, struct err *err);
+
+// Networks of those that run (networks_live.c)
+
 // With the lock of its run directory: what a connect or disconnect that was killed left. And of all
 // containers.
 int networks_settle(struct engine *engine, struct arena *arena, const struct container *container,
                     struct err *err);
 int networks_recover(struct engine *engine, struct err *err);
-// At a container's end, in the transaction of its row.
-int networks_release(struct engine *engine, const struct container *container, struct err *err);
 
-// What a container sees (files.c), or would see when it ran: its root file system with its mounts, but for
-// those of the kernel, as a tree of mounts that no table shows. A container that does not run can't be
-// started meanwhile, if the tree is for writing.
+// Files and namespaces (files.c)
+
+// What a container sees, or would see when it ran: its root file system with its mounts, but for those of the
+// kernel, as a tree of mounts that no table shows. A container that does not run can't be started meanwhile,
+// if the tree is for writing.
 struct container_files {
     int tree;
     struct run_dir lock;
@@ -156,7 +184,9 @@ int container_files_open(struct engine *engine, const struct container *containe
                          struct container_files *ret_files, struct err *err);
 void container_files_finish(struct container_files *files);
 
-// "/a//b/./../c/" to "/a/c", in place (spec_mounts.c).
+// Paths (spec_mounts.c)
+
+// "/a//b/./../c/" to "/a/c", in place.
 const char *path_clean(char *path);
 
 // Volumes (volume.c)
@@ -169,18 +199,23 @@ int volumes_make(struct engine *engine, const struct container_config *config, s
 int volumes_remove_anonymous(struct engine *engine, const char *id, const struct container_config *config,
                              struct err *err);
 int volumes_recover(struct engine *engine, struct err *err);
-// --volumes-from (inherit.c): adds the mounts of the containers that config names.
-int mounts_inherit(struct engine *engine, struct arena *arena, struct container_config *config,
-                   struct err *err);
-// Where the images are that the container mounts (image_mounts.c); with a plan also what mounts them there.
-int image_sources_find(struct engine *engine, struct arena *arena, const struct container_config *config,
-                       struct plan *plan, struct image_sources *ret_sources, struct err *err);
-// What mounts the container's volumes that have options (volume_options.c).
+
+// Volumes' options (volume_options.c)
+
+// What mounts the container's volumes that have options.
 int volumes_plan(struct engine *engine, struct arena *arena, const struct container_config *config,
                  struct plan *plan, struct err *err);
-// volume_options.c
 const char *volume_option(const struct volume *volume, const char *key); // or NULL
 int volume_options_check(const struct volume *volume, struct err *err);
+
+// Other mounts (inherit.c, image_mounts.c)
+
+// --volumes-from: adds the mounts of the containers that config names.
+int mounts_inherit(struct engine *engine, struct arena *arena, struct container_config *config,
+                   struct err *err);
+// Where the images are that the container mounts; with a plan also what mounts them there.
+int image_sources_find(struct engine *engine, struct arena *arena, const struct container_config *config,
+                       struct plan *plan, struct image_sources *ret_sources, struct err *err);
 
 // Health (health.c)
 
@@ -192,13 +227,6 @@ int health_open(struct engine *engine, const struct container *container, int ru
 void health_keep(struct engine *engine, const struct container *container);
 // container->health, of one that runs.
 void health_settle(struct engine *engine, struct container *container);
-
-// After SIGKILL the kernel needs a moment, not minutes; a process that hangs in it may never go.
-#define KILL_WAIT_NS 10000000000u
-int container_kill_failed(const char *doing, const struct container *container, int error, struct err *err);
-// What the shim said of the end, or what is found when it said nothing (signal.c).
-int container_take_exit(struct engine *engine, const struct container *container, int waited,
-                        const struct shim_exit *exit, int *ret_code, struct err *err);
 
 // Words to a shim (talk.c)
 
@@ -253,5 +281,3 @@ int container_settle(struct engine *engine, struct arena *arena, struct containe
 int container_erase(struct engine *engine, const struct container *container, bool volumes, struct err *err);
 
 bool container_is_live(const struct container *container); // starting or running, as far as the row knows
-
-void name_make_up(unsigned attempt, char ret_name[static 64]);

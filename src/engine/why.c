@@ -389,8 +389,8 @@ static void explain_silence(struct inquiry *inquiry) {
     why_advise(inquiry, "run it once with another log driver");
 }
 
-int container_why(struct engine *engine, struct arena *arena, const struct container *container,
-                  struct why *ret_why, struct err *err) {
+void container_why(struct engine *engine, struct arena *arena, const struct container *container,
+                   struct why *ret_why) {
     struct why why = {.cause = "running"};
     struct container before = *container;
     bool restarting = str_eq(container->state, "restarting");
@@ -398,7 +398,6 @@ int container_why(struct engine *engine, struct arena *arena, const struct conta
     const char *name = again && !restarting ? "exit.last" : "exit";
     _cleanup_(json_freep) struct json *record = read_record(engine, container->id, name);
     struct inquiry inquiry = {.arena = arena, .container = &before, .record = record, .why = &why};
-    (void)err;
     if (str_eq(container->state, "exited") || (again && record)) {
         again ? explain_restarts(&inquiry, &before) : explain_end(&inquiry);
         if (before.exit_code && log_driver_is(&before.config.log, "none"))
@@ -412,7 +411,6 @@ int container_why(struct engine *engine, struct arena *arena, const struct conta
         why_say(&inquiry, "It has not ended.");
     }
     *ret_why = why;
-    return 0;
 }
 
 bool why_of_event(struct arena *arena, const struct json *event, struct why *ret_why) {

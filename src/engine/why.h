@@ -19,5 +19,5 @@ struct why {
 
 // What the event of a container's end says of it, without advice and output. False: nothing.
 bool why_of_event(struct arena *arena, const struct json *event, struct why *ret_why);
-int container_why(struct engine *engine, struct arena *arena, const struct container *container,
-                  struct why *ret_why, struct err *err);
+void container_why(struct engine *engine, struct arena *arena, const struct container *container,
+                   struct why *ret_why);

@@ -64,7 +64,7 @@ static void *make_main(void *data) {
 
 // The reader
 
-static void feed_stop(struct feed *f) {
+void feed_finish(struct feed *f) {
     if (!f->running) return;
     ring_drain(&f->ring);
     pthread_join(f->thread, NULL);
@@ -73,13 +73,9 @@ static void feed_stop(struct feed *f) {
     f->running = false;
 }
 
-void feed_finish(struct feed *feed) {
-    feed_stop(feed);
-}
-
 static int begin(void *data, struct err *err) {
     struct feed *f = data;
-    feed_stop(f);
+    feed_finish(f);
     f->filling = NULL;
     f->block = NULL;
     f->taken = f->produced = 0;

@@ -115,7 +115,7 @@ static void pack(struct files *files, const struct json *request) {
 
 static bool is_root(struct files *files, int fd) {
     uint64_t ours, roots;
-    int ignored;
+    bool ignored;
     return !mount_identify(fd, &ours, &ignored) && !mount_identify(files->root, &roots, &ignored) &&
            ours == roots;
 }

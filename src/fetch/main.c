@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// hoy-fetch: the only program of hoy that reads bytes from a network or out of an image's tar. hoy starts it
-// with a socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
+// hoy-fetch: the only program of hoy that reads what a registry sends, or a tar holds. hoy starts it with a
+// socket as descriptor 3 and a directory as descriptor 4; it is of no use by hand.
 //
 //   hoy-fetch pull      downloads an image into the staging directory 4
 //   hoy-fetch push      uploads an image
@@ -55,7 +55,7 @@ static void settings_read(struct worker *worker, const struct json *request) {
     worker->stall_s = (unsigned)stall;
 }
 
-static int begin(struct worker *worker, bool network) {
+static void begin(struct worker *worker, bool network) {
     struct err err = {0};
     signal(SIGPIPE, SIG_IGN); // who extracts what is written may be gone
     // Before there is no way back to the files that they read.
@@ -64,7 +64,6 @@ static int begin(struct worker *worker, bool network) {
         err_wrap(&err, "hoy-fetch");
         worker_fail(worker, &err);
     }
-    return 0;
 }
 
 // Most begin with a request, and end in what is done with it; a descriptor may come along. The others see to

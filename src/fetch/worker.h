@@ -45,7 +45,7 @@ int worker_check_disk(struct worker *worker, const char *what, struct err *err);
 #define BOMB_RATIO     20
 #define BOMB_RATIO_NOW 100
 
-// The things that it is run for. They end in "done" or worker_fail().
+// The things that it is run for. Each says "done" at its end; a failure is -1 with *err, or worker_fail().
 int push_run(struct worker *worker, const struct json *request, struct err *err);
 int manifest_run(struct worker *worker, const struct json *request, struct err *err);
 int pull_run(struct worker *worker, const struct json *request, struct err *err);

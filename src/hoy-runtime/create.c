@@ -130,14 +130,13 @@ static void say_plan(const struct invocation *invocation, struct plan_block *blo
 }
 
 // That nobody was told is no reason to have a container that runs fail.
-static int wait_until_ready(struct invocation *invocation, const struct container *container, int notify) {
+static void wait_until_ready(struct invocation *invocation, const struct container *container, int notify) {
     struct err why;
-    if (notify < 0) return 0;
+    if (notify < 0) return;
     (void)flock(container->dir, LOCK_UN); // others may end it meanwhile
     _cleanup_(fd_closep) int pidfd = container_pidfd(container);
     if (pidfd >= 0 && notify_forward(notify, container->plan->pid, pidfd, &why))
         say_warning(invocation, why.text);
-    return 0;
 }
 
 // The shim goes when the command runs; this process stays until it is ready.
@@ -152,7 +151,7 @@ static int launch_and_wait(struct invocation *invocation, const struct container
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (status) return WIFEXITED(status) ? WEXITSTATUS(status) : 1; // it has said why
     if (container_open(invocation, container->id, false, &running, err)) return -1;
-    return wait_until_ready(invocation, &running, notify);
+    return wait_until_ready(invocation, &running, notify), 0;
 }
 
 static int launch_run(struct invocation *invocation, const struct container *container, int plan_fd,
@@ -258,7 +257,7 @@ int run_start(struct invocation *invocation, struct err *err) {
     _cleanup_(fd_closep) int notify = notify_bind(&container, err);
     int r = notify == -2 ? -1 : start(&container, err);
     if (r < 0) return -1;
-    if (r == 0) return wait_until_ready(invocation, &container, notify);
+    if (r == 0) return wait_until_ready(invocation, &container, notify), 0;
     struct err ignored;
     kill_container(&container);
     (void)container_remove(invocation, &container, &ignored);

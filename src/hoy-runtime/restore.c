@@ -201,7 +201,7 @@ static int put_streams(struct restore *c, struct err *err) {
 static int mount_root(struct restore *c, struct err *err) {
     if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL))
         return err_set(err, ERR_SYSTEM, errno, "cannot make a mount namespace");
-    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, c->bundle->spec.root_path, 1);
+    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, c->bundle->spec.root_path, true);
     _cleanup_(fd_closep) int target = fd_open_at(AT_FDCWD, c->root, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     int r = tree < 0 ? tree : target < 0 ? target : mount_attach(tree, target);
     return r ? err_set(err, ERR_SYSTEM, -r, "cannot mount %s at %s", c->bundle->spec.root_path, c->root) : 0;

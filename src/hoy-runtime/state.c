@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// state, list and ps: what there is.
+// state and list: what there is.
 #include "base/clock.h"
 #include "base/table.h"
 #include "hoy-runtime/container.h"

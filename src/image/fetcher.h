@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // hoy's side of the fetch worker: starting it, talking to it, ending it. The conversation is in
-// fetch/worker.h.
+// registry/channel.h.
 #pragma once
 
 #include "base/err.h"

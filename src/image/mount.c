@@ -10,7 +10,7 @@
 // It may be of the same file system, when a layer is a directory.
 static bool is_mount(const char *path) {
     uint64_t id;
-    int is_root = 0;
+    bool is_root = false;
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
     return fd >= 0 && !mount_identify(fd, &id, &is_root) && is_root;
 }

@@ -28,8 +28,6 @@ static FILE *words(const struct pull *pull) {
     return pull->options->quiet ? NULL : pull->options->out;
 }
 
-// The request
-
 // What the administrator lets in (image/policy.h)
 
 static bool wants_signatures(const struct pull *pull) {

@@ -160,7 +160,7 @@ int image_plan_rootfs(struct store *store, const struct image *image, const char
 
 static int tree_of(struct arena *arena, struct image_lower *lower) {
     if (lower->index) return erofs_tree(lower->index, lower->tars.items, lower->tars.count);
-    if (lower->directories.count == 1) return mount_clone(AT_FDCWD, lower->directories.items[0], 0);
+    if (lower->directories.count == 1) return mount_clone(AT_FDCWD, lower->directories.items[0], false);
     strings_add(arena, &lower->directories, NULL);
     return overlay_new(&(struct overlay){.lower = lower->directories.items, .options = overlay_own_option()});
 }
@@ -172,6 +172,6 @@ int image_tree(struct store *store, const struct image *image, struct err *err) 
     _cleanup_(fd_closep) int tree = tree_of(&arena, &lower);
     // A longer list takes a mount that is attached, and so a mount namespace for it.
     if (tree == -ENAMETOOLONG) return image_view_open_image(store, image, err);
-    int r = tree < 0 ? tree : mount_set_flags(tree, TREE_FLAGS, 0);
+    int r = tree < 0 ? tree : mount_set_flags(tree, TREE_FLAGS, false);
     return r ? err_set(err, ERR_SYSTEM, -r, "mount image %.19s", image->id) : take_fd(&tree);
 }

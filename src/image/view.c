@@ -40,7 +40,7 @@ static int open_place(struct view *view, const char *name) {
 static int set_flags(struct view *view, const char *name) {
     _cleanup_(fd_closep) int mount = open_place(view, name);
     uint64_t flags = view->work && !strcmp(name, "merged") ? FLAGS & ~MS_RDONLY : FLAGS;
-    return mount < 0 ? mount : mount_set_flags(mount, flags, 0);
+    return mount < 0 ? mount : mount_set_flags(mount, flags, false);
 }
 
 static int attach_at(struct view *view, int mount, const char *name) {
@@ -51,7 +51,7 @@ static int attach_at(struct view *view, int mount, const char *name) {
 }
 
 static int bind_at(struct view *view, const char *path, const char *name) {
-    _cleanup_(fd_closep) int mount = mount_clone(AT_FDCWD, path, 0);
+    _cleanup_(fd_closep) int mount = mount_clone(AT_FDCWD, path, false);
     return attach_at(view, mount, name);
 }
 
@@ -106,10 +106,10 @@ static int make_tree(struct view *view) {
     int r = make_folders(view);
     if (!r) view->doing = "mount its image", r = make_lower(view);
     if (!r && !view->upper)
-        return mount_clone(AT_FDCWD, arena_printf(&view->arena, "%s/lower", view->place), 0);
+        return mount_clone(AT_FDCWD, arena_printf(&view->arena, "%s/lower", view->place), false);
     if (!r) view->doing = "mount its writable layer", r = bind_at(view, view->upper, "upper");
     if (!r) view->doing = "lay its writable layer over its image", r = make_merged(view);
-    return r ? r : mount_clone(AT_FDCWD, view->place, 1);
+    return r ? r : mount_clone(AT_FDCWD, view->place, true);
 }
 
 static void run_child(struct view *view, int channel) {

@@ -94,9 +94,7 @@ static void read_rules(struct subject *subject) {
     subject->facts->items[subject->facts->count - 1].note = note;
 }
 
-int read_devices(struct subject *subject, struct err *err) {
-    (void)err;
+void read_devices(struct subject *subject) {
     read_nodes(subject);
     read_rules(subject);
-    return 0;
 }

@@ -64,10 +64,12 @@ int isolation_read(struct arena *arena, pid_t pid, uint64_t start_time, struct f
     int r = open_process(&subject, pid, start_time, err);
     if (!r) r = read_process(&subject, err);
     if (!r) r = read_paths(&subject, &inside, &host, err);
-    if (!r) r = read_devices(&subject, err);
-    if (!r) r = read_limits(&subject, err);
-    if (!r) r = read_sysctls(&subject, err);
-    if (!r) r = read_sockets(&subject, &inside, &host, err);
+    if (!r) {
+        read_devices(&subject);
+        read_limits(&subject);
+        r = read_sysctls(&subject, err);
+    }
+    if (!r) read_sockets(&subject, &inside, &host);
     fd_closep(&subject.proc);
     if (r) return -1;
     *ret_facts = facts;

@@ -149,12 +149,10 @@ static void read_rlimits(struct subject *subject) {
     }
 }
 
-int read_limits(struct subject *subject, struct err *err) {
+void read_limits(struct subject *subject) {
     struct cgroup_groups groups;
-    (void)err;
     subject_groups(subject, &groups);
     for (size_t i = 0; i < ARRAY_SIZE(limits); i++) read_limit(subject, &groups, &limits[i]);
     read_sets(subject, &groups);
     read_rlimits(subject);
-    return 0;
 }

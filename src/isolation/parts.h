@@ -45,8 +45,7 @@ const char *mount_host_path(struct arena *arena, const struct host_mounts *host,
 int read_process(struct subject *subject, struct err *err); // namespaces, ids, capabilities, seccomp, lsm
 int read_paths(struct subject *subject, struct host_mounts *ret_inside, struct host_mounts *ret_host,
                struct err *err);
-int read_devices(struct subject *subject, struct err *err);
-int read_limits(struct subject *subject, struct err *err); // and rlimits
+void read_devices(struct subject *subject);
+void read_limits(struct subject *subject); // and rlimits
 int read_sysctls(struct subject *subject, struct err *err);
-int read_sockets(struct subject *subject, const struct host_mounts *inside, const struct host_mounts *host,
-                 struct err *err);
+void read_sockets(struct subject *subject, const struct host_mounts *inside, const struct host_mounts *host);

@@ -105,11 +105,8 @@ static void read_ports(struct subject *subject, const char *name, const char *na
     fact_add_words(subject, "sockets", name, &words);
 }
 
-int read_sockets(struct subject *subject, const struct host_mounts *inside, const struct host_mounts *host,
-                 struct err *err) {
-    (void)err;
+void read_sockets(struct subject *subject, const struct host_mounts *inside, const struct host_mounts *host) {
     read_unix(subject, inside, host);
     read_ports(subject, "tcp", "tcp6", TCP_LISTEN);
     read_ports(subject, "udp", "udp6", UDP_UNBOUND);
-    return 0;
 }

@@ -123,9 +123,11 @@ static int container_side(void) {
     if (address_add("eth0", AF_INET, address, 22)) return 3;
     if (address_add("eth0", AF_INET, address, 22)) return 4; // again is fine
     if (!link_has_address("eth0", address) || link_has_address("eth0", gateway)) return 5;
-    if (route_add_default("eth0", AF_INET, gateway)) return 6;
-    if (route_add_default("eth0", AF_INET, gateway) != -EEXIST) return 7;
-    if (route_add_default("eth0", AF_INET, (uint8_t[]){203, 0, 113, 1}) == 0) return 8;
+    struct route route = {.link = "eth0", .family = AF_INET, .gateway = gateway};
+    if (route_add(&route)) return 6;
+    if (route_add(&route) != -EEXIST) return 7;
+    route.gateway = (uint8_t[]){203, 0, 113, 1};
+    if (route_add(&route) == 0) return 8;
     if (strcmp(netlink_error_text(), "Nexthop has invalid gateway")) return 9;
     if (address_add("eth0", AF_INET, address, 33) != -EINVAL) return 10;
     // The other end answers.
@@ -165,14 +167,13 @@ static void test_veth(void **state) {
     assert_int_equal(link_index(veth.host), -ENODEV);
 }
 
-static int route_find(uint32_t destination, uint8_t prefix, int link, void *data) {
-    (void)link;
+static int route_find(uint32_t destination, uint8_t prefix, void *data) {
     if (destination == 0x0ad00000 && prefix == 22) ++*(int *)data;
     return 0;
 }
 
-static int route_refuse(uint32_t destination, uint8_t prefix, int link, void *data) {
-    (void)destination, (void)prefix, (void)link, (void)data;
+static int route_refuse(uint32_t destination, uint8_t prefix, void *data) {
+    (void)destination, (void)prefix, (void)data;
     return -ECANCELED;
 }
 

@@ -117,7 +117,7 @@ int link_up(const char *name) {
     return netlink_route_call(&batch, NULL, NULL);
 }
 
-int link_down(const char *name) {
+static int link_down(const char *name) {
     struct ifinfomsg info = {.ifi_change = IFF_UP};
     struct netlink_batch batch = {0};
     if (!name_valid(name)) return -ENODEV;
@@ -377,23 +377,16 @@ int veth_create(const struct veth *veth) {
     return netlink_route_call(&batch, NULL, NULL);
 }
 
-static int address_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const char *link,
-                         uint8_t family, const void *bytes, uint8_t prefix) {
+int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
+    struct netlink_batch batch = {0};
     size_t size = family == AF_INET ? 4 : 16;
     int index = link_index(link);
     if (index < 0) return index;
     if ((family != AF_INET && family != AF_INET6) || prefix > size * 8) return -EINVAL;
     struct ifaddrmsg info = {.ifa_family = family, .ifa_prefixlen = prefix, .ifa_index = (uint32_t)index};
-    netlink_begin(batch, type, flags | NLM_F_ACK, &info, sizeof info);
-    netlink_put(batch, IFA_LOCAL, bytes, size);
-    netlink_put(batch, IFA_ADDRESS, bytes, size);
-    return 0;
-}
-
-int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
-    struct netlink_batch batch = {0};
-    int r = address_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, link, family, bytes, prefix);
-    if (r) return r;
+    netlink_begin(&batch, RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE | NLM_F_ACK, &info, sizeof info);
+    netlink_put(&batch, IFA_LOCAL, bytes, size);
+    netlink_put(&batch, IFA_ADDRESS, bytes, size);
     if (family == AF_INET && prefix && prefix < 31) {
         uint32_t broadcast;
         memcpy(&broadcast, bytes, 4);
@@ -403,12 +396,6 @@ int address_add(const char *link, uint8_t family, const void *bytes, uint8_t pre
     // Nobody else has the address: no second of waiting for an answer from one who does.
     if (family == AF_INET6) netlink_put_u32(&batch, IFA_FLAGS, IFA_F_NODAD);
     return netlink_route_call(&batch, NULL, NULL);
-}
-
-int address_delete(const char *link, uint8_t family, const void *bytes, uint8_t prefix) {
-    struct netlink_batch batch = {0};
-    int r = address_begin(&batch, RTM_DELADDR, 0, link, family, bytes, prefix);
-    return r ? r : netlink_route_call(&batch, NULL, NULL);
 }
 
 static int route_change(const struct route *route, uint16_t type, uint16_t flags) {
@@ -442,13 +429,8 @@ int route_delete(const struct route *route) {
     return route_change(route, RTM_DELROUTE, 0);
 }
 
-int route_add_default(const char *link, uint8_t family, const void *gateway) {
-    struct route route = {.link = link, .family = family, .gateway = gateway};
-    return route_add(&route);
-}
-
 struct route_walk {
-    int (*each)(uint32_t destination, uint8_t prefix, int link, void *data);
+    int (*each)(uint32_t destination, uint8_t prefix, void *data);
     void *data;
 };
 
@@ -457,18 +439,16 @@ static int route_read(uint16_t type, const void *payload, size_t size, void *dat
     const struct rtmsg *info = payload;
     const struct nlattr *table[RTA_MAX + 1] = {0};
     uint32_t destination = 0;
-    int link = 0;
     if (type != RTM_NEWROUTE) return 0;
     if (size < sizeof *info) return -EBADMSG;
     if (info->rtm_family != AF_INET || info->rtm_dst_len > 32) return 0;
     int r = netlink_parse(info + 1, size - sizeof *info, table, ARRAY_SIZE(table));
     if (r) return r;
     if (netlink_get(table[RTA_DST], &destination, sizeof destination)) return 0; // the default route
-    netlink_get(table[RTA_OIF], &link, sizeof link);
-    return walk->each(ntohl(destination), info->rtm_dst_len, link, walk->data);
+    return walk->each(ntohl(destination), info->rtm_dst_len, walk->data);
 }
 
-int route_each(int (*each)(uint32_t destination, uint8_t prefix, int link, void *data), void *data) {
+int route_each(int (*each)(uint32_t destination, uint8_t prefix, void *data), void *data) {
     struct netlink_batch batch = {0};
     struct rtmsg info = {.rtm_family = AF_INET};
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_DUMP, &info, sizeof info);

@@ -24,7 +24,6 @@ struct link {
 int link_index(const char *name); // the index, which is above 0
 int link_get(const char *name, struct link *ret_link);
 int link_up(const char *name);
-int link_down(const char *name);
 // -EEXIST when the new name is taken. One that is up goes down for it and comes up again (before Linux 6.2
 // only what is down is renamed), which loses its IPv6 addresses and its routes.
 int link_rename(const char *name, const char *new_name);
@@ -90,7 +89,6 @@ int dummy_create(const char *name, const char *alias);
 // bytes: 4 or 16, network byte order. An address that is there already is fine; IPv6 ones can be used at
 // once, without asking whether somebody else has them.
 int address_add(const char *link, uint8_t family, const void *bytes, uint8_t prefix);
-int address_delete(const char *link, uint8_t family, const void *bytes, uint8_t prefix); // -EADDRNOTAVAIL
 
 struct route {
     const char *link;
@@ -103,7 +101,6 @@ struct route {
 };
 int route_add(const struct route *route);    // -EEXIST
 int route_delete(const struct route *route); // -ESRCH
-int route_add_default(const char *link, uint8_t family, const void *gateway);
 // Whether the link has this IPv4 address.
 bool link_has_address(const char *link, const uint8_t bytes[4]);
 // Is it up, and its address on the wire. Like the function above, and link_index(), it does not wait for who
@@ -112,4 +109,4 @@ int link_peek(const char *name, bool *ret_up, uint8_t ret_mac[6]);
 
 // Calls each for every IPv4 route with a destination (of all tables, the default route left out): host byte
 // order. Below 0 ends it.
-int route_each(int (*each)(uint32_t destination, uint8_t prefix, int link, void *data), void *data);
+int route_each(int (*each)(uint32_t destination, uint8_t prefix, void *data), void *data);

@@ -207,8 +207,8 @@ static void test_rename(void **state) {
     assert_int_equal(link_index("wire"), -ENODEV);
     assert_int_equal(link_get("wire2", &link), 0);
     assert_true(link.up);
-    assert_int_equal(link_down("wire2"), 0);
-    assert_int_equal(link_rename("wire2", "wire"), 0);
+    assert_int_equal(bridge_create("off", mac, NULL), 0);
+    assert_int_equal(link_rename("off", "wire"), 0);
     assert_int_equal(link_get("wire", &link), 0);
     assert_false(link.up);
 }
@@ -260,9 +260,6 @@ static void test_routes(void **state) {
     assert_int_equal(route_add(&wrong), -EINVAL);
     wrong = (struct route){.link = "eth0", .family = AF_INET, .prefix = 33, .destination = net4};
     assert_int_equal(route_add(&wrong), -EINVAL);
-    assert_int_equal(address_delete("eth0", AF_INET, v4, 32), 0);
-    assert_int_equal(address_delete("eth0", AF_INET, v4, 32), -EADDRNOTAVAIL);
-    assert_int_equal(address_delete("eth0", AF_INET6, v6, 128), 0);
 }
 
 int main(void) {

@@ -119,15 +119,15 @@ static int open_tree_clone(int dir, const char *path, unsigned flags) {
     return fd < 0 ? -errno : fd;
 }
 
-int mount_clone(int dir, const char *path, int recursive) {
+int mount_clone(int dir, const char *path, bool recursive) {
     return open_tree_clone(dir, path, recursive ? AT_RECURSIVE : 0);
 }
 
-int mount_clone_nofollow(int dir, const char *path, int recursive) {
+int mount_clone_nofollow(int dir, const char *path, bool recursive) {
     return open_tree_clone(dir, path, AT_SYMLINK_NOFOLLOW | (recursive ? AT_RECURSIVE : 0));
 }
 
-static int set_attributes(int mount, struct mount_attr *attr, int recursive) {
+static int set_attributes(int mount, struct mount_attr *attr, bool recursive) {
     long r = syscall(SYS_mount_setattr, mount, "", AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0), attr,
                      sizeof *attr);
     return r < 0 ? -errno : 0;
@@ -144,7 +144,7 @@ static int remount(int mount_fd, uint64_t flags) {
     return mount(NULL, path, NULL, MS_REMOUNT | MS_BIND | flags | present, NULL) ? -errno : 0;
 }
 
-int mount_set_flags(int mount_fd, uint64_t flags, int recursive) {
+int mount_set_flags(int mount_fd, uint64_t flags, bool recursive) {
     struct mount_attr attr = {.attr_set = to_attributes(flags)};
     if (flags & ATIME_FLAGS) attr.attr_clr = MOUNT_ATTR__ATIME;
     if (!attr.attr_set && !attr.attr_clr) return 0;
@@ -152,22 +152,22 @@ int mount_set_flags(int mount_fd, uint64_t flags, int recursive) {
     return r != -ENOSYS || recursive ? r : remount(mount_fd, flags);
 }
 
-int mount_can_recurse(void) {
+bool mount_can_recurse(void) {
     return syscall(SYS_mount_setattr, -1, "", 0, NULL, 0) >= 0 || errno != ENOSYS;
 }
 
 int mount_set_all(int mount_fd, uint64_t set, uint64_t clear) {
     struct mount_attr attr = {.attr_set = set, .attr_clr = clear};
-    return set_attributes(mount_fd, &attr, 1);
+    return set_attributes(mount_fd, &attr, true);
 }
 
 int mount_clear_flags(int mount_fd, uint64_t flags) {
     struct mount_attr attr = {.attr_clr = to_attributes(flags & ~ATIME_FLAGS)};
     if (flags & ATIME_FLAGS) attr.attr_clr |= MOUNT_ATTR__ATIME; // what is left is relatime
-    return attr.attr_clr ? set_attributes(mount_fd, &attr, 0) : 0;
+    return attr.attr_clr ? set_attributes(mount_fd, &attr, false) : 0;
 }
 
-int mount_idmap(int mount_fd, int userns, int recursive) {
+int mount_idmap(int mount_fd, int userns, bool recursive) {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)userns};
     return set_attributes(mount_fd, &attr, recursive);
 }
@@ -188,7 +188,7 @@ int mount_reconfigure(int mount_fd, uint64_t flags, const char *data) {
 int mount_set_propagation(int mount_fd, uint64_t propagation) {
     const uint64_t recursive = 16384; // MS_REC
     struct mount_attr attr = {.propagation = propagation & ~recursive};
-    int r = set_attributes(mount_fd, &attr, !!(propagation & recursive));
+    int r = set_attributes(mount_fd, &attr, propagation & recursive);
     if (r != -ENOSYS) return r;
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", mount_fd);
@@ -208,7 +208,7 @@ static int enslave(int old) {
 }
 
 // pivot_root(".", ".") stacks the old root on the new one's mount point, where one unmount takes it away.
-int mount_pivot(int root, int shared) {
+int mount_pivot(int root, bool shared) {
     _cleanup_(fd_closep) int old = shared ? fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0) : -1;
     if (shared && old < 0) return old;
     if (fchdir(root)) return -errno;
@@ -225,12 +225,12 @@ int mount_move_to_root(int root) {
     return chdir("/") ? -errno : 0;
 }
 
-int mount_identify(int fd, uint64_t *ret_id, int *ret_is_root) {
+int mount_identify(int fd, uint64_t *ret_id, bool *ret_is_root) {
     struct statx st = {0};
     if (syscall(SYS_statx, fd, "", AT_EMPTY_PATH, STATX_MNT_ID, &st) < 0) return -errno;
     if (!(st.stx_mask & STATX_MNT_ID) || !(st.stx_attributes_mask & STATX_ATTR_MOUNT_ROOT)) return -ENOSYS;
     *ret_id = st.stx_mnt_id;
-    *ret_is_root = !!(st.stx_attributes & STATX_ATTR_MOUNT_ROOT);
+    *ret_is_root = st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
     return 0;
 }
 

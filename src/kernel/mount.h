@@ -3,6 +3,7 @@
 // All return -errno. Flags are the MS_* of mount(2).
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 // A new file system, not attached anywhere. data is comma separated options, as for mount(8); source may be
@@ -17,17 +18,17 @@ int mount_context_create(int context, uint64_t flags);
 
 // A detached copy of what is mounted at a path or, with path "", at a descriptor; recursive with what is
 // below.
-int mount_clone(int dir, const char *path, int recursive);
+int mount_clone(int dir, const char *path, bool recursive);
 
 // The same, but a symbolic link at the end of path is not followed: it is mounted itself.
-int mount_clone_nofollow(int dir, const char *path, int recursive);
+int mount_clone_nofollow(int dir, const char *path, bool recursive);
 
 // Sets attributes (MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_NOSYMFOLLOW, access times) on a mount given
 // by a descriptor, and clears the access time ones that contradict them. Before Linux 5.12: not recursive
 // (-ENOSYS), and only a mount that is attached (-EINVAL).
-int mount_set_flags(int mount, uint64_t flags, int recursive);
+int mount_set_flags(int mount, uint64_t flags, bool recursive);
 // Whether this kernel can set attributes of everything below a mount (Linux 5.12).
-int mount_can_recurse(void);
+bool mount_can_recurse(void);
 
 // Sets and clears attributes (MOUNT_ATTR_*) on a mount and on all below it. -ENOSYS before Linux 5.12.
 int mount_set_all(int mount, uint64_t set, uint64_t clear);
@@ -38,7 +39,7 @@ int mount_clear_flags(int mount, uint64_t flags);
 
 // Lets the files of a detached mount (and with recursive of those below it) change owner by the map of a user
 // namespace. -EINVAL: this file system can't; -ENOSYS before Linux 5.12; -EPERM: not in a user namespace.
-int mount_idmap(int mount, int userns, int recursive);
+int mount_idmap(int mount, int userns, bool recursive);
 
 // Options of the file system that is mounted at a descriptor: data as in mount_new, and those of flags.
 int mount_reconfigure(int mount, uint64_t flags, const char *data);
@@ -51,13 +52,13 @@ int mount_attach(int mount, int target);
 
 // Makes root the root of this mount namespace, drops the old one, and stands in it. shared: some of the old
 // one's mounts are the host's peers.
-int mount_pivot(int root, int shared);
+int mount_pivot(int root, bool shared);
 
 // The same where pivot_root does not work, as on a ramdisk: the mount is moved over the old root.
 int mount_move_to_root(int root);
 
 // Which mount the descriptor is on, and whether it is that mount's root. Linux 5.8.
-int mount_identify(int fd, uint64_t *ret_id, int *ret_is_root);
+int mount_identify(int fd, uint64_t *ret_id, bool *ret_is_root);
 
 // Takes a mount away, and what is below it, as soon as nobody uses it. By a descriptor of its root; proc is
 // one of a /proc in which the caller finds itself, from before it joined another mount namespace.

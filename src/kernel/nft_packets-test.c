@@ -77,7 +77,8 @@ static void route_set(const char *text) {
     uint8_t bytes[16];
     int family = strchr(text, ':') ? AF_INET6 : AF_INET;
     inet_pton(family, text, bytes);
-    assert_int_equal(route_add_default("eth0", (uint8_t)family, bytes), 0);
+    const struct route route = {.link = "eth0", .family = (uint8_t)family, .gateway = bytes};
+    assert_int_equal(route_add(&route), 0);
 }
 
 static int server_open(int type) {

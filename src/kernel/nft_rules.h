@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// For the nft files alone: rules as words, and the words of the base and of a network.
+// For the nft files alone: what the base and a network are made of, in the words of nft_words.h.
 #pragma once
 
 #include "kernel/nft_message.h"

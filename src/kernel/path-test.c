@@ -34,7 +34,7 @@ static int tear_down(void **state) {
     return dir_remove_all_at(AT_FDCWD, top);
 }
 
-static void make(const char *path, int file) {
+static void make(const char *path, bool file) {
     int fd = path_make_in(root, path, file);
     if (fd < 0) fail_msg("%s: %s", path, strerror(-fd));
     close(fd);
@@ -43,30 +43,30 @@ static void make(const char *path, int file) {
 static void test_makes_inside(void **state) {
     (void)state;
     struct stat st;
-    make("/a/b/c", 0);
+    make("/a/b/c", false);
     assert_int_equal(stat("root/a/b/c", &st), 0);
     assert_true(S_ISDIR(st.st_mode));
-    make("a/b/c", 0); // again is fine
-    make("/good/hosts", 1);
+    make("a/b/c", false); // again is fine
+    make("/good/hosts", true);
     assert_int_equal(stat("root/etc/hosts", &st), 0);
     assert_true(S_ISREG(st.st_mode));
-    make("/etc/deep/er/file", 1);
+    make("/etc/deep/er/file", true);
     assert_int_equal(stat("root/etc/deep/er/file", &st), 0);
-    make("/", 0);
-    make("../../up", 0); // .. at the root stays there
+    make("/", false);
+    make("../../up", false); // .. at the root stays there
     char deep[4000];
     for (size_t i = 0; i < sizeof deep; i++) deep[i] = i % 2 ? '/' : 'd';
     deep[sizeof deep - 1] = 0;
-    make(deep, 0);
+    make(deep, false);
     assert_int_equal(stat("root/up", &st), 0);
 }
 
 static void test_links_do_not_lead_out(void **state) {
     (void)state;
     struct stat st;
-    int fd = path_make_in(root, "/absolute/x", 1);
+    int fd = path_make_in(root, "/absolute/x", true);
     if (fd >= 0) close(fd);
-    fd = path_make_in(root, "/etc/relative/y", 0);
+    fd = path_make_in(root, "/etc/relative/y", false);
     if (fd >= 0) close(fd);
     assert_int_equal(stat("outside/x", &st), -1);
     assert_int_equal(stat("outside/y", &st), -1);
@@ -77,11 +77,11 @@ static void test_bad_ends(void **state) {
     char longer[5000];
     memset(longer, 'x', sizeof longer - 1);
     longer[sizeof longer - 1] = 0;
-    assert_true(path_make_in(root, "/dangling", 1) < 0 || access("root/nowhere", F_OK));
-    assert_int_equal(path_make_in(root, "/loop/x", 0), -ELOOP);
-    assert_true(path_make_in(root, longer, 0) < 0);
-    make("/file", 1);
-    assert_int_equal(path_make_in(root, "/file/x", 0), -ENOTDIR);
+    assert_true(path_make_in(root, "/dangling", true) < 0 || access("root/nowhere", F_OK));
+    assert_int_equal(path_make_in(root, "/loop/x", false), -ELOOP);
+    assert_true(path_make_in(root, longer, false) < 0);
+    make("/file", true);
+    assert_int_equal(path_make_in(root, "/file/x", false), -ENOTDIR);
     assert_int_equal(path_open_in(root, "/missing", 0), -ENOENT);
 }
 

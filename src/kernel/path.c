@@ -105,7 +105,7 @@ static int make_missing_directory(int root, const char *path) {
     return length < 0 ? length : size ? make_directory(root, copy, size) : open_directory(root, copy, 0);
 }
 
-static int make_in(int root, const char *path, int file, int flags) {
+static int make_in(int root, const char *path, bool file, int flags) {
     int fd = path_open_in(root, path, O_PATH | flags);
     if (fd != -ENOENT) return fd;
     if (!file) return make_missing_directory(root, path);
@@ -117,11 +117,11 @@ static int make_in(int root, const char *path, int file, int flags) {
     return open_in(parent, name, O_PATH | O_NOFOLLOW, 0);
 }
 
-int path_make_in(int root, const char *path, int file) {
+int path_make_in(int root, const char *path, bool file) {
     return make_in(root, path, file, 0);
 }
 
-int path_make_in_nofollow(int root, const char *path, int file) {
+int path_make_in_nofollow(int root, const char *path, bool file) {
     return make_in(root, path, file, O_NOFOLLOW);
 }
 

@@ -3,6 +3,7 @@
 // against a descriptor of the root, where no link leads out of it, and used through descriptors from then on.
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 // An O_PATH descriptor of path inside root, links resolved inside root; or with flags instead of O_PATH when
@@ -13,9 +14,9 @@ int path_open_own(int root, const char *path);
 
 // path_open_in, and makes what is missing: directories (0755) on the way, and at the end a directory, or,
 // when file is set, an empty file. Nothing is ever made through a link that leads nowhere.
-int path_make_in(int root, const char *path, int file);
+int path_make_in(int root, const char *path, bool file);
 // The same, but a link at the end of the path is not followed.
-int path_make_in_nofollow(int root, const char *path, int file);
+int path_make_in_nofollow(int root, const char *path, bool file);
 
 // Opens a path below dir with flags, on the very file system that dir is on: no way out, no mount on the way,
 // no magic link. For procfs, where a mount over a file would take what is written to it.

@@ -95,7 +95,7 @@ static int helper_create(const char *name) {
 static int helper_ensure(const char *name, struct link *ret_helper) {
     int r = helper_create(name);
     if (r && r != -EEXIST) return r;
-    if (!r || r == -EEXIST) r = link_get(name, ret_helper);
+    r = link_get(name, ret_helper);
     return !r && strcmp(ret_helper->kind, "ifb") ? -EEXIST : r;
 }
 

@@ -182,7 +182,7 @@ static int netns_hold(const struct cni *cni, pid_t pid, struct err *err) {
     char path[40];
     snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
     _cleanup_(fd_closep) int target = fd_open_at(AT_FDCWD, cni->netns, O_RDONLY | O_CREAT | O_NOFOLLOW, 0400);
-    _cleanup_(fd_closep) int mount = target < 0 ? target : mount_clone(AT_FDCWD, path, 0);
+    _cleanup_(fd_closep) int mount = target < 0 ? target : mount_clone(AT_FDCWD, path, false);
     int r = mount < 0 ? mount : mount_attach(mount, target);
     return r ? err_set(err, ERR_SYSTEM, -r, "hold the container's network namespace at %s", cni->netns) : 0;
 }

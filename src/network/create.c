@@ -197,7 +197,7 @@ static int check_routes(const struct network *network, struct err *err) {
     struct subnet route = {0};
     const struct subnet *subnet = &network->pools[0].subnet;
     if (network->driver != NETWORK_DRIVER_BRIDGE || !address_is_set(&subnet->base)) return 0;
-    if (subnet_find_route(subnet, 0, &route, err)) return -1;
+    if (subnet_find_route(subnet, &route, err)) return -1;
     if (!address_is_set(&route.base)) return 0;
     return err_set(err, ERR_CONFLICT, 0, "subnet %s overlaps with the host's route to %s: choose another one",
                    subnet_print(subnet, text), subnet_print(&route, other));

@@ -72,7 +72,7 @@ int default_fits(const struct network *network, bool *ret_fits, struct err *err)
     int r = link_get(network->link, &link);
     if (r && r != -ENODEV) return err_set(err, ERR_SYSTEM, -r, "look at interface %s", network->link);
     bool ours = !r && bridge_is_of(&link, network);
-    if (!ours && subnet_find_route(&network->pools[0].subnet, 0, &route, err)) return -1;
+    if (!ours && subnet_find_route(&network->pools[0].subnet, &route, err)) return -1;
     *ret_fits = ours || (r && !address_is_set(&route.base));
     return 0;
 }

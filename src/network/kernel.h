@@ -7,12 +7,17 @@
 #include "kernel/link.h"
 #include "network/network.h"
 
+// Shared by those below (bridge.c):
+
 // A descriptor; closing it lets go.
 int namespace_lock(int *ret_fd, struct err *err);
 
 // A bridge's alias, which `ip link` shows, names its owner: "hoy <network id> <database>".
 int database_path(struct db *db, char ret_path[static LINK_ALIAS_SIZE], struct err *err);
 bool link_is_of(const struct link *link, const char *network_id);
+
+// The sentence for what the kernel refused.
+int kernel_fail(const struct network *network, int r, const char *what, const char *link, struct err *err);
 
 // With the lock (bridge.c):
 
@@ -39,6 +44,3 @@ int default_fits(const struct network *network, bool *ret_fits, struct err *err)
 
 // Bridges of networks that are gone, and of roots that are (ensure.c). Slow work.
 int networks_sweep(struct db *db, const char *database, struct err *err);
-
-// The sentence for what the kernel refused.
-int kernel_fail(const struct network *network, int r, const char *what, const char *link, struct err *err);

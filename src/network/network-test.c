@@ -233,9 +233,10 @@ static void test_subnet(void **state) {
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){10, 208, 5, 1}, 24), 0);
     expect_pick(22, 0x0ad00000);
     expect_pick(24, 0x0ad00000);
-    assert_int_equal(subnet_find_route(&wanted, 0, &route, &err), 0);
+    assert_int_equal(subnet_find_route(&wanted, &route, &err), 0);
     assert_int_equal(number(&route.base), 0x0ad00500);
-    assert_int_equal(subnet_find_route(&wanted, link_index("br0"), &route, &err), 0);
+    wanted.base = address_ipv4(0x0ad00800);
+    assert_int_equal(subnet_find_route(&wanted, &route, &err), 0);
     assert_false(address_is_set(&route.base));
     assert_int_equal(address_add("br0", AF_INET, (uint8_t[]){10, 208, 0, 1}, 14), 0);
     expect_pick(22, 0x0ad40000);
@@ -446,7 +447,7 @@ static int place_set_up(const void *data) {
     const struct place *place = data;
     if (link_up("lo") || address_add("eth0", AF_INET, place->address, place->prefix) || link_up("eth0"))
         return 1;
-    return route_add_default("eth0", AF_INET, place->gateway) ? 2 : 0;
+    return route_add(&(struct route){.link = "eth0", .family = AF_INET, .gateway = place->gateway}) ? 2 : 0;
 }
 
 static struct sockaddr_in socket_address(const uint8_t bytes[4], uint16_t port) {

@@ -67,7 +67,7 @@ struct networks {
     size_t count;
 };
 
-// Rows (row.c)
+// Rows (row.c, default.c)
 
 // The predefined networks' rows, where they are not there yet. Cheap when they are.
 int network_predefine(struct db *db, struct err *err);
@@ -104,7 +104,7 @@ int network_create(struct db *db, struct arena *arena, const struct network_requ
 // ERR_CONFLICT when containers are on it.
 int network_remove(struct db *db, const struct network *network, struct err *err);
 
-// In the kernel (bridge.c)
+// In the kernel (ensure.c, bridge.c)
 
 // Makes sure that the network is there in the kernel: a bridge that is up with its addresses, forwarding on,
 // the nftables rules; the parent of a macvlan or ipvlan. Idempotent and cheap when it does. The default
@@ -122,7 +122,7 @@ bool network_forwards(size_t version);
 // that it does not have, and interfaces of containers that were being connected or disconnected.
 int network_sweep(struct db *db, struct err *err);
 
-// Endpoints (endpoint.c)
+// Endpoints (endpoint.c, plan.c, files.c)
 
 // How a container is to be in a network, as its settings say.
 struct endpoint_settings {

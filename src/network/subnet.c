@@ -63,9 +63,8 @@ static void mark(struct taken *taken, uint32_t destination, uint8_t prefix) {
     }
 }
 
-static int mark_route(uint32_t destination, uint8_t prefix, int link, void *data) {
+static int mark_route(uint32_t destination, uint8_t prefix, void *data) {
     struct taken *taken = data;
-    (void)link;
     if (prefix >= taken->prefix_min) mark(taken, destination, prefix);
     return 0;
 }
@@ -138,22 +137,20 @@ int subnet_pick_ipv6(const struct networks *networks, struct subnet *ret_subnet,
 struct routed {
     uint32_t subnet;
     uint8_t prefix;
-    int link;
     struct subnet found;
 };
 
 // The widest of them is the network's, the others are addresses in it.
-static int routed_check(uint32_t destination, uint8_t prefix, int link, void *data) {
+static int routed_check(uint32_t destination, uint8_t prefix, void *data) {
     struct routed *routed = data;
     bool wider = !address_is_set(&routed->found.base) || prefix < routed->found.prefix;
-    if (prefix >= 16 && wider && (!routed->link || link != routed->link) &&
-        overlap(destination, prefix, routed->subnet, routed->prefix))
+    if (prefix >= 16 && wider && overlap(destination, prefix, routed->subnet, routed->prefix))
         routed->found = (struct subnet){.base = address_ipv4(destination), .prefix = prefix};
     return 0;
 }
 
-int subnet_find_route(const struct subnet *subnet, int link, struct subnet *ret_route, struct err *err) {
-    struct routed routed = {number_of(&subnet->base), subnet->prefix, link, {{0}, 0}};
+int subnet_find_route(const struct subnet *subnet, struct subnet *ret_route, struct err *err) {
+    struct routed routed = {number_of(&subnet->base), subnet->prefix, {{0}, 0}};
     int r = route_each(routed_check, &routed);
     if (r) return err_set(err, ERR_SYSTEM, -r, "read the host's routes");
     *ret_route = routed.found;

@@ -126,7 +126,6 @@ static int check_namespaces(const struct spec *spec, struct err *err) {
     return 0;
 }
 
-// The last id, 2^32 - 1, is nobody: the kernel takes no map that has it.
 // user_namespaces(7): so many lines, which have to fit in a page.
 #define ID_MAPS_MAX 340
 
@@ -135,6 +134,7 @@ int spec_id_maps_check(const struct spec_id_map *maps, size_t count, const char 
         return invalid(err, "%s has %zu items, and the kernel takes %d", path, count, ID_MAPS_MAX);
     for (size_t i = 0; i < count; i++) {
         uint64_t first = maps[i].container_id > maps[i].host_id ? maps[i].container_id : maps[i].host_id;
+        // The last id, 2^32 - 1, is nobody: the kernel takes no map that has it.
         if (first + maps[i].size > UINT32_MAX)
             return invalid(err, "%s[%zu].size goes past the last id", path, i);
     }

@@ -29,7 +29,7 @@ int plan_check_owner(struct plan_run *run, int32_t pid, uint64_t start_time) {
 static int clone_tmpfs(struct plan_run *run, const char *path) {
     struct statfs fs;
     struct stat st;
-    _cleanup_(fd_closep) int tree = mount_clone_nofollow(AT_FDCWD, path, 0);
+    _cleanup_(fd_closep) int tree = mount_clone_nofollow(AT_FDCWD, path, false);
     if (tree < 0) return tree;
     if (fstatfs(tree, &fs) || fstat(tree, &st)) return -errno;
     if ((uint32_t)fs.f_type == TMPFS_MAGIC && S_ISDIR(st.st_mode)) return take_fd(&tree);

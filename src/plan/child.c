@@ -155,7 +155,7 @@ int plan_do_root_attach(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, TEXT(op->root.path), 1);
+    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, TEXT(op->root.path), true);
     if (tree < 0) return tree;
     struct stat st;
     if (fstat(tree, &st)) return -errno;
@@ -167,7 +167,7 @@ int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
 
 int plan_do_root_readonly(struct plan_run *run, struct plan_op *op) {
     (void)op;
-    return mount_set_flags(run->root, MS_RDONLY, 0);
+    return mount_set_flags(run->root, MS_RDONLY, false);
 }
 
 static int is_null(int fd) {
@@ -202,12 +202,12 @@ int plan_do_pivot_root(struct plan_run *run, struct plan_op *op) {
 
 // Mounts inside the root
 
-static int is_directory(int fd) {
+static bool is_directory(int fd) {
     struct stat st;
     return !fstat(fd, &st) && S_ISDIR(st.st_mode);
 }
 
-static int open_target(struct plan_run *run, struct plan_op *op, int file) {
+static int open_target(struct plan_run *run, struct plan_op *op, bool file) {
     const char *path = TEXT(op->mount.target);
     bool nofollow = op->mount.options & PLAN_MOUNT_TARGET_NOFOLLOW;
     if (op->mount.options & PLAN_MOUNT_NO_CREATE)
@@ -216,7 +216,7 @@ static int open_target(struct plan_run *run, struct plan_op *op, int file) {
 }
 
 // Whoever can write in the source may exchange what is in it: the path is resolved once, inside the source.
-static int clone_subpath(struct plan_run *run, struct plan_op *op, int recursive) {
+static int clone_subpath(struct plan_run *run, struct plan_op *op, bool recursive) {
     const char *source = TEXT(op->mount.source), *subpath = TEXT(op->mount.subpath);
     _cleanup_(fd_closep) int whole = fd_open_at(AT_FDCWD, source, O_PATH | O_DIRECTORY, 0);
     if (whole < 0) return whole;
@@ -228,7 +228,7 @@ static int clone_subpath(struct plan_run *run, struct plan_op *op, int recursive
 }
 
 static int bind_source(struct plan_run *run, struct plan_op *op) {
-    int recursive = !!(op->mount.flags & MS_REC);
+    bool recursive = op->mount.flags & MS_REC;
     if (op->mount.subpath) return clone_subpath(run, op, recursive);
     if (op->mount.options & PLAN_MOUNT_IDMAP) return plan_take_tree(run);
     if (op->mount.pid) return plan_borrow_tree(run, op);
@@ -243,7 +243,7 @@ static bool is_written_first(struct plan_run *run, struct plan_op *op) {
 }
 
 static int clone_hosts(const char *path, uint64_t flags) {
-    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, path, 1);
+    _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, path, true);
     int r = tree < 0 ? tree : mount_set_flags(tree, flags, mount_can_recurse());
     return r ? r : take_fd(&tree);
 }
@@ -268,11 +268,11 @@ static int new_source(struct plan_run *run, struct plan_op *op) {
 }
 
 // Before Linux 5.12 a mount takes flags only where it is attached, and for itself alone.
-static int attach_with(int tree, int target, uint64_t flags, int recursive) {
+static int attach_with(int tree, int target, uint64_t flags, bool recursive) {
     int r = mount_set_flags(tree, flags, recursive);
     if (r != -EINVAL && r != -ENOSYS) return r ? r : mount_attach(tree, target);
     r = mount_attach(tree, target);
-    return r ? r : mount_set_flags(tree, flags, 0);
+    return r ? r : mount_set_flags(tree, flags, false);
 }
 
 // A link as the source is made again, to the same target, where it is not there. 1, or 0 when the source is
@@ -328,7 +328,7 @@ static int copy_up(struct plan_run *run, struct plan_op *op, int from, int to) {
 }
 
 int plan_do_mount(struct plan_run *run, struct plan_op *op) {
-    int bind = !!(op->mount.flags & MS_BIND);
+    bool bind = op->mount.flags & MS_BIND;
     int r = op->mount.options & PLAN_MOUNT_COPY_SYMLINK ? copy_symlink(run, op) : 0;
     if (r) return r < 0 ? r : 0;
     _cleanup_(fd_closep) int tree = bind ? bind_source(run, op) : new_source(run, op);
@@ -349,7 +349,7 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = copy_up(run, op, target, tree);
     if (!r) r = apply_options(op, tree);
     uint64_t flags = bind ? op->mount.flags : is_written_first(run, op) ? MS_RDONLY : 0;
-    if (!r) r = attach_with(tree, target, flags, 0);
+    if (!r) r = attach_with(tree, target, flags, false);
     if (!r) plan_place_add(run, TEXT(op->mount.target), tree, is_new(run, op));
     return r;
 }
@@ -360,12 +360,12 @@ int plan_do_remount(struct plan_run *run, struct plan_op *op) {
     int r = target < 0 ? target : apply_options(op, target);
     if (!r && op->mount.flags & MS_REMOUNT && !(op->mount.flags & MS_BIND))
         r = mount_reconfigure(target, op->mount.flags, TEXT(op->mount.data));
-    return r ? r : mount_set_flags(target, op->mount.flags, 0);
+    return r ? r : mount_set_flags(target, op->mount.flags, false);
 }
 
 // Before the root becomes read-only.
 int plan_do_directory(struct plan_run *run, struct plan_op *op) {
-    _cleanup_(fd_closep) int fd = plan_make_in(run, TEXT(op->path), 0);
+    _cleanup_(fd_closep) int fd = plan_make_in(run, TEXT(op->path), false);
     return fd < 0 ? fd : 0;
 }
 
@@ -376,12 +376,12 @@ static int clone_null(void) {
     if (null < 0) return null;
     if (fstat(null, &st)) return -errno;
     if (!S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3)) return -ENXIO;
-    return mount_clone(null, "", 0);
+    return mount_clone(null, "", false);
 }
 
 // One empty directory for all; it can be cloned once it is attached somewhere.
 static int clone_empty(struct plan_run *run) {
-    if (run->empty >= 0) return mount_clone(run->empty, "", 0);
+    if (run->empty >= 0) return mount_clone(run->empty, "", false);
     int tree = mount_new("tmpfs", "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
                          "size=0,mode=555,nr_inodes=1");
     if (tree >= 0) run->empty = fcntl(tree, F_DUPFD_CLOEXEC, 0);
@@ -400,9 +400,9 @@ int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
     _cleanup_(fd_closep) int target = plan_open_in(run, TEXT(op->path), 0);
     if (target == -ENOENT || target == -ENOTDIR) return 0;
     if (target < 0) return target;
-    _cleanup_(fd_closep) int tree = mount_clone(target, "", 1);
+    _cleanup_(fd_closep) int tree = mount_clone(target, "", true);
     if (tree < 0) return tree;
-    return attach_with(tree, target, MS_RDONLY, 1);
+    return attach_with(tree, target, MS_RDONLY, true);
 }
 
 // Devices
@@ -431,9 +431,9 @@ static int open_host_device(struct plan_run *run, const struct plan_op *op) {
 static int bind_device(struct plan_run *run, struct plan_op *op) {
     _cleanup_(fd_closep) int node = open_host_device(run, op);
     if (node < 0) return node;
-    _cleanup_(fd_closep) int tree = mount_clone(node, "", 0);
+    _cleanup_(fd_closep) int tree = mount_clone(node, "", false);
     if (tree < 0) return tree;
-    _cleanup_(fd_closep) int target = plan_make_in(run, TEXT(op->device.path), 1);
+    _cleanup_(fd_closep) int target = plan_make_in(run, TEXT(op->device.path), true);
     return target < 0 ? target : mount_attach(tree, target);
 }
 
@@ -485,9 +485,9 @@ static int open_ptmx(struct plan_run *run) {
 }
 
 static int bind_console(struct plan_run *run, int terminal) {
-    _cleanup_(fd_closep) int tree = mount_clone(terminal, "", 0);
+    _cleanup_(fd_closep) int tree = mount_clone(terminal, "", false);
     if (tree < 0) return tree;
-    _cleanup_(fd_closep) int target = plan_make_in(run, "dev/console", 1);
+    _cleanup_(fd_closep) int target = plan_make_in(run, "dev/console", true);
     return target < 0 ? target : mount_attach(tree, target);
 }
 

@@ -115,7 +115,7 @@ int plan_do_idmap_tree(struct plan_run *run, struct plan_op *op) {
         own ? open_userns(run->block->pid)
             : make_userns(run, TEXT(op->idmap_tree.uid), TEXT(op->idmap_tree.gid));
     if (userns < 0) return userns;
-    int r = mount_idmap(tree, userns, !!(op->idmap_tree.options & PLAN_MOUNT_IDMAP_RECURSIVE));
+    int r = mount_idmap(tree, userns, op->idmap_tree.options & PLAN_MOUNT_IDMAP_RECURSIVE);
     if (r) return refused(run, op, r);
     // It comes from the host's own mounts, not from the child's copies, which had that done to them.
     r = op->idmap_tree.propagation ? mount_set_propagation(tree, op->idmap_tree.propagation) : 0;

@@ -45,12 +45,12 @@ int plan_open_in(struct plan_run *run, const char *path, int flags) {
     return path_open_in(base, path, flags);
 }
 
-int plan_make_in(struct plan_run *run, const char *path, int file) {
+int plan_make_in(struct plan_run *run, const char *path, bool file) {
     int base = find(run, &path);
     return path_make_in(base, path, file);
 }
 
-int plan_make_in_nofollow(struct plan_run *run, const char *path, int file) {
+int plan_make_in_nofollow(struct plan_run *run, const char *path, bool file) {
     int base = find(run, &path);
     return path_make_in_nofollow(base, path, file);
 }

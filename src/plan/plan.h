@@ -501,7 +501,8 @@ int plan_save(const struct plan *plan, int dir, const char *name, int *ret_fd, s
 // The same in memory, for one that needs no record. A descriptor, or -1 with *err filled in.
 int plan_memfd(const struct plan *plan, struct err *err);
 
-// Maps a plan that is there, checking every offset in it. -EINVAL, -ENODATA, or what the kernel says.
+// Maps a plan that is there, checking that it is whole: offsets in operations are trusted. -ENODATA, or what
+// the kernel says.
 int plan_map(int fd, struct plan_block **ret_block);
 // The same for "plan" of a run directory that is there, below dir. -ENOENT.
 int plan_map_at(int dir, const char *path, struct plan_block **ret_block);

@@ -91,7 +91,7 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     if (r) return r;
     if (user.uid == (uid_t)-1 || user.gid == (gid_t)-1) return -EINVAL; // "as it is": root
     snprintf(run->home, sizeof run->home, "%s", user.home);
-    run->home_set = 1;
+    run->home_set = true;
     give_streams(user.uid);
     if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
     // In a user namespace that forbids setgroups a user has no groups of /etc/group's. Others were asked for.
@@ -109,7 +109,7 @@ int plan_do_workdir(struct plan_run *run, struct plan_op *op) {
     _cleanup_(fd_closep) int root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     if (root < 0) return root;
     _cleanup_(fd_closep) int dir =
-        op->workdir.create ? path_make_in(root, path, 0) : path_open_in(root, path, O_PATH | O_DIRECTORY);
+        op->workdir.create ? path_make_in(root, path, false) : path_open_in(root, path, O_PATH | O_DIRECTORY);
     if (dir < 0) return dir;
     if (fchdir(dir)) return -errno;
     char cwd[PATH_MAX];
@@ -128,7 +128,7 @@ int plan_do_no_new_privs(struct plan_run *run, struct plan_op *op) {
 
 int plan_do_init(struct plan_run *run, struct plan_op *op) {
     (void)op;
-    run->init = 1;
+    run->init = true;
     return run->self < 0 ? run->self : 0;
 }
 

@@ -52,9 +52,8 @@ static int add_run(const struct nft_table *table, const struct plan_port *ports,
     return r;
 }
 
-// What is not there any more is no failure, and none stays for another that fails.
 // Those of many runs in one message: the kernel waits for all of its processors after each that removes
-// something.
+// something. What is not there any more is no failure, and none stays for another that fails.
 static int remove_runs(const struct nft_table *table, const struct plan_port *ports, size_t run_count) {
     struct nft_port some[AT_ONCE];
     size_t count = 0;

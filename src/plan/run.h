@@ -26,8 +26,8 @@ struct plan_run {
     int target;   // a pidfd of the process whose namespaces are joined, when the plan names one
     int self;     // the program that runs this, for INIT
     int empty;    // an empty read-only directory that covers masked ones (child)
-    int init;     // INIT was seen
-    int shared;   // the mounts around are the host's peers: what is done to them must not get there (child)
+    bool init;    // INIT was seen
+    bool shared;  // the mounts around are the host's peers: what is done to them must not get there (child)
     int joins[8]; // namespaces to join before the clone
     int join_count;
     int netns;                // a network namespace that the parent has sent (child)
@@ -39,7 +39,7 @@ struct plan_run {
     size_t place_count;
     char *command;     // the file to execute, when it was looked for early
     int hook_files[2]; // where the hook's output and errors go, or -1
-    int home_set;      // a USER operation found a home directory:
+    bool home_set;     // a USER operation found a home directory:
     char home[4096];
     struct plan_block *copy; // of the block, as it was before (parent)
     struct err err;          // an operation that has better words than its errno puts them here
@@ -167,8 +167,8 @@ int plan_borrow_tree(struct plan_run *run, struct plan_op *op);
 // place.c. As in kernel/path.h, but a path that leads into a mount of the plan's own making is resolved from
 // that mount. What is at the path by now, when somebody renames directories meanwhile, is then of no account.
 int plan_open_in(struct plan_run *run, const char *path, int flags);
-int plan_make_in(struct plan_run *run, const char *path, int file);
-int plan_make_in_nofollow(struct plan_run *run, const char *path, int file);
+int plan_make_in(struct plan_run *run, const char *path, bool file);
+int plan_make_in_nofollow(struct plan_run *run, const char *path, bool file);
 int plan_parent_in(struct plan_run *run, const char *path, const char **ret_name);
 // Remembers a mount that was attached at target. fresh: its content is new.
 void plan_place_add(struct plan_run *run, const char *target, int mount, bool fresh);

@@ -82,7 +82,7 @@ int plan_undo_image_mount(struct plan_block *block, struct plan_op *op) {
 
 static bool is_volume(const char *target) {
     uint64_t id;
-    int is_root = 0;
+    bool is_root = false;
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, target, O_PATH | O_DIRECTORY, 0);
     return fd >= 0 && !mount_identify(fd, &id, &is_root) && is_root;
 }

@@ -5,8 +5,9 @@
 
 #include "plan/plan.h"
 
-// Kills what is left in the plan's cgroups, removes them, its interfaces, and its use of mounts. Returns 0,
-// or -errno of the first step that could not be undone (the others are still tried).
+// Kills what is left in the plan's cgroups, removes them, its published ports and helpers, and its use of
+// mounts. Its interfaces go with the network namespace. Returns 0, or -errno of the first step that could not
+// be undone (the others are still tried).
 int plan_undo(struct plan_block *block);
 // The ends of veth pairs that are still on the host, when nobody waits any more: the container's network
 // namespace, which takes them along, is held by somebody else. Waits up to a second for each of them.

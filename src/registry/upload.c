@@ -160,14 +160,14 @@ static int whole_read(void *buffer, size_t size, size_t *ret_size, void *data, s
 }
 
 // 1: in another way it may work.
-static int whole_put(struct upload *u, int pass, struct err *err) {
+static int whole_put(struct upload *u, struct err *err) {
     static const int fine[] = {201, 204, 404, 413, 416, 0};
     const struct http_upload body = {OCTETS, NULL, u->size, whole_begin, whole_read, u};
     struct ask ask = {
         .request = {.url = with_digest(u), .method = "PUT", .upload = &body, .stall_s = ANSWER_SECONDS},
         .fine = fine};
     struct http_response response;
-    int r = ask_and_judge(u->registry, u->http, &u->arena, &ask, pass, &response, err);
+    int r = ask_and_judge(u->registry, u->http, &u->arena, &ask, 1, &response, err);
     if (r || response.status < 400) return r;
     err_set(err, ERR_UNAVAILABLE, 0, "%s does not take the blob in one piece (%d)", u->registry->host,
             response.status);
@@ -273,7 +273,7 @@ static int upload_run(struct upload *u, struct err *err) {
         int has = pass > 1 && u->digest ? registry_has_blob(u->registry, u->http, u->digest, err) : 0;
         if (has) return has < 0 ? -1 : 0;
         if (session_begin(u, err)) return -1;
-        int r = pass == 1 && u->digest ? whole_put(u, pass, err) : chunks_put(u, err);
+        int r = pass == 1 && u->digest ? whole_put(u, err) : chunks_put(u, err);
         if (r <= 0) return r;
         if (pass == PASSES_MAX) return -1;
     }

@@ -19,14 +19,14 @@ struct batch {
     int count;
 };
 
-static enum client_result answer_with(int result, uint8_t **answer, enum client_result good) {
-    return result ? (free(*answer), *answer = NULL, CLIENT_SILENT) : good;
+static enum client_result answer_with(int result, uint8_t **answer) {
+    return result ? (free(*answer), *answer = NULL, CLIENT_SILENT) : CLIENT_ANSWER;
 }
 
 static enum client_result ask_elsewhere(const struct asker *asker, struct question *q, const uint8_t *bytes,
                                         size_t size, uint8_t **ret_answer, size_t *ret_size) {
     if (query_start(asker, bytes, size, q->end)) return CLIENT_LATER;
-    return answer_with(answer_code(q, LDNS_RCODE_SERVFAIL, ret_answer, ret_size), ret_answer, CLIENT_ANSWER);
+    return answer_with(answer_code(q, LDNS_RCODE_SERVFAIL, ret_answer, ret_size), ret_answer);
 }
 
 static enum client_result ask(const struct asker *asker, struct question *q, const uint8_t *bytes,
@@ -42,7 +42,7 @@ static enum client_result ask(const struct asker *asker, struct question *q, con
     case SCOPE_UNKNOWN: r = answer_code(q, LDNS_RCODE_NXDOMAIN, ret_answer, ret_size); break;
     case SCOPE_SILENT: r = answer_code(q, LDNS_RCODE_SERVFAIL, ret_answer, ret_size); break;
     }
-    return answer_with(r, ret_answer, CLIENT_ANSWER);
+    return answer_with(r, ret_answer);
 }
 
 static enum client_result refuse(const uint8_t *bytes, uint8_t code, uint8_t **ret_answer, size_t *ret_size) {

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -263,7 +264,7 @@ static void test_mutations(void **state) {
     }
     scope_finish(&scope);
     zone_release(&zones, zone);
-    zones_finish(&zones);
+    close(zones.inotify);
 }
 
 static void test_zone(void **state) {
@@ -294,7 +295,7 @@ static void test_zone(void **state) {
     assert_int_equal(count, 4); // as many as there is room for
     zone_release(&zones, zone);
     assert_null(zone_acquire(&zones, "../../etc"));
-    zones_finish(&zones);
+    close(zones.inotify);
 }
 
 // Names that no message can say: backwards it is the short id.
@@ -312,7 +313,7 @@ static void test_unsayable(void **state) {
     zone_put(&zones, zone, WEB, "address 10.9.0.2\nname a.b-c_d\n");
     assert_string_equal(zone_find_address(&zones, zone, (uint8_t[]){10, 9, 0, 2}, 4), "a.b-c_d");
     zone_release(&zones, zone);
-    zones_finish(&zones);
+    close(zones.inotify);
 }
 
 static void test_scope_texts(void **state) {
@@ -330,7 +331,7 @@ static void test_scope_texts(void **state) {
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_int_equal(scope_init(&scope, &zones, bad[i]), -EINVAL);
     assert_true(!zones.list.first); // what was acquired is given back
-    zones_finish(&zones);
+    close(zones.inotify);
 }
 
 int main(void) {

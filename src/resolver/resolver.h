@@ -90,8 +90,8 @@ int resolver_serve(int listen, int directory, int lock);
 // client.c
 void client_ready_udp(struct watch *watch, uint32_t events);
 void client_free(struct client *client);
-// A message of a container's. Its answer is sent now (udp), put into ret_answer for the caller to free
-// (stream, *ret_size > 0), or comes later (query_start).
+// A message of a container's. CLIENT_ANSWER: the answer is in ret_answer, for the caller to send and free. It
+// may also come later (query_start), or never.
 enum client_result { CLIENT_ANSWER, CLIENT_LATER, CLIENT_SILENT };
 enum client_result client_ask(const struct asker *asker, const uint8_t *bytes, size_t size,
                               uint8_t **ret_answer, size_t *ret_size);

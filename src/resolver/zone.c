@@ -208,16 +208,13 @@ struct zone *zone_acquire(struct zones *zones, const char *id) {
     return zone;
 }
 
-static void zone_free(struct zones *zones, struct zone *zone) {
+void zone_release(struct zones *zones, struct zone *zone) {
+    if (--zone->users) return;
     if (zone->watch >= 0) (void)inotify_rm_watch(zones->inotify, zone->watch);
     list_remove(&zones->list, zone);
     zone_clear(zone);
     free(zone->buckets);
     free(zone);
-}
-
-void zone_release(struct zones *zones, struct zone *zone) {
-    if (!--zone->users) zone_free(zones, zone);
 }
 
 static void zones_read_again(struct zones *zones) {
@@ -253,14 +250,6 @@ int zones_init(struct zones *zones, int directory) {
     *zones = (struct zones){.directory = directory, .inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
     if (zones->inotify < 0) return -errno;
     return getrandom(&zones->seed, sizeof zones->seed, 0) == sizeof zones->seed ? 0 : -errno;
-}
-
-void zones_finish(struct zones *zones) {
-    for (struct zone *zone = zones->list.first, *next; zone; zone = next) {
-        next = zone->list.next;
-        zone_free(zones, zone);
-    }
-    fd_closep(&zones->inotify);
 }
 
 // Look-ups

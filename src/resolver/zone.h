@@ -60,8 +60,8 @@ struct zones {
     uint32_t seed;
 };
 
+// The caller watches inotify, and closes it.
 int zones_init(struct zones *zones, int directory);
-void zones_finish(struct zones *zones);
 
 // The zone of a network, read when it is the first time that it is asked for. For each of these a
 // zone_release. NULL: id is no id.

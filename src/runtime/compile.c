@@ -19,26 +19,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *why(const struct compiler *c, const char *field) {
-    return spec_why(c->spec, field, field);
-}
-
 struct plan_op *compile_add(struct compiler *c, enum plan_op_type type, const char *field) {
-    return plan_add(c->plan, type, why(c, field));
-}
-
-static struct plan_op *add(struct compiler *c, enum plan_op_type type, const char *field) {
-    return compile_add(c, type, field);
+    return plan_add(c->plan, type, spec_why(c->spec, field, field));
 }
 
 void compile_add_text(struct compiler *c, enum plan_op_type type, const char *text, const char *field) {
     plan_str s = plan_string(c->plan, text);
-    add(c, type, field)->text = s;
+    compile_add(c, type, field)->text = s;
 }
 
 void compile_add_path(struct compiler *c, enum plan_op_type type, const char *path, const char *field) {
     plan_str s = plan_string(c->plan, path);
-    add(c, type, field)->path = s;
+    compile_add(c, type, field)->path = s;
 }
 
 static int plan_root(struct compiler *c, const struct runtime_contributions *contributions) {
@@ -46,15 +38,15 @@ static int plan_root(struct compiler *c, const struct runtime_contributions *con
     if (contributions->root) return contributions->root(c->plan, contributions->data, c->err);
     plan_str path = plan_string(c->plan, c->spec->root_path);
     plan_str attach = plan_string(c->plan, c->options->attach ? c->options->attach : c->spec->root_path);
-    struct plan_op *op = add(c, PLAN_ROOT_BIND, "root.path");
+    struct plan_op *op = compile_add(c, PLAN_ROOT_BIND, "root.path");
     op->root.path = path;
     op->root.attach = attach;
     return 0;
 }
 
-static void plan_console(struct compiler *c, const struct spec_process *process, int exec) {
+static void plan_console(struct compiler *c, const struct spec_process *process, bool exec) {
     if (!process->terminal) return;
-    struct plan_op *op = add(c, PLAN_CONSOLE, "process.terminal");
+    struct plan_op *op = compile_add(c, PLAN_CONSOLE, "process.terminal");
     op->console.rows = process->rows;
     op->console.columns = process->columns;
     op->console.controlling_only = (uint32_t)exec;
@@ -73,7 +65,7 @@ static void plan_rlimits(struct compiler *c, const struct spec_process *process)
         int resource = process->rlimits.items[i].resource;
         plan_str text =
             plan_printf(c->plan, "%s=%lld:%lld", words_rlimit(resource), (long long)soft, (long long)hard);
-        struct plan_op *op = add(c, PLAN_RLIMIT, arena_printf(&c->arena, "process.rlimits[%zu]", i));
+        struct plan_op *op = compile_add(c, PLAN_RLIMIT, arena_printf(&c->arena, "process.rlimits[%zu]", i));
         op->rlimit.resource = resource;
         op->rlimit.text = text;
         op->rlimit.soft = soft;
@@ -88,7 +80,7 @@ static void plan_user(struct compiler *c, const struct spec_process *process) {
             strings_add(&c->arena, &groups, arena_printf(&c->arena, "%u", process->additional_gids.items[i]));
     plan_str name = plan_string(c->plan, process->user_name);
     struct plan_list list = plan_strings(c->plan, groups.items, groups.count);
-    struct plan_op *op = add(c, PLAN_USER, "process.user");
+    struct plan_op *op = compile_add(c, PLAN_USER, "process.user");
     op->user.name = name;
     op->user.groups = list;
     op->user.uid = process->uid;
@@ -97,7 +89,7 @@ static void plan_user(struct compiler *c, const struct spec_process *process) {
 }
 
 static void plan_caps(struct compiler *c, enum plan_op_type type, const struct spec_process *process) {
-    struct plan_op *op = add(c, type, "process.capabilities");
+    struct plan_op *op = compile_add(c, type, "process.capabilities");
     op->caps.bounding = process->caps.bounding;
     op->caps.effective = process->caps.effective;
     op->caps.permitted = process->caps.permitted;
@@ -109,7 +101,7 @@ static int plan_seccomp(struct compiler *c) {
     struct plan_blob program;
     if (!c->spec->seccomp) return 0;
     if (runtime_seccomp(c->spec->seccomp, c->options->seccomp_cache, c->plan, &program, c->err)) return -1;
-    add(c, PLAN_SECCOMP, "linux.seccomp")->bpf.program = program;
+    compile_add(c, PLAN_SECCOMP, "linux.seccomp")->bpf.program = program;
     return compile_listener(c);
 }
 
@@ -157,7 +149,7 @@ static void plan_hooks(struct compiler *c, const struct spec_hook_list *hooks, c
 
 // For what the parent does beside, before anybody could use the network.
 static void wait_beside(struct compiler *c) {
-    if (c->beside) add(c, PLAN_WAIT, "linux.namespaces.network");
+    if (c->beside) compile_add(c, PLAN_WAIT, "linux.namespaces.network");
     c->beside = false;
 }
 
@@ -166,18 +158,18 @@ static void plan_create_hooks(struct compiler *c) {
     const struct spec_hooks *hooks = &c->spec->hooks;
     if (hooks->prestart.count || hooks->create_runtime.count || hooks->create_container.count) wait_beside(c);
     if (hooks->prestart.count || hooks->create_runtime.count) {
-        add(c, PLAN_READY, "hooks");
-        add(c, PLAN_AWAIT, "hooks");
+        compile_add(c, PLAN_READY, "hooks");
+        compile_add(c, PLAN_AWAIT, "hooks");
         plan_hooks(c, &hooks->prestart, "prestart", PLAN_PARENT, "creating");
         plan_hooks(c, &hooks->create_runtime, "createRuntime", PLAN_PARENT, "creating");
-        add(c, PLAN_GO, "hooks");
-        add(c, PLAN_WAIT, "hooks");
+        compile_add(c, PLAN_GO, "hooks");
+        compile_add(c, PLAN_WAIT, "hooks");
     }
     plan_hooks(c, &hooks->create_container, "createContainer", PLAN_CHILD, "creating");
 }
 
 static void plan_start(struct compiler *c) {
-    if (c->options->waits) add(c, PLAN_START, "create");
+    if (c->options->waits) compile_add(c, PLAN_START, "create");
     if (!c->plan->head.is_exec)
         plan_hooks(c, &c->spec->hooks.start_container, "startContainer", PLAN_INSIDE, "created");
 }
@@ -202,10 +194,10 @@ static struct plan_list plan_env(struct compiler *c, const struct strings *words
 static int plan_process(struct compiler *c, const struct spec_process *process) {
     plan_rlimits(c, process);
     if (compile_tuning(c, process)) return -1;
-    add(c, PLAN_UMASK, "process.user.umask")->mode.mode =
+    compile_add(c, PLAN_UMASK, "process.user.umask")->mode.mode =
         process->umask.set ? (uint32_t)process->umask.value : 022;
     plan_str cwd = plan_string(c->plan, process->cwd);
-    struct plan_op *op = add(c, PLAN_WORKDIR, "process.cwd");
+    struct plan_op *op = compile_add(c, PLAN_WORKDIR, "process.cwd");
     op->workdir.path = cwd;
     op->workdir.create = process->make_cwd || !c->exec_pid; // as other runtimes do
     plan_caps(c, PLAN_BOUNDING_CAPS, process);
@@ -213,15 +205,15 @@ static int plan_process(struct compiler *c, const struct spec_process *process) 
     plan_user(c, process);
     plan_caps(c, PLAN_CAPS, process);
     if (process->no_new_privileges) {
-        add(c, PLAN_NO_NEW_PRIVS, "process.noNewPrivileges");
+        compile_add(c, PLAN_NO_NEW_PRIVS, "process.noNewPrivileges");
         if (plan_filter_and_start(c)) return -1;
     } else {
         plan_start(c);
     }
-    if (c->options->init) add(c, PLAN_INIT, "init");
+    if (c->options->init) compile_add(c, PLAN_INIT, "init");
     struct plan_list argv = plan_strings(c->plan, process->args.items, process->args.count);
     struct plan_list env = plan_env(c, &process->env);
-    op = add(c, PLAN_EXEC, "process.args");
+    op = compile_add(c, PLAN_EXEC, "process.args");
     op->exec.argv = argv;
     op->exec.env = env;
     return 0;
@@ -230,7 +222,7 @@ static int plan_process(struct compiler *c, const struct spec_process *process) 
 static void plan_loopback(struct compiler *c) {
     if (!(c->new_ns & CLONE_NEWNET)) return;
     plan_str name = plan_string(c->plan, "lo");
-    add(c, PLAN_LINK_UP, "linux.namespaces.network")->link.name = name;
+    compile_add(c, PLAN_LINK_UP, "linux.namespaces.network")->link.name = name;
 }
 
 static bool waits_for_network(const struct compiler *c, const struct runtime_contributions *contributions) {
@@ -289,15 +281,15 @@ static int plan_cgroups(struct compiler *c, const char **ret_cgroup) {
 
 static void plan_beginning(struct compiler *c, const struct runtime_contributions *contributions) {
     if (parent_makes_network(c)) {
-        add(c, PLAN_NETNS, "linux.namespaces.network");
+        compile_add(c, PLAN_NETNS, "linux.namespaces.network");
         return;
     }
     if (c->own_net) {
-        add(c, PLAN_UNSHARE, "linux.namespaces.network")->unshare.flags = CLONE_NEWNET;
-        if (waits_for_network(c, contributions)) add(c, PLAN_READY, "linux.namespaces.network");
+        compile_add(c, PLAN_UNSHARE, "linux.namespaces.network")->unshare.flags = CLONE_NEWNET;
+        if (waits_for_network(c, contributions)) compile_add(c, PLAN_READY, "linux.namespaces.network");
         plan_loopback(c);
     }
-    if (!compile_has_userns(c)) add(c, PLAN_GO, "linux.namespaces");
+    if (!compile_has_userns(c)) compile_add(c, PLAN_GO, "linux.namespaces");
 }
 
 // Here the child must have what the parent has made: the root if that is the parent's, id maps, cgroups; or
@@ -305,15 +297,15 @@ static void plan_beginning(struct compiler *c, const struct runtime_contribution
 int compile_wait(struct compiler *c) {
     if (c->waited) return 0;
     c->waited = true;
-    if (!parent_makes_network(c)) add(c, PLAN_WAIT, "linux.namespaces");
+    if (!parent_makes_network(c)) compile_add(c, PLAN_WAIT, "linux.namespaces");
     if (!c->late && c->own_net && waits_for_network(c, c->contributions))
-        add(c, PLAN_AWAIT, "linux.namespaces.network");
+        compile_add(c, PLAN_AWAIT, "linux.namespaces.network");
     if (runtime_cgroup_plan_child(c->spec, c->options->cgroup, c->plan, c->err)) return -1;
     compile_oom_score(c, &c->spec->process);
     compile_become_root(c);
     if (c->new_ns & CLONE_NEWCGROUP)
-        add(c, PLAN_UNSHARE, "linux.namespaces.cgroup")->unshare.flags = CLONE_NEWCGROUP;
-    if (parent_makes_network(c)) add(c, PLAN_ENTER_NETNS, "linux.namespaces.network");
+        compile_add(c, PLAN_UNSHARE, "linux.namespaces.cgroup")->unshare.flags = CLONE_NEWCGROUP;
+    if (parent_makes_network(c)) compile_add(c, PLAN_ENTER_NETNS, "linux.namespaces.network");
     return runtime_cgroup_plan_delegate(c->spec, c->options->cgroup, c->plan, c->err);
 }
 
@@ -322,19 +314,19 @@ int compile_wait(struct compiler *c) {
 static int plan_network(struct compiler *c, const struct runtime_contributions *contributions) {
     bool userns = compile_has_userns(c), waits = waits_for_network(c, contributions) && !userns;
     if (!c->own_net) plan_loopback(c);
-    if (waits) add(c, PLAN_WAIT, "linux.namespaces.network");
+    if (waits) compile_add(c, PLAN_WAIT, "linux.namespaces.network");
     if (compile_sysctls(c)) return -1;
     compile_net_devices(c);
     if (contributions->network && contributions->network(c->plan, contributions->data, c->err)) return -1;
-    if (userns || waits) add(c, PLAN_GO, "linux.namespaces");
+    if (userns || waits) compile_add(c, PLAN_GO, "linux.namespaces");
     if (!contributions->beside) return 0;
     if (contributions->beside(c->plan, contributions->data, c->err)) return -1;
-    add(c, PLAN_GO, "linux.namespaces.network");
+    compile_add(c, PLAN_GO, "linux.namespaces.network");
     c->beside = true;
     return 0;
 }
 
-static void set_head(struct compiler *c, const struct spec_process *process, int exec) {
+static void set_head(struct compiler *c, const struct spec_process *process, bool exec) {
     struct plan_block *head = &c->plan->head;
     head->id = plan_string(c->plan, c->options->id);
     head->stdio = process->terminal ? PLAN_STDIO_TERMINAL : PLAN_STDIO_PIPES;
@@ -375,12 +367,12 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     const struct spec *spec = c->spec;
     const char *cgroup = NULL;
     c->contributions = contributions;
-    set_head(c, &spec->process, 0);
+    set_head(c, &spec->process, false);
     if (check_process(&spec->process, c->err) || compile_check_namespaces(c) || compile_check_annotations(c))
         return -1;
     if (contributions->host && contributions->host(c->plan, contributions->data, c->err)) return -1;
     c->early = c->new_ns == c->all_ns && !compile_has_userns(c) && parent_makes_root(c->plan);
-    if (c->early) add(c, PLAN_GO, "linux.namespaces");
+    if (c->early) compile_add(c, PLAN_GO, "linux.namespaces");
     compile_joins_before(c);
     compile_time_offsets(c);
     if (plan_cgroups(c, &cgroup)) return -1;
@@ -395,18 +387,18 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     if (compile_labels(c, &spec->process)) return -1;
     if (spec->hostname) compile_add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
     if (spec->domainname) compile_add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");
-    if (c->early) add(c, PLAN_WAIT, "linux.namespaces");
+    if (c->early) compile_add(c, PLAN_WAIT, "linux.namespaces");
     if (plan_root(c, contributions) || compile_mounts(c) || compile_wait(c)) return -1;
     compile_devices(c);
-    plan_console(c, &spec->process, 0);
+    plan_console(c, &spec->process, false);
     if (plan_network(c, contributions)) return -1;
     plan_create_hooks(c);
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
     if (spec->root_readonly) compile_add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
-    if (spec->root_readonly) add(c, PLAN_ROOT_READONLY, "root.readonly");
+    if (spec->root_readonly) compile_add(c, PLAN_ROOT_READONLY, "root.readonly");
     wait_beside(c);
-    add(c, PLAN_PIVOT_ROOT, "root.path")->none = c->options->no_pivot;
+    compile_add(c, PLAN_PIVOT_ROOT, "root.path")->none = c->options->no_pivot;
     compile_root_propagation(c);
     if (plan_process(c, &spec->process)) return -1;
     plan_hooks(c, &spec->hooks.poststart, "poststart", PLAN_STARTED, "running");
@@ -445,11 +437,8 @@ static void join_groups(struct compiler *c, struct plan_block *container) {
 static void plan_same_cgroups(struct compiler *c, const struct spec_process *process,
                               struct plan_block *container) {
     bool initial = !str_empty(process->cpu_affinity_initial);
-    const char *born = NULL;
-    for (uint32_t i = 0; i < container->count; i++) {
-        const struct plan_op *op = &plan_ops(container)[i];
-        if (op->type == PLAN_CLONE) born = plan_text(container, op->clone.cgroup);
-    }
+    const struct plan_op *op = plan_find(container, PLAN_CLONE);
+    const char *born = op ? plan_text(container, op->clone.cgroup) : NULL;
     compile_clone(c, initial ? NULL : born);
     if (initial) compile_affinity(c, process->cpu_affinity_initial, "process.execCPUAffinity.initial");
     if (initial && !str_empty(born))
@@ -459,23 +448,17 @@ static void plan_same_cgroups(struct compiler *c, const struct spec_process *pro
         compile_affinity(c, process->cpu_affinity_final, "process.execCPUAffinity.final");
 }
 
-static bool has_op(struct plan_block *block, enum plan_op_type type) {
-    for (uint32_t i = 0; i < block->count; i++)
-        if (plan_ops(block)[i].type == type) return true;
-    return false;
-}
-
 static int compile_exec(struct compiler *c, const struct spec_process *process,
                         struct plan_block *container) {
     uint64_t flags = compile_namespaces_of(c->spec);
-    set_head(c, process, 1);
+    set_head(c, process, true);
     if (check_process(process, c->err)) return -1;
     c->all_ns = flags;
     c->exec_pid = container->pid;
     plan_same_cgroups(c, process, container);
     if (compile_outside(c, process)) {
-        add(c, PLAN_GO, "linux.uidMappings");
-        add(c, PLAN_WAIT, "linux.uidMappings");
+        compile_add(c, PLAN_GO, "linux.uidMappings");
+        compile_add(c, PLAN_WAIT, "linux.uidMappings");
     }
     compile_oom_score(c, process);
     if (compile_labels(c, process)) return -1;
@@ -484,8 +467,8 @@ static int compile_exec(struct compiler *c, const struct spec_process *process,
     op->join.start_time = container->start_time;
     op->join.flags = flags;
     compile_become_root(c);
-    if (has_op(container, PLAN_KEYRING)) compile_keyring(c, process);
-    plan_console(c, process, 1);
+    if (plan_find(container, PLAN_KEYRING)) compile_keyring(c, process);
+    plan_console(c, process, true);
     return plan_process(c, process);
 }
 

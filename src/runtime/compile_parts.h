@@ -35,8 +35,7 @@ void compile_add_path(struct compiler *c, enum plan_op_type type, const char *pa
 // The text for uid_map.
 const char *compile_map_text(struct compiler *c, const struct spec_id_map *maps, size_t count);
 
-// Adds the child's waiting for the parent, and what can be done only then, once. contributions NULL where
-// late.
+// Adds the child's waiting for the parent, and what can be done only then, once.
 int compile_wait(struct compiler *c);
 
 // annotations.c: those of crun's. Refuses the ones that are not honoured; whether the process has its

@@ -81,7 +81,7 @@ static int check_addition(const struct addition *a, struct err *err) {
 
 static int clone_source(const struct addition *a) {
     const char *source = a->mount->source, *subpath = a->mount->subpath;
-    int recursive = !!(a->options.flags & MS_REC);
+    bool recursive = a->options.flags & MS_REC;
     if (!subpath) return mount_clone(AT_FDCWD, source, recursive);
     _cleanup_(fd_closep) int whole = fd_open_at(AT_FDCWD, source, O_PATH | O_DIRECTORY, 0);
     if (whole < 0) return whole;
@@ -145,12 +145,12 @@ static int attach(struct addition *a, int target) {
                 : 0;
     if (!r && a->options.propagation) r = mount_set_propagation(a->tree, a->options.propagation);
     if (r) return r;
-    r = mount_set_flags(a->tree, flags, 0);
+    r = mount_set_flags(a->tree, flags, false);
     bool later = r == -EINVAL || r == -ENOSYS;
     if (r && !later) return r;
     r = mount_attach(a->tree, target);
     a->attached = !r;
-    return r || !later ? r : mount_set_flags(a->tree, flags, 0);
+    return r || !later ? r : mount_set_flags(a->tree, flags, false);
 }
 
 static int add_one(struct mounts *c, struct addition *a, struct err *err) {
@@ -169,7 +169,7 @@ static int add_one(struct mounts *c, struct addition *a, struct err *err) {
 
 static int open_mount(struct mounts *c, const char *path, int *ret_fd, struct err *err) {
     uint64_t id, root;
-    int is_root = 0, of_root;
+    bool is_root = false, of_root;
     const char *container = c->request->container;
     _cleanup_(fd_closep) int fd = path_open_in(c->root, path, 0);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "cannot find %s in container %s", path, container);
@@ -187,7 +187,7 @@ static int remove_one(struct mounts *c, struct removal *removal, struct err *err
     bool more = c->request->then || c->additions.count || c->removals.count > 1;
     _cleanup_(fd_closep) int fd = -1;
     if (open_mount(c, removal->path, &fd, err)) return -1;
-    removal->kept = more ? mount_clone(fd, "", 1) : -1;
+    removal->kept = more ? mount_clone(fd, "", true) : -1;
     if (more && removal->kept < 0)
         return err_set(err, ERR_SYSTEM, -removal->kept, "cannot unmount %s in a way that can be undone",
                        removal->path);

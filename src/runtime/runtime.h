@@ -19,12 +19,12 @@ struct runtime_options {
     int preserve;              // so many descriptors from 3 on go to the command
 };
 
-// Adds the whole of the container to the plan, in this order: what host adds, cgroups, the clone, what
-// network adds, the child's side with what root adds. host and network may be NULL; without root the spec's
-// root.path is taken.
+// Adds the whole of the container to the plan, in this order: what host adds, cgroups, the clone, what root
+// adds, mounts and the console, what network and beside add, and the process. Each may be NULL; without root
+// the spec's root.path is taken.
 struct runtime_contributions {
     int (*host)(struct plan *plan, void *data, struct err *err);    // before anything else (image mounts)
-    int (*network)(struct plan *plan, void *data, struct err *err); // after the clone
+    int (*network)(struct plan *plan, void *data, struct err *err); // after mounts
     int (*beside)(struct plan *plan, void *data, struct err *err);  // what the parent does while the child
                                                                     // sets up the network's interfaces
     int (*root)(struct plan *plan, void *data, struct err *err);    // ROOT_ATTACH, ROOT_OVERLAY

@@ -12,7 +12,7 @@
 int runtime_seccomp(const struct spec_seccomp *seccomp, const char *cache_dir, struct plan *plan,
                     struct plan_blob *ret_program, struct err *err);
 
-// The library's: "2.5.4". In a buffer of its own.
+// The library's: "2.5.4".
 const char *runtime_seccomp_version(void);
 
 // The name of a system call of an architecture as the kernel's audit has it (AUDIT_ARCH_*). NULL: none.

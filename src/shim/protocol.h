@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a shim and its clients (run, start, attach, exec, later the API's workers) say to each other, over a
-// SOCK_STREAM unix socket: frames of a head and at most SHIM_FRAME_MAX bytes.
+// What a shim and its clients (run, start, attach, exec) say to each other, over a SOCK_STREAM unix socket:
+// frames of a head and at most SHIM_FRAME_MAX bytes.
 //
 // The first client of `run` and `exec` has its end of a socketpair from birth; later ones connect to
 // <runroot>/containers/<id>/shim.sock. Any number may be connected; each gets all output from then on, unless

@@ -161,7 +161,7 @@ static int db_connect(struct db *db, const char *path, struct err *err) {
     return r ? db_fail(db, err, "open") : 0;
 }
 
-static void db_disconnect(struct db *db) {
+static void db_finish(struct db *db) {
     while (db->statements) {
         struct statement *s = db->statements;
         db->statements = s->next;
@@ -172,23 +172,19 @@ static void db_disconnect(struct db *db) {
     db->handle = NULL;
 }
 
-static void db_finish(struct db *db) {
-    db_disconnect(db);
-}
-
 // Makes hoy.db whole under another name: closing folds its log into it and removes that.
 static int db_fill(const char *path, struct err *err) {
     _cleanup_(db_finish) struct db db = {0};
-    char pragmas[160];
-    snprintf(pragmas, sizeof pragmas, "PRAGMA user_version = %d; PRAGMA application_id = %d; COMMIT",
-             SCHEMA_VERSION, APPLICATION_ID);
     if (db_connect(&db, path, err)) return -1;
     if (db_exec(
             &db,
             "PRAGMA page_size = 1024; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN IMMEDIATE",
             err, "make"))
         return -1;
-    if (db_exec(&db, schema_text, err, "make") || db_exec(&db, pragmas, err, "make")) return -1;
+    if (db_exec(&db, schema_text, err, "make") ||
+        db_exec(&db, SCHEMA_SET_VERSION "; PRAGMA application_id = " TEXT_OF(APPLICATION_ID) "; COMMIT", err,
+                "make"))
+        return -1;
     return sqlite3_wal_checkpoint_v2(db.handle, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL)
                ? db_fail(&db, err, "make")
                : 0;
@@ -222,7 +218,7 @@ static int db_make(const char *root, const char *path, struct err *err) {
     return r;
 }
 
-static int pragma_i64(struct db *db, const char *sql, int64_t *ret_value, struct err *err) {
+int db_pragma(struct db *db, const char *sql, int64_t *ret_value, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (db_query(db, &rows, err, sql, "") || db_next(&rows, err) < 0) return -1;
     *ret_value = db_i64(&rows, 0);
@@ -231,11 +227,11 @@ static int pragma_i64(struct db *db, const char *sql, int64_t *ret_value, struct
 
 static int db_check_version(struct db *db, const char *root, struct err *err) {
     int64_t application = 0, version = 0;
-    if (pragma_i64(db, "PRAGMA application_id", &application, err)) return -1;
+    if (db_pragma(db, "PRAGMA application_id", &application, err)) return -1;
     if (application != APPLICATION_ID)
         return err_set(err, ERR_INVALID, 0,
                        "%s is no database of hoy: move it away, or choose another --root", db->path);
-    if (pragma_i64(db, "PRAGMA user_version", &version, err)) return -1;
+    if (db_pragma(db, "PRAGMA user_version", &version, err)) return -1;
     if (version >= UPGRADE_FROM && version < SCHEMA_VERSION) return db_upgrade(db, root, err);
     if (version != SCHEMA_VERSION)
         return err_set(err, ERR_INVALID, 0, "%s was made by another hoy (schema %lld, this hoy knows %d)",
@@ -263,7 +259,7 @@ int db_open(const char *root, struct db **ret_db, struct err *err) {
 
 void db_closep(struct db **db) {
     if (*db) {
-        db_disconnect(*db);
+        db_finish(*db);
         free(*db);
     }
     *db = NULL;

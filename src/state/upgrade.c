@@ -153,23 +153,15 @@ static int upgrade_to_4(struct db *db, struct err *err) {
                : 0;
 }
 
-static int read_version(struct db *db, int64_t *ret_version, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err, "PRAGMA user_version", "") || db_next(&rows, err) < 0) return -1;
-    *ret_version = db_i64(&rows, 0);
-    return 0;
-}
-
 int db_upgrade(struct db *db, const char *root, struct err *err) {
     _cleanup_(db_rollbackp) struct db *transaction = db;
     int64_t version = 0;
-    if (db_begin(db, err) || read_version(db, &version, err)) return -1;
+    if (db_begin(db, err) || db_pragma(db, "PRAGMA user_version", &version, err)) return -1;
     if (version < UPGRADE_FROM || version >= SCHEMA_VERSION) return 0; // somebody else was quicker
     if (check_running(db, err)) return -1;
     if (version == 2 && upgrade_to_3(db, root, err)) return -1;
     if (version < 4 && upgrade_to_4(db, err)) return -1;
-    if (db_exec(db, to_5, err, "upgrade") || db_exec(db, "PRAGMA user_version = 5", err, "upgrade"))
-        return -1;
+    if (db_exec(db, to_5, err, "upgrade") || db_exec(db, SCHEMA_SET_VERSION, err, "upgrade")) return -1;
     if (db_commit_durable(db, err)) return -1;
     transaction = NULL;
     if (version == 2) rename_logs(db, root);

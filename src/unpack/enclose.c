@@ -13,5 +13,5 @@ int enclose(int tree) {
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL)) return -errno;
     _cleanup_(fd_closep) int root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     int r = root < 0 ? root : mount_attach(tree, root);
-    return r ? r : mount_pivot(tree, 0);
+    return r ? r : mount_pivot(tree, false);
 }

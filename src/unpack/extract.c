@@ -383,7 +383,7 @@ static void run_child(const struct extract_job *job, int parent, pid_t parent_pi
     int kept[] = {job->tar, job->grown, parent};
     struct extraction x = {
         .tar = job->tar, .grown = job->grown, .parent = parent, .root = -1, .here_fd = -1, .err = &err};
-    _cleanup_(fd_closep) int tree = mount_clone(job->target, "", 0);
+    _cleanup_(fd_closep) int tree = mount_clone(job->target, "", false);
     int r = tree < 0 ? tree : enclose(tree);
     fd_close_others(3, kept, ARRAY_SIZE(kept));
     if (!r) r = drop_privileges();

@@ -88,10 +88,6 @@ static int path_clean(const struct extraction *x, struct member *m) {
     return 0;
 }
 
-static int own(const struct extraction *x, int fd, uint32_t uid, uint32_t gid) {
-    return x->how->keep_owner ? fchown(fd, uid, gid) : fchown(fd, 0, 0);
-}
-
 // Opened for its metadata, and seen to be the one that was made.
 static int make_directory(int parent, const char *name) {
     struct stat st;
@@ -197,7 +193,7 @@ static int set_xattrs(const struct extraction *x, const struct member *m, int fd
 static int set_metadata(const struct extraction *x, const struct member *m, int fd) {
     uint32_t uid, gid;
     if (owner_of(x, m, &uid, &gid)) return -1;
-    if (own(x, fd, uid, gid) || fchmod(fd, mode_of(x, m)))
+    if (fchown(fd, uid, gid) || fchmod(fd, mode_of(x, m)))
         return cannot(x, m, "can't set the owner and mode of", errno);
     return set_xattrs(x, m, fd);
 }
