@@ -125,6 +125,24 @@ static void test_servers(void **state) {
     container_end(&b);
 }
 
+// The first attempt is answered when there has been another one.
+static void test_slow(void **state) {
+    struct container a, b;
+    static struct answer answer;
+    uint8_t bytes[512];
+    (void)state;
+    two_containers(&a, &b, "");
+    size_t size = query_make(bytes, 0x1234, "slow.example", TYPE_A);
+    _cleanup_(fd_closep) int fd = ask_socket(&a, SOCK_DGRAM);
+    assert_int_equal(send(fd, bytes, size, 0), size);
+    ask_tcp(&b, "slow.example", TYPE_A, &answer);
+    assert_int_equal(answer.count, 1);
+    answer_read(&answer, recv(fd, answer.bytes, sizeof answer.bytes, 0), 0x1234);
+    assert_int_equal(answer.count, 1);
+    container_end(&a);
+    container_end(&b);
+}
+
 static void test_host_changes(void **state) {
     struct container a, b;
     static struct answer answer;
@@ -226,10 +244,10 @@ static void test_flood(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_turns),    cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_scope),        cmocka_unit_test(test_forward),  cmocka_unit_test(test_servers),
-        cmocka_unit_test(test_host_changes), cmocka_unit_test(test_internal), cmocka_unit_test(test_ndots),
-        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_turns),        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_scope), cmocka_unit_test(test_forward),      cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_slow),  cmocka_unit_test(test_host_changes), cmocka_unit_test(test_internal),
+        cmocka_unit_test(test_ndots), cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_flood),
     };
     return cmocka_run_group_tests(tests, resolver_rig_setup, resolver_rig_teardown);
 }

@@ -20,8 +20,8 @@
 #define LINGER_NS         200000000u // after the last client
 #define STREAM_IDLE_NS    10000000000u
 #define ATTEMPT_NS        1500000000u // three of them are over before a C library asks again (5 s)
-#define ATTEMPTS          3
-#define WRONG_ANSWERS_MAX 16 // on one socket: somebody guesses
+#define ATTEMPTS          3           // each a descriptor, until the query ends
+#define WRONG_ANSWERS_MAX 16          // on one socket: somebody guesses
 #define MESSAGE_MAX       65535
 
 struct client {
@@ -41,20 +41,29 @@ struct asker {
     size_t limit;            // of an answer
 };
 
+// A server that is asked, or was.
+struct attempt {
+    struct query *query;
+    struct watch upstream;
+    uint8_t id[2];
+    size_t server;
+    unsigned wrong;
+    uint8_t *answer; // by TCP: what there is of it, with its length
+    size_t sent, received;
+};
+
 struct query {
     LIST_LINK(query) list; // in the order of their deadlines
     struct resolver *resolver;
-    struct watch upstream;
     struct asker asker;
     uint8_t id[2];                 // that the asker gave it
     uint8_t *question;             // the whole message, with two bytes of length before it
     size_t size, question_end;     // of the message
     const struct servers *servers; // the client's or the host's
-    size_t server;
-    unsigned attempt, refusals, wrong;
-    uint64_t deadline_ns;
-    uint8_t *answer; // by TCP: what there is of it, with its length
-    size_t sent, received;
+    struct attempt attempts[ATTEMPTS];
+    size_t begun;         // of the attempts
+    unsigned refused;     // a bit a server
+    uint64_t deadline_ns; // of the last attempt
 };
 
 struct stream {
