@@ -318,6 +318,18 @@ static pid_t upstream_start(const char *address) {
     return pid;
 }
 
+pid_t container_upstream(const struct container *c) {
+    assert_int_equal(setns(c->netns, CLONE_NEWNET), 0);
+    pid_t pid = upstream_start("127.0.0.1");
+    assert_int_equal(setns(own_netns, CLONE_NEWNET), 0);
+    return pid;
+}
+
+void upstream_end(pid_t pid) {
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
 void host_servers(const char *text) {
     assert_int_equal(file_replace_at(AT_FDCWD, "/etc/resolv.conf", text, strlen(text), 0644, false), 0);
 }
@@ -376,8 +388,7 @@ int resolver_rig_setup(void **state) {
 int resolver_rig_teardown(void **state) {
     (void)state;
     if (geteuid()) return 0;
-    kill(upstream, SIGKILL);
-    waitpid(upstream, NULL, 0);
+    upstream_end(upstream);
     return dir_remove_all_at(AT_FDCWD, runroot_path);
 }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// A container's way to the resolver of its network: two sockets of its own network namespace, which the
-// resolver gets.
+// A container's way to the resolver of its network, and the resolver's to the servers of --dns: sockets of
+// the container's network namespace, which the resolver gets.
 #pragma once
 
 #include "base/err.h"
 
-// Sends a message, and at most three descriptors with it. 0 or -errno.
+// Sends a message, and descriptors with it. 0 or -errno.
 int resolver_send(int connection, const char *text, const int *fds, size_t count);
 // Registers a container: text is what resolver/scope.h says, connection is connected to the resolver, netns a
 // descriptor of the network namespace. until: a pidfd, or a socket: the resolver serves it until that ends;

@@ -5,6 +5,9 @@
 // EDNS size and flags), and the answer comes back as it is, also a cut one: who gets that asks again by TCP,
 // and is then asked for by TCP.
 //
+// The host's servers are asked by sockets that are made here. For a container's own there are only so many
+// (spares.h): an attempt that finds none waits for one, until the next attempt's time.
+//
 // A server that is silent, or not there, or says SERVFAIL or REFUSED is followed by the next. Who was silent
 // may only be slow: its answer counts until the end. When all have refused, the last refusal is the answer;
 // when time is up, it is SERVFAIL.
@@ -32,8 +35,21 @@ static bool by_tcp(const struct query *query) {
 
 // The end
 
+// Whether the servers are the container's own.
+static bool is_inside(const struct query *query) {
+    return query->servers == &query->asker.client->scope.servers;
+}
+
+static void socket_close(struct query *query, int fd) {
+    if (fd < 0) return;
+    if (is_inside(query))
+        spares_return(&query->asker.client->spares, fd);
+    else
+        close(fd);
+}
+
 static void attempt_close(struct attempt *attempt) {
-    watch_remove(&attempt->query->resolver->loop, &attempt->upstream);
+    socket_close(attempt->query, watch_take(&attempt->query->resolver->loop, &attempt->upstream));
     free(attempt->answer);
     attempt->answer = NULL;
 }
@@ -73,22 +89,47 @@ void query_fail(struct query *query) {
 
 static void upstream_ready(struct watch *watch, uint32_t events);
 
-static int attempt_connect(struct attempt *attempt, const union server *server) {
+static int attempt_connect(struct attempt *attempt, const union server *server, int fd) {
     struct query *query = attempt->query;
-    int type = (by_tcp(query) ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-    _cleanup_(fd_closep) int fd = socket(server->any.sa_family, type, 0);
-    if (fd < 0) return -errno;
     if (getrandom(attempt->id, sizeof attempt->id, GRND_NONBLOCK) != sizeof attempt->id) return -EAGAIN;
     memcpy(message(query), attempt->id, sizeof attempt->id);
     if (connect(fd, &server->any, sizeof server->storage) && errno != EINPROGRESS) return -errno;
     if (!by_tcp(query) && send(fd, message(query), query->size, MSG_NOSIGNAL) < 0) return -errno;
-    int r = watch_add(&query->resolver->loop, &attempt->upstream, fd, by_tcp(query) ? EPOLLOUT : EPOLLIN);
-    if (!r) (void)take_fd(&fd);
+    return watch_add(&query->resolver->loop, &attempt->upstream, fd, by_tcp(query) ? EPOLLOUT : EPOLLIN);
+}
+
+// -EBUSY: all of the container's are in use. One by which this query has asked another server is let go.
+static int socket_open(const struct attempt *attempt, int family) {
+    struct query *query = attempt->query;
+    struct spares *spares = &query->asker.client->spares;
+    int type = by_tcp(query) ? SOCK_STREAM : SOCK_DGRAM;
+    if (!is_inside(query)) {
+        int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        return fd < 0 ? -errno : fd;
+    }
+    int fd = spares_take(spares, family, type);
+    for (struct attempt *other = query->attempts; fd == -EBUSY && other < attempt; other++) {
+        if (other->server == attempt->server) continue;
+        attempt_close(other);
+        fd = spares_take(spares, family, type);
+    }
+    return fd;
+}
+
+// 0 also when it has to wait for a socket.
+static int attempt_open(struct attempt *attempt) {
+    struct query *query = attempt->query;
+    const union server *server = &query->servers->items[attempt->server];
+    int fd = socket_open(attempt, server->any.sa_family);
+    attempt->waits = fd == -EBUSY;
+    query->resolver->queries_wait |= attempt->waits;
+    int r = attempt->waits ? 0 : fd < 0 ? fd : attempt_connect(attempt, server, fd);
+    if (r) socket_close(query, fd);
     return r;
 }
 
 static bool is_open(const struct attempt *attempt) {
-    return attempt->upstream.fd >= 0;
+    return attempt->upstream.fd >= 0 || attempt->waits;
 }
 
 static unsigned open_count(const struct query *query) {
@@ -111,15 +152,17 @@ static void query_wait(struct query *query, uint64_t now_ns) {
 // Asks the next server, if there is one.
 static void query_next(struct query *query) {
     uint64_t now_ns = clock_monotonic_ns();
+    if (query->begun) query->attempts[query->begun - 1].waits = false;
     while (query->begun < ATTEMPTS && !all_refused(query)) {
         struct attempt *attempt = &query->attempts[query->begun];
-        size_t server = servers_pick(query->servers, (unsigned)query->begun++, now_ns);
-        *attempt = (struct attempt){.query = query,
-                                    .upstream = {.fd = -1, .ready = upstream_ready, .owner = attempt},
-                                    .server = server};
+        *attempt = (struct attempt){
+            .query = query,
+            .upstream = {.fd = -1, .ready = upstream_ready, .owner = attempt},
+            .server = servers_pick(query->servers, (unsigned)query->begun++, now_ns),
+        };
         query_wait(query, now_ns);
-        if (!attempt_connect(attempt, &query->servers->items[server])) return;
-        query->refused |= 1u << server;
+        if (!attempt_open(attempt)) return;
+        query->refused |= 1u << attempt->server;
     }
     if (all_refused(query) || !open_count(query)) query_fail(query);
 }
@@ -252,5 +295,15 @@ void queries_expire(struct resolver *resolver, uint64_t now_ns) {
             query_next(q);
         else
             query_fail(q);
+    }
+}
+
+void queries_resume(struct resolver *resolver) {
+    if (!resolver->queries_wait) return;
+    resolver->queries_wait = false;
+    for (struct query *q = resolver->queries.first, *next; q; q = next) {
+        struct attempt *attempt = &q->attempts[q->begun - 1];
+        next = q->list.next;
+        if (attempt->waits && attempt_open(attempt)) attempt_refused(attempt);
     }
 }

@@ -5,10 +5,12 @@
 //   client.c     a container's two sockets; what it asks is answered (scope.c, zone.c) or forwarded
 //   stream.c     its TCP connections
 //   forward.c    questions that somebody else is asked
+//   spares.c     sockets of the container's own, for the servers of --dns
 //   host.c       the host's resolv.conf, as it is now
 #pragma once
 
 #include "resolver/scope.h"
+#include "resolver/spares.h"
 #include "resolver/watch.h"
 
 #include <netinet/in.h>
@@ -29,6 +31,7 @@ struct client {
     struct resolver *resolver;
     struct watch connection, udp, tcp;
     struct scope scope;
+    struct spares spares;
     bool registered;
     unsigned queries, streams;
 };
@@ -45,6 +48,7 @@ struct asker {
 struct attempt {
     struct query *query;
     struct watch upstream;
+    bool waits; // for a spare socket
     uint8_t id[2];
     size_t server;
     unsigned wrong;
@@ -88,6 +92,7 @@ struct resolver {
     uint64_t served_ns; // when the last one went, or the start
     LIST_OF(query) queries;
     unsigned query_count;
+    bool queries_wait; // some, for a spare socket
     LIST_OF(stream) streams;
     unsigned stream_count;
 };
@@ -119,6 +124,8 @@ void query_free(struct query *query);
 // Answers with SERVFAIL; the query is gone.
 void query_fail(struct query *query);
 void queries_expire(struct resolver *resolver, uint64_t now_ns);
+// Some that waited for a spare socket may have one now.
+void queries_resume(struct resolver *resolver);
 
 // host.c
 int host_init(struct resolver *resolver);
