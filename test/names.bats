@@ -179,10 +179,8 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   lacks "$output" 127.0.0.11
 }
 
-@test "forwarded to --dns, else to the host's servers as they are now" {
-  sleeper own app --dns 127.0.0.58
+@test "forwarded to the host's servers as they are now" {
   sleeper host app
-  is "$(short own some.example.test)" 203.0.113.8
   is "$(short host some.example.test)" 203.0.113.7
   is "$(short host +tcp some.example.test)" 203.0.113.7
   is "$(code host no.such.test)" NXDOMAIN
@@ -192,7 +190,53 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.3'
   echo "nameserver 127.0.0.57" >"$HOST_RESOLV"
   eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.7'
-  hoy rm -f own host >/dev/null
+  hoy rm -f host >/dev/null
+}
+
+# serve_inside CONTAINER ADDRESS LAST: a server in it, until it is killed by end_servers.
+serve_inside() {
+  nsenter -t "$(field "$1" .State.Pid)" -n "$BATS_TEST_DIRNAME/dns-server.py" "$2" "$3" >/dev/null 2>&1 3>&- &
+  inside+=($!)
+  eventually 10 eval "[[ \$(in_network $1 dig +short +time=1 '@$2' a.example.test) == 203.0.113.$3 ]]"
+}
+end_servers() {
+  kill "${inside[@]}"
+  wait "${inside[@]}" || true
+}
+
+@test "--dns: asked from the container, at its own loopback or wherever it gets to itself" {
+  local inside=() at
+  hoy network create other >/dev/null
+  sleeper own app --dns 127.0.0.1
+  serve_inside own 127.0.0.1 8
+  serve_inside own "$(address own app)" 9
+  sleeper six app --dns ::1
+  serve_inside six ::1 6
+  sleeper near app --dns "$(address own app)"
+  sleeper far other --dns "$(address own app)"
+  sleeper none app --dns 127.0.0.57 # the host's
+  for at in before after; do
+    echo "$at the resolver is killed"
+    is "$(short own some.example.test)" 203.0.113.8
+    is "$(short own +tcp some.example.test)" 203.0.113.8
+    is "$(short six some.example.test)" 203.0.113.6
+    is "$(short six +tcp some.example.test)" 203.0.113.6
+    is "$(short near some.example.test)" 203.0.113.9
+    is "$(code none some.example.test)" SERVFAIL
+    is "$(short none near)" "$(address near app)"
+    # shellcheck disable=SC2046
+    [[ $at == after ]] || kill -9 $(resolver)
+    eventually 20 eval 'is "$(resolvers)" 2'
+    eventually 10 eval 'is "$(short own near)" "$(address near app)"'
+  done
+  is "$(code far some.example.test)" SERVFAIL
+  # Far more than there are sockets for it: they are used again.
+  seq -f 'n%g.example.test' 200 >"$BATS_TEST_TMPDIR/names"
+  is "$(short own -f "$BATS_TEST_TMPDIR/names" | grep -c 203.0.113.8)" 200
+  is "$(short six +tcp -f "$BATS_TEST_TMPDIR/names" | grep -c 203.0.113.6)" 200
+  end_servers
+  hoy rm -f own six near far none >/dev/null
+  hoy network rm other >/dev/null
 }
 
 # serve_names ADDRESS: a server of the host's that the test ends.
@@ -217,14 +261,9 @@ serve_names() {
   done
   echo "nameserver 127.0.0.57" >"$HOST_RESOLV"
   eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.7'
-  # --dns takes one, too; it is asked from the host.
-  serve_names fd53::53
-  sleeper own app --dns fd53::53
-  is "$(short own some.example.test)" 203.0.113.9
-  kill "$server"
   ip address delete fd53::53/128 dev lo
   ip address delete fe80::53/64 dev lo
-  hoy rm -f host own >/dev/null
+  hoy rm -f host >/dev/null
 }
 
 @test "systemd-resolved: a link to a file of its own, also one that comes while the resolver runs" {
@@ -264,7 +303,13 @@ serve_names() {
   sleeper db inner
   is "$(short db web)" "$(address web inner)"
   is "$(code db some.example.test)" SERVFAIL
-  hoy rm -f web db >/dev/null
+  # But a server that is among them may be asked.
+  local inside=()
+  serve_inside web "$(address web inner)" 9
+  sleeper own inner --dns "$(address web inner)"
+  is "$(short own some.example.test)" 203.0.113.9
+  end_servers
+  hoy rm -f web db own >/dev/null
   hoy network rm inner >/dev/null
 }
 
@@ -528,12 +573,14 @@ kill_resolver() {
 }
 
 @test "servers that lie: nothing that can't be read goes on, nothing that was forged is taken" {
-  sleeper host app --dns 127.0.0.57
-  local name way
+  local name way inside=()
+  sleeper host app --dns 127.0.0.1
+  serve_inside host 127.0.0.1 7
   for way in +notcp +tcp; do
     for name in broken loop; do is "$(code host $way $name.example.test)" SERVFAIL; done
   done
   for name in {1..20}; do is "$(short host "spoofed$name.example.test")" 203.0.113.7; done
+  end_servers
   hoy rm -f host >/dev/null
 }
 

@@ -35,7 +35,7 @@ ssize_t fd_read_full(int fd, void *buffer, size_t size); // less than size only 
 
 // Descriptors through a unix socket, with at least one byte; never raises SIGPIPE. Of a stream's bytes all
 // are sent, the descriptors with the first. The caller keeps his descriptors.
-#define FD_SEND_MAX 64
+#define FD_SEND_MAX 253 // as many as the kernel takes
 int fd_send(int socket, const void *bytes, size_t size, const int *fds, size_t count);
 // One message, or what a stream has: its size, 0 at the end. flags: recvmsg's. The descriptors that came, at
 // most count, are in ret_fds, whose others are left as they are. -EMSGSIZE: the message is larger; -EMFILE:

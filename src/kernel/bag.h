@@ -6,7 +6,7 @@
 
 #include "base/fd.h"
 
-#define BAG_MAX FD_SEND_MAX
+#define BAG_MAX 64
 
 // ret_bag is what is kept; ret_mouth is what is put into, closed when all is in.
 int bag_make(int *ret_bag, int *ret_mouth);

@@ -115,12 +115,64 @@ static void test_forward(void **state) {
 }
 
 // Nobody answers at the first; the second is asked, and then first.
+// Its own servers are those that it reaches itself: the host's 127.0.0.1 is another one.
 static void test_servers(void **state) {
     struct container a, b;
     (void)state;
-    two_containers(&a, &b, "server 127.0.0.99\nserver 127.0.0.1\n");
+    two_containers(&a, &b, "server fd00::99\nserver 127.0.0.1\n");
+    expect_code(&a, "good.example", TYPE_A, SERVFAIL);
+    pid_t server = container_upstream(&a);
     expect_address(&a, "good.example", TYPE_A, "192.0.2.1");
+    expect_address(&a, "spoof.example", TYPE_A, "192.0.2.1");
+    expect_code(&b, "good.example", TYPE_A, SERVFAIL);
     expect_code(&a, "silent.example", TYPE_A, SERVFAIL);
+    upstream_end(server);
+    container_end(&a);
+    container_end(&b);
+}
+
+// More questions than there are sockets in the container, at once and one after the other.
+static void test_many_questions(void **state) {
+    struct container a, b;
+    static struct answer answer;
+    uint8_t bytes[512];
+    (void)state;
+    two_containers(&a, &b, "server 127.0.0.1\n");
+    pid_t server = container_upstream(&a);
+    _cleanup_(fd_closep) int fd = ask_socket(&a, SOCK_DGRAM);
+    for (uint16_t i = 0; i < 100; i++) {
+        size_t size = query_make(bytes, i, i % 10 ? "good.example" : "missing.example", TYPE_A);
+        assert_int_equal(send(fd, bytes, size, 0), size);
+    }
+    for (int i = 0; i < 100; i++) {
+        ssize_t n = recv(fd, answer.bytes, sizeof answer.bytes, 0);
+        assert_true(n > 1);
+        answer_read(&answer, n, answer.bytes[1]);
+        assert_int_equal(answer.code, answer.bytes[1] % 10 ? NOERROR : NXDOMAIN);
+    }
+    for (int i = 0; i < 20; i++) {
+        ask_tcp(&a, "good.example", TYPE_A, &answer);
+        assert_int_equal(answer.count, 1);
+    }
+    upstream_end(server);
+    container_end(&a);
+    container_end(&b);
+}
+
+// The first attempt is answered when there has been another one.
+static void test_slow(void **state) {
+    struct container a, b;
+    static struct answer answer;
+    uint8_t bytes[512];
+    (void)state;
+    two_containers(&a, &b, "");
+    size_t size = query_make(bytes, 0x1234, "slow.example", TYPE_A);
+    _cleanup_(fd_closep) int fd = ask_socket(&a, SOCK_DGRAM);
+    assert_int_equal(send(fd, bytes, size, 0), size);
+    ask_tcp(&b, "slow.example", TYPE_A, &answer);
+    assert_int_equal(answer.count, 1);
+    answer_read(&answer, recv(fd, answer.bytes, sizeof answer.bytes, 0), 0x1234);
+    assert_int_equal(answer.count, 1);
     container_end(&a);
     container_end(&b);
 }
@@ -151,7 +203,7 @@ static void test_internal(void **state) {
     require_root();
     container_begin(&a, 'a');
     container_names(&a, NETWORK, LIST("10.9.0.2"), LIST("web"));
-    container_register(&a, "");
+    container_register(&a, "server 127.0.0.1\n");
     str_printf(&text, "container %s\nnetwork " NETWORK " backend internal\n", a.id);
     assert_int_equal(resolver_update(runroot, NETWORK, a.id, str_get(&text), &err), 0);
     expect_address(&a, "web", TYPE_A, "10.9.0.2");
@@ -160,6 +212,12 @@ static void test_internal(void **state) {
     str_printf(&text, "ndots\n");
     assert_int_equal(resolver_update(runroot, NETWORK, a.id, str_get(&text), &err), 0);
     expect_code(&a, "good.example", TYPE_A, NXDOMAIN);
+    // Its own server is one that it reaches.
+    str_printf(&text, "server 127.0.0.1\n");
+    assert_int_equal(resolver_update(runroot, NETWORK, a.id, str_get(&text), &err), 0);
+    pid_t server = container_upstream(&a);
+    expect_address(&a, "good.example", TYPE_A, "192.0.2.1");
+    upstream_end(server);
     container_end(&a);
 }
 
@@ -226,10 +284,13 @@ static void test_flood(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_turns),    cmocka_unit_test(test_changes),
-        cmocka_unit_test(test_scope),        cmocka_unit_test(test_forward),  cmocka_unit_test(test_servers),
-        cmocka_unit_test(test_host_changes), cmocka_unit_test(test_internal), cmocka_unit_test(test_ndots),
-        cmocka_unit_test(test_bad_messages), cmocka_unit_test(test_flood),
+        cmocka_unit_test(test_names),          cmocka_unit_test(test_turns),
+        cmocka_unit_test(test_changes),        cmocka_unit_test(test_scope),
+        cmocka_unit_test(test_forward),        cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_many_questions), cmocka_unit_test(test_slow),
+        cmocka_unit_test(test_host_changes),   cmocka_unit_test(test_internal),
+        cmocka_unit_test(test_ndots),          cmocka_unit_test(test_bad_messages),
+        cmocka_unit_test(test_flood),
     };
     return cmocka_run_group_tests(tests, resolver_rig_setup, resolver_rig_teardown);
 }

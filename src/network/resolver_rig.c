@@ -29,6 +29,7 @@ int runroot;
 static int own_netns;
 static char runroot_path[] = "/tmp/hoy-resolver-test.XXXXXX";
 static pid_t upstream;
+static bool upstream_ends; // after this answer
 
 // Messages
 
@@ -236,6 +237,16 @@ static void upstream_spoof(int fd, const uint8_t *bytes, size_t size, const stru
     upstream_say(fd, forged, forged_size, to);
 }
 
+// "slow" is answered after two seconds, by a process for this one alone. True: that is another one's to do.
+static bool upstream_is_slow(const char *first) {
+    if (strncmp(first, "slow", 4) != 0) return false;
+    if (fork()) return true;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    upstream_ends = true;
+    (void)poll(NULL, 0, 2000);
+    return false;
+}
+
 static void upstream_udp(int fd) {
     uint8_t bytes[1024];
     struct sockaddr_in from;
@@ -244,7 +255,7 @@ static void upstream_udp(int fd) {
     if (n < 17) return;
     const char *first = (const char *)bytes + 13; // of the first label
     size_t size = (size_t)n;
-    if (!strncmp(first, "silent", 6)) return;
+    if (!strncmp(first, "silent", 6) || upstream_is_slow(first)) return;
     if (!strncmp(first, "spoof", 5)) upstream_spoof(fd, bytes, size, &from);
     if (!strncmp(first, "missing", 7) || !strncmp(first, "servfail", 8)) {
         bytes[2] |= 0x80;
@@ -274,7 +285,9 @@ static void upstream_tcp(int listening) {
     _cleanup_(fd_closep) int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
     if (recv(fd, bytes, 2, MSG_WAITALL) != 2) return;
     size_t size = (size_t)(bytes[0] << 8 | bytes[1]);
-    if (size > 512 || recv(fd, bytes + 2, size, MSG_WAITALL) != (ssize_t)size) return;
+    if (size > 512 || recv(fd, bytes + 2, size, MSG_WAITALL) != (ssize_t)size ||
+        upstream_is_slow((char *)bytes + 15))
+        return;
     size = upstream_answer(bytes + 2, size, 2);
     bytes[0] = (uint8_t)(size >> 8), bytes[1] = (uint8_t)size;
     (void)send(fd, bytes, size + 2, MSG_NOSIGNAL);
@@ -291,15 +304,30 @@ static pid_t upstream_start(const char *address) {
     pid_t pid = fork();
     if (!pid) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
+        signal(SIGCHLD, SIG_IGN);
         struct pollfd fds[] = {{udp, POLLIN, 0}, {tcp, POLLIN, 0}};
-        while (poll(fds, 2, -1) > 0) {
-            if (fds[0].revents) upstream_udp(udp);
-            if (fds[1].revents) upstream_tcp(tcp);
+        while (!upstream_ends && poll(fds, 2, -1) > 0) {
+            if (fds[0].revents)
+                upstream_udp(udp);
+            else if (fds[1].revents)
+                upstream_tcp(tcp);
         }
         _exit(0);
     }
     close(udp), close(tcp);
     return pid;
+}
+
+pid_t container_upstream(const struct container *c) {
+    assert_int_equal(setns(c->netns, CLONE_NEWNET), 0);
+    pid_t pid = upstream_start("127.0.0.1");
+    assert_int_equal(setns(own_netns, CLONE_NEWNET), 0);
+    return pid;
+}
+
+void upstream_end(pid_t pid) {
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
 }
 
 void host_servers(const char *text) {
@@ -360,8 +388,7 @@ int resolver_rig_setup(void **state) {
 int resolver_rig_teardown(void **state) {
     (void)state;
     if (geteuid()) return 0;
-    kill(upstream, SIGKILL);
-    waitpid(upstream, NULL, 0);
+    upstream_end(upstream);
     return dir_remove_all_at(AT_FDCWD, runroot_path);
 }
 

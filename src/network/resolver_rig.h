@@ -74,6 +74,10 @@ void ask_bytes(const struct container *c, const uint8_t *bytes, size_t size, str
 void expect_address(const struct container *c, const char *name, uint16_t type, const char *address);
 void expect_code(const struct container *c, const char *name, uint16_t type, int code); // and no answer
 
+// Another such server, at 127.0.0.1 in the container; it is registered.
+pid_t container_upstream(const struct container *c);
+void upstream_end(pid_t pid);
+
 // What a host's resolv.conf says is heard of by a name in it that was not there before.
 void host_servers(const char *text);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A container's way to the resolver of its network: two sockets of its own network namespace, which the
-// resolver gets.
+// A container's way to the resolver of its network, and the resolver's to the servers of --dns: sockets of
+// the container's network namespace, which the resolver gets.
 #pragma once
 
 #include "base/err.h"

@@ -8,10 +8,10 @@
 #include "plan/run.h"
 
 #include <errno.h>
-#include <unistd.h>
+#include <poll.h>
 
 #define LINK_WAITS   50
-#define LINK_WAIT_US 20000
+#define LINK_WAIT_MS 20
 
 // Trying to remove comes first: as a rule the container's processes are gone, and nothing needs to be killed.
 // A group that was refused for its processes is somebody else's. The groups above stay, whoever made them:
@@ -60,7 +60,8 @@ void plan_undo_links(struct plan_block *block) {
         const struct plan_op *op = &plan_ops(block)[i];
         if (op->type != PLAN_VETH_ADD || op->veth.index <= 0) continue;
         const char *name = plan_text(block, op->veth.host);
-        for (int n = 0; n < LINK_WAITS && link_index(name) == op->veth.index; n++) usleep(LINK_WAIT_US);
+        for (int n = 0; n < LINK_WAITS && link_index(name) == op->veth.index; n++)
+            poll(NULL, 0, LINK_WAIT_MS);
         if (link_index(name) == op->veth.index) (void)link_delete(name);
     }
 }

@@ -128,6 +128,7 @@ void client_free(struct client *client) {
         next = q->list.next;
         if (q->asker.client == client) query_free(q);
     }
+    spares_finish(&client->spares);
     watch_remove(&resolver->loop, &client->udp);
     watch_remove(&resolver->loop, &client->tcp);
     watch_remove(&resolver->loop, &client->connection);

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 
 #define MEMORY_MAX (512ull << 20)
-#define FILES_MAX  65536
+#define FILES_MAX  262144
 
 static const struct confine_limit limits[] = {{RLIMIT_CORE, 0},
                                               {RLIMIT_DATA, MEMORY_MAX},
@@ -115,7 +115,8 @@ static int allow_with_arguments(scmp_filter_ctx filter) {
         {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_INET6)},
         {SCMP_SYS(socket), SCMP_A0(SCMP_CMP_EQ, AF_UNIX)},     // if_nametoindex's
         {SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, SIOCGIFINDEX)}, // the same
-        {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, 0x53564d41)},   // PR_SET_VMA: libc names its memory
+        {SCMP_SYS(getsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET)},
+        {SCMP_SYS(prctl), SCMP_A0(SCMP_CMP_EQ, 0x53564d41)}, // PR_SET_VMA: libc names its memory
     };
     int r = 0;
     for (size_t i = 0; !r && i < ARRAY_SIZE(rules); i++)

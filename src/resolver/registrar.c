@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Who is served. A connection to the listening socket is a container's, and it is served for as long as that
 // is open: its shim holds it. The first message is the scope's text (scope.h) and two descriptors, the
-// container's sockets for UDP and TCP. With a third, a pidfd or a socket, the container is served until that
-// ends instead, and the connection does not matter: for a container whose shim has lost its resolver, and
-// gets another one (network/resolver.c).
+// container's sockets for UDP and TCP, then those to ask its own servers by (spares.h). With another one, a
+// pidfd or a unix socket, the container is served until that ends instead, and the connection does not
+// matter: for a container whose shim has lost its resolver, and gets another one (network/resolver.c).
 //
 // The other messages are of containers that are served. Each is answered, "ok" when it is in force, or
 // "unknown" when there is no such container, after everybody who came before was heard:
@@ -33,10 +33,10 @@
 #include <unistd.h>
 
 #define TEXT_MAX     65536
-#define FDS_MAX      3
+#define FDS_MAX      192
 #define REGISTRATION "container "
 
-enum { FD_UDP, FD_TCP, FD_PROCESS };
+enum { FD_UDP, FD_TCP, FD_MORE };
 
 struct request {
     char text[TEXT_MAX + 1];
@@ -78,10 +78,16 @@ static int client_register(struct client *client, struct request *request) {
     client->registered = true;
     r = serve_fd(resolver, &client->udp, &request->fds[FD_UDP]);
     if (!r) r = serve_fd(resolver, &client->tcp, &request->fds[FD_TCP]);
-    if (r || request->fds[FD_PROCESS] < 0) return r;
+    int *until = NULL;
+    for (size_t i = FD_MORE; i < FDS_MAX && request->fds[i] >= 0; i++)
+        if (spares_add(&client->spares, request->fds[i]))
+            request->fds[i] = -1;
+        else
+            until = &request->fds[i];
+    if (r || !until) return r;
     watch_remove(&resolver->loop, &client->connection);
     client->connection.ready = process_ended;
-    return serve_fd(resolver, &client->connection, &request->fds[FD_PROCESS]);
+    return serve_fd(resolver, &client->connection, until);
 }
 
 static void client_update(struct client *client, const char *text) {
@@ -257,6 +263,7 @@ int resolver_serve(int listen, int directory, int lock) {
         r = loop_once(&resolver.loop, wait_ms(&resolver, clock_monotonic_ns()));
         uint64_t now_ns = clock_monotonic_ns();
         queries_expire(&resolver, now_ns);
+        queries_resume(&resolver);
         streams_expire(&resolver, now_ns);
     }
     return r;

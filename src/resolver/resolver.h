@@ -5,10 +5,12 @@
 //   client.c     a container's two sockets; what it asks is answered (scope.c, zone.c) or forwarded
 //   stream.c     its TCP connections
 //   forward.c    questions that somebody else is asked
+//   spares.c     sockets of the container's own, for the servers of --dns
 //   host.c       the host's resolv.conf, as it is now
 #pragma once
 
 #include "resolver/scope.h"
+#include "resolver/spares.h"
 #include "resolver/watch.h"
 
 #include <netinet/in.h>
@@ -20,8 +22,8 @@
 #define LINGER_NS         200000000u // after the last client
 #define STREAM_IDLE_NS    10000000000u
 #define ATTEMPT_NS        1500000000u // three of them are over before a C library asks again (5 s)
-#define ATTEMPTS          3
-#define WRONG_ANSWERS_MAX 16 // on one socket: somebody guesses
+#define ATTEMPTS          3           // each a descriptor, until the query ends
+#define WRONG_ANSWERS_MAX 16          // on one socket: somebody guesses
 #define MESSAGE_MAX       65535
 
 struct client {
@@ -29,6 +31,7 @@ struct client {
     struct resolver *resolver;
     struct watch connection, udp, tcp;
     struct scope scope;
+    struct spares spares;
     bool registered;
     unsigned queries, streams;
 };
@@ -41,20 +44,30 @@ struct asker {
     size_t limit;            // of an answer
 };
 
+// A server that is asked, or was.
+struct attempt {
+    struct query *query;
+    struct watch upstream;
+    bool waits; // for a spare socket
+    uint8_t id[2];
+    size_t server;
+    unsigned wrong;
+    uint8_t *answer; // by TCP: what there is of it, with its length
+    size_t sent, received;
+};
+
 struct query {
     LIST_LINK(query) list; // in the order of their deadlines
     struct resolver *resolver;
-    struct watch upstream;
     struct asker asker;
     uint8_t id[2];                 // that the asker gave it
     uint8_t *question;             // the whole message, with two bytes of length before it
     size_t size, question_end;     // of the message
     const struct servers *servers; // the client's or the host's
-    size_t server;
-    unsigned attempt, refusals, wrong;
-    uint64_t deadline_ns;
-    uint8_t *answer; // by TCP: what there is of it, with its length
-    size_t sent, received;
+    struct attempt attempts[ATTEMPTS];
+    size_t begun;         // of the attempts
+    unsigned refused;     // a bit a server
+    uint64_t deadline_ns; // of the last attempt
 };
 
 struct stream {
@@ -79,6 +92,7 @@ struct resolver {
     uint64_t served_ns; // when the last one went, or the start
     LIST_OF(query) queries;
     unsigned query_count;
+    bool queries_wait; // some, for a spare socket
     LIST_OF(stream) streams;
     unsigned stream_count;
 };
@@ -110,6 +124,8 @@ void query_free(struct query *query);
 // Answers with SERVFAIL; the query is gone.
 void query_fail(struct query *query);
 void queries_expire(struct resolver *resolver, uint64_t now_ns);
+// Some that waited for a spare socket may have one now.
+void queries_resume(struct resolver *resolver);
 
 // host.c
 int host_init(struct resolver *resolver);

@@ -162,7 +162,7 @@ static bool is_internal(const struct scope *scope) {
 static enum scope_answer elsewhere(const struct scope *scope, const struct question *q) {
     bool address = q->type == LDNS_RR_TYPE_A || q->type == LDNS_RR_TYPE_AAAA;
     // With ndots the name itself may come only after this one, and musl goes on after NXDOMAIN alone.
-    if (is_internal(scope)) return scope->ndots ? SCOPE_UNKNOWN : SCOPE_SILENT;
+    if (is_internal(scope) && !scope->servers.count) return scope->ndots ? SCOPE_UNKNOWN : SCOPE_SILENT;
     return scope->ndots && address && *q->name && !strchr(q->name, '.') ? SCOPE_UNKNOWN : SCOPE_FORWARD;
 }
 

@@ -5,7 +5,7 @@
 //   network ID NAME [internal]   for each, the first to look in first
 //   alias NAME TARGET            a link: NAME is what TARGET is on these networks
 //   gateway ADDRESS              the host's, as the container reaches it
-//   server ADDRESS               of --dns; none: the host's
+//   server ADDRESS               of --dns, as the container reaches it; none: the host's
 //   ndots                        the container's options have ndots above 0
 #pragma once
 

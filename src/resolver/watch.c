@@ -29,12 +29,17 @@ int watch_change(struct loop *loop, struct watch *watch, uint32_t events) {
 
 // Somebody else may have the same open file still (a container's shim, its sockets): so it is taken out by
 // name, the closing alone would leave it in.
-void watch_remove(struct loop *loop, struct watch *watch) {
-    if (watch->fd < 0) return;
+int watch_take(struct loop *loop, struct watch *watch) {
+    if (watch->fd < 0) return -1;
     (void)epoll_ctl(loop->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
-    fd_closep(&watch->fd);
     for (int i = 0; i < loop->count; i++)
         if (loop->events[i].data.ptr == watch) loop->events[i].data.ptr = NULL;
+    return take_fd(&watch->fd);
+}
+
+void watch_remove(struct loop *loop, struct watch *watch) {
+    int fd = watch_take(loop, watch);
+    fd_closep(&fd);
 }
 
 int loop_once(struct loop *loop, int timeout_ms) {

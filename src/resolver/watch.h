@@ -35,6 +35,8 @@ int watch_add(struct loop *loop, struct watch *watch, int fd, uint32_t events);
 int watch_change(struct loop *loop, struct watch *watch, uint32_t events);
 // Closes the descriptor. No event for it is handed out any more, not even one that is there already.
 void watch_remove(struct loop *loop, struct watch *watch);
+// The same, and gives the descriptor to the caller; -1: none.
+int watch_take(struct loop *loop, struct watch *watch);
 
 // Hands out the next events; timeout_ms -1: waits as long as it takes.
 int loop_once(struct loop *loop, int timeout_ms);
