@@ -14,7 +14,7 @@
 struct arrival {
     const struct why_side *at; // NULL: the host
     const struct look_link *link;
-    const struct address *source, *target;
+    const struct why_address *source, *target;
 };
 
 static uint32_t setting_of(const char *interface) {
@@ -78,7 +78,7 @@ static void arrival_check(struct walk *walk, const struct arrival *arrival) {
 }
 
 // The address that the sender's packets have.
-static bool source_find(struct walk *walk, struct address *ret_source) {
+static bool source_find(struct walk *walk, struct why_address *ret_source) {
     struct look_route route = {0};
     if (walk->from.kind == WHY_OUTSIDE) {
         *ret_source = walk->from.address;
@@ -94,8 +94,8 @@ static bool source_find(struct walk *walk, struct address *ret_source) {
 }
 
 // On its way out of the sender, and on that of the answer, the packet comes to the host by a bridge.
-static void bridges_check(struct walk *walk, const struct address *source,
-                          const struct why_interface *receiving, const struct address *target) {
+static void bridges_check(struct walk *walk, const struct why_address *source,
+                          const struct why_interface *receiving, const struct why_address *target) {
     const struct why_interface *sending = walk->from.kind == WHY_CONTAINER ? sender_interface(walk) : NULL;
     if (sending && receiving && sending->bridge == receiving->bridge) return;
     if (sending && sending->bridge)
@@ -105,9 +105,9 @@ static void bridges_check(struct walk *walk, const struct address *source,
 }
 
 void arrival_look(struct walk *walk) {
-    struct address source = {0};
+    struct why_address source = {0};
     const struct why_side *side = walk->published ? &walk->behind : &walk->to;
-    const struct address *target = walk->published ? &walk->behind_address : &walk->target;
+    const struct why_address *target = walk->published ? &walk->behind_address : &walk->target;
     if (target->family != AF_INET || !source_find(walk, &source) || source.family != AF_INET) return;
     const struct why_interface *receiving =
         side->kind == WHY_CONTAINER ? side_interface_with(side, target) : NULL;

@@ -43,7 +43,7 @@ static bool goes_past_host(const struct walk *walk) {
 }
 
 static void own_way_back_look(struct walk *walk) {
-    const struct address *from = &walk->from.address;
+    const struct why_address *from = &walk->from.address;
     struct look_route route = {0};
     int r = walk_enter(walk, &walk->to);
     if (!r) r = look_route(from->family, from->bytes, &route);
@@ -56,7 +56,7 @@ static void own_way_back_look(struct walk *walk) {
 
 // Of somebody outside only the way of the answers can be seen.
 static void way_back_look(struct walk *walk) {
-    const struct address *from = &walk->from.address;
+    const struct why_address *from = &walk->from.address;
     struct look_route route = {0};
     if (from->family != walk->target.family)
         return walk_ends(walk, "route", "%s and %s are of two versions of IP", walk->from.text,
@@ -79,7 +79,7 @@ void route_look(struct walk *walk) {
     const char *to = why_address_text(walk->arena, &walk->target);
     const char *by = link_name(&walk->from, route.link);
     if (route.has_gateway) {
-        struct address gateway = {.family = walk->target.family};
+        struct why_address gateway = {.family = walk->target.family};
         memcpy(gateway.bytes, route.gateway, sizeof gateway.bytes);
         walk_fine(walk, "route", "to %s by %s and router %s", to, by,
                   why_address_text(walk->arena, &gateway));
@@ -129,14 +129,23 @@ static void interface_look(struct walk *walk, const struct why_side *side,
             interface->bridge->mtu);
 }
 
-const struct why_interface *side_interface_with(const struct why_side *side, const struct address *address) {
+static bool holds(const struct why_interface *interface, const struct why_address *address) {
+    for (size_t i = 0; i < interface->address_count; i++)
+        if (interface->addresses[i].family == address->family &&
+            !memcmp(interface->addresses[i].bytes, address->bytes, why_address_size(address)))
+            return true;
+    return false;
+}
+
+const struct why_interface *side_interface_with(const struct why_side *side,
+                                                const struct why_address *address) {
     for (size_t i = 0; i < side->interface_count; i++)
-        if (is_relevant(&side->interfaces[i]) && interface_has(&side->interfaces[i], address))
+        if (is_relevant(&side->interfaces[i]) && holds(&side->interfaces[i], address))
             return &side->interfaces[i];
     return NULL;
 }
 
-static void receiver_look(struct walk *walk, const struct why_side *side, const struct address *address) {
+static void receiver_look(struct walk *walk, const struct why_side *side, const struct why_address *address) {
     const struct why_interface *interface = side_interface_with(side, address);
     if (interface) interface_look(walk, side, interface);
 }

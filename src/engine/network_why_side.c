@@ -7,10 +7,22 @@
 #include "kernel/process.h"
 #include "network/options.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+static bool address_parse_text(const char *text, struct why_address *ret_address) {
+    for (int family = AF_INET;; family = AF_INET6) {
+        struct why_address address = {.family = (uint8_t)family};
+        if (inet_pton(family, text, address.bytes) == 1) {
+            *ret_address = address;
+            return true;
+        }
+        if (family == AF_INET6) return false;
+    }
+}
 
 // Interfaces
 
@@ -117,14 +129,14 @@ int side_open(struct walk *walk, struct why_side *side, struct err *err) {
 }
 
 // The container that has an address of hoy's networks: 1, or 0.
-static int holder_find(struct walk *walk, const struct address *address, struct container *ret_container,
+static int holder_find(struct walk *walk, const struct why_address *address, struct container *ret_container,
                        struct err *err) {
     const char *id = NULL;
     {
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         if (db_query(walk->engine->store.db, &rows, err,
                      "SELECT container_id FROM address WHERE address = ? AND container_id <> ''", "b",
-                     address->bytes, address_size(address)))
+                     address->bytes, why_address_size(address)))
             return -1;
         int r = db_next(&rows, err);
         if (r <= 0) return r;
@@ -150,7 +162,7 @@ int side_find(struct walk *walk, struct why_side *side, const char *text, struct
         return interfaces_look(walk, side, err);
     }
     side->kind = WHY_OUTSIDE;
-    if (!address_parse(text, &side->address)) return address_find(walk, side, err);
+    if (address_parse_text(text, &side->address)) return address_find(walk, side, err);
     if (!container_find(walk->engine, walk->arena, text, &side->container, err))
         return side_open(walk, side, err);
     // Only who is sent to may have a name that is looked up.
@@ -163,8 +175,8 @@ void side_finish(struct why_side *side) {
 
 // The target
 
-static struct address address_of(const struct look_address *address) {
-    struct address a = {.family = address->family};
+static struct why_address address_of(const struct look_address *address) {
+    struct why_address a = {.family = address->family};
     memcpy(a.bytes, address->bytes, sizeof a.bytes);
     return a;
 }
@@ -190,7 +202,8 @@ static bool is_shared(const struct walk *walk, const struct why_interface *inter
 }
 
 // Of a container: on a network that both are on, where shared; of the version that somebody outside has.
-static bool container_target_of(struct walk *walk, bool shared, uint8_t family, struct address *ret_address) {
+static bool container_target_of(struct walk *walk, bool shared, uint8_t family,
+                                struct why_address *ret_address) {
     for (size_t i = 0; i < walk->to.interface_count; i++) {
         const struct why_interface *interface = &walk->to.interfaces[i];
         for (size_t a = 0; a < interface->address_count; a++) {
@@ -204,23 +217,20 @@ static bool container_target_of(struct walk *walk, bool shared, uint8_t family, 
     return false;
 }
 
-static bool container_target(struct walk *walk, bool shared, struct address *ret_address) {
+static bool container_target(struct walk *walk, bool shared, struct why_address *ret_address) {
     uint8_t family = walk->from.kind == WHY_OUTSIDE ? walk->from.address.family : 0;
     return (family && container_target_of(walk, shared, family, ret_address)) ||
            container_target_of(walk, shared, 0, ret_address);
 }
 
-bool interface_has(const struct why_interface *interface, const struct address *address) {
-    for (size_t i = 0; i < interface->address_count; i++)
-        if (interface->addresses[i].family == address->family &&
-            !memcmp(interface->addresses[i].bytes, address->bytes, address_size(address)))
-            return true;
-    return false;
-}
-
-static bool side_has(const struct why_side *side, const struct address *address) {
+static bool side_has(const struct why_side *side, const struct why_address *address) {
     for (size_t i = 0; i < side->interface_count; i++)
-        if (interface_has(&side->interfaces[i], address)) return true;
+        for (size_t a = 0; a < side->interfaces[i].address_count; a++) {
+            const struct look_address *own = &side->interfaces[i].addresses[a];
+            if (own->family == address->family &&
+                !memcmp(own->bytes, address->bytes, why_address_size(address)))
+                return true;
+        }
     return false;
 }
 
@@ -232,7 +242,7 @@ static bool has_network(const struct why_side *side) {
 
 // Does the one find the other by its name? Without one it may still send to the address.
 static void name_look(struct walk *walk) {
-    struct address found;
+    struct why_address found;
     const char *how, *name = walk->to.container.name;
     if (walk->from.kind != WHY_CONTAINER || !has_network(&walk->from) || walk->to.address.family) return;
     if (!name_find(walk, &walk->from, name, true, &found, &how))
@@ -325,21 +335,29 @@ static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
     walk_advise(walk, "hoy restart %s", side->container.name);
 }
 
+static struct why_address address_in_row(const struct address *address) {
+    struct why_address a = {.family = address->family};
+    memcpy(a.bytes, address->bytes, sizeof a.bytes);
+    return a;
+}
+
 static bool endpoint_is_there(const struct why_side *side, const struct endpoint *endpoint) {
     for (size_t i = 0; i < 2; i++) {
-        const struct address *address = &endpoint->addresses[i];
-        if (address_is_set(address) && side_has(side, address)) return true;
+        struct why_address address = address_in_row(&endpoint->addresses[i]);
+        if (address.family && side_has(side, &address)) return true;
     }
     return false;
 }
 
-int gone_explain(struct walk *walk, const struct why_side *side, const struct address *address,
+int gone_explain(struct walk *walk, const struct why_side *side, const struct why_address *address,
                  struct err *err) {
     struct endpoints endpoints;
     if (networks_endpoints(walk->engine, walk->arena, &side->container, &endpoints, err)) return -1;
     for (size_t i = 0; i < endpoints.count; i++)
         for (size_t f = 0; f < 2; f++) {
-            if (!address_equal(&endpoints.items[i].addresses[f], address)) continue;
+            struct why_address own = address_in_row(&endpoints.items[i].addresses[f]);
+            if (own.family != address->family || memcmp(own.bytes, address->bytes, sizeof own.bytes) != 0)
+                continue;
             endpoint_is_gone(walk, side, &endpoints.items[i]);
             return 1;
         }
@@ -374,7 +392,7 @@ static void adrift_explain(struct walk *walk) {
 
 static int apart_explain(struct walk *walk, struct err *err) {
     const char *from = walk->from.text, *to = walk->to.text;
-    struct address other;
+    struct why_address other;
     if (!has_network(&walk->from)) {
         walk_ends(walk, "network", "container %s is on no network", from);
         connect_advise(walk, &walk->from, arena_printf(walk->arena, ", with a network that %s is on", to));
@@ -417,7 +435,7 @@ static bool target_is_shared(struct walk *walk) {
 
 // The address that was given, or that its name leads to, or one that can be reached.
 static int container_target_choose(struct walk *walk, bool both, struct err *err) {
-    struct address target = {0};
+    struct why_address target = {0};
     walk->target = walk->to.address;
     if (walk->target.family)
         return side_has(&walk->to, &walk->target) ? 0 : gone_explain(walk, &walk->to, &walk->target, err);
@@ -443,13 +461,13 @@ static int container_target_find(struct walk *walk, struct err *err) {
     return 0;
 }
 
-static bool is_loopback(const struct address *address) {
+static bool is_loopback(const struct why_address *address) {
     return address->family == AF_INET ? address->bytes[0] == 127
                                       : address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(address->bytes);
 }
 
 // That of the interface by which the host sends to somebody outside.
-static void own_address_toward(struct walk *walk, const struct address *peer) {
+static void own_address_toward(struct walk *walk, const struct why_address *peer) {
     struct look_route route;
     if (look_route(peer->family, peer->bytes, &route)) return;
     for (size_t i = 0; i < walk->to.interface_count; i++) {
@@ -493,7 +511,7 @@ static void host_target_find(struct walk *walk) {
     walk->target = walk->to.address;
     if (walk->target.family) return;
     if (walk->from.kind != WHY_CONTAINER) {
-        walk->target = (struct address){AF_INET, {127, 0, 0, 1}};
+        walk->target = (struct why_address){AF_INET, {127, 0, 0, 1}};
         if (walk->from.kind == WHY_OUTSIDE) own_address_toward(walk, &walk->from.address);
         return;
     }

@@ -25,7 +25,7 @@ static const struct why_side *receiver(const struct walk *walk) {
 }
 
 static bool reaches(const struct walk *walk, const struct listeners *found) {
-    const struct address *to = walk->published ? &walk->behind_address : &walk->target;
+    const struct why_address *to = walk->published ? &walk->behind_address : &walk->target;
     bool to_loopback = to->family == AF_INET ? to->bytes[0] == 127 : IN6_IS_ADDR_LOOPBACK(to->bytes);
     if (to->family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
     if (found->loopback && to_loopback) return true;
@@ -58,7 +58,7 @@ void listener_look(struct walk *walk) {
 
 // The try
 
-struct why_name why_name_of(const struct address *address, uint16_t port) {
+struct why_name why_name_of(const struct why_address *address, uint16_t port) {
     struct why_name name = {0};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
