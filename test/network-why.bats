@@ -27,6 +27,7 @@ test_teardown() {
   hoy rm -f $(hoy ps -aq --filter name=other) >/dev/null 2>&1
   hoy network rm two >/dev/null 2>&1
   nft delete table inet fw 2>/dev/null
+  nft delete table bridge fw 2>/dev/null
   hoy ps >/dev/null # puts back
 }
 
@@ -343,6 +344,12 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   kill "$gate"
   wait_gone "$gate"
   ends from 198.51.100.1:8090 port "hoy-gate does not run, by which what the firewall accepts goes on"
+}
+
+@test "a firewall of the bridge itself" {
+  nft -f - <<<'table bridge fw { chain passing { type filter hook forward priority 0; tcp dport 80 drop; }; }'
+  ends from web:80 firewall "a rule of chain bridge fw passing of the host ends it (handle"
+  advises "nft -a list chain bridge fw passing"
 }
 
 @test "a FORWARD policy that drops: led around, without the gate not, and its answers" {

@@ -266,9 +266,10 @@ int nft_look(struct nft_look *ret_look) {
 }
 
 const char *nft_look_name(const struct nft_look_chain *chain, char buffer[static 160]) {
-    const char *family = chain->family == NFPROTO_IPV4   ? "ip"
-                         : chain->family == NFPROTO_IPV6 ? "ip6"
-                                                         : "inet";
-    snprintf(buffer, 160, "%s %s %s", family, chain->table, chain->name);
+    static const char *const families[] = {
+        [NFPROTO_INET] = "inet",     [NFPROTO_IPV4] = "ip",       [NFPROTO_ARP] = "arp",
+        [NFPROTO_NETDEV] = "netdev", [NFPROTO_BRIDGE] = "bridge", [NFPROTO_IPV6] = "ip6"};
+    const char *family = chain->family < ARRAY_SIZE(families) ? families[chain->family] : NULL;
+    snprintf(buffer, 160, "%s %s %s", family ? family : "?", chain->table, chain->name);
     return buffer;
 }
