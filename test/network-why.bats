@@ -274,6 +274,17 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises "hoy restart other"
 }
 
+@test "an interface that has lost an address, or both" {
+  server other --network one -p 8085:80
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip -4 address flush dev eth0
+  ends host 127.0.0.1:8085 bridge "eth0 of container other has lost its address $(field other .NetworkSettings.Networks.one.IPAddress): somebody removed it"
+  lacks "$output" "is gone"
+  advises "hoy restart other"
+  through from other:80
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip -6 address flush dev eth0
+  ends from other:80 bridge "eth0 of container other has lost its address $(field other .NetworkSettings.Networks.one.GlobalIPv6Address)"
+}
+
 @test "a host that does not forward" {
   echo 0 >/proc/sys/net/ipv4/ip_forward
   ends from 198.51.100.2 route "the host does not forward: net.ipv4.ip_forward is 0"

@@ -93,8 +93,8 @@ int side_find(struct walk *walk, struct why_side *side, const char *text, struct
 int side_open(struct walk *walk, struct why_side *side, struct err *err);
 // Nothing leads out of its networks, or into them but from themselves.
 bool side_is_internal(struct walk *walk, const struct why_side *side);
-// The interface with an address is gone: says so, by the rows of the container's endpoints. 1; 0 when none of
-// them has that address; -1.
+// The interface with an address is gone, or the address: says so, by the rows of the container's endpoints.
+// 1; 0 when none of them has that address; -1.
 int gone_explain(struct walk *walk, const struct why_side *side, const struct why_address *address,
                  struct err *err);
 // The network of a bridge; NULL: none of hoy's.

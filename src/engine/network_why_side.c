@@ -328,17 +328,33 @@ static void connect_advise(struct walk *walk, const struct why_side *side, const
                 none ? name : "", none ? ", then " : "", name, with);
 }
 
-static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
-                             const struct endpoint *endpoint) {
-    walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it", endpoint->interface,
-              side->container.name);
-    walk_advise(walk, "hoy restart %s", side->container.name);
-}
-
 static struct why_address address_in_row(const struct address *address) {
     struct why_address a = {.family = address->family};
     memcpy(a.bytes, address->bytes, sizeof a.bytes);
     return a;
+}
+
+static bool has_interface(const struct why_side *side, const char *name) {
+    for (size_t i = 0; i < side->interface_count; i++)
+        if (str_eq(side->interfaces[i].own.name, name)) return true;
+    return false;
+}
+
+// Or it is there, and its address is gone.
+static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
+                             const struct endpoint *endpoint) {
+    bool there = has_interface(side, endpoint->interface), lost = false;
+    for (size_t i = 0; there && i < 2; i++) {
+        struct why_address address = address_in_row(&endpoint->addresses[i]);
+        if (!address.family || side_has(side, &address)) continue;
+        lost = true;
+        walk_ends(walk, "bridge", "%s of container %s has lost its address %s: somebody removed it",
+                  endpoint->interface, side->container.name, why_address_text(walk->arena, &address));
+    }
+    if (!lost)
+        walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it", endpoint->interface,
+                  side->container.name);
+    walk_advise(walk, "hoy restart %s", side->container.name);
 }
 
 static bool endpoint_is_there(const struct why_side *side, const struct endpoint *endpoint) {
