@@ -363,6 +363,19 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises "nft -a list chain bridge fw passing"
 }
 
+@test "a firewall inside a container: the sender's, and the receiver's" {
+  server other --network one
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" nft -f - <<<'table inet own {
+    chain sent { type filter hook output priority 0; tcp dport 80 reject; }
+    chain got { type filter hook input priority 0; tcp dport 80 reject; }
+  }'
+  ends other web:80 try "the connection is refused: somebody listens there, so a firewall rejects it"
+  advises "hoy exec other nft list ruleset"
+  lacks "$output" "ss -tlnp"
+  ends from other:80 try "the connection is refused: somebody listens there, so a firewall rejects it"
+  advises "hoy exec other nft list ruleset"
+}
+
 @test "a FORWARD policy that drops: led around, without the gate not, and its answers" {
   firewall 'chain forward { type filter hook forward priority 0; policy drop; ct state established accept; }'
   hoy ps >/dev/null

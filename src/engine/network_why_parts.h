@@ -64,6 +64,7 @@ struct walk {
     struct why_side behind;    // that container
     uint16_t behind_port;
     struct why_address behind_address;
+    bool heard;  // somebody listens there
     bool traced; // the kernel told where nftables ends a packet:
     bool dropped;
     struct nft_trace_drop drop;
@@ -144,3 +145,5 @@ size_t legacy_look(struct walk *walk, uint32_t hook, const char *hook_word);
 bool legacy_explain(struct walk *walk);
 // What may have swallowed a packet that nobody answered; what to do about it (network_why_rules.c).
 void silence_explain(struct walk *walk);
+// The host has no word in what a container's own rules do: says how to look at them, on either side.
+void inner_firewalls_advise(struct walk *walk);

@@ -196,6 +196,14 @@ static void open_chain(struct walk *walk, const struct nft_look_chain *chain) {
     open_by_nft(walk, chain, bridge);
 }
 
+void inner_firewalls_advise(struct walk *walk) {
+    const struct why_side *sides[] = {&walk->from, walk->published ? &walk->behind : &walk->to};
+    for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+        if (sides[i]->kind == WHY_CONTAINER)
+            walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
+                        sides[i]->container.name);
+}
+
 // No rule of this host ended it.
 static void unanswered_explain(struct walk *walk) {
     if (walk->to.kind == WHY_OUTSIDE) {
@@ -206,9 +214,7 @@ static void unanswered_explain(struct walk *walk) {
                            "look from the host: what does not answer there either is not hoy's to mend");
     }
     walk_ends(walk, "container", "no rule of the host's ended it: it is lost behind the bridge");
-    if (walk->to.kind == WHY_CONTAINER || walk->published)
-        walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
-                    walk->published ? walk->behind.text : walk->to.text);
+    inner_firewalls_advise(walk);
 }
 
 static void open_own(struct walk *walk) {
@@ -273,9 +279,7 @@ void silence_explain(struct walk *walk) {
                   nft_look_name(chain, name), chain->policy_drops ? "drops" : "may drop or reject");
         open_chain(walk, chain);
     }
-    if (!found && walk->to.kind == WHY_CONTAINER)
-        walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
-                    walk->to.text);
+    if (!found) inner_firewalls_advise(walk);
     if (!found && walk->to.kind == WHY_OUTSIDE)
         walk_advise(walk, "look from the host: what does not answer there either is not hoy's to mend");
 }

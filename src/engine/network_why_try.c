@@ -39,7 +39,8 @@ void listener_look(struct walk *walk) {
     if (!port || !side) return;
     if (listeners_find(side->pid, walk->udp ? LISTENER_UDP : LISTENER_TCP, port, &found)) return;
     const char *who = side->kind == WHY_HOST ? "the host" : side->text, *protocol = protocol_word(walk);
-    if (reaches(walk, &found))
+    walk->heard = reaches(walk, &found);
+    if (walk->heard)
         return walk_fine(walk, "listener", "somebody on %s listens on port %u/%s", who, port, protocol);
     if (found.loopback) {
         walk_ends(walk, "listener",
@@ -112,8 +113,10 @@ static void refusal_explain(struct walk *walk) {
         walk_ends(walk, "try", "the connection is refused");
         return silence_explain(walk);
     }
-    walk_ends(walk, "try", "the connection is refused: nobody listens there, or a firewall rejects it");
+    walk_ends(walk, "try", "the connection is refused: %sa firewall rejects it",
+              walk->heard ? "somebody listens there, so " : "nobody listens there, or ");
     if (legacy_explain(walk)) return;
+    if (walk->heard) return walk->traced ? inner_firewalls_advise(walk) : silence_explain(walk);
     if (walk->to.kind == WHY_CONTAINER)
         walk_advise(walk, "look what listens: hoy exec %s ss -tlnp", walk->to.text);
     else if (walk->target_is_host)
