@@ -317,6 +317,34 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises "hoy run --sysctl net.ipv4.conf.all.rp_filter=2"
 }
 
+@test "the host's own routes: one that leads astray, a rule that refuses; and a container's way back" {
+  local address astray
+  address=$(field web .NetworkSettings.Networks.one.IPAddress)
+  astray="to $address the host sends out by outer, not by $BRIDGE"
+  ip route add "$address/32" via 198.51.100.2
+  ends host web:80 route "what is from 198.51.100.1 $astray"
+  advises "ip route get $address from 198.51.100.1"
+  ends host 127.0.0.1:8080 route "what is from 127.0.0.1 $astray"
+  ends 198.51.100.2 198.51.100.1:8080 route "what is from 198.51.100.2 $astray"
+  advises "ip route get $address from 198.51.100.2 iif outer"
+  # Answers, too.
+  ends web 198.51.100.2 route "what is from 198.51.100.2 $astray"
+  ends web 198.51.100.1 route "what is from 198.51.100.1 $astray"
+  through from web:80
+  ip route delete "$address/32"
+  ip rule add from "$address" blackhole
+  ends web 198.51.100.2 route "the host has no route for what is from $address to 198.51.100.2, or one that refuses"
+  ends 198.51.100.2 198.51.100.1:8080 route "the host has no route for what is from $address"
+  ip rule delete from "$address" blackhole
+  through web 198.51.100.2
+  server other --network one -p 8085:80
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8085
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip route delete default
+  ends 198.51.100.2 198.51.100.1:8085 route "other has no route back to 198.51.100.2"
+  advises "hoy restart other"
+  through host 127.0.0.1:8085
+}
+
 @test "no route on the way" {
   ip -n beyond route add unreachable 203.0.113.0/24
   ip route add 203.0.113.0/24 via 198.51.100.2

@@ -264,7 +264,7 @@ void silence_explain(struct walk *walk) {
     bool found = false;
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE;
     if (walk->dropped) return drop_explain(walk);
-    if (legacy_explain(walk)) return;
+    if (legacy_explain(walk) || way_explain(walk)) return;
     if (leaves && !own_table_is_there(walk))
         return walk_ends(walk, "rules",
                          "without hoy's rules it goes out under the container's own address, to which "

@@ -477,7 +477,7 @@ static int container_target_find(struct walk *walk, struct err *err) {
     return 0;
 }
 
-static bool is_loopback(const struct why_address *address) {
+bool why_address_is_loopback(const struct why_address *address) {
     return address->family == AF_INET ? address->bytes[0] == 127
                                       : address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(address->bytes);
 }
@@ -558,7 +558,7 @@ static void own_loopback_find(struct walk *walk) {
 int target_find(struct walk *walk, struct err *err) {
     struct look_route route;
     if (walk->to.kind == WHY_OUTSIDE && !walk->to.address.family) name_target_find(walk);
-    if (walk->from.kind == WHY_CONTAINER && is_loopback(&walk->to.address))
+    if (walk->from.kind == WHY_CONTAINER && why_address_is_loopback(&walk->to.address))
         own_loopback_find(walk);
     else if (walk->to.kind == WHY_CONTAINER) {
         if (container_target_find(walk, err)) return -1;

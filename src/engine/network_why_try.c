@@ -26,9 +26,8 @@ static const struct why_side *receiver(const struct walk *walk) {
 
 static bool reaches(const struct walk *walk, const struct listeners *found) {
     const struct why_address *to = walk->published ? &walk->behind_address : &walk->target;
-    bool to_loopback = to->family == AF_INET ? to->bytes[0] == 127 : IN6_IS_ADDR_LOOPBACK(to->bytes);
     if (to->family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
-    if (found->loopback && to_loopback) return true;
+    if (found->loopback && why_address_is_loopback(to)) return true;
     return found->some && str_eq(found->address, why_address_text(walk->arena, to));
 }
 
@@ -115,7 +114,7 @@ static void refusal_explain(struct walk *walk) {
     }
     walk_ends(walk, "try", "the connection is refused: %sa firewall rejects it",
               walk->heard ? "somebody listens there, so " : "nobody listens there, or ");
-    if (legacy_explain(walk)) return;
+    if (legacy_explain(walk) || way_explain(walk)) return;
     if (walk->heard) return walk->traced ? inner_firewalls_advise(walk) : silence_explain(walk);
     if (walk->to.kind == WHY_CONTAINER)
         walk_advise(walk, "look what listens: hoy exec %s ss -tlnp", walk->to.text);
@@ -133,13 +132,14 @@ static void failure_explain(struct walk *walk, int r) {
     case -EHOSTUNREACH:
         walk_ends(walk, "try", "nobody has that address on the last link, or a firewall rejects it");
         return silence_explain(walk);
-    case -ENETUNREACH: walk_ends(walk, "try", "somebody on the way has no route there"); return;
+    case -ENETUNREACH: walk_ends(walk, "try", "somebody on the way has no route there"); break;
     case -EPERM:
     case -EACCES:
         walk_ends(walk, "try", "the packet is not let out: a rule drops it at output");
         return silence_explain(walk);
     default: walk_ends(walk, "try", "%s", strerror(-r));
     }
+    (void)way_explain(walk);
 }
 
 // Without it (an old kernel) what may have dropped the packet is guessed.
@@ -157,6 +157,7 @@ static void trace_read(struct walk *walk, struct nft_trace *trace) {
 }
 
 void packet_try(struct walk *walk) {
+    if ((walk->from.kind == WHY_OUTSIDE || walk->udp) && way_explain(walk)) return;
     if (walk->from.kind == WHY_OUTSIDE)
         return walk_note(walk, "try", "no try: %s is not on this host", walk->from.text);
     if (walk->udp)
