@@ -133,6 +133,28 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises "$(field other .NetworkSettings.Networks.one.IPAddress), or the name of that container"
 }
 
+# link_local LINK [COMMAND...]: its address, when nobody else turned out to have it.
+link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | grep -o 'fe80:[0-9a-f:]*'; }
+
+@test "link-local addresses: only with the sender's interface" {
+  local host outside
+  eventually 10 link_local outer
+  eventually 10 link_local inner ip netns exec beyond
+  host=$(link_local outer)
+  outside=$(link_local inner ip netns exec beyond)
+  expect 1 hoy network why host "[$host]:8080"
+  contains "$output" "$host is a link-local address, which needs its interface: $host%eth0"
+  expect 1 hoy network why from "[$host%eth7]:8080"
+  contains "$output" "from has no interface eth7"
+  through host "[$host%outer]"
+  ends host "[$host%outer]:8080" port "what is for a link-local address leads on to no container"
+  through host "$outside%outer"
+  contains "$output" "to $outside by outer"
+  through from "[$(link_local "$BRIDGE")%eth0]:8080"
+  expect 0 hoy network why "$outside%outer" "[2001:db8::1]:8080"
+  contains "$output" "answers go back to it by outer"
+}
+
 @test "macvlan: on the parent's link together, from outside, and out" {
   hoy network create -d macvlan -o parent=outer --subnet 198.51.100.0/24 --gateway 198.51.100.2 --ip-range 198.51.100.128/25 two >/dev/null
   server other --network two

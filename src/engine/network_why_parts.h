@@ -15,9 +15,11 @@
 struct why_address {
     uint8_t family; // 0: none
     uint8_t bytes[16];
+    int link; // of the sender, to a link-local address; else 0
 };
 size_t why_address_size(const struct why_address *address);
 bool why_address_is_loopback(const struct why_address *address);
+bool why_address_is_link_local(const struct why_address *address);
 const char *why_address_text(struct arena *arena, const struct why_address *address);
 
 // An interface of a container, and where its other end is on the host.

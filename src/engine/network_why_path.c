@@ -24,8 +24,9 @@ static const char *words_of_internal(struct walk *walk) {
 
 int why_route(struct walk *walk, const struct why_side *from, const struct why_address *to,
               struct look_route *ret_route) {
+    struct look_way way = {.family = to->family, .destination = to->bytes, .out = to->link};
     int r = walk_enter(walk, from);
-    if (!r) r = look_route(to->family, to->bytes, ret_route);
+    if (!r) r = look_way(&way, ret_route);
     walk_leave(walk);
     return r;
 }
@@ -71,7 +72,7 @@ static void way_back_look(struct walk *walk) {
         return walk_ends(walk, "route", "%s and %s are of two versions of IP", walk->from.text,
                          why_address_text(walk->arena, &walk->target));
     if (goes_past_host(walk)) return own_way_back_look(walk);
-    int r = look_route(from->family, from->bytes, &route);
+    int r = why_route(walk, &walk->from, from, &route);
     if (r) return walk_ends(walk, "route", "the host has no route back to %s", walk->from.text);
     walk_note(walk, "route",
               "whether %s has a way to this host can't be seen from here; answers go back to it by %s",

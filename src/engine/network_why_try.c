@@ -61,7 +61,8 @@ void listener_look(struct walk *walk) {
 struct why_name why_name_of(const struct why_address *address, uint16_t port) {
     struct why_name name = {0};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in6 six = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = (uint32_t)address->link};
     memcpy(&four.sin_addr, address->bytes, 4);
     memcpy(&six.sin6_addr, address->bytes, 16);
     if (address->family == AF_INET) {

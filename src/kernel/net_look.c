@@ -126,6 +126,7 @@ int look_way(const struct look_way *way, struct look_route *ret_route) {
     netlink_put(&batch, RTA_DST, way->destination, size);
     if (way->source) netlink_put(&batch, RTA_SRC, way->source, size);
     if (way->in) netlink_put_u32(&batch, RTA_IIF, (uint32_t)way->in);
+    if (way->out) netlink_put_u32(&batch, RTA_OIF, (uint32_t)way->out);
     int r = call(&batch, route_read, &route);
     if (!r) *ret_route = route;
     return r;
