@@ -28,6 +28,7 @@ test_teardown() {
   hoy network rm two >/dev/null 2>&1
   nft delete table inet fw 2>/dev/null
   nft delete table bridge fw 2>/dev/null
+  nft delete table netdev fw 2>/dev/null
   hoy ps >/dev/null # puts back
 }
 
@@ -407,10 +408,30 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   ends from 198.51.100.1:8090 port "hoy-gate does not run, by which what the firewall accepts goes on"
 }
 
-@test "a firewall of the bridge itself" {
+@test "a firewall of the bridge itself, and one of an interface" {
+  local filtered=/proc/sys/net/bridge/bridge-nf-call-iptables
   nft -f - <<<'table bridge fw { chain passing { type filter hook forward priority 0; tcp dport 80 drop; }; }'
-  ends from web:80 firewall "a rule of chain bridge fw passing of the host ends it (handle"
+  if [[ -e $filtered ]]; then
+    ends from web:80 firewall "a rule of chain bridge fw passing of the host ends it (handle"
+    echo 0 >"$filtered"
+  fi
+  ends from web:80 firewall "chain bridge fw passing of the host may drop or reject it, as far as can be seen"
+  contains "$output" "chain bridge fw passing of the host (forward) has rules that drop or reject"
   advises "nft -a list chain bridge fw passing"
+  [[ ! -e $filtered ]] || echo 1 >"$filtered"
+  nft delete table bridge fw
+  nft -f - <<<"table netdev fw { chain seen { type filter hook ingress device $(host_end web) priority 0; policy drop; }; }"
+  ends from web:80 firewall "chain netdev fw seen of the host drops it, as far as can be seen"
+  contains "$output" "chain netdev fw seen of the host ($(host_end web)) drops what none of its rules accepts"
+  advises "nft -a list chain netdev fw seen"
+  lacks "$output" "no rule of the host's"
+  nft delete table netdev fw
+  nft -f - <<<"table netdev fw { chain seen { type filter hook ingress device outer priority 0; policy drop; }; }"
+  ends from 198.51.100.2 firewall "chain netdev fw seen of the host drops it"
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8080
+  contains "$output" "chain netdev fw seen of the host (outer) drops what none of its rules accepts"
+  through from web:80
+  lacks "$output" netdev
 }
 
 @test "a firewall inside a container: the sender's, and the receiver's" {

@@ -163,6 +163,8 @@ bool legacy_explain(struct walk *walk);
 // A route of the host's that leads astray, or none back (network_why_passage.c): says so. false: there is no
 // such.
 bool way_explain(struct walk *walk);
+// Is it one of the host's interfaces by which the packet comes or goes?
+bool device_is_passed(struct walk *walk, const char *device);
 // What may have swallowed a packet that nobody answered; what to do about it (network_why_rules.c).
 void silence_explain(struct walk *walk);
 // The host has no word in what a container's own rules do: says how to look at them, on either side.

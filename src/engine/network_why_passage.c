@@ -71,3 +71,17 @@ bool way_explain(struct walk *walk) {
     walk_advise(walk, "hoy restart %s", flow.receiver->container.name);
     return true;
 }
+
+bool device_is_passed(struct walk *walk, const char *device) {
+    struct why_flow flow;
+    if (!flow_find(walk, &flow)) return false;
+    const struct why_interface *interfaces[] = {flow.sending, flow.receiving};
+    const struct why_address *addresses[] = {&flow.source, flow.target};
+    for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++) {
+        const struct look_link *end = interfaces[i] ? interfaces[i]->host : NULL;
+        int link = link_toward(interfaces[i], addresses[i]);
+        if ((end && str_eq(end->name, device)) || (link > 0 && str_eq(host_link_name(walk, link), device)))
+            return true;
+    }
+    return false;
+}
