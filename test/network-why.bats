@@ -27,6 +27,8 @@ test_teardown() {
   hoy rm -f $(hoy ps -aq --filter name=other) >/dev/null 2>&1
   hoy network rm two >/dev/null 2>&1
   nft delete table inet fw 2>/dev/null
+  nft delete table bridge fw 2>/dev/null
+  nft delete table netdev fw 2>/dev/null
   hoy ps >/dev/null # puts back
 }
 
@@ -130,6 +132,28 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   address=$(field other .NetworkSettings.Networks.two.IPAddress)
   ends from "$address:80" network "$address is on a network that from is not on, and networks are kept apart"
   advises "$(field other .NetworkSettings.Networks.one.IPAddress), or the name of that container"
+}
+
+# link_local LINK [COMMAND...]: its address, when nobody else turned out to have it.
+link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | grep -o 'fe80:[0-9a-f:]*'; }
+
+@test "link-local addresses: only with the sender's interface" {
+  local host outside
+  eventually 10 link_local outer
+  eventually 10 link_local inner ip netns exec beyond
+  host=$(link_local outer)
+  outside=$(link_local inner ip netns exec beyond)
+  expect 1 hoy network why host "[$host]:8080"
+  contains "$output" "$host is a link-local address, which needs its interface: $host%eth0"
+  expect 1 hoy network why from "[$host%eth7]:8080"
+  contains "$output" "from has no interface eth7"
+  through host "[$host%outer]"
+  ends host "[$host%outer]:8080" port "what is for a link-local address leads on to no container"
+  through host "$outside%outer"
+  contains "$output" "to $outside by outer"
+  through from "[$(link_local "$BRIDGE")%eth0]:8080"
+  expect 0 hoy network why "$outside%outer" "[2001:db8::1]:8080"
+  contains "$output" "answers go back to it by outer"
 }
 
 @test "macvlan: on the parent's link together, from outside, and out" {
@@ -273,6 +297,17 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   advises "hoy restart other"
 }
 
+@test "an interface that has lost an address, or both" {
+  server other --network one -p 8085:80
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip -4 address flush dev eth0
+  ends host 127.0.0.1:8085 bridge "eth0 of container other has lost its address $(field other .NetworkSettings.Networks.one.IPAddress): somebody removed it"
+  lacks "$output" "is gone"
+  advises "hoy restart other"
+  through from other:80
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip -6 address flush dev eth0
+  ends from other:80 bridge "eth0 of container other has lost its address $(field other .NetworkSettings.Networks.one.GlobalIPv6Address)"
+}
+
 @test "a host that does not forward" {
   echo 0 >/proc/sys/net/ipv4/ip_forward
   ends from 198.51.100.2 route "the host does not forward: net.ipv4.ip_forward is 0"
@@ -303,6 +338,34 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
     ip route add 198.51.100.2/32 dev eth1'
   ends 198.51.100.2 198.51.100.1:8085 route "other drops what comes in by eth0 from 198.51.100.2: rp_filter is 1 there, which wants that interface to be the way back, and it is eth1"
   advises "hoy run --sysctl net.ipv4.conf.all.rp_filter=2"
+}
+
+@test "the host's own routes: one that leads astray, a rule that refuses; and a container's way back" {
+  local address astray
+  address=$(field web .NetworkSettings.Networks.one.IPAddress)
+  astray="to $address the host sends out by outer, not by $BRIDGE"
+  ip route add "$address/32" via 198.51.100.2
+  ends host web:80 route "what is from 198.51.100.1 $astray"
+  advises "ip route get $address from 198.51.100.1"
+  ends host 127.0.0.1:8080 route "what is from 127.0.0.1 $astray"
+  ends 198.51.100.2 198.51.100.1:8080 route "what is from 198.51.100.2 $astray"
+  advises "ip route get $address from 198.51.100.2 iif outer"
+  # Answers, too.
+  ends web 198.51.100.2 route "what is from 198.51.100.2 $astray"
+  ends web 198.51.100.1 route "what is from 198.51.100.1 $astray"
+  through from web:80
+  ip route delete "$address/32"
+  ip rule add from "$address" blackhole
+  ends web 198.51.100.2 route "the host has no route for what is from $address to 198.51.100.2, or one that refuses"
+  ends 198.51.100.2 198.51.100.1:8080 route "the host has no route for what is from $address"
+  ip rule delete from "$address" blackhole
+  through web 198.51.100.2
+  server other --network one -p 8085:80
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8085
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip route delete default
+  ends 198.51.100.2 198.51.100.1:8085 route "other has no route back to 198.51.100.2"
+  advises "hoy restart other"
+  through host 127.0.0.1:8085
 }
 
 @test "no route on the way" {
@@ -343,6 +406,45 @@ advises() { grep -A 20 '^Try:' <<<"$output" | grep -qF -- "$1" || { echo "$outpu
   kill "$gate"
   wait_gone "$gate"
   ends from 198.51.100.1:8090 port "hoy-gate does not run, by which what the firewall accepts goes on"
+}
+
+@test "a firewall of the bridge itself, and one of an interface" {
+  local filtered=/proc/sys/net/bridge/bridge-nf-call-iptables
+  nft -f - <<<'table bridge fw { chain passing { type filter hook forward priority 0; tcp dport 80 drop; }; }'
+  if [[ -e $filtered ]]; then
+    ends from web:80 firewall "a rule of chain bridge fw passing of the host ends it (handle"
+    echo 0 >"$filtered"
+  fi
+  ends from web:80 firewall "chain bridge fw passing of the host may drop or reject it, as far as can be seen"
+  contains "$output" "chain bridge fw passing of the host (forward) has rules that drop or reject"
+  advises "nft -a list chain bridge fw passing"
+  [[ ! -e $filtered ]] || echo 1 >"$filtered"
+  nft delete table bridge fw
+  nft -f - <<<"table netdev fw { chain seen { type filter hook ingress device $(host_end web) priority 0; policy drop; }; }"
+  ends from web:80 firewall "chain netdev fw seen of the host drops it, as far as can be seen"
+  contains "$output" "chain netdev fw seen of the host ($(host_end web)) drops what none of its rules accepts"
+  advises "nft -a list chain netdev fw seen"
+  lacks "$output" "no rule of the host's"
+  nft delete table netdev fw
+  nft -f - <<<"table netdev fw { chain seen { type filter hook ingress device outer priority 0; policy drop; }; }"
+  ends from 198.51.100.2 firewall "chain netdev fw seen of the host drops it"
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8080
+  contains "$output" "chain netdev fw seen of the host (outer) drops what none of its rules accepts"
+  through from web:80
+  lacks "$output" netdev
+}
+
+@test "a firewall inside a container: the sender's, and the receiver's" {
+  server other --network one
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" nft -f - <<<'table inet own {
+    chain sent { type filter hook output priority 0; tcp dport 80 reject; }
+    chain got { type filter hook input priority 0; tcp dport 80 reject; }
+  }'
+  ends other web:80 try "the connection is refused: somebody listens there, so a firewall rejects it"
+  advises "hoy exec other nft list ruleset"
+  lacks "$output" "ss -tlnp"
+  ends from other:80 try "the connection is refused: somebody listens there, so a firewall rejects it"
+  advises "hoy exec other nft list ruleset"
 }
 
 @test "a FORWARD policy that drops: led around, without the gate not, and its answers" {

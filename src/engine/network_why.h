@@ -24,7 +24,8 @@ struct network_why {
 };
 
 // from: a container, "host", or an address or name outside; to: the same, and may be ":PORT" and "/udp" or
-// "/tcp" behind it ("[fd00::1]:80"). Without a port it is an echo request that is tried. ERR_INVALID for what
-// is none of these; a container that does not run is an answer, not an error.
+// "/tcp" behind it ("[fd00::1]:80"); a link-local address has the sender's interface (fe80::1%eth0). Without
+// a port it is an echo request that is tried. ERR_INVALID for what is none of these; a container that does
+// not run is an answer, not an error.
 int network_why(struct engine *engine, struct arena *arena, const char *from, const char *to,
                 struct network_why *ret_why, struct err *err);

@@ -69,7 +69,8 @@ static void arrival_check(struct walk *walk, const struct arrival *arrival) {
         return;
     if (walk_enter(walk, arrival->at ? arrival->at : &host)) return walk_leave(walk);
     uint32_t filter = filter_of(arrival->link->name);
-    int r = look_arrival(AF_INET, arrival->source->bytes, arrival->target->bytes, arrival->link->index);
+    struct look_way way = {AF_INET, arrival->source->bytes, arrival->target->bytes, arrival->link->index};
+    int r = look_way(&way, &back);
     bool leads_back = !look_route(AF_INET, arrival->source->bytes, &back);
     walk_leave(walk);
     bool fails = !leads_back || (filter == 1 && back.link != arrival->link->index);
@@ -77,42 +78,22 @@ static void arrival_check(struct walk *walk, const struct arrival *arrival) {
         filter_explain(walk, arrival, filter, leads_back ? &back : NULL);
 }
 
-// The address that the sender's packets have.
-static bool source_find(struct walk *walk, struct why_address *ret_source) {
-    struct look_route route = {0};
-    if (walk->from.kind == WHY_OUTSIDE) {
-        *ret_source = walk->from.address;
-        return true;
-    }
-    int r = walk_enter(walk, &walk->from);
-    if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
-    walk_leave(walk);
-    if (r || !route.has_source) return false;
-    ret_source->family = walk->target.family;
-    memcpy(ret_source->bytes, route.source, sizeof ret_source->bytes);
-    return true;
-}
-
 // On its way out of the sender, and on that of the answer, the packet comes to the host by a bridge.
-static void bridges_check(struct walk *walk, const struct why_address *source,
-                          const struct why_interface *receiving, const struct why_address *target) {
-    const struct why_interface *sending = walk->from.kind == WHY_CONTAINER ? sender_interface(walk) : NULL;
+static void bridges_check(struct walk *walk, const struct why_flow *flow) {
+    const struct why_interface *sending = flow->sending, *receiving = flow->receiving;
     if (sending && receiving && sending->bridge == receiving->bridge) return;
     if (sending && sending->bridge)
-        arrival_check(walk, &(struct arrival){NULL, sending->bridge, source, target});
-    if (receiving && receiving->bridge && source->bytes[0] != 127)
-        arrival_check(walk, &(struct arrival){NULL, receiving->bridge, target, source});
+        arrival_check(walk, &(struct arrival){NULL, sending->bridge, &flow->source, flow->target});
+    if (receiving && receiving->bridge && flow->source.bytes[0] != 127)
+        arrival_check(walk, &(struct arrival){NULL, receiving->bridge, flow->target, &flow->source});
 }
 
 void arrival_look(struct walk *walk) {
-    struct why_address source = {0};
-    const struct why_side *side = walk->published ? &walk->behind : &walk->to;
-    const struct why_address *target = walk->published ? &walk->behind_address : &walk->target;
-    if (target->family != AF_INET || !source_find(walk, &source) || source.family != AF_INET) return;
-    const struct why_interface *receiving =
-        side->kind == WHY_CONTAINER ? side_interface_with(side, target) : NULL;
-    bridges_check(walk, &source, receiving, target);
+    struct why_flow flow;
+    if (!flow_find(walk, &flow) || flow.source.family != AF_INET) return;
+    bridges_check(walk, &flow);
     // A container of this host comes to a published port under another address.
-    if (receiving && (!walk->published || walk->from.kind == WHY_OUTSIDE))
-        arrival_check(walk, &(struct arrival){side, &receiving->own, &source, target});
+    if (flow.receiving && (!walk->published || walk->from.kind == WHY_OUTSIDE))
+        arrival_check(walk,
+                      &(struct arrival){flow.receiver, &flow.receiving->own, &flow.source, flow.target});
 }

@@ -15,8 +15,11 @@
 struct why_address {
     uint8_t family; // 0: none
     uint8_t bytes[16];
+    int link; // of the sender, to a link-local address; else 0
 };
 size_t why_address_size(const struct why_address *address);
+bool why_address_is_loopback(const struct why_address *address);
+bool why_address_is_link_local(const struct why_address *address);
 const char *why_address_text(struct arena *arena, const struct why_address *address);
 
 // An interface of a container, and where its other end is on the host.
@@ -64,6 +67,7 @@ struct walk {
     struct why_side behind;    // that container
     uint16_t behind_port;
     struct why_address behind_address;
+    bool heard;  // somebody listens there
     bool traced; // the kernel told where nftables ends a packet:
     bool dropped;
     struct nft_trace_drop drop;
@@ -93,8 +97,8 @@ int side_find(struct walk *walk, struct why_side *side, const char *text, struct
 int side_open(struct walk *walk, struct why_side *side, struct err *err);
 // Nothing leads out of its networks, or into them but from themselves.
 bool side_is_internal(struct walk *walk, const struct why_side *side);
-// The interface with an address is gone: says so, by the rows of the container's endpoints. 1; 0 when none of
-// them has that address; -1.
+// The interface with an address is gone, or the address: says so, by the rows of the container's endpoints.
+// 1; 0 when none of them has that address; -1.
 int gone_explain(struct walk *walk, const struct why_side *side, const struct why_address *address,
                  struct err *err);
 // The network of a bridge; NULL: none of hoy's.
@@ -115,6 +119,20 @@ int name_find(struct walk *walk, const struct why_side *side, const char *name, 
 const struct why_interface *sender_interface(struct walk *walk);
 const struct why_interface *side_interface_with(const struct why_side *side,
                                                 const struct why_address *address);
+
+const char *host_link_name(const struct walk *walk, int index);
+// The route of a container, or the host, to an address: 0 or -errno, as look_route().
+int why_route(struct walk *walk, const struct why_side *from, const struct why_address *to,
+              struct look_route *ret_route);
+// What the packet has on it once the host has looked up where a published port leads.
+struct why_flow {
+    struct why_address source;
+    const struct why_address *target;
+    const struct why_side *receiver;
+    const struct why_interface *sending, *receiving; // of containers; NULL: there is none
+};
+// false: it can't be said.
+bool flow_find(struct walk *walk, struct why_flow *ret_flow);
 
 // The steps of the way, in this order
 int port_look(struct walk *walk, struct err *err); // network_why_port.c
@@ -142,5 +160,12 @@ void size_try(struct walk *walk);
 // steps that took; after the try, which of them has dropped (false: none).
 size_t legacy_look(struct walk *walk, uint32_t hook, const char *hook_word);
 bool legacy_explain(struct walk *walk);
+// A route of the host's that leads astray, or none back (network_why_passage.c): says so. false: there is no
+// such.
+bool way_explain(struct walk *walk);
+// Is it one of the host's interfaces by which the packet comes or goes?
+bool device_is_passed(struct walk *walk, const char *device);
 // What may have swallowed a packet that nobody answered; what to do about it (network_why_rules.c).
 void silence_explain(struct walk *walk);
+// The host has no word in what a container's own rules do: says how to look at them, on either side.
+void inner_firewalls_advise(struct walk *walk);

@@ -18,6 +18,15 @@ static const char *words_of_internal(struct walk *walk) {
                : "";
 }
 
+int why_route(struct walk *walk, const struct why_side *from, const struct why_address *to,
+              struct look_route *ret_route) {
+    struct look_way way = {.family = to->family, .destination = to->bytes, .out = to->link};
+    int r = walk_enter(walk, from);
+    if (!r) r = look_way(&way, ret_route);
+    walk_leave(walk);
+    return r;
+}
+
 static void route_fails(struct walk *walk, int r) {
     const char *to = why_address_text(walk->arena, &walk->target);
     if (r == -EACCES || r == -EHOSTUNREACH)
@@ -29,7 +38,7 @@ static void route_fails(struct walk *walk, int r) {
                     walk->from.text);
 }
 
-static const char *host_link_name(const struct walk *walk, int index) {
+const char *host_link_name(const struct walk *walk, int index) {
     for (size_t i = 0; i < walk->links.count; i++)
         if (walk->links.items[i].index == index) return walk->links.items[i].name;
     return "an interface";
@@ -43,12 +52,9 @@ static bool goes_past_host(const struct walk *walk) {
 }
 
 static void own_way_back_look(struct walk *walk) {
-    const struct why_address *from = &walk->from.address;
     struct look_route route = {0};
-    int r = walk_enter(walk, &walk->to);
-    if (!r) r = look_route(from->family, from->bytes, &route);
-    walk_leave(walk);
-    if (r) return walk_ends(walk, "route", "%s has no route back to %s", walk->to.text, walk->from.text);
+    if (why_route(walk, &walk->to, &walk->from.address, &route))
+        return walk_ends(walk, "route", "%s has no route back to %s", walk->to.text, walk->from.text);
     walk_note(walk, "route",
               "whether %s has a way to %s can't be seen from here; answers go back to it by %s of %s",
               walk->from.text, walk->to.text, link_name(&walk->to, route.link), walk->to.text);
@@ -62,7 +68,7 @@ static void way_back_look(struct walk *walk) {
         return walk_ends(walk, "route", "%s and %s are of two versions of IP", walk->from.text,
                          why_address_text(walk->arena, &walk->target));
     if (goes_past_host(walk)) return own_way_back_look(walk);
-    int r = look_route(from->family, from->bytes, &route);
+    int r = why_route(walk, &walk->from, from, &route);
     if (r) return walk_ends(walk, "route", "the host has no route back to %s", walk->from.text);
     walk_note(walk, "route",
               "whether %s has a way to this host can't be seen from here; answers go back to it by %s",
@@ -72,9 +78,7 @@ static void way_back_look(struct walk *walk) {
 void route_look(struct walk *walk) {
     struct look_route route = {0};
     if (walk->from.kind == WHY_OUTSIDE) return way_back_look(walk);
-    int r = walk_enter(walk, &walk->from);
-    if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
-    walk_leave(walk);
+    int r = why_route(walk, &walk->from, &walk->target, &route);
     if (r) return route_fails(walk, r);
     const char *to = why_address_text(walk->arena, &walk->target);
     const char *by = link_name(&walk->from, route.link);
@@ -152,14 +156,34 @@ static void receiver_look(struct walk *walk, const struct why_side *side, const 
 
 const struct why_interface *sender_interface(struct walk *walk) {
     struct look_route route = {0};
-    if (walk->from.kind == WHY_OUTSIDE) return NULL;
-    int r = walk_enter(walk, &walk->from);
-    if (!r) r = look_route(walk->target.family, walk->target.bytes, &route);
-    walk_leave(walk);
-    for (size_t i = 0; !r && i < walk->from.interface_count; i++)
+    if (walk->from.kind == WHY_OUTSIDE || why_route(walk, &walk->from, &walk->target, &route)) return NULL;
+    for (size_t i = 0; i < walk->from.interface_count; i++)
         if (is_relevant(&walk->from.interfaces[i]) && walk->from.interfaces[i].own.index == route.link)
             return &walk->from.interfaces[i];
     return NULL;
+}
+
+static bool source_find(struct walk *walk, struct why_address *ret_source) {
+    struct look_route route = {0};
+    if (walk->from.kind == WHY_OUTSIDE) {
+        *ret_source = walk->from.address;
+        return true;
+    }
+    if (why_route(walk, &walk->from, &walk->target, &route) || !route.has_source) return false;
+    ret_source->family = walk->target.family;
+    memcpy(ret_source->bytes, route.source, sizeof ret_source->bytes);
+    return true;
+}
+
+bool flow_find(struct walk *walk, struct why_flow *ret_flow) {
+    struct why_flow flow = {.receiver = walk->published ? &walk->behind : &walk->to,
+                            .target = walk->published ? &walk->behind_address : &walk->target};
+    if (!source_find(walk, &flow.source) || flow.source.family != flow.target->family) return false;
+    if (walk->from.kind == WHY_CONTAINER) flow.sending = sender_interface(walk);
+    if (flow.receiver->kind == WHY_CONTAINER)
+        flow.receiving = side_interface_with(flow.receiver, flow.target);
+    *ret_flow = flow;
+    return true;
 }
 
 void bridge_look(struct walk *walk) {

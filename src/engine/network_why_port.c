@@ -49,6 +49,11 @@ static int published(struct walk *walk, const char *id, const struct port_run *r
     walk->host_port = walk->port;
     if (side_open(walk, &walk->behind, err)) return -1;
     walk->published = true;
+    // A container may send there from an address that the host forwards.
+    if (why_address_is_link_local(&walk->target) && walk->from.kind != WHY_CONTAINER)
+        walk_ends(walk, "port",
+                  "what is for a link-local address leads on to no container: the port is published at the "
+                  "host's other addresses");
     if (walk_has_ended(walk) || side_interface_with(&walk->behind, &walk->behind_address)) return 0;
     return gone_explain(walk, &walk->behind, &walk->behind_address, err) < 0 ? -1 : 0;
 }

@@ -42,10 +42,6 @@ static bool family_fits(const struct walk *walk, const struct nft_look_chain *ch
            chain->family == (walk->target.family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
 }
 
-static bool concerns(const struct walk *walk, const struct nft_look_chain *chain) {
-    return !nft_look_is_hoys(chain) && chain->hook == hook_of(walk) && family_fits(walk, chain);
-}
-
 // It never comes to the host.
 static bool stays_inside(const struct walk *walk) {
     return walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
@@ -68,10 +64,25 @@ bool bridges_are_filtered(void) {
     return !file_read_at(AT_FDCWD, path, 16, &text) && str_get(&text)[0] == '1';
 }
 
+// On a bridge or a device, where others than IP's hooks are.
+static bool is_below_ip(const struct nft_look_chain *chain) {
+    return chain->family == NFPROTO_BRIDGE || chain->hook == NF_INET_INGRESS;
+}
+
+static bool concerns(struct walk *walk, const struct nft_look_chain *chain) {
+    if (nft_look_is_hoys(chain) || !(chain->policy_drops || chain->rules_drop)) return false;
+    if (chain->hook == NF_INET_INGRESS) return device_is_passed(walk, chain->device);
+    if (chain->family == NFPROTO_BRIDGE) return stays_on_bridge(walk);
+    return chain->hook == hook_of(walk) && family_fits(walk, chain) &&
+           (!stays_on_bridge(walk) || bridges_are_filtered());
+}
+
 // Past a FORWARD policy hoy's rules know a way.
 static bool leads_around(struct walk *walk, const struct nft_look_chain *chain) {
     char name[160];
-    if (chain->hook != NF_INET_FORWARD || !network_detours() || !own_table_is_there(walk)) return false;
+    if (chain->hook != NF_INET_FORWARD || is_below_ip(chain) || !network_detours() ||
+        !own_table_is_there(walk))
+        return false;
     if (!network_gate_runs(walk->engine->store.runroot)) {
         walk_ends(walk, "firewall",
                   "chain %s of the host drops what is forwarded, and hoy-gate does not run, by which hoy's "
@@ -130,21 +141,22 @@ void rules_look(struct walk *walk) {
         return walk_fine(walk, "firewall",
                          "between that interface and its parent's link no rule of the host is asked");
     if (containers) own_rules_look(walk);
-    if (stays_on_bridge(walk) && !bridges_are_filtered())
-        return walk_fine(walk, "firewall", "on one bridge no firewall is asked");
+    bool bridged = stays_on_bridge(walk) && !bridges_are_filtered();
     size_t count = 0;
     for (size_t i = 0; i < walk->firewall.count; i++) {
         const struct nft_look_chain *chain = &walk->firewall.chains[i];
-        if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;
+        if (!concerns(walk, chain)) continue;
         count++;
         if (leads_around(walk, chain)) continue;
         walk_note(walk, "firewall", "chain %s of the host (%s) %s", nft_look_name(chain, name),
-                  hook_word(chain->hook),
+                  *chain->device ? chain->device : hook_word(chain->hook),
                   chain->policy_drops ? "drops what none of its rules accepts"
                                       : "has rules that drop or reject");
     }
-    count += legacy_look(walk, hook_of(walk), hook_word(hook_of(walk)));
-    if (!count)
+    if (!bridged) count += legacy_look(walk, hook_of(walk), hook_word(hook_of(walk)));
+    if (!count && bridged)
+        walk_fine(walk, "firewall", "on one bridge no firewall is asked");
+    else if (!count)
         walk_fine(walk, "firewall", "no chain of the host's at %s drops anything", hook_word(hook_of(walk)));
 }
 
@@ -196,6 +208,14 @@ static void open_chain(struct walk *walk, const struct nft_look_chain *chain) {
     open_by_nft(walk, chain, bridge);
 }
 
+void inner_firewalls_advise(struct walk *walk) {
+    const struct why_side *sides[] = {&walk->from, walk->published ? &walk->behind : &walk->to};
+    for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+        if (sides[i]->kind == WHY_CONTAINER)
+            walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
+                        sides[i]->container.name);
+}
+
 // No rule of this host ended it.
 static void unanswered_explain(struct walk *walk) {
     if (walk->to.kind == WHY_OUTSIDE) {
@@ -206,9 +226,7 @@ static void unanswered_explain(struct walk *walk) {
                            "look from the host: what does not answer there either is not hoy's to mend");
     }
     walk_ends(walk, "container", "no rule of the host's ended it: it is lost behind the bridge");
-    if (walk->to.kind == WHY_CONTAINER || walk->published)
-        walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
-                    walk->published ? walk->behind.text : walk->to.text);
+    inner_firewalls_advise(walk);
 }
 
 static void open_own(struct walk *walk) {
@@ -226,7 +244,8 @@ static const struct nft_look_chain *base_chain_of(const struct walk *walk,
     const struct nft_look_chain *found = NULL;
     for (size_t i = 0; i < walk->firewall.count; i++) {
         const struct nft_look_chain *chain = &walk->firewall.chains[i];
-        if (chain->family != drop->family || !str_eq(chain->table, drop->table)) continue;
+        if (is_below_ip(chain) || chain->family != drop->family || !str_eq(chain->table, drop->table))
+            continue;
         if (str_eq(chain->name, drop->chain)) return chain;
         if (!found || chain->hook == hook_of(walk)) found = chain;
     }
@@ -258,24 +277,26 @@ void silence_explain(struct walk *walk) {
     bool found = false;
     bool leaves = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_OUTSIDE;
     if (walk->dropped) return drop_explain(walk);
-    if (legacy_explain(walk)) return;
+    if (legacy_explain(walk) || way_explain(walk)) return;
     if (leaves && !own_table_is_there(walk))
         return walk_ends(walk, "rules",
                          "without hoy's rules it goes out under the container's own address, to which "
                          "nobody answers");
-    if (walk->traced) return unanswered_explain(walk);
     for (size_t i = 0; i < walk->firewall.count; i++) {
         const struct nft_look_chain *chain = &walk->firewall.chains[i];
-        if (!concerns(walk, chain) || !(chain->policy_drops || chain->rules_drop)) continue;
+        // The trace begins after what comes in by a device, and sees a bridge only with br_netfilter.
+        if (!concerns(walk, chain) || (walk->traced && !is_below_ip(chain))) continue;
         found = true;
         walk_ends(walk, "firewall",
                   "chain %s of the host %s it, as far as can be seen: hoy can't overrule another's chain",
                   nft_look_name(chain, name), chain->policy_drops ? "drops" : "may drop or reject");
-        open_chain(walk, chain);
+        if (is_below_ip(chain))
+            walk_advise(walk, "nft -a list chain %s shows its rules", name);
+        else
+            open_chain(walk, chain);
     }
-    if (!found && walk->to.kind == WHY_CONTAINER)
-        walk_advise(walk, "look for a firewall inside the container: hoy exec %s nft list ruleset",
-                    walk->to.text);
+    if (!found && walk->traced) return unanswered_explain(walk);
+    if (!found) inner_firewalls_advise(walk);
     if (!found && walk->to.kind == WHY_OUTSIDE)
         walk_advise(walk, "look from the host: what does not answer there either is not hoy's to mend");
 }

@@ -9,6 +9,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -22,6 +23,35 @@ static bool address_parse_text(const char *text, struct why_address *ret_address
         }
         if (family == AF_INET6) return false;
     }
+}
+
+bool why_address_is_link_local(const struct why_address *address) {
+    return address->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(address->bytes);
+}
+
+// Which interface of the sender's is meant. Of somebody outside that can't be told; his own is on the host's.
+static int zone_read(struct walk *walk, struct why_side *side, const char *zone, struct err *err) {
+    bool own = side == &walk->from;
+    if (!zone)
+        return err_set(err, ERR_INVALID, 0, "%s is a link-local address, which needs its interface: %s%%eth0",
+                       side->text, side->text);
+    if (walk_has_ended(walk) || (!own && walk->from.kind == WHY_OUTSIDE)) return 0;
+    if (!walk_enter(walk, &walk->from)) side->address.link = (int)if_nametoindex(zone);
+    walk_leave(walk);
+    if (side->address.link) return 0;
+    return err_set(err, ERR_INVALID, 0, "%s has no interface %s", own ? "the host" : walk->from.text, zone);
+}
+
+// 1: it is an address, 0: it is none; -1.
+static int address_read(struct walk *walk, struct why_side *side, struct err *err) {
+    char *bare = arena_strdup(walk->arena, side->text), *zone = strchr(bare, '%');
+    struct why_address address;
+    if (zone) *zone++ = '\0';
+    if (!address_parse_text(bare, &address)) return 0;
+    bool link_local = why_address_is_link_local(&address);
+    if (zone && !link_local) return 0;
+    side->address = address;
+    return link_local && zone_read(walk, side, zone, err) ? -1 : 1;
 }
 
 // Interfaces
@@ -162,7 +192,8 @@ int side_find(struct walk *walk, struct why_side *side, const char *text, struct
         return interfaces_look(walk, side, err);
     }
     side->kind = WHY_OUTSIDE;
-    if (address_parse_text(text, &side->address)) return address_find(walk, side, err);
+    int r = address_read(walk, side, err);
+    if (r) return r < 0 ? -1 : address_find(walk, side, err);
     if (!container_find(walk->engine, walk->arena, text, &side->container, err))
         return side_open(walk, side, err);
     // Only who is sent to may have a name that is looked up.
@@ -328,17 +359,33 @@ static void connect_advise(struct walk *walk, const struct why_side *side, const
                 none ? name : "", none ? ", then " : "", name, with);
 }
 
-static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
-                             const struct endpoint *endpoint) {
-    walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it", endpoint->interface,
-              side->container.name);
-    walk_advise(walk, "hoy restart %s", side->container.name);
-}
-
 static struct why_address address_in_row(const struct address *address) {
     struct why_address a = {.family = address->family};
     memcpy(a.bytes, address->bytes, sizeof a.bytes);
     return a;
+}
+
+static bool has_interface(const struct why_side *side, const char *name) {
+    for (size_t i = 0; i < side->interface_count; i++)
+        if (str_eq(side->interfaces[i].own.name, name)) return true;
+    return false;
+}
+
+// Or it is there, and its address is gone.
+static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
+                             const struct endpoint *endpoint) {
+    bool there = has_interface(side, endpoint->interface), lost = false;
+    for (size_t i = 0; there && i < 2; i++) {
+        struct why_address address = address_in_row(&endpoint->addresses[i]);
+        if (!address.family || side_has(side, &address)) continue;
+        lost = true;
+        walk_ends(walk, "bridge", "%s of container %s has lost its address %s: somebody removed it",
+                  endpoint->interface, side->container.name, why_address_text(walk->arena, &address));
+    }
+    if (!lost)
+        walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it", endpoint->interface,
+                  side->container.name);
+    walk_advise(walk, "hoy restart %s", side->container.name);
 }
 
 static bool endpoint_is_there(const struct why_side *side, const struct endpoint *endpoint) {
@@ -461,7 +508,7 @@ static int container_target_find(struct walk *walk, struct err *err) {
     return 0;
 }
 
-static bool is_loopback(const struct why_address *address) {
+bool why_address_is_loopback(const struct why_address *address) {
     return address->family == AF_INET ? address->bytes[0] == 127
                                       : address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(address->bytes);
 }
@@ -542,7 +589,7 @@ static void own_loopback_find(struct walk *walk) {
 int target_find(struct walk *walk, struct err *err) {
     struct look_route route;
     if (walk->to.kind == WHY_OUTSIDE && !walk->to.address.family) name_target_find(walk);
-    if (walk->from.kind == WHY_CONTAINER && is_loopback(&walk->to.address))
+    if (walk->from.kind == WHY_CONTAINER && why_address_is_loopback(&walk->to.address))
         own_loopback_find(walk);
     else if (walk->to.kind == WHY_CONTAINER) {
         if (container_target_find(walk, err)) return -1;

@@ -26,9 +26,8 @@ static const struct why_side *receiver(const struct walk *walk) {
 
 static bool reaches(const struct walk *walk, const struct listeners *found) {
     const struct why_address *to = walk->published ? &walk->behind_address : &walk->target;
-    bool to_loopback = to->family == AF_INET ? to->bytes[0] == 127 : IN6_IS_ADDR_LOOPBACK(to->bytes);
     if (to->family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
-    if (found->loopback && to_loopback) return true;
+    if (found->loopback && why_address_is_loopback(to)) return true;
     return found->some && str_eq(found->address, why_address_text(walk->arena, to));
 }
 
@@ -39,7 +38,8 @@ void listener_look(struct walk *walk) {
     if (!port || !side) return;
     if (listeners_find(side->pid, walk->udp ? LISTENER_UDP : LISTENER_TCP, port, &found)) return;
     const char *who = side->kind == WHY_HOST ? "the host" : side->text, *protocol = protocol_word(walk);
-    if (reaches(walk, &found))
+    walk->heard = reaches(walk, &found);
+    if (walk->heard)
         return walk_fine(walk, "listener", "somebody on %s listens on port %u/%s", who, port, protocol);
     if (found.loopback) {
         walk_ends(walk, "listener",
@@ -61,7 +61,8 @@ void listener_look(struct walk *walk) {
 struct why_name why_name_of(const struct why_address *address, uint16_t port) {
     struct why_name name = {0};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    struct sockaddr_in6 six = {
+        .sin6_family = AF_INET6, .sin6_port = htons(port), .sin6_scope_id = (uint32_t)address->link};
     memcpy(&four.sin_addr, address->bytes, 4);
     memcpy(&six.sin6_addr, address->bytes, 16);
     if (address->family == AF_INET) {
@@ -112,8 +113,10 @@ static void refusal_explain(struct walk *walk) {
         walk_ends(walk, "try", "the connection is refused");
         return silence_explain(walk);
     }
-    walk_ends(walk, "try", "the connection is refused: nobody listens there, or a firewall rejects it");
-    if (legacy_explain(walk)) return;
+    walk_ends(walk, "try", "the connection is refused: %sa firewall rejects it",
+              walk->heard ? "somebody listens there, so " : "nobody listens there, or ");
+    if (legacy_explain(walk) || way_explain(walk)) return;
+    if (walk->heard) return walk->traced ? inner_firewalls_advise(walk) : silence_explain(walk);
     if (walk->to.kind == WHY_CONTAINER)
         walk_advise(walk, "look what listens: hoy exec %s ss -tlnp", walk->to.text);
     else if (walk->target_is_host)
@@ -130,13 +133,14 @@ static void failure_explain(struct walk *walk, int r) {
     case -EHOSTUNREACH:
         walk_ends(walk, "try", "nobody has that address on the last link, or a firewall rejects it");
         return silence_explain(walk);
-    case -ENETUNREACH: walk_ends(walk, "try", "somebody on the way has no route there"); return;
+    case -ENETUNREACH: walk_ends(walk, "try", "somebody on the way has no route there"); break;
     case -EPERM:
     case -EACCES:
         walk_ends(walk, "try", "the packet is not let out: a rule drops it at output");
         return silence_explain(walk);
     default: walk_ends(walk, "try", "%s", strerror(-r));
     }
+    (void)way_explain(walk);
 }
 
 // Without it (an old kernel) what may have dropped the packet is guessed.
@@ -154,6 +158,7 @@ static void trace_read(struct walk *walk, struct nft_trace *trace) {
 }
 
 void packet_try(struct walk *walk) {
+    if ((walk->from.kind == WHY_OUTSIDE || walk->udp) && way_explain(walk)) return;
     if (walk->from.kind == WHY_OUTSIDE)
         return walk_note(walk, "try", "no try: %s is not on this host", walk->from.text);
     if (walk->udp)

@@ -111,20 +111,27 @@ static void test_xt_look(void **state) {
     assert_int_equal(xt_look(AF_UNIX, fail_on_drop, NULL), -EAFNOSUPPORT);
 }
 
-static void test_arrival(void **state) {
+static void test_way(void **state) {
+    struct look_way way = {AF_INET, "\xc0\0\2\1", "\xc0\0\2\2", 1};
+    struct look_route route;
     (void)state;
     if (geteuid()) skip();
     assert_int_equal(unshare(CLONE_NEWNET), 0);
     assert_int_equal(link_up("lo"), 0);
     // From somewhere that no route leads to, or by an interface that is not there.
-    assert_true(look_arrival(AF_INET, "\xc0\0\2\1", "\xc0\0\2\2", 1) < 0);
-    assert_int_equal(look_arrival(AF_INET, "\x7f\0\0\1", "\x7f\0\0\1", 7), -ENODEV);
-    assert_int_equal(look_arrival(AF_UNIX, "", "", 1), -EAFNOSUPPORT);
+    assert_true(look_way(&way, &route) < 0);
+    way = (struct look_way){AF_INET, "\x7f\0\0\1", "\x7f\0\0\1", 7};
+    assert_int_equal(look_way(&way, &route), -ENODEV);
+    way.in = 0;
+    assert_int_equal(look_way(&way, &route), 0);
+    assert_true(route.local);
+    way = (struct look_way){AF_UNIX, "", "", 1};
+    assert_int_equal(look_way(&way, &route), -EAFNOSUPPORT);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_listeners), cmocka_unit_test(test_xt_look),  cmocka_unit_test(test_arrival),
+        cmocka_unit_test(test_listeners), cmocka_unit_test(test_xt_look),  cmocka_unit_test(test_way),
         cmocka_unit_test(test_look),      cmocka_unit_test(test_nft_look),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -108,17 +108,26 @@ static int route_read(uint16_t type, const void *payload, size_t size, void *dat
     }
 }
 
-int look_route(uint8_t family, const void *destination, struct look_route *ret_route) {
+int look_way(const struct look_way *way, struct look_route *ret_route) {
     struct netlink_batch batch = {0};
     struct look_route route = {0};
-    size_t size = family_size(family);
-    struct rtmsg head = {.rtm_family = family, .rtm_dst_len = (uint8_t)(size * 8)};
+    size_t size = family_size(way->family);
+    uint8_t bits = (uint8_t)(size * 8);
+    struct rtmsg head = {.rtm_family = way->family, .rtm_dst_len = bits};
     if (!size) return -EAFNOSUPPORT;
+    if (way->source) head.rtm_src_len = bits;
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &head, sizeof head);
-    netlink_put(&batch, RTA_DST, destination, size);
+    netlink_put(&batch, RTA_DST, way->destination, size);
+    if (way->source) netlink_put(&batch, RTA_SRC, way->source, size);
+    if (way->in) netlink_put_u32(&batch, RTA_IIF, (uint32_t)way->in);
+    if (way->out) netlink_put_u32(&batch, RTA_OIF, (uint32_t)way->out);
     int r = netlink_route_call(&batch, route_read, &route);
     if (!r) *ret_route = route;
     return r;
+}
+
+int look_route(uint8_t family, const void *destination, struct look_route *ret_route) {
+    return look_way(&(struct look_way){.family = family, .destination = destination}, ret_route);
 }
 
 static int prefix_read(uint16_t type, const void *payload, size_t size, void *data) {
@@ -140,17 +149,4 @@ int look_route_prefix(uint8_t family, const void *destination, uint8_t *ret_pref
     if (r && r != -ENETUNREACH) return r;
     *ret_prefix = prefix;
     return 0;
-}
-
-int look_arrival(uint8_t family, const void *source, const void *destination, int link) {
-    struct netlink_batch batch = {0};
-    size_t size = family_size(family);
-    uint8_t bits = (uint8_t)(size * 8);
-    struct rtmsg head = {.rtm_family = family, .rtm_dst_len = bits, .rtm_src_len = bits};
-    if (!size) return -EAFNOSUPPORT;
-    netlink_begin(&batch, RTM_GETROUTE, NLM_F_ACK, &head, sizeof head);
-    netlink_put(&batch, RTA_DST, destination, size);
-    netlink_put(&batch, RTA_SRC, source, size);
-    netlink_put_u32(&batch, RTA_IIF, (uint32_t)link);
-    return netlink_route_call(&batch, NULL, NULL);
 }

@@ -39,10 +39,17 @@ int look_addresses(int (*each)(const struct look_address *address, void *data), 
 // The route that a packet to destination (4 or 16 bytes) takes. -ENETUNREACH, -EHOSTUNREACH, -EACCES: a route
 // that refuses.
 int look_route(uint8_t family, const void *destination, struct look_route *ret_route);
+// The same for a packet that comes in by a link, has a source, or is bound to a link. What comes in may also
+// be refused for its source, with -EXDEV when the kernel's reverse path filter (rp_filter) drops it.
+// From 6.13 on the kernel says -EINVAL for that, as for every source that can't be, and as it does for a
+// blackhole.
+struct look_way {
+    uint8_t family;
+    const void *source, *destination; // 4 or 16 bytes; source: NULL: any
+    int in;                           // 0: it is sent from here
+    int out;                          // 0: by any link
+};
+int look_way(const struct look_way *way, struct look_route *ret_route);
 // How many bits of its destination that route tells; it may lead anywhere. 0: the default route's, or none.
 // Does not wait for who makes or destroys interfaces.
 int look_route_prefix(uint8_t family, const void *destination, uint8_t *ret_prefix);
-// Whether a packet that comes in by a link is taken on: 0, or why not. -EXDEV: the kernel's reverse path
-// filter (rp_filter) drops it. From 6.13 on the kernel says -EINVAL for that, as for every source that can't
-// be.
-int look_arrival(uint8_t family, const void *source, const void *destination, int link);

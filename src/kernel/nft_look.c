@@ -16,6 +16,7 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
+#include <linux/netfilter_bridge.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -45,8 +46,31 @@ static void recognise(struct nft_look *look, const char *table, const char *chai
     if (str_eq(table, "firewalld")) look->firewalld = true;
 }
 
-static bool family_counts(uint8_t family) {
-    return family == NFPROTO_IPV4 || family == NFPROTO_IPV6 || family == NFPROTO_INET;
+static bool counts(const struct nft_look *look, const struct nft_look_chain *chain) {
+    switch (chain->family) {
+    case NFPROTO_IPV4:
+    case NFPROTO_IPV6:
+    case NFPROTO_INET:
+        return chain->hook == NF_INET_LOCAL_IN || chain->hook == NF_INET_FORWARD ||
+               chain->hook == NF_INET_LOCAL_OUT;
+    case NFPROTO_BRIDGE: return look->below_ip && chain->hook == NF_BR_FORWARD;
+    default: return false;
+    }
+}
+
+static void chain_add(struct nft_look *look, const struct nft_look_chain *chain) {
+    if (look->count < NFT_LOOK_MAX) look->chains[look->count++] = *chain;
+}
+
+static void devices_add(struct nft_look *look, struct nft_look_chain *chain, const struct nlattr *list) {
+    const void *at = inner(list);
+    size_t left = inner_size(list);
+    const struct nlattr *device;
+    chain->hook = NF_INET_INGRESS;
+    while ((device = netlink_next(&at, &left))) {
+        netlink_get_string(device, chain->device, sizeof chain->device);
+        chain_add(look, chain);
+    }
 }
 
 static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t size) {
@@ -58,16 +82,17 @@ static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t
     netlink_get_string(table[NFTA_CHAIN_TABLE], chain.table, sizeof chain.table);
     netlink_get_string(table[NFTA_CHAIN_NAME], chain.name, sizeof chain.name);
     recognise(look, chain.table, chain.name);
-    if (!family_counts(chain.family) || split(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook))) return 0;
+    if (split(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook))) return 0;
     chain.hook = number(hook[NFTA_HOOK_HOOKNUM]);
     chain.priority = (int32_t)number(hook[NFTA_HOOK_PRIORITY]);
     chain.policy_drops = table[NFTA_CHAIN_POLICY] && number(table[NFTA_CHAIN_POLICY]) == NF_DROP;
     netlink_get_string(table[NFTA_CHAIN_TYPE], type, sizeof type);
     chain.translates = str_eq(type, "nat");
     chain.has_rules = number(table[NFTA_CHAIN_USE]);
-    bool counts =
-        chain.hook == NF_INET_LOCAL_IN || chain.hook == NF_INET_FORWARD || chain.hook == NF_INET_LOCAL_OUT;
-    if (counts && look->count < NFT_LOOK_MAX) look->chains[look->count++] = chain;
+    if (look->below_ip && hook[NFTA_HOOK_DEVS])
+        devices_add(look, &chain, hook[NFTA_HOOK_DEVS]);
+    else if (counts(look, &chain))
+        chain_add(look, &chain);
     return 0;
 }
 
@@ -260,15 +285,16 @@ int nft_look_generation(uint32_t *ret_generation) {
 }
 
 int nft_look(struct nft_look *ret_look) {
-    *ret_look = (struct nft_look){0};
+    *ret_look = (struct nft_look){.below_ip = true};
     int r = dump(NFT_MSG_GETCHAIN, ret_look);
     return r ? r : dump(NFT_MSG_GETRULE, ret_look);
 }
 
 const char *nft_look_name(const struct nft_look_chain *chain, char buffer[static 160]) {
-    const char *family = chain->family == NFPROTO_IPV4   ? "ip"
-                         : chain->family == NFPROTO_IPV6 ? "ip6"
-                                                         : "inet";
-    snprintf(buffer, 160, "%s %s %s", family, chain->table, chain->name);
+    static const char *const families[] = {
+        [NFPROTO_INET] = "inet",     [NFPROTO_IPV4] = "ip",       [NFPROTO_ARP] = "arp",
+        [NFPROTO_NETDEV] = "netdev", [NFPROTO_BRIDGE] = "bridge", [NFPROTO_IPV6] = "ip6"};
+    const char *family = chain->family < ARRAY_SIZE(families) ? families[chain->family] : NULL;
+    snprintf(buffer, 160, "%s %s %s", family ? family : "?", chain->table, chain->name);
     return buffer;
 }

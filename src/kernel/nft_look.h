@@ -4,6 +4,8 @@
 // has those of the old one). All return -errno.
 #pragma once
 
+#include "kernel/link.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -11,11 +13,13 @@
 #define NFT_LOOK_NAME 64
 #define NFT_LOOK_MAX  64
 
-// A base chain of the families ip, ip6 and inet at the hooks input, forward and output.
+// A base chain of the families ip, ip6 and inet at the hooks input, forward and output; of bridge at forward;
+// and one on a device (ingress and egress of netdev and inet), once for each of its devices.
 struct nft_look_chain {
     uint8_t family; // NFPROTO_*
     char table[NFT_LOOK_NAME], name[NFT_LOOK_NAME];
-    uint32_t hook; // NF_INET_*
+    uint32_t hook;               // NF_INET_*; NF_INET_INGRESS: on a device
+    char device[LINK_NAME_SIZE]; // "": on none
     int32_t priority;
     bool policy_drops;
     bool translates; // of the type nat
@@ -24,6 +28,7 @@ struct nft_look_chain {
 };
 
 struct nft_look {
+    bool below_ip;                              // asked for: also what is on bridges and devices
     struct nft_look_chain chains[NFT_LOOK_MAX]; // what is more than that is left out
     size_t count;
     bool ufw, docker, firewalld; // by the names of their chains and tables

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The host's own routes for what passes it, there and back, and the container's for its answers. A network's
+// bridge has a route to its containers, but one that is narrower (a VPN's) or a rule of routing goes before
+// it. Rules may also go by what can't be seen from here (marks): so they are asked when a try has failed, or
+// where there is none.
+#include "engine/network_why_parts.h"
+
+struct passage {
+    int in;                      // the link by which it comes in; 0: the host itself sends it
+    const struct look_link *out; // by which it has to go out; NULL: by any
+    const struct why_address *source, *destination;
+};
+
+static const char *question_of(struct walk *walk, const struct passage *passage) {
+    const char *destination = why_address_text(walk->arena, passage->destination);
+    if (why_address_is_loopback(passage->source)) return destination;
+    return arena_printf(walk->arena, "%s from %s%s%s", destination,
+                        why_address_text(walk->arena, passage->source), passage->in ? " iif " : "",
+                        passage->in ? host_link_name(walk, passage->in) : "");
+}
+
+// What goes out from loopback gets another source.
+static bool passage_fails(struct walk *walk, const struct passage *passage) {
+    bool own = why_address_is_loopback(passage->source);
+    struct look_way way = {passage->destination->family, own ? NULL : passage->source->bytes,
+                           passage->destination->bytes, passage->in};
+    struct look_route route;
+    const char *source = why_address_text(walk->arena, passage->source),
+               *destination = why_address_text(walk->arena, passage->destination);
+    int r = look_way(&way, &route);
+    if (!r && (!passage->out || route.link == passage->out->index)) return false;
+    if (r)
+        walk_ends(walk, "route", "the host has no route for what is from %s to %s, or one that refuses",
+                  source, destination);
+    else
+        walk_ends(walk, "route", "what is from %s to %s the host sends out by %s, not by %s", source,
+                  destination, host_link_name(walk, route.link), passage->out->name);
+    walk_advise(walk, "ip route get %s shows the route, and ip rule what chooses it: is it meant?",
+                question_of(walk, passage));
+    return true;
+}
+
+// The link by which the host has to do with one of the two. 0: it is the host's own; -1: it can't be said.
+static int link_toward(const struct why_interface *interface, const struct why_address *address) {
+    struct look_route route;
+    if (interface) return interface->bridge ? interface->bridge->index : -1;
+    if (look_route(address->family, address->bytes, &route)) return -1;
+    return route.local ? 0 : route.link;
+}
+
+static bool host_ways_fail(struct walk *walk, const struct why_flow *flow) {
+    int from = link_toward(flow->sending, &flow->source), to = link_toward(flow->receiving, flow->target);
+    struct passage there = {from, flow->receiving ? flow->receiving->bridge : NULL, &flow->source,
+                            flow->target},
+                   back = {to, flow->sending ? flow->sending->bridge : NULL, flow->target, &flow->source};
+    if (from < 0 || to < 0 || (from == to && !walk->published)) return false;
+    return (to && passage_fails(walk, &there)) || (from && passage_fails(walk, &back));
+}
+
+bool way_explain(struct walk *walk) {
+    struct why_flow flow;
+    struct look_route route;
+    if (!flow_find(walk, &flow)) return false;
+    if (host_ways_fail(walk, &flow)) return true;
+    // A container of this host, or the host, comes to a published port under another address.
+    if (!flow.receiving || (walk->published && walk->from.kind != WHY_OUTSIDE) ||
+        !why_route(walk, flow.receiver, &flow.source, &route))
+        return false;
+    walk_ends(walk, "route", "%s has no route back to %s", flow.receiver->container.name,
+              why_address_text(walk->arena, &flow.source));
+    walk_advise(walk, "hoy restart %s", flow.receiver->container.name);
+    return true;
+}
+
+bool device_is_passed(struct walk *walk, const char *device) {
+    struct why_flow flow;
+    if (!flow_find(walk, &flow)) return false;
+    const struct why_interface *interfaces[] = {flow.sending, flow.receiving};
+    const struct why_address *addresses[] = {&flow.source, flow.target};
+    for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++) {
+        const struct look_link *end = interfaces[i] ? interfaces[i]->host : NULL;
+        int link = link_toward(interfaces[i], addresses[i]);
+        if ((end && str_eq(end->name, device)) || (link > 0 && str_eq(host_link_name(walk, link), device)))
+            return true;
+    }
+    return false;
+}
