@@ -103,6 +103,13 @@ by_hand() {
   is "$(sh "$BATS_TEST_TMPDIR/script" 2>&1)" "$(hoy run --rm "$@" 2>&1)"
 }
 
+@test "no word of the container's is a command of the script" {
+  local word=$'x\nCONTAINER\nCHILD\nEND\nhostname\ntouch '"$BATS_TEST_TMPDIR/made"
+  # shellcheck disable=SC2016
+  by_hand --network none -h by-hand -e "A=$word" -w "/$word" base sh -c 'echo "$A $1"; pwd' sh "$word"
+  [ ! -e "$BATS_TEST_TMPDIR/made" ]
+}
+
 @test "the script of an image that has volumes and a user" {
   # shellcheck disable=SC2016
   hoy run --name made --network none base sh -c '

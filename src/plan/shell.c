@@ -194,7 +194,7 @@ static void print_unshare(struct shell *shell, const struct plan_op *clone) {
         sscanf(TEXT(offsets->text), "monotonic %lld %*u\nboottime %lld", &monotonic, &boottime);
         fprintf(shell->out, " --time --monotonic %lld --boottime %lld", monotonic, boottime);
     }
-    fputs(" \\\n    sh /dev/fd/3 3<<'CHILD' 4<<'CONTAINER' || status=$?\n", shell->out);
+    fputs(" \\\n    sh /dev/fd/3", shell->out);
 }
 
 static void print_joins(struct shell *shell) {
@@ -209,7 +209,8 @@ static void print_joins(struct shell *shell) {
     }
 }
 
-static void print_child(struct shell *shell, const struct plan_op *clone) {
+static void print_child(struct shell *shell) {
+    const struct plan_op *clone = plan_find(shell->block, PLAN_CLONE);
     fputs("set -eu\n", shell->out);
     if (clone->clone.cgroup) {
         _cleanup_(str_finish) struct str file = {0};
@@ -221,7 +222,7 @@ static void print_child(struct shell *shell, const struct plan_op *clone) {
     fputs("\n# What it sees of the cgroups begins at its own.\nexec ", shell->out);
     print_joins(shell);
     if (unshare_flags(shell) & CLONE_NEWCGROUP) fputs("unshare --cgroup ", shell->out);
-    fputs("sh /dev/fd/4\nCHILD\n", shell->out);
+    fputs("sh /dev/fd/4\n", shell->out);
 }
 
 static void print_helpers(struct shell *shell) {
@@ -252,6 +253,35 @@ static void print_helpers(struct shell *shell) {
           shell->out);
 }
 
+static void print_container(struct shell *shell) {
+    print_helpers(shell);
+    print_ops(shell, PLAN_CHILD, PLAN_OP_COUNT, PLAN_CGROUP_JOIN);
+    shell_command(shell);
+}
+
+static char *text_of(struct shell *shell, void (*print)(struct shell *)) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = shell->out, *memory = open_memstream(&text, &size);
+    if (!memory) return xstrdup("exit 1\n");
+    shell->out = memory;
+    print(shell);
+    shell->out = out;
+    fclose(memory);
+    return text;
+}
+
+// The container's words are in the two documents: none of them may be the end of one.
+static void print_first_process(struct shell *shell, const struct plan_op *clone) {
+    _cleanup_(freep) char *child = text_of(shell, print_child), *container = text_of(shell, print_container);
+    char child_end[32], container_end[32];
+    shell_end_word(child, "CHILD", child_end);
+    shell_end_word(container, "CONTAINER", container_end);
+    print_unshare(shell, clone);
+    fprintf(shell->out, " 3<<'%s' 4<<'%s' || status=$?\n%s%s\n%s%s\nexit \"$status\"\n", child_end,
+            container_end, child, child_end, container, container_end);
+}
+
 void plan_print_shell(struct plan_block *block, FILE *out) {
     struct shell shell = {.block = block, .out = out, .heading = -1};
     const struct plan_op *clone = plan_find(block, PLAN_CLONE), *image = plan_find(block, PLAN_IMAGE_MOUNT);
@@ -267,10 +297,5 @@ void plan_print_shell(struct plan_block *block, FILE *out) {
     print_cleanup(&shell);
     print_ops(&shell, PLAN_HOST, PLAN_OP_COUNT, PLAN_OP_COUNT);
     print_ops(&shell, PLAN_PARENT, PLAN_OP_COUNT, PLAN_OP_COUNT);
-    print_unshare(&shell, clone);
-    print_child(&shell, clone);
-    print_helpers(&shell);
-    print_ops(&shell, PLAN_CHILD, PLAN_OP_COUNT, PLAN_CGROUP_JOIN);
-    shell_command(&shell);
-    fputs("CONTAINER\nexit \"$status\"\n", out);
+    print_first_process(&shell, clone);
 }
