@@ -110,6 +110,29 @@ by_hand() {
   [ ! -e "$BATS_TEST_TMPDIR/made" ]
 }
 
+@test "the script makes the directory of a device" {
+  by_hand --network none --device /dev/null:/dev/deep/er/null base ls -l /dev/deep/er
+  by_hand --network none --privileged base sh -c "cd /dev && find . -type c -o -type b | grep -v pts | sort"
+}
+
+@test "the script follows no link of the image out of the root" {
+  local host="$BATS_TEST_TMPDIR/host" flags
+  mkdir "$host"
+  hoy run --name made --network none base sh -c "mkdir -p '$host' && ln -s '$host' /out"
+  hoy commit made linked >/dev/null
+  hoy rm made >/dev/null
+  by_hand --network none -w /out/sub linked pwd
+  by_hand --network none -v /etc/passwd:/bin/../srv/file --tmpfs /srv/new linked ls /srv
+  for flags in "-v /etc:/out/m" "-v /etc/passwd:/out/file" "-v new:/out" "--tmpfs /out/t" "--device /dev/null:/out/null"; do
+    # shellcheck disable=SC2086
+    hoy explain --as sh --network none $flags linked true >"$BATS_TEST_TMPDIR/script"
+    expect 1 sh "$BATS_TEST_TMPDIR/script"
+    contains "$output" 'leads out of the root'
+  done
+  is "$(ls "$host")" ''
+  hoy rmi linked >/dev/null
+}
+
 @test "the script of an image that has volumes and a user" {
   # shellcheck disable=SC2016
   hoy run --name made --network none base sh -c '

@@ -3,7 +3,7 @@
 // namespace, and after. `unshare` starts a shell on each, so standard input stays the command's.
 //
 // Where the executor resolves names inside the root with openat2 and mounts by descriptor, the script uses
-// paths: it is for reading and for images one trusts.
+// paths, and refuses those that links of the image lead out of the root.
 #include "plan/shell.h"
 
 #include "base/arena.h"
@@ -118,7 +118,7 @@ static void print_start(struct shell *shell) {
             "set -eu\n\n"
             "id=%s\n"
             "dir=$(mktemp -d /tmp/hoy-by-hand.XXXXXX)\n"
-            "root=$dir/root\n"
+            "root=$(realpath \"$dir\")/root\n"
             "loops=\n"
             "export id dir root\n",
             str_get(&id));
@@ -228,10 +228,21 @@ static void print_child(struct shell *shell) {
 static void print_helpers(struct shell *shell) {
     fputs("set -eu\n"
           "exec 3<&- 4<&-\n\n"
+          "at() { # a place in the root, which no link in it leads out of\n"
+          "    at=$(realpath -m \"$root/$1\")\n"
+          "    case $at/ in \"$root\"/*) return ;; esac\n"
+          "    echo \"$1 leads out of the root\" >&2\n"
+          "    exit 1\n"
+          "}\n"
           "mount_point() { # something to mount on, like what will be mounted\n"
-          "    if [ -d \"$2\" ]; then mkdir -p \"$1\"; return; fi\n"
-          "    mkdir -p \"${1%/*}\"\n"
-          "    [ -e \"$1\" ] || : > \"$1\"\n"
+          "    if [ -d \"$1\" ]; then mkdir -p \"$at\"; return; fi\n"
+          "    mkdir -p \"${at%/*}\"\n"
+          "    [ -e \"$at\" ] || : > \"$at\"\n"
+          "}\n"
+          "node_place() { # a name for something new, which is no link's\n"
+          "    at \"${1%/*}\"\n"
+          "    mkdir -p \"$at\"\n"
+          "    at=$at/${1##*/}\n"
           "}\n"
           "volume() { # or a directory in its place; an empty one begins with what the image has there\n"
           "    volume=$1\n"
@@ -239,15 +250,17 @@ static void print_helpers(struct shell *shell) {
           "    [ ! -d \"${2-}\" ] || [ -n \"$(ls -A \"$volume\")\" ] || cp -a \"$2\"/. \"$volume\"\n"
           "}\n"
           "read_only() {\n"
-          "    [ -e \"$1\" ] || return 0\n"
-          "    mount --rbind \"$1\" \"$1\"\n"
-          "    mount -o remount,bind,ro \"$1\"\n"
+          "    at \"$1\"\n"
+          "    [ -e \"$at\" ] || return 0\n"
+          "    mount --rbind \"$at\" \"$at\"\n"
+          "    mount -o remount,bind,ro \"$at\"\n"
           "}\n"
           "hide() {\n"
-          "    if [ -d \"$1\" ]; then\n"
-          "        mount -t tmpfs -o ro,nosuid,nodev,noexec,size=0,mode=555,nr_inodes=1 tmpfs \"$1\"\n"
-          "    elif [ -e \"$1\" ]; then\n"
-          "        mount --bind /dev/null \"$1\"\n"
+          "    at \"$1\"\n"
+          "    if [ -d \"$at\" ]; then\n"
+          "        mount -t tmpfs -o ro,nosuid,nodev,noexec,size=0,mode=555,nr_inodes=1 tmpfs \"$at\"\n"
+          "    elif [ -e \"$at\" ]; then\n"
+          "        mount --bind /dev/null \"$at\"\n"
           "    fi\n"
           "}\n",
           shell->out);

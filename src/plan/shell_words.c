@@ -26,13 +26,9 @@ char *shell_quote(const struct shell *shell, const char *word) {
     return str_take(&text);
 }
 
-// A path inside the root: "$root"'/a path'.
-char *shell_quote_inside(const struct shell *shell, const char *path) {
-    struct str text = {0};
-    while (*path == '/') path++;
-    _cleanup_(freep) char *rest = shell_quote(shell, path);
-    str_printf(&text, "\"$root\"/%s", *path ? rest : "");
-    return str_take(&text);
+void shell_at(struct shell *shell, const char *path) {
+    _cleanup_(freep) char *quoted = shell_quote(shell, path);
+    fprintf(shell->out, "at %s\n", quoted);
 }
 
 void shell_end_word(const char *text, const char *word, char ret_end[static 32]) {
