@@ -110,6 +110,10 @@ by_hand() {
   [ ! -e "$BATS_TEST_TMPDIR/made" ]
 }
 
+@test "the script gives a name that hostname(1) refuses" {
+  by_hand --network none -h a_b base hostname
+}
+
 @test "the script makes the directory of a device" {
   by_hand --network none --device /dev/null:/dev/deep/er/null base ls -l /dev/deep/er
   by_hand --network none --privileged base sh -c "cd /dev && find . -type c -o -type b | grep -v pts | sort"

@@ -49,8 +49,7 @@ void shell_label(struct shell *shell, const struct plan_op *op) {
 }
 
 void shell_hostname(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *name = shell_quote(shell, TEXT(op->text));
-    fprintf(shell->out, "hostname %s\n", name);
+    shell_write(shell, TEXT(op->text), "/proc/sys/kernel/hostname"); // hostname(1) is choosy
 }
 
 void shell_domainname(struct shell *shell, const struct plan_op *op) {
