@@ -114,6 +114,11 @@ by_hand() {
   by_hand --network none -h a_b base hostname
 }
 
+@test "the script makes a cgroup with CPUs of its own, and those above it" {
+  by_hand --network none --cpuset-cpus 0 --cgroup-parent /above/it base grep -i cpus_allowed_list /proc/self/status
+  find /sys/fs/cgroup -depth -path '*/above*' -type d -exec rmdir {} +
+}
+
 @test "the script makes the directory of a device" {
   by_hand --network none --device /dev/null:/dev/deep/er/null base ls -l /dev/deep/er
   by_hand --network none --privileged base sh -c "cd /dev && find . -type c -o -type b | grep -v pts | sort"
