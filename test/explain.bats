@@ -40,11 +40,12 @@ same() {
 }
 
 @test "run --explain: every operation with its side, time and cause" {
-  run --separate-stderr hoy run --rm --explain --memory 64m --cap-drop all -h harbour base echo finished
+  run --separate-stderr hoy run --rm --explain --memory 64m --ulimit nofile=50:60 --cap-drop all -h harbour base echo finished
   is "$status" 0
   is "$output" finished
   # shellcheck disable=SC2154 # bats sets it
   matches "$stderr" 'parent +[0-9]+  write 67108864 into +--memory 64m'
+  matches "$stderr" 'inside +[0-9]+  .*nofile.* +--ulimit nofile=50:60'
   matches "$stderr" 'host +[0-9]+  start a process in new namespaces: pid, mount, uts, ipc'
   matches "$stderr" 'child +[0-9]+  take a new namespace: net +'
   matches "$stderr" 'parent +[0-9]+  join eth0 in the container with hoy[0-9a-f]{12}'
