@@ -111,6 +111,18 @@ by_hand() {
   [ ! -e "$BATS_TEST_TMPDIR/made" ]
 }
 
+@test "what -v makes on the host is made by the script, and not by who looks" {
+  local made="$BATS_TEST_TMPDIR/made"
+  hoy create --name one -v "$made:/x" base true >/dev/null
+  hoy as sh one >/dev/null
+  hoy rm one >/dev/null
+  hoy explain -v "$made:/x" base true >/dev/null
+  hoy explain --as sh -v "$made:/x" base touch /x/file >"$BATS_TEST_TMPDIR/script"
+  [ ! -e "$made" ]
+  sh "$BATS_TEST_TMPDIR/script"
+  is "$(ls "$made")" file
+}
+
 @test "the script gives a name that hostname(1) refuses" {
   by_hand --network none -h a_b base hostname
 }
