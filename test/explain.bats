@@ -40,11 +40,12 @@ same() {
 }
 
 @test "run --explain: every operation with its side, time and cause" {
-  run --separate-stderr hoy run --rm --explain --memory 64m --cap-drop all -h harbour base echo finished
+  run --separate-stderr hoy run --rm --explain --memory 64m --ulimit nofile=50:60 --cap-drop all -h harbour base echo finished
   is "$status" 0
   is "$output" finished
   # shellcheck disable=SC2154 # bats sets it
   matches "$stderr" 'parent +[0-9]+  write 67108864 into +--memory 64m'
+  matches "$stderr" 'inside +[0-9]+  .*nofile.* +--ulimit nofile=50:60'
   matches "$stderr" 'host +[0-9]+  start a process in new namespaces: pid, mount, uts, ipc'
   matches "$stderr" 'child +[0-9]+  take a new namespace: net +'
   matches "$stderr" 'parent +[0-9]+  join eth0 in the container with hoy[0-9a-f]{12}'
@@ -101,6 +102,57 @@ by_hand() {
   hoy explain --as sh "$@" >"$BATS_TEST_TMPDIR/script"
   shellcheck "$BATS_TEST_TMPDIR/script"
   is "$(sh "$BATS_TEST_TMPDIR/script" 2>&1)" "$(hoy run --rm "$@" 2>&1)"
+}
+
+@test "no word of the container's is a command of the script" {
+  local word=$'x\nCONTAINER\nCHILD\nEND\nhostname\ntouch '"$BATS_TEST_TMPDIR/made"
+  # shellcheck disable=SC2016
+  by_hand --network none -h by-hand -e "A=$word" -w "/$word" base sh -c 'echo "$A $1"; pwd' sh "$word"
+  [ ! -e "$BATS_TEST_TMPDIR/made" ]
+}
+
+@test "what -v makes on the host is made by the script, and not by who looks" {
+  local made="$BATS_TEST_TMPDIR/made"
+  hoy create --name one -v "$made:/x" base true >/dev/null
+  hoy as sh one >/dev/null
+  hoy rm one >/dev/null
+  hoy explain -v "$made:/x" base true >/dev/null
+  hoy explain --as sh -v "$made:/x" base touch /x/file >"$BATS_TEST_TMPDIR/script"
+  [ ! -e "$made" ]
+  sh "$BATS_TEST_TMPDIR/script"
+  is "$(ls "$made")" file
+}
+
+@test "the script gives a name that hostname(1) refuses" {
+  by_hand --network none -h a_b base hostname
+}
+
+@test "the script makes a cgroup with CPUs of its own, and those above it" {
+  by_hand --network none --cpuset-cpus 0 --cgroup-parent /above/it base grep -i cpus_allowed_list /proc/self/status
+  find /sys/fs/cgroup -depth -path '*/above*' -type d -exec rmdir {} +
+}
+
+@test "the script makes the directory of a device" {
+  by_hand --network none --device /dev/null:/dev/deep/er/null base ls -l /dev/deep/er
+  by_hand --network none --privileged base sh -c "cd /dev && find . -type c -o -type b | grep -v pts | sort"
+}
+
+@test "the script follows no link of the image out of the root" {
+  local host="$BATS_TEST_TMPDIR/host" flags
+  mkdir "$host"
+  hoy run --name made --network none base sh -c "mkdir -p '$host' && ln -s '$host' /out"
+  hoy commit made linked >/dev/null
+  hoy rm made >/dev/null
+  by_hand --network none -w /out/sub linked pwd
+  by_hand --network none -v /etc/passwd:/bin/../srv/file --tmpfs /srv/new linked ls /srv
+  for flags in "-v /etc:/out/m" "-v /etc/passwd:/out/file" "-v new:/out" "--tmpfs /out/t" "--device /dev/null:/out/null"; do
+    # shellcheck disable=SC2086
+    hoy explain --as sh --network none $flags linked true >"$BATS_TEST_TMPDIR/script"
+    expect 1 sh "$BATS_TEST_TMPDIR/script"
+    contains "$output" 'leads out of the root'
+  done
+  is "$(ls "$host")" ''
+  hoy rmi linked >/dev/null
 }
 
 @test "the script of an image that has volumes and a user" {

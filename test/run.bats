@@ -90,6 +90,16 @@ load lib
   expect 125 hoy run --rm -w relative base pwd
 }
 
+@test "what a link of the image names is made where it is missing: -w, -v, --tmpfs" {
+  hoy run --name maker base sh -c 'ln -s /none/such /lnk && ln -s ../run/lock /var/lck'
+  hoy commit maker linked >/dev/null
+  is "$(hoy run --rm -w /lnk/sub linked pwd)" /none/such/sub
+  is "$(hoy run --rm -v /etc:/lnk/m -v /etc/passwd:/var/lck/file linked sh -c '[ -e /none/such/m/passwd ] && ls /run/lock')" file
+  contains "$(hoy run --rm --tmpfs /lnk linked cat /proc/self/mountinfo)" ' /none/such '
+  hoy rm maker >/dev/null
+  hoy rmi linked >/dev/null
+}
+
 @test "-u by number, by name, with a group; --group-add" {
   hoy pull -q "$REGISTRY/tiny:1"
   tiny() { hoy run --rm "${@:2}" "$REGISTRY/tiny:1" id "$1"; }

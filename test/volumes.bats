@@ -107,6 +107,25 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   hoy rmi -f stuff >/dev/null
 }
 
+@test "a new volume over an empty directory of the image gets its owner and mode" {
+  hoy run --name maker base sh -c 'mkdir -m 700 /own && chown 999:998 /own'
+  hoy commit --change 'VOLUME /own' maker owned >/dev/null
+  local look=(stat -c %u:%g:%a /own /tmp)
+  is "$(hoy run --rm -v ev:/tmp owned "${look[@]}")" $'999:998:700\n0:0:1777'
+  is "$(hoy run --rm -v ev:/own:nocopy owned "${look[@]}")" $'0:0:1777\n0:0:1777'
+  is "$(hoy run --rm -v plain:/own:nocopy owned "${look[@]}")" $'0:0:755\n0:0:1777'
+  hoy volume create -o type=tmpfs -o device=tmpfs -o o=mode=755 mounted >/dev/null
+  is "$(hoy run --rm -v mounted:/own owned "${look[@]}")" $'999:998:700\n0:0:1777'
+  # What somebody made of it since stays, as it does where the image has nothing.
+  hoy run --name again -v kept:/own owned chown 7:8 /own
+  hoy start -a again
+  is "$(stat -c %u:%g:%a "$(data kept)")" 7:8:700
+  hoy run --rm -v kept:/nowhere owned true
+  is "$(stat -c %u:%g:%a "$(data kept)")" 7:8:700
+  hoy rm -v again >/dev/null
+  hoy rmi -f owned >/dev/null
+}
+
 @test "a copy that was cut off is not taken for the whole" {
   hoy run --name maker base sh -c 'mkdir /stuff; cd /stuff; for i in 1 2 3; do echo $i >$i; done'
   hoy commit maker stuff >/dev/null

@@ -99,9 +99,9 @@ int container_start_again(struct engine *engine, const struct container *contain
 int container_list_restorable(struct engine *engine, struct arena *arena, struct containers *ret_containers,
                               struct err *err);
 
-// The plan of the run that is, or of one that might be: then everything of a start is done but the start. For
-// `explain --as sh`, and `as`. When the plan has been looked at, container_forget_plan() takes back what was
-// done for it; volumes that were not there stay.
+// The plan of the run that is, or of one that might be: then everything of a start is done but the start, and
+// what -v makes on the host. For `explain --as sh`, and `as`. When the plan has been looked at,
+// container_forget_plan() takes back what was done for it.
 int container_plan(struct engine *engine, const struct container *container,
                    const struct start_options *options, struct plan_block **ret_block, struct err *err);
 int container_forget_plan(struct engine *engine, const struct container *container, struct err *err);

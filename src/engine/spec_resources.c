@@ -7,6 +7,7 @@
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/process.h"
+#include "plan/words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -218,8 +219,10 @@ static int build_ulimits(struct spec_builder *b) {
                            "ulimit soft limit must be less than or equal to hard limit: %lld > %lld",
                            (long long)limit->soft, (long long)limit->hard);
         *arena_push(b->arena, &b->spec->process.rlimits) = *limit;
+        spec_because(b, arena_printf(b->arena, "process.rlimits[%zu]", i),
+                     arena_printf(b->arena, "--ulimit %s=%lld:%lld", words_rlimit(limit->resource),
+                                  (long long)limit->soft, (long long)limit->hard));
     }
-    if (b->config->ulimits.count) spec_because(b, "process.rlimits", "--ulimit");
     return 0;
 }
 

@@ -61,6 +61,7 @@ struct start {
     struct resolver_start names; // that resolver, when it is yet to be run
     int plan_fd, client, shim_client, listen, log, receiver, health, resolver;
     bool wants_block; // the caller does
+    bool only_plans;  // nothing is started
     struct plan_block *block;
 };
 
@@ -181,8 +182,8 @@ static int share_etc(struct start *s, struct err *err) {
     return 0;
 }
 
-// Where the host is for who is on no bridge: as Docker has it, at its address on the default network; from the
-// host's own network, at its own. Nowhere for who is on pasta's, which has the host's addresses itself.
+// Where the host is for who is on no bridge: as Docker has it, at its address on the default network; from
+// the host's own network, at its own. Nowhere for who is on pasta's, which has the host's addresses itself.
 static int find_host(struct start *s, struct address *ret_host, struct err *err) {
     struct network network;
     if (container_uses_pasta(&s->container->config)) return 0;
@@ -424,7 +425,8 @@ static int attach_networks(struct start *s, struct err *err) {
 
 static int prepare(struct start *s, struct err *err) {
     return owners_find(s->engine, &s->arena, s->container, &s->owners, &s->network_id, err) ||
-                   volumes_make(s->engine, &s->container->config, err) || attach_networks(s, err) ||
+                   (!s->only_plans && volumes_make(s->engine, &s->container->config, err)) ||
+                   attach_networks(s, err) ||
                    links_find(s->engine, &s->arena, s->container, &s->links, err) || claim_ports(s, err) ||
                    names_begin(s->engine, &s->arena, s->container, &s->endpoints, &s->names, &s->resolver,
                                &s->resolver_text, err) ||
@@ -569,7 +571,7 @@ int container_plan(struct engine *engine, const struct container *container,
     if (container_is_live(container) || container_is_restarting(container))
         return plan_open(engine, container->id, ret_block, err);
     start_init(&s, engine, container, options);
-    s.wants_block = true;
+    s.wants_block = s.only_plans = true;
     if (start_lock(&s, err) || open_folder(&s, err) || prepare(&s, err)) return -1;
     *ret_block = take_ptr(s.block);
     return 0;

@@ -72,6 +72,29 @@ static void test_links_do_not_lead_out(void **state) {
     assert_int_equal(stat("outside/y", &st), -1);
 }
 
+static void test_makes_what_links_name(void **state) {
+    (void)state;
+    assert_int_equal(symlink("/none/such", "root/etc/away"), 0);
+    assert_int_equal(symlink("../etc/../up/here", "root/etc/beside"), 0);
+    assert_int_equal(symlink("etc/away/down", "root/two"), 0);
+    assert_int_equal(symlink("/../../outside/made", "root/out"), 0);
+    make("/two/sub", 0);
+    assert_int_equal(access("root/none/such/down/sub", F_OK), 0);
+    make("/good/beside", 0);
+    assert_int_equal(access("root/up/here", F_OK), 0);
+    make("/out/file", 1);
+    assert_int_equal(access("root/outside/made/file", F_OK), 0);
+    assert_int_equal(access("outside/made", F_OK), -1);
+    // One more than the kernel follows, and none of them there.
+    for (int i = 0; i < 41; i++) {
+        char link[16], target[32];
+        snprintf(link, sizeof link, "root/n%d", i);
+        snprintf(target, sizeof target, "n%d/x", i + 1);
+        assert_int_equal(symlink(target, link), 0);
+    }
+    assert_int_equal(path_make_in(root, "/n0", 0), -ELOOP);
+}
+
 static void test_bad_ends(void **state) {
     (void)state;
     char longer[5000];
@@ -104,15 +127,15 @@ static void test_own_mount(void **state) {
     int fd = path_open_own(root, "/good"); // a link from the root on
     assert_true(fd >= 0);
     close(fd);
-    assert_int_equal(path_open_own(root, "/absolute"), -ENOENT);
+    assert_int_equal(path_open_own(root, "/missing"), -ENOENT);
     close(slash);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_makes_inside), cmocka_unit_test(test_links_do_not_lead_out),
-        cmocka_unit_test(test_bad_ends),     cmocka_unit_test(test_magic_links),
-        cmocka_unit_test(test_own_mount),
+        cmocka_unit_test(test_makes_inside),          cmocka_unit_test(test_links_do_not_lead_out),
+        cmocka_unit_test(test_makes_what_links_name), cmocka_unit_test(test_bad_ends),
+        cmocka_unit_test(test_magic_links),           cmocka_unit_test(test_own_mount),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

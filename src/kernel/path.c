@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -52,32 +54,50 @@ static size_t name_start(const char *path, size_t size) {
     return size;
 }
 
-static int open_directory(int root, char *path, size_t size);
+#define LINKS_MAX 40 // as the kernel has it
+
+static int open_directory(int root, char *path, size_t size, int *links);
+
+// Path's name, from start on, is a link that led nowhere when it was looked at: to what it names, from the
+// root again, since there may be ".." in it.
+static int follow_link(int root, int parent, const char *path, size_t start, int *links) {
+    char target[PATH_MAX];
+    struct statfs fs;
+    ssize_t size = readlinkat(parent, path + start, target + start, sizeof target - start);
+    if (size < 0) return errno == EINVAL ? -ENOTDIR : -errno;
+    if ((size_t)size == sizeof target - start) return -ENAMETOOLONG;
+    if (fstatfs(parent, &fs)) return -errno;
+    if ((uint32_t)fs.f_type == PROC_SUPER_MAGIC || ++*links > LINKS_MAX) return -ELOOP;
+    if (target[start] == '/') return open_directory(root, target + start, (size_t)size, links);
+    memcpy(target, path, start);
+    return open_directory(root, target, start + (size_t)size, links);
+}
 
 // The first size bytes of path, which are not there. What is below a directory made here is reached from that
-// one, and is no link of anybody's.
-static int make_directory(int root, char *path, size_t size) {
+// one.
+static int make_directory(int root, char *path, size_t size, int *links) {
     size_t start = name_start(path, size);
-    _cleanup_(fd_closep) int above = start ? open_directory(root, path, start) : -1;
+    _cleanup_(fd_closep) int above = start ? open_directory(root, path, start, links) : -1;
     if (start && above < 0) return above;
     int parent = start ? above : root;
     char after = path[size];
     path[size] = 0;
     int r = mkdirat(parent, path + start, 0755) && errno != EEXIST ? -errno : 0;
     if (!r) r = open_in(parent, path + start, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (r == -ENOTDIR) r = follow_link(root, parent, path, start, links);
     path[size] = after;
     return r;
 }
 
 // As a rule it is there, and one call opens it.
-static int open_directory(int root, char *path, size_t size) {
+static int open_directory(int root, char *path, size_t size, int *links) {
     size = without_slashes(path, size);
     if (!size) return open_in(root, ".", O_PATH | O_DIRECTORY, 0);
     char after = path[size];
     path[size] = 0;
     int dir = open_in(root, path, O_PATH | O_DIRECTORY, 0);
     path[size] = after;
-    return dir == -ENOENT ? make_directory(root, path, size) : dir;
+    return dir == -ENOENT ? make_directory(root, path, size, links) : dir;
 }
 
 // A copy to work on, without the slashes in front: they lead to the root in any case.
@@ -92,17 +112,16 @@ static int copy_path(const char *path, size_t size, char ret_copy[static PATH_MA
 int path_parent_in(int root, const char *path, const char **ret_name) {
     char copy[PATH_MAX];
     size_t size = without_slashes(path, strlen(path)), start = name_start(path, size);
-    int length = copy_path(path, start, copy);
-    int dir = length < 0 ? length : open_directory(root, copy, (size_t)length);
+    int links = 0, length = copy_path(path, start, copy);
+    int dir = length < 0 ? length : open_directory(root, copy, (size_t)length, &links);
     if (dir >= 0) *ret_name = size ? path + start : ".";
     return dir;
 }
 
 static int make_missing_directory(int root, const char *path) {
     char copy[PATH_MAX];
-    int length = copy_path(path, strlen(path), copy);
-    size_t size = length < 0 ? 0 : without_slashes(copy, (size_t)length);
-    return length < 0 ? length : size ? make_directory(root, copy, size) : open_directory(root, copy, 0);
+    int links = 0, length = copy_path(path, strlen(path), copy);
+    return length < 0 ? length : open_directory(root, copy, (size_t)length, &links);
 }
 
 static int make_in(int root, const char *path, bool file, int flags) {

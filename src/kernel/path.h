@@ -13,7 +13,8 @@ int path_open_in(int root, const char *path, int flags);
 int path_open_own(int root, const char *path);
 
 // path_open_in, and makes what is missing: directories (0755) on the way, and at the end a directory, or,
-// when file is set, an empty file. Nothing is ever made through a link that leads nowhere.
+// when file is set, an empty file. What a link names that should be a directory and is missing is made, too,
+// inside root; in place of a file, a link that leads nowhere is what it opens.
 int path_make_in(int root, const char *path, bool file);
 // The same, but a link at the end of the path is not followed.
 int path_make_in_nofollow(int root, const char *path, bool file);

@@ -210,6 +210,17 @@ static bool is_apart(int beside, int volume) {
     return fstat(beside, &a) || fstat(volume, &b) || a.st_dev != b.st_dev;
 }
 
+// As hoy makes them.
+static bool is_plain(int dir) {
+    struct stat st;
+    return !fstat(dir, &st) && !st.st_uid && !st.st_gid && (st.st_mode & 07777) == 0755;
+}
+
+// Of an empty one a volume takes the owner and the mode, unless somebody gave it others since it was made.
+static bool is_wanted(int from, int volume) {
+    return is_empty(volume) && (!is_empty(from) || (is_plain(volume) && !is_plain(from)));
+}
+
 int plan_fill_volume(const char *path, int from) {
     char parent[PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -223,7 +234,7 @@ int plan_fill_volume(const char *path, int from) {
         beside < 0 ? beside : fd_open_at(beside, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (in == -ENOTDIR) return 0; // files have nothing to copy up
     if (in < 0 || volume < 0 || beside < 0) return in < 0 ? in : volume < 0 ? volume : beside;
-    if (faccessat(beside, "filled", F_OK, AT_SYMLINK_NOFOLLOW) && (!is_empty(volume) || is_empty(in)))
-        return 0;
-    return is_apart(beside, volume) ? plan_copy_up(from, volume) : fill(beside, in, volume);
+    bool wanted = is_wanted(in, volume);
+    if (is_apart(beside, volume)) return wanted ? copy_tree(in, volume) : 0;
+    return wanted || !faccessat(beside, "filled", F_OK, AT_SYMLINK_NOFOLLOW) ? fill(beside, in, volume) : 0;
 }

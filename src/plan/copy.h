@@ -6,5 +6,5 @@
 // copy.
 int plan_copy_up(int from, int to);
 // The same for a volume at a path of the host's, which another container may fill at the same moment. Nobody
-// may change what it is filled from meanwhile.
+// may change what it is filled from meanwhile. Of an empty directory a new volume takes owner and mode.
 int plan_fill_volume(const char *path, int from);

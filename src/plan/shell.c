@@ -3,7 +3,7 @@
 // namespace, and after. `unshare` starts a shell on each, so standard input stays the command's.
 //
 // Where the executor resolves names inside the root with openat2 and mounts by descriptor, the script uses
-// paths: it is for reading and for images one trusts.
+// paths, and refuses those that links of the image lead out of the root.
 #include "plan/shell.h"
 
 #include "base/arena.h"
@@ -118,7 +118,7 @@ static void print_start(struct shell *shell) {
             "set -eu\n\n"
             "id=%s\n"
             "dir=$(mktemp -d /tmp/hoy-by-hand.XXXXXX)\n"
-            "root=$dir/root\n"
+            "root=$(realpath \"$dir\")/root\n"
             "loops=\n"
             "export id dir root\n",
             str_get(&id));
@@ -194,7 +194,7 @@ static void print_unshare(struct shell *shell, const struct plan_op *clone) {
         sscanf(TEXT(offsets->text), "monotonic %lld %*u\nboottime %lld", &monotonic, &boottime);
         fprintf(shell->out, " --time --monotonic %lld --boottime %lld", monotonic, boottime);
     }
-    fputs(" \\\n    sh /dev/fd/3 3<<'CHILD' 4<<'CONTAINER' || status=$?\n", shell->out);
+    fputs(" \\\n    sh /dev/fd/3", shell->out);
 }
 
 static void print_joins(struct shell *shell) {
@@ -209,7 +209,8 @@ static void print_joins(struct shell *shell) {
     }
 }
 
-static void print_child(struct shell *shell, const struct plan_op *clone) {
+static void print_child(struct shell *shell) {
+    const struct plan_op *clone = plan_find(shell->block, PLAN_CLONE);
     fputs("set -eu\n", shell->out);
     if (clone->clone.cgroup) {
         _cleanup_(str_finish) struct str file = {0};
@@ -221,16 +222,28 @@ static void print_child(struct shell *shell, const struct plan_op *clone) {
     fputs("\n# What it sees of the cgroups begins at its own.\nexec ", shell->out);
     print_joins(shell);
     if (unshare_flags(shell) & CLONE_NEWCGROUP) fputs("unshare --cgroup ", shell->out);
-    fputs("sh /dev/fd/4\nCHILD\n", shell->out);
+    fputs("sh /dev/fd/4\n", shell->out);
 }
 
 static void print_helpers(struct shell *shell) {
     fputs("set -eu\n"
           "exec 3<&- 4<&-\n\n"
-          "mount_point() { # something to mount on, like what will be mounted\n"
-          "    if [ -d \"$2\" ]; then mkdir -p \"$1\"; return; fi\n"
-          "    mkdir -p \"${1%/*}\"\n"
-          "    [ -e \"$1\" ] || : > \"$1\"\n"
+          "at() { # a place in the root, which no link in it leads out of\n"
+          "    at=$(realpath -m \"$root/$1\")\n"
+          "    case $at/ in \"$root\"/*) return ;; esac\n"
+          "    echo \"$1 leads out of the root\" >&2\n"
+          "    exit 1\n"
+          "}\n"
+          "mount_point() { # something to mount on, like what will be mounted; -v makes that, too\n"
+          "    [ -e \"$1\" ] || mkdir -p \"$1\"\n"
+          "    if [ -d \"$1\" ]; then mkdir -p \"$at\"; return; fi\n"
+          "    mkdir -p \"${at%/*}\"\n"
+          "    [ -e \"$at\" ] || : > \"$at\"\n"
+          "}\n"
+          "node_place() { # a name for something new, which is no link's\n"
+          "    at \"${1%/*}\"\n"
+          "    mkdir -p \"$at\"\n"
+          "    at=$at/${1##*/}\n"
           "}\n"
           "volume() { # or a directory in its place; an empty one begins with what the image has there\n"
           "    volume=$1\n"
@@ -238,18 +251,49 @@ static void print_helpers(struct shell *shell) {
           "    [ ! -d \"${2-}\" ] || [ -n \"$(ls -A \"$volume\")\" ] || cp -a \"$2\"/. \"$volume\"\n"
           "}\n"
           "read_only() {\n"
-          "    [ -e \"$1\" ] || return 0\n"
-          "    mount --rbind \"$1\" \"$1\"\n"
-          "    mount -o remount,bind,ro \"$1\"\n"
+          "    at \"$1\"\n"
+          "    [ -e \"$at\" ] || return 0\n"
+          "    mount --rbind \"$at\" \"$at\"\n"
+          "    mount -o remount,bind,ro \"$at\"\n"
           "}\n"
           "hide() {\n"
-          "    if [ -d \"$1\" ]; then\n"
-          "        mount -t tmpfs -o ro,nosuid,nodev,noexec,size=0,mode=555,nr_inodes=1 tmpfs \"$1\"\n"
-          "    elif [ -e \"$1\" ]; then\n"
-          "        mount --bind /dev/null \"$1\"\n"
+          "    at \"$1\"\n"
+          "    if [ -d \"$at\" ]; then\n"
+          "        mount -t tmpfs -o ro,nosuid,nodev,noexec,size=0,mode=555,nr_inodes=1 tmpfs \"$at\"\n"
+          "    elif [ -e \"$at\" ]; then\n"
+          "        mount --bind /dev/null \"$at\"\n"
           "    fi\n"
           "}\n",
           shell->out);
+}
+
+static void print_container(struct shell *shell) {
+    print_helpers(shell);
+    print_ops(shell, PLAN_CHILD, PLAN_OP_COUNT, PLAN_CGROUP_JOIN);
+    shell_command(shell);
+}
+
+static char *text_of(struct shell *shell, void (*print)(struct shell *)) {
+    char *text = NULL;
+    size_t size;
+    FILE *out = shell->out, *memory = open_memstream(&text, &size);
+    if (!memory) return xstrdup("exit 1\n");
+    shell->out = memory;
+    print(shell);
+    shell->out = out;
+    fclose(memory);
+    return text;
+}
+
+// The container's words are in the two documents: none of them may be the end of one.
+static void print_first_process(struct shell *shell, const struct plan_op *clone) {
+    _cleanup_(freep) char *child = text_of(shell, print_child), *container = text_of(shell, print_container);
+    char child_end[32], container_end[32];
+    shell_end_word(child, "CHILD", child_end);
+    shell_end_word(container, "CONTAINER", container_end);
+    print_unshare(shell, clone);
+    fprintf(shell->out, " 3<<'%s' 4<<'%s' || status=$?\n%s%s\n%s%s\nexit \"$status\"\n", child_end,
+            container_end, child, child_end, container, container_end);
 }
 
 void plan_print_shell(struct plan_block *block, FILE *out) {
@@ -267,10 +311,5 @@ void plan_print_shell(struct plan_block *block, FILE *out) {
     print_cleanup(&shell);
     print_ops(&shell, PLAN_HOST, PLAN_OP_COUNT, PLAN_OP_COUNT);
     print_ops(&shell, PLAN_PARENT, PLAN_OP_COUNT, PLAN_OP_COUNT);
-    print_unshare(&shell, clone);
-    print_child(&shell, clone);
-    print_helpers(&shell);
-    print_ops(&shell, PLAN_CHILD, PLAN_OP_COUNT, PLAN_CGROUP_JOIN);
-    shell_command(&shell);
-    fputs("CONTAINER\nexit \"$status\"\n", out);
+    print_first_process(&shell, clone);
 }

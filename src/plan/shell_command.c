@@ -2,7 +2,7 @@
 // The end of the script, and its hard part: out of the host's programs into the container's.
 //
 // After pivot_root the host's programs are gone, and the image may hold none; yet capabilities must be given
-// up after pivot_root, which needs them. So three programs (setpriv, env, umount) are copied with their
+// up after pivot_root, which needs them. So four programs (setpriv, env, umount, mkdir) are copied with their
 // libraries into a small tmpfs, the shell stands in it, and when the host's root is unmounted the directory
 // it stands in is all that is left of it: the loader is run from there by a relative path, and env's --chdir
 // leaves it for good. Nothing of it can be reached afterwards.
@@ -81,7 +81,7 @@ static void print_tools(struct shell *shell) {
           "to\n"
           "# the end are copied, with their libraries, into a tmpfs that goes with the host's root.\n"
           "mount -t tmpfs -o mode=755 tmpfs \"$dir\"/tools\n"
-          "for tool in umount setpriv env; do\n"
+          "for tool in umount mkdir setpriv env; do\n"
           "    program=$(command -v \"$tool\")\n"
           "    cp \"$program\" \"$dir\"/tools/\n"
           "    # shellcheck disable=SC2046\n"
@@ -182,10 +182,6 @@ void shell_command(struct shell *shell) {
     print_user(shell, plan_find(shell->block, PLAN_USER));
     print_tools(shell);
     print_seccomp(shell);
-    if (workdir && workdir->workdir.create) {
-        _cleanup_(freep) char *path = shell_quote_inside(shell, TEXT(workdir->workdir.path));
-        fprintf(shell->out, "mkdir -p %s\n", path);
-    }
     print_rlimits(shell);
     print_tuning(shell);
     fputs("\n# The new root; the host's, now on top of it, is let go. What is left of the host is the "
@@ -197,6 +193,10 @@ void shell_command(struct shell *shell) {
           "pivot_root \"$root\" \"$root\"\n"
           "$run ./umount -l /\n",
           shell->out);
+    if (workdir && workdir->workdir.create) {
+        _cleanup_(freep) char *path = shell_quote(shell, TEXT(workdir->workdir.path));
+        fprintf(shell->out, "$run ./mkdir -p %s\n", path);
+    }
     fprintf(shell->out, "\n# Privileges go last, and then it is the command.\numask %04o\n",
             umask ? umask->mode.mode : 022);
     if (plan_find(shell->block, PLAN_INIT))

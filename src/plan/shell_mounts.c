@@ -113,11 +113,11 @@ static void print_options(struct shell *shell, const struct plan_op *op, const c
     fprintf(shell->out, " -o %s%s%s", first, *first && options.len ? "," : "", options.len ? quoted : "");
 }
 
-static void print_bind(struct shell *shell, const struct plan_op *op, const char *target) {
+static void print_bind(struct shell *shell, const struct plan_op *op) {
     if (op->mount.pid) {
         fprintf(shell->out, "# (no command takes process %d's %s out of its mount namespace: an empty one)\n",
                 op->mount.pid, TEXT(op->mount.source));
-        fprintf(shell->out, "mkdir -p %s\nmount -t tmpfs shm %s\n", target, target);
+        fputs("mkdir -p \"$at\"\nmount -t tmpfs shm \"$at\"\n", shell->out);
         return;
     }
     _cleanup_(str_finish) struct str path = {0};
@@ -125,99 +125,98 @@ static void print_bind(struct shell *shell, const struct plan_op *op, const char
                TEXT(op->mount.subpath));
     _cleanup_(freep) char *source = embed(shell, str_get(&path));
     if (op->mount.options & PLAN_MOUNT_VOLUME) {
-        bool filled = op->mount.options & PLAN_MOUNT_COPY_UP;
-        fprintf(shell->out, "volume %s%s%s\n", source, filled ? " " : "", filled ? target : "");
+        fprintf(shell->out, "volume %s%s\n", source,
+                op->mount.options & PLAN_MOUNT_COPY_UP ? " \"$at\"" : "");
         freep(&source);
         source = xstrdup("\"$volume\"");
     }
-    if (!(op->mount.options & PLAN_MOUNT_NO_CREATE))
-        fprintf(shell->out, "mount_point %s %s\n", target, source);
+    if (!(op->mount.options & PLAN_MOUNT_NO_CREATE)) fprintf(shell->out, "mount_point %s\n", source);
     fputs("mount", shell->out);
     print_options(shell, op, op->mount.flags & MS_REC ? "rbind" : "bind", "");
-    fprintf(shell->out, " %s %s\n", source, target);
+    fprintf(shell->out, " %s \"$at\"\n", source);
     if (op->mount.set || op->mount.clear)
         fputs("# (mounts below it stay as they are: that takes util-linux 2.39)\n", shell->out);
 }
 
-static void print_new_mount(struct shell *shell, const struct plan_op *op, const char *target) {
+static void print_new_mount(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *source = shell_quote(shell, TEXT(op->mount.source)),
                           *type = shell_quote(shell, TEXT(op->mount.type));
     bool copy = op->mount.options & PLAN_MOUNT_COPY_UP;
-    if (!(op->mount.options & PLAN_MOUNT_NO_CREATE)) fprintf(shell->out, "mkdir -p %s\n", target);
-    if (copy) fprintf(shell->out, "cp -a %s/. \"$(mktemp -d \"$dir/copy.XXXXXX\")\"\n", target);
+    if (!(op->mount.options & PLAN_MOUNT_NO_CREATE)) fputs("mkdir -p \"$at\"\n", shell->out);
+    if (copy) fputs("cp -a \"$at\"/. \"$(mktemp -d \"$dir/copy.XXXXXX\")\"\n", shell->out);
     fprintf(shell->out, "mount -t %s", type);
     print_options(shell, op, "", TEXT(op->mount.data));
-    fprintf(shell->out, " %s %s%s\n", *TEXT(op->mount.source) ? source : type, target,
+    fprintf(shell->out, " %s \"$at\"%s\n", *TEXT(op->mount.source) ? source : type,
             op->mount.options & PLAN_MOUNT_OPTIONAL ? " || : # not in every kernel" : "");
-    if (copy) fprintf(shell->out, "cp -a \"$dir\"/copy.*/. %s\nrm -r \"$dir\"/copy.*\n", target);
+    if (copy) fputs("cp -a \"$dir\"/copy.*/. \"$at\"\nrm -r \"$dir\"/copy.*\n", shell->out);
 }
 
 void shell_mount(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *target = shell_quote_inside(shell, TEXT(op->mount.target));
+    shell_at(shell, TEXT(op->mount.target));
     if (op->mount.flags & MS_BIND)
-        print_bind(shell, op, target);
+        print_bind(shell, op);
     else
-        print_new_mount(shell, op, target);
+        print_new_mount(shell, op);
     if (!op->mount.propagation) return;
     _cleanup_(str_finish) struct str words = {0};
     words_add(&words, op->mount.propagation, words_propagation, " --make-");
-    fprintf(shell->out, "mount --make-%s %s\n", str_get(&words), target);
+    fprintf(shell->out, "mount --make-%s \"$at\"\n", str_get(&words));
 }
 
 void shell_remount(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *target = shell_quote_inside(shell, TEXT(op->mount.target));
+    shell_at(shell, TEXT(op->mount.target));
     bool whole = op->mount.flags & MS_REMOUNT && !(op->mount.flags & MS_BIND);
     fputs("mount", shell->out);
     struct plan_op other = *op;
     other.mount.flags &= ~(uint64_t)MS_REMOUNT;
     print_options(shell, &other, whole ? "remount" : "remount,bind", TEXT(op->mount.data));
-    fprintf(shell->out, " %s\n", target);
+    fputs(" \"$at\"\n", shell->out);
 }
 
 void shell_directory(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *target = shell_quote_inside(shell, TEXT(op->path));
-    fprintf(shell->out, "mkdir -p %s\n", target);
+    shell_at(shell, TEXT(op->path));
+    fputs("mkdir -p \"$at\"\n", shell->out);
 }
 
 void shell_device(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = shell_quote_inside(shell, TEXT(op->device.path)),
-                          *source = shell_quote(shell, TEXT(op->device.path));
+    _cleanup_(freep) char *path = shell_quote(shell, TEXT(op->device.path));
     if (op->device.bind) {
-        fprintf(shell->out, "mount_point %s %s\nmount --bind %s %s\n", path, source, source, path);
+        fprintf(shell->out, "at %s\nmount_point %s\nmount --bind %s \"$at\"\n", path, path, path);
         return;
     }
-    fprintf(shell->out, "mknod -m %04o %s ", op->device.mode & 07777, path);
+    fprintf(shell->out, "node_place %s\nmknod -m %04o \"$at\" ", path, op->device.mode & 07777);
     if (S_ISFIFO(op->device.mode))
         fputs("p\n", shell->out);
     else
         fprintf(shell->out, "%c %u %u\n", S_ISBLK(op->device.mode) ? 'b' : 'c', op->device.major,
                 op->device.minor);
     if (op->device.uid || op->device.gid)
-        fprintf(shell->out, "chown %u:%u %s\n", op->device.uid, op->device.gid, path);
+        fprintf(shell->out, "chown %u:%u \"$at\"\n", op->device.uid, op->device.gid);
 }
 
 void shell_symlink(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = shell_quote_inside(shell, TEXT(op->link_to.path)),
+    _cleanup_(freep) char *path = shell_quote(shell, TEXT(op->link_to.path)),
                           *target = shell_quote(shell, TEXT(op->link_to.target));
-    fprintf(shell->out, "ln -s %s %s\n", target, path);
+    fprintf(shell->out, "node_place %s\nln -s %s \"$at\"\n", path, target);
 }
 
 void shell_console(struct shell *shell, const struct plan_op *op) {
     if (op->console.controlling_only) return;
     fputs("if terminal=$(tty); then\n"
-          "    mount_point \"$root\"/dev/console \"$terminal\"\n"
-          "    mount --bind \"$terminal\" \"$root\"/dev/console\n"
+          "    at /dev/console\n"
+          "    mount_point \"$terminal\"\n"
+          "    mount --bind \"$terminal\" \"$at\"\n"
           "fi\n",
           shell->out);
 }
 
 void shell_readonly_path(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = shell_quote_inside(shell, TEXT(op->path));
+    _cleanup_(freep) char *path = shell_quote(shell, TEXT(op->path));
     fprintf(shell->out, "read_only %s\n", path);
 }
 
 void shell_mask_path(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *path = shell_quote_inside(shell, TEXT(op->path));
+    _cleanup_(freep) char *path = shell_quote(shell, TEXT(op->path));
     fprintf(shell->out, "hide %s\n", path);
 }
 

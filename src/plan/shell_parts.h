@@ -23,9 +23,11 @@ struct shell {
 // Words for the shell, freed by the caller's cleanup. The container's id, which is 64 digits long, is written
 // as the variable that holds it.
 char *shell_quote(const struct shell *shell, const char *word);
-// A path inside the root: "$root"'/a path'.
-char *shell_quote_inside(const struct shell *shell, const char *path);
-// Text as it is, in a here-document whose end does not occur in it.
+// "$at" is path in the root from here on.
+void shell_at(struct shell *shell, const char *path);
+// The word, or one made of it, that does not occur in text: the end of a here-document of it.
+void shell_end_word(const char *text, const char *word, char ret_end[static 32]);
+// Text as it is, in a here-document.
 void shell_document(struct shell *shell, const char *text);
 void shell_write(struct shell *shell, const char *value, const char *file);
 

@@ -5,9 +5,22 @@
 #include "base/arena.h"
 #include "base/str.h"
 
+#include <string.h>
+
 void shell_cgroup_create(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) char *path = shell_quote(shell, TEXT(op->path));
-    fprintf(shell->out, "mkdir -p %s\n", path);
+    bool cpuset = strstr(TEXT(op->path), "cpuset");
+    if (cpuset)
+        fputs(
+            "cpuset() { # one of v1 begins empty, and gets what the one above has\n"
+            "    [ -d \"$1\" ] || cpuset \"${1%/*}\"\n"
+            "    mkdir -p \"$1\"\n"
+            "    for file in cpuset.cpus cpuset.mems; do\n"
+            "        [ ! -e \"$1/$file\" ] || grep -q . \"$1/$file\" || cat \"$1/../$file\" > \"$1/$file\"\n"
+            "    done\n"
+            "}\n",
+            shell->out);
+    fprintf(shell->out, "%s %s\n", cpuset ? "cpuset" : "mkdir -p", path);
 }
 
 void shell_cgroup_write(struct shell *shell, const struct plan_op *op) {
@@ -49,8 +62,7 @@ void shell_label(struct shell *shell, const struct plan_op *op) {
 }
 
 void shell_hostname(struct shell *shell, const struct plan_op *op) {
-    _cleanup_(freep) char *name = shell_quote(shell, TEXT(op->text));
-    fprintf(shell->out, "hostname %s\n", name);
+    shell_write(shell, TEXT(op->text), "/proc/sys/kernel/hostname"); // hostname(1) is choosy
 }
 
 void shell_domainname(struct shell *shell, const struct plan_op *op) {

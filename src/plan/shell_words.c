@@ -26,19 +26,19 @@ char *shell_quote(const struct shell *shell, const char *word) {
     return str_take(&text);
 }
 
-// A path inside the root: "$root"'/a path'.
-char *shell_quote_inside(const struct shell *shell, const char *path) {
-    struct str text = {0};
-    while (*path == '/') path++;
-    _cleanup_(freep) char *rest = shell_quote(shell, path);
-    str_printf(&text, "\"$root\"/%s", *path ? rest : "");
-    return str_take(&text);
+void shell_at(struct shell *shell, const char *path) {
+    _cleanup_(freep) char *quoted = shell_quote(shell, path);
+    fprintf(shell->out, "at %s\n", quoted);
 }
 
-// Text as it is, in a here-document whose end does not occur in it.
+void shell_end_word(const char *text, const char *word, char ret_end[static 32]) {
+    snprintf(ret_end, 32, "%s", word);
+    for (unsigned n = 0; strstr(text, ret_end); n++) snprintf(ret_end, 32, "%s_%u", word, n);
+}
+
 void shell_document(struct shell *shell, const char *text) {
-    char end[32] = "END";
-    for (unsigned n = 0; strstr(text, end); n++) snprintf(end, sizeof end, "END_%u", n);
+    char end[32];
+    shell_end_word(text, "END", end);
     size_t length = strlen(text);
     fprintf(shell->out, " <<'%s'\n%s%s%s\n", end, text, length && text[length - 1] == '\n' ? "" : "\n", end);
 }
