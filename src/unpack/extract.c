@@ -51,6 +51,7 @@ struct extraction {
     const struct tree_node *here;
     int here_fd;                    // -1: the root
     bool again;                     // something was in the way
+    bool hides;                     // there are whiteouts
     bool links;                     // some are left to the cover
     const struct tree_xattr *xattr; // that could not be set
     struct err *err;
@@ -63,9 +64,9 @@ static int fail(struct extraction *x, const char *path, const char *what) {
 
 // To the parent
 
-static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES, EXTRACT_LINK,
-                                    EXTRACT_LINKS};
-enum mark { OPAQUE, IMPLIED, IMPLIES, LINK, LINKS };
+static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES,
+                                    EXTRACT_HIDES,  EXTRACT_LINK,    EXTRACT_LINKS};
+enum mark { OPAQUE, IMPLIED, IMPLIES, HIDES, LINK, LINKS };
 
 static int ask_for(const struct extraction *x, int directory, enum mark mark) {
     char control[CMSG_SPACE(sizeof(int))] = {0};
@@ -263,6 +264,7 @@ static int make_entry(struct extraction *x, const struct tree_entry *entry, int 
     struct tree_node *node = entry->node;
     if (node->below) return leave_link(x, node, dir, entry->name, path);
     if (S_ISDIR(node->mode)) return make_directory(x, node, dir, entry->name, path);
+    x->hides |= node->whiteout;
     const char *first = node->number ? x->paths.items[node->number - 1] : NULL;
     if (!first)
         return S_ISREG(node->mode) ? make_file(x, node, dir, entry->name, path)
@@ -400,7 +402,8 @@ static int extract_here(struct extraction *x) {
     int r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
     if (r && x->again) r = make_again(x, &tree);
     if (r) return -1;
-    if ((implies(tree.root) && ask_for(x, x->root, IMPLIES)) || (x->links && ask_for(x, x->root, LINKS)))
+    if ((implies(tree.root) && ask_for(x, x->root, IMPLIES)) || (x->hides && ask_for(x, x->root, HIDES)) ||
+        (x->links && ask_for(x, x->root, LINKS)))
         return fail(x, "/", "set attributes");
     return set_metadata(x, tree.root, x->root) ? metadata_failed(x, tree.root, "/") : 0;
 }
