@@ -99,6 +99,7 @@ IMAGES = {
     "whiteouts": [layer(("a/b", "f", "b"), ("a/c", "f", "c"), ("d/e", "f", "e")),
                   layer(("a/.wh.b", "f"), ("a/b", "f", "again"), ("d/.wh..wh..opq", "f"), ("d/g", "f", "g"),
                         ("d/.wh.nothing", "f"))],
+    "top": [BASE, layer((".wh..wh..opq", "f"), ("tmp/new", "f", "n"), ("new", "f", "n"))],
     # Whiteouts in directories that no other layer has.
     "ghosts": [layer(("a/", "d", "", {"mode": 0o750, "uid": 5}), ("a/f", "f", "f"), ("a/.wh.x", "f"), ("file", "f", "f")),
                layer(("new/", "d", "", {"mode": 0o711, "mtime": 1333333333}), ("new/.wh.x", "f"), ("new/z", "f", "z"),

@@ -53,7 +53,7 @@ alike() {
 
 @test "names that come twice, whiteouts, nothing at all: the same" {
   local name
-  for name in twice swapped empty whiteouts; do
+  for name in twice swapped empty whiteouts top; do
     archive "$name" | hoy load -q
     archive "$name" | erofs load -q
     alike "dirs:$name"
