@@ -78,6 +78,7 @@ IMAGES = {
     # that kind themselves; what a layer above hides or replaces; the file itself gone, changed or moved from.
     "below": [BASE,
               layer(("usr/bin/other", "h", "usr/bin/tool"), ("home/user/notes/tool", "h", "usr/bin/tool"),
+                    ("usr/bin/third", "h", "/usr/bin//tool"), ("usr/bin/fourth", "h", "./usr/bin/tool"),
                     ("new/deep/file", "h", "file"), ("pipe", "p"), ("sym", "s", "file"), ("mid", "f", "middle", {
                         "uid": 12, "gid": 13, "mode": 0o640, "xattrs": {"user.colour": "red"}})),
               layer(("again", "h", "usr/bin/other"), ("a-pipe", "h", "pipe"), ("a-sym", "h", "sym"), ("d/mid", "h", "mid"),

@@ -247,6 +247,17 @@ static int make_other(struct extraction *x, struct tree_node *node, int dir, con
     return 0;
 }
 
+// "./a//b" as "a/b": as the tree's own walk makes it.
+static char *path_clean(const char *path) {
+    char *clean = xmalloc(strlen(path) + 1), *end = clean;
+    for (struct path_part part; path_next(&path, &part); end += part.length) {
+        if (end > clean) *end++ = '/';
+        memcpy(end, part.name, part.length);
+    }
+    *end = 0;
+    return clean;
+}
+
 // To what only a lower layer has. Which layers lie below is not known here: it is left to the cover
 // (cover_links.c).
 static int leave_link(struct extraction *x, const struct tree_node *node, int dir, const char *name,
@@ -254,7 +265,8 @@ static int leave_link(struct extraction *x, const struct tree_node *node, int di
     _cleanup_(fd_closep) int fd =
         openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return in_the_way(x, path);
-    int r = fd_write_all(fd, node->below, strlen(node->below));
+    _cleanup_(freep) char *target = path_clean(node->below);
+    int r = fd_write_all(fd, target, strlen(target));
     if ((errno = -r) || ask_for(x, fd, LINK)) return fail(x, path, "leave a hard link to a lower layer");
     x->links = true;
     return 0;
@@ -307,17 +319,6 @@ static int enter_parents(struct extraction *x, const struct tree_build *build, c
     x->here_fd = take_fd(&fd);
     x->here = directory;
     return 0;
-}
-
-// "./a//b" as "a/b": as the tree's own walk makes it.
-static char *path_clean(const char *path) {
-    char *clean = xmalloc(strlen(path) + 1), *end = clean;
-    for (struct path_part part; path_next(&path, &part); end += part.length) {
-        if (end > clean) *end++ = '/';
-        memcpy(end, part.name, part.length);
-    }
-    *end = 0;
-    return clean;
 }
 
 static int file_early(void *data, const struct tree_build *build, const struct tree_entry *entry,
