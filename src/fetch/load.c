@@ -318,6 +318,8 @@ static int read_blob(void *data, const struct descriptor *blob, const struct reg
     _cleanup_(fd_closep) int fd = blob_open(load->worker, blob->digest, "a layer", &size, err);
     if (fd < 0) return -1;
     if (size != blob->size) return invalid(err, "a layer has another size than the manifest says");
+    if (lseek(fd, (off_t)sink->have, SEEK_SET) < 0)
+        return err_set(err, ERR_SYSTEM, errno, "can't read a layer");
     for (ssize_t n; (n = fd_read_full(fd, block, sizeof block));) {
         if (n < 0) return err_set(err, ERR_SYSTEM, (int)-n, "can't read a layer");
         if (sink->body(block, (size_t)n, sink->data, err)) return -1;
