@@ -167,7 +167,8 @@ files_alike() {
   other --storage-driver dir pull -q "$REGISTRY/tiny:1"
   expect 1 other save -o a.tar "$REGISTRY/tiny:1"
   one_sentence "$output"
-  contains "$output" 'driver "dir"'
+  contains "$output" 'driver "dir" keeps layers as directories'
+  contains "$output" 'pull --keep-blobs'
   contains "$output" erofs
   is "$(ls a.tar 2>&1)" "ls: cannot access 'a.tar': No such file or directory"
 }

@@ -78,6 +78,7 @@ IMAGES = {
     # that kind themselves; what a layer above hides or replaces; the file itself gone, changed or moved from.
     "below": [BASE,
               layer(("usr/bin/other", "h", "usr/bin/tool"), ("home/user/notes/tool", "h", "usr/bin/tool"),
+                    ("usr/bin/third", "h", "/usr/bin//tool"), ("usr/bin/fourth", "h", "./usr/bin/tool"),
                     ("new/deep/file", "h", "file"), ("pipe", "p"), ("sym", "s", "file"), ("mid", "f", "middle", {
                         "uid": 12, "gid": 13, "mode": 0o640, "xattrs": {"user.colour": "red"}})),
               layer(("again", "h", "usr/bin/other"), ("a-pipe", "h", "pipe"), ("a-sym", "h", "sym"), ("d/mid", "h", "mid"),
@@ -99,6 +100,13 @@ IMAGES = {
     "whiteouts": [layer(("a/b", "f", "b"), ("a/c", "f", "c"), ("d/e", "f", "e")),
                   layer(("a/.wh.b", "f"), ("a/b", "f", "again"), ("d/.wh..wh..opq", "f"), ("d/g", "f", "g"),
                         ("d/.wh.nothing", "f"))],
+    "top": [BASE, layer((".wh..wh..opq", "f"), ("tmp/new", "f", "n"), ("new", "f", "n"))],
+    # Whiteouts in directories that no other layer has.
+    "ghosts": [layer(("a/", "d", "", {"mode": 0o750, "uid": 5}), ("a/f", "f", "f"), ("a/.wh.x", "f"), ("file", "f", "f")),
+               layer(("new/", "d", "", {"mode": 0o711, "mtime": 1333333333}), ("new/.wh.x", "f"), ("new/z", "f", "z"),
+                     ("file", "d"), ("file/.wh.x", "f"), ("by/the/way/.wh.x", "f"), ("other", "f", "o")),
+               layer((".wh.other", "f"), ("again/", "d"), ("again/.wh.other", "f"))],
+    "ghost": [layer(("a/", "d"), ("a/b", "f", "b"), (".wh.x", "f"))],
 }
 
 

@@ -53,11 +53,30 @@ alike() {
 
 @test "names that come twice, whiteouts, nothing at all: the same" {
   local name
-  for name in twice swapped empty whiteouts; do
+  for name in twice swapped empty whiteouts top; do
     archive "$name" | hoy load -q
     archive "$name" | erofs load -q
     alike "dirs:$name"
   done
+}
+
+# overlayfs lists the whiteouts of a directory that it does not merge.
+@test "whiteouts that hide nothing are not seen" {
+  local name
+  for name in ghost ghosts; do
+    archive "$name" | hoy load -q
+    archive "$name" | erofs load -q
+    alike "dirs:$name"
+  done
+  expect 0 hoy image diff dirs:ghost dirs:ghosts
+  contains "$output" 'A /new/z'
+  lacks "$output" '/x'
+  # What a volume gets of them.
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  cp "$(command -v busybox)" "$BATS_TEST_TMPDIR/bin"
+  expect 0 hoy run --rm --network none -v "$BATS_TEST_TMPDIR/bin:/bin" -v filled:/new dirs:ghosts /bin/busybox ls /new
+  is "$output" z
+  hoy volume rm filled >/dev/null
 }
 
 # Whose directories that are is said by the layer below, another one in each image.

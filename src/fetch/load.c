@@ -318,6 +318,8 @@ static int read_blob(void *data, const struct descriptor *blob, const struct reg
     _cleanup_(fd_closep) int fd = blob_open(load->worker, blob->digest, "a layer", &size, err);
     if (fd < 0) return -1;
     if (size != blob->size) return invalid(err, "a layer has another size than the manifest says");
+    if (lseek(fd, (off_t)sink->have, SEEK_SET) < 0)
+        return err_set(err, ERR_SYSTEM, errno, "can't read a layer");
     for (ssize_t n; (n = fd_read_full(fd, block, sizeof block));) {
         if (n < 0) return err_set(err, ERR_SYSTEM, (int)-n, "can't read a layer");
         if (sink->body(block, (size_t)n, sink->data, err)) return -1;
@@ -325,17 +327,19 @@ static int read_blob(void *data, const struct descriptor *blob, const struct reg
     return 0;
 }
 
-// A plain tar is what it is to become, and only gets the name of it.
-static int layer_plain(const struct load *load, const struct layer *layer, struct err *err) {
-    char blob[BLOB_NAME_SIZE], tar[LAYER_NAME_SIZE];
+// A plain tar is what it is to become, and only gets the name of it; where an image before had the layer
+// compressed, that of a blob that is kept.
+static int layer_plain(const struct load *load, const struct layer *layer, bool had, struct err *err) {
+    char blob[BLOB_NAME_SIZE], to[ID_SIZE + sizeof STAGED_PART];
     int staging = load->worker->staging;
     if (!str_eq(layer->blob->digest, layer->diff_id))
         return err_set(err, ERR_INVALID, 0, "its diff id is %s, the image's config says %s",
                        layer->blob->digest, layer->diff_id);
-    if (renameat(staging, blob_name(layer->blob->digest, blob), staging, layer_name(layer->diff_id, tar)))
+    snprintf(to, sizeof to, "%s%s", digest_hex(layer->diff_id), had ? STAGED_PART : ".tar");
+    if (renameat(staging, blob_name(layer->blob->digest, blob), staging, to))
         return errno == ENOENT ? err_set(err, ERR_NOT_FOUND, 0, "the archive lacks it")
                                : err_set(err, ERR_SYSTEM, errno, "can't name it");
-    if (!load->worker->erofs) layer_tell_staged(load->worker, layer, -1);
+    if (!load->worker->erofs && !had) layer_tell_staged(load->worker, layer, -1);
     return 0;
 }
 
@@ -343,11 +347,11 @@ static int layer_get(struct load *load, struct layer *layer, struct err *err) {
     const struct layer_source source = {read_blob, load, "the archive"};
     enum layer_compression compression;
     char name[LAYER_NAME_SIZE], blob[BLOB_NAME_SIZE];
-    // An image before had it.
-    if (!faccessat(load->worker->staging, layer_name(layer->diff_id, name), F_OK, AT_SYMLINK_NOFOLLOW))
-        return 0;
+    // An image before had it, and this very blob where blobs are kept.
+    bool had = !faccessat(load->worker->staging, layer_name(layer->diff_id, name), F_OK, AT_SYMLINK_NOFOLLOW);
+    if (had && (!load->worker->keep_blobs || !blob_exists(load->worker, layer->blob->digest))) return 0;
     if (!layer_compression_of(layer->blob->media_type, &compression) && compression == LAYER_PLAIN)
-        return layer_plain(load, layer, err) ? err_wrap(err, "layer %.19s", layer->diff_id) : 0;
+        return layer_plain(load, layer, had, err) ? err_wrap(err, "layer %.19s", layer->diff_id) : 0;
     if (layer_fetch(load->worker, &source, 1, layer, err)) return -1;
     unlinkat(load->worker->staging, blob_name(layer->blob->digest, blob), 0);
     return 0;

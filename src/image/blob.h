@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // <root>/blobs/sha256/<hex>: the blobs of an image's layers as they were served, where a pull is told to keep
-// them. A row of kept_blob is an image's share in one; without any the file goes.
+// them, and with the driver `dir` always those that came from no registry: nobody else may have them. A row
+// of kept_blob is an image's share in one; without any the file goes.
 #pragma once
 
 #include "image/image.h"

@@ -84,7 +84,15 @@ static bool is_staged(const struct commit *c, size_t i) {
 }
 
 static bool blob_is_staged(const struct commit *c, size_t i) {
-    return c->kept && !c->kept[i] && is_first(c, i);
+    return c->blobs && c->blobs[i] == BLOB_STAGED && is_first(c, i);
+}
+
+static void staged_blob(const struct commit *c, size_t i, char name[static BLOB_NAME_SIZE]) {
+    const char *digest = c->manifest->layers.items[i].digest;
+    snprintf(name, BLOB_NAME_SIZE, "%s" STAGED_PART, digest_hex(digest));
+    if (str_eq(digest, c->config->diff_ids.items[i]) &&
+        faccessat(c->staging->fd, name, F_OK, AT_SYMLINK_NOFOLLOW))
+        staged_name(digest, name);
 }
 
 static bool is_extracted(const struct commit *c, const char *diff_id) {
@@ -93,11 +101,11 @@ static bool is_extracted(const struct commit *c, const char *diff_id) {
 }
 
 // The `dir` driver: of what comes from outside the tars are directories by now, of what hoy made they become
-// so here. The tars go first: they need not reach the disk.
+// so here. The tars that are no blobs to be kept go first: they need not reach the disk.
 static int layers_extract(const struct commit *c, struct err *err) {
     _cleanup_(extraction_finish) struct extraction extraction = EXTRACTION_INIT;
     const struct strings *ids = &c->config->diff_ids;
-    char name[NAME_SIZE];
+    char name[NAME_SIZE], blob[BLOB_NAME_SIZE];
     int r = 0;
     for (size_t i = 0; !r && i < ids->count; i++)
         if (is_staged(c, i) && !is_extracted(c, ids->items[i]))
@@ -106,7 +114,9 @@ static int layers_extract(const struct commit *c, struct err *err) {
     if (r && extraction.fetcher.signal) raise(extraction.fetcher.signal); // blocked still
     for (size_t i = 0; !r && i < ids->count; i++) {
         staged_name(ids->items[i], name);
-        if (is_staged(c, i)) unlinkat(c->staging->fd, name, 0);
+        staged_blob(c, i, blob);
+        bool keep = blob_is_staged(c, i) && str_eq(blob, name);
+        if (is_staged(c, i) && !keep) unlinkat(c->staging->fd, name, 0);
     }
     return r;
 }
@@ -119,10 +129,6 @@ static int directories_take(struct commit *c, struct err *err) {
     return syncfs(c->staging->fd) ? err_set(err, ERR_SYSTEM, errno, "can't write the layers to the disk") : 0;
 }
 
-static void staged_blob(const char *digest, char name[static BLOB_NAME_SIZE]) {
-    snprintf(name, BLOB_NAME_SIZE, "%s" STAGED_PART, digest_hex(digest));
-}
-
 // Tars, blobs and the index.
 static int files_each(const struct commit *c,
                       int (*each)(const struct commit *c, const char *name, struct err *err),
@@ -132,7 +138,7 @@ static int files_each(const struct commit *c,
     for (size_t i = 0; i < c->config->diff_ids.count; i++) {
         staged_name(c->config->diff_ids.items[i], name);
         if (erofs && is_staged(c, i) && each(c, name, err)) return -1;
-        staged_blob(c->manifest->layers.items[i].digest, name);
+        staged_blob(c, i, name);
         if (blob_is_staged(c, i) && each(c, name, err)) return -1;
     }
     return erofs && c->index ? each(c, c->index, err) : 0;
@@ -144,7 +150,7 @@ static int blobs_check(const struct commit *c, struct err *err) {
         const struct descriptor *blob = &c->manifest->layers.items[i];
         struct stat st;
         if (!blob_is_staged(c, i)) continue;
-        staged_blob(blob->digest, name);
+        staged_blob(c, i, name);
         if (fstatat(c->staging->fd, name, &st, AT_SYMLINK_NOFOLLOW) || (uint64_t)st.st_size != blob->size)
             return err_set(err, ERR_SYSTEM, 0, "hoy-fetch did not keep all of %s", blob->digest);
     }
@@ -187,10 +193,10 @@ static int move_blobs(const struct commit *c, struct err *err) {
     for (size_t i = 0; i < c->config->diff_ids.count; i++) {
         const char *digest = c->manifest->layers.items[i].digest;
         if (!blob_is_staged(c, i)) continue;
-        staged_blob(digest, name);
+        staged_blob(c, i, name);
         if (move(c, name, BLOB_FOLDER, digest_hex(digest), err)) return -1;
     }
-    return c->kept ? directory_sync(c, BLOB_FOLDER, err) : 0;
+    return c->blobs ? directory_sync(c, BLOB_FOLDER, err) : 0;
 }
 
 // One that is there is the same, and may be in use.
@@ -309,11 +315,12 @@ static int blob_row(const struct commit *c, const struct descriptor *blob, bool 
 // Of an image that was there with another manifest the one with the blobs is its own now: it can be pushed as
 // it is.
 static int blob_rows(const struct commit *c, struct err *err) {
-    if (c->kept && db_run(c->store->db, err, "UPDATE image SET manifest_digest = ? WHERE id = ?", "ss",
-                          c->manifest_digest, c->id) < 0)
+    if (c->blobs && db_run(c->store->db, err, "UPDATE image SET manifest_digest = ? WHERE id = ?", "ss",
+                           c->manifest_digest, c->id) < 0)
         return -1;
-    for (size_t i = 0; c->kept && i < c->config->diff_ids.count; i++)
-        if (is_first(c, i) && blob_row(c, &c->manifest->layers.items[i], blob_is_staged(c, i), err))
+    for (size_t i = 0; c->blobs && i < c->config->diff_ids.count; i++)
+        if (c->blobs[i] && is_first(c, i) &&
+            blob_row(c, &c->manifest->layers.items[i], blob_is_staged(c, i), err))
             return -1;
     return 0;
 }
@@ -418,7 +425,7 @@ int commit_image(const struct commit *commit, struct err *err) {
     int64_t sizes[IMAGE_LAYERS_MAX] = {0};
     int r = dir_make_all_at(c->store->root_fd, "layers", 0700);
     if (!r) r = dir_make_all_at(c->store->root_fd, "images", 0700);
-    if (!r && c->kept) r = dir_make_all_at(c->store->root_fd, BLOB_FOLDER, 0700);
+    if (!r && c->blobs) r = dir_make_all_at(c->store->root_fd, BLOB_FOLDER, 0700);
     if (r) return err_set(err, ERR_SYSTEM, -r, "can't make directories in %s", c->store->root);
     if (sizes_read(c, sizes, err)) return -1;
     if (!str_eq(c->store->driver, "erofs") && directories_take(c, err)) return -1;

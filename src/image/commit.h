@@ -5,6 +5,9 @@
 
 #include "image/staging.h"
 
+// Of a layer's blob. A staged one is "<hex>.part", or where it is the layer's tar the "<hex>.tar" of that.
+enum commit_blob { BLOB_NOT_KEPT, BLOB_STAGED, BLOB_IN_STORE };
+
 // What a worker has staged, and what the image is called.
 struct commit {
     struct store *store;
@@ -12,10 +15,10 @@ struct commit {
     const char *id, *manifest_digest, *manifest_text, *config_text; // checked
     const struct manifest *manifest;
     const struct image_config *config;
-    const bool *have;  // layer by layer: it was in the store, and is not staged
-    const bool *kept;  // the same of blobs; NULL: they are not to be kept
-    const char *index; // the staged merged index, or NULL
-    const char *name;  // "docker.io/library/debian:12", or NULL
+    const bool *have;              // layer by layer: it was in the store, and is not staged
+    const enum commit_blob *blobs; // layer by layer, of those to be kept; NULL: none is
+    const char *index;             // the staged merged index, or NULL
+    const char *name;              // "docker.io/library/debian:12", or NULL
     struct strings more_names;
     const char *repository, *digest; // what it was pulled by, or NULL
 };

@@ -2,6 +2,7 @@
 #include "image/compose.h"
 
 #include "base/fd.h"
+#include "image/blob.h"
 #include "image/event.h"
 #include "image/fetcher.h"
 #include "image/pull.h"
@@ -109,6 +110,19 @@ static int find_have(struct compose *compose, bool *have, struct err *err) {
     return 0;
 }
 
+// The `dir` driver: the new layer's tar can't be made again; of the parent's blobs those that are kept.
+static int find_blobs(struct compose *compose, const struct manifest *manifest, enum commit_blob *blobs,
+                      struct err *err) {
+    for (size_t i = 0; i < manifest->layers.count; i++) {
+        const char *digest = manifest->layers.items[i].digest;
+        _cleanup_(fd_closep) int fd = -1;
+        int r = blob_open(compose->store, digest, &fd, err);
+        if (r < 0) return -1;
+        blobs[i] = r ? BLOB_IN_STORE : str_eq(digest, compose->diff_id) ? BLOB_STAGED : BLOB_NOT_KEPT;
+    }
+    return 0;
+}
+
 static int send_layers(struct compose *compose, struct fetcher *fetcher, const bool *have, struct err *err) {
     const struct strings *ids = &compose->config.diff_ids;
     for (size_t i = 0; i < ids->count; i++) {
@@ -159,16 +173,19 @@ static bool store_has_index(struct compose *compose) {
 
 int compose_commit(struct compose *compose, struct err *err) {
     struct manifest manifest;
-    bool have[IMAGE_LAYERS_MAX] = {false};
+    bool have[IMAGE_LAYERS_MAX] = {false}, erofs = str_eq(compose->store->driver, "erofs");
+    enum commit_blob blobs[IMAGE_LAYERS_MAX] = {0};
     struct commit c = {.store = compose->store,
                        .staging = &compose->staging,
                        .id = compose->id,
                        .config_text = compose->config_text,
                        .config = &compose->config,
                        .have = have,
+                       .blobs = erofs ? NULL : blobs,
                        .name = compose->name};
     if (make_manifest(compose, &c, &manifest, err) || find_have(compose, have, err)) return -1;
-    if (str_eq(compose->store->driver, "erofs") && !store_has_index(compose)) {
+    if (!erofs && find_blobs(compose, &manifest, blobs, err)) return -1;
+    if (erofs && !store_has_index(compose)) {
         if (!compose->indexed && make_index(compose, have, err)) return -1;
         c.index = STAGED_EROFS;
     }

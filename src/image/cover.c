@@ -51,6 +51,7 @@ static bool may_hide(const struct layers *layers) {
     for (size_t i = 0; i < layers->count; i++) {
         bool here = overlay_is_marked(layers->fds[i], EXTRACT_IMPLIED);
         if (overlay_is_marked(layers->fds[i], EXTRACT_LINKS)) return true;
+        if (overlay_is_marked(layers->fds[i], EXTRACT_HIDES)) return true;
         if (i + 1 < layers->count && overlay_is_marked(layers->fds[i], EXTRACT_IMPLIES)) return true;
         if (i && implied && !here) return true; // the root directory itself
         implied &= here;

@@ -253,7 +253,7 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     names_read(intake, image, json_get(event, "names"));
     int known = intake->again ? 0 : store_has_image(intake->store, image->commit.id, err);
     if (known > 0 && known_check(intake, image, err)) return -1;
-    if (known > 0) known = has_blobs(intake, image, err);
+    if (known > 0 && !intake->loading) known = has_blobs(intake, image, err);
     if (known < 0) return -1;
     if (known && intake->loading) show_known(intake, image);
     return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
@@ -276,7 +276,7 @@ static int layer_look(struct intake *intake, struct intake_image *image, size_t 
                    : blob_open(intake->store, blob, &blob_fd, err);
     if (have < 0 || kept < 0) return -1;
     image->have[i] = have;
-    image->kept[i] = kept && have; // what comes brings both
+    image->blobs[i] = kept && have ? BLOB_IN_STORE : BLOB_STAGED; // what comes brings both
     return have && (kept || !intake->keep_blobs);
 }
 
@@ -301,7 +301,7 @@ static int on_layers(struct intake *intake, struct intake_image *image, const st
     if (!image->resolved || image->configured || config_check(intake, image, err)) return -1;
     image->configured = true;
     image->have = arena_array(intake->arena, bool, ids->count + 1);
-    image->kept = arena_array(intake->arena, bool, ids->count + 1);
+    image->blobs = arena_array(intake->arena, enum commit_blob, ids->count + 1);
     bool *offered = arena_array(intake->arena, bool, ids->count + 1);
     if (layers_offer(intake, image, offered, err)) return -1;
     if (intake->loading)
@@ -373,7 +373,7 @@ static int image_end(struct intake *intake, struct intake_image *image, struct e
     c->manifest = &image->manifest;
     c->config = &image->config;
     c->have = image->have;
-    c->kept = intake->keep_blobs ? image->kept : NULL;
+    c->blobs = intake->keep_blobs ? image->blobs : NULL;
     intake->images++;
     return 1;
 }
@@ -401,11 +401,13 @@ int intake_commit(const struct intake_image *image, struct err *err) {
 
 int intake_look_again(struct intake *intake, struct intake_image *image, struct err *err) {
     for (size_t i = 0; i < image->config.diff_ids.count; i++) {
-        _cleanup_(fd_closep) int fd = -1;
+        _cleanup_(fd_closep) int fd = -1, blob_fd = -1;
         int r =
             image->have[i] ? 1 : store_layer_open(intake->store, image->config.diff_ids.items[i], &fd, err);
-        if (r < 0) return -1;
+        int kept = blob_open(intake->store, image->manifest.layers.items[i].digest, &blob_fd, err);
+        if (r < 0 || kept < 0) return -1;
         image->have[i] = r;
+        image->blobs[i] = kept ? BLOB_IN_STORE : BLOB_STAGED;
     }
     return 0;
 }

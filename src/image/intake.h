@@ -56,7 +56,8 @@ struct intake_image {
         struct intake_signature *items;
         size_t count;
     } signatures;              // unchecked
-    bool *have, *kept;         // struct commit
+    bool *have;                // struct commit
+    enum commit_blob *blobs;   // struct commit
     bool resolved, configured; // not configured: the store has the image
 };
 

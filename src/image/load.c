@@ -80,6 +80,7 @@ static int load_run(struct load *load, struct err *err) {
     int r;
     if (policy_check_local("docker-archive", err)) return -1;
     load->intake.loading = true;
+    load->intake.keep_blobs = str_eq(load->store->driver, "dir"); // nobody else may have them
     progress_begin_load(&load->intake.progress, load->arena, load->options->progress);
     if (intake_start(&load->intake, "load", err) || request_send(load, err)) return -1;
     while ((r = intake_next(&load->intake, &image, err)) > 0) {

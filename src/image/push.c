@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // hoy's side of a push: what the image's parts are, where else they may be had, and in the end the manifest.
 //
-// Of a layer the store has the tar, and the blob that was served only when the pull was told to keep it. Then
-// that is what is sent. Else the blob is the target's already, or it is
-// mounted from a repository of the same registry, or it streams from the registry that it was pulled from to
-// the target; image_digest tells which these are. What hoy compresses comes out the same each time, so its
-// digest is kept (made_blob), and nothing is compressed twice to find out that it is there.
+// Of a layer the store has the tar, and the blob that was served only when it was kept (blob.h). Then that is
+// what is sent. Else the blob is the target's already, or it is mounted from a repository of the same
+// registry, or it streams from the registry that it was pulled from to the target; image_digest tells which
+// these are. What hoy compresses comes out the same each time, so its digest is kept (made_blob), and nothing
+// is compressed twice to find out that it is there.
 #include "base/fd.h"
 #include "image/blob.h"
 #include "image/commit.h"
@@ -158,16 +158,20 @@ static int blob_find(struct push *push, struct push_layer *layer, int *ret_fd, s
     return 1;
 }
 
-// The layer's tar; -1 when it is kept as a directory, or somebody removed it by hand.
+// The layer's tar, where it is kept: beside a directory as a blob.
 static int layer_open(struct push *push, struct push_layer *layer, int *ret_fd, struct err *err) {
     struct stat st;
     _cleanup_(fd_closep) int fd =
         fd_open_at(push->store->root_fd, arena_printf(push->arena, "layers/%s", digest_hex(layer->diff_id)),
                    O_RDONLY | O_NOFOLLOW, 0);
     if (fd == -ENOENT) return 0;
+    if (fd >= 0 && !fstat(fd, &st) && S_ISDIR(st.st_mode)) {
+        fd_closep(&fd);
+        int r = blob_open(push->store, layer->diff_id, &fd, err);
+        if (r <= 0) return r;
+    }
     if (fd < 0 || fstat(fd, &st))
         return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't open layer %.19s", layer->diff_id);
-    if (!S_ISREG(st.st_mode)) return 0;
     layer->tar_size = (uint64_t)st.st_size;
     *ret_fd = take_fd(&fd);
     return 0;

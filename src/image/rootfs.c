@@ -7,6 +7,7 @@
 #include "kernel/erofs.h"
 #include "kernel/mount.h"
 #include "kernel/overlay.h"
+#include "unpack/extract.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -58,8 +59,14 @@ static void list_tars(struct store *store, const struct image *image, struct are
                     arena_printf(arena, "%s/layers/%s", store->root, digest_hex(diff_ids->items[i])));
 }
 
+static bool is_opaque(const char *path) {
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    return fd >= 0 && overlay_is_marked(fd, EXTRACT_OPAQUE);
+}
+
 // Uppermost first, below the cover (image/cover.h). A layer that stands in the image twice is left out below:
-// overlayfs refuses a directory twice, and what the lower one has the upper one has too.
+// overlayfs refuses a directory twice, and what the lower one has the upper one has too. Of a root that is
+// opaque overlayfs takes no notice.
 static void list_directories(struct store *store, const struct image *image, struct arena *arena,
                              struct strings *lower) {
     const struct strings *diff_ids = &image->config.diff_ids;
@@ -70,9 +77,10 @@ static void list_directories(struct store *store, const struct image *image, str
     for (size_t i = diff_ids->count; i-- > 0;) {
         size_t j = i + 1;
         while (j < diff_ids->count && !str_eq(diff_ids->items[i], diff_ids->items[j])) j++;
-        if (j == diff_ids->count)
-            strings_add(arena, lower,
-                        arena_printf(arena, "%s/layers/%s", store->root, digest_hex(diff_ids->items[i])));
+        if (j < diff_ids->count) continue;
+        strings_add(arena, lower,
+                    arena_printf(arena, "%s/layers/%s", store->root, digest_hex(diff_ids->items[i])));
+        if (is_opaque(lower->items[lower->count - 1])) break;
     }
 }
 

@@ -2,9 +2,9 @@
 // All that the archive is going to say is known before it begins: the documents come first, then each blob
 // once. The bytes of layers go from the store's files to the output inside the kernel.
 //
-// An image whose blobs were all kept as they were served (--keep-blobs) goes out with these and with the
-// manifest that it came with: its digest stays, wherever it is loaded. Any other goes with its tars and a
-// manifest that lists them.
+// An image whose blobs were all kept as they were served (blob.h) goes out with these and with the manifest
+// that it came with: its digest stays, wherever it is loaded. Any other goes with its tars and a manifest
+// that lists them.
 #include "base/fd.h"
 #include "base/tar_header.h"
 #include "image/archive.h"
@@ -115,13 +115,18 @@ static int layer_open(const struct save *save, const char *diff_id, struct stat 
     _cleanup_(fd_closep) int fd = fd_open_at(save->store->root_fd, path, O_RDONLY | O_NOFOLLOW, 0);
     if (fd < 0 || fstat(fd, ret_stat))
         return err_set(err, ERR_SYSTEM, fd < 0 ? -fd : errno, "can't read %s/%s", save->store->root, path);
-    if (!S_ISREG(ret_stat->st_mode))
-        return err_set(
-            err, ERR_CONFLICT, 0,
-            "the storage driver \"dir\" keeps layers as directories, from which their tars can't be "
-            "made again byte for byte: pull the image with hoy pull --keep-blobs, or with the driver "
-            "\"erofs\", which keeps tars");
-    return take_fd(&fd);
+    if (S_ISREG(ret_stat->st_mode)) return take_fd(&fd);
+    fd_closep(&fd);
+    int r = blob_open(save->store, diff_id, &fd, err);
+    if (!r)
+        err_set(err, ERR_CONFLICT, 0,
+                "the storage driver \"dir\" keeps layers as directories, from which their tars can't be made "
+                "again byte for byte, and no blob of layer %.19s was kept: pull the image that it is of with "
+                "hoy pull --keep-blobs, or use the driver \"erofs\", which keeps tars",
+                diff_id);
+    if (r <= 0) return -1;
+    return fstat(fd, ret_stat) ? err_set(err, ERR_SYSTEM, errno, "can't look at layer %.19s", diff_id)
+                               : take_fd(&fd);
 }
 
 static int tars_prepare(struct save *save, struct saved_image *saved, struct err *err) {

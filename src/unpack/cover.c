@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A walk over the directories that overlayfs would merge, all layers' at once. Only where a layer has
-// directories that it implies (it is marked then) somebody has to look. Everything is opened below a
-// directory that is open, and no link is followed.
+// A walk over the directories that overlayfs would show, all layers' at once. Only where a layer has
+// directories that it implies, or whiteouts (it is marked then), somebody has to look. Everything is opened
+// below a directory that is open, and no link is followed.
 #include "unpack/cover.h"
 
 #include "unpack/cover_parts.h"
@@ -63,7 +63,7 @@ int place_enter(struct place *parent, const char *name, struct place *place) {
         if (fd == -ENOENT) continue;
         if (fd == -ENOTDIR || fd == -ELOOP) return 0; // a whiteout, or a file: it hides what is below
         if (fd < 0) return fd;
-        place->parts[place->count++] = (struct directory){fd, parent->parts[i].implies};
+        place->parts[place->count++] = (struct directory){fd, parent->parts[i].matters};
         if (overlay_is_marked(fd, EXTRACT_OPAQUE)) return 0;
     }
     return 0;
@@ -76,28 +76,41 @@ static int name_visit(struct place *place, size_t from, const char *name, bool *
     _cleanup_(place_finish) struct place below = {0};
     for (size_t i = 0; i < from; i++) {
         struct stat st;
-        if (place->parts[i].implies && !fstatat(place->parts[i].fd, name, &st, AT_SYMLINK_NOFOLLOW)) return 0;
+        if (place->parts[i].matters && !fstatat(place->parts[i].fd, name, &st, AT_SYMLINK_NOFOLLOW)) return 0;
     }
     int r = place_enter(place, name, &below);
-    return r || below.count < 2 ? r : place_visit(&below, any);
+    return r || !below.count ? r : place_visit(&below, any);
+}
+
+static bool is_whiteout(int dir, const char *name) {
+    struct stat st;
+    return !fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISCHR(st.st_mode) && !st.st_rdev;
+}
+
+// What the cover has too is merged.
+static int place_merge(struct place *place, bool *any) {
+    *any = true;
+    return place_make(place);
 }
 
 static int names_visit(struct place *place, size_t from, bool *any) {
     _cleanup_(dir_closep) DIR *dir = NULL;
     int r = dir_open_at(place->parts[from].fd, ".", &dir);
     for (struct dirent *entry; !r && (r = dir_read(dir, &entry)) > 0;) {
-        bool may_be = entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN;
-        r = may_be ? name_visit(place, from, entry->d_name, any) : 0;
+        if (entry->d_type == DT_DIR || entry->d_type == DT_UNKNOWN)
+            r = name_visit(place, from, entry->d_name, any);
+        else if (place->count == 1 && entry->d_type == DT_CHR && is_whiteout(dirfd(dir), entry->d_name))
+            r = place_merge(place, any);
+        else
+            r = 0;
     }
     return r;
 }
 
 static int place_visit(struct place *place, bool *any) {
-    bool shows = place_choose_model(place);
-    int r = shows ? place_make(place) : 0;
-    *any |= shows;
+    int r = place_choose_model(place) ? place_merge(place, any) : 0;
     for (size_t i = 0; !r && i < place->count; i++)
-        if (place->parts[i].implies) r = names_visit(place, i, any);
+        if (place->parts[i].matters) r = names_visit(place, i, any);
     return r || place->fd < 0 || !*any ? r : place_end(place);
 }
 
@@ -110,7 +123,8 @@ int cover_write(const int *layers, size_t count, int target, bool *ret_any, stru
         int fd = open_below(layers[i], ".");
         if (fd < 0) r = fd;
         if (fd >= 0)
-            root.parts[root.count++] = (struct directory){fd, overlay_is_marked(fd, EXTRACT_IMPLIES)};
+            root.parts[root.count++] = (struct directory){fd, overlay_is_marked(fd, EXTRACT_IMPLIES) ||
+                                                                  overlay_is_marked(fd, EXTRACT_HIDES)};
         if (fd >= 0 && overlay_is_marked(fd, EXTRACT_OPAQUE)) break;
     }
     if (!r) r = place_visit(&root, &any);

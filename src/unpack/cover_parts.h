@@ -9,7 +9,7 @@
 
 struct directory {
     int fd;
-    bool implies; // the layer has directories that it implies
+    bool matters; // the layer has directories that it implies, or whiteouts
 };
 
 // A directory of the image: what it is in the layers, and in the cover.

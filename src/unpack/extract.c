@@ -52,6 +52,7 @@ struct extraction {
     const struct tree_node *here;
     int here_fd;                    // -1: the root
     bool again;                     // something was in the way
+    bool hides;                     // there are whiteouts
     bool links;                     // some are left to the cover
     const struct tree_xattr *xattr; // that could not be set
     struct err *err;
@@ -64,9 +65,9 @@ static int fail(struct extraction *x, const char *path, const char *what) {
 
 // To the parent
 
-static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES, EXTRACT_LINK,
-                                    EXTRACT_LINKS};
-enum mark { OPAQUE, IMPLIED, IMPLIES, LINK, LINKS };
+static const char *const marks[] = {EXTRACT_OPAQUE, EXTRACT_IMPLIED, EXTRACT_IMPLIES,
+                                    EXTRACT_HIDES,  EXTRACT_LINK,    EXTRACT_LINKS};
+enum mark { OPAQUE, IMPLIED, IMPLIES, HIDES, LINK, LINKS };
 
 static int ask_for(const struct extraction *x, int directory, enum mark mark) {
     unsigned char number = (unsigned char)mark;
@@ -238,6 +239,17 @@ static int make_other(struct extraction *x, struct tree_node *node, int dir, con
     return 0;
 }
 
+// "./a//b" as "a/b": as the tree's own walk makes it.
+static char *path_clean(const char *path) {
+    char *clean = xmalloc(strlen(path) + 1), *end = clean;
+    for (struct path_part part; path_next(&path, &part); end += part.length) {
+        if (end > clean) *end++ = '/';
+        memcpy(end, part.name, part.length);
+    }
+    *end = 0;
+    return clean;
+}
+
 // To what only a lower layer has. Which layers lie below is not known here: it is left to the cover
 // (cover_links.c).
 static int leave_link(struct extraction *x, const struct tree_node *node, int dir, const char *name,
@@ -245,7 +257,8 @@ static int leave_link(struct extraction *x, const struct tree_node *node, int di
     _cleanup_(fd_closep) int fd =
         openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0) return in_the_way(x, path);
-    int r = fd_write_all(fd, node->below, strlen(node->below));
+    _cleanup_(freep) char *target = path_clean(node->below);
+    int r = fd_write_all(fd, target, strlen(target));
     if ((errno = -r) || ask_for(x, fd, LINK)) return fail(x, path, "leave a hard link to a lower layer");
     x->links = true;
     return 0;
@@ -255,6 +268,7 @@ static int make_entry(struct extraction *x, const struct tree_entry *entry, int 
     struct tree_node *node = entry->node;
     if (node->below) return leave_link(x, node, dir, entry->name, path);
     if (S_ISDIR(node->mode)) return make_directory(x, node, dir, entry->name, path);
+    x->hides |= node->whiteout;
     const char *first = node->number ? x->paths.items[node->number - 1] : NULL;
     if (!first)
         return S_ISREG(node->mode) ? make_file(x, node, dir, entry->name, path)
@@ -297,17 +311,6 @@ static int enter_parents(struct extraction *x, const struct tree_build *build, c
     x->here_fd = take_fd(&fd);
     x->here = directory;
     return 0;
-}
-
-// "./a//b" as "a/b": as the tree's own walk makes it.
-static char *path_clean(const char *path) {
-    char *clean = xmalloc(strlen(path) + 1), *end = clean;
-    for (struct path_part part; path_next(&path, &part); end += part.length) {
-        if (end > clean) *end++ = '/';
-        memcpy(end, part.name, part.length);
-    }
-    *end = 0;
-    return clean;
 }
 
 static int file_early(void *data, const struct tree_build *build, const struct tree_entry *entry,
@@ -373,7 +376,8 @@ static int extract_here(struct extraction *x) {
     int r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
     if (r && x->again) r = make_again(x, &tree);
     if (r) return -1;
-    if ((implies(tree.root) && ask_for(x, x->root, IMPLIES)) || (x->links && ask_for(x, x->root, LINKS)))
+    if ((implies(tree.root) && ask_for(x, x->root, IMPLIES)) || (x->hides && ask_for(x, x->root, HIDES)) ||
+        (x->links && ask_for(x, x->root, LINKS)))
         return fail(x, "/", "set attributes");
     return set_metadata(x, tree.root, x->root) ? metadata_failed(x, tree.root, "/") : 0;
 }

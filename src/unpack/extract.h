@@ -14,8 +14,10 @@
 #define EXTRACT_OPAQUE  "opaque"
 #define EXTRACT_IMPLIED "hoy.implied"
 #define EXTRACT_IMPLIES "hoy.implies"
-// A hard link to what only a lower layer has is a file with the target's name, marked as a link; the root
-// says so.
+// The root of a layer with whiteouts.
+#define EXTRACT_HIDES "hoy.hides"
+// A hard link to what only a lower layer has is a file with the target's path, "a/b", marked as a link; the
+// root says so.
 #define EXTRACT_LINK  "hoy.link"
 #define EXTRACT_LINKS "hoy.links"
 
