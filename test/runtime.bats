@@ -191,6 +191,8 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   rt update -r - x <<<'{"pids": {"limit": 44}}'
   is "$(rt events --stats x | jq .data.pids.limit)" 44
   is "$(rt exec x grep -c . /proc/self/cgroup)" "$(grep -c . /proc/self/cgroup)"
+  expect 1 rt ps x -o args
+  contains "$output" "couldn't find PID field in ps output"
   run rt ps x -o pid,comm
   is "$(sed -n 1p <<<"$output" | tr -d ' ')" PIDCOMMAND
   contains "$output" "$(pid_of x) sh"
@@ -370,6 +372,25 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   is "$output" three
   run "$HOY_RUNTIME" --root "$STATE" run --preserve-fds 90 -b b x 3>&-
   contains "$output" "is not open"
+  # What is somebody else's to listen at; and exec knows no number of the process that is to have it.
+  bundle d "$(command_is sh -c 'echo $LISTEN_FDS $LISTEN_PID; ls /proc/self/fd | tr "\n" " "')"
+  LISTEN_PID=1 LISTEN_FDS=1 expect 0 rt --log l run -b d x 4>&-
+  is "$output" $'\n0 1 2 3 '
+  LISTEN_FDS=1 expect 0 rt --log l exec y sh -c 'echo $LISTEN_FDS; ls /proc/self/fd | tr "\n" " "' 4>&-
+  is "$output" $'\n0 1 2 3 '
+}
+
+@test "--preserve-fds and LISTEN_FDS: what was not inherited is not the log, nor anything else of the runtime's" {
+  bundle b "$(command_is true)"
+  bundle c
+  made run -d -b c y
+  local args
+  for args in "run -b b x" "run --preserve-fds 1 -b b x" "create --preserve-fds 1 -b b x" "exec --preserve-fds 1 y true"; do
+    # shellcheck disable=SC2086
+    LISTEN_FDS=1 run rt --log "$PWD/l" $args
+    ((status != 0)) || { echo "was not refused: $args"; return 1; }
+    contains "$output" "file descriptor 3, which is to be preserved, is not open"
+  done
 }
 
 @test "--pid-file and --pidfd-socket" {
