@@ -506,6 +506,25 @@ ROWS
   shown mounts.options:remount
 }
 
+@test "mounts: a tmpfs that is read-only, and what is mounted and made in it" {
+  local seen='touch /mnt/x 2>&1; touch /mnt/sub/x && ls /mnt; touch /dev/x 2>&1; ls -l /dev/null | cut -c1; readlink /dev/fd; ls -d /dev/pts'
+  local mounts='.mounts += [{destination: "/mnt", type: "tmpfs", source: "tmpfs", options: ["ro"]},
+      {destination: "/mnt/sub", type: "tmpfs", source: "tmpfs"}] | .mounts |= map(if .destination == "/dev" then .options += ["ro"] else . end)'
+  look "$mounts" "$seen"
+  is "$output" 'touch: /mnt/x: Read-only file system
+sub
+touch: /dev/x: Read-only file system
+c
+/proc/self/fd
+/dev/pts'
+  same runc crun
+  # A hook comes before that, and the last one at a place says what it is.
+  look "$mounts | .mounts += [{destination: \"/mnt/sub\", type: \"tmpfs\", source: \"tmpfs\", options: [\"ro\"]},
+      {destination: \"/mnt/sub\", type: \"tmpfs\", source: \"tmpfs\"}] | .hooks.createContainer = [{path: \"/bin/sh\",
+      args: [\"sh\", \"-c\", \"echo hook >$bundle/rootfs/mnt/hook\"]}]" "$seen; cat /mnt/hook"
+  is "${lines[-1]}" hook
+}
+
 @test "mounts: propagation" {
   shared=$BATS_TEST_TMPDIR/shared
   mkdir -p "$shared"

@@ -237,11 +237,6 @@ static int bind_source(struct plan_run *run, struct plan_op *op) {
     return mount_clone(AT_FDCWD, TEXT(op->mount.source), recursive);
 }
 
-// A read-only tmpfs is so from when it has what it begins with.
-static bool is_written_first(struct plan_run *run, struct plan_op *op) {
-    return op->mount.flags & MS_RDONLY && !strcmp(TEXT(op->mount.type), "tmpfs");
-}
-
 static int clone_hosts(const char *path, uint64_t flags) {
     _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, path, 1);
     int r = tree < 0 ? tree : mount_set_flags(tree, flags, mount_can_recurse());
@@ -251,7 +246,6 @@ static int clone_hosts(const char *path, uint64_t flags) {
 static int new_source(struct plan_run *run, struct plan_op *op) {
     const char *type = TEXT(op->mount.type);
     uint64_t flags = op->mount.flags;
-    if (is_written_first(run, op)) flags &= ~(uint64_t)MS_RDONLY;
     int tree = mount_new(type, TEXT(op->mount.source), flags, TEXT(op->mount.data));
     // Without a network namespace of its own, a container may not make a sysfs; it gets the host's. The same
     // with the v2 cgroups, of which there is one file system for all.
@@ -348,8 +342,7 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
 
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = copy_up(run, op, target, tree);
     if (!r) r = apply_options(op, tree);
-    uint64_t flags = bind ? op->mount.flags : is_written_first(run, op) ? MS_RDONLY : 0;
-    if (!r) r = attach_with(tree, target, flags, 0);
+    if (!r) r = attach_with(tree, target, bind ? op->mount.flags : 0, 0);
     if (!r) plan_place_add(run, TEXT(op->mount.target), tree, is_new(run, op));
     return r;
 }

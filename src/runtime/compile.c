@@ -401,6 +401,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     plan_console(c, &spec->process, 0);
     if (plan_network(c, contributions)) return -1;
     plan_create_hooks(c);
+    compile_readonly_mounts(c);
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
     if (spec->root_readonly) compile_add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
