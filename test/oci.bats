@@ -677,6 +677,14 @@ ROWS
   shown hooks.poststop.timeout
 }
 
+@test "hooks: one without env has that of whom it belongs to" {
+  look '.process.env = ["PATH=/bin", "FOO=bar"] | .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "env >/tmp/out"]}]
+      | .hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "env >'"$bundle"'/out"]}]' "grep -E 'FOO|HOME|PATH' /tmp/out | sort"
+  is "$output" $'FOO=bar\nHOME=/\nPATH=/bin'
+  same runc
+  lacks "$(<"$bundle/out")" FOO
+}
+
 # Namespaces
 
 @test "linux.namespaces: new ones" {

@@ -98,6 +98,11 @@ int plan_use_copy(struct plan_block *block, struct plan_block *copy);
 // Whether the plan's command is there and may be executed: 0, or what EXEC would say.
 int plan_check_command(struct plan_run *run);
 
+// The command's environment: what the plan says, and the HOME that USER found where that says none, which is
+// written into entry. The caller frees the array.
+#define PLAN_HOME_MAX (PATH_MAX + 8)
+const char **plan_command_environment(struct plan_run *run, const struct plan_op *exec,
+                                      char entry[static PLAN_HOME_MAX]);
 // The value of a variable of the command's, or NULL.
 const char *plan_environment(const char *const *env, const char *name);
 // Where command could be in a PATH: the next of its files, until there is none (false). What is too long for
