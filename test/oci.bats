@@ -20,7 +20,16 @@ load oci/lib
   is "$output" $'somewhere\nexample.org'
   look '.hostname = "somewhere"' hostname
   same runc crun
+  look '.hostname = "" | .domainname = ""' 'hostname; cat /proc/sys/kernel/domainname'
+  same runc
+  is "$output" "$(hostname)"$'\n'"$(</proc/sys/kernel/domainname)"
+  look '.hostname = "" | .linux.namespaces |= map(select(.type != "uts"))' true
   refuses hostname '.hostname = "x" | .linux.namespaces |= map(select(.type != "uts"))'
+  # The host's by path. Without a host of its own this would name the machine.
+  config '.hostname = "x" | .linux.namespaces |= map(if .type == "uts" then .path = "/proc/self/ns/uts" else . end)' true
+  run unshare --uts sh -c 'hostname mine; ! "$@" || exit 1; hostname' sh "$HOY_RUNTIME" --root "$state" run --bundle "$bundle" "$id"
+  contains "$output" "a hostname without a UTS namespace would be the host's"
+  is "${lines[-1]}" mine
   shown hostname domainname
 }
 

@@ -393,8 +393,8 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     compile_joins(c);
     compile_keyring(c, &spec->process);
     if (compile_labels(c, &spec->process)) return -1;
-    if (spec->hostname) compile_add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
-    if (spec->domainname) compile_add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");
+    if (!str_empty(spec->hostname)) compile_add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
+    if (!str_empty(spec->domainname)) compile_add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");
     if (c->early) add(c, PLAN_WAIT, "linux.namespaces");
     if (plan_root(c, contributions) || compile_mounts(c) || compile_wait(c)) return -1;
     compile_devices(c);

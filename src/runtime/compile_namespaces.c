@@ -97,7 +97,8 @@ int compile_check_namespaces(struct compiler *c) {
     }
     c->own_net = c->new_ns & CLONE_NEWNET && !compile_has_userns(c);
     if (check_mount_namespace(c)) return -1;
-    if (!(c->all_ns & CLONE_NEWUTS) && (c->spec->hostname || c->spec->domainname))
+    bool names = !str_empty(c->spec->hostname) || !str_empty(c->spec->domainname);
+    if (names && (!(c->all_ns & CLONE_NEWUTS) || is_own(path_of(c, CLONE_NEWUTS), "uts")))
         return err_set(c->err, ERR_INVALID, 0, "a hostname without a UTS namespace would be the host's");
     if (c->spec->net_devices.count &&
         (!(c->all_ns & CLONE_NEWNET) || is_own(path_of(c, CLONE_NEWNET), "net")))
