@@ -1004,6 +1004,30 @@ as_user() {
   shown linux.netDevices.name
 }
 
+@test "linux.netDevices: none is lost when the container comes to nothing" {
+  local changes
+  ip link add oci-a type veth peer name oci-c
+  ip link add oci-b type veth peer name oci-d
+  ip address add 10.77.0.1/24 dev oci-a
+  ip link set oci-a up
+  refuses linux.netDevices.oci-b.name '.linux.netDevices = {"oci-a": {name: "eth0"}, "oci-b": {name: "a%d"}}'
+  for changes in '.linux.netDevices.nothing = {}' '.linux.netDevices["oci-b"].name = "lo"' '.process.args = ["/nothing"]' \
+    '.hooks.createRuntime = [{path: "/bin/false"}]' '.hooks.createContainer = [{path: "/bin/false"}]'; do
+    refuses '' '.linux.netDevices = {"oci-a": {name: "eth0"}, "oci-b": {}} | '"$changes"
+    contains "$(ip -o address show oci-a)" 10.77.0.1/24
+    ip link show oci-b >/dev/null
+  done
+  # One by path stays: what was in it is not taken for what was moved there.
+  ip netns add oci-net
+  ip -n oci-net link add eth0 type veth peer name eth1
+  refuses linux.netDevices.oci-b '.linux.netDevices = {"oci-a": {}, "oci-b": {name: "eth0"}}
+      | .linux.namespaces |= map(if .type == "network" then .path = "/run/netns/oci-net" else . end)'
+  is "$(ip -n oci-net -o link | cut -d " " -f 2 | sort | tr "\n" " ")" "eth0@eth1: eth1@eth0: lo: "
+  ip link delete oci-a
+  ip link delete oci-b
+  ip netns delete oci-net
+}
+
 @test "linux.netDevices: into a namespace by path" {
   ip netns add oci-net
   ip link add oci-a type veth peer name oci-b

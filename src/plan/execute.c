@@ -465,13 +465,15 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     fd_closep(&run.socket);
     plan_scope_release();
     fd_closep(&run.root);
-    if (!r) return block->pid;
+    if (!r) return fd_closep(&run.devices_netns), block->pid;
 
     if (block->pid > 0) {
         int status;
         kill(block->pid, SIGKILL);
         reap(block->pid, &status);
     }
+    plan_return_devices(&run);
+    fd_closep(&run.devices_netns);
     fd_closep(&streams->terminal);
     block->error = *err;
     plan_undo(block);

@@ -33,6 +33,7 @@ struct plan_run {
     int netns;                // a network namespace that the parent has sent (child)
     struct link_events links; // of the host's, where the container's interface shares one of them (child)
     int goes;                 // words to go on that came before they were waited for (child)
+    int devices_netns;        // where the host's interfaces were moved to (parent)
     int *trees;               // mounts that the parent has sent and no operation has taken yet (child)
     size_t tree_count;
     struct plan_place *places; // of the mounts so far, in their order (child)
@@ -49,7 +50,7 @@ struct plan_run {
 #define PLAN_RUN_INIT(block_)                                                                              \
     {                                                                                                      \
         .block = (block_), .start = -1, .socket = -1, .root = -1, .ahead = -1, .procfs = -1, .target = -1, \
-        .self = -1, .empty = -1, .netns = -1, .hook_files = {-1, -1}, .links = {                           \
+        .self = -1, .empty = -1, .netns = -1, .devices_netns = -1, .hook_files = {-1, -1}, .links = {      \
             .fd = -1                                                                                       \
         }                                                                                                  \
     }
@@ -154,6 +155,9 @@ struct plan_program {
     int output, errors; // where what it says goes instead, or -1
 };
 int plan_program_run(const struct plan_program *program, char said[static PLAN_SAID_MAX], int *ret_status);
+
+// Moves the host's interfaces back that the container has by now: for one that comes to nothing.
+void plan_return_devices(struct plan_run *run);
 
 // Host side things that the undo takes back.
 int plan_undo_cni(struct plan_block *block, struct plan_op *op);
