@@ -923,6 +923,14 @@ as_user() {
       | .linux.timeOffsets = {monotonic: {secs: 7, nanosecs: 500000000}, boottime: {secs: 8, nanosecs: 250}}' \
     'tr -s " " </proc/self/timens_offsets'
   is "$output" $'monotonic 7 500000000\nboottime 8 250'
+  refuses 'set the time offsets monotonic -99999999 0 boottime 8 0: ' '.linux.namespaces += [{type: "time"}]
+      | .linux.timeOffsets = {monotonic: {secs: -99999999}, boottime: {secs: 8}}'
+  # In a new user namespace they are its root's, whoever that is outside.
+  config '.linux.cgroupsPath = "/oci-user/clocks" | .linux.namespaces += [{type: "time"}, {type: "user"}]
+      | .linux.uidMappings = [{containerID: 0, hostID: 65534, size: 1}] | .linux.gidMappings = .linux.uidMappings
+      | .linux.timeOffsets = {monotonic: {secs: 7}, boottime: {secs: 8}}' 'tr -s " " </proc/self/timens_offsets'
+  as_user
+  is "$output" $'monotonic 7 0\nboottime 8 0'
   shown linux.timeOffsets.{monotonic,boottime}.{secs,nanosecs}
 }
 

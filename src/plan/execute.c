@@ -118,14 +118,24 @@ static int join_before(const struct plan_run *run) {
     return r;
 }
 
-// Offsets can be set only while nobody is in the namespace; the clone puts the child in.
-static int make_clocks(struct plan_run *run) {
+// Of a namespace that the clone puts the child in.
+static struct plan_op *find_clocks(const struct plan_run *run) {
     struct plan_op *op = plan_find(run->block, PLAN_TIME_OFFSETS);
-    if (!op) return 0;
-    int r = unshare(CLONE_NEWTIME) ? -errno
-                                   : file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
-    if (r) report(run, op, r);
-    return r;
+    return op && op->side == PLAN_HOST ? op : NULL;
+}
+
+// Offsets can be set only while nobody is in the namespace.
+static int make_clocks(const struct plan_run *run, const struct plan_op *op) {
+    return unshare(CLONE_NEWTIME) ? -errno
+                                  : file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
+}
+
+// The helper's to do before the clone; the child's own where the namespace is its user namespace's.
+int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
+    int r = op->side == PLAN_HOST ? 0 : make_clocks(run, op);
+    if (r || op->side == PLAN_HOST) return r;
+    _cleanup_(fd_closep) int made = fd_open_at(AT_FDCWD, "/proc/self/ns/time_for_children", O_RDONLY, 0);
+    return made < 0 ? made : setns(made, CLONE_NEWTIME) ? -errno : 0;
 }
 
 // The child is born from a process that has joined them, and is this one's own child nevertheless. That one
@@ -135,8 +145,9 @@ static long clone_from_helper(struct plan_run *run, struct clone_args *args) {
     pid_t helper = fork();
     if (helper < 0) return -errno;
     if (helper == 0) {
+        struct plan_op *clocks = find_clocks(run);
         int r = join_before(run);
-        if (!r) r = make_clocks(run);
+        if (!r && clocks && (r = make_clocks(run, clocks))) report(run, clocks, r);
         args->flags |= CLONE_PARENT;
         args->exit_signal = 0; // the helper's own
         long pid = r ? r : syscall(SYS_clone3, args, sizeof *args);
@@ -152,7 +163,7 @@ static long clone_from_helper(struct plan_run *run, struct clone_args *args) {
 }
 
 static long start_child(struct plan_run *run, struct clone_args *args) {
-    if (run->join_count || plan_find(run->block, PLAN_TIME_OFFSETS)) return clone_from_helper(run, args);
+    if (run->join_count || find_clocks(run)) return clone_from_helper(run, args);
     long pid = syscall(SYS_clone3, args, sizeof *args);
     return pid < 0 ? -errno : pid;
 }

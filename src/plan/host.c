@@ -98,12 +98,6 @@ int plan_do_join(struct plan_run *run, struct plan_op *op) {
     return run->root < 0 ? run->root : 0;
 }
 
-// The helper's to do, too.
-int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
-    (void)run, (void)op;
-    return 0;
-}
-
 // A container that starts again within milliseconds meets the interface of its own last namespace, which the
 // kernel has not taken away yet.
 int plan_do_veth_add(struct plan_run *run, struct plan_op *op) {
