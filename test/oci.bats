@@ -534,6 +534,16 @@ c
   is "${lines[-1]}" hook
 }
 
+@test "mounts: one at / is the root" {
+  local root
+  for root in / /etc/..; do
+    look ".mounts = [{destination: \"$root\", type: \"tmpfs\", source: \"tmpfs\"}, {destination: \"/\", type: \"bind\",
+        source: \"$OCI_BASE\", options: [\"rbind\", \"ro\"]}] + .mounts" 'touch /x 2>&1; ls -d /proc/self; touch /tmp 2>&1; true'
+    is "$output" $'touch: /x: Read-only file system\n/proc/self\ntouch: /tmp: Read-only file system'
+  done
+  same runc
+}
+
 @test "mounts: propagation" {
   shared=$BATS_TEST_TMPDIR/shared
   mkdir -p "$shared"
@@ -1362,6 +1372,11 @@ ROWS
   look '.linux.maskedPaths = ["/proc/keys", "/sys/firmware", "/no/such"] | .linux.readonlyPaths = ["/proc/sys", "/etc", "/no/such"]' \
     'wc -c </proc/keys; ls /sys/firmware | wc -l; touch /etc/x 2>&1; (echo 1 >/proc/sys/kernel/msgmax) 2>&1; true'
   matches "$output" $'^0\n0\n.*Read-only'
+  local root
+  for root in / /etc/..; do
+    look ".linux.readonlyPaths = [\"$root\"]" 'touch /x 2>&1; touch /dev/x && echo and no more'
+    is "$output" $'touch: /x: Read-only file system\nand no more'
+  done
   shown linux.maskedPaths linux.readonlyPaths
 }
 

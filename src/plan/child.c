@@ -207,6 +207,14 @@ static int is_directory(int fd) {
     return !fstat(fd, &st) && S_ISDIR(st.st_mode);
 }
 
+// The root itself, by whatever path: what is attached there would be above the process, out of its sight.
+static bool is_root(struct plan_run *run, int fd) {
+    uint64_t id, root;
+    int is_top, of_root;
+    return !mount_identify(fd, &id, &is_top) && !mount_identify(run->root, &root, &of_root) && id == root &&
+           is_top;
+}
+
 static int open_target(struct plan_run *run, struct plan_op *op, int file) {
     const char *path = TEXT(op->mount.target);
     bool nofollow = op->mount.options & PLAN_MOUNT_TARGET_NOFOLLOW;
@@ -342,7 +350,9 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
 
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = copy_up(run, op, target, tree);
     if (!r) r = apply_options(op, tree);
+    bool covers = is_root(run, target);
     if (!r) r = attach_with(tree, target, bind ? op->mount.flags : 0, 0);
+    if (!r && covers) return plan_replace_root(run, &tree), 0;
     if (!r) plan_place_add(run, TEXT(op->mount.target), tree, is_new(run, op));
     return r;
 }
@@ -393,6 +403,7 @@ int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
     _cleanup_(fd_closep) int target = plan_open_in(run, TEXT(op->path), 0);
     if (target == -ENOENT || target == -ENOTDIR) return 0;
     if (target < 0) return target;
+    if (is_root(run, target)) return mount_set_flags(run->root, MS_RDONLY, 0);
     _cleanup_(fd_closep) int tree = mount_clone(target, "", 1);
     if (tree < 0) return tree;
     return attach_with(tree, target, MS_RDONLY, 1);

@@ -181,6 +181,8 @@ int plan_make_in_nofollow(struct plan_run *run, const char *path, int file);
 int plan_parent_in(struct plan_run *run, const char *path, const char **ret_name);
 // Remembers a mount that was attached at target. fresh: its content is new.
 void plan_place_add(struct plan_run *run, const char *target, int mount, bool fresh);
+// A mount that was attached at the root is the root from here on, and hides those before.
+void plan_replace_root(struct plan_run *run, int *mount);
 
 // The sentence for a failed operation: its own, or one made of what it is about.
 void plan_failure(const struct plan_run *run, const struct plan_op *op, int error, struct err *ret_err);
