@@ -406,6 +406,17 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   expect 1 rt state x
 }
 
+@test "a terminal without anybody at it: the end of standard input is the end of the shell's" {
+  local command status
+  # The second shell takes keys where somebody who reads lines was told of the end.
+  for command in 'cat; exit 3' 'exec sh -i' 'read x; exec sh -i'; do
+    bundle b ".process.terminal = true | $(command_is sh -c "$command")"
+    status=0
+    timeout -k 1 20 "$HOY_RUNTIME" --root "$STATE" run -b b x </dev/null >out 2>&1 3>&- || status=$?
+    case $command in cat*) is $status 3 ;; *) is $status 0 ;; esac
+  done
+}
+
 @test "--console-socket: run -d, create, exec -d" {
   bundle b ".process.terminal = true | $(command_is sh -c 'stty size; tty; read line; echo "it said $line"')
     | .process.consoleSize = {height: 31, width: 71}"
