@@ -51,6 +51,18 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   expect 1 rt state x
 }
 
+@test "a created container ends by a signal" {
+  bundle b
+  local signal
+  for signal in TERM INT HUP QUIT; do
+    made create -b b x
+    rt kill x $signal
+    eventually 10 has_status x stopped
+    expect 1 rt start x
+    rt delete x
+  done
+}
+
 @test "a created container is deleted without --force, a running one with it" {
   bundle b
   made create -b b x

@@ -352,6 +352,12 @@ int plan_check_executed(struct plan_block *block, struct err *err) {
     return 0;
 }
 
+// To the kernel a first process that has said nothing of a signal is deaf to it, and it says nothing before
+// the command runs.
+static void end_by_signal(int number) {
+    syscall(SYS_exit_group, 128 + number);
+}
+
 // With write and read, as the filter that is in force already must let the command do those. A command that
 // is not there fails who creates the container: some callers read no sentence of who starts it.
 //
@@ -363,6 +369,8 @@ int plan_do_start(struct plan_run *run, struct plan_op *op) {
     int r = plan_check_command(run);
     if (r) return r;
     (void)prctl(PR_SET_DUMPABLE, 0);
+    static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t i = 0; getpid() == 1 && i < ARRAY_SIZE(ends); i++) signal(ends[i], end_by_signal);
     char byte = PLAN_BYTE_CREATED;
     if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
     ssize_t n;
