@@ -1086,6 +1086,11 @@ as_user() {
   find /sys/fs/cgroup -type d -path '*oci-place*' -depth -exec rmdir {} + 2>/dev/null || true
 }
 
+@test "linux.resources.cpu.cpus: more than there are" {
+  refuses "there are no CPUs 0-8191: this machine has $(</sys/devices/system/cpu/possible) (linux.resources.cpu.cpus)" \
+    '.linux.resources.cpu.cpus = "0-8191"'
+}
+
 @test "linux.resources: more of v1" {
   [[ -e /sys/fs/cgroup/memory/memory.limit_in_bytes ]] || skip 'cgroup v2 alone'
   local mount='.linux.namespaces += [{type: "cgroup"}] | .mounts += [{destination: "/sys/fs/cgroup", type: "cgroup", source: "c"}] | '

@@ -2,6 +2,7 @@
 // Operations on the host's side.
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "kernel/bpf_device.h"
 #include "kernel/cgroup.h"
 #include "kernel/link.h"
@@ -30,9 +31,18 @@ int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
     return r;
 }
 
+static void say_cpus(struct plan_run *run, const char *wanted) {
+    _cleanup_(str_finish) struct str there = {0};
+    if (!file_read_at(AT_FDCWD, "/sys/devices/system/cpu/possible", 4096, &there))
+        err_set(&run->err, ERR_INVALID, 0, "there are no CPUs %s: this machine has %.*s", wanted,
+                (int)strcspn(str_get(&there), "\n"), str_get(&there));
+}
+
 int plan_do_cgroup_write(struct plan_run *run, struct plan_op *op) {
-    return cgroup_write(TEXT(op->write.file), TEXT(op->write.value), op->write.optional,
-                        TEXT(op->write.instead));
+    const char *file = TEXT(op->write.file), *value = TEXT(op->write.value);
+    int r = cgroup_write(file, value, op->write.optional, TEXT(op->write.instead));
+    if (r == -ERANGE && str_has_suffix(file, "/cpuset.cpus")) say_cpus(run, value);
+    return r;
 }
 
 int plan_do_cgroup_owner(struct plan_run *run, struct plan_op *op) {
