@@ -82,7 +82,7 @@ same() {
 @test "the script makes the same container: limits, user, mounts, capabilities" {
   echo shared >"$BATS_TEST_TMPDIR/file"
   same --memory 64m --pids-limit 33 --ulimit nofile=99:100 -e A='b c' -w /srv -u 1000:100 \
-    --cap-add net_admin --cap-drop chown --tmpfs /scratch:size=1m -v "$BATS_TEST_TMPDIR/file:/srv/file:ro" \
+    --cap-add net_admin --cap-drop chown --tmpfs /scratch:size=1m,ro --tmpfs /scratch/below -v "$BATS_TEST_TMPDIR/file:/srv/file:ro" \
     --sysctl kernel.msgmax=9000 --security-opt no-new-privileges --read-only -h by-hand --network none
 }
 

@@ -20,7 +20,16 @@ load oci/lib
   is "$output" $'somewhere\nexample.org'
   look '.hostname = "somewhere"' hostname
   same runc crun
+  look '.hostname = "" | .domainname = ""' 'hostname; cat /proc/sys/kernel/domainname'
+  same runc
+  is "$output" "$(hostname)"$'\n'"$(</proc/sys/kernel/domainname)"
+  look '.hostname = "" | .linux.namespaces |= map(select(.type != "uts"))' true
   refuses hostname '.hostname = "x" | .linux.namespaces |= map(select(.type != "uts"))'
+  # The host's by path. Without a host of its own this would name the machine.
+  config '.hostname = "x" | .linux.namespaces |= map(if .type == "uts" then .path = "/proc/self/ns/uts" else . end)' true
+  run unshare --uts sh -c 'hostname mine; ! "$@" || exit 1; hostname' sh "$HOY_RUNTIME" --root "$state" run --bundle "$bundle" "$id"
+  contains "$output" "a hostname without a UTS namespace would be the host's"
+  is "${lines[-1]}" mine
   shown hostname domainname
 }
 
@@ -506,6 +515,35 @@ ROWS
   shown mounts.options:remount
 }
 
+@test "mounts: a tmpfs that is read-only, and what is mounted and made in it" {
+  local seen='touch /mnt/x 2>&1; touch /mnt/sub/x && ls /mnt; touch /dev/x 2>&1; ls -l /dev/null | cut -c1; readlink /dev/fd; ls -d /dev/pts'
+  local mounts='.mounts += [{destination: "/mnt", type: "tmpfs", source: "tmpfs", options: ["ro"]},
+      {destination: "/mnt/sub", type: "tmpfs", source: "tmpfs"}] | .mounts |= map(if .destination == "/dev" then .options += ["ro"] else . end)'
+  look "$mounts" "$seen"
+  is "$output" 'touch: /mnt/x: Read-only file system
+sub
+touch: /dev/x: Read-only file system
+c
+/proc/self/fd
+/dev/pts'
+  same runc crun
+  # A hook comes before that, and the last one at a place says what it is.
+  look "$mounts | .mounts += [{destination: \"/mnt/sub\", type: \"tmpfs\", source: \"tmpfs\", options: [\"ro\"]},
+      {destination: \"/mnt/sub\", type: \"tmpfs\", source: \"tmpfs\"}] | .hooks.createContainer = [{path: \"/bin/sh\",
+      args: [\"sh\", \"-c\", \"echo hook >$bundle/rootfs/mnt/hook\"]}]" "$seen; cat /mnt/hook"
+  is "${lines[-1]}" hook
+}
+
+@test "mounts: one at / is the root" {
+  local root
+  for root in / /etc/..; do
+    look ".mounts = [{destination: \"$root\", type: \"tmpfs\", source: \"tmpfs\"}, {destination: \"/\", type: \"bind\",
+        source: \"$OCI_BASE\", options: [\"rbind\", \"ro\"]}] + .mounts" 'touch /x 2>&1; ls -d /proc/self; touch /tmp 2>&1; true'
+    is "$output" $'touch: /x: Read-only file system\n/proc/self\ntouch: /tmp: Read-only file system'
+  done
+  same runc
+}
+
 @test "mounts: propagation" {
   shared=$BATS_TEST_TMPDIR/shared
   mkdir -p "$shared"
@@ -656,6 +694,14 @@ ROWS
   run runtime run --bundle "$bundle" "$id"
   ((SECONDS < 30))
   shown hooks.poststop.timeout
+}
+
+@test "hooks: one without env has that of whom it belongs to" {
+  look '.process.env = ["PATH=/bin", "FOO=bar"] | .hooks.startContainer = [{path: "/bin/sh", args: ["sh", "-c", "env >/tmp/out"]}]
+      | .hooks.createRuntime = [{path: "/bin/sh", args: ["sh", "-c", "env >'"$bundle"'/out"]}]' "grep -E 'FOO|HOME|PATH' /tmp/out | sort"
+  is "$output" $'FOO=bar\nHOME=/\nPATH=/bin'
+  same runc
+  lacks "$(<"$bundle/out")" FOO
 }
 
 # Namespaces
@@ -887,6 +933,14 @@ as_user() {
       | .linux.timeOffsets = {monotonic: {secs: 7, nanosecs: 500000000}, boottime: {secs: 8, nanosecs: 250}}' \
     'tr -s " " </proc/self/timens_offsets'
   is "$output" $'monotonic 7 500000000\nboottime 8 250'
+  refuses 'set the time offsets monotonic -99999999 0 boottime 8 0: ' '.linux.namespaces += [{type: "time"}]
+      | .linux.timeOffsets = {monotonic: {secs: -99999999}, boottime: {secs: 8}}'
+  # In a new user namespace they are its root's, whoever that is outside.
+  config '.linux.cgroupsPath = "/oci-user/clocks" | .linux.namespaces += [{type: "time"}, {type: "user"}]
+      | .linux.uidMappings = [{containerID: 0, hostID: 65534, size: 1}] | .linux.gidMappings = .linux.uidMappings
+      | .linux.timeOffsets = {monotonic: {secs: 7}, boottime: {secs: 8}}' 'tr -s " " </proc/self/timens_offsets'
+  as_user
+  is "$output" $'monotonic 7 0\nboottime 8 0'
   shown linux.timeOffsets.{monotonic,boottime}.{secs,nanosecs}
 }
 
@@ -968,6 +1022,30 @@ as_user() {
   shown linux.netDevices.name
 }
 
+@test "linux.netDevices: none is lost when the container comes to nothing" {
+  local changes
+  ip link add oci-a type veth peer name oci-c
+  ip link add oci-b type veth peer name oci-d
+  ip address add 10.77.0.1/24 dev oci-a
+  ip link set oci-a up
+  refuses linux.netDevices.oci-b.name '.linux.netDevices = {"oci-a": {name: "eth0"}, "oci-b": {name: "a%d"}}'
+  for changes in '.linux.netDevices.nothing = {}' '.linux.netDevices["oci-b"].name = "lo"' '.process.args = ["/nothing"]' \
+    '.hooks.createRuntime = [{path: "/bin/false"}]' '.hooks.createContainer = [{path: "/bin/false"}]'; do
+    refuses '' '.linux.netDevices = {"oci-a": {name: "eth0"}, "oci-b": {}} | '"$changes"
+    contains "$(ip -o address show oci-a)" 10.77.0.1/24
+    ip link show oci-b >/dev/null
+  done
+  # One by path stays: what was in it is not taken for what was moved there.
+  ip netns add oci-net
+  ip -n oci-net link add eth0 type veth peer name eth1
+  refuses linux.netDevices.oci-b '.linux.netDevices = {"oci-a": {}, "oci-b": {name: "eth0"}}
+      | .linux.namespaces |= map(if .type == "network" then .path = "/run/netns/oci-net" else . end)'
+  is "$(ip -n oci-net -o link | cut -d " " -f 2 | sort | tr "\n" " ")" "eth0@eth1: eth1@eth0: lo: "
+  ip link delete oci-a
+  ip link delete oci-b
+  ip netns delete oci-net
+}
+
 @test "linux.netDevices: into a namespace by path" {
   ip netns add oci-net
   ip link add oci-a type veth peer name oci-b
@@ -1006,6 +1084,11 @@ as_user() {
     not_here 'no accounting of swap' linux.resources.memory.swap
   fi
   find /sys/fs/cgroup -type d -path '*oci-place*' -depth -exec rmdir {} + 2>/dev/null || true
+}
+
+@test "linux.resources.cpu.cpus: more than there are" {
+  refuses "there are no CPUs 0-8191: this machine has $(</sys/devices/system/cpu/possible) (linux.resources.cpu.cpus)" \
+    '.linux.resources.cpu.cpus = "0-8191"'
 }
 
 @test "linux.resources: more of v1" {
@@ -1294,6 +1377,11 @@ ROWS
   look '.linux.maskedPaths = ["/proc/keys", "/sys/firmware", "/no/such"] | .linux.readonlyPaths = ["/proc/sys", "/etc", "/no/such"]' \
     'wc -c </proc/keys; ls /sys/firmware | wc -l; touch /etc/x 2>&1; (echo 1 >/proc/sys/kernel/msgmax) 2>&1; true'
   matches "$output" $'^0\n0\n.*Read-only'
+  local root
+  for root in / /etc/..; do
+    look ".linux.readonlyPaths = [\"$root\"]" 'touch /x 2>&1; touch /dev/x && echo and no more'
+    is "$output" $'touch: /x: Read-only file system\nand no more'
+  done
   shown linux.maskedPaths linux.readonlyPaths
 }
 

@@ -297,6 +297,8 @@ load lib
   is "$output" 1048576
   expect 1 hoy run --rm --read-only base touch /file
   expect 0 hoy run --rm --read-only --tmpfs /tmp base touch /tmp/file
+  expect 0 hoy run --rm --tmpfs /scratch:ro --tmpfs /scratch/below base sh -c 'touch /scratch/file 2>&1; touch /scratch/below/file && ls /scratch'
+  is "$output" $'touch: /scratch/file: Read-only file system\nbelow'
 }
 
 @test "-v with rshared and rslave: who sees whose mounts" {

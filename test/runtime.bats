@@ -51,6 +51,18 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   expect 1 rt state x
 }
 
+@test "a created container ends by a signal" {
+  bundle b
+  local signal
+  for signal in TERM INT HUP QUIT; do
+    made create -b b x
+    rt kill x $signal
+    eventually 10 has_status x stopped
+    expect 1 rt start x
+    rt delete x
+  done
+}
+
 @test "a created container is deleted without --force, a running one with it" {
   bundle b
   made create -b b x
@@ -191,6 +203,8 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   rt update -r - x <<<'{"pids": {"limit": 44}}'
   is "$(rt events --stats x | jq .data.pids.limit)" 44
   is "$(rt exec x grep -c . /proc/self/cgroup)" "$(grep -c . /proc/self/cgroup)"
+  expect 1 rt ps x -o args
+  contains "$output" "couldn't find PID field in ps output"
   run rt ps x -o pid,comm
   is "$(sed -n 1p <<<"$output" | tr -d ' ')" PIDCOMMAND
   contains "$output" "$(pid_of x) sh"
@@ -370,6 +384,25 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   is "$output" three
   run "$HOY_RUNTIME" --root "$STATE" run --preserve-fds 90 -b b x 3>&-
   contains "$output" "is not open"
+  # What is somebody else's to listen at; and exec knows no number of the process that is to have it.
+  bundle d "$(command_is sh -c 'echo $LISTEN_FDS $LISTEN_PID; ls /proc/self/fd | tr "\n" " "')"
+  LISTEN_PID=1 LISTEN_FDS=1 expect 0 rt --log l run -b d x 4>&-
+  is "$output" $'\n0 1 2 3 '
+  LISTEN_FDS=1 expect 0 rt --log l exec y sh -c 'echo $LISTEN_FDS; ls /proc/self/fd | tr "\n" " "' 4>&-
+  is "$output" $'\n0 1 2 3 '
+}
+
+@test "--preserve-fds and LISTEN_FDS: what was not inherited is not the log, nor anything else of the runtime's" {
+  bundle b "$(command_is true)"
+  bundle c
+  made run -d -b c y
+  local args
+  for args in "run -b b x" "run --preserve-fds 1 -b b x" "create --preserve-fds 1 -b b x" "exec --preserve-fds 1 y true"; do
+    # shellcheck disable=SC2086
+    LISTEN_FDS=1 run rt --log "$PWD/l" $args
+    ((status != 0)) || { echo "was not refused: $args"; return 1; }
+    contains "$output" "file descriptor 3, which is to be preserved, is not open"
+  done
 }
 
 @test "--pid-file and --pidfd-socket" {
@@ -383,6 +416,17 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   wait_line pidfd.out ended
   expect 1 rt create --pid-file nosuch/pid -b b x
   expect 1 rt state x
+}
+
+@test "a terminal without anybody at it: the end of standard input is the end of the shell's" {
+  local command status
+  # The second shell takes keys where somebody who reads lines was told of the end.
+  for command in 'cat; exit 3' 'exec sh -i' 'read x; exec sh -i'; do
+    bundle b ".process.terminal = true | $(command_is sh -c "$command")"
+    status=0
+    timeout -k 1 20 "$HOY_RUNTIME" --root "$STATE" run -b b x </dev/null >out 2>&1 3>&- || status=$?
+    case $command in cat*) is $status 3 ;; *) is $status 0 ;; esac
+  done
 }
 
 @test "--console-socket: run -d, create, exec -d" {

@@ -219,7 +219,7 @@ static int compile(struct invocation *invocation, const struct container *contai
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err)) return -1;
     if (!container_has_begun(container)) withhold_tracing(invocation, &process);
-    if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, &process.env, err)) return -1;
+    if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, NULL, err)) return -1;
     if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err) ||
         (options->cgroups.count && move_below(invocation, &options->cgroups, plan, err)))
         return -1;

@@ -17,10 +17,19 @@
 
 #define PRESERVE_MAX 200
 
+// LISTEN_FDS, unless that is of somebody else's process (sd_listen_fds(3)).
+static const char *activated(void) {
+    const char *pid = getenv("LISTEN_PID");
+    uint64_t number;
+    bool ours = str_empty(pid) || (!parse_u64(pid, &number) && number == (uint64_t)getpid());
+    return ours ? getenv("LISTEN_FDS") : NULL;
+}
+
+// What was inherited has no FD_CLOEXEC, and what this program has opened has it.
 int launch_count_preserved(struct invocation *invocation, const struct launch_options *options,
                            int *ret_count, struct strings *env, struct err *err) {
     uint64_t count = options->preserve_fds.value, listen = 0;
-    const char *word = getenv("LISTEN_FDS");
+    const char *word = env ? activated() : NULL;
     if (!str_empty(word) && (parse_u64(word, &listen) || listen > PRESERVE_MAX))
         return err_set(err, ERR_INVALID, 0, "LISTEN_FDS is \"%.40s\", which is no number of descriptors",
                        word);
@@ -29,10 +38,9 @@ int launch_count_preserved(struct invocation *invocation, const struct launch_op
     count += listen;
     for (uint64_t i = 0; i < count; i++) {
         int fd = 3 + (int)i, flags = fcntl(fd, F_GETFD);
-        if (flags < 0)
+        if (flags < 0 || flags & FD_CLOEXEC)
             return err_set(err, ERR_INVALID, 0, "file descriptor %d, which is to be preserved, is not open",
                            fd);
-        fcntl(fd, F_SETFD, flags & ~FD_CLOEXEC);
     }
     if (listen) {
         strings_add(&invocation->arena, env, arena_printf(&invocation->arena, "LISTEN_FDS=%s", word));

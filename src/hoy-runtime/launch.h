@@ -29,8 +29,8 @@ struct launch_options {
             offsetof(struct launch_options, preserve_fds)                                          \
     }
 
-// Before anything else is opened: how many descriptors from 3 on are the command's, those of socket
-// activation among them (its two variables are added to env).
+// How many descriptors from 3 on are the command's, those of socket activation among them (its two variables
+// are added to env); without env, as for exec, only those that the flag says.
 int launch_count_preserved(struct invocation *invocation, const struct launch_options *options,
                            int *ret_count, struct strings *env, struct err *err);
 

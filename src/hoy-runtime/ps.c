@@ -61,17 +61,19 @@ static pid_t pid_at(const char *line, size_t column) {
     return (pid_t)strtol(at, NULL, 10);
 }
 
-static void print_lines(FILE *input, const pid_t *pids, size_t count) {
+// Whether there is a column of pids.
+static bool print_lines(FILE *input, const pid_t *pids, size_t count) {
     char *line = NULL;
     size_t size = 0, column = SIZE_MAX;
     for (bool first = true; getline(&line, &size, input) > 0; first = false) {
-        bool ours = first;
         if (first) column = pid_column(line);
-        for (size_t i = 0; !first && column != SIZE_MAX && i < count; i++)
-            ours = ours || pid_at(line, column) == pids[i];
+        if (column == SIZE_MAX) continue; // to the end, or ps dies of the pipe
+        bool ours = first;
+        for (size_t i = 0; !first && i < count; i++) ours = ours || pid_at(line, column) == pids[i];
         if (ours) fputs(line, stdout);
     }
     free(line);
+    return column != SIZE_MAX;
 }
 
 static int print_table(const struct strings *arguments, const pid_t *pids, size_t count, struct err *err) {
@@ -81,10 +83,11 @@ static int print_table(const struct strings *arguments, const pid_t *pids, size_
     if (pid == 0) run_ps_program(arguments, ends[1]);
     close(ends[1]);
     FILE *input = fdopen(ends[0], "r");
-    if (input) print_lines(input, pids, count), fclose(input);
+    bool found = input && print_lines(input, pids, count);
+    if (input) fclose(input);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
     if (pid < 0 || !WIFEXITED(status) || WEXITSTATUS(status)) return err_set(err, ERR_SYSTEM, 0, "ps failed");
-    return 0;
+    return found ? 0 : err_set(err, ERR_INVALID, 0, "couldn't find PID field in ps output");
 }
 
 int run_ps(struct invocation *invocation, struct err *err) {

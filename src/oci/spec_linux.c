@@ -217,10 +217,10 @@ static int check_memory_policy(const struct spec_memory_policy *policy, struct e
     return check_memory_nodes(policy, err);
 }
 
-// As the kernel has it, dev_valid_name().
+// As the kernel has it, dev_valid_name(); but with a % it would number the name (dev_alloc_name()).
 static bool interface_name_valid(const char *name) {
     return *name && strlen(name) < 16 && !str_eq(name, ".") && !str_eq(name, "..") &&
-           !name[strcspn(name, "/: \t\n\v\f\r")];
+           !name[strcspn(name, "/:% \t\n\v\f\r")];
 }
 
 static const char *net_device_name(const struct spec_net_device *device) {

@@ -207,6 +207,14 @@ static bool is_directory(int fd) {
     return !fstat(fd, &st) && S_ISDIR(st.st_mode);
 }
 
+// The root itself, by whatever path: what is attached there would be above the process, out of its sight.
+static bool is_root(struct plan_run *run, int fd) {
+    uint64_t id, root;
+    bool is_top, of_root;
+    return !mount_identify(fd, &id, &is_top) && !mount_identify(run->root, &root, &of_root) && id == root &&
+           is_top;
+}
+
 static int open_target(struct plan_run *run, struct plan_op *op, bool file) {
     const char *path = TEXT(op->mount.target);
     bool nofollow = op->mount.options & PLAN_MOUNT_TARGET_NOFOLLOW;
@@ -237,11 +245,6 @@ static int bind_source(struct plan_run *run, struct plan_op *op) {
     return mount_clone(AT_FDCWD, TEXT(op->mount.source), recursive);
 }
 
-// A read-only tmpfs is so from when it has what it begins with.
-static bool is_written_first(struct plan_run *run, struct plan_op *op) {
-    return op->mount.flags & MS_RDONLY && !strcmp(TEXT(op->mount.type), "tmpfs");
-}
-
 static int clone_hosts(const char *path, uint64_t flags) {
     _cleanup_(fd_closep) int tree = mount_clone(AT_FDCWD, path, true);
     int r = tree < 0 ? tree : mount_set_flags(tree, flags, mount_can_recurse());
@@ -251,7 +254,6 @@ static int clone_hosts(const char *path, uint64_t flags) {
 static int new_source(struct plan_run *run, struct plan_op *op) {
     const char *type = TEXT(op->mount.type);
     uint64_t flags = op->mount.flags;
-    if (is_written_first(run, op)) flags &= ~(uint64_t)MS_RDONLY;
     int tree = mount_new(type, TEXT(op->mount.source), flags, TEXT(op->mount.data));
     // Without a network namespace of its own, a container may not make a sysfs; it gets the host's. The same
     // with the v2 cgroups, of which there is one file system for all.
@@ -348,8 +350,9 @@ int plan_do_mount(struct plan_run *run, struct plan_op *op) {
 
     if (op->mount.options & PLAN_MOUNT_COPY_UP) r = copy_up(run, op, target, tree);
     if (!r) r = apply_options(op, tree);
-    uint64_t flags = bind ? op->mount.flags : is_written_first(run, op) ? MS_RDONLY : 0;
-    if (!r) r = attach_with(tree, target, flags, false);
+    bool covers = is_root(run, target);
+    if (!r) r = attach_with(tree, target, bind ? op->mount.flags : 0, false);
+    if (!r && covers) return plan_replace_root(run, &tree), 0;
     if (!r) plan_place_add(run, TEXT(op->mount.target), tree, is_new(run, op));
     return r;
 }
@@ -400,6 +403,7 @@ int plan_do_readonly_path(struct plan_run *run, struct plan_op *op) {
     _cleanup_(fd_closep) int target = plan_open_in(run, TEXT(op->path), 0);
     if (target == -ENOENT || target == -ENOTDIR) return 0;
     if (target < 0) return target;
+    if (is_root(run, target)) return mount_set_flags(run->root, MS_RDONLY, 0);
     _cleanup_(fd_closep) int tree = mount_clone(target, "", true);
     if (tree < 0) return tree;
     return attach_with(tree, target, MS_RDONLY, true);

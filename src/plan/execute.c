@@ -118,14 +118,24 @@ static int join_before(const struct plan_run *run) {
     return r;
 }
 
-// Offsets can be set only while nobody is in the namespace; the clone puts the child in.
-static int make_clocks(struct plan_run *run) {
+// Of a namespace that the clone puts the child in.
+static struct plan_op *find_clocks(const struct plan_run *run) {
     struct plan_op *op = plan_find(run->block, PLAN_TIME_OFFSETS);
-    if (!op) return 0;
-    int r = unshare(CLONE_NEWTIME) ? -errno
-                                   : file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
-    if (r) report(run, op, r);
-    return r;
+    return op && op->side == PLAN_HOST ? op : NULL;
+}
+
+// Offsets can be set only while nobody is in the namespace.
+static int make_clocks(const struct plan_run *run, const struct plan_op *op) {
+    return unshare(CLONE_NEWTIME) ? -errno
+                                  : file_write_at(AT_FDCWD, "/proc/self/timens_offsets", TEXT(op->text));
+}
+
+// The helper's to do before the clone; the child's own where the namespace is its user namespace's.
+int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
+    int r = op->side == PLAN_HOST ? 0 : make_clocks(run, op);
+    if (r || op->side == PLAN_HOST) return r;
+    _cleanup_(fd_closep) int made = fd_open_at(AT_FDCWD, "/proc/self/ns/time_for_children", O_RDONLY, 0);
+    return made < 0 ? made : setns(made, CLONE_NEWTIME) ? -errno : 0;
 }
 
 // The child is born from a process that has joined them, and is this one's own child nevertheless. That one
@@ -135,8 +145,9 @@ static long clone_from_helper(struct plan_run *run, struct clone_args *args) {
     pid_t helper = fork();
     if (helper < 0) return -errno;
     if (helper == 0) {
+        struct plan_op *clocks = find_clocks(run);
         int r = join_before(run);
-        if (!r) r = make_clocks(run);
+        if (!r && clocks && (r = make_clocks(run, clocks))) report(run, clocks, r);
         args->flags |= CLONE_PARENT;
         args->exit_signal = 0; // the helper's own
         long pid = r ? r : syscall(SYS_clone3, args, sizeof *args);
@@ -152,7 +163,7 @@ static long clone_from_helper(struct plan_run *run, struct clone_args *args) {
 }
 
 static long start_child(struct plan_run *run, struct clone_args *args) {
-    if (run->join_count || plan_find(run->block, PLAN_TIME_OFFSETS)) return clone_from_helper(run, args);
+    if (run->join_count || find_clocks(run)) return clone_from_helper(run, args);
     long pid = syscall(SYS_clone3, args, sizeof *args);
     return pid < 0 ? -errno : pid;
 }
@@ -317,6 +328,12 @@ int plan_check_executed(struct plan_block *block, struct err *err) {
     return 0;
 }
 
+// To the kernel a first process that has said nothing of a signal is deaf to it, and it says nothing before
+// the command runs.
+static void end_by_signal(int number) {
+    syscall(SYS_exit_group, 128 + number);
+}
+
 // With write and read, as the filter that is in force already must let the command do those. A command that
 // is not there fails who creates the container: some callers read no sentence of who starts it.
 //
@@ -328,6 +345,8 @@ int plan_do_start(struct plan_run *run, struct plan_op *op) {
     int r = plan_check_command(run);
     if (r) return r;
     (void)prctl(PR_SET_DUMPABLE, 0);
+    static const int ends[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    for (size_t i = 0; getpid() == 1 && i < ARRAY_SIZE(ends); i++) signal(ends[i], end_by_signal);
     char byte = PLAN_BYTE_CREATED;
     if (write(run->socket, &byte, 1) < 0 && errno != EPIPE) return -errno;
     ssize_t n;
@@ -432,13 +451,15 @@ pid_t plan_execute(struct plan_block *block, struct plan_streams *streams, struc
     fd_closep(&run.socket);
     plan_scope_release();
     fd_closep(&run.root);
-    if (!r) return block->pid;
+    if (!r) return fd_closep(&run.devices_netns), block->pid;
 
     if (block->pid > 0) {
         int status;
         kill(block->pid, SIGKILL);
         reap(block->pid, &status);
     }
+    plan_return_devices(&run);
+    fd_closep(&run.devices_netns);
     fd_closep(&streams->terminal);
     block->error = *err;
     plan_undo(block);

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The sentence for an operation that failed.
+#include "base/str.h"
 #include "plan/run.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+
+#define TEXT_MAX sizeof(((struct err *)NULL)->text)
 
 // What each operation is about: words before, and which of its strings to name.
 static const struct {
@@ -94,8 +97,14 @@ static const struct {
 #undef AT
 };
 
-static const char *string_at(const struct plan_block *block, const struct plan_op *op, size_t offset) {
-    return offset ? plan_text(block, *(const plan_str *)((const char *)op + offset)) : "";
+// What is written to a file may have several lines.
+static const char *string_at(const struct plan_block *block, const struct plan_op *op, size_t offset,
+                             char text[static TEXT_MAX]) {
+    snprintf(text, TEXT_MAX, "%s",
+             offset ? plan_text(block, *(const plan_str *)((const char *)op + offset)) : "");
+    size_t n = strlen(text);
+    if (n && text[n - 1] == '\n') text[n - 1] = 0;
+    return str_make_line(text);
 }
 
 // A config.json's field by its path, for whoever wrote it; what is the runtime's own doing has none. An
@@ -113,13 +122,12 @@ static void name_field(const struct plan_block *block, const struct plan_op *op,
 
 static void describe(const struct plan_block *block, const struct plan_op *op, int error,
                      struct err *ret_err) {
-    const char *first = string_at(block, op, phrases[op->type].first);
-    const char *second = string_at(block, op, phrases[op->type].second);
+    char texts[2][TEXT_MAX];
+    const char *first = string_at(block, op, phrases[op->type].first, texts[0]);
+    const char *second = string_at(block, op, phrases[op->type].second, texts[1]);
     err_set(ret_err, error == ENOENT ? ERR_NOT_FOUND : ERR_SYSTEM, error, "cannot %s%s%s%s%s%s%s",
             phrases[op->type].words, *first ? " " : "", first, *second ? phrases[op->type].between : "",
             second, error == ENOENT ? ": " : "", error == ENOENT ? strerror(error) : "");
-    for (char *p = ret_err->text; *p; p++) // what is written to a file may have several lines
-        if (*p == '\n') *p = ' ';
 }
 
 void plan_failure(const struct plan_run *run, const struct plan_op *op, int error, struct err *ret_err) {

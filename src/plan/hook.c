@@ -126,12 +126,16 @@ static void close_hook_files(struct plan_run *run, const struct plan_op *op) {
 }
 
 int plan_do_hook(struct plan_run *run, struct plan_op *op) {
-    char said[PLAN_SAID_MAX];
+    char said[PLAN_SAID_MAX], home[PLAN_HOME_MAX];
     int status = 0;
     _cleanup_(fd_closep) int state = make_state(run, op);
     if (state < 0) return state;
+    // One inside that has no environment of its own has the command's, as with runc.
+    const struct plan_op *exec =
+        op->side == PLAN_INSIDE && !op->hook.env.count ? plan_find(run->block, PLAN_EXEC) : NULL;
     _cleanup_(freep) const char **argv = plan_list_items(run->block, op->hook.argv);
-    _cleanup_(freep) const char **env = plan_list_items(run->block, op->hook.env);
+    _cleanup_(freep) const char **env =
+        exec ? plan_command_environment(run, exec, home) : plan_list_items(run->block, op->hook.env);
     int r = plan_open_hook_files(run, op);
     struct plan_program program = {.path = TEXT(op->hook.path),
                                    .argv = argv,

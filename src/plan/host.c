@@ -2,11 +2,13 @@
 // Operations on the host's side.
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/str.h"
 #include "kernel/bpf_device.h"
 #include "kernel/cgroup.h"
 #include "kernel/link.h"
 #include "kernel/link_settings.h"
 #include "kernel/netlink.h"
+#include "kernel/netns.h"
 #include "kernel/traffic.h"
 #include "plan/namespace.h"
 #include "plan/run.h"
@@ -29,9 +31,18 @@ int plan_do_cgroup_create(struct plan_run *run, struct plan_op *op) {
     return r;
 }
 
+static void say_cpus(struct plan_run *run, const char *wanted) {
+    _cleanup_(str_finish) struct str there = {0};
+    if (!file_read_at(AT_FDCWD, "/sys/devices/system/cpu/possible", 4096, &there))
+        err_set(&run->err, ERR_INVALID, 0, "there are no CPUs %s: this machine has %.*s", wanted,
+                (int)strcspn(str_get(&there), "\n"), str_get(&there));
+}
+
 int plan_do_cgroup_write(struct plan_run *run, struct plan_op *op) {
-    return cgroup_write(TEXT(op->write.file), TEXT(op->write.value), op->write.optional,
-                        TEXT(op->write.instead));
+    const char *file = TEXT(op->write.file), *value = TEXT(op->write.value);
+    int r = cgroup_write(file, value, op->write.optional, TEXT(op->write.instead));
+    if (r == -ERANGE && str_has_suffix(file, "/cpuset.cpus")) say_cpus(run, value);
+    return r;
 }
 
 int plan_do_cgroup_owner(struct plan_run *run, struct plan_op *op) {
@@ -95,12 +106,6 @@ int plan_do_join(struct plan_run *run, struct plan_op *op) {
     if (r || op->join.path || !(op->join.flags & CLONE_NEWNS)) return r;
     run->root = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     return run->root < 0 ? run->root : 0;
-}
-
-// The helper's to do, too.
-int plan_do_time_offsets(struct plan_run *run, struct plan_op *op) {
-    (void)run, (void)op;
-    return 0;
 }
 
 // A container that starts again within milliseconds meets the interface of its own last namespace, which the
@@ -178,10 +183,13 @@ int plan_do_net_rate(struct plan_run *run, struct plan_op *op) {
     return r;
 }
 
-// Its own namespace of the child's, or one by path that the child has joined.
-int plan_do_net_device(struct plan_run *run, struct plan_op *op) {
+// Interfaces of the host's
+
+// Its own namespace of the child's, or one by path that the child has joined. It is held until the container
+// runs: when its last process dies before, what was moved there dies with it.
+static int open_devices_netns(struct plan_run *run, const struct plan_op *op) {
     char path[40];
-    const char *name = TEXT(op->net_device.name), *new_name = TEXT(op->net_device.new_name);
+    if (run->devices_netns >= 0) return 0;
     snprintf(path, sizeof path, "/proc/%d/ns/net", run->block->pid);
     _cleanup_(fd_closep) int netns =
         fd_open_at(AT_FDCWD, op->net_device.netns ? TEXT(op->net_device.netns) : path, O_RDONLY, 0);
@@ -190,15 +198,43 @@ int plan_do_net_device(struct plan_run *run, struct plan_op *op) {
     struct namespace_path named = {
         .path = TEXT(op->net_device.netns), .field = TEXT(op->why), .flag = CLONE_NEWNET};
     int r = op->net_device.netns ? namespace_check(&named, netns, &run->err) : 0;
-    if (!r) r = link_move(name, netns, new_name);
-    if (r == -ENODEV)
+    if (!r) run->devices_netns = take_fd(&netns);
+    return r;
+}
+
+// All are there before the first one goes.
+static int check_devices(struct plan_run *run, const struct plan_op *first) {
+    const struct plan_op *end = plan_ops(run->block) + run->block->count;
+    for (const struct plan_op *op = first; op < end; op++) {
+        const char *name = TEXT(op->net_device.name);
+        if (op->type != PLAN_NET_DEVICE || link_index(name) >= 0) continue;
         err_set(&run->err, ERR_NOT_FOUND, 0, "linux.netDevices.%s: there is no such interface", name);
+        return -ENODEV;
+    }
+    return 0;
+}
+
+int plan_do_net_device(struct plan_run *run, struct plan_op *op) {
+    const char *name = TEXT(op->net_device.name), *new_name = TEXT(op->net_device.new_name);
+    int r = check_devices(run, op);
+    if (!r) r = open_devices_netns(run, op);
+    if (!r) r = link_move(name, run->devices_netns, new_name);
     if (r == -EEXIST)
         err_set(&run->err, ERR_CONFLICT, 0, "linux.netDevices.%s: the container has an interface %s already",
                 name, new_name);
     if (r == -EINVAL || r == -EOPNOTSUPP)
         err_set(&run->err, ERR_INVALID, 0, "linux.netDevices.%s: this interface cannot be moved", name);
     return r;
+}
+
+void plan_return_devices(struct plan_run *run) {
+    _cleanup_(netns_leavep) int own = -1;
+    if (run->devices_netns < 0 || netns_enter(run->devices_netns, &own)) return;
+    for (uint32_t i = run->block->count; i-- > 0;) {
+        const struct plan_op *op = &plan_ops(run->block)[i];
+        if (op->type == PLAN_NET_DEVICE && op->state == PLAN_DONE)
+            (void)link_move(TEXT(op->net_device.new_name), own, TEXT(op->net_device.name));
+    }
 }
 
 // Makes one for the child, with its loopback up while the child does other things, and comes back.

@@ -66,6 +66,12 @@ static bool is_kernel_made(int mount) {
            ((uint32_t)fs.f_type == PROC_SUPER_MAGIC || (uint32_t)fs.f_type == SYSFS_MAGIC);
 }
 
+void plan_replace_root(struct plan_run *run, int *mount) {
+    fd_closep(&run->root);
+    run->root = take_fd(mount);
+    while (run->place_count) fd_closep(&run->places[--run->place_count].mount);
+}
+
 // One of somebody else's content has links of his, which are the root's: below it a path is the root's again.
 void plan_place_add(struct plan_run *run, const char *target, int mount, bool fresh) {
     int fd = fresh || is_kernel_made(mount) ? fcntl(mount, F_DUPFD_CLOEXEC, 0) : -1;

@@ -225,11 +225,13 @@ int plan_do_seccomp(struct plan_run *run, struct plan_op *op) {
     return listener > 0 ? hand_over(run, listener) : listener;
 }
 
-static const char **add_home(struct plan_run *run, const char **env, size_t count,
-                             char entry[static PATH_MAX + 8]) {
+const char **plan_command_environment(struct plan_run *run, const struct plan_op *exec,
+                                      char entry[static PLAN_HOME_MAX]) {
+    const char **env = plan_list_items(run->block, exec->exec.env);
+    size_t count = exec->exec.env.count;
     const char *home = plan_environment(env, "HOME");
     if (!run->home_set || (home && *home)) return env;
-    snprintf(entry, PATH_MAX + 8, "HOME=%s", run->home);
+    snprintf(entry, PLAN_HOME_MAX, "HOME=%s", run->home);
     env = xrealloc(env, (count + 2) * sizeof *env);
     for (size_t i = 0; i < count; i++)
         if (!strncmp(env[i], "HOME=", 5)) return env[i] = entry, env;
@@ -284,10 +286,9 @@ int plan_check_command(struct plan_run *run) {
 }
 
 int plan_do_exec(struct plan_run *run, struct plan_op *op) {
-    char file[PATH_MAX], home[PATH_MAX + 8];
+    char file[PATH_MAX], home[PLAN_HOME_MAX];
     _cleanup_(freep) const char **argv = plan_list_items(run->block, op->exec.argv);
-    const char **env = plan_list_items(run->block, op->exec.env);
-    env = add_home(run, env, op->exec.env.count, home);
+    _cleanup_(freep) const char **env = plan_command_environment(run, op, home);
     if (!argv[0]) return err_set(&run->err, ERR_INVALID, 0, "no command specified"), -EINVAL;
     int r = 0;
     if (run->command)
@@ -302,6 +303,5 @@ int plan_do_exec(struct plan_run *run, struct plan_op *op) {
             r = execve(file, (char *const *)argv, (char *const *)env) ? -errno : 0;
         r = not_executed(run, argv[0], file, -r);
     }
-    free(env);
     return r;
 }

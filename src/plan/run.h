@@ -33,6 +33,7 @@ struct plan_run {
     int netns;                // a network namespace that the parent has sent (child)
     struct link_events links; // of the host's, where the container's interface shares one of them (child)
     int goes;                 // words to go on that came before they were waited for (child)
+    int devices_netns;        // where the host's interfaces were moved to (parent)
     int *trees;               // mounts that the parent has sent and no operation has taken yet (child)
     size_t tree_count;
     struct plan_place *places; // of the mounts so far, in their order (child)
@@ -49,7 +50,7 @@ struct plan_run {
 #define PLAN_RUN_INIT(block_)                                                                              \
     {                                                                                                      \
         .block = (block_), .start = -1, .socket = -1, .root = -1, .ahead = -1, .procfs = -1, .target = -1, \
-        .self = -1, .empty = -1, .netns = -1, .hook_files = {-1, -1}, .links = {                           \
+        .self = -1, .empty = -1, .netns = -1, .devices_netns = -1, .hook_files = {-1, -1}, .links = {      \
             .fd = -1                                                                                       \
         }                                                                                                  \
     }
@@ -98,6 +99,11 @@ int plan_use_copy(struct plan_block *block, struct plan_block *copy);
 // Whether the plan's command is there and may be executed: 0, or what EXEC would say.
 int plan_check_command(struct plan_run *run);
 
+// The command's environment: what the plan says, and the HOME that USER found where that says none, which is
+// written into entry. The caller frees the array.
+#define PLAN_HOME_MAX (PATH_MAX + 8)
+const char **plan_command_environment(struct plan_run *run, const struct plan_op *exec,
+                                      char entry[static PLAN_HOME_MAX]);
 // The value of a variable of the command's, or NULL.
 const char *plan_environment(const char *const *env, const char *name);
 // Where command could be in a PATH: the next of its files, until there is none (false). What is too long for
@@ -150,6 +156,9 @@ struct plan_program {
 };
 int plan_program_run(const struct plan_program *program, char said[static PLAN_SAID_MAX], int *ret_status);
 
+// Moves the host's interfaces back that the container has by now: for one that comes to nothing.
+void plan_return_devices(struct plan_run *run);
+
 // Host side things that the undo takes back.
 int plan_undo_cni(struct plan_block *block, struct plan_op *op);
 int plan_undo_image_mount(struct plan_block *block, struct plan_op *op);
@@ -172,6 +181,8 @@ int plan_make_in_nofollow(struct plan_run *run, const char *path, bool file);
 int plan_parent_in(struct plan_run *run, const char *path, const char **ret_name);
 // Remembers a mount that was attached at target. fresh: its content is new.
 void plan_place_add(struct plan_run *run, const char *target, int mount, bool fresh);
+// A mount that was attached at the root is the root from here on, and hides those before.
+void plan_replace_root(struct plan_run *run, int *mount);
 
 // The sentence for a failed operation: its own, or one made of what it is about.
 void plan_failure(const struct plan_run *run, const struct plan_op *op, int error, struct err *ret_err);

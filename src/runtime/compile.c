@@ -385,14 +385,15 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     compile_joins(c);
     compile_keyring(c, &spec->process);
     if (compile_labels(c, &spec->process)) return -1;
-    if (spec->hostname) compile_add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
-    if (spec->domainname) compile_add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");
+    if (!str_empty(spec->hostname)) compile_add_text(c, PLAN_HOSTNAME, spec->hostname, "hostname");
+    if (!str_empty(spec->domainname)) compile_add_text(c, PLAN_DOMAINNAME, spec->domainname, "domainname");
     if (c->early) compile_add(c, PLAN_WAIT, "linux.namespaces");
     if (plan_root(c, contributions) || compile_mounts(c) || compile_wait(c)) return -1;
     compile_devices(c);
     plan_console(c, &spec->process, false);
     if (plan_network(c, contributions)) return -1;
     plan_create_hooks(c);
+    compile_readonly_mounts(c);
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
     if (spec->root_readonly) compile_add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");

@@ -133,6 +133,13 @@ static void plan_mount(struct compiler *c, const struct spec_mount *mount, const
     op->mount.start_time = mount->start_time;
 }
 
+static void plan_readonly(struct compiler *c, const struct spec_mount *mount) {
+    plan_str target = plan_string(c->plan, mount->destination);
+    struct plan_op *op = plan_add(c->plan, PLAN_REMOUNT, why(c, mount));
+    op->mount.target = target;
+    op->mount.flags = MS_RDONLY;
+}
+
 // On v1 a tmpfs with each hierarchy's own folder bound in: with a cgroup namespace that folder is what the
 // hierarchy's root looks like from inside.
 static int plan_cgroup_mount(struct compiler *c, const struct spec_mount *mount,
@@ -158,11 +165,7 @@ static int plan_cgroup_mount(struct compiler *c, const struct spec_mount *mount,
         op->link_to.target = target;
         op->link_to.path = path;
     }
-    if (!(options.flags & MS_RDONLY)) return 0;
-    plan_str target = plan_string(c->plan, mount->destination);
-    struct plan_op *op = plan_add(c->plan, PLAN_REMOUNT, why(c, mount));
-    op->mount.target = target;
-    op->mount.flags = MS_RDONLY;
+    if (options.flags & MS_RDONLY) plan_readonly(c, mount);
     return 0;
 }
 
@@ -204,6 +207,13 @@ static bool needs_parent(const struct compiler *c, const char *type) {
     return (str_eq(type, "sysfs") && !c->early) || str_eq(type, "cgroup") || str_eq(type, "cgroup2");
 }
 
+// What is to be read-only when it has what is made in it: places of other mounts, devices, a hook's files.
+static bool is_written_first(const struct spec_mount *mount, const struct mount_options *options) {
+    return options->flags & MS_RDONLY && !(options->flags & (MS_BIND | MS_REMOUNT)) &&
+           (str_eq(mount->type, "tmpfs") ||
+            (str_eq(mount->destination, "/dev") && !str_empty(mount->type) && !str_eq(mount->type, "bind")));
+}
+
 static int plan_any_mount(struct compiler *c, size_t i, const struct spec_mount *mount) {
     struct mount_options options = {0};
     mount_options_parse(&c->arena, &mount->options, &options);
@@ -218,6 +228,7 @@ static int plan_any_mount(struct compiler *c, size_t i, const struct spec_mount 
                        options.plan_options & MOUNT_OPTION_COPY_SYMLINK ? "copy-symlink" : "src-nofollow");
     if (str_eq(type, "cgroup")) return plan_cgroup_mount(c, mount, options);
     if (str_eq(type, "mqueue")) options.plan_options |= PLAN_MOUNT_OPTIONAL;
+    if (is_written_first(mount, &options)) options.flags &= ~(uint64_t)MS_RDONLY;
     plan_mount(c, mount, type, mount->source ? mount->source : type, mount->destination, &options);
     return 0;
 }
@@ -226,6 +237,23 @@ int compile_mounts(struct compiler *c) {
     for (size_t i = 0; i < c->spec->mounts.count; i++)
         if (plan_any_mount(c, i, &c->spec->mounts.items[i])) return -1;
     return 0;
+}
+
+// Another one at the same place hides it, or has said anew what it is.
+static bool is_last(const struct compiler *c, size_t i) {
+    const struct spec_mount *items = c->spec->mounts.items;
+    for (size_t j = i + 1; j < c->spec->mounts.count; j++)
+        if (str_eq(items[j].destination, items[i].destination)) return false;
+    return true;
+}
+
+void compile_readonly_mounts(struct compiler *c) {
+    for (size_t i = 0; i < c->spec->mounts.count; i++) {
+        const struct spec_mount *mount = &c->spec->mounts.items[i];
+        struct mount_options options = {0};
+        mount_options_parse(&c->arena, &mount->options, &options);
+        if (is_written_first(mount, &options) && is_last(c, i)) plan_readonly(c, mount);
+    }
 }
 
 // Devices

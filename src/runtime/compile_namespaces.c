@@ -97,7 +97,8 @@ int compile_check_namespaces(struct compiler *c) {
     }
     c->own_net = c->new_ns & CLONE_NEWNET && !compile_has_userns(c);
     if (check_mount_namespace(c)) return -1;
-    if (!(c->all_ns & CLONE_NEWUTS) && (c->spec->hostname || c->spec->domainname))
+    bool names = !str_empty(c->spec->hostname) || !str_empty(c->spec->domainname);
+    if (names && (!(c->all_ns & CLONE_NEWUTS) || is_own(path_of(c, CLONE_NEWUTS), "uts")))
         return err_set(c->err, ERR_INVALID, 0, "a hostname without a UTS namespace would be the host's");
     if (c->spec->net_devices.count &&
         (!(c->all_ns & CLONE_NEWNET) || is_own(path_of(c, CLONE_NEWNET), "net")))
@@ -171,8 +172,12 @@ void compile_time_offsets(struct compiler *c) {
     snprintf(text, sizeof text, "monotonic %lld %u\nboottime %lld %u\n",
              (long long)c->spec->time_offsets.monotonic_s, c->spec->time_offsets.monotonic_ns,
              (long long)c->spec->time_offsets.boottime_s, c->spec->time_offsets.boottime_ns);
-    compile_add_text(c, PLAN_TIME_OFFSETS, text, "linux.timeOffsets");
-    c->new_ns &= ~(uint64_t)CLONE_NEWTIME; // the parent makes it, the clone enters it
+    plan_str offsets = plan_string(c->plan, text);
+    struct plan_op *op = compile_add(c, PLAN_TIME_OFFSETS, "linux.timeOffsets");
+    op->text = offsets;
+    // Who may make it is root of the user namespace that it belongs to: the child, when that one is new.
+    if (c->new_ns & CLONE_NEWUSER) op->side = PLAN_CHILD;
+    c->new_ns &= ~(uint64_t)CLONE_NEWTIME; // else the parent makes it, and the clone enters it
 }
 
 void compile_clone(struct compiler *c, const char *cgroup) {

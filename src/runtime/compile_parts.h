@@ -60,6 +60,8 @@ int compile_sysctls(struct compiler *c);
 void compile_propagation(struct compiler *c);
 void compile_root_propagation(struct compiler *c);
 int compile_mounts(struct compiler *c);
+// Those that become read-only when all is in them.
+void compile_readonly_mounts(struct compiler *c);
 void compile_devices(struct compiler *c);
 
 // compile_tuning.c: limits and what the kernel thinks of the process; labels and its keyring; what it shares

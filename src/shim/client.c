@@ -124,7 +124,8 @@ static void take_input(struct client *c) {
     if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
     if (n <= 0) {
         c->input = -1;
-        return send_frame(c, SHIM_STDIN, NULL, 0);
+        if (!c->raw) send_frame(c, SHIM_STDIN, NULL, 0); // a terminal that is gone may be another one later
+        return;
     }
     if (detach_filter(&c->detach, typed, (size_t)n, bytes, &size)) c->end = CLIENT_DETACHED;
     if (!size) return; // an empty frame would be the end of input

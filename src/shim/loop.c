@@ -24,6 +24,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 // How long a client that takes nothing may hold up the end of a container. The first one is somebody's `hoy
@@ -303,9 +304,22 @@ static void put_input(struct shim *shim) {
     }
 }
 
+// Who reads at a terminal is told of the end by a key. One that waits there for a program that reads lines
+// says nothing to a program that takes keys: it is told once more.
+static void end_terminal(struct shim *shim) {
+    struct termios terminal;
+    if (!shim->input_ending || queue_used(&shim->peers->input) || tcgetattr(shim->input, &terminal)) return;
+    bool lines = terminal.c_lflag & ICANON;
+    if (lines && shim->end_told) return;
+    if (write(shim->input, &terminal.c_cc[VEOF], 1) < 0 && errno == EAGAIN) return;
+    shim->end_told = true;
+    shim->input_ending = lines;
+}
+
 // The end of input comes after the last of it, also when its owner just went away.
 static void end_input(struct shim *shim) {
-    if (shim->input < 0 || shim->terminal) return;
+    if (shim->input < 0) return;
+    if (shim->terminal) return end_terminal(shim);
     bool owner_gone = !peer_present(shim->peers) && shim->peers->owns_stdin;
     if ((shim->input_ending || owner_gone) && !queue_used(&shim->peers->input)) close_input(shim);
 }

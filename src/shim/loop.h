@@ -24,6 +24,7 @@ struct shim {
     bool terminal;        // one terminal instead of pipes
     bool forward_signals; // all that we get, not only SIGTERM; without a terminal
     bool input_ending;    // the first client said that there is no more input
+    bool end_told;        // the terminal got the key that says so
     bool ended;
     uint64_t read_ns;              // monotonic; when output was read last
     bool gathers;                  // it comes in pieces
