@@ -292,6 +292,22 @@ damage() {
   contains "$output" 'did not come from a registry'
 }
 
+@test "image verify: an image that is removed meanwhile is not damaged" {
+  local what pid
+  for what in "$REGISTRY/tiny:1" ''; do
+    hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+    # shellcheck disable=SC2086 # nothing: all images
+    strace -qq -o "$BATS_TEST_TMPDIR/trace" -P "layers/$(basename "$HOY_ROOT"/layers/*)" \
+      -e trace=openat2,openat -e inject=openat2,openat:delay_enter=3000000 \
+      "$HOY" image verify $what >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    pid=$!
+    wait_line "$BATS_TEST_TMPDIR/trace" layers
+    hoy rmi "$REGISTRY/tiny:1" >/dev/null
+    ends_with "$([[ $what ]] && echo 1 || echo 0)" "$pid"
+    is "$(<"$BATS_TEST_TMPDIR/out")" "${what:+hoy: No such image: $what}"
+  done
+}
+
 @test "system check: sound, a file without a row, a row without a file, a damaged database" {
   hoy pull -q "$REGISTRY/layers:1" >/dev/null
   hoy create base true >/dev/null
