@@ -343,6 +343,10 @@ referrer() {
   expect 1 hoy push "$FLAKY/down/x:1"
   one_sentence "${lines[-1]}"
   contains "${lines[-1]}" 'the disk is full'
+  hoy tag "$SOURCE/random:1" "$FLAKY/tiny/x:1"
+  expect 1 hoy push "$FLAKY/tiny/x:1"
+  one_sentence "${lines[-1]}"
+  contains "${lines[-1]}" "$FLAKY refuses a body of this size (413)"
   hoy tag "$SOURCE/layers:1" "$FLAKY/denied/x:1"
   expect 1 hoy push "$FLAKY/denied/x:1"
   one_sentence "${lines[-1]}"
