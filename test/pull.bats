@@ -226,7 +226,7 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 }
 
 @test "the lying registry's truth" {
-  for name in good plain foreign chunked entry; do
+  for name in good plain foreign chunked entry entry-unsaid; do
     expect 0 hoy pull "$LIES/$name:1"
     hoy rmi "$LIES/$name:1"
   done
@@ -269,6 +269,9 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 @test "lies: a manifest that is two things" { lie ambiguous '.'; }
 @test "lies: a manifest of another type than it says" { lie other-type 'calls itself'; }
 @test "lies: an index that calls a manifest an index" { lie entry-index 'manifest.v1\+json, the index says .*index.v1\+json'; }
+@test "lies: an index that does not say for what machine it is" {
+  lie entry-unsaid-other 'actual: linux/s390x'
+}
 @test "lies: an index that calls OCI's manifest Docker's" { lie entry-docker 'the index says .*docker'; }
 @test "lies: a layer of a type that is none" { lie type-unknown '"application/x-foo" is no type of a layer'; }
 @test "lies: a layer that is encrypted" { lie type-encrypted 'encrypted" is no type of a layer'; }
