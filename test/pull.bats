@@ -221,6 +221,10 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   printf '{"auths":{"other.example":{"auth":"%s"}}}' "$(printf user:secret | base64)" >"$HOME/.docker/config.json"
   expect 1 hoy pull "$LIES/basic:1"
   lacks "$(<"$LIES_LOG")" Basic
+  # Nothing in it is as good as no file.
+  echo >"$HOME/.docker/config.json"
+  expect 0 hoy pull "$LIES/good:1"
+  hoy rmi "$LIES/good:1"
   rm "$HOME/.docker/config.json"
   nothing_left
 }
