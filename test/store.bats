@@ -284,11 +284,24 @@ damage() {
   contains "$output" 'index: '
   expect 0 hoy image verify --repair
   expect 0 hoy image verify
-  # What came from nowhere.
+  # What hoy has inside itself.
   hoy rm user >/dev/null
   hoy pull -q base >/dev/null
-  damage base 0 >/dev/null
-  expect 1 hoy image verify --repair base
+  hoy tag base mine
+  hoy rmi base >/dev/null
+  layer=$(damage mine 0)
+  expect 0 hoy image verify --repair mine
+  rm "$HOY_ROOT/images/${layer#*:}" # the index of one layer is called as it is
+  expect 0 hoy image verify --repair mine
+  expect 0 hoy image verify mine
+  is "$(hoy images --format '{{.Repository}}' | grep -c base)" 0
+  is "$(hoy run --rm mine echo whole)" whole
+  # What came from nowhere.
+  hoy create --name other mine true >/dev/null
+  hoy export other | hoy import - nowhere >/dev/null
+  hoy rm other >/dev/null
+  damage nowhere 0 >/dev/null
+  expect 1 hoy image verify --repair nowhere
   contains "$output" 'did not come from a registry'
 }
 
