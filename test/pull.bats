@@ -328,9 +328,21 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   nothing_left
 }
 
-@test "an image for another machine is pulled only when asked for" {
-  expect 1 hoy pull "$LIES/other-machine:1"
-  contains "$output" s390x
+@test "an image for another machine that is in no index is taken as it is, unless another is asked for" {
+  local own warning
+  own=linux/$(dpkg --print-architecture)
+  warning="WARNING: The requested image's platform (linux/s390x) does not match the detected host platform ($own) and no specific platform was requested"
+  expect 1 hoy pull --platform "$own" "$LIES/other-machine:1"
+  contains "$output" "does not match the specified platform: wanted $own, actual: linux/s390x"
+  nothing_left
+  expect 0 hoy create --name user "$LIES/other-machine:1"
+  is "${lines[-2]}" "$warning"
+  hoy rm user
+  expect 0 hoy pull "$LIES/other-machine:1"
+  expect 1 hoy pull --platform "$own" "$LIES/other-machine:1"
+  hoy rmi "$LIES/other-machine:1"
+  expect 0 hoy pull -aq "$LIES/other-machine"
+  hoy rmi -f "$(hoy images -q | head -n 1)"
   nothing_left
 }
 

@@ -104,6 +104,7 @@ static int request_make(struct pull *pull, struct json_writer *w, struct err *er
     if (request_put_endpoints(w, pull->arena, r, err)) return -1;
     json_put_bool(w, "signatures", wants_signatures(pull));
     intake_put_platform(w, &platform);
+    json_put_bool(w, "platform_asked", pull->options->platform);
     if (intake_put_settings(&pull->intake, w, err)) return -1;
     json_end_object(w);
     return 0;
@@ -149,17 +150,18 @@ static int name_is_current(struct pull *pull, const struct commit *c, struct err
 }
 
 // What is new the worker has looked at.
-static int check_known(struct pull *pull, const char *id, struct err *err) {
+static int check_known(struct pull *pull, const struct intake_image *image, struct err *err) {
     struct arena *arena = pull->arena;
     const struct image_config *config = &pull->image.config;
     struct platform wanted;
     platform_host(&wanted);
     if (pull->options->platform && platform_parse(arena, pull->options->platform, &wanted, err)) return -1;
-    if (image_find_unnamed(pull->store, arena, id, &pull->image, err)) {
+    if (image_find_unnamed(pull->store, arena, image->commit.id, &pull->image, err)) {
         if (err->kind == ERR_NOT_FOUND) err->code = ESTALE;
         return -1;
     }
-    if (!config->os || !config->architecture) return 0;
+    bool as_it_is = !pull->options->platform && str_eq(image->digest, image->commit.manifest_digest);
+    if (as_it_is || !config->os || !config->architecture) return 0;
     return platform_check(arena, arena_printf(arena, "%s/%s", wanted.os, wanted.architecture),
                           reference_familiar(arena, &pull->reference), config, err);
 }
@@ -187,7 +189,7 @@ static int pull_commit(struct pull *pull, struct intake_image *image, struct err
     c->digest = pull->digest = image->digest;
     if (image->configured)
         pull->image = image_of(pull, image);
-    else if (check_known(pull, c->id, err))
+    else if (check_known(pull, image, err))
         return -1;
     int current = image->configured ? 0 : name_is_current(pull, c, err);
     pull->up_to_date = current;
