@@ -353,6 +353,9 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   is "$(grep -c 'GET .*/blobs/' "$LIES_LOG")" 2 # the config's, and the layer's
   is "$(hoy image inspect "$LIES/twice:1" | jq -c '.[0].RootFS.Layers | [length, (unique | length)]')" '[2,1]'
   is "$(ls "$HOY_ROOT/layers" | wc -l)" 1
+  # Its config does not say when it was made.
+  is "$(hoy images --format '{{.CreatedSince}} {{.CreatedAt}}')" 'N/A N/A'
+  matches "$(hoy system df -v)" 'twice +1 +[0-9a-f]{12} +N/A '
   expect 0 hoy image verify "$LIES/twice:1"
   hoy rmi "$LIES/twice:1"
   nothing_left

@@ -127,12 +127,14 @@ FORMAT_COLUMN(row_unknown) {
 }
 
 FORMAT_COLUMN(row_created_at) {
+    const struct image *image = ((const struct row *)data)->image;
     char created[64];
-    return arena_strdup(arena, words_time(image_created(((const struct row *)data)->image), created));
+    if (!image->config.created) return "N/A";
+    return arena_strdup(arena, words_time(image_created(image, 0), created));
 }
 
 FORMAT_COLUMN(row_created_since) {
-    int64_t built = image_created(((const struct row *)data)->image);
+    int64_t built = image_created(((const struct row *)data)->image, 0);
     return built > 0 ? words_ago(arena, built) : "N/A";
 }
 

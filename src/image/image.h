@@ -35,8 +35,8 @@ int image_find(struct store *store, struct arena *arena, const char *name, struc
 // The same without its names and digests, for who has no use for them: they are looked for one by one.
 int image_find_unnamed(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
                        struct err *err);
-// When it was made, as its config says; pulled, where that does not.
-int64_t image_created(const struct image *image);
+// When it was made, as its config says; `otherwise`, where that does not.
+int64_t image_created(const struct image *image, int64_t otherwise);
 // All images, newest first.
 struct images {
     struct image *items;
