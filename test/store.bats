@@ -183,6 +183,9 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   contains "$output" 'is not mounted'
   hoy image mount "$REGISTRY/layers:1" >/dev/null
   expect 0 hoy rmi -f "$REGISTRY/layers:1"
+  expect 0 hoy rmi -f "$REGISTRY/layers:1"
+  is "$output" "hoy: No such image: $REGISTRY/layers:1"
+  expect 1 hoy rmi "$REGISTRY/layers:1"
   is "$(grep -c "$HOY_RUNROOT/mounts" /proc/self/mounts)" 0
 }
 

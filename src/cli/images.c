@@ -404,7 +404,10 @@ static void print_removed(const char *line, void *data) {
 static int remove_one(struct invocation *invocation, struct engine *engine, const char *name,
                       struct err *err) {
     const struct rmi_flags *flags = invocation->options;
-    return image_remove(&engine->store, name, flags->force, print_removed, NULL, err);
+    int r = image_remove(&engine->store, name, flags->force, print_removed, NULL, err);
+    if (!r || !flags->force || err->kind != ERR_NOT_FOUND) return r;
+    cli_print_error(invocation, err); // what is to be gone is gone
+    return 0;
 }
 
 int run_rmi(struct invocation *invocation, struct err *err) {
