@@ -243,6 +243,9 @@ odd() {
 @test "a full device for the output is an error" {
   run -1 bash -c '"$HOY" version >/dev/full'
   contains "$output" 'hoy: write to standard output: No space left on device'
+  hoy save -o "$BATS_TEST_TMPDIR/base.tar" base
+  run -1 bash -c '"$HOY" load -i "$1" >/dev/full' bash "$BATS_TEST_TMPDIR/base.tar"
+  is "$output" 'hoy: write to standard output: a part of it could not be written'
 }
 
 @test "completion knows commands, options, their values, containers and images" {

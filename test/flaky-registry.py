@@ -141,6 +141,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif trouble == "small" and upload and size > 5 << 20:
             self.rfile.read(size)
             self.answer(413)
+        elif trouble == "tiny" and upload and size > 1 << 20:
+            self.rfile.read(size)
+            self.answer(413, [("Content-Type", "text/html")], b"<html><h1>413 Request Entity Too Large</h1></html>")
         elif trouble == "break" and upload and size > 1 << 20 and first_time(self.command, size):
             self.forward(path, 700000)
         elif trouble == "always" and upload and size > 1 << 20:

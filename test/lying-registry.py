@@ -240,13 +240,13 @@ def one_more():
     return Image(more_manifest={"layers": json.loads(Image().manifest)["layers"] * 2})
 
 
-def entry(kind):
+def entry(kind, platform=True):
     """An index, that calls the manifest by that type."""
     def answer(handler, data):
         if handler.path.endswith(digest(data)):
             return plain(handler, data, MANIFEST)
         listed = {"mediaType": kind, "digest": digest(data), "size": len(data)}
-        if kind != INDEX:
+        if platform and kind != INDEX:
             listed["platform"] = {"os": "linux", "architecture": MACHINE}
         return plain(handler, json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [listed]}).encode(), INDEX)
     return answer
@@ -263,6 +263,8 @@ LIES = {
     "chunked": lie(lambda: Image(layer=zstd_chunked(), media_type=PLAIN + "+zstd")),
     "entry": lie(manifest=entry(MANIFEST)),
     "entry-index": lie(manifest=entry(INDEX)),
+    "entry-unsaid": lie(manifest=entry(MANIFEST, platform=False)),
+    "entry-unsaid-other": lie(lambda: Image(architecture="s390x"), manifest=entry(MANIFEST, platform=False)),
     "entry-docker": lie(manifest=entry(DOCKER)),
     "one-more": lie(one_more),
     "type-unknown": lie(lambda: Image(media_type="application/x-foo")),

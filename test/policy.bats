@@ -169,7 +169,8 @@ verdict() {
 {"type":"sigstoreSigned","fulcio":{"caPath":"/x"}} sigstoreSigned with fulcio is not supported: use keyPath
 {"type":"sigstoreSigned","pki":{"caRootsPath":"/x"}} sigstoreSigned with pki is not supported
 {"type":"sigstoreSigned","keyPath":"/x","rekorPublicKeyPaths":["/x"]} sigstoreSigned with rekorPublicKeyPaths is not supported
-{"type":"sigstoreSigned","keyPath":"/dev/null/x","keyData":"YQ=="} read the key /dev/null/x
+{"type":"sigstoreSigned","keyPath":"/dev/null/x"} read the key /dev/null/x
+{"type":"sigstoreSigned","keyPath":"/dev/null/x","keyData":"YQ=="} sigstoreSigned has both keyPath and keyData
 {"type":"sigstoreSigned"} sigstoreSigned wants a key
 {"type":"perhaps"} the requirement's type "perhaps" is unknown
 {"type":"reject","x":1} reject has a member that is unknown

@@ -221,12 +221,16 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   printf '{"auths":{"other.example":{"auth":"%s"}}}' "$(printf user:secret | base64)" >"$HOME/.docker/config.json"
   expect 1 hoy pull "$LIES/basic:1"
   lacks "$(<"$LIES_LOG")" Basic
+  # Nothing in it is as good as no file.
+  echo >"$HOME/.docker/config.json"
+  expect 0 hoy pull "$LIES/good:1"
+  hoy rmi "$LIES/good:1"
   rm "$HOME/.docker/config.json"
   nothing_left
 }
 
 @test "the lying registry's truth" {
-  for name in good plain foreign chunked entry; do
+  for name in good plain foreign chunked entry entry-unsaid; do
     expect 0 hoy pull "$LIES/$name:1"
     hoy rmi "$LIES/$name:1"
   done
@@ -269,6 +273,9 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 @test "lies: a manifest that is two things" { lie ambiguous '.'; }
 @test "lies: a manifest of another type than it says" { lie other-type 'calls itself'; }
 @test "lies: an index that calls a manifest an index" { lie entry-index 'manifest.v1\+json, the index says .*index.v1\+json'; }
+@test "lies: an index that does not say for what machine it is" {
+  lie entry-unsaid-other 'actual: linux/s390x'
+}
 @test "lies: an index that calls OCI's manifest Docker's" { lie entry-docker 'the index says .*docker'; }
 @test "lies: a layer of a type that is none" { lie type-unknown '"application/x-foo" is no type of a layer'; }
 @test "lies: a layer that is encrypted" { lie type-encrypted 'encrypted" is no type of a layer'; }
@@ -321,9 +328,21 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   nothing_left
 }
 
-@test "an image for another machine is pulled only when asked for" {
-  expect 1 hoy pull "$LIES/other-machine:1"
-  contains "$output" s390x
+@test "an image for another machine that is in no index is taken as it is, unless another is asked for" {
+  local own warning
+  own=linux/$(dpkg --print-architecture)
+  warning="WARNING: The requested image's platform (linux/s390x) does not match the detected host platform ($own) and no specific platform was requested"
+  expect 1 hoy pull --platform "$own" "$LIES/other-machine:1"
+  contains "$output" "does not match the specified platform: wanted $own, actual: linux/s390x"
+  nothing_left
+  expect 0 hoy create --name user "$LIES/other-machine:1"
+  is "${lines[-2]}" "$warning"
+  hoy rm user
+  expect 0 hoy pull "$LIES/other-machine:1"
+  expect 1 hoy pull --platform "$own" "$LIES/other-machine:1"
+  hoy rmi "$LIES/other-machine:1"
+  expect 0 hoy pull -aq "$LIES/other-machine"
+  hoy rmi -f "$(hoy images -q | head -n 1)"
   nothing_left
 }
 
@@ -334,6 +353,9 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   is "$(grep -c 'GET .*/blobs/' "$LIES_LOG")" 2 # the config's, and the layer's
   is "$(hoy image inspect "$LIES/twice:1" | jq -c '.[0].RootFS.Layers | [length, (unique | length)]')" '[2,1]'
   is "$(ls "$HOY_ROOT/layers" | wc -l)" 1
+  # Its config does not say when it was made.
+  is "$(hoy images --format '{{.CreatedSince}} {{.CreatedAt}}')" 'N/A N/A'
+  matches "$(hoy system df -v)" 'twice +1 +[0-9a-f]{12} +N/A '
   expect 0 hoy image verify "$LIES/twice:1"
   hoy rmi "$LIES/twice:1"
   nothing_left

@@ -233,6 +233,25 @@ right() {
   is "$(hoy images -q)" ''
 }
 
+@test "one image in many repositories: it comes from where it is as it is to be" {
+  local name zstd
+  hoy tag "$SOURCE/layers:1" "$REGISTRY2/many/zstd:1"
+  hoy push -q --compression zstd:9 "$REGISTRY2/many/zstd:1"
+  for name in a b c d; do
+    skopeo --insecure-policy copy -q --preserve-digests --src-tls-verify=false --dest-tls-verify=false \
+      "docker://$SOURCE/layers:1" "docker://$REGISTRY2/many/$name:1"
+  done
+  HOY_ROOT=$BATS_TEST_TMPDIR/root
+  for name in a b c d zstd; do hoy pull -q "$REGISTRY2/many/$name:1"; done
+  zstd=$(sum_of "$REGISTRY2/many/zstd:1")
+  for name in "$REGISTRY2/many/new:1" "$SOURCE/push/new:1"; do
+    hoy tag "$REGISTRY2/many/zstd:1" "$name"
+    expect 0 hoy push "$name"
+    lacks "$output" anew
+    is "$(sum_of "$name")" "$zstd"
+  done
+}
+
 # trouble NAME IMAGE [OPTION...]: pushes through the proxy; it arrives all the same.
 trouble() {
   local name=$1 image=$2
@@ -324,6 +343,10 @@ referrer() {
   expect 1 hoy push "$FLAKY/down/x:1"
   one_sentence "${lines[-1]}"
   contains "${lines[-1]}" 'the disk is full'
+  hoy tag "$SOURCE/random:1" "$FLAKY/tiny/x:1"
+  expect 1 hoy push "$FLAKY/tiny/x:1"
+  one_sentence "${lines[-1]}"
+  contains "${lines[-1]}" "$FLAKY refuses a body of this size (413)"
   hoy tag "$SOURCE/layers:1" "$FLAKY/denied/x:1"
   expect 1 hoy push "$FLAKY/denied/x:1"
   one_sentence "${lines[-1]}"

@@ -60,6 +60,22 @@ works() {
   works
 }
 
+@test "a registry that does not like a Range: the next pull gets all of it without" {
+  local rule
+  interrupted KILL
+  hoy images >/dev/null
+  cp -a "$HOY_ROOT/tmp/partial" "$BATS_TEST_TMPDIR"
+  for rule in status=416/999 status=403/999 status=500/999 badrange html short=1000; do
+    rm -rf "$HOY_ROOT/tmp/partial"
+    cp -a "$BATS_TEST_TMPDIR/partial" "$HOY_ROOT/tmp"
+    rough "range-$rule"
+    expect 0 hoy pull -q "$ROUGH/debian:12"
+    matches "$(grep "$BLOB" "$ROUGH_LOG")" 'bytes=[0-9]{8}- '
+    is "$(grep "$BLOB" "$ROUGH_LOG" | grep -c " - 200 $SIZE")" 1
+    works
+  done
+}
+
 @test "what a pull left is kept for a week" {
   interrupted KILL
   hoy images >/dev/null

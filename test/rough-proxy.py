@@ -13,12 +13,14 @@ prints, and is as rough as the file CONTROL says at the time of a request (words
   badrange      a 206 that is another part
   stall=N       a blob's answer stops after N bytes, the connection stays
   stall=N/K     … of the first K of them
-  short=N       of a range that has an end at most N bytes are given, and said to be given
+  short=N       of a range at most N bytes are given, and said to be given
   more          … and one that goes on behind its end
   wrong         a blob's bytes are not its bytes
   redirect      a blob is somewhere else, for this one request
   bearer=K      a token is wanted, and good for K requests
+  html          a blob is a web page
   part-WORD     the same for requests of a range that has an end, alone
+  range-WORD    … of any range
 
 It is a forward proxy as well: for URLs of UPSTREAM, and for CONNECT to wherever.
 
@@ -42,9 +44,10 @@ TOKENS = itertools.count(1)
 good = {"token": "", "left": 0}
 
 
-def rules(part):
+def rules(part, ranged):
     words = CONTROL.read_text().split() if CONTROL.exists() else []
     words = [word.removeprefix("part-") for word in words if part or not word.startswith("part-")]
+    words = [word.removeprefix("range-") for word in words if ranged or not word.startswith("range-")]
     return {word.partition("=")[0]: word.partition("=")[2] for word in words}
 
 
@@ -74,7 +77,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         return True
 
     def token(self):
-        good["token"], good["left"] = f"token-{next(TOKENS)}", int(rules(False)["bearer"])
+        good["token"], good["left"] = f"token-{next(TOKENS)}", int(rules("", "")["bearer"])
         body = json.dumps({"token": good["token"]}).encode()
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -106,22 +109,26 @@ class Handler(http.server.BaseHTTPRequestHandler):
             headers["Retry-After"] = email.utils.formatdate(time.time() + 2, usegmt=True) if after == "date" else after
         return self.empty(int(rule["status"].partition("/")[0]), headers)
 
+    def page(self, rule):
+        """Whether a web page came in a blob's place."""
+        return "html" in rule and "/blobs/" in self.path and self.empty(200, {"Content-Type": "text/html"})
+
     def do_GET(self):
         start, _, end = self.headers.get("Range", "-").partition("-")
-        rule = rules(end)
+        rule = rules(end, start)
         self.at_once = Handler.busy
         if self.path.startswith("/token?"):
             self.token()
             return
-        if self.refused(rule) or self.elsewhere(rule):
+        if self.refused(rule) or self.elsewhere(rule) or self.page(rule):
             return
         skip = {"host", "connection"} | ({"range"} if "norange" in rule else set())
         headers = {k: v for k, v in self.headers.items() if k.lower() not in skip}
         if end and "more" in rule:
             headers["Range"] = f"{start}-"
-        if end and "short" in rule:
+        if start and "short" in rule:
             first = int(start.partition("=")[2])
-            headers["Range"] = f"{start}-{min(int(end), first + int(rule['short']) - 1)}"
+            headers["Range"] = f"{start}-{min(int(end or 1 << 60), first + int(rule['short']) - 1)}"
         upstream = http.client.HTTPConnection(UPSTREAM)
         upstream.request(self.command, self.path, headers=headers | {"Host": self.headers["Host"]})
         answer = upstream.getresponse()

@@ -179,6 +179,17 @@ killed() {
   is "$(hoy image verify)" "$REGISTRY/layers:1: OK"
 }
 
+@test "an rmi whose list another command takes for one that a crash left" {
+  hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+  strace -qq -o /dev/null -e trace=flock -e inject=flock:delay_enter=1000000 \
+    "$HOY" rmi "$REGISTRY/tiny:1" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  eventually 10 has_list
+  hoy images >/dev/null
+  wait $! || { cat "$BATS_TEST_TMPDIR/out"; false; }
+  is "$(hoy system check)" 'No problems'
+}
+has_list() { [[ -n $(find "$HOY_ROOT/tmp" -name 'remove-*') ]]; }
+
 @test "an rmi while a container of the image starts, and while it runs" {
   local i
   for i in {1..10}; do

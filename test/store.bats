@@ -183,6 +183,9 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   contains "$output" 'is not mounted'
   hoy image mount "$REGISTRY/layers:1" >/dev/null
   expect 0 hoy rmi -f "$REGISTRY/layers:1"
+  expect 0 hoy rmi -f "$REGISTRY/layers:1"
+  is "$output" "hoy: No such image: $REGISTRY/layers:1"
+  expect 1 hoy rmi "$REGISTRY/layers:1"
   is "$(grep -c "$HOY_RUNROOT/mounts" /proc/self/mounts)" 0
 }
 
@@ -284,12 +287,41 @@ damage() {
   contains "$output" 'index: '
   expect 0 hoy image verify --repair
   expect 0 hoy image verify
-  # What came from nowhere.
+  # What hoy has inside itself.
   hoy rm user >/dev/null
   hoy pull -q base >/dev/null
-  damage base 0 >/dev/null
-  expect 1 hoy image verify --repair base
+  hoy tag base mine
+  hoy rmi base >/dev/null
+  layer=$(damage mine 0)
+  expect 0 hoy image verify --repair mine
+  rm "$HOY_ROOT/images/${layer#*:}" # the index of one layer is called as it is
+  expect 0 hoy image verify --repair mine
+  expect 0 hoy image verify mine
+  is "$(hoy images --format '{{.Repository}}' | grep -c base)" 0
+  is "$(hoy run --rm mine echo whole)" whole
+  # What came from nowhere.
+  hoy create --name other mine true >/dev/null
+  hoy export other | hoy import - nowhere >/dev/null
+  hoy rm other >/dev/null
+  damage nowhere 0 >/dev/null
+  expect 1 hoy image verify --repair nowhere
   contains "$output" 'did not come from a registry'
+}
+
+@test "image verify: an image that is removed meanwhile is not damaged" {
+  local what pid
+  for what in "$REGISTRY/tiny:1" ''; do
+    hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+    # shellcheck disable=SC2086 # nothing: all images
+    strace -qq -o "$BATS_TEST_TMPDIR/trace" -P "layers/$(basename "$HOY_ROOT"/layers/*)" \
+      -e trace=openat2,openat -e inject=openat2,openat:delay_enter=3000000 \
+      "$HOY" image verify $what >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+    pid=$!
+    wait_line "$BATS_TEST_TMPDIR/trace" layers
+    hoy rmi "$REGISTRY/tiny:1" >/dev/null
+    ends_with "$([[ $what ]] && echo 1 || echo 0)" "$pid"
+    is "$(<"$BATS_TEST_TMPDIR/out")" "${what:+hoy: No such image: $what}"
+  done
 }
 
 @test "system check: sound, a file without a row, a row without a file, a damaged database" {

@@ -7,6 +7,7 @@
 #include "cli/help.h"
 #include "engine/network_restore.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,8 +135,10 @@ static int execute(struct invocation *invocation, const char *const *argv) {
         cli_print_error(invocation, &err);
         code = exit_code(invocation, &err);
     }
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        fprintf(stderr, "hoy: write to standard output: %m\n");
+    int error = fflush(stdout) ? errno : 0; // of an earlier write nobody knows it any more
+    if (error || ferror(stdout)) {
+        fprintf(stderr, "hoy: write to standard output: %s\n",
+                error ? strerror(error) : "a part of it could not be written");
         return code ? code : 1;
     }
     return code;

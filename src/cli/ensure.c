@@ -37,7 +37,8 @@ static int bring(struct engine *engine, struct arena *arena, const struct settin
     return image_pull(&engine->store, arena, &options, ret_image, err);
 }
 
-// It may have been asked for when it was pulled; that it does not run then should not be a riddle.
+// It may have been asked for when it was pulled, or there is no other; that it does not run then should not
+// be a riddle.
 static void warn_of_platform(struct arena *arena, const struct settings *settings,
                              const struct image *image) {
     const struct image_config *config = &image->config;
@@ -52,8 +53,8 @@ static void warn_of_platform(struct arena *arena, const struct settings *setting
             theirs, host.os, host.architecture);
 }
 
-int image_ensure(struct engine *engine, struct arena *arena, const struct settings *settings,
-                 struct image *ret_image, struct err *err) {
+static int find_or_bring(struct engine *engine, struct arena *arena, const struct settings *settings,
+                         struct image *ret_image, struct err *err) {
     const char *name = settings->config.image;
     if (str_eq(settings->pull, "always")) return bring(engine, arena, settings, ret_image, err);
 
@@ -61,7 +62,7 @@ int image_ensure(struct engine *engine, struct arena *arena, const struct settin
     int found = image_find_unnamed(&engine->store, arena, name, ret_image, err);
     if (found == 0 && check_platform(arena, settings->config.platform, ret_image, &matches, err) < 0)
         return -1;
-    if (found == 0 && matches) return warn_of_platform(arena, settings, ret_image), 0;
+    if (found == 0 && matches) return 0;
     if (found < 0 && err->kind != ERR_NOT_FOUND) return -1;
     if (str_eq(settings->pull, "never")) {
         if (found < 0) return -1;
@@ -69,4 +70,11 @@ int image_ensure(struct engine *engine, struct arena *arena, const struct settin
                        settings->config.platform);
     }
     return bring(engine, arena, settings, ret_image, err);
+}
+
+int image_ensure(struct engine *engine, struct arena *arena, const struct settings *settings,
+                 struct image *ret_image, struct err *err) {
+    if (find_or_bring(engine, arena, settings, ret_image, err)) return -1;
+    warn_of_platform(arena, settings, ret_image);
+    return 0;
 }

@@ -92,12 +92,30 @@ static const char *name_of(struct arena *arena, const struct image *image) {
     return image->names.count ? words_image(arena, image->names.items[0]) : image->id;
 }
 
-// 0: it is sound, or was made so. 1: it is damaged. -1. name: what it is called in what is printed.
+// What is wrong with it, now that it is known: 1, unless it was removed meanwhile: 0. One that came again
+// since then is looked at again.
+static int find_faults(struct invocation *invocation, struct engine *engine, const struct image *image,
+                       struct image_faults *ret_faults, struct err *err) {
+    struct image now = *image, looked_at;
+    do {
+        looked_at = now;
+        image_verify(&engine->store, &invocation->arena, &looked_at, ret_faults);
+        if (!ret_faults->count) return 1;
+        if (image_find_unnamed(&engine->store, &invocation->arena, image->id, &now, err))
+            return err->kind == ERR_NOT_FOUND ? 0 : -1;
+    } while (now.pulled != looked_at.pulled);
+    return 1;
+}
+
+#define GONE 2 // it was removed meanwhile
+
+// 0: it is sound, or was made so. 1: it is damaged. GONE. -1. name: what it is called in what is printed.
 static int verify(struct invocation *invocation, struct engine *engine, const struct image *image,
                   const char *name, struct err *err) {
     const struct verify_flags *flags = invocation->options;
     struct image_faults faults;
-    image_verify(&engine->store, &invocation->arena, image, &faults);
+    int found = find_faults(invocation, engine, image, &faults, err);
+    if (found <= 0) return found < 0 ? -1 : GONE;
     for (size_t i = 0; i < faults.count; i++)
         printf("%s: %s: %s\n", name, faults.items[i].part, faults.items[i].what);
     if (!faults.count) {
@@ -117,6 +135,8 @@ static int verify_one(struct invocation *invocation, struct engine *engine, cons
     struct image image;
     if (image_find(&engine->store, &invocation->arena, name, &image, err)) return -1;
     int r = verify(invocation, engine, &image, name, err);
+    if (r == GONE)
+        return err_set(err, ERR_NOT_FOUND, 0, "No such image: %s", words_image(&invocation->arena, name));
     if (r > 0)
         return err_set(err, ERR_INVALID, 0, "image %s is damaged: hoy image verify --repair fetches it again",
                        name);
@@ -131,7 +151,7 @@ static int verify_all(struct invocation *invocation, struct engine *engine, stru
         const struct image *image = &images.items[i];
         int r = verify(invocation, engine, image, name_of(&invocation->arena, image), err);
         if (r < 0) cli_print_error(invocation, err);
-        bad += r != 0;
+        bad += r != 0 && r != GONE;
     }
     return bad ? err_set(err, ERR_INVALID, 0, "%zu of %zu images are damaged", bad, images.count) : 0;
 }

@@ -127,12 +127,14 @@ FORMAT_COLUMN(row_unknown) {
 }
 
 FORMAT_COLUMN(row_created_at) {
+    const struct image *image = ((const struct row *)data)->image;
     char created[64];
-    return arena_strdup(arena, words_time(image_created(((const struct row *)data)->image), created));
+    if (!image->config.created) return "N/A";
+    return arena_strdup(arena, words_time(image_created(image, 0), created));
 }
 
 FORMAT_COLUMN(row_created_since) {
-    int64_t built = image_created(((const struct row *)data)->image);
+    int64_t built = image_created(((const struct row *)data)->image, 0);
     return built > 0 ? words_ago(arena, built) : "N/A";
 }
 
@@ -402,7 +404,10 @@ static void print_removed(const char *line, void *data) {
 static int remove_one(struct invocation *invocation, struct engine *engine, const char *name,
                       struct err *err) {
     const struct rmi_flags *flags = invocation->options;
-    return image_remove(&engine->store, name, flags->force, print_removed, NULL, err);
+    int r = image_remove(&engine->store, name, flags->force, print_removed, NULL, err);
+    if (!r || !flags->force || err->kind != ERR_NOT_FOUND) return r;
+    cli_print_error(invocation, err); // what is to be gone is gone
+    return 0;
 }
 
 int run_rmi(struct invocation *invocation, struct err *err) {

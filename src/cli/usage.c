@@ -114,7 +114,7 @@ static void write_image(struct arena *arena, const struct image_usage *usage, st
     struct reference reference = {0};
     struct err ignored;
     bool named = image->names.count && !reference_parse(arena, image->names.items[0], &reference, &ignored);
-    int64_t created = image_created(image);
+    int64_t created = image_created(image, 0);
     json_begin_object(w, NULL);
     put_count(arena, w, "Containers", usage->containers);
     json_put_string(w, "CreatedSince", created > 0 ? words_ago(arena, created) : "N/A");

@@ -27,9 +27,10 @@ struct pull {
     struct sources sources; // the first of them has the manifest
     struct http *http;
     struct platform platform;
-    const char *name;   // as the user knows it
-    const char *wanted; // a tag or a digest
-    bool signatures;    // hoy wants to see them
+    bool platform_asked; // by the user; else it is the host's
+    const char *name;    // as the user knows it
+    const char *wanted;  // a tag or a digest
+    bool signatures;     // hoy wants to see them
     const char *digest, *manifest_digest;
     struct strings indexes;  // that the first one led through
     unsigned documents_left; // how many manifests may still be looked at
@@ -52,6 +53,7 @@ static int request_read(struct pull *pull, const struct json *request, struct er
         (struct platform){.os = arena_strdup(arena, json_get_string(p, "os")),
                           .architecture = arena_strdup(arena, json_get_string(p, "architecture")),
                           .variant = arena_strdup(arena, json_get_string(p, "variant"))};
+    pull->platform_asked = json_boolean(json_get(request, "platform_asked"));
     pull->name = arena_strdup(arena, json_get_string(request, "name"));
     if (!pull->name || !pull->wanted) return err_set(err, ERR_INVALID, 0, "the request is incomplete");
     return sources_read(arena, request, pull->name, &pull->endpoints, &pull->sources, err);
@@ -146,8 +148,10 @@ static int source_choose(struct pull *pull, struct err *err) {
     }
 }
 
+// Where no platform is asked for, what is in no index is taken as it is, as Docker does.
 static bool platform_fits(const struct pull *pull) {
     const struct image_config *c = &pull->config;
+    if (!pull->platform_asked && str_eq(pull->digest, pull->manifest_digest)) return true;
     return !c->os || !c->architecture ||
            (str_eq(c->os, pull->platform.os) && str_eq(c->architecture, pull->platform.architecture));
 }

@@ -30,6 +30,17 @@ static int make_memfd(struct err *err) {
     return take_fd(&fd);
 }
 
+// 1: damaged is another image.
+static int import(struct store *store, const char *name, const char *damaged, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(fd_closep) int tar = make_memfd(err);
+    if (tar < 0) return -1;
+    const char *config = arena_strndup(&arena, base_image_config,
+                                       (uintptr_t)base_image_config_end - (uintptr_t)base_image_config);
+    int r = image_import_tar(store, tar, config, name, damaged, err);
+    return r < 0 ? err_wrap(err, "load the image base") : r;
+}
+
 int image_load_base(struct store *store, const char *name, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct reference reference;
@@ -39,9 +50,10 @@ int image_load_base(struct store *store, const char *name, struct err *err) {
         return 0;
     int stored = is_stored(store, err);
     if (stored) return stored < 0 ? -1 : 0;
-    _cleanup_(fd_closep) int tar = make_memfd(err);
-    if (tar < 0) return -1;
-    const char *config = arena_strndup(&arena, base_image_config,
-                                       (uintptr_t)base_image_config_end - (uintptr_t)base_image_config);
-    return image_import_tar(store, tar, config, BASE_NAME, err) ? err_wrap(err, "load the image base") : 1;
+    return import(store, BASE_NAME, NULL, err) ? -1 : 1;
+}
+
+int image_repair_base(struct store *store, const char *id, struct err *err) {
+    int r = import(store, NULL, id, err);
+    return r < 0 ? -1 : !r;
 }

@@ -260,7 +260,7 @@ static int layer_size(const struct commit *c, size_t i, int64_t *ret_size, struc
         return -1;
     int r = db_next(&rows, err);
     if (r == 0)
-        return err_set(err, ERR_UNAVAILABLE, 0,
+        return err_set(err, ERR_UNAVAILABLE, ESTALE,
                        "layer %.19s was removed meanwhile by another command: pull again", diff_id);
     if (r > 0) *ret_size = db_i64(&rows, 0);
     return r > 0 ? 0 : -1;
@@ -308,8 +308,8 @@ static int blob_row(const struct commit *c, const struct descriptor *blob, bool 
                        "ON CONFLICT (image_id, digest) DO UPDATE SET size = excluded.size",
                        "ssii", c->id, blob->digest, (int64_t)blob->size, (int64_t)staged);
     if (added) return added < 0 ? -1 : 0;
-    return err_set(err, ERR_UNAVAILABLE, 0, "blob %.19s was removed meanwhile by another command: pull again",
-                   blob->digest);
+    return err_set(err, ERR_UNAVAILABLE, ESTALE,
+                   "blob %.19s was removed meanwhile by another command: pull again", blob->digest);
 }
 
 // Of an image that was there with another manifest the one with the blobs is its own now: it can be pushed as
@@ -441,7 +441,7 @@ int commit_names(const struct commit *c, struct err *err) {
     _cleanup_(db_rollbackp) struct db *open = c->store->db;
     int r = store_has_image(c->store, c->id, err);
     if (r == 0)
-        return err_set(err, ERR_UNAVAILABLE, 0,
+        return err_set(err, ERR_UNAVAILABLE, ESTALE,
                        "the image was removed meanwhile by another command: pull again");
     if (r < 0 || name_rows(c, err)) return -1;
     return db_commit_durable(open, err);

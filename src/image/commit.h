@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a staging directory into the store: everything is on the disk before the first name of it is, and
-// every name before the rows that make it an image.
+// every name before the rows that make it an image. ESTALE: what was there already has been removed
+// meanwhile.
 #pragma once
 
 #include "image/staging.h"
@@ -25,7 +26,7 @@ struct commit {
 int commit_image(const struct commit *commit, struct err *err);
 
 // Only the names and the manifest that they lead to, of an image that the store has: id, the manifest with
-// its type, names, repository and digest count. ERR_UNAVAILABLE when it has gone meanwhile.
+// its type, names, repository and digest count.
 int commit_names(const struct commit *commit, struct err *err);
 
 // One more manifest of an image that the store has, or one that it knows.

@@ -102,8 +102,9 @@ static int find_have(struct compose *compose, bool *have, struct err *err) {
         _cleanup_(fd_closep) int fd = -1;
         int r = store_layer_open(compose->store, ids->items[i], &fd, err);
         if (r < 0) return -1;
-        have[i] = r > 0;
-        if (have[i] || str_eq(ids->items[i], compose->diff_id)) continue;
+        bool is_new = str_eq(ids->items[i], compose->diff_id);
+        have[i] = r > 0 && !(is_new && compose->again);
+        if (have[i] || is_new) continue;
         return err_set(err, ERR_SYSTEM, 0, "layer %.19s is not in %s: remove its images and pull them again",
                        ids->items[i], compose->store->root);
     }
@@ -185,7 +186,7 @@ int compose_commit(struct compose *compose, struct err *err) {
                        .name = compose->name};
     if (make_manifest(compose, &c, &manifest, err) || find_have(compose, have, err)) return -1;
     if (!erofs && find_blobs(compose, &manifest, blobs, err)) return -1;
-    if (erofs && !store_has_index(compose)) {
+    if (erofs && (compose->again || !store_has_index(compose))) {
         if (!compose->indexed && make_index(compose, have, err)) return -1;
         c.index = STAGED_EROFS;
     }

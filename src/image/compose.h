@@ -12,6 +12,7 @@ struct compose {
     const char *diff_id;        // of the new layer, staged as "<hex>.tar"; NULL: there is none
     uint64_t size;              // of its tar
     bool indexed;               // the index is staged too
+    bool again;                 // the store has it, damaged: the new layer and the index take their places
     const char *name;           // full, or NULL
     const char *config_text;
     struct image_config config;

@@ -38,7 +38,7 @@ static int layers_open(const struct commit *c, struct layers *layers, struct err
         if (j < ids->count) continue;
         int fd = layer_open(c, i);
         if (fd < 0)
-            return err_set(err, ERR_UNAVAILABLE, -fd, "layer %.19s is not there any more: pull again",
+            return err_set(err, ERR_UNAVAILABLE, ESTALE, "layer %.19s is not there any more: pull again",
                            ids->items[i]);
         layers->fds[layers->count++] = fd;
     }

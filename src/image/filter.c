@@ -49,7 +49,7 @@ static int read_value(struct store *store, struct arena *arena, struct image_fil
     case IMAGE_FILTER_BEFORE:
     case IMAGE_FILTER_SINCE:
         if (image_find(store, arena, filter->value, &image, err)) return -1;
-        filter->time = image_created(&image);
+        filter->time = image_created(&image, image.pulled);
         return 0;
     case IMAGE_FILTER_UNTIL: return clock_parse_time(filter->value, clock_wall_ns(), &filter->time, err);
     default: return 0;
@@ -88,9 +88,9 @@ static bool match(const struct image_filter *filter, struct arena *arena, const 
     case IMAGE_FILTER_DANGLING: return filter->flag == !image->names.count;
     case IMAGE_FILTER_LABEL: return key_values_have(&image->config.labels, filter->value);
     case IMAGE_FILTER_NOT_LABEL: return !key_values_have(&image->config.labels, filter->value);
-    case IMAGE_FILTER_SINCE: return image_created(image) > filter->time;
+    case IMAGE_FILTER_SINCE: return image_created(image, image->pulled) > filter->time;
     case IMAGE_FILTER_BEFORE:
-    case IMAGE_FILTER_UNTIL: return image_created(image) < filter->time;
+    case IMAGE_FILTER_UNTIL: return image_created(image, image->pulled) < filter->time;
     case IMAGE_FILTER_REFERENCE: return has_name(arena, image, filter->value);
     case IMAGE_FILTER_KEYS: break;
     }

@@ -35,8 +35,8 @@ int image_find(struct store *store, struct arena *arena, const char *name, struc
 // The same without its names and digests, for who has no use for them: they are looked for one by one.
 int image_find_unnamed(struct store *store, struct arena *arena, const char *name, struct image *ret_image,
                        struct err *err);
-// When it was made, as its config says; pulled, where that does not.
-int64_t image_created(const struct image *image);
+// When it was made, as its config says; `otherwise`, where that does not.
+int64_t image_created(const struct image *image, int64_t otherwise);
 // All images, newest first.
 struct images {
     struct image *items;
@@ -106,8 +106,8 @@ struct image_faults {
 };
 void image_verify(struct store *store, struct arena *arena, const struct image *image,
                   struct image_faults *ret_faults);
-// Fetches what is damaged again, from the registry that the image came from. What runs of it goes on with the
-// old files.
+// Fetches what is damaged again, from the registry that the image came from, or out of hoy itself. What runs
+// of it goes on with the old files.
 int image_repair(struct store *store, struct arena *arena, const struct image *image,
                  const struct image_faults *faults, struct err *err);
 
@@ -177,3 +177,5 @@ int image_push(struct store *store, struct arena *arena, const struct push_optio
 // The image that hoy carries inside itself, "base". Puts it into the store when name means it and the store
 // does not have it: returns 1 when it did, 0 when name is not it.
 int image_load_base(struct store *store, const char *name, struct err *err);
+// Puts its files in their place again when the image is it. 1, or 0 when it is another.
+int image_repair_base(struct store *store, const char *id, struct err *err);

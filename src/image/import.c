@@ -73,15 +73,17 @@ static int wait_for_others(struct compose *compose, struct err *err) {
 }
 
 int image_import_tar(struct store *store, int tar_fd, const char *config_template, const char *name,
-                     struct err *err) {
+                     const char *damaged, struct err *err) {
     _cleanup_(signals_release) _unused_ sigset_t signals = signals_hold();
     _cleanup_(compose_finish) struct compose compose = COMPOSE_INIT(store);
     if (compose_start(&compose, err) || tar_stage(&compose, tar_fd, err) ||
         config_make(&compose, config_template, err))
         return -1;
+    if (damaged && !str_eq(damaged, compose.id)) return 1;
     compose.name = name;
+    compose.again = damaged;
     int known = wait_for_others(&compose, err);
-    if (!known) return compose_commit(&compose, err);
+    if (!known || (known > 0 && damaged)) return compose_commit(&compose, err);
     return known < 0 ? -1
                      : commit_names(&(struct commit){.store = store, .id = compose.id, .name = name}, err);
 }

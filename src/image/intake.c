@@ -128,15 +128,16 @@ static int sizes_check(struct intake *intake, const struct intake_image *image, 
     return 0;
 }
 
-// Of an image that the store has, the manifest is new all the same.
+// 1 of an image that the store has: the manifest is new all the same. Or 0.
 static int known_check(struct intake *intake, const struct intake_image *image, struct err *err) {
     struct image known;
     const struct strings *ids = &known.config.diff_ids;
-    if (image_find_unnamed(intake->store, intake->arena, image->commit.id, &known, err)) return -1;
+    if (image_find_unnamed(intake->store, intake->arena, image->commit.id, &known, err))
+        return err->kind == ERR_NOT_FOUND ? 0 : -1;
     if (ids->count != image->manifest.layers.count)
         return err_set(err, ERR_INVALID, 0, "the image's manifest has %zu layers, its config %zu",
                        image->manifest.layers.count, ids->count);
-    return sizes_check(intake, image, ids, err);
+    return sizes_check(intake, image, ids, err) ? -1 : 1;
 }
 
 static int config_check(struct intake *intake, struct intake_image *image, struct err *err) {
@@ -251,8 +252,7 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     image->resolved = true;
     if (intake->allow && intake->allow(image, intake->data, err)) return -1;
     names_read(intake, image, json_get(event, "names"));
-    int known = intake->again ? 0 : store_has_image(intake->store, image->commit.id, err);
-    if (known > 0 && known_check(intake, image, err)) return -1;
+    int known = intake->again ? 0 : known_check(intake, image, err);
     if (known > 0 && !intake->loading) known = has_blobs(intake, image, err);
     if (known < 0) return -1;
     if (known && intake->loading) show_known(intake, image);

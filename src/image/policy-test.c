@@ -73,6 +73,26 @@ static void test_scopes(void **state) {
     }
 }
 
+#define OF_OTHERS(requirements)                                             \
+    "{\"default\":[{\"type\":\"insecureAcceptAnything\"}],\"transports\":{" \
+    "\"docker\":{\"other.io\":" requirements "},\"atomic\":{\"\":[{\"type\":\"reject\"}]}}}"
+
+static void test_unsupported_of_others(void **state) {
+    (void)state;
+    static const char *const good[] = {
+        OF_OTHERS("[{\"type\":\"signedBy\",\"keyType\":\"GPGKeys\",\"keyPath\":\"/nowhere\"}]"),
+        OF_OTHERS("[{\"type\":\"sigstoreSigned\",\"keyPath\":\"/nowhere\"}]"),
+        OF_OTHERS("[{\"type\":\"sigstoreSigned\",\"fulcio\":{},\"rekorPublicKeyPath\":\"/nowhere\"}]"),
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
+        _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+        struct err err = {0};
+        const char *scope;
+        assert_int_equal(read_kind(&arena, good[i], "debian", &scope, &err), POLICY_ACCEPT);
+        assert_int_equal(read_kind(&arena, good[i], "other.io/x", &scope, &err), -1);
+    }
+}
+
 static void test_strict(void **state) {
     (void)state;
     static const char *const bad[] = {
@@ -99,6 +119,10 @@ static void test_strict(void **state) {
         ("{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"signedIdentity\":{\"type\":"
          "\"remapIdentity\"}}]}"),
         "{\"default\":[{\"type\":\"reject\"}],\"transports\":{\"docker\":[]}}",
+        // Of other images.
+        OF_OTHERS("[]"),
+        OF_OTHERS("[{\"type\":\"maybe\"}]"),
+        OF_OTHERS("[{\"type\":\"sigstoreSigned\"}]"),
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -173,6 +197,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_scopes),
         cmocka_unit_test(test_strict),
+        cmocka_unit_test(test_unsupported_of_others),
         cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_identities),
     };

@@ -18,6 +18,7 @@ struct reader {
     struct arena *arena;
     const char *file, *scope;
     struct err *err;
+    bool aside; // the scope does not count: its keys are not read, and what is known may be unsupported
 };
 
 static int fail(struct reader *r, const char *what) {
@@ -96,7 +97,7 @@ static int add_key_data(struct reader *r, const char *data, struct strings *keys
 
 static int add_key_file(struct reader *r, const char *path, struct strings *keys) {
     _cleanup_(str_finish) struct str text = {0};
-    int error = file_read_at(AT_FDCWD, path, FILE_MAX, &text);
+    int error = r->aside ? 0 : file_read_at(AT_FDCWD, path, FILE_MAX, &text);
     if (error)
         return err_set(r->err, ERR_INVALID, -error, "%s: %s: read the key %s", r->file, r->scope, path);
     strings_add(r->arena, keys, arena_strdup(r->arena, str_get(&text)));
@@ -153,7 +154,7 @@ static int refuse_keyless(const char *key, const struct json *value, void *data)
 
 static int read_sigstore(struct reader *r, const struct json *json, struct policy_requirement *requirement) {
     requirement->kind = POLICY_SIGSTORE;
-    if (json_each(json, refuse_keyless, r)) return -1;
+    if (json_each(json, refuse_keyless, r)) return r->aside ? 0 : -1;
     if (!HAS_ONLY(json, "type", "keyPath", "keyPaths", "keyData", "keyDatas", "signedIdentity"))
         return fail(r, "sigstoreSigned has a member that is unknown");
     return read_keys(r, json, &requirement->keys) ||
@@ -164,11 +165,13 @@ static int read_requirement(struct reader *r, const struct json *json,
                             struct policy_requirement *requirement) {
     const char *type = json_get_string(json, "type");
     if (str_eq(type, "sigstoreSigned")) return read_sigstore(r, json, requirement);
-    if (str_eq(type, "signedBy") || str_eq(type, "signedBaseLayer"))
+    if (str_eq(type, "signedBy") || str_eq(type, "signedBaseLayer")) {
+        if (r->aside) return 0;
         return fail(r,
                     arena_printf(r->arena,
                                  "%s is not supported: use sigstoreSigned, or another scope for this image",
                                  str_eq(type, "signedBy") ? "signedBy (GPG)" : type));
+    }
     bool accept = str_eq(type, "insecureAcceptAnything");
     if (!accept && !str_eq(type, "reject"))
         return fail(r,
@@ -220,14 +223,39 @@ const char *policy_file(struct arena *arena) {
     return home && !access(own, F_OK) ? own : "/etc/containers/policy.json";
 }
 
+// All of the file has to be understood, also what is about other images.
+
+static int look_at_scope(const char *scope, const struct json *json, void *data) {
+    struct reader *r = data;
+    struct policy_requirements unused = {0};
+    r->scope = *scope ? scope : "a transport";
+    return read_requirements(r, json, &unused);
+}
+
+static int look_at_transport(const char *name, const struct json *json, void *data) {
+    (void)name;
+    return json_is_object(json) ? json_each(json, look_at_scope, data)
+                                : fail(data, "\"transports\" is no object of objects");
+}
+
+static int look_at_all(struct reader *r, const struct json *json) {
+    const struct json *transports = json_get(json, "transports");
+    r->aside = true;
+    if (transports && !json_is_object(transports)) return fail(r, "\"transports\" is no object of objects");
+    if (json_each(transports, look_at_transport, r) ||
+        look_at_scope("the default", json_get(json, "default"), r))
+        return -1;
+    r->aside = false;
+    return 0;
+}
+
 // reference NULL: the transport has no scopes but the empty one.
 static int read_policy(struct reader *r, const struct json *json, const char *transport,
                        const struct reference *reference, struct policy_requirements *result) {
     if (!HAS_ONLY(json, "default", "transports"))
         return fail(r, "it is no JSON object with \"default\" and \"transports\"");
-    const struct json *transports = json_get(json, "transports"), *scopes = json_get(transports, transport);
-    if ((transports && !json_is_object(transports)) || (scopes && !json_is_object(scopes)))
-        return fail(r, "\"transports\" is no object of objects");
+    if (look_at_all(r, json)) return -1;
+    const struct json *scopes = json_get(json_get(json, "transports"), transport);
     const struct json *found = !scopes     ? NULL
                                : reference ? of_scope(r, scopes, reference)
                                            : json_get(scopes, "");
@@ -242,7 +270,7 @@ static int read_file(struct arena *arena, const char *file, const char *transpor
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
     struct policy_requirements result = {0};
-    struct reader reader = {arena, file, NULL, err};
+    struct reader reader = {.arena = arena, .file = file, .err = err};
     int r = file_read_at(AT_FDCWD, file, FILE_MAX, &text);
     if (r == -ENOENT) {
         *arena_push(arena, &result) = (struct policy_requirement){.kind = POLICY_ACCEPT};

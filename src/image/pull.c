@@ -9,8 +9,11 @@
 #include "image/signature.h"
 #include "registry/reference.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define TRIES_MAX 3 // while other commands remove what it counts on
 
 struct pull {
     struct store *store;
@@ -18,8 +21,9 @@ struct pull {
     const struct pull_options *options;
     struct reference reference;
     struct intake intake;
-    const char *digest, *id; // of what came
-    const char *policy;      // the file
+    const char *digest; // of what came
+    struct image image; // … without its names
+    const char *policy; // the file
     struct policy_requirements requirements;
     bool up_to_date;
 };
@@ -98,6 +102,7 @@ static int request_make(struct pull *pull, struct json_writer *w, struct err *er
     if (request_put_endpoints(w, pull->arena, r, err)) return -1;
     json_put_bool(w, "signatures", wants_signatures(pull));
     intake_put_platform(w, &platform);
+    json_put_bool(w, "platform_asked", pull->options->platform);
     if (intake_put_settings(&pull->intake, w, err)) return -1;
     json_end_object(w);
     return 0;
@@ -143,17 +148,33 @@ static int name_is_current(struct pull *pull, const struct commit *c, struct err
 }
 
 // What is new the worker has looked at.
-static int check_known(struct pull *pull, const char *id, struct err *err) {
+static int check_known(struct pull *pull, const struct intake_image *image, struct err *err) {
     struct arena *arena = pull->arena;
+    const struct image_config *config = &pull->image.config;
     struct platform wanted;
-    struct image image;
     platform_host(&wanted);
-    if ((pull->options->platform && platform_parse(arena, pull->options->platform, &wanted, err)) ||
-        image_find(pull->store, arena, id, &image, err))
+    if (pull->options->platform && platform_parse(arena, pull->options->platform, &wanted, err)) return -1;
+    if (image_find_unnamed(pull->store, arena, image->commit.id, &pull->image, err)) {
+        if (err->kind == ERR_NOT_FOUND) err->code = ESTALE;
         return -1;
-    if (!image.config.os || !image.config.architecture) return 0;
+    }
+    bool as_it_is = !pull->options->platform && str_eq(image->digest, image->commit.manifest_digest);
+    if (as_it_is || !config->os || !config->architecture) return 0;
     return platform_check(arena, arena_printf(arena, "%s/%s", wanted.os, wanted.architecture),
-                          reference_familiar(arena, &pull->reference), &image.config, err);
+                          reference_familiar(arena, &pull->reference), config, err);
+}
+
+static struct image image_of(const struct pull *pull, const struct intake_image *image) {
+    const struct strings *ids = &image->config.diff_ids;
+    char *chain = arena_alloc(pull->arena, DIGEST_SIZE);
+    chain_id(ids, ids->count, chain);
+    return (struct image){.id = image->commit.id,
+                          .manifest = image->commit.manifest_text,
+                          .manifest_digest = image->commit.manifest_digest,
+                          .media_type = image->manifest.media_type,
+                          .config_text = image->commit.config_text,
+                          .chain_id = chain,
+                          .config = image->config};
 }
 
 static int pull_commit(struct pull *pull, struct intake_image *image, struct err *err) {
@@ -164,8 +185,10 @@ static int pull_commit(struct pull *pull, struct intake_image *image, struct err
     if (!r->digest) c->name = reference_full(pull->arena, r);
     c->repository = reference_repository(pull->arena, r);
     c->digest = pull->digest = image->digest;
-    pull->id = c->id;
-    if (!image->configured && check_known(pull, c->id, err)) return -1;
+    if (image->configured)
+        pull->image = image_of(pull, image);
+    else if (check_known(pull, image, err))
+        return -1;
     int current = image->configured ? 0 : name_is_current(pull, c, err);
     pull->up_to_date = current;
     return current < 0 ? -1 : intake_commit(image, err);
@@ -192,27 +215,31 @@ static int wrap(struct pull *pull, struct err *err) {
     return strstr(err->text, name) ? -1 : err_wrap(err, "pull %s", name);
 }
 
+static int pull_once(struct pull *pull, struct err *err) {
+    const struct pull_options *options = pull->options;
+    pull->intake = (struct intake)INTAKE_INIT(pull->store, pull->arena, words(pull));
+    pull->intake.again = options->broken;
+    pull->intake.broken = options->broken;
+    pull->intake.broken_blobs = options->broken_blobs;
+    pull->intake.allow = allow;
+    pull->intake.data = pull;
+    int r = pull_run(pull, err);
+    intake_finish(&pull->intake, r);
+    return r;
+}
+
 int image_pull(struct store *store, struct arena *arena, const struct pull_options *options,
                struct image *ret_image, struct err *err) {
-    struct pull pull = {
-        .store = store,
-        .arena = arena,
-        .options = options,
-        .intake = INTAKE_INIT(store, arena, options->quiet ? NULL : options->out),
-    };
+    struct pull pull = {.store = store, .arena = arena, .options = options};
     if (reference_parse(arena, options->reference, &pull.reference, err)) return -1;
-    pull.intake.again = options->broken;
-    pull.intake.broken = options->broken;
-    pull.intake.broken_blobs = options->broken_blobs;
-    pull.intake.allow = allow;
-    pull.intake.data = &pull;
     const char *slash = strrchr(options->reference, '/');
     print_begin(&pull, !strpbrk(slash ? slash : options->reference, ":@"));
-    int r = pull_run(&pull, err);
-    intake_finish(&pull.intake, r);
+    int r = pull_once(&pull, err);
+    for (int try = 1; r && err->code == ESTALE && try < TRIES_MAX; try++) r = pull_once(&pull, err);
     if (r) return wrap(&pull, err);
     print_end(&pull);
-    if (image_find(store, arena, pull.id, ret_image, err)) return -1;
+    *ret_image = pull.image; // it may have been removed already
+    if (image_find(store, arena, pull.image.id, ret_image, err) && err->kind != ERR_NOT_FOUND) return -1;
     image_event(store, "pull", reference_familiar(arena, &pull.reference),
                 reference_familiar_repository(arena, &pull.reference), &ret_image->config);
     return 0;

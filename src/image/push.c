@@ -112,13 +112,15 @@ static int layer_decide(struct push *push, struct push_layer *layer, struct err 
     return 0;
 }
 
+// Only so many are asked: first those that have the manifest, and so this very blob.
 static int sources_find(struct push *push, struct push_layer *layer, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
     int r;
     if (db_query(push->store->db, &rows, err,
                  "SELECT d.repository FROM image_layer l JOIN image_digest d ON d.image_id = l.image_id "
-                 "WHERE l.diff_id = ? GROUP BY d.repository ORDER BY max(d.image_id = ?) DESC, d.repository",
-                 "ss", layer->diff_id, push->image.id))
+                 "WHERE l.diff_id = ? GROUP BY d.repository "
+                 "ORDER BY max(d.manifest_digest = ?) DESC, max(d.image_id = ?) DESC, d.repository",
+                 "sss", layer->diff_id, push->image.manifest_digest, push->image.id))
         return -1;
     while ((r = db_next(&rows, err)) > 0)
         upload_part_from(&push->upload, &layer->part, arena_strdup(push->arena, db_text(&rows, 0)));

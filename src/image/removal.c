@@ -147,12 +147,17 @@ static int write_list(struct removal *removal, const char *path) {
     return r;
 }
 
+// Before the directory is locked another command may take it for one that a crash left behind.
 int removal_write(struct removal *removal, struct err *err) {
     char id[ID_SIZE], path[PATH_MAX];
-    id_random(id);
-    snprintf(removal->journal_name, sizeof removal->journal_name, "remove-%.16s", id);
-    snprintf(path, sizeof path, "tmp/%s", removal->journal_name);
-    int r = write_list(removal, path);
+    int r = -ENOENT;
+    for (int try = 0; r == -ENOENT && try < 100; try++) {
+        fd_closep(&removal->journal);
+        id_random(id);
+        snprintf(removal->journal_name, sizeof removal->journal_name, "remove-%.16s", id);
+        snprintf(path, sizeof path, "tmp/%s", removal->journal_name);
+        r = write_list(removal, path);
+    }
     if (r == -ENOSPC || r == -EDQUOT) r = staging_mark(removal->store, &removal->mark);
     return r < 0 ? err_set(err, ERR_SYSTEM, -r, "write %s/%s", removal->store->root, path) : 0;
 }

@@ -120,8 +120,8 @@ int image_find(struct store *store, struct arena *arena, const char *name, struc
     return 0;
 }
 
-int64_t image_created(const struct image *image) {
-    int64_t created = image->pulled;
+int64_t image_created(const struct image *image, int64_t otherwise) {
+    int64_t created = otherwise;
     if (image->config.created) clock_parse_rfc3339(image->config.created, &created);
     return created;
 }

@@ -92,7 +92,7 @@ void image_verify(struct store *store, struct arena *arena, const struct image *
     *ret_faults = faults;
 }
 
-// What its own manifest was pulled by: that is the one whose blobs are kept.
+// What its own manifest was pulled by: that is the one whose blobs are kept. 1, or 0.
 static int source_find(struct store *store, struct arena *arena, const struct image *image,
                        const char **ret_reference, struct err *err) {
     _cleanup_(db_rows_finish) struct db_rows rows = {0};
@@ -103,12 +103,15 @@ static int source_find(struct store *store, struct arena *arena, const struct im
             "s", image->id))
         return -1;
     int r = db_next(&rows, err);
-    if (r < 0) return -1;
-    if (r == 0)
-        return err_set(err, ERR_INVALID, 0,
-                       "image %.19s did not come from a registry: remove it, and load it again", image->id);
-    *ret_reference = arena_strdup(arena, db_text(&rows, 0));
-    return 0;
+    if (r > 0) *ret_reference = arena_strdup(arena, db_text(&rows, 0));
+    return r;
+}
+
+static int repair_without_source(struct store *store, const struct image *image, struct err *err) {
+    int r = image_repair_base(store, image->id, err);
+    if (r) return r < 0 ? -1 : 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "image %.19s did not come from a registry: remove it, and load it again", image->id);
 }
 
 int image_repair(struct store *store, struct arena *arena, const struct image *image,
@@ -122,8 +125,9 @@ int image_repair(struct store *store, struct arena *arena, const struct image *i
         if (fault->blob) strings_add(arena, &broken_blobs, fault->blob);
     }
     const char *source;
-    if (image_blobs(store, arena, image, &kept, err) || source_find(store, arena, image, &source, err))
-        return -1;
+    int r = source_find(store, arena, image, &source, err);
+    if (r < 0 || image_blobs(store, arena, image, &kept, err)) return -1;
+    if (r == 0) return repair_without_source(store, image, err);
     const struct pull_options options = {
         .reference = source,
         .platform = config->os && config->architecture

@@ -127,6 +127,12 @@ static void test_index_choose(void **state) {
                "linux/amd64"),
         "none");
     assert_string_equal(chosen("", "linux/amd64"), "none");
+    const char *unsaid =
+        MEMBER("1", "{\"os\":\"linux\",\"architecture\":\"arm64\"}") "," MEMBER("2", "null") "," //
+        MEMBER("3", "{\"os\":\"linux\",\"architecture\":\"arm\",\"variant\":\"v0\"}");
+    assert_string_equal(chosen(unsaid, "linux/arm64"), "1");
+    assert_string_equal(chosen(unsaid, "linux/arm"), "3");
+    assert_string_equal(chosen(unsaid, "linux/amd64"), "2");
 }
 
 static void test_index_passes_over_attestations(void **state) {

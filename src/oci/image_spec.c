@@ -396,10 +396,10 @@ static int platform_score(const struct platform *offered, const struct platform 
         return INT_MAX;
     int has = variant_level(architecture, offered->variant),
         wants = variant_level(architecture, wanted->variant);
-    if (has < 0 || wants < 0) return str_empty(offered->variant);
+    if (has < 0 || wants < 0) return str_empty(offered->variant) ? 2 : 0;
     if (has > wants) return 0;
     if (has == wants) return INT_MAX - 1;
-    return str_empty(offered->variant) ? INT_MAX - 2 : has + 1;
+    return str_empty(offered->variant) ? INT_MAX - 2 : has + 2;
 }
 
 bool platform_matches(const struct platform *wanted, const struct image_config *config) {
@@ -432,8 +432,11 @@ const struct descriptor *index_choose(const struct manifest *index, const struct
         const struct descriptor *d = &index->manifests.items[i];
         bool artifact = d->attestation || (d->artifact_type && !is_among(d->artifact_type, config_types,
                                                                          ARRAY_SIZE(config_types)));
-        if (artifact || manifest_type_index(d->media_type) < 0) continue;
-        int score = platform_score(&d->platform, platform);
+        int type = manifest_type_index(d->media_type);
+        if (artifact || type < 0) continue;
+        // A manifest that says nothing of its platform is better than none: its config tells.
+        bool unsaid = !manifest_types[type].is_index && !d->platform.os && !d->platform.architecture;
+        int score = unsaid ? 1 : platform_score(&d->platform, platform);
         if (score > best_score) best = d, best_score = score;
     }
     return best;

@@ -76,7 +76,8 @@ int image_config_parse(struct arena *arena, const char *text, size_t size, struc
                        struct err *err);
 
 // The host's platform; is an image for a wanted one, where one without a variant is for all; and the choice
-// of an index's manifest: exact variant first, then none, then the nearest lower. NULL when there is none.
+// of an index's manifest: exact variant first, then none, then the nearest lower, and last one of which no
+// platform is said: its config tells. NULL when there is none.
 void platform_host(struct platform *ret_platform);
 // "linux/arm64/v8", "arm64"; missing parts from the host.
 int platform_parse(struct arena *arena, const char *text, struct platform *ret_platform, struct err *err);

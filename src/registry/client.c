@@ -137,14 +137,15 @@ int ask_refuse(struct arena *arena, const struct registry *registry, const struc
     switch (r->status) {
     case 403: return ask_denied(registry, r, err);
     case 404: return not_found(registry, ask, message, err);
+    case 413:
+        return err_set(err, ERR_UNAVAILABLE, 0,
+                       "%s refuses a body of this size (413): it, or a proxy before it, has a limit (nginx: "
+                       "client_max_body_size)%s",
+                       registry->host, message);
     case 429:
         return err_set(err, ERR_UNAVAILABLE, 0, "%s takes no more requests from here for now (429)%s",
                        registry->host, message);
     default:
-        if (r->html)
-            return err_set(err, ERR_UNAVAILABLE, 0,
-                           "%s answers with a web page (status %d): it is no registry", registry->host,
-                           r->status);
         return err_set(err, ERR_UNAVAILABLE, 0, "%s answers with status %d%s", registry->host, r->status,
                        message);
     }

@@ -21,7 +21,8 @@ static const char config[] = "{\"auths\":{"
                              "\"path.io/x\":{\"auth\":\"YTph\"},"
                              "\"bad.io\":{\"auth\":\"!!\"},\"stored.io\":{}},"
                              "\"HttpHeaders\":{\"X\":\"y\"},"
-                             "\"credsStore\":\"desktop\",\"credHelpers\":{\"ecr.io\":\"ecr-login\"}}";
+                             "\"credsStore\":\"desktop\","
+                             "\"credHelpers\":{\"ecr.io\":\"ecr-login\",\"none.io\":\"\"}}";
 
 static int find(struct arena *arena, const char *domain, struct credentials_entry *ret, struct err *err) {
     return credentials_parse(arena, config, strlen(config), "config.json", domain, ret, err);
@@ -44,6 +45,7 @@ static void test_parse(void **state) {
         {"evil-gcr.io", NULL, NULL, NULL, "desktop", false},
         {"gcr.io.evil", NULL, NULL, NULL, "desktop", false},
         {"stored.io", NULL, NULL, NULL, "desktop", true},
+        {"none.io", NULL, NULL, NULL, NULL, false},
         {"ecr.io", NULL, NULL, NULL, "ecr-login", true},
     };
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;

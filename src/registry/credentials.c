@@ -94,9 +94,10 @@ int credentials_parse(struct arena *arena, const char *text, size_t size, const 
     if (config_parse(text, size, path, &json, err)) return -1;
     const struct json *entry = entry_for(json_get(json, "auths"), domain);
     if (entry && entry_read(arena, entry, path, domain, &result.credentials, err)) return -1;
+    // "": none, and no store either.
     const char *own = json_string(entry_for(json_get(json, "credHelpers"), domain));
-    const char *store = json_get_string(json, "credsStore");
-    result.helper = arena_strdup(arena, !str_empty(own) ? own : !str_empty(store) ? store : NULL);
+    const char *helper = own ? own : json_get_string(json, "credsStore");
+    result.helper = str_empty(helper) ? NULL : arena_strdup(arena, helper);
     // An empty entry is Docker's mark for credentials that are in its store.
     result.in_helper =
         !str_empty(own) || (entry && !result.credentials.username && !result.credentials.identity_token);
@@ -115,11 +116,12 @@ static void text_wipe(struct str *text) {
     str_finish(text);
 }
 
-// "{}" when there is no file.
+// "{}" when there is no file, or nothing in it.
 static int config_read(const char *path, struct str *ret_text, struct err *err) {
     int r = file_read_at(AT_FDCWD, path, CONFIG_MAX, ret_text);
     if (r < 0 && r != -ENOENT && r != -ENOTDIR) return err_set(err, ERR_SYSTEM, -r, "can't read %s", path);
-    if (!ret_text->len) str_add(ret_text, "{}");
+    const char *text = str_get(ret_text);
+    if (!text[strspn(text, " \t\r\n")]) str_add(ret_text, "{}");
     return 0;
 }
 

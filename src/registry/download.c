@@ -46,7 +46,7 @@ static int blob_once(struct download *d, struct http *http, struct arena *arena,
     if (d->final) return -1;
     if (r) return 1;
     if (ret->status != 200 && ret->status != 206) {
-        if (ask->request.offset && ret->status == 416) return blob_too_short(d, ret, err);
+        if (ask->request.offset && ret->status == 416) return blob_too_short(d, ret, err), 1;
         ask_refuse(arena, d->registry, ask, ret, err);
         *ret_again = status_may_pass(ret->status);
         return 1;
@@ -57,7 +57,12 @@ static int blob_once(struct download *d, struct http *http, struct arena *arena,
     return 1;
 }
 
-// … and when it failed, the wait before the next.
+// Where a Range is refused, or answered with something else, all of it may be had.
+static bool range_may_be_why(const struct http_response *r, bool again) {
+    return r->status ? r->status != 401 && r->status != 404 && r->status != 429 : !again;
+}
+
+// … and when it failed, the wait before the next. The last is without a Range.
 static int blob_try(struct download *d, struct http *http, struct arena *arena, struct ask *ask, int *try,
                     struct err *err) {
     struct http_response response;
@@ -66,7 +71,10 @@ static int blob_try(struct download *d, struct http *http, struct arena *arena, 
     int r = blob_once(d, http, arena, ask, &response, &again, err);
     if (r <= 0) return r;
     if (d->received - before >= PIECE_MIN) *try = 1; // it goes on, only not in one piece
-    return ask_failed(d->registry, *try, again, response.retry_after_s, err);
+    r = ask_failed(d->registry, *try, again, response.retry_after_s, err);
+    if (r > 0 || !before || ask->request.whole || !range_may_be_why(&response, again)) return r;
+    ask->request.whole = true;
+    return 1;
 }
 
 static int blob_all(struct registry *registry, struct http *http, struct arena *arena, struct ask *ask,

@@ -502,7 +502,8 @@ static int hop_perform(struct hop *hop, bool with_credentials, const char **ret_
     _cleanup_(list_freep) struct curl_slist *headers = NULL;
     headers = add_header(headers, hop->arena, "Accept", request->accept);
     if (with_credentials) headers = add_header(headers, hop->arena, "Authorization", request->authorization);
-    if (request->offset || request->end) headers = add_header(headers, hop->arena, "Range", range_value(hop));
+    if ((request->offset && !request->whole) || request->end)
+        headers = add_header(headers, hop->arena, "Range", range_value(hop));
     if (request->method) headers = hop_method_headers(hop, headers);
     hop_options(hop);
     if (request->method) hop_method(hop);

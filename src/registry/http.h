@@ -30,6 +30,7 @@ struct http_request {
     const char *authorization; // the value of that header, or NULL; for the URL's own host only
     const char *form;          // the body of a POST, or NULL: a GET
     uint64_t offset;           // ask for the bytes from here on
+    bool whole;                // … without a Range: all come, those before it are passed over
     uint64_t end;              // … up to here, and take nothing else; 0: all of them
     uint64_t size;             // of the whole, when it is known: a part has to be a part of that
     unsigned timeout_s;        // for all of it; 0: as long as bytes come
