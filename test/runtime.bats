@@ -519,6 +519,7 @@ open("/proc/self/comm").read(); import time; time.sleep(1000)'
   shows '^24 80'
   resizes
   text 'sleep 1000'
+  eventually 10 pgrep -xf 'sleep 1000'
   keys C-c
   text 'echo interrupted $?'
   shows '^interrupted 130'
