@@ -99,6 +99,29 @@ rough_pull() {
 }
 has_part() { [[ -n $(find "$HOY_ROOT/tmp" -name '*.part' -size +4M) ]]; }
 
+@test "another command removes the index that is here meanwhile: it is made" {
+  local layout=$BATS_TEST_TMPDIR/oci name pid
+  skopeo --insecure-policy copy -q --src-tls-verify=false "docker://$REGISTRY/layers:1" "oci:$layout:1"
+  umoci config --image "$layout:1" --tag twin --author somebody
+  echo more >"$BATS_TEST_TMPDIR/more"
+  tar -C "$BATS_TEST_TMPDIR" -cf "$BATS_TEST_TMPDIR/more.tar" more
+  umoci raw add-layer --image "$layout:1" --tag more "$BATS_TEST_TMPDIR/more.tar"
+  for name in twin more; do
+    skopeo --insecure-policy copy -q --dest-tls-verify=false "oci:$layout:$name" "docker://$REGISTRY/$name:1"
+  done
+  hoy pull -q "$REGISTRY/layers:1"
+  hoy pull -q "$REGISTRY/more:1" # it keeps the layers
+  strace -qq -o "$BATS_TEST_TMPDIR/trace" -P layers -e trace=mkdirat -e inject=mkdirat:delay_enter=3000000:when=1 \
+    "$HOY" pull -q "$REGISTRY/twin:1" >"$BATS_TEST_TMPDIR/out" 2>&1 3>&- &
+  pid=$!
+  wait_line "$BATS_TEST_TMPDIR/trace" layers
+  hoy rmi "$REGISTRY/layers:1"
+  ends_with 0 "$pid"
+  is "$(hoy image verify "$REGISTRY/twin:1")" "$REGISTRY/twin:1: OK"
+  hoy rmi "$REGISTRY/twin:1" "$REGISTRY/more:1"
+  rm -r "$TEST_IMAGES"/registry/docker/registry/v2/repositories/{more,twin}
+}
+
 @test "a blob that stalls goes on" {
   export HOY_STALL_TIMEOUT=1
   rough stall=700000

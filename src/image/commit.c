@@ -199,6 +199,17 @@ static int move_blobs(const struct commit *c, struct err *err) {
     return c->blobs ? directory_sync(c, BLOB_FOLDER, err) : 0;
 }
 
+// What nobody staged was there when it was looked for, and may have gone with another image since.
+static int index_check(const struct commit *c, const char *hex, struct err *err) {
+    char path[16 + ID_SIZE];
+    snprintf(path, sizeof path, "images/%s", hex);
+    if (c->index || !c->config->diff_ids.count || !str_eq(c->store->driver, "erofs") ||
+        !faccessat(c->store->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW))
+        return 0;
+    return err_set(err, ERR_UNAVAILABLE, ESTALE,
+                   "the image's index was removed meanwhile by another command: pull again");
+}
+
 // One that is there is the same, and may be in use.
 static bool has_cover(const struct commit *c, const char *hex) {
     char path[16 + ID_SIZE];
@@ -221,7 +232,7 @@ static int move_all(const struct commit *c, struct err *err) {
     chain_id(ids, ids->count, chain);
     if (c->index && !has_cover(c, digest_hex(chain)) && move(c, c->index, "images", digest_hex(chain), err))
         return -1;
-    if (move_blobs(c, err)) return -1;
+    if (index_check(c, digest_hex(chain), err) || move_blobs(c, err)) return -1;
     return directory_sync(c, "layers", err) || directory_sync(c, "images", err) ? -1 : 0;
 }
 
