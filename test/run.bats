@@ -60,6 +60,17 @@ load lib
   contains "$output" 'it is empty'
 }
 
+@test "run -d of what can't be started says which container is left" {
+  local id
+  run --separate-stderr -127 hoy run -d --name left base no-such-command
+  id=$output
+  is "$id" "$(field left .Id)"
+  is "$(field "$id" .State.Status)" created
+  hoy rm "$id"
+  run --separate-stderr -127 hoy run -d --rm base no-such-command
+  matches "$output" '^[0-9a-f]{64}$'
+}
+
 @test "128 + n: a signal ended it" {
   expect 137 hoy run --rm --init base sh -c 'kill -KILL $$'
   expect 143 hoy run --rm --init base sh -c 'kill -TERM $$'
