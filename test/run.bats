@@ -310,6 +310,26 @@ load lib
   expect 0 hoy run --rm --read-only --tmpfs /tmp base touch /tmp/file
 }
 
+@test "shared and slave want a mount on the host that is" {
+  local source=$BATS_TEST_TMPDIR/source how
+  mkdir -p "$source"
+  mount -t tmpfs source "$source"
+  mount --make-private "$source"
+  for how in shared rshared; do
+    expect 125 hoy run --rm -v "$source:/m:$how" base true
+    contains "$output" "path $source is mounted on $source but it is not a shared mount"
+  done
+  for how in "-v$source/new/one:/m:slave" "--mount=type=bind,src=$source,dst=/m,bind-propagation=rslave"; do
+    expect 125 hoy run --rm "$how" base true
+    contains "$output" "is mounted on $source but it is not a shared or slave mount"
+  done
+  expect 0 hoy run --rm -v "$source:/m:rprivate" base true
+  mount --make-shared "$source"
+  expect 0 hoy run --rm -v "$source/new/one:/m:rshared" base true
+  mount --make-slave "$source"
+  umount "$source"
+}
+
 @test "-v with rshared and rslave: who sees whose mounts" {
   local source=$BATS_TEST_TMPDIR/source
   mkdir -p "$source"
