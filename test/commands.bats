@@ -338,6 +338,17 @@ Total reclaimed space: 0B"
   hoy rmi child:1
 }
 
+@test "an empty filter is none, and an empty signal is KILL" {
+  hoy run -d --name host base sleep 1000
+  hoy kill -s '' host
+  is "$(hoy wait host)" 137
+  is "$(hoy ps -aq --filter '')" "$(hoy ps -aq)"
+  is "$(hoy images -q --filter '')" "$(hoy images -q)"
+  is "$(hoy network ls -q --filter '')" "$(hoy network ls -q)"
+  is "$(hoy volume ls -q --filter '')" "$(hoy volume ls -q)"
+  hoy rm host
+}
+
 @test "ps: what is no filter" {
   local filter
   for filter in task=x status=bad exited=0x health=bad is-task=bad publish=bad expose=90-80 publish=70000 before=nope; do

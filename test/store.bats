@@ -73,8 +73,8 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   is "$output" "hoy: invalid filter 'colour'"
   expect 1 hoy images -f dangling=perhaps
   expect 1 hoy images -f until=whenever
-  expect 1 hoy images -f nothing
-  contains "$output" 'not of the form KEY=VALUE'
+  expect 125 hoy images -f nothing
+  contains "$output" 'bad format of filter'
   hoy create base true >/dev/null
   expect 0 hoy images --tree
   matches "${lines[0]}" '^IMAGE +ID +DISK USAGE +CONTENT SIZE +EXTRA'

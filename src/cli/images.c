@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/parse_modes.h"
 #include "cli/settings.h"
+#include "cli/store_filter.h"
 #include "cli/words.h"
 #include "image/filter.h"
 #include "image/tags.h"
@@ -97,7 +98,7 @@ static const struct option images_rows[] = {
     {"all", 'a', NULL, "Show all images (default hides intermediate images)", store_flag, AT(all)},
     {"digests", 0, NULL, "Show digests", store_flag, AT(digests)},
     {"filter", 'f', "filter",
-     "Filter output based on conditions: dangling, label, before, since, until, reference", store_list,
+     "Filter output based on conditions: dangling, label, before, since, until, reference", store_filter,
      AT(filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, AT(format)},
     {"no-trunc", 0, NULL, "Don't truncate output", store_flag, AT(no_trunc)},

@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/inspect.h"
 #include "cli/parse_network.h"
+#include "cli/store_filter.h"
 #include "engine/networks.h"
 #include "oci/key_values.h"
 
@@ -24,7 +25,7 @@ struct ls_flags {
 #define LS(member) offsetof(struct ls_flags, member)
 static const struct option ls_rows[] = {
     {"filter", 'f', "filter", "Provide filter values: dangling, driver, id, label, name, scope, type",
-     store_list, LS(filters)},
+     store_filter, LS(filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, LS(format)},
     {"no-trunc", 0, NULL, "Do not truncate the output", store_flag, LS(no_trunc)},
     {"quiet", 'q', NULL, "Only display network IDs", store_flag, LS(quiet)},
@@ -214,7 +215,7 @@ struct prune_flags {
 };
 
 static const struct option prune_rows[] = {
-    {"filter", 0, "filter", "Provide filter values: until, label, label!", store_list,
+    {"filter", 0, "filter", "Provide filter values: until, label, label!", store_filter,
      offsetof(struct prune_flags, filters)},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, offsetof(struct prune_flags, force)},
 };

@@ -8,6 +8,7 @@
 #include "cli/format.h"
 #include "cli/inspect.h"
 #include "cli/parse_value.h"
+#include "cli/store_filter.h"
 #include "oci/key_values.h"
 
 #include <stdio.h>
@@ -75,7 +76,7 @@ struct ls_flags {
 };
 
 static const struct option ls_rows[] = {
-    {"filter", 'f', "filter", "Provide filter values: dangling, driver, label, name", store_list,
+    {"filter", 'f', "filter", "Provide filter values: dangling, driver, label, name", store_filter,
      offsetof(struct ls_flags, filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, offsetof(struct ls_flags, format)},
     {"quiet", 'q', NULL, "Only display volume names", store_flag, offsetof(struct ls_flags, quiet)},
@@ -191,7 +192,7 @@ struct prune_flags {
 static const struct option prune_rows[] = {
     {"all", 'a', NULL, "Remove all unused volumes, not just anonymous ones", store_flag,
      offsetof(struct prune_flags, options.all)},
-    {"filter", 0, "filter", "Provide filter values: label, label!, all", store_list,
+    {"filter", 0, "filter", "Provide filter values: label, label!, all", store_filter,
      offsetof(struct prune_flags, options.filters)},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, offsetof(struct prune_flags, force)},
 };
