@@ -310,6 +310,15 @@ load lib
   expect 0 hoy run --rm --read-only --tmpfs /tmp base touch /tmp/file
 }
 
+@test "the same -v twice is one, and of two --tmpfs for a path the later counts" {
+  is "$(hoy run --rm -v /etc:/m --volume /etc:/m -v /data -v /data base sh -c 'grep -c -E " /(m|data) " /proc/self/mounts')" 2
+  is "$(hoy run --rm --tmpfs /t:size=1m --tmpfs /t:size=2m base stat -fc '%b %S' /t)" '512 4096'
+  expect 125 hoy run --rm -v /etc:/m -v /etc:/m:ro base true
+  contains "$output" 'uplicate mount point: /m'
+  expect 125 hoy run --rm --tmpfs /t --mount type=tmpfs,dst=/t base true
+  expect 125 hoy run --rm --mount type=tmpfs,dst=/t --mount type=tmpfs,dst=/t base true
+}
+
 @test "shared and slave want a mount on the host that is" {
   local source=$BATS_TEST_TMPDIR/source how
   mkdir -p "$source"
