@@ -75,7 +75,11 @@ static int pull(struct invocation *invocation, struct engine *engine, struct err
                                    .quiet = flags->quiet,
                                    .keep_blobs = flags->keep_blobs,
                                    .out = stdout};
-    return image_pull(&engine->store, &invocation->arena, &options, &image, err);
+    struct reference reference;
+    if (image_pull(&engine->store, &invocation->arena, &options, &image, err) ||
+        reference_parse(&invocation->arena, name, &reference, err))
+        return -1;
+    return puts(reference_full(&invocation->arena, &reference)), 0;
 }
 
 int run_pull(struct invocation *invocation, struct err *err) {
