@@ -109,8 +109,12 @@ again() {
 @test "as run: files" {
   mkdir -p "$BATS_TEST_TMPDIR/a b"
   cd "$BATS_TEST_TMPDIR"
+  mkdir shared
+  mount -t tmpfs shared shared
+  mount --make-shared shared
   again -v "$PWD/a b:/x:ro" -v ./made:/y -v named:/z:nocopy -v /anonymous --tmpfs /t:size=1m --tmpfs /u \
-    --mount "type=bind,source=$PWD,target=/m,readonly,bind-propagation=rslave" --mount type=tmpfs,target=/n,tmpfs-size=1m,tmpfs-mode=700 base
+    --mount "type=bind,source=$PWD/shared,target=/m,readonly,bind-propagation=rslave" --mount type=tmpfs,target=/n,tmpfs-size=1m,tmpfs-mode=700 base
+  umount shared
 }
 
 @test "as run: network" {

@@ -338,6 +338,17 @@ Total reclaimed space: 0B"
   hoy rmi child:1
 }
 
+@test "an empty filter is none, and an empty signal is KILL" {
+  hoy run -d --name host base sleep 1000
+  hoy kill -s '' host
+  is "$(hoy wait host)" 137
+  is "$(hoy ps -aq --filter '')" "$(hoy ps -aq)"
+  is "$(hoy images -q --filter '')" "$(hoy images -q)"
+  is "$(hoy network ls -q --filter '')" "$(hoy network ls -q)"
+  is "$(hoy volume ls -q --filter '')" "$(hoy volume ls -q)"
+  hoy rm host
+}
+
 @test "ps: what is no filter" {
   local filter
   for filter in task=x status=bad exited=0x health=bad is-task=bad publish=bad expose=90-80 publish=70000 before=nope; do
@@ -448,6 +459,38 @@ runs_1001() { hoy top base1 | grep -q 1001; }
   expect 127 hoy exec host no-such-command
   expect 1 hoy exec -d host no-such-command
   expect 1 hoy exec --env-file /nonexistent host true || is "$status" 125
+  hoy rm -f host
+}
+
+@test "exec -u 0: no_new_privs gives it no more than the container's user had" {
+  local user
+  for user in 1000 nobody; do
+    hoy run -d --name host -u "$user" --security-opt no-new-privileges base sleep 1000
+    is "$(hoy exec -u 0 host sh -c 'id -u; grep -E "Cap(Prm|Eff)" /proc/self/status' | tr -s '\t\n' '  ')" \
+      '0 CapPrm: 0000000000000000 CapEff: 0000000000000000 '
+    lacks "$(hoy exec -u 0 --privileged host grep CapEff /proc/self/status)" 0000000000000000
+    hoy rm -f host
+  done
+  hoy run -d --name host --security-opt no-new-privileges base sleep 1000
+  is "$(hoy exec host grep CapEff /proc/self/status)" \
+    "$(hoy run --rm base grep CapEff /proc/self/status)"
+  hoy rm -f host
+  hoy run -d --name host -u 1000 base sleep 1000
+  is "$(hoy exec -u 0 host grep CapEff /proc/self/status)" \
+    "$(hoy run --rm base grep CapEff /proc/self/status)"
+  hoy rm -f host
+}
+
+@test "exec: TERM is of its own terminal, or as -e has it" {
+  in_terminal() { script -qec "$HOY exec -t $1 sh -c 'echo \$TERM'" /dev/null | tr -d '\r'; }
+  hoy run -dt --name host base sleep 1000
+  lacks "$(hoy exec host env)" TERM=
+  is "$(in_terminal host)" xterm
+  is "$(hoy exec -e TERM=vt52 host sh -c 'echo $TERM')" vt52
+  hoy rm -f host
+  hoy run -dt --name host -e TERM=vt100 base sleep 1000
+  is "$(hoy exec host sh -c 'echo $TERM')" vt100
+  is "$(in_terminal host)" vt100
   hoy rm -f host
 }
 

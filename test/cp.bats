@@ -157,11 +157,15 @@ there() { hoy cp "box:$1" - | tar -xO; }
 @test "a container that shares its mounts gets none by a copy" {
   local before
   mkdir bound
+  mount -t tmpfs bound bound
+  mount --make-shared bound
   running -v "$PWD/bound:/bound:rshared" -v box-volume:/data
   before=$(hoy exec box cat /proc/self/mountinfo | awk '{print $5}' | sort)
   hoy cp one box:/data/x
   hoy cp box:/data/x out
   is "$(hoy exec box cat /proc/self/mountinfo | awk '{print $5}' | sort)" "$before"
+  hoy rm -f box >/dev/null
+  umount bound
 }
 
 @test "read-only roots and volumes take nothing" {

@@ -54,6 +54,15 @@ LAN=(-o parent=up0 --subnet 192.0.2.0/24 --gateway 192.0.2.2 --subnet 2001:db8::
   expect 0 hoy network create --opt com.docker.network.driver.mtu=9000 jumbo
   expect 0 hoy run --rm --network jumbo base ip link show eth0
   contains "$output" 'mtu 9000'
+  # IPv6 wants 1280.
+  local mtu
+  for mtu in 1000=false 1279=false 1280=true; do
+    expect 0 hoy network create -o com.docker.network.driver.mtu="${mtu%=*}" "narrow${mtu%=*}"
+    is "$(hoy network inspect -f '{{.EnableIPv6}}' "narrow${mtu%=*}")" "${mtu#*=}"
+    contains "$(hoy run --rm --network "narrow${mtu%=*}" base ip link show eth0)" "mtu ${mtu%=*}"
+  done
+  expect 1 hoy network create --ipv6 -o com.docker.network.driver.mtu=1000 none6
+  contains "$output" 'com.docker.network.driver.mtu: IPv6 needs 1280 at least'
 }
 
 @test "bridge: containers that reach nobody but by published ports; none of the host's addresses; no masquerade" {

@@ -67,6 +67,26 @@ END
   hoy volume rm nameless >/dev/null
 }
 
+@test "fields that scripts ask for: of info, version, and a container's root and networks" {
+  is "$(hoy info -f '{{.DefaultRuntime}} {{.LoggingDriver}} {{.Swarm.LocalNodeState}} {{.OSType}} [{{.ID}}{{.Swarm.NodeID}}]')" \
+    'hoy json-file inactive linux []'
+  is "$(hoy info -f '{{.OperatingSystem}}')" "$(. /etc/os-release && echo "$PRETTY_NAME")"
+  is "$(hoy info -f '{{.IPv4Forwarding}}')" "$( (($(</proc/sys/net/ipv4/ip_forward))) && echo true || echo false)"
+  matches "$(hoy info -f '{{.MemoryLimit}} {{.SwapLimit}} {{.PidsLimit}} {{.CPUShares}} {{.CPUSet}} {{.CPUCfsQuota}}')" \
+    '^((true|false) ?){6}$'
+  is "$(hoy info -f '{{range $name, $it := .Runtimes}}{{$name}}{{end}}')" hoy
+  contains "$(hoy info -f '{{.SecurityOptions}}')" name=seccomp
+  matches "$(hoy version -f '{{.Server.APIVersion}} {{.Client.APIVersion}}[{{.Server.GitCommit}}]')" '^1\.[0-9]+ 1\.[0-9]+\[\]$'
+  hoy run -d --name one base sh -c 'echo here >/file; exec sleep 1000'
+  is "$(hoy inspect -f '{{.GraphDriver.Name}}' one)" "$(hoy inspect -f '{{.Driver}}' one)"
+  eventually 10 grep -q here "$(hoy inspect -f '{{.GraphDriver.Data.UpperDir}}' one)/file"
+  is "$(<"$(hoy inspect -f '{{.GraphDriver.Data.MergedDir}}' one)/file")" here
+  test -d "$(hoy inspect -f '{{.GraphDriver.Data.WorkDir}}' one)"
+  is "$(hoy inspect -f '{{with .NetworkSettings}}[{{.Bridge}}] {{.HairpinMode}} {{.SecondaryIPAddresses}} {{.SecondaryIPv6Addresses}}{{end}}' one)" \
+    '[] false [] []'
+  hoy rm -f one
+}
+
 @test "a template can't run away" {
   expect 1 hoy info -f '{{define "a"}}{{template "a"}}{{end}}{{template "a"}}'
   contains "$output" 'exceeded maximum template depth'

@@ -298,7 +298,8 @@ ARGS
   is "$(hoy logs --since "${times[1]}" --until "${times[2]}" cc | tr '\n' ' ')" 'b a '
   is "$(hoy logs --since 1h --tail 1 cc)" b
   is "$(hoy logs --until 1h cc)" ''
-  is "$(hoy logs --tail -1 cc | wc -l)" 4
+  local all
+  for all in -1 '' abc all; do is "$(hoy logs --tail "$all" --since '' --until '' cc | wc -l)" 4; done
   for flags in '--since abc' '--until 1x'; do
     # shellcheck disable=SC2086
     expect 125 hoy logs $flags cc

@@ -281,6 +281,12 @@ hostname_of() { hoy inspect -f '{{.Config.Hostname}}' "$1"; }
   # All are of this machine; nothing more can be said of them than is.
   is "$(hoy network ls --filter scope=local --format '{{.Name}} {{.Scope}}' | sort | tr '\n' ' ')" 'bridge local host local none local one local two local '
   is "$(hoy network ls -q --filter scope=swarm)" ''
+  is "$(hoy network ls --filter name=two --format '{{.Name}}={{.Label "env"}}[{{.Label "none"}}]')" 'two=test[]'
+  is "$(hoy network ls --filter name=two --format raw)" "network_id: $(hoy network ls -qf name=two)
+name: two
+driver: bridge
+scope: local"
+  is "$(hoy network ls -q --filter name=two --format raw)" "network_id: $(hoy network ls -qf name=two)"
   is "$(hoy network inspect --verbose one)" "$(hoy network inspect one)"
   is "$(hoy network inspect -v -f '{{.Name}}' one two)" $'one\ntwo'
   is "$(hoy network ls -q --no-trunc --filter name='^one$')" "$(inspect one '{{.Id}}')"

@@ -175,6 +175,8 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   expect 125 hoy run --rm --pull never "$REGISTRY/tiny:1" true
   expect 0 hoy run --rm "$REGISTRY/tiny:1" echo pulled
   contains "$output" 'Unable to find image'
+  matches "${lines[-2]}" '^Status: '
+  is "${lines[-1]}" pulled
   expect 0 hoy run --rm --pull always "$REGISTRY/tiny:1" true
   contains "$output" 'up to date'
   hoy rmi "$REGISTRY/tiny:1"

@@ -60,6 +60,17 @@ load lib
   contains "$output" 'it is empty'
 }
 
+@test "run -d of what can't be started says which container is left" {
+  local id
+  run --separate-stderr -127 hoy run -d --name left base no-such-command
+  id=$output
+  is "$id" "$(field left .Id)"
+  is "$(field "$id" .State.Status)" created
+  hoy rm "$id"
+  run --separate-stderr -127 hoy run -d --rm base no-such-command
+  matches "$output" '^[0-9a-f]{64}$'
+}
+
 @test "128 + n: a signal ended it" {
   expect 137 hoy run --rm --init base sh -c 'kill -KILL $$'
   expect 143 hoy run --rm --init base sh -c 'kill -TERM $$'
@@ -299,6 +310,35 @@ load lib
   expect 0 hoy run --rm --read-only --tmpfs /tmp base touch /tmp/file
   expect 0 hoy run --rm --tmpfs /scratch:ro --tmpfs /scratch/below base sh -c 'touch /scratch/file 2>&1; touch /scratch/below/file && ls /scratch'
   is "$output" $'touch: /scratch/file: Read-only file system\nbelow'
+}
+
+@test "the same -v twice is one, and of two --tmpfs for a path the later counts" {
+  is "$(hoy run --rm -v /etc:/m --volume /etc:/m -v /data -v /data base sh -c 'grep -c -E " /(m|data) " /proc/self/mounts')" 2
+  is "$(hoy run --rm --tmpfs /t:size=1m --tmpfs /t:size=2m base stat -fc '%b %S' /t)" '512 4096'
+  expect 125 hoy run --rm -v /etc:/m -v /etc:/m:ro base true
+  contains "$output" 'uplicate mount point: /m'
+  expect 125 hoy run --rm --tmpfs /t --mount type=tmpfs,dst=/t base true
+  expect 125 hoy run --rm --mount type=tmpfs,dst=/t --mount type=tmpfs,dst=/t base true
+}
+
+@test "shared and slave want a mount on the host that is" {
+  local source=$BATS_TEST_TMPDIR/source how
+  mkdir -p "$source"
+  mount -t tmpfs source "$source"
+  mount --make-private "$source"
+  for how in shared rshared; do
+    expect 125 hoy run --rm -v "$source:/m:$how" base true
+    contains "$output" "path $source is mounted on $source but it is not a shared mount"
+  done
+  for how in "-v$source/new/one:/m:slave" "--mount=type=bind,src=$source,dst=/m,bind-propagation=rslave"; do
+    expect 125 hoy run --rm "$how" base true
+    contains "$output" "is mounted on $source but it is not a shared or slave mount"
+  done
+  expect 0 hoy run --rm -v "$source:/m:rprivate" base true
+  mount --make-shared "$source"
+  expect 0 hoy run --rm -v "$source/new/one:/m:rshared" base true
+  mount --make-slave "$source"
+  umount "$source"
 }
 
 @test "-v with rshared and rslave: who sees whose mounts" {

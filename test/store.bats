@@ -63,6 +63,10 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   is "$(hoy images -q -f label=made -f label=unknown)" ''
   is "$(hoy images -q -f reference='*ase' | wc -l)" 1
   is "$(hoy images -q -f reference='*/tiny' -f reference=base | wc -l)" 2
+  is "$(hoy images -q 'ba*')$(hoy images -q 'base:*')$(hoy images -q docker.io/library/base:latest)" \
+    "$(hoy images -q base)$(hoy images -q base)$(hoy images -q base)"
+  is "$(hoy images --format '{{.Repository}}' '*/tiny')" "$REGISTRY/tiny"
+  is "$(hoy images -q "$REGISTRY/tiny:2")$(hoy images -q --tree 'ba' 2>/dev/null)$(hoy images -q ase)" ''
   is "$(hoy images -q -f "before=$REGISTRY/debian:12")" "$(hoy images -q base)"
   is "$(hoy images -q -f since=base | wc -l)" 2
   is "$(hoy images -q -f until=1970-01-02)" ''
@@ -73,8 +77,8 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   is "$output" "hoy: invalid filter 'colour'"
   expect 1 hoy images -f dangling=perhaps
   expect 1 hoy images -f until=whenever
-  expect 1 hoy images -f nothing
-  contains "$output" 'not of the form KEY=VALUE'
+  expect 125 hoy images -f nothing
+  contains "$output" 'bad format of filter'
   hoy create base true >/dev/null
   expect 0 hoy images --tree
   matches "${lines[0]}" '^IMAGE +ID +DISK USAGE +CONTENT SIZE +EXTRA'

@@ -28,6 +28,8 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   is "$(hoy volume ls -q -f label=a=x)" ''
   is "$(hoy volume ls -q -f name=on -f dangling=true -f driver=local)" one
   is "$(hoy volume ls --format '{{.Name}} {{.Driver}} {{.Labels}}' -f name=two)" 'two local a=b,c='
+  is "$(hoy volume ls --format '{{.Label "a"}}[{{.Label "x"}}]' -f name=two)" 'b[]'
+  is "$(hoy volume ls --format raw -f name=two)" $'name: two\ndriver: local'
   matches "$(hoy volume ls -f name=one)" 'DRIVER +VOLUME NAME'
   expect 1 hoy volume ls -f bad=1
   contains "$output" "invalid filter 'bad'"

@@ -79,7 +79,7 @@ static int kill_one(struct invocation *invocation, struct engine *engine, const 
     const struct kill_flags *flags = invocation->options;
     struct container container;
     if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
-    int signal = flags->signal ? signal_parse(flags->signal) : SIGKILL;
+    int signal = str_empty(flags->signal) ? SIGKILL : signal_parse(flags->signal);
     if (signal < 0) return err_set(err, ERR_INVALID, 0, "Invalid signal: %s", flags->signal);
     if (container_kill(engine, &container, signal, err) < 0) return -1;
     puts(name);

@@ -109,6 +109,12 @@ static const struct document_field fields[] = {
     {"HostConfig", NULL, "PidsLimit", "*int64", true},
     {"HostConfig", NULL, "Ulimits", "[]*container.Ulimit", false},
 
+    {"NetworkSettings", NULL, "Bridge", "string", true},
+    {"NetworkSettings", NULL, "HairpinMode", "bool", true},
+    {"NetworkSettings", NULL, "LinkLocalIPv6Address", "string", true},
+    {"NetworkSettings", NULL, "LinkLocalIPv6PrefixLen", "int", true},
+    {"NetworkSettings", NULL, "SecondaryIPAddresses", "[]network.Address", true},
+    {"NetworkSettings", NULL, "SecondaryIPv6Addresses", "[]network.Address", true},
     {"NetworkSettings", NULL, "SandboxID", "string", true},
     {"NetworkSettings", NULL, "SandboxKey", "string", true},
     {"NetworkSettings", NULL, "Ports", PORTS, false},

@@ -33,11 +33,12 @@ static const char *choose(struct format *f, const struct format_listing *listing
                           bool quiet) {
     if (str_empty(text) && !quiet && listing->setting)
         text = credentials_file_string(&f->arena, listing->setting);
+    const char *ids = listing->quiet ? listing->quiet : "{{.ID}}";
     if (str_empty(text)) text = "table";
-    if (str_eq(text, "table") && quiet) return "{{.ID}}";
+    if (str_eq(text, "table") && quiet) return ids;
     if (str_eq(text, "table")) return arena_printf(&f->arena, "table %s", listing->table);
     if (str_eq(text, "raw") && listing->raw) return quiet ? listing->raw_quiet : listing->raw;
-    if (quiet && listing->quiet_wins) return "{{.ID}}";
+    if (quiet && listing->quiet_wins) return ids;
     return str_eq(text, "json") ? "{{json .}}" : text;
 }
 

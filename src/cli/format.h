@@ -43,6 +43,7 @@ struct format_listing {
     const char *table;     // the columns that are shown by themselves, tabs between
     const char *raw;       // of --format raw; NULL: there is none
     const char *raw_quiet; // the same with --quiet
+    const char *quiet;     // what --quiet shows; NULL: {{.ID}}
     const char *setting;   // the format's name in ~/.docker/config.json: "psFormat"; or NULL
     bool quiet_wins;       // over a template; then a warning says so
     bool checked;          // the format is tried before there are rows

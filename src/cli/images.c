@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/parse_modes.h"
 #include "cli/settings.h"
+#include "cli/store_filter.h"
 #include "cli/words.h"
 #include "image/filter.h"
 #include "image/tags.h"
@@ -74,7 +75,11 @@ static int pull(struct invocation *invocation, struct engine *engine, struct err
                                    .quiet = flags->quiet,
                                    .keep_blobs = flags->keep_blobs,
                                    .out = stdout};
-    return image_pull(&engine->store, &invocation->arena, &options, &image, err);
+    struct reference reference;
+    if (image_pull(&engine->store, &invocation->arena, &options, &image, err) ||
+        reference_parse(&invocation->arena, name, &reference, err))
+        return -1;
+    return puts(reference_full(&invocation->arena, &reference)), 0;
 }
 
 int run_pull(struct invocation *invocation, struct err *err) {
@@ -97,7 +102,7 @@ static const struct option images_rows[] = {
     {"all", 'a', NULL, "Show all images (default hides intermediate images)", store_flag, AT(all)},
     {"digests", 0, NULL, "Show digests", store_flag, AT(digests)},
     {"filter", 'f', "filter",
-     "Filter output based on conditions: dangling, label, before, since, until, reference", store_list,
+     "Filter output based on conditions: dangling, label, before, since, until, reference", store_filter,
      AT(filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, AT(format)},
     {"no-trunc", 0, NULL, "Don't truncate output", store_flag, AT(no_trunc)},
@@ -201,29 +206,16 @@ static const char *digest_in(const struct image *image, const char *repository) 
     return "<none>";
 }
 
-// Is it what the argument names: a repository, with a tag or without?
-static bool matches(struct arena *arena, const struct reference *reference, const char *wanted) {
-    if (!wanted) return true;
-    const char *repository = reference_familiar_repository(arena, reference);
-    struct reference asked;
-    struct err ignored;
-    if (reference_parse(arena, wanted, &asked, &ignored) < 0) return false;
-    if (!str_eq(repository, reference_familiar_repository(arena, &asked))) return false;
-    return !strchr(strrchr(wanted, '/') ? strrchr(wanted, '/') : wanted, ':') ||
-           str_eq(asked.tag, reference->tag);
-}
-
-static void write_names(struct listing *listing, const struct image *image, const char *wanted) {
+static void write_names(struct listing *listing, const struct image *image) {
     struct arena *arena = listing->arena;
     for (size_t i = 0; i < image->names.count; i++) {
         struct reference reference;
         struct err ignored;
         if (reference_parse(arena, image->names.items[i], &reference, &ignored) < 0) continue;
-        if (!matches(arena, &reference, wanted)) continue;
         write_row(listing, image, reference_familiar_repository(arena, &reference), reference.tag,
                   digest_in(image, reference_repository(arena, &reference)));
     }
-    if (image->names.count || wanted) return;
+    if (image->names.count) return;
     const char *digest = image->digests.count ? image->digests.items[0] : NULL;
     const char *repository = "<none>";
     struct reference reference;
@@ -231,21 +223,6 @@ static void write_names(struct listing *listing, const struct image *image, cons
     if (digest && reference_parse(arena, digest, &reference, &ignored) == 0)
         repository = reference_familiar_repository(arena, &reference);
     write_row(listing, image, repository, "<none>", digest ? strchr(digest, '@') + 1 : "<none>");
-}
-
-// -q: an id once, however many names it has.
-static void write_ids(struct listing *listing, const struct images *images, const char *wanted) {
-    for (size_t i = 0; i < images->count; i++) {
-        const struct image *image = &images->items[i];
-        bool any = !wanted;
-        for (size_t j = 0; j < image->names.count && !any; j++) {
-            struct reference reference;
-            struct err ignored;
-            any = !reference_parse(listing->arena, image->names.items[j], &reference, &ignored) &&
-                  matches(listing->arena, &reference, wanted);
-        }
-        if (any) write_row(listing, image, "", "", "");
-    }
 }
 
 // --tree: what an image takes on the disk, and took on its way here.
@@ -283,7 +260,7 @@ static void write_tree_row(struct listing *listing, const struct image *image, c
     json_end_object(w);
 }
 
-static void write_tree(struct listing *listing, const struct image *image, const char *wanted,
+static void write_tree(struct listing *listing, const struct image *image,
                        const struct containers *containers) {
     struct arena *arena = listing->arena;
     const struct image_config *config = &image->config;
@@ -293,11 +270,10 @@ static void write_tree(struct listing *listing, const struct image *image, const
         struct reference reference;
         struct err ignored;
         if (reference_parse(arena, image->names.items[i], &reference, &ignored) < 0) continue;
-        if (!matches(arena, &reference, wanted)) continue;
         write_tree_row(listing, image, reference_familiar(arena, &reference), used);
         any = true;
     }
-    if (!any && (wanted || image->names.count)) return;
+    if (!any && image->names.count) return;
     if (!any) write_tree_row(listing, image, "<untagged>", used);
     write_tree_row(listing, image,
                    arena_printf(arena, "└─ %s/%s%s%s", config->os ? config->os : "unknown",
@@ -306,34 +282,40 @@ static void write_tree(struct listing *listing, const struct image *image, const
                    used);
 }
 
-static int print_tree(struct listing *listing, const struct images *images, const char *wanted,
+static int print_tree(struct listing *listing, const struct images *images,
                       const struct containers *containers) {
     json_begin_array(&listing->w, NULL);
-    for (size_t i = 0; i < images->count; i++) write_tree(listing, &images->items[i], wanted, containers);
+    for (size_t i = 0; i < images->count; i++) write_tree(listing, &images->items[i], containers);
     json_end_array(&listing->w);
     return format_rows(NULL, "image", tree_columns, str_get(&listing->w.text), stdout, listing->err);
 }
 
-static int print_rows(struct listing *listing, const struct images *images, const char *wanted) {
+static int print_rows(struct listing *listing, const struct images *images) {
     const struct images_flags *flags = listing->flags;
+    bool once = flags->quiet && str_empty(flags->format); // however many names it has
     if (format_begin(&listing->format, flags->digests ? &digest_listing : &plain_listing, flags->format,
                      flags->quiet, listing->err) < 0)
         return -1;
-    if (flags->quiet && str_empty(flags->format))
-        write_ids(listing, images, wanted);
-    else
-        for (size_t i = 0; i < images->count; i++) write_names(listing, &images->items[i], wanted);
+    for (size_t i = 0; i < images->count; i++)
+        if (once)
+            write_row(listing, &images->items[i], "", "", "");
+        else
+            write_names(listing, &images->items[i]);
     if (listing->failed) return -1;
     format_print(&listing->format, stdout);
     return 0;
 }
 
-// Those that the filters let through.
+// Those that the filters let through; the argument is one of them.
 static int list(struct invocation *invocation, struct engine *engine, struct images *ret_images,
                 struct err *err) {
-    const struct images_flags *flags = invocation->options;
+    struct images_flags *flags = invocation->options;
+    const struct strings *names = &invocation->arguments;
     struct image_filters filters;
     struct images images;
+    if (names->count && *names->items[0])
+        strings_add(&invocation->arena, &flags->filters,
+                    arena_printf(&invocation->arena, "reference=%s", names->items[0]));
     if (image_filters_read(&engine->store, &invocation->arena, &flags->filters, IMAGE_LIST_FILTERS, &filters,
                            err) ||
         image_list(&engine->store, &invocation->arena, &images, err))
@@ -351,7 +333,6 @@ static int list(struct invocation *invocation, struct engine *engine, struct ima
 
 static int images(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct images_flags *flags = invocation->options;
-    const char *wanted = invocation->arguments.count ? invocation->arguments.items[0] : NULL;
     struct images images;
     struct containers containers = {0};
     if (flags->tree && (flags->quiet || flags->format || flags->digests))
@@ -361,8 +342,7 @@ static int images(struct invocation *invocation, struct engine *engine, struct e
     if (list(invocation, engine, &images, err)) return -1;
     if (flags->tree && container_list(engine, &invocation->arena, true, &containers, err)) return -1;
     struct listing listing = {.arena = &invocation->arena, .flags = flags, .err = err};
-    int r = flags->tree ? print_tree(&listing, &images, wanted, &containers)
-                        : print_rows(&listing, &images, wanted);
+    int r = flags->tree ? print_tree(&listing, &images, &containers) : print_rows(&listing, &images);
     format_finish(&listing.format);
     json_writer_finish(&listing.w);
     return r;

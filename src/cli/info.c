@@ -4,6 +4,7 @@
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
+#include "engine/log.h"
 #include "kernel/mount.h"
 #include "kernel/process.h"
 
@@ -28,12 +29,34 @@ static const char *architecture(void) {
 
 // version
 
+#define API_VERSION "1.48" // of the Docker whose command line and documents hoy's are
+
+#define VERSION_FIELDS(parent)                                                                         \
+    {parent, "APIVersion", "ApiVersion", "string", true}, {parent, NULL, "GitCommit", "string", true}, \
+        {parent, NULL, "GoVersion", "string", true}, {parent, NULL, "BuildTime", "string", true}, {    \
+        parent, NULL, "Experimental", "bool", true                                                     \
+    }
+
 static const struct document_field version_fields[] = {
     {"", NULL, "Client", "system.clientVersion", false},
     {"", NULL, "Server", "*types.Version", false},
+    VERSION_FIELDS("Client"),
+    {"Client", NULL, "Context", "string", true},
+    VERSION_FIELDS("Server"),
+    {"Server", "MinAPIVersion", "MinAPIVersion", "string", true},
 };
 static const struct document_type version_type = {"system.versionInfo", version_fields,
                                                   ARRAY_SIZE(version_fields)};
+
+static void write_version(struct json_writer *w, const char *key, const char *kernel) {
+    json_begin_object(w, key);
+    json_put_string(w, "Version", HOY_VERSION);
+    json_put_string(w, "ApiVersion", API_VERSION);
+    json_put_string(w, "Os", "linux");
+    json_put_string(w, "Arch", architecture());
+    json_put_string(w, "KernelVersion", kernel);
+    json_end_object(w);
+}
 
 int run_version(struct invocation *invocation, struct err *err) {
     const struct format_flags *flags = invocation->options;
@@ -41,18 +64,8 @@ int run_version(struct invocation *invocation, struct err *err) {
     struct utsname kernel;
     uname(&kernel);
     json_begin_object(&w, NULL);
-    json_begin_object(&w, "Client");
-    json_put_string(&w, "Version", HOY_VERSION);
-    json_put_string(&w, "Os", "linux");
-    json_put_string(&w, "Arch", architecture());
-    json_put_string(&w, "KernelVersion", kernel.release);
-    json_end_object(&w);
-    json_begin_object(&w, "Server"); // the engine is in this program
-    json_put_string(&w, "Version", HOY_VERSION);
-    json_put_string(&w, "Os", "linux");
-    json_put_string(&w, "Arch", architecture());
-    json_put_string(&w, "KernelVersion", kernel.release);
-    json_end_object(&w);
+    write_version(&w, "Client", kernel.release);
+    write_version(&w, "Server", kernel.release); // the engine is in this program
     json_end_object(&w);
     if (!str_empty(flags->format))
         return format_object(invocation, "version", flags->format, &version_type, str_get(&w.text), stdout,
@@ -187,12 +200,100 @@ static const char *cgroup_version(void) {
 }
 
 static const struct document_field info_fields[] = {
-    {"", NULL, "Containers", "int", false},       {"", NULL, "ContainersRunning", "int", false},
-    {"", NULL, "ContainersPaused", "int", false}, {"", NULL, "ContainersStopped", "int", false},
-    {"", NULL, "Images", "int", false},           {"", NULL, "NCPU", "int", false},
+    {"", NULL, "Containers", "int", false},
+    {"", NULL, "ContainersRunning", "int", false},
+    {"", NULL, "ContainersPaused", "int", false},
+    {"", NULL, "ContainersStopped", "int", false},
+    {"", NULL, "Images", "int", false},
+    {"", NULL, "NCPU", "int", false},
     {"", NULL, "Missing", "[]string", false},
+    {"", "CPUCfsPeriod", "CpuCfsPeriod", "bool", false},
+    {"", "CPUCfsQuota", "CpuCfsQuota", "bool", false},
+    {"", NULL, "Runtimes", "map[string]system.RuntimeWithStatus", false},
+    {"Runtimes", NULL, "Path", "string", true},
+    {"Runtimes", NULL, "Args", "[]string", true},
+    {"", NULL, "SecurityOptions", "[]string", false},
+    // What there is none of here.
+    {"", NULL, "ID", "string", true},
+    {"", NULL, "DriverStatus", "[][2]string", true},
+    {"", NULL, "Debug", "bool", true},
+    {"", NULL, "NFd", "int", true},
+    {"", NULL, "NGoroutines", "int", true},
+    {"", NULL, "NEventsListener", "int", true},
+    {"", NULL, "BridgeNfIptables", "bool", true},
+    {"", NULL, "BridgeNfIp6tables", "bool", true},
+    {"", NULL, "IndexServerAddress", "string", true},
+    {"", NULL, "GenericResources", "[]swarm.GenericResource", true},
+    {"", "HTTPProxy", "HttpProxy", "string", true},
+    {"", "HTTPSProxy", "HttpsProxy", "string", true},
+    {"", NULL, "NoProxy", "string", true},
+    {"", NULL, "Labels", "[]string", true},
+    {"", NULL, "ExperimentalBuild", "bool", true},
+    {"", NULL, "Isolation", "string", true},
+    {"", NULL, "InitBinary", "string", true},
+    {"", NULL, "ProductLicense", "string", true},
+    {"", NULL, "Warnings", "[]string", true},
+    {"Swarm", NULL, "NodeID", "string", true},
+    {"Swarm", NULL, "NodeAddr", "string", true},
+    {"Swarm", NULL, "ControlAvailable", "bool", true},
+    {"Swarm", NULL, "Error", "string", true},
+    {"Swarm", NULL, "Nodes", "int", true},
+    {"Swarm", NULL, "Managers", "int", true},
 };
 static const struct document_type info_type = {"system.dockerInfo", info_fields, ARRAY_SIZE(info_fields)};
+
+static bool has(const struct feature *list, const char *name) {
+    while (!str_eq(list->name, name)) list++;
+    return list->there;
+}
+
+static bool forwards(void) {
+    char first = 0;
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", O_RDONLY, 0);
+    return fd >= 0 && read(fd, &first, 1) == 1 && first == '1';
+}
+
+// A value of /etc/os-release, without its quotes.
+static const char *os_release(struct arena *arena, const char *key) {
+    _cleanup_(str_finish) struct str text = {0};
+    if (file_read_at(AT_FDCWD, "/etc/os-release", 1 << 16, &text)) return "";
+    char *rest = text.data;
+    for (char *line; (line = strsep(&rest, "\n"));) {
+        const char *value = str_after(line, key);
+        if (!value || *value != '=') continue;
+        value += 1 + strspn(value + 1, "\"'");
+        return arena_strndup(arena, value, strcspn(value, "\"'"));
+    }
+    return "";
+}
+
+static void write_docker(struct invocation *invocation, struct engine *engine, const struct feature *list,
+                         struct json_writer *w) {
+    struct container_config config = {0};
+    struct err ignored; // the next container will say it
+    (void)log_settle(&invocation->arena, &config, &ignored);
+    json_put_bool(w, "MemoryLimit", has(list, "memory limits"));
+    json_put_bool(w, "SwapLimit", has(list, "swap limits"));
+    json_put_bool(w, "CpuCfsPeriod", has(list, "cpu limits"));
+    json_put_bool(w, "CpuCfsQuota", has(list, "cpu limits"));
+    json_put_bool(w, "CPUShares", has(list, "cpu limits"));
+    json_put_bool(w, "CPUSet", has(list, "cpuset limits"));
+    json_put_bool(w, "PidsLimit", has(list, "pids limits"));
+    json_put_bool(w, "OomKillDisable", !str_eq(cgroup_layout(), "v2") && has(list, "memory limits"));
+    json_put_bool(w, "IPv4Forwarding", forwards());
+    json_put_bool(w, "LiveRestoreEnabled", true); // nothing is restarted
+    json_put_string(w, "LoggingDriver", config.log.driver ? config.log.driver : "json-file");
+    json_put_string(w, "OperatingSystem", os_release(&invocation->arena, "PRETTY_NAME"));
+    json_put_string(w, "OSVersion", os_release(&invocation->arena, "VERSION_ID"));
+    json_put_string(w, "DefaultRuntime", "hoy");
+    json_put_raw(w, "Runtimes", "{\"hoy\":{}}");
+    json_put_raw(w, "Swarm", "{\"LocalNodeState\":\"inactive\"}");
+    json_begin_array(w, "SecurityOptions");
+    if (has(list, "seccomp")) json_put_string(w, NULL, "name=seccomp,profile=builtin");
+    if (engine->rootless) json_put_string(w, NULL, "name=rootless");
+    if (has(list, "cgroup namespaces")) json_put_string(w, NULL, "name=cgroupns");
+    json_end_array(w);
+}
 
 static int print_json(struct invocation *invocation, struct engine *engine, const struct counts *counts,
                       const char *format, struct err *err) {
@@ -221,6 +322,7 @@ static int print_json(struct invocation *invocation, struct engine *engine, cons
     json_put_string(&w, "DockerRootDir", engine->store.root);
     json_put_string(&w, "RunRoot", engine->store.runroot);
     json_put_string(&w, "ServerVersion", HOY_VERSION);
+    write_docker(invocation, engine, list, &w);
     json_begin_array(&w, "Missing");
     for (size_t i = 0; i < n; i++)
         if (!list[i].there) json_put_string(&w, NULL, list[i].name);

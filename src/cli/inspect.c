@@ -12,6 +12,7 @@
 #include "engine/prune.h"
 #include "engine/volume.h"
 #include "engine/why.h"
+#include "image/lower.h"
 #include "oci/key_values.h"
 #include "registry/reference.h"
 
@@ -165,6 +166,30 @@ static int write_size(struct engine *engine, struct arena *arena, const struct c
     return 0;
 }
 
+// What the host sees of its root: nothing is mounted there, so that all of it is seen through its process.
+static void write_graph_driver(struct engine *engine, struct arena *arena, const struct container *container,
+                               struct json_writer *w) {
+    const char *folder = arena_printf(arena, "%s/containers/%s", engine->store.root, container->id);
+    struct image_lower lower = {0};
+    struct image image;
+    struct err ignored;
+    if (!image_find(&engine->store, arena, container->image_id, &image, &ignored))
+        (void)image_lower_find(&engine->store, &image, arena, &lower, &ignored);
+    _cleanup_(str_finish) struct str layers = {0};
+    for (size_t i = 0; i < lower.directories.count; i++)
+        str_printf(&layers, i ? ":%s" : "%s", lower.directories.items[i]);
+    json_begin_object(w, "GraphDriver");
+    json_begin_object(w, "Data");
+    json_put_string(w, "LowerDir", str_get(&layers));
+    json_put_string(w, "MergedDir",
+                    container->pid > 0 ? arena_printf(arena, "/proc/%d/root", container->pid) : "");
+    json_put_string(w, "UpperDir", arena_printf(arena, "%s/upper", folder));
+    json_put_string(w, "WorkDir", arena_printf(arena, "%s/work", folder));
+    json_end_object(w);
+    json_put_string(w, "Name", engine->store.driver);
+    json_end_object(w);
+}
+
 static int write_container(struct invocation *invocation, struct engine *engine, const char *name,
                            struct json_writer *w, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
@@ -192,6 +217,7 @@ static int write_container(struct invocation *invocation, struct engine *engine,
     json_put_null(w, "ExecIDs");
     if (flags->size && write_size(engine, arena, &container, w, err)) return -1;
     write_mounts(engine, arena, &container.config, w);
+    write_graph_driver(engine, arena, &container, w);
     container_config_write(&container.config, w);
     int r = inspect_network_settings(engine, arena, &container, w, err);
     json_end_object(w);

@@ -19,15 +19,16 @@ struct logs_flags {
 
 static int store_time(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
+    if (!*text) return *(int64_t *)field = 0, 0; // no limit
     return clock_parse_time(text, clock_wall_ns(), field, err);
 }
 
-// "all", and a negative number, as Docker has it, is everything.
+// What is no number, or a negative one, is everything, as Docker has it.
 static int store_tail(struct parse *parse, const char *text, void *field, struct err *err) {
-    struct spec_i64 tail = {0};
-    if (!str_eq(text, "all") && store_i64(parse, text, &tail, err) < 0) return -1;
-    if (tail.value < 0) tail.set = false;
-    *(struct spec_i64 *)field = tail;
+    int64_t tail;
+    (void)parse, (void)err;
+    *(struct spec_i64 *)field = (struct spec_i64){0};
+    if (!parse_i64(text, &tail) && tail >= 0) *(struct spec_i64 *)field = (struct spec_i64){true, tail};
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "cli/format.h"
 #include "cli/inspect.h"
 #include "cli/parse_network.h"
+#include "cli/store_filter.h"
 #include "engine/networks.h"
 #include "oci/key_values.h"
 
@@ -24,7 +25,7 @@ struct ls_flags {
 #define LS(member) offsetof(struct ls_flags, member)
 static const struct option ls_rows[] = {
     {"filter", 'f', "filter", "Provide filter values: dangling, driver, id, label, name, scope, type",
-     store_list, LS(filters)},
+     store_filter, LS(filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, LS(format)},
     {"no-trunc", 0, NULL, "Do not truncate the output", store_flag, LS(no_trunc)},
     {"quiet", 'q', NULL, "Only display network IDs", store_flag, LS(quiet)},
@@ -33,11 +34,6 @@ const struct option_table network_ls_options_table = OPTIONS(ls_rows, struct ls_
 
 static bool has_pool(const struct network *network, size_t i) {
     return address_is_set(&network->pools[i].subnet.base);
-}
-
-static const char *shown_id(struct arena *arena, const struct ls_flags *flags,
-                            const struct network *network) {
-    return flags->no_trunc ? network->id : arena_strndup(arena, network->id, SHORT_ID);
 }
 
 // As Go prints a time: "2026-01-02 03:04:05.06 +0000 UTC".
@@ -51,41 +47,84 @@ static const char *created_text(struct arena *arena, int64_t wall_ns) {
     return arena_printf(arena, "%s%s +0000 UTC", date, fraction);
 }
 
-static void put_row(struct arena *arena, const struct ls_flags *flags, const struct network *network,
-                    struct json_writer *w) {
-    json_begin_object(w, NULL);
-    json_put_string(w, "CreatedAt", created_text(arena, network->created));
-    json_put_string(w, "Driver", network_driver_name(network->driver));
-    json_put_string(w, "ID", shown_id(arena, flags, network));
-    json_put_string(w, "IPv4", has_pool(network, 0) ? "true" : "false");
-    json_put_string(w, "IPv6", has_pool(network, 1) ? "true" : "false");
-    json_put_string(w, "Internal", network->internal ? "true" : "false");
-    json_put_string(w, "Labels", key_values_text(arena, &network->labels));
-    json_put_string(w, "Name", network->name);
-    json_put_string(w, "Scope", "local");
-    json_end_object(w);
+struct row {
+    const struct network *network;
+    bool whole; // --no-trunc
+};
+
+FORMAT_COLUMN(row_id) {
+    const struct row *row = data;
+    return row->whole ? row->network->id : arena_strndup(arena, row->network->id, SHORT_ID);
 }
 
+FORMAT_COLUMN(row_name) {
+    return ((const struct row *)data)->network->name;
+}
+
+FORMAT_COLUMN(row_driver) {
+    return network_driver_name(((const struct row *)data)->network->driver);
+}
+
+FORMAT_COLUMN(row_scope) {
+    return "local";
+}
+
+FORMAT_COLUMN(row_ipv4) {
+    return has_pool(((const struct row *)data)->network, 0) ? "true" : "false";
+}
+
+FORMAT_COLUMN(row_ipv6) {
+    return has_pool(((const struct row *)data)->network, 1) ? "true" : "false";
+}
+
+FORMAT_COLUMN(row_internal) {
+    return ((const struct row *)data)->network->internal ? "true" : "false";
+}
+
+FORMAT_COLUMN(row_labels) {
+    return key_values_text(arena, &((const struct row *)data)->network->labels);
+}
+
+FORMAT_COLUMN(row_label) {
+    return key_values_value(&((const struct row *)data)->network->labels, argument);
+}
+
+FORMAT_COLUMN(row_created) {
+    return created_text(arena, ((const struct row *)data)->network->created);
+}
+
+static const struct value_method columns[] = {
+    {"ID", "NETWORK ID", row_id, false},
+    {"Name", "NAME", row_name, false},
+    {"Driver", "DRIVER", row_driver, false},
+    {"Scope", "SCOPE", row_scope, false},
+    {"IPv4", "IPV4", row_ipv4, false},
+    {"IPv6", "IPV6", row_ipv6, false},
+    {"Internal", "INTERNAL", row_internal, false},
+    {"Labels", "LABELS", row_labels, false},
+    {"CreatedAt", "CREATED AT", row_created, false},
+    {"Label", NULL, row_label, true},
+};
+static const struct format_listing listing = {
+    .rows = {"*network.networkContext", columns, ARRAY_SIZE(columns)},
+    .table = "{{.ID}}\t{{.Name}}\t{{.Driver}}\t{{.Scope}}",
+    .raw = "network_id: {{.ID}}\nname: {{.Name}}\ndriver: {{.Driver}}\nscope: {{.Scope}}\n",
+    .raw_quiet = "network_id: {{.ID}}",
+};
+
 static int ls(struct invocation *invocation, struct engine *engine, struct err *err) {
-    static const struct format_column columns[] = {{"NETWORK ID", "ID"}, {"NAME", "Name"},
-                                                   {"DRIVER", "Driver"}, {"SCOPE", "Scope"},
-                                                   {NULL, NULL},         {"IPV4", "IPv4"},
-                                                   {"IPV6", "IPv6"},     {"INTERNAL", "Internal"},
-                                                   {"LABELS", "Labels"}, {"CREATED AT", "CreatedAt"},
-                                                   {NULL, NULL}};
     const struct ls_flags *flags = invocation->options;
-    struct arena *arena = &invocation->arena;
+    _cleanup_(format_finish) struct format format = {0};
     struct networks networks;
-    if (networks_list(engine, arena, &flags->filters, &networks, err)) return -1;
-    if (flags->quiet && !flags->format) {
-        for (size_t i = 0; i < networks.count; i++) puts(shown_id(arena, flags, &networks.items[i]));
-        return 0;
+    if (networks_list(engine, &invocation->arena, &flags->filters, &networks, err) ||
+        format_begin(&format, &listing, flags->format, flags->quiet, err))
+        return -1;
+    for (size_t i = 0; i < networks.count; i++) {
+        const struct row row = {&networks.items[i], flags->no_trunc};
+        if (format_add(&format, &row, err)) return -1;
     }
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_array(&w, NULL);
-    for (size_t i = 0; i < networks.count; i++) put_row(arena, flags, &networks.items[i], &w);
-    json_end_array(&w);
-    return format_rows(flags->format, "*network.networkContext", columns, str_get(&w.text), stdout, err);
+    format_print(&format, stdout);
+    return 0;
 }
 
 int run_network_ls(struct invocation *invocation, struct err *err) {
@@ -214,7 +253,7 @@ struct prune_flags {
 };
 
 static const struct option prune_rows[] = {
-    {"filter", 0, "filter", "Provide filter values: until, label, label!", store_list,
+    {"filter", 0, "filter", "Provide filter values: until, label, label!", store_filter,
      offsetof(struct prune_flags, filters)},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, offsetof(struct prune_flags, force)},
 };

@@ -173,7 +173,9 @@ static void test_env_file(void **state) {
 
     static const struct {
         const char *text, *part;
-    } bad[] = {{"A=1\nB C=2\n", "line 2: the name 'B C' has white space"}, {"=x", "line 1: the name"}};
+    } bad[] = {{"A=1\nB C=2\n", "line 2: the name 'B C' has white space"},
+               {"=x", "line 1: the name"},
+               {"A=\xc3\xa9\n#\xe9\n", "contains invalid utf8 bytes at line 2"}};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         path = file(bad[i].text, strlen(bad[i].text));
         assert_int_equal(give(store_env_file, path, &env), -1);

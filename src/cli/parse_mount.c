@@ -52,12 +52,27 @@ int store_volume_driver(struct parse *parse, const char *text, void *field, stru
     return check_volume_driver(text, err) ? -1 : store_string(parse, text, field, err);
 }
 
-static struct container_mount *add(struct parse *parse, struct container_config *config,
-                                   const struct container_mount *mount, const char *text) {
+static void add(struct parse *parse, struct container_config *config, const struct container_mount *mount,
+                const char *text) {
     struct container_mount *added = arena_push(parse->arena, &config->mounts);
     *added = *mount;
     added->why = arena_printf(parse->arena, "%s %s", parse->spelled, text);
-    return added;
+}
+
+// Of two --tmpfs for one path the later counts, and the same -v again says nothing more. With --mount both
+// are a mistake, which is found later.
+static void add_or_replace(struct parse *parse, struct container_config *config,
+                           const struct container_mount *mount, const char *text) {
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        struct container_mount *other = &config->mounts.items[i];
+        if (other->type != mount->type || str_has_prefix(other->why, "--mount ")) continue;
+        if (mount->type != CONTAINER_MOUNT_TMPFS && !str_eq(strchr(other->why, ' ') + 1, text)) continue;
+        if (!str_eq(other->target, mount->target)) continue;
+        *other = *mount;
+        other->why = arena_printf(parse->arena, "%s %s", parse->spelled, text);
+        return;
+    }
+    add(parse, config, mount, text);
 }
 
 static const char *const propagations[] = {"private", "rprivate", "shared", "rshared", "slave", "rslave"};
@@ -142,7 +157,7 @@ int store_volume(struct parse *parse, const char *text, void *field, struct err 
     }
     if (check_target(mount.target, err) < 0) return -1;
     if (count == 3 && volume_options(parse, parts[2], &mount, err)) return -1;
-    add(parse, field, &mount, text);
+    add_or_replace(parse, field, &mount, text);
     return 0;
 }
 
@@ -154,7 +169,7 @@ int store_tmpfs(struct parse *parse, const char *text, void *field, struct err *
     struct container_mount mount = {
         .type = CONTAINER_MOUNT_TMPFS, .target = target, .tmpfs_options = options};
     if (check_target(target, err) < 0) return -1;
-    add(parse, field, &mount, text);
+    add_or_replace(parse, field, &mount, text);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "base/signal_name.h"
 #include "base/str.h"
 #include "engine/upkeep.h"
+#include "template/rune.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -58,6 +59,12 @@ int store_label(struct parse *parse, const char *text, void *field, struct err *
     return 0;
 }
 
+static bool is_utf8(const char *text, size_t size) {
+    for (size_t n; size; text += n, size -= n)
+        if (rune_decode(text, size, &n) == RUNE_ERROR && n == 1) return false;
+    return true;
+}
+
 // Calls store for every line of a file that is neither empty nor a comment.
 static int each_line(struct parse *parse, const char *path, option_store *store, void *field,
                      struct err *err) {
@@ -71,6 +78,9 @@ static int each_line(struct parse *parse, const char *path, option_store *store,
     while ((line = strsep(&rest, "\n"))) {
         number++;
         size_t length = strlen(line);
+        if (!is_utf8(line, length))
+            return err_set(err, ERR_INVALID, 0, "env file %s contains invalid utf8 bytes at line %d", path,
+                           number);
         if (length && line[length - 1] == '\r') line[length - 1] = 0;
         while (isspace((unsigned char)*line)) line++;
         if (!*line || *line == '#') continue;

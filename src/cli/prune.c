@@ -2,6 +2,7 @@
 // image prune.
 #include "cli/cli.h"
 #include "cli/confirm.h"
+#include "cli/store_filter.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -15,7 +16,7 @@ struct prune_flags {
 
 static const struct option rows[] = {
     {"all", 'a', NULL, "Remove all unused images, not just dangling ones", store_flag, AT(options.all)},
-    {"filter", 0, "filter", "Provide filter values: until, label, label!", store_list, AT(options.filters)},
+    {"filter", 0, "filter", "Provide filter values: until, label, label!", store_filter, AT(options.filters)},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, AT(force)},
     {"plan", 0, NULL, "Show what would be removed and how much that frees, and remove nothing", store_flag,
      AT(options.plan)},

@@ -8,6 +8,7 @@
 #include "cli/store_filter.h"
 #include "cli/words.h"
 #include "engine/prune.h"
+#include "oci/key_values.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -97,11 +98,7 @@ FORMAT_COLUMN(row_labels) {
 }
 
 FORMAT_COLUMN(row_label) {
-    const struct container *container = ((const struct row *)data)->container;
-    for (size_t i = 0; i < container->config.labels.count; i++)
-        if (str_eq(container->config.labels.items[i].key, argument))
-            return container->config.labels.items[i].value;
-    return "";
+    return key_values_value(&((const struct row *)data)->container->config.labels, argument);
 }
 
 FORMAT_COLUMN(row_mounts) {

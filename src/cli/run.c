@@ -114,9 +114,8 @@ static int start(struct engine *engine, const struct container *container, const
     struct start_options options = {.explain = run->explain};
     session_size(&options.rows, &options.columns);
     if (!run->detach) return start_attached(engine, container, &options, session, err);
-    int r = start_detached(engine, container, &options, err);
-    if (r == 0) puts(container->id);
-    return r;
+    puts(container->id); // also of one that can't be started: it is there
+    return start_detached(engine, container, &options, err);
 }
 
 static int run(struct invocation *invocation, struct engine *engine, struct err *err) {

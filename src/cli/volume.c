@@ -8,6 +8,7 @@
 #include "cli/format.h"
 #include "cli/inspect.h"
 #include "cli/parse_value.h"
+#include "cli/store_filter.h"
 #include "oci/key_values.h"
 
 #include <stdio.h>
@@ -75,7 +76,7 @@ struct ls_flags {
 };
 
 static const struct option ls_rows[] = {
-    {"filter", 'f', "filter", "Provide filter values: dangling, driver, label, name", store_list,
+    {"filter", 'f', "filter", "Provide filter values: dangling, driver, label, name", store_filter,
      offsetof(struct ls_flags, filters)},
     {"format", 0, "string", FORMAT_HELP_TABLE, store_string, offsetof(struct ls_flags, format)},
     {"quiet", 'q', NULL, "Only display volume names", store_flag, offsetof(struct ls_flags, quiet)},
@@ -83,47 +84,65 @@ static const struct option ls_rows[] = {
 };
 const struct option_table volume_ls_options_table = OPTIONS(ls_rows, struct ls_flags);
 
-static void put_row(struct engine *engine, struct arena *arena, const struct volume *volume,
-                    struct json_writer *w) {
-    json_begin_object(w, NULL);
-    json_put_string(w, "Availability", "N/A");
-    json_put_string(w, "Driver", "local");
-    json_put_string(w, "Group", "N/A");
-    json_put_string(w, "Labels", key_values_text(arena, &volume->labels));
-    json_put_string(w, "Links", "N/A");
-    json_put_string(w, "Mountpoint", volume_path(engine, arena, volume->name));
-    json_put_string(w, "Name", volume->name);
-    json_put_string(w, "Scope", "local");
-    json_put_string(w, "Size", "N/A");
-    json_put_string(w, "Status", "N/A");
-    json_end_object(w);
+struct row {
+    struct engine *engine;
+    const struct volume *volume;
+};
+
+FORMAT_COLUMN(row_driver) {
+    return "local";
 }
 
+FORMAT_COLUMN(row_name) {
+    return ((const struct row *)data)->volume->name;
+}
+
+FORMAT_COLUMN(row_labels) {
+    return key_values_text(arena, &((const struct row *)data)->volume->labels);
+}
+
+FORMAT_COLUMN(row_label) {
+    return key_values_value(&((const struct row *)data)->volume->labels, argument);
+}
+
+FORMAT_COLUMN(row_mountpoint) {
+    const struct row *row = data;
+    return volume_path(row->engine, arena, row->volume->name);
+}
+
+FORMAT_COLUMN(row_unknown) {
+    return "N/A";
+}
+
+static const struct value_method columns[] = {
+    {"Driver", "DRIVER", row_driver, false}, {"Name", "VOLUME NAME", row_name, false},
+    {"Scope", "SCOPE", row_driver, false},   {"Mountpoint", "MOUNTPOINT", row_mountpoint, false},
+    {"Labels", "LABELS", row_labels, false}, {"Links", "LINKS", row_unknown, false},
+    {"Size", "SIZE", row_unknown, false},    {"Availability", "AVAILABILITY", row_unknown, false},
+    {"Group", "GROUP", row_unknown, false},  {"Status", "STATUS", row_unknown, false},
+    {"Label", NULL, row_label, true},
+};
+static const struct format_listing listing = {
+    .rows = {"*formatter.volumeContext", columns, ARRAY_SIZE(columns)},
+    .table = "{{.Driver}}\t{{.Name}}",
+    .raw = "name: {{.Name}}\ndriver: {{.Driver}}\n",
+    .raw_quiet = "name: {{.Name}}",
+    .quiet = "{{.Name}}",
+};
+
 static int ls(struct invocation *invocation, struct engine *engine, struct err *err) {
-    static const struct format_column columns[] = {{"DRIVER", "Driver"},
-                                                   {"VOLUME NAME", "Name"},
-                                                   {NULL, NULL},
-                                                   {"SCOPE", "Scope"},
-                                                   {"MOUNTPOINT", "Mountpoint"},
-                                                   {"LABELS", "Labels"},
-                                                   {"LINKS", "Links"},
-                                                   {"SIZE", "Size"},
-                                                   {"AVAILABILITY", "Availability"},
-                                                   {"GROUP", "Group"},
-                                                   {"STATUS", "Status"},
-                                                   {NULL, NULL}};
     const struct ls_flags *flags = invocation->options;
+    _cleanup_(format_finish) struct format format = {0};
     struct volumes volumes;
-    if (volume_list(engine, &invocation->arena, &flags->filters, &volumes, err)) return -1;
-    if (flags->quiet && !flags->format) {
-        for (size_t i = 0; i < volumes.count; i++) puts(volumes.items[i].name);
-        return 0;
+    if (volume_list(engine, &invocation->arena, &flags->filters, &volumes, err) ||
+        format_begin(&format, &listing, flags->format, flags->quiet, err))
+        return -1;
+    for (size_t i = 0; i < volumes.count; i++) {
+        const struct row row = {engine, &volumes.items[i]};
+        if (format_add(&format, &row, err)) return -1;
     }
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_array(&w, NULL);
-    for (size_t i = 0; i < volumes.count; i++) put_row(engine, &invocation->arena, &volumes.items[i], &w);
-    json_end_array(&w);
-    return format_rows(flags->format, "*formatter.volumeContext", columns, str_get(&w.text), stdout, err);
+    format_print(&format, stdout);
+    return 0;
 }
 
 int run_volume_ls(struct invocation *invocation, struct err *err) {
@@ -191,7 +210,7 @@ struct prune_flags {
 static const struct option prune_rows[] = {
     {"all", 'a', NULL, "Remove all unused volumes, not just anonymous ones", store_flag,
      offsetof(struct prune_flags, options.all)},
-    {"filter", 0, "filter", "Provide filter values: label, label!, all", store_list,
+    {"filter", 0, "filter", "Provide filter values: label, label!, all", store_filter,
      offsetof(struct prune_flags, options.filters)},
     {"force", 'f', NULL, "Do not prompt for confirmation", store_flag, offsetof(struct prune_flags, force)},
 };

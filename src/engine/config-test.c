@@ -113,7 +113,7 @@ static void test_round_trip(void **state) {
          .why = "--mount type=bind,source=/s,target=/t"},
         {.type = CONTAINER_MOUNT_TMPFS,
          .target = "/u",
-         .tmpfs_options = "mode=700",
+         .tmpfs_options = "size=4194304,mode=700,noexec",
          .why = "--mount type=tmpfs,target=/u"},
         {.type = CONTAINER_MOUNT_VOLUME,
          .source = "abc",
@@ -161,6 +161,9 @@ static void test_round_trip(void **state) {
     _cleanup_(freep) char *second = text_of(&again);
     assert_string_equal(first, second);
 
+    assert_non_null(
+        strstr(first, "\"TmpfsOptions\":{\"SizeBytes\":4194304,\"Mode\":448,\"Options\":[[\"noexec\"]]}"));
+
     // What is stored is shorter, and the same.
     _cleanup_(freep) char *stored = text_as(container_config_store, &config);
     assert_true(strlen(stored) < strlen(first));
@@ -184,6 +187,18 @@ static void test_round_trip(void **state) {
         strstr(first, "\"Binds\":[\"/srv/a:/a:ro,rslave\",\"plain:/plain\",\"data:/data:nocopy\"]"));
     assert_non_null(strstr(first, "\"Tmpfs\":{\"/run\":\"size=64k,mode=700\"}"));
     assert_non_null(strstr(first, "\"Volumes\":{\"/v\":{}}"));
+}
+
+static void test_old_tmpfs(void **state) {
+    (void)state;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    struct container_config config;
+    struct err err = {0};
+    static const char old[] =
+        "{\"HostConfig\":{\"Mounts\":[{\"Type\":\"tmpfs\",\"Target\":\"/t\",\"TmpfsOptions\":"
+        "{\"Options\":[[\"size\",\"64k\"],[\"mode\",\"700\"]]}}]}}";
+    assert_int_equal(read_text(&arena, old, &config, &err), 0);
+    assert_string_equal(config.mounts.items[0].tmpfs_options, "size=64k,mode=700");
 }
 
 static void test_empty(void **state) {
@@ -297,7 +312,8 @@ static void test_merge(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_empty), cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_round_trip),    cmocka_unit_test(test_empty),
+        cmocka_unit_test(test_old_tmpfs),     cmocka_unit_test(test_bad),
         cmocka_unit_test(test_merge_command), cmocka_unit_test(test_merge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

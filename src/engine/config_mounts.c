@@ -5,6 +5,7 @@
 #include "engine/volume.h"
 #include "oci/key_values.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static enum config_form mount_form(const struct container_mount *mount) {
@@ -61,32 +62,51 @@ static int bind_read(struct arena *arena, const char *text, struct container_mou
 
 static const char *const mount_types[] = {"bind", "volume", "tmpfs", "image"};
 
-// "size=64m,mode=1777" as Docker's [["size","64m"],["mode","1777"]].
+static bool is_octal(const char *s) {
+    return *s && strlen(s) <= 7 && !s[strspn(s, "01234567")];
+}
+
+static void tmpfs_option_write(char *word, struct json_writer *numbers, struct json_writer *pairs) {
+    char *value = strchr(word, '=');
+    uint64_t size;
+    if (value) *value++ = 0;
+    if (value && str_eq(word, "size") && !parse_u64(value, &size)) {
+        json_put_u64(numbers, "SizeBytes", size);
+    } else if (value && str_eq(word, "mode") && is_octal(value)) {
+        json_put_u64(numbers, "Mode", strtoul(value, NULL, 8));
+    } else {
+        json_begin_array(pairs, NULL);
+        json_put_string(pairs, NULL, word);
+        if (value) json_put_string(pairs, NULL, value);
+        json_end_array(pairs);
+    }
+}
+
+// "size=65536,mode=1777,noexec" as Docker's {"SizeBytes":65536,"Mode":1023,"Options":[["noexec"]]}.
 static void tmpfs_options_write(const char *options, struct json_writer *w) {
     _cleanup_(freep) char *copy = xstrdup(options), *rest = copy;
+    _cleanup_(json_writer_finish) struct json_writer pairs = {0};
     json_begin_object(w, "TmpfsOptions");
-    json_begin_array(w, "Options");
-    for (char *word; (word = strsep(&rest, ","));) {
-        char *value = strchr(word, '=');
-        if (value) *value++ = 0;
-        json_begin_array(w, NULL);
-        json_put_string(w, NULL, word);
-        if (value) json_put_string(w, NULL, value);
-        json_end_array(w);
-    }
-    json_end_array(w);
+    json_begin_array(&pairs, NULL);
+    for (char *word; (word = strsep(&rest, ","));) tmpfs_option_write(word, w, &pairs);
+    json_end_array(&pairs);
+    if (!str_eq(str_get(&pairs.text), "[]")) json_put_raw(w, "Options", str_get(&pairs.text));
     json_end_object(w);
 }
 
+// Before there were numbers, all was in the pairs.
 static const char *tmpfs_options_read(struct arena *arena, const struct json *options) {
     _cleanup_(str_finish) struct str text = {0};
-    for (size_t i = 0; i < json_length(options); i++) {
-        const struct json *pair = json_at(options, i);
+    const struct json *pairs = json_get(options, "Options");
+    int64_t size, mode;
+    if (!json_i64(json_get(options, "SizeBytes"), &size)) str_printf(&text, ",size=%lld", (long long)size);
+    if (!json_i64(json_get(options, "Mode"), &mode)) str_printf(&text, ",mode=%lo", (unsigned long)mode);
+    for (size_t i = 0; i < json_length(pairs); i++) {
+        const struct json *pair = json_at(pairs, i);
         const char *key = json_string(json_at(pair, 0)), *value = json_string(json_at(pair, 1));
-        if (!key) continue;
-        str_printf(&text, "%s%s%s%s", text.len ? "," : "", key, value ? "=" : "", value ? value : "");
+        if (key) str_printf(&text, ",%s%s%s", key, value ? "=" : "", value ? value : "");
     }
-    return text.len ? arena_strdup(arena, text.data) : NULL;
+    return text.len ? arena_strdup(arena, text.data + 1) : NULL;
 }
 
 static void bind_options_write(const struct container_mount *mount, struct json_writer *w) {
@@ -163,7 +183,7 @@ static int mount_read(struct arena *arena, const struct json *json, struct conta
         .volume_nocopy = json_boolean(json_get(volume, "NoCopy")),
         .anonymous = json_get(json_get(volume, "Labels"), VOLUME_ANONYMOUS_LABEL) != NULL,
         .subpath = arena_strdup(arena, subpath ? subpath : json_get_string(volume, "Subpath")),
-        .tmpfs_options = tmpfs_options_read(arena, json_get(json_get(json, "TmpfsOptions"), "Options")),
+        .tmpfs_options = tmpfs_options_read(arena, json_get(json, "TmpfsOptions")),
     };
     if (!mount->anonymous && json_get(volume, "Labels") &&
         key_values_read(arena, json_get(volume, "Labels"), &mount->labels))

@@ -23,12 +23,14 @@ static int read_spec(struct arena *arena, const struct container *container, con
 }
 
 // The plan's is as old as the container's process; an update may have changed the settings since.
+// Its TERM may be there for the container's own terminal.
 static void merge_env(struct arena *arena, struct strings *env, const struct strings *settings,
                       const struct exec_options *options) {
     struct strings merged = {0};
-    for (size_t i = 0; i < env->count; i++) strings_add(arena, &merged, env->items[i]);
+    for (size_t i = 0; i < env->count; i++)
+        if (!str_has_prefix(env->items[i], "TERM=")) strings_add(arena, &merged, env->items[i]);
+    if (options->tty) strings_add(arena, &merged, "TERM=xterm");
     for (size_t i = 0; i < settings->count; i++) spec_env_set(arena, &merged, settings->items[i]);
-    if (options->tty) spec_env_set(arena, &merged, "TERM=xterm");
     for (size_t i = 0; i < options->env.count; i++) spec_env_set(arena, &merged, options->env.items[i]);
     *env = merged;
 }
@@ -79,6 +81,10 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
         return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
     if (read_spec(arena, container, own, &spec, err)) return -1;
     struct spec_process process = spec.process;
+    // What the container's own process began with: with no_new_privs nobody in there gets more.
+    const struct plan_op *began = plan_find(own, PLAN_CAPS);
+    process.caps.effective = began->caps.effective;
+    process.caps.permitted = began->caps.permitted;
     if (make_process(options, &process, err)) return -1;
     merge_env(arena, &process.env, &container->config.env, options);
     if (options->privileged) spec.seccomp = NULL;

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is mounted in a container: Docker's defaults, then the user's own mounts from the root downwards, then
 // the three files in /etc.
+#include "base/fd.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/mount.h"
 #include "kernel/process.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,6 +153,41 @@ static int check_readonly_below(struct spec_builder *b, const struct container_m
                    given->why);
 }
 
+#define MOUNTINFO_MAX (16u << 20)
+
+// The line of mountinfo about the mount that a path is on, or, while it is not there, is made on.
+static int find_mount(const char *path, struct arena *arena, char **ret_line) {
+    _cleanup_(str_finish) struct str table = {0};
+    _cleanup_(fd_closep) int fd = -1;
+    uint64_t id;
+    bool is_root;
+    char *folder = arena_strdup(arena, path), *slash, *rest;
+    while ((fd = fd_open_at(AT_FDCWD, *folder ? folder : "/", O_PATH, 0)) == -ENOENT &&
+           (slash = strrchr(folder, '/')))
+        *slash = 0;
+    if (fd < 0) return fd;
+    int r = mount_identify(fd, &id, &is_root);
+    if (!r) r = file_read_at(AT_FDCWD, "/proc/self/mountinfo", MOUNTINFO_MAX, &table);
+    if (r) return r;
+    rest = table.data;
+    for (char *line; (line = strsep(&rest, "\n"));)
+        if (strtoull(line, NULL, 10) == id) return *ret_line = arena_strdup(arena, line), 0;
+    return -ENOENT;
+}
+
+// Of a private mount nothing could be seen here, nor there.
+static int check_propagation(struct spec_builder *b, const struct container_mount *given) {
+    const char *how = given->propagation;
+    bool slave = str_eq(how, "slave") || str_eq(how, "rslave");
+    char *line, *fields[6];
+    if (!slave && !str_eq(how, "shared") && !str_eq(how, "rshared")) return 0;
+    if (find_mount(given->source, b->arena, &line)) return 0;
+    for (size_t i = 0; i < ARRAY_SIZE(fields); i++) fields[i] = strsep(&line, " ");
+    if (str_has_prefix(line, "shared:") || (slave && str_has_prefix(line, "master:"))) return 0;
+    return err_set(b->err, ERR_INVALID, 0, "path %s is mounted on %s but it is not a shared%s mount",
+                   given->source, fields[4], slave ? " or slave" : "");
+}
+
 // Read-only, as everything of an image is.
 static int add_image(struct spec_builder *b, const struct container_mount *given, struct spec_mount *mount) {
     const struct image_source *source = image_source_find(b->images, given);
@@ -241,6 +278,7 @@ static int add_given(struct spec_builder *b, const struct container_mount *given
         return err_set(b->err, ERR_INVALID, 0,
                        "invalid mount config for type \"bind\": bind source path does not exist: %s",
                        given->source);
+    if (check_propagation(b, given)) return -1;
     add_bind(b, given, given->source, mount);
     return given->idmap ? spec_build_idmap(b, given, mount) : 0;
 }

@@ -68,13 +68,15 @@ int image_filters_read(struct store *store, struct arena *arena, const struct st
     return 0;
 }
 
-// A pattern is of a repository, or of one and a tag.
+// A pattern is of a repository, or of one and a tag. Without wildcards it may be the name in full.
 static bool name_matches(struct arena *arena, const char *name, const char *pattern) {
     struct reference reference;
     struct err ignored;
     return !reference_parse(arena, name, &reference, &ignored) &&
            (!fnmatch(pattern, reference_familiar(arena, &reference), FNM_PATHNAME) ||
-            !fnmatch(pattern, reference_familiar_repository(arena, &reference), FNM_PATHNAME));
+            !fnmatch(pattern, reference_familiar_repository(arena, &reference), FNM_PATHNAME) ||
+            str_eq(pattern, reference_full(arena, &reference)) ||
+            str_eq(pattern, reference_repository(arena, &reference)));
 }
 
 static bool has_name(struct arena *arena, const struct image *image, const char *pattern) {

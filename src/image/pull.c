@@ -126,15 +126,10 @@ void image_pull_status(FILE *out, const char *name, bool downloaded) {
 static void print_end(struct pull *pull) {
     const char *name = reference_familiar(pull->arena, &pull->reference);
     if (words(pull)) fprintf(words(pull), "Digest: %s\n", pull->digest);
-    if (pull->options->downloaded) {
+    if (pull->options->downloaded)
         *pull->options->downloaded |= !pull->up_to_date;
-        return;
-    }
-    if (words(pull)) image_pull_status(words(pull), name, !pull->up_to_date);
-    if (pull->options->out) {
-        fprintf(pull->options->out, "%s\n", reference_full(pull->arena, &pull->reference));
-        fflush(pull->options->out);
-    }
+    else if (words(pull))
+        image_pull_status(words(pull), name, !pull->up_to_date);
 }
 
 // 1 when the name has led to this image before.

@@ -148,6 +148,11 @@ static void test_refused(void **state) {
     refuse(&wanted, "option com.docker.network.x is not one of the driver bridge");
     wanted.network.options.items[0] = (struct spec_key_value){"com.docker.network.driver.mtu", "12"};
     refuse(&wanted, "option com.docker.network.driver.mtu: '12' is not a number from 68 to 65535");
+    wanted.network.options.items[0].value = "1279";
+    wanted.ipv6 = NETWORK_IPV6_ON;
+    refuse(&wanted,
+           "option com.docker.network.driver.mtu: IPv6 needs 1280 at least, and 1279 was asked for: make "
+           "the network with --ipv6=false");
     wanted = request("n");
     wanted.no_ipv4 = true;
     wanted.ipv6 = NETWORK_IPV6_OFF;

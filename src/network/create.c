@@ -155,6 +155,8 @@ static int read_pools(struct arena *arena, const struct network_request *request
 
 // Which IP versions
 
+#define IPV6_MTU_MIN 1280 // RFC 8200: with less, an interface has no IPv6
+
 static int check_versions(const struct network_request *request, const struct network *network,
                           bool ret_wanted[static 2], struct err *err) {
     bool has[2] = {address_is_set(&network->pools[0].subnet.base),
@@ -166,9 +168,17 @@ static int check_versions(const struct network_request *request, const struct ne
         return err_set(err, ERR_INVALID, 0,
                        "an IPv6 subnet for a network without IPv6: leave out one of the two");
     ret_wanted[0] = !request->no_ipv4;
+    uint32_t mtu = network_mtu(network);
+    bool small = mtu && mtu < IPV6_MTU_MIN;
     ret_wanted[1] = has[1] || request->ipv6 == NETWORK_IPV6_ON ||
-                    (request->ipv6 == NETWORK_IPV6_WHERE_POSSIBLE && host_has_ipv6());
+                    (request->ipv6 == NETWORK_IPV6_WHERE_POSSIBLE && host_has_ipv6() && !small);
     if (!ret_wanted[0] && !ret_wanted[1]) return err_set(err, ERR_INVALID, 0, "IPv4 or IPv6 must be enabled");
+    if (ret_wanted[1] && small)
+        return err_set(err, ERR_INVALID, 0,
+                       "option " OPTION_MTU
+                       ": IPv6 needs %d at least, and %u was asked for: make the network "
+                       "with --ipv6=false",
+                       IPV6_MTU_MIN, mtu);
     if (ret_wanted[1] && !host_has_ipv6())
         return err_set(err, ERR_UNAVAILABLE, 0,
                        "IPv6 is switched off on this host (net.ipv6.conf.all.disable_ipv6): make the network "

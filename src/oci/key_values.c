@@ -53,3 +53,9 @@ bool key_values_have(const struct spec_key_values *list, const char *wanted) {
     }
     return false;
 }
+
+const char *key_values_value(const struct spec_key_values *list, const char *key) {
+    for (size_t i = 0; i < list->count; i++)
+        if (str_eq(list->items[i].key, key)) return list->items[i].value;
+    return "";
+}

@@ -13,5 +13,7 @@ int key_values_read(struct arena *arena, const struct json *json, struct spec_ke
 void key_values_sort(struct spec_key_values *list);
 // "a=1,b=2"
 const char *key_values_text(struct arena *arena, const struct spec_key_values *list);
+// The value, or "" when there is no such key.
+const char *key_values_value(const struct spec_key_values *list, const char *key);
 // Is there one that is called "KEY", or that is "KEY=VALUE"?
 bool key_values_have(const struct spec_key_values *list, const char *wanted);

@@ -365,6 +365,7 @@ struct plan_op {
         } mode;
         struct { // bit n: capability n. BOUNDING_CAPS uses bounding only.
             uint64_t bounding, effective, permitted, inheritable, ambient;
+            uint32_t of_root; // another user has none effective or permitted: the executor writes 0 here
         } caps;
         struct { // name: "user[:group]" looked up in the container's own passwd and group; or the numbers
             plan_str name;

@@ -59,6 +59,7 @@ int plan_do_bounding_caps(struct plan_run *run, struct plan_op *op) {
 
 int plan_do_caps(struct plan_run *run, struct plan_op *op) {
     (void)run;
+    if (op->caps.of_root && geteuid()) op->caps.effective = op->caps.permitted = 0;
     int r = caps_set(op->caps.effective, op->caps.permitted, op->caps.inheritable);
     if (!r) r = caps_set_ambient(op->caps.ambient);
     if (!r && prctl(PR_SET_KEEPCAPS, 0)) r = -errno;

@@ -95,6 +95,8 @@ static void plan_caps(struct compiler *c, enum plan_op_type type, const struct s
     op->caps.permitted = process->caps.permitted;
     op->caps.inheritable = process->caps.inheritable;
     op->caps.ambient = process->caps.ambient;
+    // What a user's program has of them it could keep: what its file has is not added to it.
+    op->caps.of_root = process->user_name && process->no_new_privileges && !c->exec_pid;
 }
 
 static int plan_seccomp(struct compiler *c) {
