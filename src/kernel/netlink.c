@@ -277,9 +277,10 @@ int netlink_get(const struct nlattr *attribute, void *ret_value, size_t size) {
 }
 
 void netlink_get_string(const struct nlattr *attribute, char *ret_text, size_t size) {
-    size_t length =
-        attribute ? strnlen((const char *)(attribute + 1), attribute->nla_len - sizeof *attribute) : 0;
+    ret_text[0] = '\0';
+    if (!attribute) return;
+    size_t length = strnlen((const char *)(attribute + 1), attribute->nla_len - sizeof *attribute);
     if (length >= size) length = size - 1;
-    if (length) memcpy(ret_text, attribute + 1, length);
+    memcpy(ret_text, attribute + 1, length);
     ret_text[length] = '\0';
 }
