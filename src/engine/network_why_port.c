@@ -54,6 +54,9 @@ static int published(struct walk *walk, const char *id, const struct port_run *r
         walk_ends(walk, "port",
                   "what is for a link-local address leads on to no container: the port is published at the "
                   "host's other addresses");
+    if (walk->from.kind == WHY_OUTSIDE && why_address_is_link_local(&walk->from.address))
+        walk_ends(walk, "port",
+                  "what comes from a link-local address is not forwarded: ask from another one");
     if (walk_has_ended(walk) || side_interface_with(&walk->behind, &walk->behind_address)) return 0;
     return gone_explain(walk, &walk->behind, &walk->behind_address, err) < 0 ? -1 : 0;
 }
