@@ -349,7 +349,7 @@ static int stream_open(struct stream *s, struct err *err) {
     char name[LAYER_NAME_SIZE];
     enum layer_compression compression;
     s->unknown = !s->layer->diff_id;
-    layer_name(s->layer->diff_id, name);
+    layer_name(s->layer->staged ? NULL : s->layer->diff_id, name);
     if (!s->unknown && (layer_check(s->worker, s->layer->blob, err) ||
                         layer_compression_of(s->layer->blob->media_type, &compression) ||
                         decoder_new(compression, &s->decoder, err)))
@@ -358,11 +358,12 @@ static int stream_open(struct stream *s, struct err *err) {
     s->in = fd_open_at(s->worker->staging, name, O_RDONLY | O_NOFOLLOW, 0);
     if (s->out < 0 || s->in < 0)
         return err_set(err, ERR_SYSTEM, s->out < 0 ? -s->out : -s->in, "can't make %s", name);
+    if (s->layer->staged) unlinkat(s->worker->staging, name, 0);
     ring_init(&s->blob, DOWNLOAD_BLOCK);
     ring_init(&s->tar, TAR_BLOCK);
     s->blob_hash = hash_new();
     s->tar_hash = hash_new();
-    return s->worker->erofs || s->unknown ? 0 : begin_extraction(s, err);
+    return s->worker->erofs || s->unknown || s->layer->staged ? 0 : begin_extraction(s, err);
 }
 
 static void stream_finish(struct stream *s) {

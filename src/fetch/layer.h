@@ -21,6 +21,7 @@ struct layer {
     char found[DIGEST_SIZE];       // what layer_fetch() found its diff id to be
     int have_fd;                   // the tar, when the store has it; -1
     bool repeated;                 // an earlier layer of this image is the same one
+    bool staged;                   // its tar is there, and may be read: layer_fetch() checks and keeps a blob
     struct tree tree;
 };
 

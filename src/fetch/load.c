@@ -352,6 +352,7 @@ static int layer_get(struct load *load, struct layer *layer, struct err *err) {
     if (had && (!load->worker->keep_blobs || !blob_exists(load->worker, layer->blob->digest))) return 0;
     if (!layer_compression_of(layer->blob->media_type, &compression) && compression == LAYER_PLAIN)
         return layer_plain(load, layer, had, err) ? err_wrap(err, "layer %.19s", layer->diff_id) : 0;
+    layer->staged = had;
     if (layer_fetch(load->worker, &source, 1, layer, err)) return -1;
     unlinkat(load->worker->staging, blob_name(layer->blob->digest, blob), 0);
     return 0;

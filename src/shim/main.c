@@ -289,8 +289,9 @@ static int watch(struct plan_block *plan, int client, int state) {
                            : !heard && (plan->auto_remove || shim.names.live))
         run_on_exit(plan);
     shim_dismiss(&shim);
-    plan_undo_links(plan);
     nft_socket_close();
+    syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, 0); // the container's folder may be on a disk that goes
+    plan_undo_links(plan);
     return plan->stdio == PLAN_STDIO_INHERIT ? shim.exit.status : 0;
 }
 
