@@ -285,6 +285,13 @@ ARGS
   hoy rm cc
 }
 
+@test "what is written while it is read belongs to the next time, but for -f" {
+  hoy run -d --name busy base sh -c 'while :; do echo line; done' >/dev/null
+  for _ in {1..20}; do is "$(hoy logs --tail 1 busy)" line; done
+  expect 0 timeout 20 "$HOY" logs busy
+  hoy rm -f busy >/dev/null
+}
+
 @test "a restart goes on with the same log; times, tails" {
   hoy run --name cc "${N[@]}" tiny:1 sh -c 'echo a; sleep 0.02; echo b' >/dev/null
   hoy start -a cc >/dev/null

@@ -30,6 +30,7 @@ struct logs {
     int outputs[2];
     bool mid_line[2]; // the last text of this stream had no newline yet
     bool over;        // past --until, or nobody reads
+    off_t stop;       // of the newest file, where it ended when it was looked at; -1: it is followed
     int64_t skip;     // so many lines are passed over
     bool counting;    // nothing is printed
     int64_t lines;    // counted
@@ -184,16 +185,24 @@ static int take_frames(struct logs *logs, const char *s, size_t size) {
 
 // Files
 
-// All that a descriptor has now.
-static int read_on(struct logs *logs, int fd) {
+// All that a descriptor has now, up to a place of it if that is not -1.
+static int read_to(struct logs *logs, int fd, off_t stop) {
+    off_t at = stop < 0 ? 0 : lseek(fd, 0, SEEK_CUR);
     while (!logs->over) {
-        ssize_t n = read(fd, block, sizeof block);
+        size_t size =
+            stop >= 0 && stop - at < (off_t)sizeof block ? (size_t)(stop > at ? stop - at : 0) : sizeof block;
+        ssize_t n = read(fd, block, size);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return err_set(logs->err, ERR_SYSTEM, errno, "cannot read the container's log");
         if (n == 0) break;
+        at += n;
         if ((logs->source->local ? take_frames : take_lines)(logs, block, (size_t)n)) return -1;
     }
     return flush(logs);
+}
+
+static int read_on(struct logs *logs, int fd) {
+    return read_to(logs, fd, -1);
 }
 
 static void begin_file(struct logs *logs) {
@@ -224,7 +233,8 @@ static int read_file(struct logs *logs, struct logs_file *file, off_t from) {
     begin_file(logs);
     if (lseek(file->fd, from, SEEK_SET) < 0)
         return err_set(logs->err, ERR_SYSTEM, errno, "cannot read the container's log");
-    int r = file->compressed ? read_compressed(logs, file->fd) : read_on(logs, file->fd);
+    int r = file->compressed ? read_compressed(logs, file->fd)
+                             : read_to(logs, file->fd, file->number ? -1 : logs->stop);
     if (r || !file->number) return r;
     return end_file(logs);
 }
@@ -268,7 +278,13 @@ static int find_tail(struct logs *logs, size_t *ret_file, off_t *ret_from) {
 static int read_all(struct logs *logs) {
     size_t first = logs->files.count - 1;
     off_t from = 0;
-    if (logs->options->tail >= 0 && find_tail(logs, &first, &from)) return -1;
+    int newest = logs->files.items[0].fd;
+    if (logs->options->tail < 0)
+        (void)lseek(newest, 0, SEEK_END);
+    else if (find_tail(logs, &first, &from))
+        return -1;
+    // Where that was looked at: somebody may write as fast as we read.
+    if (!logs->options->follow) logs->stop = lseek(newest, 0, SEEK_CUR);
     for (size_t i = first + 1; i && !logs->over; i--) {
         if (i <= first && logs->files.items[i].number != logs->files.items[i - 1].number + 1 &&
             say(logs, "a rotated file is missing"))
@@ -380,6 +396,7 @@ int logs_print(const struct logs_source *source, const struct logs_options *opti
         .source = source,
         .options = options,
         .watch = -1,
+        .stop = -1,
         .ended = ended,
         .outputs = {out, err_out},
         .frames = {.bytes = frame_bytes, .size = sizeof frame_bytes},
