@@ -7,6 +7,7 @@
 #include "engine/log.h"
 #include "kernel/mount.h"
 #include "kernel/process.h"
+#include "network/network.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -247,12 +248,6 @@ static bool has(const struct feature *list, const char *name) {
     return list->there;
 }
 
-static bool forwards(void) {
-    char first = 0;
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", O_RDONLY, 0);
-    return fd >= 0 && read(fd, &first, 1) == 1 && first == '1';
-}
-
 // A value of /etc/os-release, without its quotes.
 static const char *os_release(struct arena *arena, const char *key) {
     _cleanup_(str_finish) struct str text = {0};
@@ -280,7 +275,7 @@ static void write_docker(struct invocation *invocation, struct engine *engine, c
     json_put_bool(w, "CPUSet", has(list, "cpuset limits"));
     json_put_bool(w, "PidsLimit", has(list, "pids limits"));
     json_put_bool(w, "OomKillDisable", !str_eq(cgroup_layout(), "v2") && has(list, "memory limits"));
-    json_put_bool(w, "IPv4Forwarding", forwards());
+    json_put_bool(w, "IPv4Forwarding", network_forwards(0));
     json_put_bool(w, "LiveRestoreEnabled", true); // nothing is restarted
     json_put_string(w, "LoggingDriver", config.log.driver ? config.log.driver : "json-file");
     json_put_string(w, "OperatingSystem", os_release(&invocation->arena, "PRETTY_NAME"));
