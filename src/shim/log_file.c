@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROTATE_LATER  (64u << 10) // when it could not be: after so many bytes more
@@ -148,10 +149,15 @@ static void move_up(struct log_file *file, uint32_t number, uint32_t most) {
     }
 }
 
-// The new file is there before the old one is let go.
+// The new file is there before the old one is let go. The old one's time is its own, even where the
+// filesystem's clock is slow: a reader knows it again by that.
 static int replace(struct log_file *file) {
     char first[NAME_MAX + 1];
+    struct timespec times[2];
     name_of(file, 1, "", first);
+    clock_gettime(CLOCK_REALTIME, &times[1]);
+    times[0] = times[1];
+    (void)futimens(file->fd, times);
     if (renameat(file->folder, file->name, file->folder, first) && errno != ENOENT) return -errno;
     int fd = fd_open_at(file->folder, file->name, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0640);
     if (fd < 0) return (void)renameat(file->folder, first, file->folder, file->name), fd;
@@ -173,6 +179,7 @@ static void rotate(struct log_file *file, int64_t wall_ns) {
     log_file_flush(file, wall_ns);
     uint32_t most = file->plan->log.max_files;
     int r = file->fd < 0 ? -EBADF : most > 1 ? move_all(file, most) : ftruncate(file->fd, 0) ? -errno : 0;
+    if (r == -EWOULDBLOCK) return; // whoever has the lock has it for a moment
     if (r) {
         file->later += ROTATE_LATER;
         return;

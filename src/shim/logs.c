@@ -339,7 +339,8 @@ static bool wait_more(struct logs *logs) {
 static int turn(struct logs *logs) {
     struct logs_file *current = &logs->files.items[0];
     struct stat ours, now;
-    if (fstat(current->fd, &ours) || fstatat(logs->source->folder, logs->source->name, &now, 0)) return 0;
+    // In this order: the time of ours is the one that it keeps as a rotated one.
+    if (fstatat(logs->source->folder, logs->source->name, &now, 0) || fstat(current->fd, &ours)) return 0;
     if (ours.st_ino == now.st_ino && ours.st_dev == now.st_dev) {
         if (lseek(current->fd, 0, SEEK_CUR) <= now.st_size) return 0;
         return end_file(logs) || read_file(logs, current, 0) ? -1 : 0;

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #define NUMBER_MAX 100000
@@ -51,7 +52,7 @@ static uint32_t last_number(const struct logs_source *source) {
     return last;
 }
 
-// -ENOENT when neither form of it is there. A file that is being compressed has both for a moment.
+// -ENOENT when neither form of it is there.
 static int open_number(const struct logs_source *source, uint32_t number, struct logs_file *ret) {
     char name[256];
     struct logs_file file = {.number = number};
@@ -82,25 +83,20 @@ static int open_up_to(const struct logs_source *source, uint32_t last, struct lo
     return 0;
 }
 
-static bool is_current(const struct logs_source *source, const struct logs_files *files) {
-    struct stat ours, now;
-    bool there = !fstatat(source->folder, source->name, &now, 0);
-    if (!files->count || files->items[0].number) return !there;
-    return there && !fstat(files->items[0].fd, &ours) && ours.st_ino == now.st_ino;
-}
-
+// Whoever renames them has the folder's lock.
 int logs_files_open(const struct logs_source *source, struct logs_files *ret, struct err *err) {
-    for (int attempt = 0;; attempt++) {
-        _cleanup_(logs_files_finish) struct logs_files files = {0};
-        if (open_up_to(source, last_number(source), &files, err)) return -1;
-        if (!is_current(source, &files) && attempt < 100) continue;
-        *ret = files;
-        files = (struct logs_files){0};
-        return 0;
-    }
+    _cleanup_(logs_files_finish) struct logs_files files = {0};
+    while (flock(source->folder, LOCK_SH))
+        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot lock the container's folder");
+    int r = open_up_to(source, last_number(source), &files, err);
+    flock(source->folder, LOCK_UN);
+    if (r) return -1;
+    *ret = files;
+    files = (struct logs_files){0};
+    return 0;
 }
 
-// A compressed file has the time of the one that it was made of.
+// A compressed file has the time of the one that it was made of, which no other rotated one has.
 static bool is_same(const struct logs_file *file, const struct stat *old) {
     struct stat st;
     if (fstat(file->fd, &st)) return false;

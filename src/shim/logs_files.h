@@ -18,7 +18,7 @@ struct logs_files {
 };
 
 void logs_files_finish(struct logs_files *files);
-// None when there is no log. They fit together: a rotation meanwhile is noticed.
+// None when there is no log. They fit together: nothing is rotated meanwhile.
 int logs_files_open(const struct logs_source *source, struct logs_files *ret_files, struct err *err);
 // Those that are younger than one that was the written one once; all but rotated ones when it is not found.
 int logs_files_after(const struct logs_source *source, const struct stat *old, struct logs_files *ret_files,
