@@ -228,6 +228,44 @@ slowly() {
   is "$(hoy system check)" 'No problems'
 }
 
+# What can be wrong with a directory: content of the same size and time, and all that a tar says of a file.
+damage_content() {
+  touch -r "$1/bin/busybox" "$BATS_TEST_TMPDIR/time"
+  printf X | dd of="$1/bin/busybox" conv=notrunc status=none
+  touch -r "$BATS_TEST_TMPDIR/time" "$1/bin/busybox"
+}
+damage_mode() { chmod 4755 "$1/bin/busybox"; }
+damage_owner() { chown -h 7:7 "$1/bin/sh"; }
+damage_time() { touch "$1/bin"; }
+damage_gone() { rm "$1/bin/sh"; }
+damage_more() { ln "$1/bin/busybox" "$1/bin/one-more"; }
+damage_xattr() { setfattr -n user.more -v 1 "$1/bin/busybox"; }
+damage_all() { rm -r "$1"; }
+
+@test "verify finds whatever changed in a directory; --repair makes it anew, but not under a container" {
+  local kind hex image=$REGISTRY/tiny:1
+  hoy pull -q "$image" >/dev/null
+  hex=$(hoy image inspect -f '{{index .RootFS.Layers 0}}' "$image" | cut -d : -f 2)
+  expect 0 hoy image verify "$image"
+  is "$output" "$image: OK"
+  for kind in content mode owner time gone more xattr all; do
+    "damage_$kind" "$HOY_ROOT/layers/$hex"
+    expect 1 hoy image verify "$image"
+    matches "$output" "$image: layer sha256:$hex: it(s files are not what was unpacked| is not in the store)"
+    expect 0 hoy image verify --repair "$image"
+    expect 0 hoy image verify "$image"
+    is "$output" "$image: OK"
+  done
+  hoy run -d --name runs --network none "$image" sleep 100 >/dev/null
+  damage_more "$HOY_ROOT/layers/$hex"
+  expect 1 hoy image verify --repair "$image"
+  contains "$output" 'container runs runs on layer sha256:'
+  expect 0 hoy exec runs true
+  hoy rm -f runs
+  expect 0 hoy image verify --repair "$image"
+  expect 0 hoy image verify
+}
+
 @test "killed, whoever it is: one sentence, nothing left, and the next pull works" {
   local who victim
   for who in 'hoy-fetch pull' 'hoy-fetch extract' child INT; do

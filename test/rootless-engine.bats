@@ -81,6 +81,7 @@ fetch() { curl -sS --max-time 10 "http://$1/index.html"; }
   contains "$output" 'Rootless: yes'
   contains "$output" 'Storage Driver: dir'
   is "$(user_hoy info --format '{{.Rootless}}')" true
+  is "$(user_hoy image verify)" "$IMAGE: OK"
 }
 
 @test "run -d, ps, exec, logs, isolation, stop, start, rm" {

@@ -4,10 +4,12 @@
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include "base/id.h"
 
+#include "base/arena.h"
 #include "base/str.h"
 
 #include <errno.h>
 #include <openssl/sha.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -35,31 +37,54 @@ bool digest_valid(const char *digest) {
     return hex && strlen(hex) == ID_SIZE - 1 && strspn(hex, "0123456789abcdef") == ID_SIZE - 1;
 }
 
-static void finish(SHA256_CTX *context, char ret_digest[static DIGEST_SIZE]) {
-    unsigned char hash[SHA256_DIGEST_LENGTH];
-    SHA256_Final(hash, context);
+struct hash {
+    SHA256_CTX context;
+};
+
+static void hash_begin(struct hash *hash) {
+    SHA256_Init(&hash->context);
+}
+
+struct hash *hash_new(void) {
+    struct hash *hash = xmalloc(sizeof *hash);
+    hash_begin(hash);
+    return hash;
+}
+
+void hash_add(struct hash *hash, const void *bytes, size_t size) {
+    SHA256_Update(&hash->context, bytes, size);
+}
+
+void hash_end(struct hash *hash, char ret_digest[static DIGEST_SIZE]) {
+    unsigned char bytes[SHA256_DIGEST_LENGTH];
+    SHA256_Final(bytes, &hash->context);
     strcpy(ret_digest, DIGEST_PREFIX);
-    to_hex(hash, sizeof hash, ret_digest + strlen(DIGEST_PREFIX));
+    to_hex(bytes, sizeof bytes, ret_digest + strlen(DIGEST_PREFIX));
+}
+
+void hash_freep(struct hash **hash) {
+    free(*hash);
+    *hash = NULL;
 }
 
 void digest_of(const void *bytes, size_t size, char ret_digest[static DIGEST_SIZE]) {
-    SHA256_CTX context;
-    SHA256_Init(&context);
-    SHA256_Update(&context, bytes, size);
-    finish(&context, ret_digest);
+    struct hash hash;
+    hash_begin(&hash);
+    hash_add(&hash, bytes, size);
+    hash_end(&hash, ret_digest);
 }
 
 int digest_of_file(int fd, char ret_digest[static DIGEST_SIZE]) {
     static unsigned char block[256 << 10];
-    SHA256_CTX context;
-    SHA256_Init(&context);
+    struct hash hash;
+    hash_begin(&hash);
     for (;;) {
         ssize_t n = read(fd, block, sizeof block);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return -errno;
         if (n == 0) break;
-        SHA256_Update(&context, block, (size_t)n);
+        hash_add(&hash, block, (size_t)n);
     }
-    finish(&context, ret_digest);
+    hash_end(&hash, ret_digest);
     return 0;
 }

@@ -18,3 +18,10 @@ const char *digest_hex(const char *valid_digest); // the part after the colon
 void digest_of(const void *bytes, size_t size, char ret_digest[static DIGEST_SIZE]);
 // The same of what is left of a file. -errno.
 int digest_of_file(int fd, char ret_digest[static DIGEST_SIZE]);
+
+// Of bytes that come piece by piece. On the heap.
+struct hash;
+struct hash *hash_new(void);
+void hash_add(struct hash *hash, const void *bytes, size_t size);
+void hash_end(struct hash *hash, char ret_digest[static DIGEST_SIZE]); // once
+void hash_freep(struct hash **hash);                                   // for _cleanup_

@@ -120,8 +120,10 @@ static int verify(struct invocation *invocation, struct engine *engine, const st
         printf("%s: %s: %s\n", name, faults.items[i].part, faults.items[i].what);
     if (!faults.count) {
         printf("%s: %s\n", name,
-               faults.unchecked ? "its layers are directories (storage driver dir), which can't be checked"
-                                : "OK");
+               faults.unchecked
+                   ? "not all of it can be checked: an older hoy unpacked it (hoy rmi and hoy pull "
+                     "make it anew)"
+                   : "OK");
         return 0;
     }
     if (!flags->repair) return 1;

@@ -3,8 +3,8 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "base/id.h"
 #include "fetch/decode.h"
-#include "fetch/hash.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

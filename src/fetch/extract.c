@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -83,9 +84,17 @@ static void job_judge(struct extractor *x, const struct job *job) {
     if (job->err.kind == ERR_SYSTEM || (job->err.kind && job->verified)) worker_fail(x->worker, &job->err);
 }
 
+// What the directory is has to be known to whoever looks whether it still is.
+static void job_tell(struct extractor *x, struct job *job) {
+    char name[ID_SIZE + sizeof STAGED_MADE];
+    snprintf(name, sizeof name, "%s" STAGED_MADE, digest_hex(job->diff_id));
+    (void)worker_write(x->worker, name, job->extract.made, strlen(job->extract.made), &job->err);
+}
+
 static void job_end(struct extractor *x, struct job *job) {
     x->running -= job->state == RUNS;
     job->state = ENDED;
+    if (!job->err.kind) job_tell(x, job);
     if (job->err.kind) err_wrap(&job->err, "layer %.19s", job->diff_id);
     job_judge(x, job);
 }

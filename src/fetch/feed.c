@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fetch/feed.h"
 
-#include "fetch/hash.h"
+#include "base/id.h"
 
 #include <errno.h>
 #include <string.h>
@@ -69,7 +69,7 @@ void feed_finish(struct feed *f) {
     ring_drain(&f->ring);
     pthread_join(f->thread, NULL);
     ring_finish(&f->ring);
-    hash_free(f->hash);
+    hash_freep(&f->hash);
     f->running = false;
 }
 
@@ -88,7 +88,7 @@ static int begin(void *data, struct err *err) {
     f->running = r == 0;
     if (f->running) return 0;
     ring_finish(&f->ring);
-    hash_free(f->hash);
+    hash_freep(&f->hash);
     return err_set(err, ERR_SYSTEM, r, "can't start a thread");
 }
 

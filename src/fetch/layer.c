@@ -6,8 +6,8 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/id.h"
 #include "fetch/decode.h"
-#include "fetch/hash.h"
 #include "fetch/partial.h"
 #include "fetch/ring.h"
 #include "unpack/raw.h"
@@ -374,8 +374,8 @@ static void stream_finish(struct stream *s) {
     partial_close(&s->partial);
     if (s->blob.block_size) ring_finish(&s->blob);
     if (s->tar.block_size) ring_finish(&s->tar);
-    hash_free(s->blob_hash);
-    hash_free(s->tar_hash);
+    hash_freep(&s->blob_hash);
+    hash_freep(&s->tar_hash);
 }
 
 static int stream_judge(const struct stream *s, int downloaded, struct err *err) {

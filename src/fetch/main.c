@@ -19,6 +19,7 @@
 //   hoy-fetch extract   staged tars of 4 become directories there, each in a process that is confined to it
 //   hoy-fetch cover     the cover of such directories, which come with messages, into the directory 4
 //   hoy-fetch export    the root file system 4 (image/view.h), written to 5; so do layer and changes
+//   hoy-fetch digest    what a layer's directory 4 is
 //   hoy-fetch files     the same, a part of it; new-files, host-files: a tar (5) becomes files in it
 #include "base/fd.h"
 #include "base/str.h"
@@ -93,6 +94,7 @@ static const struct mode {
     {"extract", WORKER_STAGING_FD, .run = extract_run},
     {"cover", WORKER_STAGING_FD, .run = cover_run},
     {"export", WORKER_TAR_FD, .run = pack_run_export},
+    {"digest", WORKER_STAGING_FD, .run = pack_run_digest},
     {"layer", WORKER_TAR_FD, .run = pack_run_layer},
     {"changes", WORKER_TAR_FD, .run = pack_run_changes},
     {"files", WORKER_TAR_FD, .run = files_run_read},

@@ -3,7 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "fetch/hash.h"
+#include "base/id.h"
 #include "oci/image_spec.h"
 #include "unpack/path.h"
 #include "unpack/stream.h"
@@ -33,10 +33,6 @@ struct staging_in {
 
 static void staging_in_finish(struct staging_in *in) {
     tar_stream_freep(&in->stream);
-}
-
-static void hash_freep(struct hash **hash) {
-    if (*hash) hash_free(*hash);
 }
 
 const char *blob_name(const char *digest, char buffer[static BLOB_NAME_SIZE]) {

@@ -2,8 +2,8 @@
 #include "fetch/pack.h"
 
 #include "base/fd.h"
+#include "base/id.h"
 #include "fetch/confine.h"
-#include "fetch/hash.h"
 #include "unpack/pack.h"
 
 #include <signal.h>
@@ -53,6 +53,20 @@ int pack_run_export(struct worker *worker) {
     return 0;
 }
 
+int pack_run_digest(struct worker *worker) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    struct err err = {0};
+    char digest[DIGEST_SIZE];
+    begin(worker);
+    if (pack_digest(open_folder(worker, "."), digest, &err)) worker_fail(worker, &err);
+    json_begin_object(&w, NULL);
+    json_put_string(&w, "event", "done");
+    json_put_string(&w, "digest", digest);
+    json_end_object(&w);
+    worker_send(worker, &w);
+    return 0;
+}
+
 static void tell_layer(struct worker *worker, const struct output *output, bool any) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     char digest[DIGEST_SIZE];
@@ -69,7 +83,7 @@ static void tell_layer(struct worker *worker, const struct output *output, bool 
 int pack_run_layer(struct worker *worker) {
     struct err err = {0};
     struct changes changes = {0};
-    struct output output = {.hash = hash_new()}; // before there are no more files to read
+    struct output output = {.hash = hash_new()};
     struct tar_writer writer = {.write = put, .data = &output};
     begin(worker);
     struct changes_input input = open_folders(worker);
@@ -77,7 +91,7 @@ int pack_run_layer(struct worker *worker) {
         worker_fail(worker, &err);
     tell_layer(worker, &output, changes.count > 0);
     changes_finish(&changes);
-    hash_free(output.hash);
+    hash_freep(&output.hash);
     return 0;
 }
 

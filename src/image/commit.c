@@ -210,10 +210,12 @@ static int index_check(const struct commit *c, const char *hex, struct err *err)
                    "the image's index was removed meanwhile by another command: pull again");
 }
 
-// One that is there is the same, and may be in use.
+// One that is there is the same, and may be in use; unless a layer came anew, whose files it may have.
 static bool has_cover(const struct commit *c, const char *hex) {
     char path[16 + ID_SIZE];
     struct stat st;
+    for (size_t i = 0; i < c->config->diff_ids.count; i++)
+        if (is_staged(c, i)) return false;
     snprintf(path, sizeof path, "images/%s", hex);
     return str_eq(c->index, STAGED_COVER) && !fstatat(c->store->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) &&
            S_ISDIR(st.st_mode);
@@ -277,19 +279,34 @@ static int layer_size(const struct commit *c, size_t i, int64_t *ret_size, struc
     return r > 0 ? 0 : -1;
 }
 
+// What an extracted layer's directory is. One that nobody looked at is not known.
+static void layer_made(const struct commit *c, const char *diff_id, struct str *ret_digest) {
+    char name[ID_SIZE + sizeof STAGED_MADE];
+    snprintf(name, sizeof name, "%s" STAGED_MADE, digest_hex(diff_id));
+    if (file_read_at(c->staging->fd, name, DIGEST_SIZE, ret_digest) || !digest_valid(str_get(ret_digest)))
+        str_finish(ret_digest);
+}
+
+static int layer_row(const struct commit *c, size_t i, int64_t size, struct err *err) {
+    const struct descriptor *blob = &c->manifest->layers.items[i];
+    const char *diff_id = c->config->diff_ids.items[i];
+    _cleanup_(str_finish) struct str made = {0};
+    layer_made(c, diff_id, &made);
+    return db_run(c->store->db, err,
+                  "INSERT INTO layer (diff_id, blob_digest, blob_size, size, driver, made) "
+                  "VALUES (?, ?, ?, ?, ?, ?) "
+                  "ON CONFLICT (diff_id) DO UPDATE SET driver = excluded.driver, made = excluded.made",
+                  "ssiiss", diff_id, blob->digest, (int64_t)blob->size, size, c->store->driver,
+                  str_get(&made)) < 0
+               ? -1
+               : 0;
+}
+
 static int layer_rows(const struct commit *c, const int64_t *sizes, int64_t *ret_total, struct err *err) {
     int64_t total = 0;
     for (size_t i = 0; i < c->config->diff_ids.count; i++) {
-        const struct descriptor *blob = &c->manifest->layers.items[i];
-        const char *diff_id = c->config->diff_ids.items[i];
         int64_t size;
-        if (is_staged(c, i) &&
-            db_run(c->store->db, err,
-                   "INSERT INTO layer (diff_id, blob_digest, blob_size, size, driver) VALUES (?, ?, ?, ?, ?) "
-                   "ON CONFLICT (diff_id) DO UPDATE SET driver = excluded.driver",
-                   "ssiis", diff_id, blob->digest, (int64_t)blob->size, sizes[i], c->store->driver) < 0)
-            return -1;
-        if (layer_size(c, i, &size, err)) return -1;
+        if ((is_staged(c, i) && layer_row(c, i, sizes[i], err)) || layer_size(c, i, &size, err)) return -1;
         total += size;
     }
     *ret_total = total;

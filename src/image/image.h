@@ -102,12 +102,12 @@ struct image_fault {
 struct image_faults {
     struct image_fault *items;
     size_t count;
-    bool unchecked; // its layers are directories, which have no digest
+    bool unchecked; // a layer is a directory that an older hoy made: what it should be is not known
 };
 void image_verify(struct store *store, struct arena *arena, const struct image *image,
                   struct image_faults *ret_faults);
 // Fetches what is damaged again, from the registry that the image came from, or out of hoy itself. What runs
-// of it goes on with the old files.
+// of it goes on with the old files; where these are directories it is a conflict.
 int image_repair(struct store *store, struct arena *arena, const struct image *image,
                  const struct image_faults *faults, struct err *err);
 

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Everything of an image has a digest for its name, so that it can be checked against nothing but that: the
-// config, the manifest, the layers. What has none is the index, which was made here: whether the kernel
-// mounts it is all that is asked.
+// config, the manifest, the layers. A layer that became a directory can't be made a tar again, bit by bit:
+// there the digest is of what was extracted, and stands in its row. What has none is the index, which was
+// made here: whether the kernel mounts it is all that is asked.
 #include "base/fd.h"
 #include "image/blob.h"
+#include "image/fetcher.h"
 #include "image/image.h"
+#include "kernel/mount.h"
 
 #include <errno.h>
 #include <string.h>
@@ -25,6 +28,43 @@ static void check_text(struct arena *arena, struct image_faults *faults, const c
             arena_printf(arena, "its digest is %s", found));
 }
 
+// 1, and what it should be; 0: it is not known.
+static int made_find(struct store *store, struct arena *arena, const char *diff_id, const char **ret_made,
+                     struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(store->db, &rows, err, "SELECT made FROM layer WHERE diff_id = ? AND made != ''", "s",
+                 diff_id))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r > 0) *ret_made = arena_strdup(arena, db_text(&rows, 0));
+    return r;
+}
+
+static int directory_digest(int fd, char found[static DIGEST_SIZE], struct err *err) {
+    _cleanup_(json_freep) struct json *done = NULL;
+    _cleanup_(fd_closep) int view = mount_clone(fd, "", false);
+    if (view < 0) return err_set(err, ERR_SYSTEM, -view, "can't look at it");
+    if (fetcher_run("digest", view, -1, &done, err)) return -1;
+    const char *digest = json_get_string(done, "digest");
+    if (!digest_valid(digest)) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
+    strcpy(found, digest);
+    return 0;
+}
+
+static void check_directory(struct store *store, struct arena *arena, struct image_faults *faults,
+                            const char *part, const char *diff_id, int fd) {
+    struct err err = {0};
+    const char *made;
+    char found[DIGEST_SIZE];
+    int r = made_find(store, arena, diff_id, &made, &err);
+    faults->unchecked |= r == 0;
+    if (r > 0 && directory_digest(fd, found, &err)) r = -1;
+    if (r < 0)
+        add(arena, faults, part, diff_id, arena_strdup(arena, err.text));
+    else if (r && !str_eq(found, made))
+        add(arena, faults, part, diff_id, "its files are not what was unpacked");
+}
+
 static void check_layer(struct store *store, struct arena *arena, struct image_faults *faults,
                         const char *diff_id) {
     const char *part = arena_printf(arena, "layer %s", diff_id);
@@ -33,10 +73,7 @@ static void check_layer(struct store *store, struct arena *arena, struct image_f
     _cleanup_(fd_closep) int fd = fd_open_at(store->root_fd, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
     struct stat st;
     if (fd < 0 || fstat(fd, &st)) return add(arena, faults, part, diff_id, "it is not in the store");
-    if (S_ISDIR(st.st_mode)) {
-        faults->unchecked = true;
-        return;
-    }
+    if (S_ISDIR(st.st_mode)) return check_directory(store, arena, faults, part, diff_id, fd);
     int r = digest_of_file(fd, found);
     if (r)
         add(arena, faults, part, diff_id, arena_printf(arena, "it can't be read: %s", strerror(-r)));
@@ -114,6 +151,21 @@ static int repair_without_source(struct store *store, const struct image *image,
                    "image %.19s did not come from a registry: remove it, and load it again", image->id);
 }
 
+// A directory that takes another's place takes it from under whoever has it mounted.
+static int check_unused(struct store *store, const char *diff_id, struct err *err) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    if (db_query(store->db, &rows, err,
+                 "SELECT c.name FROM container c JOIN image_layer l ON l.image_id = c.image_id "
+                 "JOIN layer USING (diff_id) WHERE diff_id = ? AND driver = 'dir' "
+                 "AND c.state IN ('starting', 'running', 'restarting') LIMIT 1",
+                 "s", diff_id))
+        return -1;
+    int r = db_next(&rows, err);
+    if (r <= 0) return r;
+    return err_set(err, ERR_CONFLICT, 0, "container %s runs on layer %.19s: stop it before that is repaired",
+                   db_text(&rows, 0), diff_id);
+}
+
 int image_repair(struct store *store, struct arena *arena, const struct image *image,
                  const struct image_faults *faults, struct err *err) {
     const struct image_config *config = &image->config;
@@ -121,6 +173,7 @@ int image_repair(struct store *store, struct arena *arena, const struct image *i
     struct image repaired;
     for (size_t i = 0; i < faults->count; i++) {
         const struct image_fault *fault = &faults->items[i];
+        if (fault->diff_id && check_unused(store, fault->diff_id, err)) return -1;
         if (fault->diff_id) strings_add(arena, &broken, fault->diff_id);
         if (fault->blob) strings_add(arena, &broken_blobs, fault->blob);
     }

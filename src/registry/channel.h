@@ -39,6 +39,7 @@
 #define STAGED_CONFIG         "config.json"
 #define STAGED_EROFS          "index.erofs" // of an import; else hoy says the name
 #define STAGED_PART           ".part"
+#define STAGED_MADE           ".made" // of a layer's directory: the digest of what is in it (unpack/pack.h)
 #define STAGED_TAR            "layer.tar" // of a layer whose diff id was not known before
 
 #define CHANNEL_MESSAGE_MAX (128u << 10)

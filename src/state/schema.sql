@@ -42,7 +42,8 @@ CREATE TABLE layer (
     blob_digest   TEXT NOT NULL,         -- as it was served
     blob_size     INTEGER NOT NULL,
     size          INTEGER NOT NULL,      -- uncompressed
-    driver        TEXT NOT NULL          -- erofs: <root>/layers/<hex> is the tar; dir: it is a directory
+    driver        TEXT NOT NULL,         -- erofs: <root>/layers/<hex> is the tar; dir: it is a directory
+    made          TEXT NOT NULL DEFAULT '' -- of the directory: its digest (unpack/pack.h), if it is known
 ) WITHOUT ROWID;
 CREATE INDEX layer_blob ON layer(blob_digest);
 

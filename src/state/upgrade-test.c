@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A database as an earlier hoy made it: what of it differs in schemas 2 to 4 is made here by hand.
+// A database as an earlier hoy made it: what of it differs in schemas 2 to 5 is made here by hand.
 #include "state/db.h"
 
 #include "base/clock.h"
@@ -44,7 +44,14 @@ static void add(struct db *db, const char *id, const char *state, int64_t starte
         fail_msg("%s", err.text);
 }
 
+static void become_5(struct db *db) {
+    run(db, "ALTER TABLE layer DROP COLUMN made");
+    run(db, "INSERT OR IGNORE INTO layer VALUES ('l', 'b', 1, 2, 'dir')");
+    run(db, "PRAGMA user_version = 5");
+}
+
 static void become_4(struct db *db) {
+    become_5(db);
     run(db, "DROP TABLE image_manifest");
     run(db, "ALTER TABLE image ADD COLUMN manifest TEXT NOT NULL DEFAULT '{}'");
     run(db, "ALTER TABLE image ADD COLUMN media_type TEXT NOT NULL DEFAULT 'x'");
@@ -220,6 +227,20 @@ static void test_from_4(void **state) {
     expect_rows(db, "SELECT id FROM container", "plain ");
 }
 
+static void test_from_5(void **state) {
+    (void)state;
+    struct err err = {0};
+    {
+        _cleanup_(db_closep) struct db *db = NULL;
+        assert_int_equal(db_open(root, &db, &err), 0);
+        become_5(db);
+    }
+    _cleanup_(db_closep) struct db *db = NULL;
+    if (db_open(root, &db, &err)) fail_msg("%s", err.text);
+    expect_rows(db, "SELECT diff_id || blob_digest || blob_size || size || driver || made FROM layer",
+                "lb12dir ");
+}
+
 static void test_running(void **state) {
     (void)state;
     struct err err = {0};
@@ -254,8 +275,8 @@ static void test_machine_went_down(void **state) {
 #define TEST(function) cmocka_unit_test_setup_teardown(function, make_root, remove_root)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST(test_upgrade), TEST(test_same_schema),
-                                       TEST(test_running), TEST(test_machine_went_down),
-                                       TEST(test_from_3),  TEST(test_from_4)};
+    const struct CMUnitTest tests[] = {
+        TEST(test_upgrade), TEST(test_same_schema), TEST(test_running), TEST(test_machine_went_down),
+        TEST(test_from_3),  TEST(test_from_4),      TEST(test_from_5)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

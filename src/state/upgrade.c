@@ -20,6 +20,9 @@ static const char to_4[] =
 static const char to_5[] =
 #include "upgrade-5.inc"
     ;
+static const char to_6[] =
+#include "upgrade-6.inc"
+    ;
 
 // When the machine started, in the wall clock's nanoseconds.
 static int64_t boot_time_ns(void) {
@@ -161,7 +164,8 @@ int db_upgrade(struct db *db, const char *root, struct err *err) {
     if (check_running(db, err)) return -1;
     if (version == 2 && upgrade_to_3(db, root, err)) return -1;
     if (version < 4 && upgrade_to_4(db, err)) return -1;
-    if (db_exec(db, to_5, err, "upgrade") || db_exec(db, SCHEMA_SET_VERSION, err, "upgrade")) return -1;
+    if (version < 5 && db_exec(db, to_5, err, "upgrade")) return -1;
+    if (db_exec(db, to_6, err, "upgrade") || db_exec(db, SCHEMA_SET_VERSION, err, "upgrade")) return -1;
     if (db_commit_durable(db, err)) return -1;
     transaction = NULL;
     if (version == 2) rename_logs(db, root);

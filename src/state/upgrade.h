@@ -6,7 +6,7 @@
 #include "state/db.h"
 
 #define UPGRADE_FROM       2 // the oldest; from there on through each
-#define SCHEMA_VERSION     5
+#define SCHEMA_VERSION     6
 #define SCHEMA_SET_VERSION "PRAGMA user_version = " TEXT_OF(SCHEMA_VERSION)
 
 // root: the database's directory. Whole or not at all; whoever comes second finds it done. Containers that

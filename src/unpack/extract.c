@@ -19,6 +19,7 @@
 #include "kernel/overlay.h"
 #include "unpack/enclose.h"
 #include "unpack/inode.h"
+#include "unpack/pack.h"
 #include "unpack/path.h"
 #include "unpack/tree_build.h"
 
@@ -42,6 +43,12 @@
 
 #define COPY_BYTES (1u << 20)
 #define MADE       1 // the number of a directory that is there already
+
+// The child's last word.
+struct result {
+    struct err err;
+    char made[DIGEST_SIZE];
+};
 
 struct extraction {
     int tar, root, parent; // parent: the socket
@@ -383,10 +390,14 @@ static int extract_here(struct extraction *x) {
 }
 
 static void run_child(const struct extract_job *job, int parent, pid_t parent_pid) {
-    struct err err = {0};
+    struct result result = {0};
     int kept[] = {job->tar, job->grown, parent};
-    struct extraction x = {
-        .tar = job->tar, .grown = job->grown, .parent = parent, .root = -1, .here_fd = -1, .err = &err};
+    struct extraction x = {.tar = job->tar,
+                           .grown = job->grown,
+                           .parent = parent,
+                           .root = -1,
+                           .here_fd = -1,
+                           .err = &result.err};
     _cleanup_(fd_closep) int tree = mount_clone(job->target, "", false);
     int r = tree < 0 ? tree : enclose(tree);
     fd_close_others(3, kept, ARRAY_SIZE(kept));
@@ -394,10 +405,10 @@ static void run_child(const struct extract_job *job, int parent, pid_t parent_pi
     if (!r && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)) r = -errno;
     if (!r) r = x.root = fd_open_at(AT_FDCWD, "/", O_RDONLY | O_DIRECTORY, 0);
     if (r < 0)
-        err_set(&err, ERR_SYSTEM, -r, "confine the extraction of a layer");
-    else if (getppid() == parent_pid)
-        extract_here(&x);
-    send(parent, &err, sizeof err, MSG_NOSIGNAL);
+        err_set(&result.err, ERR_SYSTEM, -r, "confine the extraction of a layer");
+    else if (getppid() == parent_pid && !extract_here(&x))
+        pack_digest(x.root, result.made, &result.err);
+    send(parent, &result, sizeof result, MSG_NOSIGNAL);
     _exit(0);
 }
 
@@ -410,16 +421,18 @@ static int give_attribute(const struct extract *extract, unsigned char number, i
 }
 
 int extract_serve(struct extract *extract, struct err *err) {
-    struct err result = {0};
+    struct result result = {0};
     _cleanup_(fd_closep) int directory = -1;
     ssize_t n = fd_receive(extract->socket, 0, &result, sizeof result, &directory, 1);
     if (n == 1 && !give_attribute(extract, *(unsigned char *)&result, directory)) return 0;
     extract_end(extract);
     if (n != (ssize_t)sizeof result)
         return err_set(err, ERR_SYSTEM, 0, "the process that extracts a layer was killed");
-    if (result.kind == ERR_NONE) return 1;
-    result.text[sizeof result.text - 1] = result.file[sizeof result.file - 1] = 0;
-    *err = result;
+    result.err.text[sizeof result.err.text - 1] = result.err.file[sizeof result.err.file - 1] = 0;
+    result.made[sizeof result.made - 1] = 0;
+    memcpy(extract->made, result.made, sizeof extract->made);
+    if (result.err.kind == ERR_NONE) return 1;
+    *err = result.err;
     return -1;
 }
 

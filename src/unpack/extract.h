@@ -6,6 +6,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/id.h"
 
 #include <sys/types.h>
 
@@ -28,7 +29,8 @@ struct extract_job {
 };
 struct extract {
     pid_t pid;
-    int socket; // readable when there is something for extract_serve()
+    int socket;             // readable when there is something for extract_serve()
+    char made[DIGEST_SIZE]; // once everything is in the target: what it is (pack_digest(), unpack/pack.h)
 };
 #define EXTRACT_NONE \
     { .socket = -1 }

@@ -144,6 +144,19 @@ int pack_tree(int root, struct tar_writer *writer, struct err *err) {
     return put_directory(&p, "") || written(&p, tar_write_end(writer)) ? -1 : 0;
 }
 
+static int digest_add(void *data, const void *bytes, size_t size) {
+    hash_add(data, bytes, size);
+    return 0;
+}
+
+int pack_digest(int root, char ret_digest[static DIGEST_SIZE], struct err *err) {
+    _cleanup_(hash_freep) struct hash *hash = hash_new();
+    struct tar_writer writer = {.write = digest_add, .data = hash};
+    if (pack_tree(root, &writer, err)) return -1;
+    hash_end(hash, ret_digest);
+    return 0;
+}
+
 int pack_path(int root, const char *path, const char *name, struct tar_writer *writer, uint64_t *ret_bytes,
               struct err *err) {
     _cleanup_(packer_finish) struct packer p;
