@@ -4,8 +4,8 @@
 #include "base/fd.h"
 #include "base/signal_name.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "engine/upkeep.h"
-#include "template/rune.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -61,7 +61,7 @@ int store_label(struct parse *parse, const char *text, void *field, struct err *
 
 static bool is_utf8(const char *text, size_t size) {
     for (size_t n; size; text += n, size -= n)
-        if (rune_decode(text, size, &n) == RUNE_ERROR && n == 1) return false;
+        if (!(n = utf8_length(text, size))) return false;
     return true;
 }
 

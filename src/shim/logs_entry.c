@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,17 +30,6 @@ static bool take_hex(const char *s, uint32_t *ret_value) {
     return true;
 }
 
-static char *put_utf8(char *to, uint32_t c) {
-    if (c < 0x80) return *to = (char)c, to + 1;
-    if (c >= 0xd800 && c < 0xe000) c = 0xfffd; // halves of pairs stand for nothing; we write none
-    if (c >= 0x800)
-        *to++ = (char)(0xe0 | c >> 12), *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-    else
-        *to++ = (char)(0xc0 | c >> 6);
-    *to++ = (char)(0x80 | (c & 0x3f));
-    return to;
-}
-
 // One escape behind its backslash. Yields where the text goes on, or NULL.
 static const char *take_escape(const char *s, const char *end, char **to) {
     static const char from[] = "\"\\/nrtbf", into[] = "\"\\/\n\r\t\b\f";
@@ -48,7 +38,7 @@ static const char *take_escape(const char *s, const char *end, char **to) {
     if (s == end) return NULL;
     if (*s == 'u') {
         if (end - s < 5 || !take_hex(s + 1, &c)) return NULL;
-        *to = put_utf8(*to, c);
+        *to += utf8_put(*to, c);
         return s + 5;
     }
     simple = *s ? strchr(from, *s) : NULL;
