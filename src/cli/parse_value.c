@@ -137,16 +137,6 @@ int store_ulimit(struct parse *parse, const char *text, void *field, struct err 
     return 0;
 }
 
-// What belongs to a namespace of the container: Docker's list.
-static bool sysctl_allowed(const char *key) {
-    static const char *const keys[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
-                                       "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
-                                       "kernel.shmmni", "kernel.shm_rmid_forced"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (str_eq(keys[i], key)) return true;
-    return str_has_prefix(key, "net.") || str_has_prefix(key, "fs.mqueue.");
-}
-
 int store_log_option(struct parse *parse, const char *text, void *field, struct err *err) {
     struct container_config *config = field;
     char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');
@@ -167,7 +157,8 @@ int store_sysctl(struct parse *parse, const char *text, void *field, struct err 
     char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');
     if (!value || value == key) return err_set(err, ERR_INVALID, 0, "it is not of the form KEY=VALUE");
     *value++ = 0;
-    if (!sysctl_allowed(key) || strchr(key, '/') || strstr(key, ".."))
+    if (!(str_has_prefix(key, "net.") || container_sysctl_of_ipc(key)) || strchr(key, '/') ||
+        strstr(key, ".."))
         return err_set(err, ERR_INVALID, 0, "sysctl '%s' is not allowed: it is not the container's own", key);
     for (size_t i = 0; i < config->sysctls.count; i++)
         if (str_eq(config->sysctls.items[i].key, key)) return config->sysctls.items[i].value = value, 0;

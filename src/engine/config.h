@@ -156,6 +156,9 @@ extern const char *const container_masked_paths[], *const container_readonly_pat
 // Whether it is so.
 bool container_hides_paths(const struct container_config *config);
 
+// Kernel parameters of the IPC namespace that a container may set: Docker's list.
+bool container_sysctl_of_ipc(const char *key);
+
 // Docker's Config and HostConfig objects (both keys are written into the writer's current object). Reading
 // gives the same settings again, but for platform, which is the pull's; what neither Docker's documents nor
 // ours know is passed over.

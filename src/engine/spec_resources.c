@@ -228,7 +228,7 @@ static int build_ulimits(struct spec_builder *b) {
 
 // Kernel parameters
 
-static bool sysctl_of_ipc(const char *key) {
+bool container_sysctl_of_ipc(const char *key) {
     static const char *const keys[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
                                        "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
                                        "kernel.shmmni", "kernel.shm_rmid_forced"};
@@ -277,7 +277,7 @@ static int build_sysctls(struct spec_builder *b) {
     for (size_t i = 0; i < b->config->sysctls.count; i++) {
         const char *key = b->config->sysctls.items[i].key, *value = b->config->sysctls.items[i].value;
         bool net = str_has_prefix(key, "net.");
-        if (!sysctl_key_valid(key) || (!net && !sysctl_of_ipc(key)))
+        if (!sysctl_key_valid(key) || (!net && !container_sysctl_of_ipc(key)))
             return err_set(b->err, ERR_INVALID, 0, "sysctl '%s' is not allowed", key);
         if (net && spec_host_network(b))
             return err_set(b->err, ERR_INVALID, 0, "sysctl '%s' not allowed in host network namespace", key);
