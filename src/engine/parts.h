@@ -184,11 +184,6 @@ int container_files_open(struct engine *engine, const struct container *containe
                          struct container_files *ret_files, struct err *err);
 void container_files_finish(struct container_files *files);
 
-// Paths (spec_mounts.c)
-
-// "/a//b/./../c/" to "/a/c", in place.
-const char *path_clean(char *path);
-
 // Volumes (volume.c)
 
 // With the container's row: its volumes' rows, and that it uses them. Nothing where it has none.
