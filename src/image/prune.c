@@ -5,6 +5,7 @@
 #include "image/removal.h"
 #include "state/event.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -71,8 +72,11 @@ int image_prune(struct store *store, struct arena *arena, const struct image_pru
         (removal_write(&removal, err) || db_commit(open, err) || removal_apply(&removal, err)))
         return -1;
     if (!options->plan) tell(&removal, &gone, pruned.bytes);
-    for (size_t i = 0; i < removal.lines.count; i++)
-        strings_add(arena, &pruned.lines, arena_strdup(arena, removal.lines.items[i]));
+    for (size_t i = 0; i < removal.lines.count; i++) {
+        char *line = arena_strdup(arena, removal.lines.items[i]);
+        *line = (char)tolower((unsigned char)*line);
+        strings_add(arena, &pruned.lines, line);
+    }
     *ret_pruned = pruned;
     return 0;
 }
