@@ -166,33 +166,6 @@ int store_sysctl(struct parse *parse, const char *text, void *field, struct err 
     return 0;
 }
 
-static int read_rate(struct parse *parse, const char *text, struct device_rate *ret_rate, struct err *err) {
-    char *path = arena_strdup(parse->arena, text), *rate = strrchr(path, ':');
-    if (!rate || !str_has_prefix(path, "/dev/"))
-        return err_set(err, ERR_INVALID, 0, "it is not of the form /dev/PATH:RATE");
-    *rate++ = 0;
-    struct device_rate found = {.path = path};
-    if (parse_size(rate, &found.rate) < 0)
-        return err_set(err, ERR_INVALID, 0, "the rate '%s' is no size: a number, then maybe kb, mb or gb",
-                       rate);
-    *ret_rate = found;
-    return 0;
-}
-
-int store_read_bps(struct parse *parse, const char *text, void *field, struct err *err) {
-    struct device_rate rate;
-    if (read_rate(parse, text, &rate, err) < 0) return -1;
-    *arena_push(parse->arena, &((struct container_config *)field)->read_bps) = rate;
-    return 0;
-}
-
-int store_write_bps(struct parse *parse, const char *text, void *field, struct err *err) {
-    struct device_rate rate;
-    if (read_rate(parse, text, &rate, err) < 0) return -1;
-    *arena_push(parse->arena, &((struct container_config *)field)->write_bps) = rate;
-    return 0;
-}
-
 int store_cpus(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
     uint64_t whole = 0, fraction = 0;

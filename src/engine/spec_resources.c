@@ -141,18 +141,13 @@ static int device_find(struct spec_builder *b, const char *path, uint32_t *ret_m
     return 0;
 }
 
-struct rates {
-    struct device_rate *items;
-    size_t count;
-};
 struct throttles {
     struct spec_throttle *items;
     size_t count;
 };
 
-static int build_throttles(struct spec_builder *b, const void *given, const char *flag, const char *field,
-                           void *to) {
-    const struct rates *rates = given;
+static int build_throttles(struct spec_builder *b, const struct device_rates *rates, const char *flag,
+                           const char *field, void *to) {
     for (size_t i = 0; i < rates->count; i++) {
         const struct device_rate *rate = &rates->items[i];
         struct spec_throttle *throttle = arena_push(b->arena, (struct throttles *)to);
