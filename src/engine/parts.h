@@ -245,9 +245,8 @@ int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit);
 int container_plan_map(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
 // The same for what takes one that runs: ERR_CONFLICT when it does not.
 int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
-// The process of the container as its plan has it, 0 before there is one.
-int32_t plan_read_pid(struct engine *engine, const char *id);
-// The same; 0 when the plan is of a run before the one that began then.
+// The process of the container as its plan has it; 0 before there is one, and when the plan is of a run
+// before the one that began then.
 int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns);
 // A pidfd of the container's process, which no other one can be taken for; -errno.
 int container_open_process(struct engine *engine, const char *id);
