@@ -63,8 +63,7 @@ bool walk_has_ended(const struct walk *walk) {
     return false;
 }
 
-int walk_enter(struct walk *walk, const struct why_side *side) {
-    (void)walk;
+int walk_enter(const struct why_side *side) {
     return side->kind == WHY_CONTAINER && setns(side->netns, CLONE_NEWNET) ? -errno : 0;
 }
 

@@ -66,7 +66,7 @@ static void arrival_check(struct walk *walk, const struct arrival *arrival) {
     struct look_route back;
     if (arrival->source->family != AF_INET || arrival->source->bytes[0] == 127 || walk_has_ended(walk))
         return;
-    if (walk_enter(walk, arrival->at ? arrival->at : &host)) return walk_leave(walk);
+    if (walk_enter(arrival->at ? arrival->at : &host)) return walk_leave(walk);
     uint32_t filter = filter_of(arrival->link->name);
     struct look_way way = {AF_INET, arrival->source->bytes, arrival->target->bytes, arrival->link->index};
     int r = look_way(&way, &back);

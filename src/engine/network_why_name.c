@@ -163,7 +163,7 @@ static int servers_ask(struct walk *walk, const struct why_side *side, const cha
     *ret_how = "its resolv.conf names no server";
     for (size_t i = 0; i < count; i++) {
         _cleanup_(fd_closep) int fd = -1;
-        int r = walk_enter(walk, side);
+        int r = walk_enter(side);
         if (!r) fd = server_connect(&servers[i]);
         walk_leave(walk);
         const char *server = address_text(walk->arena, &servers[i]);

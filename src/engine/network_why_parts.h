@@ -79,7 +79,7 @@ void walk_advise(struct walk *walk, const char *format, ...) _printf_(2, 3);
 bool walk_has_ended(const struct walk *walk);
 
 // Namespaces. Whoever entered one leaves it again; sockets that are opened meanwhile stay in it.
-int walk_enter(struct walk *walk, const struct why_side *side); // 0 or -errno
+int walk_enter(const struct why_side *side); // 0 or -errno
 void walk_leave(struct walk *walk);
 
 // Who they are (network_why_side.c): -1 with *err, or 0; then walk_has_ended() may be true.

@@ -21,7 +21,7 @@ static const char *words_of_internal(struct walk *walk) {
 int why_route(struct walk *walk, const struct why_side *from, const struct address *to,
               struct look_route *ret_route) {
     struct look_way way = {.family = to->family, .destination = to->bytes, .out = to->link};
-    int r = walk_enter(walk, from);
+    int r = walk_enter(from);
     if (!r) r = look_way(&way, ret_route);
     walk_leave(walk);
     return r;

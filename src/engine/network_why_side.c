@@ -20,7 +20,7 @@ static int zone_read(struct walk *walk, struct why_side *side, const char *zone,
         return err_set(err, ERR_INVALID, 0, "%s is a link-local address, which needs its interface: %s%%eth0",
                        side->text, side->text);
     if (walk_has_ended(walk) || (!own && walk->from.kind == WHY_OUTSIDE)) return 0;
-    if (!walk_enter(walk, &walk->from)) side->address.link = (int)if_nametoindex(zone);
+    if (!walk_enter(&walk->from)) side->address.link = (int)if_nametoindex(zone);
     walk_leave(walk);
     if (side->address.link) return 0;
     return err_set(err, ERR_INVALID, 0, "%s has no interface %s", own ? "the host" : walk->from.text, zone);
@@ -80,7 +80,7 @@ static int address_note(const struct look_address *address, void *data) {
 
 static int interfaces_look(struct walk *walk, struct why_side *side, struct err *err) {
     struct gathering gathering = {walk, side};
-    int r = walk_enter(walk, side);
+    int r = walk_enter(side);
     if (r) return err_set(err, ERR_SYSTEM, -r, "enter the network namespace of %s", side->text);
     r = look_links(interface_add, &gathering);
     if (!r) r = look_addresses(address_note, &gathering);
@@ -495,7 +495,7 @@ static void own_address_toward(struct walk *walk, const struct address *peer) {
 static bool gateway_find(struct walk *walk) {
     static const uint8_t somewhere[4] = {192, 0, 2, 1};
     struct look_route route = {0};
-    int r = walk_enter(walk, &walk->from);
+    int r = walk_enter(&walk->from);
     if (!r) r = look_route(AF_INET, somewhere, &route);
     walk_leave(walk);
     if (r || !route.has_gateway) return false;

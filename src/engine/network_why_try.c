@@ -76,7 +76,7 @@ struct why_name why_name_of(const struct address *address, uint16_t port) {
 }
 
 int why_socket(struct walk *walk, int type, int protocol) {
-    int r = walk_enter(walk, &walk->from), fd = -1;
+    int r = walk_enter(&walk->from), fd = -1;
     if (!r) fd = socket(walk->target.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     if (!r && fd < 0) r = -errno;
     walk_leave(walk);
