@@ -261,7 +261,7 @@ not_shown() { ! visible " $1 "; }
   contains "$output" $'WARNING! This will remove all stopped containers.\nAre you sure you want to continue? [y/N] '
   is "$(hoy ps -aq | wc -l)" 4
   expect 1 hoy container prune -f --filter nope=x
-  is "$output" "hoy: Invalid filter 'nope'"
+  is "$output" "hoy: invalid filter 'nope'"
   expect 1 hoy container prune -f --filter until=never
   expect 0 hoy container prune -f --filter until=10m
   is "$output" 'Total reclaimed space: 0B'
@@ -354,10 +354,10 @@ Total reclaimed space: 0B"
   for filter in task=x status=bad exited=0x health=bad is-task=bad publish=bad expose=90-80 publish=70000 before=nope; do
     expect 1 hoy ps -f "$filter"
     one_sentence "$output"
-    contains "$output" "${filter#*=}" || contains "$output" "Invalid filter 'task'"
+    contains "$output" "${filter#*=}" || contains "$output" "invalid filter 'task'"
   done
   expect 1 hoy ps -f status=bad
-  is "$output" "hoy: Invalid filter 'status=bad'"
+  is "$output" "hoy: invalid filter 'status=bad'"
 }
 
 @test "ps -s, and every field" {

@@ -3,6 +3,7 @@
 
 #include "base/fd.h"
 #include "base/json_tree.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -224,17 +225,6 @@ void json_put_value(struct json_writer *w, const char *key, const struct json *v
     }
 }
 
-size_t json_utf8_length(const unsigned char *p, size_t left) {
-    size_t n = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
-    if (!n || n > left) return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if ((*p == 0xe0 && p[1] < 0xa0) || (*p == 0xed && p[1] > 0x9f) || (*p == 0xf0 && p[1] < 0x90) ||
-        (*p == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 // How many bytes from p on stand for themselves: what is printable but for the quote and the backslash.
 static size_t plain_length(const unsigned char *p, const unsigned char *stop) {
     static const bool plain[256] = {[' ' ... '!'] = true, ['#' ... '['] = true, [']' ... '~'] = true};
@@ -265,7 +255,7 @@ void json_quote(struct str *text, const char *bytes, size_t size) {
         } else if (*p < 0x20 || *p == 0x7f) {
             str_printf(text, "\\u%04x", *p++);
         } else {
-            size_t n = json_utf8_length(p, (size_t)(stop - p));
+            size_t n = utf8_length(p, (size_t)(stop - p));
             if (n)
                 str_add_n(text, p, n);
             else

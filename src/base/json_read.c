@@ -6,6 +6,7 @@
 // all levels share; at its closing bracket they move, as one piece, to the arena. The copy, the members and
 // the root are freed with the arena.
 #include "base/json_tree.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -62,18 +63,6 @@ static int32_t hex4(const char *p) {
     return value;
 }
 
-static char *put_rune(char *out, uint32_t rune) {
-    if (rune < 0x80) {
-        *out++ = (char)rune;
-        return out;
-    }
-    int more = rune < 0x800 ? 1 : rune < 0x10000 ? 2 : 3;
-    static const unsigned char first[] = {0, 0xc0, 0xe0, 0xf0};
-    *out++ = (char)(first[more] | rune >> 6 * more);
-    while (more--) *out++ = (char)(0x80 | (rune >> 6 * more & 0x3f));
-    return out;
-}
-
 static bool is_high(int32_t unit) {
     return unit >= 0xd800 && unit < 0xdc00;
 }
@@ -92,10 +81,8 @@ static int read_unit(struct reader *r, char **out) {
     if (is_low(low)) {
         rune = 0x10000 + ((uint32_t)(unit - 0xd800) << 10) + (uint32_t)(low - 0xdc00);
         r->at += 6;
-    } else if (is_high(unit) || is_low(unit)) {
-        rune = 0xfffd;
     }
-    *out = put_rune(*out, rune);
+    *out += utf8_put(*out, rune);
     return 0;
 }
 
@@ -125,7 +112,7 @@ static int read_string(struct reader *r, const char **ret_text, uint32_t *ret_si
         } else if (c < 0x80) {
             *out++ = *r->at++;
         } else {
-            size_t n = json_utf8_length((const unsigned char *)r->at, (size_t)(r->document->end - r->at));
+            size_t n = utf8_length(r->at, (size_t)(r->document->end - r->at));
             if (!n) return -EINVAL;
             memmove(out, r->at, n);
             out += n;

@@ -41,6 +41,3 @@ struct json_document {
     const char *end; // of the text
     struct json root;
 };
-
-// The length of the UTF-8 sequence at p, 0 where there is none (overlong forms, surrogates, cut, too large).
-size_t json_utf8_length(const unsigned char *p, size_t left);

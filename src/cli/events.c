@@ -190,9 +190,8 @@ static int parse_times(const struct events_flags *flags, struct event_query *que
 
 static int events(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct events_flags *flags = invocation->options;
-    struct event_query query = {.filters = flags->filters};
-    for (size_t i = 0; i < flags->filters.count; i++)
-        if (event_filter_check(flags->filters.items[i], err)) return -1;
+    struct event_query query = {0};
+    if (event_filters_read(&invocation->arena, &flags->filters, &query.filters, err)) return -1;
     struct printing printing = {.format = flags->format};
     bool json = str_eq(flags->format, "json") || str_eq(flags->format, "{{json .}}");
     if (parse_times(flags, &query, err)) return -1;

@@ -311,22 +311,13 @@ static int list(struct invocation *invocation, struct engine *engine, struct ima
                 struct err *err) {
     struct images_flags *flags = invocation->options;
     const struct strings *names = &invocation->arguments;
-    struct image_filters filters;
     struct images images;
     if (names->count && *names->items[0])
         strings_add(&invocation->arena, &flags->filters,
                     arena_printf(&invocation->arena, "reference=%s", names->items[0]));
-    if (image_filters_read(&engine->store, &invocation->arena, &flags->filters, IMAGE_LIST_FILTERS, &filters,
-                           err) ||
-        image_list(&engine->store, &invocation->arena, &images, err))
+    if (image_list(&engine->store, &invocation->arena, &images, err) ||
+        images_filter(&engine->store, &invocation->arena, &flags->filters, &images, err))
         return -1;
-    size_t kept = 0;
-    for (size_t i = 0; i < images.count; i++) {
-        if (!image_filters_match(&filters, &invocation->arena, &images.items[i])) continue;
-        image_filters_names(&filters, &invocation->arena, &images.items[i]);
-        images.items[kept++] = images.items[i];
-    }
-    images.count = kept;
     *ret_images = images;
     return 0;
 }

@@ -5,18 +5,15 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "engine/log.h"
+#include "kernel/cgroup.h"
 #include "kernel/mount.h"
 #include "kernel/process.h"
 #include "network/network.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
-#include <sys/vfs.h>
 #include <unistd.h>
-
-#define CGROUP2_MAGIC 0x63677270
 
 struct format_flags {
     const char *format;
@@ -112,28 +109,23 @@ static bool there(const char *path) {
     return access(path, F_OK) == 0;
 }
 
-static const char *cgroup_layout(void) {
-    struct statfs fs;
-    if (statfs("/sys/fs/cgroup", &fs) < 0) return "none";
-    if (fs.f_type == CGROUP2_MAGIC) return "v2";
-    if (statfs("/sys/fs/cgroup/unified", &fs) == 0 && fs.f_type == CGROUP2_MAGIC) return "hybrid";
-    return "v1";
+static const struct cgroup_layout *cgroups(void) {
+    static struct cgroup_layout layout;
+    if (!layout.count) (void)cgroup_layout_read(&layout);
+    return &layout;
 }
 
-// A cgroup controller under whichever version has it.
-static bool controller_there(const char *v1, const char *v2) {
-    char path[128], line[512];
-    snprintf(path, sizeof path, "/sys/fs/cgroup/%s", v1);
-    if (there(path)) return true;
-    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/sys/fs/cgroup/cgroup.controllers", O_RDONLY, 0);
-    ssize_t n = fd < 0 ? -1 : fd_read_full(fd, line + 1, sizeof line - 3);
-    if (n < 0) return false;
-    line[0] = ' ';
-    line[n + 1] = 0;
-    for (char *word = line; *word; word++)
-        if (*word == '\n') *word = ' ';
-    snprintf(path, sizeof path, " %s ", v2);
-    return strstr(line, path);
+static const char *cgroup_layout(void) {
+    const struct cgroup_layout *layout = cgroups();
+    if (!layout->count) return "none";
+    if (!layout->items[layout->count - 1].v2) return "v1";
+    return layout->count == 1 ? "v2" : "hybrid";
+}
+
+static bool controller_there(uint32_t controller) {
+    for (size_t i = 0; i < cgroups()->count; i++)
+        if (cgroups()->items[i].controllers & controller) return true;
+    return false;
 }
 
 static const struct feature *features(size_t *ret_count) {
@@ -153,12 +145,11 @@ static const struct feature *features(size_t *ret_count) {
                                  "containers see the host's cgroups"};
     list[n++] =
         (struct feature){"mount_setattr (5.12)", kernel_at_least(5, 12), "read-only binds are not recursive"};
-    list[n++] = (struct feature){"cpu limits", controller_there("cpu", "cpu"), "no --cpus, --cpu-shares"};
-    list[n++] = (struct feature){"cpuset limits", controller_there("cpuset", "cpuset"), "no --cpuset-cpus"};
-    list[n++] = (struct feature){"memory limits", controller_there("memory", "memory"), "no --memory"};
-    list[n++] = (struct feature){"pids limits", controller_there("pids", "pids"), "no --pids-limit"};
-    list[n++] =
-        (struct feature){"block device limits", controller_there("blkio", "io"), "no --device-read-bps"};
+    list[n++] = (struct feature){"cpu limits", controller_there(CGROUP_CPU), "no --cpus, --cpu-shares"};
+    list[n++] = (struct feature){"cpuset limits", controller_there(CGROUP_CPUSET), "no --cpuset-cpus"};
+    list[n++] = (struct feature){"memory limits", controller_there(CGROUP_MEMORY), "no --memory"};
+    list[n++] = (struct feature){"pids limits", controller_there(CGROUP_PIDS), "no --pids-limit"};
+    list[n++] = (struct feature){"block device limits", controller_there(CGROUP_IO), "no --device-read-bps"};
     list[n++] = (struct feature){"swap limits",
                                  there("/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes") ||
                                      (str_eq(cgroup_layout(), "v2") && there("/proc/swaps")),

@@ -265,9 +265,7 @@ static int prune(struct invocation *invocation, struct engine *engine, struct er
     if (!flags->force && !confirm("This will remove all custom networks not used by at least one container."))
         return 0;
     if (networks_prune(engine, &invocation->arena, &flags->filters, &names, err)) return -1;
-    if (names.count) puts("Deleted Networks:");
-    for (size_t i = 0; i < names.count; i++) puts(names.items[i]);
-    if (names.count) putchar('\n');
+    print_pruned("Deleted Networks:", &names);
     return 0;
 }
 

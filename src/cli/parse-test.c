@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inner grammars of options: parse_mount.c and parse_value.c.
+#include "cli/parse_device.h"
 #include "cli/parse_mount.h"
 #include "cli/parse_network.h"
 #include "cli/parse_value.h"
@@ -233,11 +234,11 @@ static void test_sysctl(void **state) {
 static void test_rates(void **state) {
     (void)state;
     struct container_config config = {0};
-    assert_int_equal(give(store_read_bps, "/dev/sda:1mb", &config), 0);
-    assert_int_equal(give(store_write_bps, "/dev/disk/by-id/a:b:7", &config), 0);
+    assert_int_equal(give(store_bps, "/dev/sda:1mb", &config.read_bps), 0);
+    assert_int_equal(give(store_bps, "/dev/disk/by-id/a:b:7", &config.write_bps), 0);
     assert_int_equal(config.read_bps.items[0].rate, 1 << 20);
     assert_string_equal(config.write_bps.items[0].path, "/dev/disk/by-id/a:b");
-    REFUSE(store_read_bps, struct container_config, {"", "form"}, {"/dev/sda", "form"}, {"sda:1", "form"},
+    REFUSE(store_bps, struct device_rates, {"", "form"}, {"/dev/sda", "form"}, {"sda:1", "form"},
            {"/dev/sda:", "no size"}, {"/dev/sda:-1", "no size"}, {"/dev/sda:x", "no size"});
 }
 

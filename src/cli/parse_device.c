@@ -8,37 +8,45 @@
 
 #define GPUS_MAX 1024
 
-struct rates {
-    struct device_rate *items;
-    size_t count;
-};
-
 // Rates and weights
 
-static int read_rate(struct parse *parse, const char *text, struct device_rate *ret_rate, struct err *err) {
+// "/dev/PATH:NUMBER", or a size.
+static int read_rate(struct parse *parse, const char *text, int (*read)(const char *, uint64_t *),
+                     struct device_rate *ret_rate, struct err *err) {
     char *path = arena_strdup(parse->arena, text), *number = strrchr(path, ':');
+    bool size = read == parse_size;
     if (!number || !str_has_prefix(path, "/dev/"))
-        return err_set(err, ERR_INVALID, 0, "it is not of the form /dev/PATH:NUMBER");
+        return err_set(err, ERR_INVALID, 0, "it is not of the form /dev/PATH:%s", size ? "RATE" : "NUMBER");
     *number++ = 0;
     struct device_rate rate = {.path = path};
-    if (parse_u64(number, &rate.rate) < 0) return err_set(err, ERR_INVALID, 0, "'%s' is no number", number);
+    if (read(number, &rate.rate) < 0)
+        return size ? err_set(err, ERR_INVALID, 0,
+                              "the rate '%s' is no size: a number, then maybe kb, mb or gb", number)
+                    : err_set(err, ERR_INVALID, 0, "'%s' is no number", number);
     *ret_rate = rate;
+    return 0;
+}
+
+int store_bps(struct parse *parse, const char *text, void *field, struct err *err) {
+    struct device_rate rate;
+    if (read_rate(parse, text, parse_size, &rate, err) < 0) return -1;
+    *arena_push(parse->arena, (struct device_rates *)field) = rate;
     return 0;
 }
 
 int store_iops(struct parse *parse, const char *text, void *field, struct err *err) {
     struct device_rate rate;
-    if (read_rate(parse, text, &rate, err) < 0) return -1;
-    *arena_push(parse->arena, (struct rates *)field) = rate;
+    if (read_rate(parse, text, parse_u64, &rate, err) < 0) return -1;
+    *arena_push(parse->arena, (struct device_rates *)field) = rate;
     return 0;
 }
 
 int store_weight_device(struct parse *parse, const char *text, void *field, struct err *err) {
     struct device_rate rate;
-    if (read_rate(parse, text, &rate, err) < 0) return -1;
+    if (read_rate(parse, text, parse_u64, &rate, err) < 0) return -1;
     if (rate.rate < 10 || rate.rate > 1000)
         return err_set(err, ERR_INVALID, 0, "the weight is not between 10 and 1000");
-    *arena_push(parse->arena, (struct rates *)field) = rate;
+    *arena_push(parse->arena, (struct device_rates *)field) = rate;
     return 0;
 }
 

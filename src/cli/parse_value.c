@@ -4,8 +4,8 @@
 #include "base/fd.h"
 #include "base/signal_name.h"
 #include "base/str.h"
+#include "base/utf8.h"
 #include "engine/upkeep.h"
-#include "template/rune.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -61,7 +61,7 @@ int store_label(struct parse *parse, const char *text, void *field, struct err *
 
 static bool is_utf8(const char *text, size_t size) {
     for (size_t n; size; text += n, size -= n)
-        if (rune_decode(text, size, &n) == RUNE_ERROR && n == 1) return false;
+        if (!(n = utf8_length(text, size))) return false;
     return true;
 }
 
@@ -137,16 +137,6 @@ int store_ulimit(struct parse *parse, const char *text, void *field, struct err 
     return 0;
 }
 
-// What belongs to a namespace of the container: Docker's list.
-static bool sysctl_allowed(const char *key) {
-    static const char *const keys[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
-                                       "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
-                                       "kernel.shmmni", "kernel.shm_rmid_forced"};
-    for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-        if (str_eq(keys[i], key)) return true;
-    return str_has_prefix(key, "net.") || str_has_prefix(key, "fs.mqueue.");
-}
-
 int store_log_option(struct parse *parse, const char *text, void *field, struct err *err) {
     struct container_config *config = field;
     char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');
@@ -167,38 +157,12 @@ int store_sysctl(struct parse *parse, const char *text, void *field, struct err 
     char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');
     if (!value || value == key) return err_set(err, ERR_INVALID, 0, "it is not of the form KEY=VALUE");
     *value++ = 0;
-    if (!sysctl_allowed(key) || strchr(key, '/') || strstr(key, ".."))
+    if (!(str_has_prefix(key, "net.") || container_sysctl_of_ipc(key)) || strchr(key, '/') ||
+        strstr(key, ".."))
         return err_set(err, ERR_INVALID, 0, "sysctl '%s' is not allowed: it is not the container's own", key);
     for (size_t i = 0; i < config->sysctls.count; i++)
         if (str_eq(config->sysctls.items[i].key, key)) return config->sysctls.items[i].value = value, 0;
     *arena_push(parse->arena, &config->sysctls) = (struct spec_key_value){key, value};
-    return 0;
-}
-
-static int read_rate(struct parse *parse, const char *text, struct device_rate *ret_rate, struct err *err) {
-    char *path = arena_strdup(parse->arena, text), *rate = strrchr(path, ':');
-    if (!rate || !str_has_prefix(path, "/dev/"))
-        return err_set(err, ERR_INVALID, 0, "it is not of the form /dev/PATH:RATE");
-    *rate++ = 0;
-    struct device_rate found = {.path = path};
-    if (parse_size(rate, &found.rate) < 0)
-        return err_set(err, ERR_INVALID, 0, "the rate '%s' is no size: a number, then maybe kb, mb or gb",
-                       rate);
-    *ret_rate = found;
-    return 0;
-}
-
-int store_read_bps(struct parse *parse, const char *text, void *field, struct err *err) {
-    struct device_rate rate;
-    if (read_rate(parse, text, &rate, err) < 0) return -1;
-    *arena_push(parse->arena, &((struct container_config *)field)->read_bps) = rate;
-    return 0;
-}
-
-int store_write_bps(struct parse *parse, const char *text, void *field, struct err *err) {
-    struct device_rate rate;
-    if (read_rate(parse, text, &rate, err) < 0) return -1;
-    *arena_push(parse->arena, &((struct container_config *)field)->write_bps) = rate;
     return 0;
 }
 

@@ -12,8 +12,6 @@ option_store store_label_file;  // the same, a file of such lines
 option_store store_ulimit;      // config.ulimits of a struct container_config: NAME=SOFT[:HARD]
 option_store store_log_option;  // config.log of a struct container_config: KEY=VALUE
 option_store store_sysctl;      // config.sysctls of a struct container_config: KEY=VALUE
-option_store store_read_bps;    // config.read_bps of a struct container_config: /dev/PATH:RATE
-option_store store_write_bps;   // config.write_bps of a struct container_config
 option_store store_add_host;    // struct strings: "name:address"
 option_store store_address;     // struct strings: an IP address
 option_store store_dns_option;  // struct strings: one word

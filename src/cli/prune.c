@@ -4,7 +4,6 @@
 #include "cli/confirm.h"
 #include "cli/store_filter.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
 struct prune_flags {
@@ -31,6 +30,13 @@ bool confirm(const char *warning) {
     return answer == 'y' || answer == 'Y';
 }
 
+void print_pruned(const char *title, const struct strings *lines) {
+    if (!lines->count) return;
+    puts(title);
+    for (size_t i = 0; i < lines->count; i++) puts(lines->items[i]);
+    putchar('\n');
+}
+
 static int image_prune_body(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct prune_flags *flags = invocation->options;
     const struct image_prune_options *options = &flags->options;
@@ -41,12 +47,9 @@ static int image_prune_body(struct invocation *invocation, struct engine *engine
                      : "This will remove all dangling images.";
     if (!options->plan && !flags->force && !confirm(warning)) return 0;
     if (image_prune(&engine->store, &invocation->arena, options, &pruned, err)) return -1;
-    if (pruned.lines.count) puts(options->plan ? "Images to delete:" : "Deleted Images:");
-    for (size_t i = 0; i < pruned.lines.count; i++)
-        printf("%c%s\n", tolower((unsigned char)pruned.lines.items[i][0]), pruned.lines.items[i] + 1);
-    printf("%sTotal %s space: %s (%llu bytes)\n", pruned.lines.count ? "\n" : "",
-           options->plan ? "reclaimable" : "reclaimed", format_size(pruned.bytes, size),
-           (unsigned long long)pruned.bytes);
+    print_pruned(options->plan ? "Images to delete:" : "Deleted Images:", &pruned.lines);
+    printf("Total %s space: %s (%llu bytes)\n", options->plan ? "reclaimable" : "reclaimed",
+           format_size(pruned.bytes, size), (unsigned long long)pruned.bytes);
     return 0;
 }
 

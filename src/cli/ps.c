@@ -217,10 +217,10 @@ static int64_t rows_left(const struct ps_flags *flags) {
     return flags->latest && (!flags->last.set || flags->last.value == -1) ? 1 : 0;
 }
 
-static int list(struct listing *listing, const struct ps_filters *filters, struct err *err) {
+static int list(struct listing *listing, const struct filters *filters, struct err *err) {
     const struct ps_flags *flags = listing->flags;
     int64_t left = rows_left(flags);
-    bool all = flags->all || left || filters->all, limited = left > 0;
+    bool all = flags->all || left || ps_filters_mean_all(filters), limited = left > 0;
     struct containers containers;
     struct err ignored;
     (void)engine_recover(listing->engine, true,
@@ -238,7 +238,7 @@ static int list(struct listing *listing, const struct ps_filters *filters, struc
 static int ps(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct ps_flags *flags = invocation->options;
     struct listing listing = {.engine = engine, .arena = &invocation->arena, .flags = flags};
-    struct ps_filters filters;
+    struct filters filters;
     const struct format_listing *columns_of = flags->size ? &size_listing : &plain_listing;
     int r = format_begin(&listing.format, columns_of, flags->format, flags->quiet, err);
     if (!r) r = ps_filters_read(engine, &invocation->arena, &flags->filters, &filters, err);

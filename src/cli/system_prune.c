@@ -8,7 +8,6 @@
 #include "engine/prune.h"
 #include "engine/volume.h"
 
-#include <ctype.h>
 #include <stdio.h>
 
 // container prune
@@ -31,9 +30,7 @@ static int prune_containers(struct invocation *invocation, struct engine *engine
                             const struct strings *filters, uint64_t *bytes, struct err *err) {
     struct container_pruned pruned;
     if (container_prune(engine, &invocation->arena, filters, &pruned, err)) return -1;
-    if (pruned.ids.count) puts("Deleted Containers:");
-    for (size_t i = 0; i < pruned.ids.count; i++) puts(pruned.ids.items[i]);
-    if (pruned.ids.count) putchar('\n');
+    print_pruned("Deleted Containers:", &pruned.ids);
     *bytes += pruned.bytes;
     return 0;
 }
@@ -80,10 +77,7 @@ static int prune_images(struct invocation *invocation, struct engine *engine, co
     const struct image_prune_options options = {.all = flags->all, .filters = *filters};
     struct image_pruned pruned;
     if (image_prune(&engine->store, &invocation->arena, &options, &pruned, err)) return -1;
-    if (pruned.lines.count) puts("Deleted Images:");
-    for (size_t i = 0; i < pruned.lines.count; i++)
-        printf("%c%s\n", tolower((unsigned char)pruned.lines.items[i][0]), pruned.lines.items[i] + 1);
-    if (pruned.lines.count) putchar('\n');
+    print_pruned("Deleted Images:", &pruned.lines);
     *bytes += pruned.bytes;
     return 0;
 }
@@ -93,9 +87,7 @@ static int prune_volumes(struct invocation *invocation, struct engine *engine, c
     const struct volume_prune_options options = {.filters = *filters};
     struct volume_pruned pruned;
     if (volume_prune(engine, &invocation->arena, &options, &pruned, err)) return -1;
-    if (pruned.names.count) puts("Deleted Volumes:");
-    for (size_t i = 0; i < pruned.names.count; i++) puts(pruned.names.items[i]);
-    if (pruned.names.count) putchar('\n');
+    print_pruned("Deleted Volumes:", &pruned.names);
     *bytes += pruned.bytes;
     return 0;
 }
@@ -105,9 +97,7 @@ static int prune_networks(struct invocation *invocation, struct engine *engine, 
     struct strings names;
     (void)bytes;
     if (networks_prune(engine, &invocation->arena, filters, &names, err)) return -1;
-    if (names.count) puts("Deleted Networks:");
-    for (size_t i = 0; i < names.count; i++) puts(names.items[i]);
-    if (names.count) putchar('\n');
+    print_pruned("Deleted Networks:", &names);
     return 0;
 }
 

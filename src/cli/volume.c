@@ -225,9 +225,8 @@ static int prune(struct invocation *invocation, struct engine *engine, struct er
                            : "This will remove anonymous local volumes not used by at least one container.";
     if (!flags->force && !confirm(warning)) return 0;
     if (volume_prune(engine, &invocation->arena, &flags->options, &pruned, err)) return -1;
-    if (pruned.names.count) puts("Deleted Volumes:");
-    for (size_t i = 0; i < pruned.names.count; i++) puts(pruned.names.items[i]);
-    printf("%sTotal reclaimed space: %s\n", pruned.names.count ? "\n" : "", format_size(pruned.bytes, size));
+    print_pruned("Deleted Volumes:", &pruned.names);
+    printf("Total reclaimed space: %s\n", format_size(pruned.bytes, size));
     return 0;
 }
 

@@ -6,7 +6,7 @@
 #include "criu/pages.h"
 
 #include "base/fd.h"
-#include "criu/message.h"
+#include "base/protobuf.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +23,7 @@ struct table {
     uint64_t pages_id, count; // count: pages that are in that file
 };
 
-static bool take_u32(struct message_reader *reader, uint32_t *ret_value) {
+static bool take_u32(struct protobuf_reader *reader, uint32_t *ret_value) {
     if (reader->left < sizeof *ret_value) return false;
     memcpy(ret_value, reader->at, sizeof *ret_value);
     reader->at += sizeof *ret_value;
@@ -31,33 +31,33 @@ static bool take_u32(struct message_reader *reader, uint32_t *ret_value) {
     return true;
 }
 
-static bool take_message(struct message_reader *reader, struct message_reader *ret_message) {
+static bool take_message(struct protobuf_reader *reader, struct protobuf_reader *ret_message) {
     uint32_t size;
     if (!take_u32(reader, &size) || size > reader->left) return false;
-    *ret_message = (struct message_reader){reader->at, size};
+    *ret_message = (struct protobuf_reader){reader->at, size};
     reader->at += size;
     reader->left -= size;
     return true;
 }
 
 // Values by the numbers of their fields, which are small.
-static bool read_numbers(struct message_reader message, uint64_t values[static 8], bool given[static 8]) {
-    struct message_field field;
+static bool read_numbers(struct protobuf_reader message, uint64_t values[static 8], bool given[static 8]) {
+    struct protobuf_field field;
     int r;
-    while ((r = message_next(&message, &field)) > 0)
+    while ((r = protobuf_next(&message, &field)) > 0)
         if (field.number < 8 && !field.bytes) values[field.number] = field.value, given[field.number] = true;
     return r == 0;
 }
 
-static bool open_image(const struct str *text, uint32_t kind, struct message_reader *ret_reader) {
+static bool open_image(const struct str *text, uint32_t kind, struct protobuf_reader *ret_reader) {
     uint32_t common, magic;
-    *ret_reader = (struct message_reader){str_get(text), text->len};
+    *ret_reader = (struct protobuf_reader){str_get(text), text->len};
     return take_u32(ret_reader, &common) && take_u32(ret_reader, &magic) && common == MAGIC_COMMON &&
            magic == kind;
 }
 
 static bool read_table(const struct str *text, struct table *ret_table) {
-    struct message_reader reader, message;
+    struct protobuf_reader reader, message;
     struct table table = {0};
     bool first = true;
     if (!open_image(text, MAGIC_PAGEMAP, &reader)) return false;
@@ -92,7 +92,7 @@ static int check_table(int dir, const char *name, struct err *err) {
 
 int criu_check_pages(int dir, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
-    struct message_reader reader, message;
+    struct protobuf_reader reader, message;
     if (file_read_at(dir, "pstree.img", TABLE_MAX, &text) || !open_image(&text, MAGIC_PSTREE, &reader))
         return 0;
     while (take_message(&reader, &message)) {

@@ -5,7 +5,7 @@
 #include "criu/session.h"
 
 #include "base/fd.h"
-#include "criu/message.h"
+#include "base/protobuf.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -94,37 +94,37 @@ static int send_message(const struct criu_session *session, const struct str *me
     return n < 0 ? err_set(err, ERR_SYSTEM, errno, "cannot speak with criu") : 0;
 }
 
-static void copy_text(const struct message_field *field, char *text, size_t size) {
+static void copy_text(const struct protobuf_field *field, char *text, size_t size) {
     snprintf(text, size, "%.*s", (int)(field->size < size ? field->size : size),
              field->bytes ? field->bytes : "");
 }
 
-static int read_notice(const struct message_field *outer, struct criu_notice *notice) {
-    struct message_reader reader = {outer->bytes, outer->size};
-    struct message_field field;
+static int read_notice(const struct protobuf_field *outer, struct criu_notice *notice) {
+    struct protobuf_reader reader = {outer->bytes, outer->size};
+    struct protobuf_field field;
     int r;
-    while ((r = message_next(&reader, &field)) > 0) {
+    while ((r = protobuf_next(&reader, &field)) > 0) {
         if (field.number == 1) copy_text(&field, notice->script, sizeof notice->script);
         if (field.number == 2) notice->pid = (pid_t)field.value;
     }
     return r;
 }
 
-static int read_pid(const struct message_field *outer, pid_t *pid) {
-    struct message_reader reader = {outer->bytes, outer->size};
-    struct message_field field;
+static int read_pid(const struct protobuf_field *outer, pid_t *pid) {
+    struct protobuf_reader reader = {outer->bytes, outer->size};
+    struct protobuf_field field;
     int r;
-    while ((r = message_next(&reader, &field)) > 0)
+    while ((r = protobuf_next(&reader, &field)) > 0)
         if (field.number == 1) *pid = (pid_t)field.value;
     return r;
 }
 
 static int read_answer(const char *bytes, size_t size, enum criu_type *type, struct criu_answer *answer,
                        struct criu_notice *notice) {
-    struct message_reader reader = {bytes, size};
-    struct message_field field;
+    struct protobuf_reader reader = {bytes, size};
+    struct protobuf_field field;
     int r;
-    while ((r = message_next(&reader, &field)) > 0) {
+    while ((r = protobuf_next(&reader, &field)) > 0) {
         int inner = 0;
         switch (field.number) {
         case CRIU_ANSWER_TYPE: *type = (enum criu_type)field.value; break;
@@ -143,8 +143,8 @@ static int read_answer(const char *bytes, size_t size, enum criu_type *type, str
 // The program goes on, or gives up, by what we say.
 static int say_noticed(const struct criu_session *session, bool success, struct err *err) {
     _cleanup_(str_finish) struct str reply = {0};
-    message_put_number(&reply, CRIU_REQUEST_TYPE, CRIU_NOTIFY);
-    message_put_number(&reply, CRIU_REQUEST_NOTIFY_SUCCESS, success);
+    protobuf_put_number(&reply, CRIU_REQUEST_TYPE, CRIU_NOTIFY);
+    protobuf_put_number(&reply, CRIU_REQUEST_NOTIFY_SUCCESS, success);
     return send_message(session, &reply, err);
 }
 
@@ -159,8 +159,8 @@ int criu_request(struct criu_session *session, enum criu_type type, const struct
     struct err ignored;
     int result = 0;
     *ret_answer = (struct criu_answer){0};
-    message_put_number(&request, CRIU_REQUEST_TYPE, type);
-    message_put_message(&request, CRIU_REQUEST_OPTIONS, options);
+    protobuf_put_number(&request, CRIU_REQUEST_TYPE, type);
+    protobuf_put_message(&request, CRIU_REQUEST_OPTIONS, options);
     if (send_message(session, &request, err)) return -1;
     for (;;) {
         _cleanup_(close_notice) struct criu_notice notice = {.fd = -1};

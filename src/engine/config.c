@@ -62,10 +62,6 @@ struct field {
     const char *text;
 };
 
-struct rates {
-    struct device_rate *items;
-    size_t count;
-};
 struct ulimits {
     struct spec_rlimit *items;
     size_t count;
@@ -212,7 +208,7 @@ const char *container_log_option(const struct container_log *log, const char *ke
     return NULL;
 }
 
-static void rates_write(const struct field *field, const struct rates *rates, struct json_writer *w) {
+static void rates_write(const struct field *field, const struct device_rates *rates, struct json_writer *w) {
     json_begin_array(w, field->key);
     for (size_t i = 0; i < rates->count; i++) {
         json_begin_object(w, NULL);
@@ -326,7 +322,7 @@ static bool field_is_empty(const struct container_config *config, const struct f
     case REQUESTS: return !config->device_requests.count;
     case NET_RATE: return net_rate_is_empty(at);
     case WEIGHTS:
-    case RATES: return !((const struct rates *)at)->count;
+    case RATES: return !((const struct device_rates *)at)->count;
     case ULIMITS: return !((const struct ulimits *)at)->count;
     case BINDS: return !config_mounts_have(config, CONFIG_FORM_BIND);
     case TMPFS: return !config_mounts_have(config, CONFIG_FORM_TMPFS);
@@ -415,7 +411,7 @@ static int log_read(struct reader *r, const struct json *json, struct container_
 }
 
 static int rates_read(struct reader *r, const struct field *field, const struct json *json,
-                      struct rates *rates) {
+                      struct device_rates *rates) {
     for (size_t i = 0; i < json_length(json); i++) {
         const struct json *item = json_at(json, i);
         struct device_rate *rate = arena_push(r->arena, rates);

@@ -48,6 +48,10 @@ struct device_rate {
     const char *path; // of a block device
     uint64_t rate;    // or a weight
 };
+struct device_rates {
+    struct device_rate *items;
+    size_t count;
+};
 
 struct container_device {
     const char *source,
@@ -112,10 +116,7 @@ struct container_config {
     struct spec_i64 nano_cpus, memory, memory_swap, pids_limit;
     struct spec_u64 cpu_shares;
     const char *cpuset_cpus;
-    struct {
-        struct device_rate *items;
-        size_t count;
-    } read_bps, write_bps;
+    struct device_rates read_bps, write_bps;
     struct container_log {  // HostConfig.LogConfig
         const char *driver; // NULL: what daemon.json says, or json-file
         struct spec_key_values options;
@@ -131,10 +132,7 @@ struct container_config {
     struct spec_u64 blkio_weight;
     bool oom_kill_disable;
     const char *cpuset_mems, *cgroup_parent;
-    struct {
-        struct device_rate *items;
-        size_t count;
-    } read_iops, write_iops, blkio_weights;
+    struct device_rates read_iops, write_iops, blkio_weights;
     struct {
         struct container_device *items;
         size_t count;
@@ -155,6 +153,9 @@ struct container_config {
 extern const char *const container_masked_paths[], *const container_readonly_paths[];
 // Whether it is so.
 bool container_hides_paths(const struct container_config *config);
+
+// Kernel parameters of the IPC namespace that a container may set: Docker's list.
+bool container_sysctl_of_ipc(const char *key);
 
 // Docker's Config and HostConfig objects (both keys are written into the writer's current object). Reading
 // gives the same settings again, but for platform, which is the pull's; what neither Docker's documents nor

@@ -2,6 +2,7 @@
 // docker cp. Two fetch workers do it, each with one side for its whole world: one reads files and writes a
 // tar, the other makes files of the tar. So neither what a container does to its links meanwhile nor what is
 // in a tar leads anywhere else. What comes where is decided here, from what the worker says is there.
+#include "base/path.h"
 #include "engine/parts.h"
 #include "image/fetcher.h"
 #include "kernel/mount.h"

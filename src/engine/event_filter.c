@@ -16,25 +16,27 @@ static bool match_text(const struct subject *s, const char *key, const char *val
     return str_eq(json_get_string(s->event, key), value);
 }
 
-static bool match_type(const struct subject *s, const char *value) {
-    return match_text(s, "Type", value);
+FILTER_MATCH(match_type) {
+    return match_text(of, "Type", filter->value);
 }
 
-static bool match_scope(const struct subject *s, const char *value) {
-    return match_text(s, "scope", value);
+FILTER_MATCH(match_scope) {
+    return match_text(of, "scope", filter->value);
 }
 
 // Actions that go on after a colon are meant by what is before it, too.
-static bool match_event(const struct subject *s, const char *value) {
+FILTER_MATCH(match_event) {
+    const struct subject *s = of;
     static const char *const longer[] = {"exec_create", "exec_start", "health_status"};
-    const char *action = json_get_string(s->event, "Action");
+    const char *action = json_get_string(s->event, "Action"), *value = filter->value;
     for (size_t i = 0; i < ARRAY_SIZE(longer); i++)
         if (str_eq(value, longer[i])) return begins(action, value);
     return str_eq(action, value);
 }
 
-static bool match_name(const struct subject *s, const char *value) {
-    return begins(s->id, value) || begins(s->name, value);
+FILTER_MATCH(match_name) {
+    const struct subject *s = of;
+    return begins(s->id, filter->value) || begins(s->name, filter->value);
 }
 
 // The name with its tag or without.
@@ -45,60 +47,40 @@ static bool is_image(const char *name, const char *value) {
     return str_eq(name, value) || (tag && length == (size_t)(tag - name) && !strncmp(name, value, length));
 }
 
-static bool match_image(const struct subject *s, const char *value) {
+FILTER_MATCH(match_image) {
+    const struct subject *s = of;
     bool container = str_eq(json_get_string(s->event, "Type"), "container");
-    return is_image(s->id, value) ||
-           is_image(container ? json_get_string(s->attributes, "image") : s->name, value);
+    return is_image(s->id, filter->value) ||
+           is_image(container ? json_get_string(s->attributes, "image") : s->name, filter->value);
 }
 
-static bool match_label(const struct subject *s, const char *value) {
-    const char *equals = strchr(value, '=');
+FILTER_MATCH(match_label) {
+    const struct subject *s = of;
+    const char *value = filter->value, *equals = strchr(value, '=');
     _cleanup_(str_finish) struct str key = {0};
     str_add_n(&key, value, equals ? (size_t)(equals - value) : strlen(value));
     const char *there = json_get_string(s->attributes, str_get(&key));
     return there && (!equals || str_eq(there, equals + 1));
 }
 
-static const struct kind {
-    const char *key;
-    bool (*match)(const struct subject *s, const char *value);
-    bool all;
-} kinds[] = {
-    {"config", match_name, false},  {"container", match_name, false}, {"daemon", match_name, false},
-    {"event", match_event, false},  {"image", match_image, false},    {"label", match_label, true},
-    {"network", match_name, false}, {"node", match_name, false},      {"plugin", match_name, false},
-    {"scope", match_scope, false},  {"secret", match_name, false},    {"service", match_name, false},
-    {"type", match_type, false},    {"volume", match_name, false},
+static const struct filter_key rows[] = {
+    {"config=", false, match_name},  {"container=", false, match_name}, {"daemon=", false, match_name},
+    {"event=", false, match_event},  {"image=", false, match_image},    {"label=", true, match_label},
+    {"network=", false, match_name}, {"node=", false, match_name},      {"plugin=", false, match_name},
+    {"scope=", false, match_scope},  {"secret=", false, match_name},    {"service=", false, match_name},
+    {"type=", false, match_type},    {"volume=", false, match_name},
 };
 
-static const char *value_of(const char *filter, const struct kind *kind) {
-    const char *rest = str_after(filter, kind->key);
-    return rest && *rest == '=' ? rest + 1 : NULL;
+int event_filters_read(struct arena *arena, const struct strings *texts, struct filters *ret_filters,
+                       struct err *err) {
+    static const struct filter_keys keys = FILTER_KEYS(rows);
+    return filters_read(arena, &keys, texts, NULL, ret_filters, err);
 }
 
-int event_filter_check(const char *filter, struct err *err) {
-    size_t length = strcspn(filter, "=");
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-        if (value_of(filter, &kinds[i])) return 0;
-    return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)length, filter);
-}
-
-static bool match_kind(const struct subject *s, const struct kind *kind, const struct strings *filters) {
-    size_t asked = 0, matched = 0;
-    for (size_t i = 0; i < filters->count; i++) {
-        const char *value = value_of(filters->items[i], kind);
-        asked += value != NULL;
-        matched += value && kind->match(s, value);
-    }
-    return kind->all ? matched == asked : matched || !asked;
-}
-
-bool event_filters_match(const struct strings *filters, const struct json *event) {
+bool event_filters_match(const struct filters *filters, const struct json *event) {
     const struct json *actor = json_get(event, "Actor");
     struct subject s = {.event = event, .attributes = json_get(actor, "Attributes")};
     s.id = json_get_string(actor, "ID");
     s.name = json_get_string(s.attributes, "name");
-    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
-        if (!match_kind(&s, &kinds[i], filters)) return false;
-    return true;
+    return filters_match(filters, &s);
 }

@@ -2,6 +2,7 @@
 // The mounts are cloned by a child: of a container that runs in its mount namespace, where each is what it is
 // for the container, else from where they would come. It puts them together in a mount namespace of its own,
 // in which a path is resolved only inside the container's root; what is left is one detached tree.
+#include "base/path.h"
 #include "engine/parts.h"
 #include "image/view.h"
 #include "kernel/mount.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a shim is told about its container's log: everything in words that it only copies.
+#include "base/protobuf.h"
 #include "engine/log.h"
 #include "engine/setting.h"
 #include "oci/key_values.h"
@@ -160,22 +161,12 @@ static void json_attributes(const struct spec_key_values *list, struct str *out)
     add_go_json(out, str_get(&w.text));
 }
 
-static void add_varint(struct str *out, size_t value) {
-    for (; value >= 0x80; value >>= 7) str_add_char(out, (char)(0x80 | (value & 0x7f)));
-    str_add_char(out, (char)value);
-}
-static void add_field(struct str *out, int number, const char *bytes, size_t size) {
-    str_add_char(out, (char)(number << 3 | 2));
-    add_varint(out, size);
-    str_add_n(out, bytes, size);
-}
-
 static void local_attributes(const struct spec_key_values *list, struct str *out) {
     for (size_t i = 0; i < list->count; i++) {
         _cleanup_(str_finish) struct str pair = {0};
-        add_field(&pair, 1, list->items[i].key, strlen(list->items[i].key));
-        add_field(&pair, 2, list->items[i].value, strlen(list->items[i].value));
-        add_field(out, 6, pair.data, pair.len);
+        protobuf_put_text(&pair, 1, list->items[i].key);
+        protobuf_put_text(&pair, 2, list->items[i].value);
+        protobuf_put_message(out, 6, &pair);
     }
 }
 

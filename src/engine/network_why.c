@@ -10,7 +10,6 @@
 #include "base/fd.h"
 #include "base/macro.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -64,18 +63,7 @@ bool walk_has_ended(const struct walk *walk) {
     return false;
 }
 
-size_t why_address_size(const struct why_address *address) {
-    return address->family == AF_INET ? 4 : address->family == AF_INET6 ? 16 : 0;
-}
-
-const char *why_address_text(struct arena *arena, const struct why_address *address) {
-    char text[INET6_ADDRSTRLEN] = "";
-    inet_ntop(address->family, address->bytes, text, sizeof text);
-    return arena_strdup(arena, text);
-}
-
-int walk_enter(struct walk *walk, const struct why_side *side) {
-    (void)walk;
+int walk_enter(const struct why_side *side) {
     return side->kind == WHY_CONTAINER && setns(side->netns, CLONE_NEWNET) ? -errno : 0;
 }
 

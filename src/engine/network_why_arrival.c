@@ -6,7 +6,6 @@
 
 #include "base/fd.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 struct arrival {
     const struct why_side *at; // NULL: the host
     const struct look_link *link;
-    const struct why_address *source, *target;
+    const struct address *source, *target;
 };
 
 static uint32_t setting_of(const char *interface) {
@@ -43,7 +42,7 @@ static const char *link_name_at(const struct walk *walk, const struct why_side *
 static void filter_explain(struct walk *walk, const struct arrival *arrival, uint32_t filter,
                            const struct look_route *back) {
     const char *who = arrival->at ? arrival->at->text : "the host", *link = arrival->link->name;
-    const char *source = why_address_text(walk->arena, arrival->source);
+    const char *source = address_text(walk->arena, arrival->source);
     char way[64] = "there is none";
     if (back) snprintf(way, sizeof way, "it is %s", link_name_at(walk, arrival->at, back->link));
     walk_ends(
@@ -67,7 +66,7 @@ static void arrival_check(struct walk *walk, const struct arrival *arrival) {
     struct look_route back;
     if (arrival->source->family != AF_INET || arrival->source->bytes[0] == 127 || walk_has_ended(walk))
         return;
-    if (walk_enter(walk, arrival->at ? arrival->at : &host)) return walk_leave(walk);
+    if (walk_enter(arrival->at ? arrival->at : &host)) return walk_leave(walk);
     uint32_t filter = filter_of(arrival->link->name);
     struct look_way way = {AF_INET, arrival->source->bytes, arrival->target->bytes, arrival->link->index};
     int r = look_way(&way, &back);

@@ -109,7 +109,7 @@ static int size_ask(struct echo *echo, uint32_t mtu) {
 }
 
 // Who said that it is too large, and what would fit.
-static bool complaint_read(const struct echo *echo, uint32_t *ret_mtu, struct why_address *ret_router) {
+static bool complaint_read(const struct echo *echo, uint32_t *ret_mtu, struct address *ret_router) {
     char control[512] __attribute__((aligned(8)));
     struct msghdr message = {.msg_control = control, .msg_controllen = sizeof control};
     if (recvmsg(echo->fd, &message, MSG_ERRQUEUE) < 0) return false;
@@ -121,7 +121,7 @@ static bool complaint_read(const struct echo *echo, uint32_t *ret_mtu, struct wh
         memcpy(&error, CMSG_DATA(at), sizeof error);
         if (error.ee_errno != EMSGSIZE) continue;
         memcpy(&four, CMSG_DATA(at) + sizeof error, sizeof four);
-        *ret_router = (struct why_address){.family = echo->walk->target.family};
+        *ret_router = (struct address){.family = echo->walk->target.family};
         if (echo->four)
             memcpy(ret_router->bytes, &four.sin_addr, 4);
         else {
@@ -183,7 +183,7 @@ static void loss_explain(struct walk *walk, const struct look_link *own) {
 void size_try(struct walk *walk) {
     const struct why_interface *sending = sender_interface(walk);
     _cleanup_(echo_finish) struct echo echo = {.fd = -1};
-    struct why_address router;
+    struct address router;
     uint32_t fits;
     // A published port's address answers for itself, not for the container.
     if (!sending || walk->published || sending->own.mtu > SIZE_MAX_BYTES || echo_open(walk, &echo)) return;
@@ -193,7 +193,6 @@ void size_try(struct walk *walk) {
             walk, "mtu",
             "%s says that packets of %u bytes fit on the way, of the %u that %s of %s takes: the "
             "kernel makes them smaller",
-            why_address_text(walk->arena, &router), fits, sending->own.mtu, sending->own.name,
-            walk->from.text);
+            address_text(walk->arena, &router), fits, sending->own.mtu, sending->own.name, walk->from.text);
     if (r == -ETIMEDOUT && echo.answered[SMALL]) loss_explain(walk, &sending->own);
 }

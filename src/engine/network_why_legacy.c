@@ -74,7 +74,7 @@ static void open_chain(struct walk *walk, const struct xt_look_drop *drop) {
                 drop->table, drop->chain);
     if (drop->hook == NF_INET_LOCAL_OUT)
         return walk_advise(walk, "%s -I OUTPUT -d %s -j ACCEPT", program,
-                           why_address_text(walk->arena, &walk->target));
+                           address_text(walk->arena, &walk->target));
     if (drop->hook == NF_INET_LOCAL_IN && walk->port)
         return walk_advise(walk, "%s -I INPUT -p %s --dport %u -j ACCEPT", program, walk->udp ? "udp" : "tcp",
                            walk->port);

@@ -6,7 +6,6 @@
 #include "base/fd.h"
 #include "kernel/path.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -40,30 +39,20 @@ static int file_read(const struct why_side *side, const char *path, struct str *
     return 0;
 }
 
-static bool parse(const char *text, struct why_address *ret_address) {
-    struct why_address address = {.family = AF_INET};
-    if (inet_pton(AF_INET, text, address.bytes) != 1) {
-        address.family = AF_INET6;
-        if (inet_pton(AF_INET6, text, address.bytes) != 1) return false;
-    }
-    *ret_address = address;
-    return true;
-}
-
 static char *word_next(char **rest) {
     char *word;
     while ((word = strsep(rest, " \t\r")) && !*word) {}
     return word;
 }
 
-static bool hosts_find(const struct why_side *side, const char *name, struct why_address *ret_address) {
+static bool hosts_find(const struct why_side *side, const char *name, struct address *ret_address) {
     _cleanup_(str_finish) struct str text = {0};
     if (file_read(side, "etc/hosts", &text)) return false;
     for (char *rest = text.data, *line; rest && (line = strsep(&rest, "\n"));) {
-        struct why_address address;
+        struct address address;
         line[strcspn(line, "#")] = '\0';
         char *first = word_next(&line);
-        if (!first || !parse(first, &address)) continue;
+        if (!first || address_parse(first, &address)) continue;
         for (char *word; (word = word_next(&line));)
             if (!strcasecmp(word, name)) {
                 *ret_address = address;
@@ -73,13 +62,13 @@ static bool hosts_find(const struct why_side *side, const char *name, struct why
     return false;
 }
 
-static size_t servers_read(const struct why_side *side, struct why_address servers[static SERVERS_MAX]) {
+static size_t servers_read(const struct why_side *side, struct address servers[static SERVERS_MAX]) {
     _cleanup_(str_finish) struct str text = {0};
     size_t count = 0;
     if (file_read(side, "etc/resolv.conf", &text)) return 0;
     for (char *rest = text.data, *line; rest && (line = strsep(&rest, "\n")) && count < SERVERS_MAX;) {
         char *key = word_next(&line), *value = word_next(&line);
-        if (str_eq(key, "nameserver") && value && parse(value, &servers[count])) count++;
+        if (str_eq(key, "nameserver") && value && !address_parse(value, &servers[count])) count++;
     }
     return count;
 }
@@ -122,7 +111,7 @@ static unsigned get16(const uint8_t *at) {
     return (unsigned)at[0] << 8 | at[1];
 }
 
-static bool answer_read(const uint8_t *message, size_t size, uint16_t type, struct why_address *ret_address) {
+static bool answer_read(const uint8_t *message, size_t size, uint16_t type, struct address *ret_address) {
     size_t at = HEADER, wanted = type == TYPE_A ? 4 : 16;
     if (size < HEADER) return false;
     for (unsigned n = get16(message + 4); n && at; n--) {
@@ -135,7 +124,7 @@ static bool answer_read(const uint8_t *message, size_t size, uint16_t type, stru
         size_t length = get16(message + at + 8);
         if (at + 10 + length > size) return false;
         if (get16(message + at) == type && length == wanted) {
-            *ret_address = (struct why_address){.family = type == TYPE_A ? AF_INET : AF_INET6};
+            *ret_address = (struct address){.family = type == TYPE_A ? AF_INET : AF_INET6};
             memcpy(ret_address->bytes, message + at + 10, length);
             return true;
         }
@@ -144,20 +133,15 @@ static bool answer_read(const uint8_t *message, size_t size, uint16_t type, stru
     return false;
 }
 
-static int server_connect(const struct why_address *server) {
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(53)};
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(53)};
-    bool is_four = server->family == AF_INET;
-    memcpy(&four.sin_addr, server->bytes, 4);
-    memcpy(&six.sin6_addr, server->bytes, 16);
+static int server_connect(const struct address *server) {
+    struct why_name name = why_name_of(server, 53);
     _cleanup_(fd_closep) int fd = socket(server->family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return -errno;
-    const struct sockaddr *name = is_four ? (const struct sockaddr *)&four : (const struct sockaddr *)&six;
-    return connect(fd, name, is_four ? sizeof four : sizeof six) ? -errno : take_fd(&fd);
+    return connect(fd, (const struct sockaddr *)&name.name, name.size) ? -errno : take_fd(&fd);
 }
 
 // 1: found, 0: the server says that there is none; -errno: no answer.
-static int server_ask(int fd, const char *name, uint16_t type, struct why_address *ret_address) {
+static int server_ask(int fd, const char *name, uint16_t type, struct address *ret_address) {
     uint8_t message[MESSAGE_SIZE];
     uint16_t id = 0;
     if (getrandom(&id, sizeof id, 0) < 0) id = 1;
@@ -173,16 +157,16 @@ static int server_ask(int fd, const char *name, uint16_t type, struct why_addres
 }
 
 static int servers_ask(struct walk *walk, const struct why_side *side, const char *name,
-                       struct why_address *ret_address, const char **ret_how) {
-    struct why_address servers[SERVERS_MAX];
+                       struct address *ret_address, const char **ret_how) {
+    struct address servers[SERVERS_MAX];
     size_t count = servers_read(side, servers);
     *ret_how = "its resolv.conf names no server";
     for (size_t i = 0; i < count; i++) {
         _cleanup_(fd_closep) int fd = -1;
-        int r = walk_enter(walk, side);
+        int r = walk_enter(side);
         if (!r) fd = server_connect(&servers[i]);
         walk_leave(walk);
-        const char *server = why_address_text(walk->arena, &servers[i]);
+        const char *server = address_text(walk->arena, &servers[i]);
         if (!r && fd < 0) r = fd;
         if (!r) r = server_ask(fd, name, TYPE_A, ret_address);
         if (!r) r = server_ask(fd, name, TYPE_AAAA, ret_address);
@@ -198,13 +182,13 @@ static int servers_ask(struct walk *walk, const struct why_side *side, const cha
 
 static bool has_resolver(const struct why_side *side) {
     static const uint8_t resolver[4] = {127, 0, 0, 11};
-    struct why_address servers[SERVERS_MAX];
+    struct address servers[SERVERS_MAX];
     size_t count = servers_read(side, servers);
     return count && servers[0].family == AF_INET && !memcmp(servers[0].bytes, resolver, sizeof resolver);
 }
 
 int name_find(struct walk *walk, const struct why_side *side, const char *name, bool container,
-              struct why_address *ret_address, const char **ret_how) {
+              struct address *ret_address, const char **ret_how) {
     *ret_how = "by its hosts file";
     if (hosts_find(side, name, ret_address)) return 1;
     *ret_how = "the default network has no names, a network of your own has: hoy network create";

@@ -7,20 +7,11 @@
 #include "kernel/nft_look.h"
 #include "kernel/nft_trace.h"
 #include "kernel/xt_look.h"
+#include "network/address.h"
 #include "network/port.h"
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-
-struct why_address {
-    uint8_t family; // 0: none
-    uint8_t bytes[16];
-    int link; // of the sender, to a link-local address; else 0
-};
-size_t why_address_size(const struct why_address *address);
-bool why_address_is_loopback(const struct why_address *address);
-bool why_address_is_link_local(const struct why_address *address);
-const char *why_address_text(struct arena *arena, const struct why_address *address);
 
 // An interface of a container, and where its other end is on the host.
 struct why_interface {
@@ -44,7 +35,7 @@ struct why_side {
     int netns; // -1: none of this machine
     struct why_interface *interfaces;
     size_t interface_count;
-    struct why_address address; // of somebody outside
+    struct address address; // of somebody outside
 };
 
 struct walk {
@@ -57,16 +48,16 @@ struct walk {
     int home;               // this process's own network namespace
     struct why_links links; // the host's
     struct nft_look firewall;
-    struct why_address target; // where the packet is sent to
-    bool target_is_host;       // an address of the host itself
-    const char *bridge;        // that the packet comes from or goes to, or NULL
-    bool published;            // it is for a port of the host's that leads to a container
-    struct port_run run;       // the row of that, also where somebody outside is told of it; count 0: none
-    uint16_t host_port;        // of it
-    bool respects;             // and passes the host's own rules for input first
-    struct why_side behind;    // that container
+    struct address target;  // where the packet is sent to
+    bool target_is_host;    // an address of the host itself
+    const char *bridge;     // that the packet comes from or goes to, or NULL
+    bool published;         // it is for a port of the host's that leads to a container
+    struct port_run run;    // the row of that, also where somebody outside is told of it; count 0: none
+    uint16_t host_port;     // of it
+    bool respects;          // and passes the host's own rules for input first
+    struct why_side behind; // that container
     uint16_t behind_port;
-    struct why_address behind_address;
+    struct address behind_address;
     bool heard;  // somebody listens there
     bool traced; // the kernel told where nftables ends a packet:
     bool dropped;
@@ -88,7 +79,7 @@ void walk_advise(struct walk *walk, const char *format, ...) _printf_(2, 3);
 bool walk_has_ended(const struct walk *walk);
 
 // Namespaces. Whoever entered one leaves it again; sockets that are opened meanwhile stay in it.
-int walk_enter(struct walk *walk, const struct why_side *side); // 0 or -errno
+int walk_enter(const struct why_side *side); // 0 or -errno
 void walk_leave(struct walk *walk);
 
 // Who they are (network_why_side.c): -1 with *err, or 0; then walk_has_ended() may be true.
@@ -99,7 +90,7 @@ int side_open(struct walk *walk, struct why_side *side, struct err *err);
 bool side_is_internal(struct walk *walk, const struct why_side *side);
 // The interface with an address is gone, or the address: says so, by the rows of the container's endpoints.
 // 1; 0 when none of them has that address; -1.
-int gone_explain(struct walk *walk, const struct why_side *side, const struct why_address *address,
+int gone_explain(struct walk *walk, const struct why_side *side, const struct address *address,
                  struct err *err);
 // The network of a bridge; NULL: none of hoy's.
 int network_of_bridge(struct walk *walk, const char *bridge, const struct network **ret_network,
@@ -112,22 +103,21 @@ int target_find(struct walk *walk, struct err *err);
 // An IP address of a name, as a container or the host finds it (network_why_name.c): 1, or 0 when nobody
 // knows the name. container: it is one's name, for which nobody outside is asked. ret_how: who said so.
 int name_find(struct walk *walk, const struct why_side *side, const char *name, bool container,
-              struct why_address *ret_address, const char **ret_how);
+              struct address *ret_address, const char **ret_how);
 
 // The interfaces that the packet passes: by which it leaves a container or the host, and which has the
 // address. NULL: none, or only loopback (network_why_path.c).
 const struct why_interface *sender_interface(struct walk *walk);
-const struct why_interface *side_interface_with(const struct why_side *side,
-                                                const struct why_address *address);
+const struct why_interface *side_interface_with(const struct why_side *side, const struct address *address);
 
 const char *host_link_name(const struct walk *walk, int index);
 // The route of a container, or the host, to an address: 0 or -errno, as look_route().
-int why_route(struct walk *walk, const struct why_side *from, const struct why_address *to,
+int why_route(struct walk *walk, const struct why_side *from, const struct address *to,
               struct look_route *ret_route);
 // What the packet has on it once the host has looked up where a published port leads.
 struct why_flow {
-    struct why_address source;
-    const struct why_address *target;
+    struct address source;
+    const struct address *target;
     const struct why_side *receiver;
     const struct why_interface *sending, *receiving; // of containers; NULL: there is none
 };
@@ -151,7 +141,7 @@ struct why_name {
     struct sockaddr_storage name;
     socklen_t size;
 };
-struct why_name why_name_of(const struct why_address *address, uint16_t port);
+struct why_name why_name_of(const struct address *address, uint16_t port);
 // An echo request, 0 or -errno; then, where small packets get through, what happens to large ones
 // (network_why_echo.c).
 int echo_try(struct walk *walk);

@@ -8,25 +8,25 @@
 struct passage {
     int in;                      // the link by which it comes in; 0: the host itself sends it
     const struct look_link *out; // by which it has to go out; NULL: by any
-    const struct why_address *source, *destination;
+    const struct address *source, *destination;
 };
 
 static const char *question_of(struct walk *walk, const struct passage *passage) {
-    const char *destination = why_address_text(walk->arena, passage->destination);
-    if (why_address_is_loopback(passage->source)) return destination;
+    const char *destination = address_text(walk->arena, passage->destination);
+    if (address_is_loopback(passage->source)) return destination;
     return arena_printf(walk->arena, "%s from %s%s%s", destination,
-                        why_address_text(walk->arena, passage->source), passage->in ? " iif " : "",
+                        address_text(walk->arena, passage->source), passage->in ? " iif " : "",
                         passage->in ? host_link_name(walk, passage->in) : "");
 }
 
 // What goes out from loopback gets another source.
 static bool passage_fails(struct walk *walk, const struct passage *passage) {
-    bool own = why_address_is_loopback(passage->source);
+    bool own = address_is_loopback(passage->source);
     struct look_way way = {passage->destination->family, own ? NULL : passage->source->bytes,
                            passage->destination->bytes, passage->in};
     struct look_route route;
-    const char *source = why_address_text(walk->arena, passage->source),
-               *destination = why_address_text(walk->arena, passage->destination);
+    const char *source = address_text(walk->arena, passage->source),
+               *destination = address_text(walk->arena, passage->destination);
     int r = look_way(&way, &route);
     if (!r && (!passage->out || route.link == passage->out->index)) return false;
     if (r)
@@ -41,7 +41,7 @@ static bool passage_fails(struct walk *walk, const struct passage *passage) {
 }
 
 // The link by which the host has to do with one of the two. 0: it is the host's own; -1: it can't be said.
-static int link_toward(const struct why_interface *interface, const struct why_address *address) {
+static int link_toward(const struct why_interface *interface, const struct address *address) {
     struct look_route route;
     if (interface) return interface->bridge ? interface->bridge->index : -1;
     if (look_route(address->family, address->bytes, &route)) return -1;
@@ -67,7 +67,7 @@ bool way_explain(struct walk *walk) {
         !why_route(walk, flow.receiver, &flow.source, &route))
         return false;
     walk_ends(walk, "route", "%s has no route back to %s", flow.receiver->container.name,
-              why_address_text(walk->arena, &flow.source));
+              address_text(walk->arena, &flow.source));
     walk_advise(walk, "hoy restart %s", flow.receiver->container.name);
     return true;
 }
@@ -76,7 +76,7 @@ bool device_is_passed(struct walk *walk, const char *device) {
     struct why_flow flow;
     if (!flow_find(walk, &flow)) return false;
     const struct why_interface *interfaces[] = {flow.sending, flow.receiving};
-    const struct why_address *addresses[] = {&flow.source, flow.target};
+    const struct address *addresses[] = {&flow.source, flow.target};
     for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++) {
         const struct look_link *end = interfaces[i] ? interfaces[i]->host : NULL;
         int link = link_toward(interfaces[i], addresses[i]);

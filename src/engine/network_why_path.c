@@ -18,17 +18,17 @@ static const char *words_of_internal(struct walk *walk) {
                : "";
 }
 
-int why_route(struct walk *walk, const struct why_side *from, const struct why_address *to,
+int why_route(struct walk *walk, const struct why_side *from, const struct address *to,
               struct look_route *ret_route) {
     struct look_way way = {.family = to->family, .destination = to->bytes, .out = to->link};
-    int r = walk_enter(walk, from);
+    int r = walk_enter(from);
     if (!r) r = look_way(&way, ret_route);
     walk_leave(walk);
     return r;
 }
 
 static void route_fails(struct walk *walk, int r) {
-    const char *to = why_address_text(walk->arena, &walk->target);
+    const char *to = address_text(walk->arena, &walk->target);
     if (r == -EACCES || r == -EHOSTUNREACH)
         return walk_ends(walk, "route", "%s has a route for %s that refuses", walk->from.text, to);
     walk_ends(walk, "route", "%s has no route to %s%s", walk->from.text, to, words_of_internal(walk));
@@ -62,11 +62,11 @@ static void own_way_back_look(struct walk *walk) {
 
 // Of somebody outside only the way of the answers can be seen.
 static void way_back_look(struct walk *walk) {
-    const struct why_address *from = &walk->from.address;
+    const struct address *from = &walk->from.address;
     struct look_route route = {0};
     if (from->family != walk->target.family)
         return walk_ends(walk, "route", "%s and %s are of two versions of IP", walk->from.text,
-                         why_address_text(walk->arena, &walk->target));
+                         address_text(walk->arena, &walk->target));
     if (goes_past_host(walk)) return own_way_back_look(walk);
     int r = why_route(walk, &walk->from, from, &route);
     if (r) return walk_ends(walk, "route", "the host has no route back to %s", walk->from.text);
@@ -80,13 +80,12 @@ void route_look(struct walk *walk) {
     if (walk->from.kind == WHY_OUTSIDE) return way_back_look(walk);
     int r = why_route(walk, &walk->from, &walk->target, &route);
     if (r) return route_fails(walk, r);
-    const char *to = why_address_text(walk->arena, &walk->target);
+    const char *to = address_text(walk->arena, &walk->target);
     const char *by = link_name(&walk->from, route.link);
     if (route.has_gateway) {
-        struct why_address gateway = {.family = walk->target.family};
+        struct address gateway = {.family = walk->target.family};
         memcpy(gateway.bytes, route.gateway, sizeof gateway.bytes);
-        walk_fine(walk, "route", "to %s by %s and router %s", to, by,
-                  why_address_text(walk->arena, &gateway));
+        walk_fine(walk, "route", "to %s by %s and router %s", to, by, address_text(walk->arena, &gateway));
     } else
         walk_fine(walk, "route", "to %s by %s", to, by);
 }
@@ -133,23 +132,22 @@ static void interface_look(struct walk *walk, const struct why_side *side,
             interface->bridge->mtu);
 }
 
-static bool holds(const struct why_interface *interface, const struct why_address *address) {
+static bool holds(const struct why_interface *interface, const struct address *address) {
     for (size_t i = 0; i < interface->address_count; i++)
         if (interface->addresses[i].family == address->family &&
-            !memcmp(interface->addresses[i].bytes, address->bytes, why_address_size(address)))
+            !memcmp(interface->addresses[i].bytes, address->bytes, address_size(address)))
             return true;
     return false;
 }
 
-const struct why_interface *side_interface_with(const struct why_side *side,
-                                                const struct why_address *address) {
+const struct why_interface *side_interface_with(const struct why_side *side, const struct address *address) {
     for (size_t i = 0; i < side->interface_count; i++)
         if (is_relevant(&side->interfaces[i]) && holds(&side->interfaces[i], address))
             return &side->interfaces[i];
     return NULL;
 }
 
-static void receiver_look(struct walk *walk, const struct why_side *side, const struct why_address *address) {
+static void receiver_look(struct walk *walk, const struct why_side *side, const struct address *address) {
     const struct why_interface *interface = side_interface_with(side, address);
     if (interface) interface_look(walk, side, interface);
 }
@@ -163,7 +161,7 @@ const struct why_interface *sender_interface(struct walk *walk) {
     return NULL;
 }
 
-static bool source_find(struct walk *walk, struct why_address *ret_source) {
+static bool source_find(struct walk *walk, struct address *ret_source) {
     struct look_route route = {0};
     if (walk->from.kind == WHY_OUTSIDE) {
         *ret_source = walk->from.address;

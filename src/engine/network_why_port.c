@@ -8,7 +8,6 @@
 #include "network/options.h"
 #include "network/port.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 static const char *protocol_word(const struct walk *walk) {
@@ -43,18 +42,17 @@ static int published(struct walk *walk, const char *id, const struct port_run *r
     walk->respects = run->respect && walk->from.kind != WHY_HOST;
     if (walk->respects) respect_look(walk, walk->port);
     walk->behind.text = container->name;
-    walk->behind_address.family = strchr(run->address, ':') ? AF_INET6 : AF_INET;
-    inet_pton(walk->behind_address.family, run->address, walk->behind_address.bytes);
+    (void)address_parse(run->address, &walk->behind_address);
     walk->run = *run;
     walk->host_port = walk->port;
     if (side_open(walk, &walk->behind, err)) return -1;
     walk->published = true;
     // A container may send there from an address that the host forwards.
-    if (why_address_is_link_local(&walk->target) && walk->from.kind != WHY_CONTAINER)
+    if (address_is_link_local(&walk->target) && walk->from.kind != WHY_CONTAINER)
         walk_ends(walk, "port",
                   "what is for a link-local address leads on to no container: the port is published at the "
                   "host's other addresses");
-    if (walk->from.kind == WHY_OUTSIDE && why_address_is_link_local(&walk->from.address))
+    if (walk->from.kind == WHY_OUTSIDE && address_is_link_local(&walk->from.address))
         walk_ends(walk, "port",
                   "what comes from a link-local address is not forwarded: ask from another one");
     if (walk_has_ended(walk) || side_interface_with(&walk->behind, &walk->behind_address)) return 0;

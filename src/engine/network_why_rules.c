@@ -167,7 +167,7 @@ static void open_by_ufw(struct walk *walk, uint32_t hook, const char *bridge) {
         return walk_advise(walk, "ufw route allow in on %s", bridge);
     if (hook == NF_INET_FORWARD) return walk_advise(walk, "ufw route allow out on %s", bridge);
     if (hook == NF_INET_LOCAL_OUT)
-        return walk_advise(walk, "ufw allow out to %s", why_address_text(walk->arena, &walk->target));
+        return walk_advise(walk, "ufw allow out to %s", address_text(walk->arena, &walk->target));
     if (walk->from.kind != WHY_CONTAINER) bridge = "any interface";
     if (walk->port && walk->from.kind == WHY_CONTAINER)
         return walk_advise(walk, "ufw allow in on %s to any port %u proto %s", bridge, walk->port,
@@ -184,7 +184,7 @@ static void open_by_nft(struct walk *walk, const struct nft_look_chain *chain, c
     if (chain->hook == NF_INET_LOCAL_OUT)
         return walk_advise(walk, "nft insert rule %s %s daddr %s accept", nft_look_name(chain, name),
                            walk->target.family == AF_INET ? "ip" : "ip6",
-                           why_address_text(walk->arena, &walk->target));
+                           address_text(walk->arena, &walk->target));
     walk_advise(walk, "nft insert rule %s iifname %s accept", nft_look_name(chain, name), bridge);
     if (chain->hook == NF_INET_FORWARD)
         walk_advise(walk, "nft insert rule %s oifname %s accept", nft_look_name(chain, name), bridge);

@@ -7,27 +7,11 @@
 #include "kernel/process.h"
 #include "network/options.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-static bool address_parse_text(const char *text, struct why_address *ret_address) {
-    for (int family = AF_INET;; family = AF_INET6) {
-        struct why_address address = {.family = (uint8_t)family};
-        if (inet_pton(family, text, address.bytes) == 1) {
-            *ret_address = address;
-            return true;
-        }
-        if (family == AF_INET6) return false;
-    }
-}
-
-bool why_address_is_link_local(const struct why_address *address) {
-    return address->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(address->bytes);
-}
 
 // Which interface of the sender's is meant. Of somebody outside that can't be told; his own is on the host's.
 static int zone_read(struct walk *walk, struct why_side *side, const char *zone, struct err *err) {
@@ -36,7 +20,7 @@ static int zone_read(struct walk *walk, struct why_side *side, const char *zone,
         return err_set(err, ERR_INVALID, 0, "%s is a link-local address, which needs its interface: %s%%eth0",
                        side->text, side->text);
     if (walk_has_ended(walk) || (!own && walk->from.kind == WHY_OUTSIDE)) return 0;
-    if (!walk_enter(walk, &walk->from)) side->address.link = (int)if_nametoindex(zone);
+    if (!walk_enter(&walk->from)) side->address.link = (int)if_nametoindex(zone);
     walk_leave(walk);
     if (side->address.link) return 0;
     return err_set(err, ERR_INVALID, 0, "%s has no interface %s", own ? "the host" : walk->from.text, zone);
@@ -45,10 +29,10 @@ static int zone_read(struct walk *walk, struct why_side *side, const char *zone,
 // 1: it is an address, 0: it is none; -1.
 static int address_read(struct walk *walk, struct why_side *side, struct err *err) {
     char *bare = arena_strdup(walk->arena, side->text), *zone = strchr(bare, '%');
-    struct why_address address;
+    struct address address;
     if (zone) *zone++ = '\0';
-    if (!address_parse_text(bare, &address)) return 0;
-    bool link_local = why_address_is_link_local(&address);
+    if (address_parse(bare, &address)) return 0;
+    bool link_local = address_is_link_local(&address);
     if (zone && !link_local) return 0;
     side->address = address;
     return link_local && zone_read(walk, side, zone, err) ? -1 : 1;
@@ -96,7 +80,7 @@ static int address_note(const struct look_address *address, void *data) {
 
 static int interfaces_look(struct walk *walk, struct why_side *side, struct err *err) {
     struct gathering gathering = {walk, side};
-    int r = walk_enter(walk, side);
+    int r = walk_enter(side);
     if (r) return err_set(err, ERR_SYSTEM, -r, "enter the network namespace of %s", side->text);
     r = look_links(interface_add, &gathering);
     if (!r) r = look_addresses(address_note, &gathering);
@@ -159,14 +143,14 @@ int side_open(struct walk *walk, struct why_side *side, struct err *err) {
 }
 
 // The container that has an address of hoy's networks: 1, or 0.
-static int holder_find(struct walk *walk, const struct why_address *address, struct container *ret_container,
+static int holder_find(struct walk *walk, const struct address *address, struct container *ret_container,
                        struct err *err) {
     const char *id = NULL;
     {
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         if (db_query(walk->engine->store.db, &rows, err,
                      "SELECT container_id FROM address WHERE address = ? AND container_id <> ''", "b",
-                     address->bytes, why_address_size(address)))
+                     address->bytes, address_size(address)))
             return -1;
         int r = db_next(&rows, err);
         if (r <= 0) return r;
@@ -206,8 +190,8 @@ void side_finish(struct why_side *side) {
 
 // The target
 
-static struct why_address address_of(const struct look_address *address) {
-    struct why_address a = {.family = address->family};
+static struct address address_of(const struct look_address *address) {
+    struct address a = {.family = address->family};
     memcpy(a.bytes, address->bytes, sizeof a.bytes);
     return a;
 }
@@ -233,8 +217,7 @@ static bool is_shared(const struct walk *walk, const struct why_interface *inter
 }
 
 // Of a container: on a network that both are on, where shared; of the version that somebody outside has.
-static bool container_target_of(struct walk *walk, bool shared, uint8_t family,
-                                struct why_address *ret_address) {
+static bool container_target_of(struct walk *walk, bool shared, uint8_t family, struct address *ret_address) {
     for (size_t i = 0; i < walk->to.interface_count; i++) {
         const struct why_interface *interface = &walk->to.interfaces[i];
         for (size_t a = 0; a < interface->address_count; a++) {
@@ -248,18 +231,17 @@ static bool container_target_of(struct walk *walk, bool shared, uint8_t family,
     return false;
 }
 
-static bool container_target(struct walk *walk, bool shared, struct why_address *ret_address) {
+static bool container_target(struct walk *walk, bool shared, struct address *ret_address) {
     uint8_t family = walk->from.kind == WHY_OUTSIDE ? walk->from.address.family : 0;
     return (family && container_target_of(walk, shared, family, ret_address)) ||
            container_target_of(walk, shared, 0, ret_address);
 }
 
-static bool side_has(const struct why_side *side, const struct why_address *address) {
+static bool side_has(const struct why_side *side, const struct address *address) {
     for (size_t i = 0; i < side->interface_count; i++)
         for (size_t a = 0; a < side->interfaces[i].address_count; a++) {
             const struct look_address *own = &side->interfaces[i].addresses[a];
-            if (own->family == address->family &&
-                !memcmp(own->bytes, address->bytes, why_address_size(address)))
+            if (own->family == address->family && !memcmp(own->bytes, address->bytes, address_size(address)))
                 return true;
         }
     return false;
@@ -273,12 +255,12 @@ static bool has_network(const struct why_side *side) {
 
 // Does the one find the other by its name? Without one it may still send to the address.
 static void name_look(struct walk *walk) {
-    struct why_address found;
+    struct address found;
     const char *how, *name = walk->to.container.name;
     if (walk->from.kind != WHY_CONTAINER || !has_network(&walk->from) || walk->to.address.family) return;
     if (!name_find(walk, &walk->from, name, true, &found, &how))
         return walk_note(walk, "name", "%s does not find the name %s (%s)", walk->from.text, name, how);
-    const char *address = why_address_text(walk->arena, &found);
+    const char *address = address_text(walk->arena, &found);
     if (side_has(&walk->to, &found)) {
         walk->target = found;
         return walk_fine(walk, "name", "%s finds %s at %s (%s)", walk->from.text, name, address, how);
@@ -337,7 +319,7 @@ static int icc_look(struct walk *walk, struct err *err) {
 static int shared_explain(struct walk *walk, struct err *err) {
     const char *name = walk->to.container.name;
     walk_fine(walk, "network", "%s and %s are on one network; %s is at %s", walk->from.text, name, name,
-              why_address_text(walk->arena, &walk->target));
+              address_text(walk->arena, &walk->target));
     return icc_look(walk, err);
 }
 
@@ -359,12 +341,6 @@ static void connect_advise(struct walk *walk, const struct why_side *side, const
                 none ? name : "", none ? ", then " : "", name, with);
 }
 
-static struct why_address address_in_row(const struct address *address) {
-    struct why_address a = {.family = address->family};
-    memcpy(a.bytes, address->bytes, sizeof a.bytes);
-    return a;
-}
-
 static bool has_interface(const struct why_side *side, const char *name) {
     for (size_t i = 0; i < side->interface_count; i++)
         if (str_eq(side->interfaces[i].own.name, name)) return true;
@@ -376,11 +352,11 @@ static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
                              const struct endpoint *endpoint) {
     bool there = has_interface(side, endpoint->interface), lost = false;
     for (size_t i = 0; there && i < 2; i++) {
-        struct why_address address = address_in_row(&endpoint->addresses[i]);
-        if (!address.family || side_has(side, &address)) continue;
+        const struct address *address = &endpoint->addresses[i];
+        if (!address_is_set(address) || side_has(side, address)) continue;
         lost = true;
         walk_ends(walk, "bridge", "%s of container %s has lost its address %s: somebody removed it",
-                  endpoint->interface, side->container.name, why_address_text(walk->arena, &address));
+                  endpoint->interface, side->container.name, address_text(walk->arena, address));
     }
     if (!lost)
         walk_ends(walk, "bridge", "%s of container %s is gone: somebody removed it", endpoint->interface,
@@ -389,22 +365,18 @@ static void endpoint_is_gone(struct walk *walk, const struct why_side *side,
 }
 
 static bool endpoint_is_there(const struct why_side *side, const struct endpoint *endpoint) {
-    for (size_t i = 0; i < 2; i++) {
-        struct why_address address = address_in_row(&endpoint->addresses[i]);
-        if (address.family && side_has(side, &address)) return true;
-    }
+    for (size_t i = 0; i < 2; i++)
+        if (address_is_set(&endpoint->addresses[i]) && side_has(side, &endpoint->addresses[i])) return true;
     return false;
 }
 
-int gone_explain(struct walk *walk, const struct why_side *side, const struct why_address *address,
+int gone_explain(struct walk *walk, const struct why_side *side, const struct address *address,
                  struct err *err) {
     struct endpoints endpoints;
     if (networks_endpoints(walk->engine, walk->arena, &side->container, &endpoints, err)) return -1;
     for (size_t i = 0; i < endpoints.count; i++)
         for (size_t f = 0; f < 2; f++) {
-            struct why_address own = address_in_row(&endpoints.items[i].addresses[f]);
-            if (own.family != address->family || memcmp(own.bytes, address->bytes, sizeof own.bytes) != 0)
-                continue;
+            if (!address_equal(&endpoints.items[i].addresses[f], address)) continue;
             endpoint_is_gone(walk, side, &endpoints.items[i]);
             return 1;
         }
@@ -439,7 +411,7 @@ static void adrift_explain(struct walk *walk) {
 
 static int apart_explain(struct walk *walk, struct err *err) {
     const char *from = walk->from.text, *to = walk->to.text;
-    struct why_address other;
+    struct address other;
     if (!has_network(&walk->from)) {
         walk_ends(walk, "network", "container %s is on no network", from);
         connect_advise(walk, &walk->from, arena_printf(walk->arena, ", with a network that %s is on", to));
@@ -450,8 +422,8 @@ static int apart_explain(struct walk *walk, struct err *err) {
     if (walk_has_ended(walk)) return 0;
     if (container_target(walk, true, &other)) {
         walk_ends(walk, "network", "%s is on a network that %s is not on, and networks are kept apart",
-                  why_address_text(walk->arena, &walk->target), from);
-        walk_advise(walk, "%s, or the name of that container", why_address_text(walk->arena, &other));
+                  address_text(walk->arena, &walk->target), from);
+        walk_advise(walk, "%s, or the name of that container", address_text(walk->arena, &other));
         return 0;
     }
     walk_ends(walk, "network", "%s and %s are on no network together, and networks are kept apart", from, to);
@@ -482,7 +454,7 @@ static bool target_is_shared(struct walk *walk) {
 
 // The address that was given, or that its name leads to, or one that can be reached.
 static int container_target_choose(struct walk *walk, bool both, struct err *err) {
-    struct why_address target = {0};
+    struct address target = {0};
     walk->target = walk->to.address;
     if (walk->target.family)
         return side_has(&walk->to, &walk->target) ? 0 : gone_explain(walk, &walk->to, &walk->target, err);
@@ -498,7 +470,7 @@ static int container_target_find(struct walk *walk, struct err *err) {
     bool both = walk->from.kind == WHY_CONTAINER;
     if (container_target_choose(walk, both, err) < 0) return -1;
     if (walk_has_ended(walk)) return 0;
-    const char *address = why_address_text(walk->arena, &walk->target);
+    const char *address = address_text(walk->arena, &walk->target);
     if (both && walk->from.container.id && str_eq(walk->from.container.id, walk->to.container.id))
         walk_fine(walk, "network", "both are the same container, at %s", address);
     else if (both)
@@ -508,13 +480,8 @@ static int container_target_find(struct walk *walk, struct err *err) {
     return 0;
 }
 
-bool why_address_is_loopback(const struct why_address *address) {
-    return address->family == AF_INET ? address->bytes[0] == 127
-                                      : address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(address->bytes);
-}
-
 // That of the interface by which the host sends to somebody outside.
-static void own_address_toward(struct walk *walk, const struct why_address *peer) {
+static void own_address_toward(struct walk *walk, const struct address *peer) {
     struct look_route route;
     if (look_route(peer->family, peer->bytes, &route)) return;
     for (size_t i = 0; i < walk->to.interface_count; i++) {
@@ -528,7 +495,7 @@ static void own_address_toward(struct walk *walk, const struct why_address *peer
 static bool gateway_find(struct walk *walk) {
     static const uint8_t somewhere[4] = {192, 0, 2, 1};
     struct look_route route = {0};
-    int r = walk_enter(walk, &walk->from);
+    int r = walk_enter(&walk->from);
     if (!r) r = look_route(AF_INET, somewhere, &route);
     walk_leave(walk);
     if (r || !route.has_gateway) return false;
@@ -558,7 +525,7 @@ static void host_target_find(struct walk *walk) {
     walk->target = walk->to.address;
     if (walk->target.family) return;
     if (walk->from.kind != WHY_CONTAINER) {
-        walk->target = (struct why_address){AF_INET, {127, 0, 0, 1}};
+        walk->target = address_ipv4(INADDR_LOOPBACK);
         if (walk->from.kind == WHY_OUTSIDE) own_address_toward(walk, &walk->from.address);
         return;
     }
@@ -571,7 +538,7 @@ static void name_target_find(struct walk *walk) {
     const char *how;
     if (name_find(walk, &walk->from, walk->to.text, false, &walk->to.address, &how))
         return walk_fine(walk, "name", "%s is %s (%s)", walk->to.text,
-                         why_address_text(walk->arena, &walk->to.address), how);
+                         address_text(walk->arena, &walk->to.address), how);
     walk_ends(walk, "name", "%s is no container, and %s finds no such name (%s)", walk->to.text,
               walk->from.text, how);
     walk_advise(walk, "an address in the place of the name; --dns for another server of names");
@@ -589,7 +556,7 @@ static void own_loopback_find(struct walk *walk) {
 int target_find(struct walk *walk, struct err *err) {
     struct look_route route;
     if (walk->to.kind == WHY_OUTSIDE && !walk->to.address.family) name_target_find(walk);
-    if (walk->from.kind == WHY_CONTAINER && why_address_is_loopback(&walk->to.address))
+    if (walk->from.kind == WHY_CONTAINER && address_is_loopback(&walk->to.address))
         own_loopback_find(walk);
     else if (walk->to.kind == WHY_CONTAINER) {
         if (container_target_find(walk, err)) return -1;

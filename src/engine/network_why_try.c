@@ -25,10 +25,10 @@ static const struct why_side *receiver(const struct walk *walk) {
 }
 
 static bool reaches(const struct walk *walk, const struct listeners *found) {
-    const struct why_address *to = walk->published ? &walk->behind_address : &walk->target;
+    const struct address *to = walk->published ? &walk->behind_address : &walk->target;
     if (to->family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
-    if (found->loopback && why_address_is_loopback(to)) return true;
-    return found->some && str_eq(found->address, why_address_text(walk->arena, to));
+    if (found->loopback && address_is_loopback(to)) return true;
+    return found->some && str_eq(found->address, address_text(walk->arena, to));
 }
 
 void listener_look(struct walk *walk) {
@@ -58,7 +58,7 @@ void listener_look(struct walk *walk) {
 
 // The try
 
-struct why_name why_name_of(const struct why_address *address, uint16_t port) {
+struct why_name why_name_of(const struct address *address, uint16_t port) {
     struct why_name name = {0};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
     struct sockaddr_in6 six = {
@@ -76,7 +76,7 @@ struct why_name why_name_of(const struct why_address *address, uint16_t port) {
 }
 
 int why_socket(struct walk *walk, int type, int protocol) {
-    int r = walk_enter(walk, &walk->from), fd = -1;
+    int r = walk_enter(&walk->from), fd = -1;
     if (!r) fd = socket(walk->target.family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
     if (!r && fd < 0) r = -errno;
     walk_leave(walk);

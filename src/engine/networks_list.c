@@ -2,10 +2,10 @@
 // Networks made, found, listed and removed.
 #include "engine/networks.h"
 
+#include "args/filter.h"
 #include "base/pattern.h"
 #include "engine/parts.h"
 #include "engine/pasta.h"
-#include "engine/prune_filters.h"
 #include "network/names.h"
 #include "oci/key_values.h"
 #include "state/event.h"
@@ -34,106 +34,64 @@ int networks_find(struct engine *engine, struct arena *arena, const char *name, 
 
 // Filters
 
-struct filtering {
+struct subject {
     struct engine *engine;
     struct arena *arena;
+    const struct network *network;
 };
 
-static bool is_used(const struct filtering *f, const struct network *network) {
+static bool is_used(const struct subject *s) {
     struct network_members members = {0};
     struct err ignored;
-    return networks_members(f->engine, f->arena, network, &members, &ignored) || members.count;
+    return networks_members(s->engine, s->arena, s->network, &members, &ignored) || members.count;
 }
 
-static bool match_dangling(const struct filtering *f, const struct network *network, const char *value) {
-    bool wanted = false;
-    (void)parse_bool(value, &wanted);
-    return wanted == (!network_is_predefined(network) && !is_used(f, network));
+FILTER_MATCH(match_dangling) {
+    const struct subject *s = of;
+    return filter->number == (!network_is_predefined(s->network) && !is_used(s));
 }
 
-static bool match_driver(const struct filtering *f, const struct network *network, const char *value) {
-    (void)f;
-    return str_eq(network_driver_name(network->driver), value);
+FILTER_MATCH(match_driver) {
+    const struct subject *s = of;
+    return str_eq(network_driver_name(s->network->driver), filter->value);
 }
 
-static bool match_id(const struct filtering *f, const struct network *network, const char *value) {
-    (void)f;
-    return pattern_matches(network->id, value);
+FILTER_MATCH(match_id) {
+    const struct subject *s = of;
+    return pattern_matches(s->network->id, filter->value);
 }
 
-static bool match_name(const struct filtering *f, const struct network *network, const char *value) {
-    (void)f;
-    return pattern_matches(network->name, value);
+FILTER_MATCH(match_name) {
+    const struct subject *s = of;
+    return pattern_matches(s->network->name, filter->value);
 }
 
-static bool match_label(const struct filtering *f, const struct network *network, const char *value) {
-    (void)f;
-    return key_values_have(&network->labels, value);
+FILTER_MATCH(match_label) {
+    const struct subject *s = of;
+    return key_values_have(&s->network->labels, filter->value);
 }
 
-static bool match_scope(const struct filtering *f, const struct network *network, const char *value) {
-    (void)f, (void)network;
-    return str_eq(value, "local");
+FILTER_MATCH(match_scope) {
+    return str_eq(filter->value, "local");
 }
 
-static bool match_type(const struct filtering *f, const struct network *network, const char *value) {
-    (void)f;
-    return str_eq(value, "builtin") == network_is_predefined(network);
+FILTER_MATCH(match_type) {
+    const struct subject *s = of;
+    return str_eq(filter->value, "builtin") == network_is_predefined(s->network);
 }
 
-struct filter {
-    const char *key;
-    bool all; // every one given has to match
-    bool (*match)(const struct filtering *f, const struct network *network, const char *value);
-    const char *values; // "|a|b|", or NULL: any
+static const char *const scopes[] = {"local", "swarm", "global", NULL};
+static const char *const types[] = {"builtin", "custom", NULL};
+static const struct filter_key filter_rows[] = {
+    {"dangling=", false, match_dangling, filter_read_bool},
+    {"driver=", false, match_driver},
+    {"id=", false, match_id},
+    {"label=", true, match_label},
+    {"name=", false, match_name},
+    {"scope=", false, match_scope, NULL, scopes},
+    {"type=", false, match_type, NULL, types},
 };
-
-static const struct filter filters[] = {
-    {"dangling=", false, match_dangling, NULL},
-    {"driver=", false, match_driver, NULL},
-    {"id=", false, match_id, NULL},
-    {"label=", true, match_label, NULL},
-    {"name=", false, match_name, NULL},
-    {"scope=", false, match_scope, "|local|swarm|global|"},
-    {"type=", false, match_type, "|builtin|custom|"},
-};
-
-static const struct filter *filter_find(const char *text, const char **ret_value) {
-    for (size_t i = 0; i < ARRAY_SIZE(filters); i++)
-        if ((*ret_value = str_after(text, filters[i].key))) return &filters[i];
-    return NULL;
-}
-
-static int filters_check(const struct strings *texts, struct err *err) {
-    for (size_t i = 0; i < texts->count; i++) {
-        const char *text = texts->items[i], *value;
-        char word[64];
-        bool flag;
-        const struct filter *filter = filter_find(text, &value);
-        if (!filter)
-            return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)strcspn(text, "="), text);
-        snprintf(word, sizeof word, "|%s|", value);
-        if ((filter->values && !strstr(filter->values, word)) ||
-            (filter->match == match_dangling && parse_bool(value, &flag)))
-            return err_set(err, ERR_INVALID, 0, "invalid filter '%s'", text);
-    }
-    return 0;
-}
-
-static bool filters_match(const struct filtering *f, const struct strings *texts,
-                          const struct network *network) {
-    for (size_t k = 0; k < ARRAY_SIZE(filters); k++) {
-        size_t given = 0, matched = 0;
-        for (size_t i = 0; i < texts->count; i++) {
-            const char *value;
-            if (filter_find(texts->items[i], &value) != &filters[k]) continue;
-            given++;
-            matched += filters[k].match(f, network, value);
-        }
-        if (given && (filters[k].all ? matched < given : !matched)) return false;
-    }
-    return true;
-}
+static const struct filter_keys keys = FILTER_KEYS(filter_rows);
 
 // Every look at networks mends what was left of killed commands.
 static int mend(struct engine *engine, struct err *err) {
@@ -146,11 +104,15 @@ static int mend(struct engine *engine, struct err *err) {
 int networks_list(struct engine *engine, struct arena *arena, const struct strings *texts,
                   struct networks *ret_networks, struct err *err) {
     struct networks all, list = {0};
-    struct filtering f = {engine, arena};
-    if (filters_check(texts, err) || mend(engine, err) || network_list(engine->store.db, arena, &all, err))
+    struct subject subject = {.engine = engine, .arena = arena};
+    struct filters filters;
+    if (filters_read(arena, &keys, texts, &subject, &filters, err) || mend(engine, err) ||
+        network_list(engine->store.db, arena, &all, err))
         return -1;
-    for (size_t i = 0; i < all.count; i++)
-        if (filters_match(&f, texts, &all.items[i])) *arena_push(arena, &list) = all.items[i];
+    for (size_t i = 0; i < all.count; i++) {
+        subject.network = &all.items[i];
+        if (filters_match(&filters, &subject)) *arena_push(arena, &list) = all.items[i];
+    }
     *ret_networks = list;
     return 0;
 }
@@ -232,8 +194,9 @@ int networks_remove(struct engine *engine, struct arena *arena, const char *name
     return 0;
 }
 
-static bool is_wanted(const struct prune_filters *wanted, const struct network *network) {
-    return !network_is_predefined(network) && prune_filters_match(wanted, network->created, &network->labels);
+static bool is_wanted(const struct filters *filters, const struct network *network) {
+    const struct prunable prunable = {network->created, &network->labels};
+    return !network_is_predefined(network) && filters_match(filters, &prunable);
 }
 
 // Also by one that does not run: its next start needs the network.
@@ -245,16 +208,16 @@ static bool is_referenced(const struct containers *containers, const struct netw
 
 int networks_prune(struct engine *engine, struct arena *arena, const struct strings *texts,
                    struct strings *ret_names, struct err *err) {
-    struct prune_filters wanted = {0};
+    struct filters filters;
     struct networks all;
     struct containers containers;
     struct strings names = {0};
-    if (prune_filters_read(arena, texts, &wanted, err) || mend(engine, err) ||
+    if (filters_read(arena, &prune_filter_keys, texts, NULL, &filters, err) || mend(engine, err) ||
         container_list(engine, arena, true, &containers, err) ||
         network_list(engine->store.db, arena, &all, err))
         return -1;
     for (size_t i = 0; i < all.count; i++) {
-        if (!is_wanted(&wanted, &all.items[i]) || is_referenced(&containers, &all.items[i])) continue;
+        if (!is_wanted(&filters, &all.items[i]) || is_referenced(&containers, &all.items[i])) continue;
         if (network_remove(engine->store.db, &all.items[i], err)) {
             // Somebody started a container on it, or removed it, meanwhile.
             if (err->kind == ERR_CONFLICT || err->kind == ERR_NOT_FOUND) continue;

@@ -184,11 +184,6 @@ int container_files_open(struct engine *engine, const struct container *containe
                          struct container_files *ret_files, struct err *err);
 void container_files_finish(struct container_files *files);
 
-// Paths (spec_mounts.c)
-
-// "/a//b/./../c/" to "/a/c", in place.
-const char *path_clean(char *path);
-
 // Volumes (volume.c)
 
 // With the container's row: its volumes' rows, and that it uses them. Nothing where it has none.
@@ -250,9 +245,8 @@ int shim_wait(int shim, uint64_t deadline_ns, struct shim_exit *ret_exit);
 int container_plan_map(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
 // The same for what takes one that runs: ERR_CONFLICT when it does not.
 int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err);
-// The process of the container as its plan has it, 0 before there is one.
-int32_t plan_read_pid(struct engine *engine, const char *id);
-// The same; 0 when the plan is of a run before the one that began then.
+// The process of the container as its plan has it; 0 before there is one, and when the plan is of a run
+// before the one that began then.
 int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns);
 // A pidfd of the container's process, which no other one can be taken for; -errno.
 int container_open_process(struct engine *engine, const char *id);

@@ -80,7 +80,6 @@ struct ports_update {
     struct plan_block *plan;
     bool begun;
 };
-bool ports_update_any(const struct ports_update *update);
 int ports_update_merge(const struct ports_update *update, struct container_config *config, struct err *err);
 int ports_update_begin(struct ports_update *update, struct err *err);
 int ports_update_store(struct ports_update *update, struct err *err);

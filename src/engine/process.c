@@ -35,11 +35,6 @@ static bool read_plan_head(struct engine *engine, const char *id, struct plan_bl
            ret_head->magic == PLAN_MAGIC;
 }
 
-int32_t plan_read_pid(struct engine *engine, const char *id) {
-    struct plan_block head;
-    return read_plan_head(engine, id, &head) ? head.pid : 0;
-}
-
 int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns) {
     struct plan_block head;
     return read_plan_head(engine, id, &head) && head.created_ns >= started_ns ? head.pid : 0;
@@ -68,7 +63,7 @@ int container_open_netns(struct engine *engine, const char *id, int *ret_netns, 
     char path[40];
     _cleanup_(fd_closep) int process = container_open_process(engine, id);
     if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
-    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid(engine, id));
+    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid_since(engine, id, 0));
     _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
     struct pollfd end = {.fd = process, .events = POLLIN};
     if (netns < 0 || poll(&end, 1, 0) > 0)

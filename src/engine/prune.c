@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/prune.h"
 
+#include "args/filter.h"
 #include "base/usage.h"
 #include "engine/parts.h"
-#include "engine/prune_filters.h"
 #include "state/event.h"
 
 #include <inttypes.h>
@@ -19,9 +19,9 @@ uint64_t container_size(struct engine *engine, const struct container *container
     return usage.content;
 }
 
-static bool is_wanted(const struct container *container, const struct prune_filters *filters) {
-    return !str_eq(container->state, "running") &&
-           prune_filters_match(filters, container->created, &container->config.labels);
+static bool is_wanted(const struct container *container, const struct filters *filters) {
+    const struct prunable prunable = {container->created, &container->config.labels};
+    return !str_eq(container->state, "running") && filters_match(filters, &prunable);
 }
 
 // One that is started, or removed, meanwhile is passed over.
@@ -36,11 +36,11 @@ static int prune_one(struct engine *engine, struct arena *arena, const struct co
 
 int container_prune(struct engine *engine, struct arena *arena, const struct strings *filters,
                     struct container_pruned *ret_pruned, struct err *err) {
-    struct prune_filters wanted = {0};
+    struct filters wanted;
     struct containers containers;
     struct container_pruned pruned = {0};
     char text[24];
-    if (prune_filters_read(arena, filters, &wanted, err) ||
+    if (filters_read(arena, &prune_filter_keys, filters, NULL, &wanted, err) ||
         container_list(engine, arena, true, &containers, err))
         return -1;
     for (size_t i = 0; i < containers.count; i++)

@@ -6,18 +6,11 @@
 
 #include "base/fd.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <string.h>
 
 static bool gives_names(const struct endpoint *endpoint) {
     return !str_eq(endpoint->network, NETWORK_DEFAULT);
-}
-
-static const char *address_word(struct arena *arena, const struct address *address) {
-    char text[INET6_ADDRSTRLEN];
-    inet_ntop(address->family, address->bytes, text, sizeof text);
-    return arena_strdup(arena, text);
 }
 
 static const struct endpoint *first_network(const struct endpoints *endpoints) {
@@ -31,7 +24,7 @@ static int write_names(struct engine *engine, struct arena *arena, const struct 
     struct names names = {.names = endpoint->names};
     for (size_t i = 0; i < 2; i++)
         if (address_is_set(&endpoint->addresses[i]))
-            strings_add(arena, &names.addresses, address_word(arena, &endpoint->addresses[i]));
+            strings_add(arena, &names.addresses, address_text(arena, &endpoint->addresses[i]));
     return names_write(engine->store.runroot_fd, endpoint->network_id, container->id, &names, err);
 }
 
@@ -60,7 +53,7 @@ static void add_gateways(struct arena *arena, const struct endpoint *endpoint, s
     for (size_t i = 0; i < 2; i++)
         if (endpoint->default_route[i] && endpoint->driver == NETWORK_DRIVER_BRIDGE &&
             address_is_set(&endpoint->gateways[i]))
-            strings_add(arena, &scope->gateways, address_word(arena, &endpoint->gateways[i]));
+            strings_add(arena, &scope->gateways, address_text(arena, &endpoint->gateways[i]));
 }
 
 static const char *scope_text(struct arena *arena, const struct container *container,

@@ -2,6 +2,7 @@
 // What is mounted in a container: Docker's defaults, then the user's own mounts from the root downwards, then
 // the three files in /etc.
 #include "base/fd.h"
+#include "base/path.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/mount.h"
@@ -51,25 +52,6 @@ bool container_hides_paths(const struct container_config *config) {
     for (size_t i = 0; i < config->security_opt.count; i++)
         if (str_eq(config->security_opt.items[i], "systempaths=unconfined")) return false;
     return !config->privileged;
-}
-
-const char *path_clean(char *path) {
-    char *out = path;
-    for (char *in = path; *in;) {
-        while (*in == '/') in++;
-        size_t n = strcspn(in, "/");
-        if (n == 2 && in[0] == '.' && in[1] == '.') {
-            while (out > path && *--out != '/') {}
-        } else if (n && !(n == 1 && *in == '.')) {
-            *out++ = '/';
-            memmove(out, in, n);
-            out += n;
-        }
-        in += n;
-    }
-    if (out == path) *out++ = '/';
-    *out = 0;
-    return path;
 }
 
 static bool path_inside(const char *path, const char *folder) {

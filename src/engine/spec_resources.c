@@ -141,18 +141,13 @@ static int device_find(struct spec_builder *b, const char *path, uint32_t *ret_m
     return 0;
 }
 
-struct rates {
-    struct device_rate *items;
-    size_t count;
-};
 struct throttles {
     struct spec_throttle *items;
     size_t count;
 };
 
-static int build_throttles(struct spec_builder *b, const void *given, const char *flag, const char *field,
-                           void *to) {
-    const struct rates *rates = given;
+static int build_throttles(struct spec_builder *b, const struct device_rates *rates, const char *flag,
+                           const char *field, void *to) {
     for (size_t i = 0; i < rates->count; i++) {
         const struct device_rate *rate = &rates->items[i];
         struct spec_throttle *throttle = arena_push(b->arena, (struct throttles *)to);
@@ -228,7 +223,7 @@ static int build_ulimits(struct spec_builder *b) {
 
 // Kernel parameters
 
-static bool sysctl_of_ipc(const char *key) {
+bool container_sysctl_of_ipc(const char *key) {
     static const char *const keys[] = {"kernel.msgmax", "kernel.msgmnb",         "kernel.msgmni",
                                        "kernel.sem",    "kernel.shmall",         "kernel.shmmax",
                                        "kernel.shmmni", "kernel.shm_rmid_forced"};
@@ -277,7 +272,7 @@ static int build_sysctls(struct spec_builder *b) {
     for (size_t i = 0; i < b->config->sysctls.count; i++) {
         const char *key = b->config->sysctls.items[i].key, *value = b->config->sysctls.items[i].value;
         bool net = str_has_prefix(key, "net.");
-        if (!sysctl_key_valid(key) || (!net && !sysctl_of_ipc(key)))
+        if (!sysctl_key_valid(key) || (!net && !container_sysctl_of_ipc(key)))
             return err_set(b->err, ERR_INVALID, 0, "sysctl '%s' is not allowed", key);
         if (net && spec_host_network(b))
             return err_set(b->err, ERR_INVALID, 0, "sysctl '%s' not allowed in host network namespace", key);

@@ -3,6 +3,7 @@
 // settings as at a start, so that the next start gives the same; what only a start can do is refused then.
 #include "engine/update_live.h"
 
+#include "base/path.h"
 #include "engine/spec_parts.h"
 #include "image/view.h"
 #include "kernel/path.h"

@@ -15,10 +15,6 @@
 
 #include <errno.h>
 
-bool ports_update_any(const struct ports_update *update) {
-    return update->add.count || update->remove.count || update->firewall;
-}
-
 // The settings
 
 static bool same_host(const char *a, const char *b) {
@@ -166,7 +162,8 @@ static int add_all(struct ports_update *update, struct err *err) {
 int ports_update_begin(struct ports_update *update, struct err *err) {
     bool few = !update->add.count && !update->remove.count;
     struct container_config config = update->container->config;
-    if (!ports_update_any(update) || !update->running) return 0;
+    bool any = update->add.count || update->remove.count || update->firewall;
+    if (!any || !update->running) return 0;
     if (few && !container_has_networks(&config))
         return 0; // the firewall's word, for a container without ports
     if (container_uses_pasta(&update->container->config))

@@ -6,6 +6,7 @@
 // container's plan (plan/copy.c).
 #include "engine/volume.h"
 
+#include "args/filter.h"
 #include "base/clock.h"
 #include "base/usage.h"
 #include "engine/parts.h"
@@ -328,78 +329,36 @@ int container_remove_volumes(struct engine *engine, const struct container *cont
 
 // List
 
-struct filter {
-    const char *key;
-    bool all; // of several all have to match, not any
-    bool (*match)(const struct volume *volume, const char *value);
+FILTER_MATCH(match_dangling) {
+    return filter->number == !((const struct volume *)of)->users.count;
+}
+FILTER_MATCH(match_driver) {
+    return str_eq(filter->value, "local");
+}
+FILTER_MATCH(match_label) {
+    return key_values_have(&((const struct volume *)of)->labels, filter->value);
+}
+FILTER_MATCH(match_no_label) {
+    return !match_label(filter, of);
+}
+FILTER_MATCH(match_name) {
+    return strstr(((const struct volume *)of)->name, filter->value);
+}
+
+static const struct filter_key filter_rows[] = {
+    {"dangling=", false, match_dangling, filter_read_bool},
+    {"driver=", false, match_driver},
+    {"label=", true, match_label},
+    {"label!=", true, match_no_label},
+    {"name=", false, match_name},
 };
+static const struct filter_keys filter_keys = FILTER_KEYS(filter_rows);
 
-static bool match_dangling(const struct volume *volume, const char *value) {
-    bool wanted = false;
-    return !parse_bool(value, &wanted) && wanted == !volume->users.count;
-}
-static bool match_driver(const struct volume *volume, const char *value) {
-    (void)volume;
-    return str_eq(value, "local");
-}
-static bool match_label(const struct volume *volume, const char *value) {
-    return key_values_have(&volume->labels, value);
-}
-static bool match_no_label(const struct volume *volume, const char *value) {
-    return !key_values_have(&volume->labels, value);
-}
-static bool match_name(const struct volume *volume, const char *value) {
-    return strstr(volume->name, value) != NULL;
-}
-
-static const struct filter filter_rows[] = {
-    {"dangling", false, match_dangling}, {"driver", false, match_driver}, {"label", true, match_label},
-    {"label!", true, match_no_label},    {"name", false, match_name},
-};
-
-static const struct filter *filter_find(const char *text, const char **ret_value) {
-    for (size_t i = 0; i < ARRAY_SIZE(filter_rows); i++) {
-        const char *rest = str_after(text, filter_rows[i].key);
-        if (!rest || *rest != '=') continue;
-        *ret_value = rest + 1;
-        return &filter_rows[i];
-    }
-    return NULL;
-}
-
-static int filters_check(const struct strings *filters, struct err *err) {
-    for (size_t i = 0; i < filters->count; i++) {
-        const char *text = filters->items[i], *value;
-        bool flag;
-        const struct filter *filter = filter_find(text, &value);
-        if (!filter)
-            return err_set(err, ERR_INVALID, 0, "invalid filter '%.*s'", (int)strcspn(text, "="), text);
-        if (filter->match == match_dangling && parse_bool(value, &flag))
-            return err_set(err, ERR_INVALID, 0, "invalid filter 'dangling=%s'", value);
-    }
-    return 0;
-}
-
-static bool filters_match(const struct strings *filters, const struct volume *volume) {
-    for (size_t k = 0; k < ARRAY_SIZE(filter_rows); k++) {
-        bool any = false, all = true, given = false;
-        for (size_t i = 0; i < filters->count; i++) {
-            const char *value;
-            if (filter_find(filters->items[i], &value) != &filter_rows[k]) continue;
-            bool matches = filter_rows[k].match(volume, value);
-            given = true;
-            any |= matches;
-            all &= matches;
-        }
-        if (given && !(filter_rows[k].all ? all : any)) return false;
-    }
-    return true;
-}
-
-int volume_list(struct engine *engine, struct arena *arena, const struct strings *filters,
+int volume_list(struct engine *engine, struct arena *arena, const struct strings *texts,
                 struct volumes *ret_volumes, struct err *err) {
     struct volumes all = {0}, list = {0};
-    if (filters_check(filters, err)) return -1;
+    struct filters filters;
+    if (filters_read(arena, &filter_keys, texts, NULL, &filters, err)) return -1;
     {
         _cleanup_(db_rows_finish) struct db_rows rows = {0};
         int r;
@@ -410,7 +369,7 @@ int volume_list(struct engine *engine, struct arena *arena, const struct strings
     }
     for (size_t i = 0; i < all.count; i++) {
         if (find_users(engine, arena, &all.items[i], err)) return -1;
-        if (filters_match(filters, &all.items[i])) *arena_push(arena, &list) = all.items[i];
+        if (filters_match(&filters, &all.items[i])) *arena_push(arena, &list) = all.items[i];
     }
     *ret_volumes = list;
     return 0;

@@ -2,7 +2,7 @@
 // checkpoint: a container's processes as files, by CRIU. What it can't see from inside is told by the plan:
 // which mounts come from outside.
 #include "base/fd.h"
-#include "criu/message.h"
+#include "base/protobuf.h"
 #include "hoy-runtime/cgroups.h"
 #include "hoy-runtime/images.h"
 #include "kernel/path.h"
@@ -66,9 +66,9 @@ static int put_page_server(struct checkpoint *c, struct err *err) {
     char *address = arena_strndup(c->arena, text, (size_t)(colon - text));
     size_t size = strlen(address);
     if (*address == '[' && address[size - 1] == ']') address[size - 1] = 0, address++;
-    message_put_text(&server, 1, address);
-    message_put_number(&server, 2, port);
-    message_put_message(&c->message, CRIU_PAGE_SERVER, &server);
+    protobuf_put_text(&server, 1, address);
+    protobuf_put_number(&server, 2, port);
+    protobuf_put_message(&c->message, CRIU_PAGE_SERVER, &server);
     return 0;
 }
 
@@ -77,8 +77,8 @@ static int put_parent(struct checkpoint *c, struct err *err) {
     if (*path == '/') return err_set(err, ERR_INVALID, 0, "--parent-path must be relative to --image-path");
     _cleanup_(fd_closep) int parent = fd_open_at(c->images.dir, path, O_RDONLY | O_DIRECTORY, 0);
     if (parent < 0) return err_set(err, ERR_SYSTEM, -parent, "--parent-path: cannot open %s", path);
-    message_put_text(&c->message, CRIU_PARENT_IMAGE, path);
-    message_put_number(&c->message, CRIU_TRACK_MEMORY, 1);
+    protobuf_put_text(&c->message, CRIU_PARENT_IMAGE, path);
+    protobuf_put_number(&c->message, CRIU_TRACK_MEMORY, 1);
     return 0;
 }
 
@@ -97,9 +97,9 @@ static int put_flags(struct checkpoint *c, struct err *err) {
     const struct checkpoint_options *options = c->options;
     if (images_put_options(&options->images, &c->spec, LOG, &c->message, err)) return -1;
     images_put_folders(&c->images, &c->message);
-    message_put_number(&c->message, CRIU_LEAVE_RUNNING, options->leave_running);
-    message_put_number(&c->message, CRIU_TCP_SKIP_IN_FLIGHT, options->tcp_skip_in_flight);
-    message_put_number(&c->message, CRIU_LINK_REMAP, options->link_remap);
+    protobuf_put_number(&c->message, CRIU_LEAVE_RUNNING, options->leave_running);
+    protobuf_put_number(&c->message, CRIU_TCP_SKIP_IN_FLIGHT, options->tcp_skip_in_flight);
+    protobuf_put_number(&c->message, CRIU_LINK_REMAP, options->link_remap);
     if (!str_empty(options->page_server) && put_page_server(c, err)) return -1;
     if (!str_empty(options->parent_path) && put_parent(c, err)) return -1;
     return take_status_fd(c, err);
@@ -114,9 +114,9 @@ static int put_namespaces(struct checkpoint *c, struct err *err) {
         struct stat st;
         if (str_empty(ns->path) || !key) continue;
         if (stat(ns->path, &st)) return err_set(err, ERR_SYSTEM, errno, "cannot look at %s", ns->path);
-        message_put_text(&c->message, CRIU_EXTERNAL,
-                         arena_printf(c->arena, "%s[%llu]:%s", ns->flag == CLONE_NEWNET ? "net" : "pid",
-                                      (unsigned long long)st.st_ino, key));
+        protobuf_put_text(&c->message, CRIU_EXTERNAL,
+                          arena_printf(c->arena, "%s[%llu]:%s", ns->flag == CLONE_NEWNET ? "net" : "pid",
+                                       (unsigned long long)st.st_ino, key));
     }
     return 0;
 }
@@ -168,19 +168,19 @@ static void put_freezer(struct checkpoint *c) {
     struct err none;
     if (container_groups(c->container, c->arena, &groups, &none)) return;
     const struct cgroup_group *group = cgroup_groups_freezer(&groups);
-    if (group) message_put_text(&c->message, CRIU_FREEZE_CGROUP, group->path);
+    if (group) protobuf_put_text(&c->message, CRIU_FREEZE_CGROUP, group->path);
 }
 
 static void put_root(struct checkpoint *c) {
     const struct plan_block *plan = c->container->plan;
     const char *path = c->spec.root_path;
-    message_put_text(&c->message, CRIU_ROOT,
-                     *path == '/' ? path
-                                  : arena_printf(c->arena, "%s/%s", plan_text(plan, plan->bundle), path));
+    protobuf_put_text(&c->message, CRIU_ROOT,
+                      *path == '/' ? path
+                                   : arena_printf(c->arena, "%s/%s", plan_text(plan, plan->bundle), path));
 }
 
 static int put_container(struct checkpoint *c, struct err *err) {
-    message_put_number(&c->message, CRIU_PID, c->container->plan->pid);
+    protobuf_put_number(&c->message, CRIU_PID, c->container->plan->pid);
     put_root(c);
     put_freezer(c);
     if (put_namespaces(c, err)) return -1;

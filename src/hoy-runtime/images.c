@@ -2,7 +2,7 @@
 #include "hoy-runtime/images.h"
 
 #include "base/fd.h"
-#include "criu/message.h"
+#include "base/protobuf.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -94,8 +94,8 @@ static int put_cgroups_mode(const char *word, struct str *message, struct err *e
         if (str_eq(word, modes[i].word)) number = modes[i].number;
     if (!str_empty(word) && number == 6)
         return err_set(err, ERR_INVALID, 0, "--manage-cgroups-mode: it is soft, full, strict or ignore");
-    message_put_number(message, CRIU_MANAGE_CGROUPS, 1); // for versions that do not know the next
-    message_put_number(message, CRIU_MANAGE_CGROUPS_MODE, number);
+    protobuf_put_number(message, CRIU_MANAGE_CGROUPS, 1); // for versions that do not know the next
+    protobuf_put_number(message, CRIU_MANAGE_CGROUPS_MODE, number);
     return 0;
 }
 
@@ -113,7 +113,7 @@ static void put_config_file(const struct spec *spec, struct str *message) {
     static const char usual[] = "/etc/criu/runc.conf";
     const char *path = spec_annotation(spec, "org.criu.config");
     if (!path && !access(usual, F_OK)) path = usual;
-    message_put_text(message, CRIU_CONFIG_FILE, path);
+    protobuf_put_text(message, CRIU_CONFIG_FILE, path);
 }
 
 // Meanwhile nobody may speak with the container's sockets. CRIU has that done by iptables, unless it is told
@@ -126,30 +126,30 @@ static void put_network_lock(struct str *message) {
         snprintf(file, sizeof file, "%.*s/iptables-restore", (int)n, path);
         if (!access(file, X_OK)) return;
     }
-    message_put_number(message, CRIU_NETWORK_LOCK, 2);
+    protobuf_put_number(message, CRIU_NETWORK_LOCK, 2);
 }
 
 void images_put_folders(const struct images *images, struct str *message) {
-    message_put_number(message, CRIU_IMAGES_DIR_FD, images->dir);
-    message_put_number(message, CRIU_WORK_DIR_FD, images->work);
+    protobuf_put_number(message, CRIU_IMAGES_DIR_FD, images->dir);
+    protobuf_put_number(message, CRIU_WORK_DIR_FD, images->work);
 }
 
 int images_put_options(const struct images_options *options, const struct spec *spec, const char *log,
                        struct str *message, struct err *err) {
     if (put_cgroups_mode(options->cgroups_mode, message, err) || check_empty(&options->empty_ns, err))
         return -1;
-    message_put_number(message, CRIU_LOG_LEVEL, LOG_LEVEL);
-    message_put_text(message, CRIU_LOG_FILE, log);
-    message_put_number(message, CRIU_NOTIFY_SCRIPTS, 1);
-    message_put_number(message, CRIU_ORPHAN_PTS_MASTER, 1);
+    protobuf_put_number(message, CRIU_LOG_LEVEL, LOG_LEVEL);
+    protobuf_put_text(message, CRIU_LOG_FILE, log);
+    protobuf_put_number(message, CRIU_NOTIFY_SCRIPTS, 1);
+    protobuf_put_number(message, CRIU_ORPHAN_PTS_MASTER, 1);
     // A container's interfaces are its caller's, who makes them by hooks, or gives a namespace by path.
-    message_put_number(message, CRIU_EMPTY_NS, CLONE_NEWNET);
-    message_put_number(message, CRIU_TCP_ESTABLISHED, options->tcp_established);
-    message_put_number(message, CRIU_EXT_UNIX_SK, options->ext_unix_sk);
-    message_put_number(message, CRIU_SHELL_JOB, options->shell_job);
-    message_put_number(message, CRIU_FILE_LOCKS, options->file_locks);
-    message_put_number(message, CRIU_AUTO_DEDUP, options->auto_dedup);
-    message_put_number(message, CRIU_LAZY_PAGES, options->lazy_pages);
+    protobuf_put_number(message, CRIU_EMPTY_NS, CLONE_NEWNET);
+    protobuf_put_number(message, CRIU_TCP_ESTABLISHED, options->tcp_established);
+    protobuf_put_number(message, CRIU_EXT_UNIX_SK, options->ext_unix_sk);
+    protobuf_put_number(message, CRIU_SHELL_JOB, options->shell_job);
+    protobuf_put_number(message, CRIU_FILE_LOCKS, options->file_locks);
+    protobuf_put_number(message, CRIU_AUTO_DEDUP, options->auto_dedup);
+    protobuf_put_number(message, CRIU_LAZY_PAGES, options->lazy_pages);
     put_network_lock(message);
     put_config_file(spec, message);
     return 0;
@@ -157,16 +157,16 @@ int images_put_options(const struct images_options *options, const struct spec *
 
 void images_put_pair(struct str *message, unsigned field, const char *key, const char *value) {
     _cleanup_(str_finish) struct str pair = {0};
-    message_put_text(&pair, 1, key);
-    message_put_text(&pair, 2, value);
-    message_put_message(message, field, &pair);
+    protobuf_put_text(&pair, 1, key);
+    protobuf_put_text(&pair, 2, value);
+    protobuf_put_message(message, field, &pair);
 }
 
 void images_put_numbered(struct str *message, unsigned field, const char *key, int number) {
     _cleanup_(str_finish) struct str pair = {0};
-    message_put_text(&pair, 1, key);
-    message_put_number(&pair, 2, number);
-    message_put_message(message, field, &pair);
+    protobuf_put_text(&pair, 1, key);
+    protobuf_put_number(&pair, 2, number);
+    protobuf_put_message(message, field, &pair);
 }
 
 const char *images_mount_name(struct arena *arena, const char *target) {

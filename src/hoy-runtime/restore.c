@@ -3,7 +3,7 @@
 // host's side is done here, and CRIU makes the process and what it stands in. It makes it as a child of ours:
 // so the shim can take this program's place afterwards, as if it had made the container itself.
 #include "base/fd.h"
-#include "criu/message.h"
+#include "base/protobuf.h"
 #include "criu/pages.h"
 #include "hoy-runtime/bundle.h"
 #include "hoy-runtime/create.h"
@@ -224,9 +224,9 @@ static int put_cgroups(struct restore *c, pid_t pid, struct err *err) {
         char *controllers = strsep(&line, ":");
         while (line && controllers) {
             _cleanup_(str_finish) struct str root = {0};
-            message_put_text(&root, 1, strsep(&controllers, ","));
-            message_put_text(&root, 2, line);
-            message_put_message(&c->message, CRIU_CGROUP_ROOT, &root);
+            protobuf_put_text(&root, 1, strsep(&controllers, ","));
+            protobuf_put_text(&root, 2, line);
+            protobuf_put_message(&c->message, CRIU_CGROUP_ROOT, &root);
         }
     }
     return 0;
@@ -260,11 +260,11 @@ static int listen_to(void *data, struct criu_notice *notice, struct err *err) {
 static int put_options(struct restore *c, struct err *err) {
     const struct restore_options *options = c->options;
     if (images_put_options(&options->images, &c->bundle->spec, LOG, &c->message, err)) return -1;
-    message_put_number(&c->message, CRIU_EVASIVE_DEVICES, 1);
-    message_put_number(&c->message, CRIU_SIBLING, 1);
-    message_put_text(&c->message, CRIU_ROOT, c->root);
-    message_put_text(&c->message, CRIU_LSM_PROFILE, options->lsm_profile);
-    message_put_text(&c->message, CRIU_LSM_MOUNT_CONTEXT, options->lsm_mount_context);
+    protobuf_put_number(&c->message, CRIU_EVASIVE_DEVICES, 1);
+    protobuf_put_number(&c->message, CRIU_SIBLING, 1);
+    protobuf_put_text(&c->message, CRIU_ROOT, c->root);
+    protobuf_put_text(&c->message, CRIU_LSM_PROFILE, options->lsm_profile);
+    protobuf_put_text(&c->message, CRIU_LSM_MOUNT_CONTEXT, options->lsm_mount_context);
     return put_namespaces(c, err) || put_streams(c, err) || put_mounts(c, err) ? -1 : 0;
 }
 

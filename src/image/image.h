@@ -117,12 +117,12 @@ int image_repair(struct store *store, struct arena *arena, const struct image *i
 int image_remove(struct store *store, const char *name, bool force,
                  void (*removed)(const char *line, void *data), void *data, struct err *err);
 
-// Removes the images that no container has: those without a tag, or all. What was said of each, as
-// image_remove() says it, and what their files took on the disk. With plan nothing is removed: it is what a
+// Removes the images that no container has: those without a tag, or all. What went, "untagged: …" or
+// "deleted: …", and what their files took on the disk. With plan nothing is removed: it is what a
 // removal at this moment would do.
 struct image_prune_options {
     bool all, plan;
-    struct strings filters; // "until=24h", "label=x", "label!=x" (image/filter.h)
+    struct strings filters; // "until=24h", "label=x", "label!=x"
 };
 struct image_pruned {
     struct strings lines;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // image prune. A plan is the same transaction, rolled back: so what it says is what the next one does.
+#include "args/filter.h"
 #include "image/event.h"
 #include "image/removal.h"
-
-#include "image/filter.h"
 #include "state/event.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -30,15 +30,15 @@ struct gone {
 static int remove_unused(struct removal *removal, const struct image_prune_options *options,
                          struct gone *gone, struct err *err) {
     struct images images;
-    struct image_filters filters;
-    if (image_filters_read(removal->store, &removal->arena, &options->filters, IMAGE_PRUNE_FILTERS, &filters,
-                           err) ||
+    struct filters filters;
+    if (filters_read(&removal->arena, &prune_filter_keys, &options->filters, NULL, &filters, err) ||
         image_list(removal->store, &removal->arena, &images, err))
         return -1;
     for (size_t i = 0; i < images.count; i++) {
         struct image *image = &images.items[i];
         if (image->names.count && !options->all) continue;
-        if (!image_filters_match(&filters, &removal->arena, image)) continue;
+        const struct prunable prunable = {image_created(image, image->pulled), &image->config.labels};
+        if (!filters_match(&filters, &prunable)) continue;
         int used = is_in_use(removal, image, err);
         if (used < 0) return -1;
         if (used) continue;
@@ -72,8 +72,11 @@ int image_prune(struct store *store, struct arena *arena, const struct image_pru
         (removal_write(&removal, err) || db_commit(open, err) || removal_apply(&removal, err)))
         return -1;
     if (!options->plan) tell(&removal, &gone, pruned.bytes);
-    for (size_t i = 0; i < removal.lines.count; i++)
-        strings_add(arena, &pruned.lines, arena_strdup(arena, removal.lines.items[i]));
+    for (size_t i = 0; i < removal.lines.count; i++) {
+        char *line = arena_strdup(arena, removal.lines.items[i]);
+        *line = (char)tolower((unsigned char)*line);
+        strings_add(arena, &pruned.lines, line);
+    }
     *ret_pruned = pruned;
     return 0;
 }

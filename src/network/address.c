@@ -6,6 +6,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -32,6 +33,11 @@ const char *address_print(const struct address *address, char buffer[static ADDR
     return buffer;
 }
 
+const char *address_text(struct arena *arena, const struct address *address) {
+    char text[ADDRESS_TEXT];
+    return arena_strdup(arena, address_print(address, text));
+}
+
 struct address address_ipv4(uint32_t host_order) {
     struct address address = {.family = AF_INET};
     host_order = htonl(host_order);
@@ -45,6 +51,15 @@ int address_compare(const struct address *a, const struct address *b) {
 
 bool address_equal(const struct address *a, const struct address *b) {
     return a->family == b->family && !address_compare(a, b);
+}
+
+bool address_is_loopback(const struct address *address) {
+    return address->family == AF_INET ? address->bytes[0] == 127
+                                      : address->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(address->bytes);
+}
+
+bool address_is_link_local(const struct address *address) {
+    return address->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(address->bytes);
 }
 
 bool address_advance(struct address *address, uint64_t n) {

@@ -2,6 +2,8 @@
 // IP addresses of both families, and subnets of them.
 #pragma once
 
+#include "base/arena.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,6 +14,7 @@
 struct address {
     uint8_t family;    // AF_INET, AF_INET6; 0: there is none
     uint8_t bytes[16]; // network byte order; of IPv4 the first four, the others are 0
+    int link;          // the interface of who sends to a link-local address, where that is known; else 0
 };
 
 struct subnet {
@@ -28,10 +31,13 @@ static inline bool address_is_set(const struct address *address) {
 int address_parse(const char *text, struct address *ret_address);
 // "" when there is none. Returns the buffer.
 const char *address_print(const struct address *address, char buffer[static ADDRESS_TEXT]);
+const char *address_text(struct arena *arena, const struct address *address);
 struct address address_ipv4(uint32_t host_order);
 // Below, at or above 0, as memcmp. Of one family.
 int address_compare(const struct address *a, const struct address *b);
 bool address_equal(const struct address *a, const struct address *b);
+bool address_is_loopback(const struct address *address);
+bool address_is_link_local(const struct address *address); // of IPv6
 // The address n behind this one. False when the family has no more; then nothing has changed.
 bool address_advance(struct address *address, uint64_t n);
 // Of a link-local address, the bits of its subnet.

@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/json_strings.h"
+#include "base/path.h"
 #include "base/signal_name.h"
 #include "oci/change_words.h"
 
@@ -209,30 +210,11 @@ static int change_stop_signal(struct change *c) {
     return 0;
 }
 
-// "/a/./b//../c" is "/a/c".
-static const char *clean_path(struct arena *arena, const char *path) {
-    char *clean = arena_alloc(arena, strlen(path) + 2), *end = clean;
-    for (const char *p = path; *(p += strspn(p, "/"));) {
-        size_t n = strcspn(p, "/");
-        if (n == 2 && !strncmp(p, "..", 2)) {
-            while (end > clean && *--end != '/') {}
-        } else if (n != 1 || *p != '.') {
-            *end++ = '/';
-            memcpy(end, p, n);
-            end += n;
-        }
-        p += n;
-    }
-    if (end == clean) *end++ = '/';
-    *end = 0;
-    return clean;
-}
-
 static int change_workdir(struct change *c) {
     const char *path, *before = c->config->working_dir;
     if (expand(c, c->rest, &path)) return -1;
-    if (*path != '/') path = arena_printf(c->arena, "%s/%s", before ? before : "", path);
-    c->config->working_dir = clean_path(c->arena, path);
+    if (*path == '/') before = NULL;
+    c->config->working_dir = path_clean(arena_printf(c->arena, "%s/%s", before ? before : "", path));
     return 0;
 }
 

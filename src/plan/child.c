@@ -131,7 +131,7 @@ int plan_do_propagation(struct plan_run *run, struct plan_op *op) {
 
 // What is attached to a shared mount appears at all of its peers, which are the host's. The mount that a path
 // is on begins at the first directory upwards of which the kernel takes that it is one.
-int plan_make_private(struct plan_run *run, const char *where) {
+static int make_private(struct plan_run *run, const char *where) {
     char path[PATH_MAX];
     if (!run->shared) return 0;
     if (snprintf(path, sizeof path, "%s", where) >= PATH_MAX) return -ENAMETOOLONG;
@@ -143,15 +143,16 @@ int plan_make_private(struct plan_run *run, const char *where) {
     return 0;
 }
 
-int plan_attach_root(struct plan_run *run, const char *where) {
-    int r = plan_make_private(run, where);
+// At a directory of the host's, in the container's own mount namespace.
+static int attach_root(struct plan_run *run, const char *where) {
+    int r = make_private(run, where);
     if (r) return r;
     _cleanup_(fd_closep) int target = fd_open_at(AT_FDCWD, where, O_PATH | O_DIRECTORY, 0);
     return target < 0 ? target : mount_attach(run->root, target);
 }
 
 int plan_do_root_attach(struct plan_run *run, struct plan_op *op) {
-    return plan_attach_root(run, TEXT(op->root.attach));
+    return attach_root(run, TEXT(op->root.attach));
 }
 
 int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
@@ -162,7 +163,7 @@ int plan_do_root_bind(struct plan_run *run, struct plan_op *op) {
     if (!S_ISDIR(st.st_mode)) return -ENOTDIR;
     if (run->shared && mount_set_propagation(tree, MS_PRIVATE)) return -EINVAL; // else no pivot_root
     run->root = take_fd(&tree);
-    return plan_attach_root(run, TEXT(op->root.attach));
+    return attach_root(run, TEXT(op->root.attach));
 }
 
 int plan_do_root_readonly(struct plan_run *run, struct plan_op *op) {

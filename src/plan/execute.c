@@ -52,7 +52,8 @@ static void report(struct plan_run *run, struct plan_op *op, int error) {
     plan_failure(run, op, -error, &block->error);
 }
 
-int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last) {
+// In the array's order. Stops at the first that fails.
+static int run_side(struct plan_run *run, enum plan_side first, enum plan_side last) {
     struct plan_op *ops = plan_ops(run->block);
     for (uint32_t i = 0; i < run->block->count; i++) {
         if (ops[i].side < first || ops[i].side > last) continue;
@@ -78,7 +79,7 @@ static _Noreturn void child_main(struct plan_run *run) {
     if (run->streams->record > 0) close(run->streams->record);
     for (int i = 0; i < 3; i++)
         if (run->streams->child[i] >= 0 && dup2(run->streams->child[i], i) < 0) plan_leave();
-    plan_run_side(run, PLAN_CHILD, PLAN_INSIDE);
+    run_side(run, PLAN_CHILD, PLAN_INSIDE);
     plan_leave();
 }
 
@@ -415,10 +416,10 @@ static int settle(struct plan_run *run, pid_t first, struct err *err) {
 
 static int run_parent(struct plan_run *run, struct err *err) {
     struct plan_block *block = run->block;
-    if (plan_run_side(run, PLAN_HOST, PLAN_HOST)) return *err = block->error, -1;
+    if (run_side(run, PLAN_HOST, PLAN_HOST)) return *err = block->error, -1;
     if (block->pid <= 0)
         return err_set(err, ERR_INVALID, 0, "the plan makes no process: it has no CLONE operation");
-    if (plan_run_side(run, PLAN_PARENT, PLAN_PARENT))
+    if (run_side(run, PLAN_PARENT, PLAN_PARENT))
         kill(block->pid, SIGKILL);
     else
         plan_read_ahead(run);

@@ -116,7 +116,6 @@ static void test_failure(void **state) {
     plan_finish(&plan);
 }
 
-// Every type has words, even with nothing filled in; and long ones are broken into lines.
 static void test_network(void **state) {
     (void)state;
     struct plan plan;
@@ -158,6 +157,7 @@ static void test_network(void **state) {
     plan_finish(&plan);
 }
 
+// Every type has words, even with nothing filled in; and long ones are broken into lines.
 static void test_all(void **state) {
     (void)state;
     struct plan plan;

@@ -28,7 +28,12 @@ static void add_list(struct str *text, const struct plan_block *block, struct pl
     }
 }
 
-static void say_image_mount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+// What an operation does, in words.
+#define SAY(operation)                                                                  \
+    static void say_##operation(struct str *t, _unused_ const struct plan_block *block, \
+                                _unused_ const struct plan_op *op)
+
+SAY(image_mount) {
     if (!op->image_mount.index) {
         str_printf(t, "hold the image's %u layers", op->image_mount.layers.count);
         return;
@@ -37,23 +42,23 @@ static void say_image_mount(struct str *t, const struct plan_block *block, const
                op->image_mount.layers.count == 1 ? "" : "s", TEXT(op->image_mount.target));
 }
 
-static void say_scope_start(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(scope_start) {
     str_printf(t, "ask systemd for the cgroup %s", TEXT(op->scope.group));
 }
 
-static void say_cgroup_create(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(cgroup_create) {
     str_printf(t, "make the cgroup %s", TEXT(op->path));
 }
 
-static void say_cgroup_write(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(cgroup_write) {
     str_printf(t, "write %s into %s", TEXT(op->write.value), TEXT(op->write.file));
 }
 
-static void say_cgroup_owner(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(cgroup_owner) {
     str_printf(t, "give the cgroup %s to the user %u", TEXT(op->owner.path), op->owner.uid);
 }
 
-static void say_cgroup_devices(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(cgroup_devices) {
     str_printf(t, "filter device access in %s (%u instructions)", TEXT(op->bpf.path),
                op->bpf.program.size / 8);
 }
@@ -67,12 +72,12 @@ static void add_whose(struct str *t, const struct plan_block *block, const struc
                    op->join.pid);
 }
 
-static void say_join_pid(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(join_pid) {
     str_add(t, "have the new process born in the ");
     add_whose(t, block, op);
 }
 
-static void say_time_offsets(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(time_offsets) {
     str_add(t, "make a time namespace with clocks set off by ");
     for (const char *c = TEXT(op->text); *c; c++)
         if (*c != '\n')
@@ -81,7 +86,7 @@ static void say_time_offsets(struct str *t, const struct plan_block *block, cons
             str_add(t, ", ");
 }
 
-static void say_clone(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(clone) {
     str_add(t, "start a process");
     if (op->clone.flags) str_add(t, " in new namespaces: ");
     words_add(t, op->clone.flags, words_namespaces, ", ");
@@ -98,22 +103,22 @@ static void add_map(struct str *t, const char *name, const char *map) {
             str_add(t, ", ");
 }
 
-static void say_id_map(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(id_map) {
     str_add(t, "map the ids inside, outside, how many: ");
     add_map(t, "users", TEXT(op->id_map.uid));
     add_map(t, "; groups", TEXT(op->id_map.gid));
 }
 
-static void say_veth_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(veth_add) {
     str_printf(t, "join %s in the container with %s", TEXT(op->veth.peer), TEXT(op->veth.host));
 }
 
-static void say_bridge_port(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(bridge_port) {
     str_printf(t, "put %s on the bridge %s", TEXT(op->bridge_port.link), TEXT(op->bridge_port.bridge));
     if (op->bridge_port.hairpin) str_add(t, ", which also hands back to it what it sends to its own ports");
 }
 
-static void say_link_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(link_add) {
     str_printf(t, "make %s in the container, %s ", TEXT(op->child_link.name),
                strchr("aeiou", *TEXT(op->child_link.kind)) ? "an" : "a");
     str_printf(t, "%s of the host's %s", TEXT(op->child_link.kind), TEXT(op->child_link.parent));
@@ -128,7 +133,7 @@ static void add_rate(struct str *t, uint64_t bits, const char *where) {
     str_printf(t, "%" PRIu64 "%s a second %s", bits, units[unit], where);
 }
 
-static void say_net_rate(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(net_rate) {
     str_add(t, "let no more than ");
     if (op->net_rate.in) add_rate(t, op->net_rate.in, "in");
     if (op->net_rate.in && op->net_rate.out) str_add(t, " and ");
@@ -136,17 +141,17 @@ static void say_net_rate(struct str *t, const struct plan_block *block, const st
     str_printf(t, " through %s", TEXT(op->net_rate.host));
 }
 
-static void say_cni(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(cni) {
     str_printf(t, "have the plugins of the CNI network %s add eth0", TEXT(op->cni.network));
 }
 
-static void say_net_device(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(net_device) {
     str_printf(t, "move the host's interface %s into the container", TEXT(op->net_device.name));
     if (!str_eq(TEXT(op->net_device.name), TEXT(op->net_device.new_name)))
         str_printf(t, ", as %s", TEXT(op->net_device.new_name));
 }
 
-static void say_publish(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(publish) {
     const struct plan_port *ports = plan_data(block, op->publish.ports);
     const char *before = "publish ";
     for (size_t i = 0; i < op->publish.ports.size / sizeof *ports; i++) {
@@ -158,12 +163,11 @@ static void say_publish(struct str *t, const struct plan_block *block, const str
     if (*before == 'p') str_add(t, "publish no port; later ones have their places");
 }
 
-static void say_resolver(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(resolver) {
     str_add(t, "give the resolver of its network two sockets at 127.0.0.11, and lead port 53 of it there");
 }
 
-static void say_resctrl(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(resctrl) {
     str_printf(t, "join the resctrl group %s", TEXT(op->resctrl.group));
     if (op->resctrl.monitor) str_printf(t, ", counted in %s", TEXT(op->resctrl.monitor));
     const char *before = " with ";
@@ -172,12 +176,12 @@ static void say_resctrl(struct str *t, const struct plan_block *block, const str
         str_printf(t, "%s%.*s", before, (int)strcspn(s, "\n"), s);
 }
 
-static void say_volume_mount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(volume_mount) {
     str_printf(t, "mount volume %s (%s of %s)", TEXT(op->volume.name), TEXT(op->volume.type),
                TEXT(op->volume.device));
 }
 
-static void say_idmap_tree(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(idmap_tree) {
     str_printf(t, "let the files of %s have other owners", TEXT(op->idmap_tree.source));
     if (!op->idmap_tree.uid) {
         str_add(t, ", as the container's ids are mapped");
@@ -188,28 +192,27 @@ static void say_idmap_tree(struct str *t, const struct plan_block *block, const 
     add_map(t, "; groups", TEXT(op->idmap_tree.gid));
 }
 
-static void say_listener(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(listener) {
     str_printf(t, "send the filter's listener to %s", TEXT(op->listener.path));
 }
 
-static void say_cpu_affinity(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(cpu_affinity) {
     str_printf(t, "run on the CPUs %s", TEXT(op->numbers.list));
 }
 
-static void say_keyring(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(keyring) {
     str_printf(t, "have a session keyring of its own, %s", TEXT(op->keyring.name));
 }
 
-static void say_apparmor(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(apparmor) {
     str_printf(t, "run under the AppArmor profile %s", TEXT(op->text));
 }
 
-static void say_selinux(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(selinux) {
     str_printf(t, "run with the SELinux label %s", TEXT(op->text));
 }
 
-static void say_scheduler(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(scheduler) {
     str_printf(t, "be scheduled as %s", words_policy(op->scheduler.policy));
     if (op->scheduler.nice) str_printf(t, ", nice %d", op->scheduler.nice);
     if (op->scheduler.priority) str_printf(t, ", priority %u", op->scheduler.priority);
@@ -217,14 +220,13 @@ static void say_scheduler(struct str *t, const struct plan_block *block, const s
         str_printf(t, ", %" PRIu64 " of every %" PRIu64 " ns", op->scheduler.runtime, op->scheduler.period);
 }
 
-static void say_io_priority(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(io_priority) {
     static const char *const classes[] = {"no", "real time", "best effort", "idle"};
-    (void)block;
     str_printf(t, "have I/O priority %u of the class %s", op->io_priority.priority,
                op->io_priority.io_class < ARRAY_SIZE(classes) ? classes[op->io_priority.io_class] : "?");
 }
 
-static void say_memory_policy(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(memory_policy) {
     static const char *const modes[] = {"default",        "preferred",          "bind", "interleave", "local",
                                         "preferred many", "weighted interleave"};
     uint32_t mode = op->numbers.mode & 0xff;
@@ -232,67 +234,58 @@ static void say_memory_policy(struct str *t, const struct plan_block *block, con
     if (op->numbers.list) str_printf(t, " of the nodes %s", TEXT(op->numbers.list));
 }
 
-static void say_personality(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(personality) {
     str_add(t, op->mode.mode == 8 ? "see a machine of 32 bits" : "see the machine as it is");
 }
 
-static void say_cgroup_join(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(cgroup_join) {
     const char *path = TEXT(op->path), *file = strrchr(path, '/');
     str_printf(t, "enter the cgroup %.*s", file ? (int)(file - path) : 0, path);
 }
 
-static void say_netns(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(netns) {
     str_add(t, "make a network namespace for the child, with lo up");
 }
 
-static void say_enter_netns(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(enter_netns) {
     str_add(t, "enter the network namespace");
 }
 
-static void say_go(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(go) {
     str_add(t, "let the child go on");
 }
 
-static void say_await(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(await) {
     str_add(t, "wait for the child to be so far");
 }
 
-static void say_ready(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(ready) {
     str_add(t, "let the parent go on");
 }
 
-static void say_wait(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(wait) {
     str_add(t, "wait for the parent to be so far");
 }
 
-static void say_join(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(join) {
     str_add(t, "enter the ");
     add_whose(t, block, op);
 }
 
-static void say_become_root(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(become_root) {
     str_add(t, "become root of the user namespace");
 }
 
-static void say_unshare(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(unshare) {
     str_add(t, "take a new namespace: ");
     words_add(t, op->unshare.flags, words_namespaces, ", ");
 }
 
-static void say_link_ipv6(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(link_ipv6) {
     str_printf(t, "%s IPv6 on %s", op->link.ipv6 ? "have" : "have no", TEXT(op->link.name));
 }
 
-static void say_link_up(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(link_up) {
     str_printf(t, "bring the interface %s up", TEXT(op->link.name));
 }
 
@@ -301,7 +294,7 @@ static const char *address_text(const struct plan_op *op, char buffer[static INE
     return text ? text : "?";
 }
 
-static void say_address_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(address_add) {
     char buffer[INET6_ADDRSTRLEN];
     str_printf(t, "give %s the address %s/%u", TEXT(op->address.link), address_text(op, buffer),
                op->address.prefix);
@@ -312,7 +305,7 @@ static bool has_gateway(const struct plan_op *op) {
     return memcmp(op->address.bytes, none, sizeof none);
 }
 
-static void say_route_add(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(route_add) {
     char buffer[INET6_ADDRSTRLEN];
     if (op->address.prefix)
         str_printf(t, "route %s/%u",
@@ -323,16 +316,15 @@ static void say_route_add(struct str *t, const struct plan_block *block, const s
     str_printf(t, " through %s", has_gateway(op) ? address_text(op, buffer) : TEXT(op->address.link));
 }
 
-static void say_hostname(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(hostname) {
     str_printf(t, "give the container the hostname %s", TEXT(op->text));
 }
 
-static void say_domainname(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(domainname) {
     str_printf(t, "give the container the NIS domain name %s", TEXT(op->text));
 }
 
-static void say_propagation(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(propagation) {
     if (op->side == PLAN_INSIDE) {
         str_add(t, "have the root's mounts ");
         words_add(t, op->propagation.flags, words_propagation, ",");
@@ -343,22 +335,22 @@ static void say_propagation(struct str *t, const struct plan_block *block, const
     str_add(t, ")");
 }
 
-static void say_root_overlay(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(root_overlay) {
     str_add(t,
             op->overlay.upper ? "lay a writable layer over the image" : "mount the image's layers read-only");
     if (op->overlay.options) str_printf(t, " (%s)", TEXT(op->overlay.options));
     if (op->side == PLAN_CHILD) str_printf(t, ", at %s", TEXT(op->overlay.attach));
 }
 
-static void say_root_attach(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(root_attach) {
     str_printf(t, "attach that at %s, for the container alone", TEXT(op->root.attach));
 }
 
-static void say_root_bind(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(root_bind) {
     str_printf(t, "take %s as the root file system", TEXT(op->root.path));
 }
 
-static void say_mount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(mount) {
     bool bind = op->mount.flags & MS_BIND;
     _cleanup_(str_finish) struct str options = {0};
     words_add(&options, op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC), words_mount_flags, ",");
@@ -378,7 +370,7 @@ static void say_mount(struct str *t, const struct plan_block *block, const struc
     if (options.len) str_printf(t, " (%s)", str_get(&options));
 }
 
-static void say_device(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(device) {
     char type = S_ISBLK(op->device.mode) ? 'b' : S_ISFIFO(op->device.mode) ? 'p' : 'c';
     str_printf(t, "%s %s (%c %u:%u, mode %04o",
                op->device.bind ? "bind the host's device" : "make the device", TEXT(op->device.path), type,
@@ -387,21 +379,20 @@ static void say_device(struct str *t, const struct plan_block *block, const stru
     str_add(t, ")");
 }
 
-static void say_symlink(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(symlink) {
     str_printf(t, "link %s to %s", TEXT(op->link_to.path), TEXT(op->link_to.target));
 }
 
-static void say_console(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(console) {
     str_add(t, op->console.controlling_only ? "make a terminal" : "make a terminal, and /dev/console of it");
     if (op->console.rows) str_printf(t, " (%u by %u)", op->console.columns, op->console.rows);
 }
 
-static void say_sysctl(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(sysctl) {
     str_printf(t, "set /proc/sys/%s to %s", TEXT(op->write.file), TEXT(op->write.value));
 }
 
-static void say_remount(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(remount) {
     uint64_t flags = op->mount.flags & ~(uint64_t)(MS_BIND | MS_REC | MS_REMOUNT);
     str_printf(t, "make the mount at %s ", TEXT(op->mount.target));
     words_add(t, flags, words_mount_flags, ",");
@@ -409,29 +400,27 @@ static void say_remount(struct str *t, const struct plan_block *block, const str
     if (op->mount.data) str_printf(t, ",%s", TEXT(op->mount.data));
 }
 
-static void say_directory(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(directory) {
     str_printf(t, "make the directory %s", TEXT(op->path));
 }
 
-static void say_readonly_path(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(readonly_path) {
     str_printf(t, "make %s read-only", TEXT(op->path));
 }
 
-static void say_mask_path(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(mask_path) {
     str_printf(t, "hide %s", TEXT(op->path));
 }
 
-static void say_root_readonly(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(root_readonly) {
     str_add(t, "make the root read-only");
 }
 
-static void say_pivot_root(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(pivot_root) {
     str_add(t, "make it the root, and let go of the host's");
 }
 
-static void say_oom_score_adj(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(oom_score_adj) {
     str_printf(t, "add %s to the score by which the OOM killer chooses", TEXT(op->text));
 }
 
@@ -442,8 +431,7 @@ static void add_limit(struct str *t, uint64_t limit) {
         str_printf(t, "%" PRIu64, limit);
 }
 
-static void say_rlimit(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(rlimit) {
     const char *name = words_rlimit(op->rlimit.resource);
     if (op->side == PLAN_PARENT) {
         str_printf(t, "let it have a limit of %s up to ", name ? name : "an unknown resource");
@@ -457,18 +445,16 @@ static void say_rlimit(struct str *t, const struct plan_block *block, const stru
     add_limit(t, op->rlimit.hard);
 }
 
-static void say_umask(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(umask) {
     str_printf(t, "set the umask to %04o", op->mode.mode);
 }
 
-static void say_bounding_caps(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(bounding_caps) {
     str_add(t, op->caps.bounding ? "give up all capabilities but " : "give up all capabilities");
     words_add_caps(t, op->caps.bounding, "", ", ");
 }
 
-static void say_user(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(user) {
     if (op->user.name)
         str_printf(t, "become the user %s", TEXT(op->user.name));
     else
@@ -477,12 +463,12 @@ static void say_user(struct str *t, const struct plan_block *block, const struct
     add_list(t, block, op->user.groups, ", ", false);
 }
 
-static void say_workdir(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(workdir) {
     str_printf(t, "go to %s", TEXT(op->workdir.path));
 }
 
 // As a rule the sets are those that the bounding set was cut to: no need to list them again.
-static void say_caps(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(caps) {
     const struct plan_op *bounding = plan_find(block, PLAN_BOUNDING_CAPS);
     uint64_t permitted = op->caps.permitted;
     if (!permitted) {
@@ -501,38 +487,34 @@ static void say_caps(struct str *t, const struct plan_block *block, const struct
     words_add_caps(t, op->caps.ambient, "", ", ");
 }
 
-static void say_no_new_privs(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(no_new_privs) {
     str_add(t, "never gain a privilege again, as by a setuid program");
 }
 
-static void say_seccomp(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block;
+SAY(seccomp) {
     str_printf(t, "filter system calls (%zu instructions)",
                op->bpf.program.size / sizeof(struct sock_filter));
 }
 
-static void say_init(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(init) {
     str_add(t, "have hoy's small init as process 1");
 }
 
-static void say_start(struct str *t, const struct plan_block *block, const struct plan_op *op) {
-    (void)block, (void)op;
+SAY(start) {
     str_add(t, "wait until somebody starts it");
 }
 
-static void say_pasta(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(pasta) {
     str_add(t, "join the container's network with the host's by ");
     add_list(t, block, op->pasta.argv, " ", true);
 }
 
-static void say_hook(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(hook) {
     str_add(t, "run the hook ");
     add_list(t, block, op->hook.argv, " ", true);
 }
 
-static void say_exec(struct str *t, const struct plan_block *block, const struct plan_op *op) {
+SAY(exec) {
     str_add(t, "run ");
     add_list(t, block, op->exec.argv, " ", true);
 }

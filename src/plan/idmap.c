@@ -55,16 +55,17 @@ static int write_gids(struct plan_run *run, int32_t pid, const char *map, bool d
     return r == -EPERM && !root ? ask_helper(run, pid, "newgidmap", "linux.gidMappings", map) : r;
 }
 
-int plan_write_id_maps(struct plan_run *run, int32_t pid, const char *uid, const char *gid,
-                       bool deny_setgroups) {
+// Of a process's new user namespace, by newuidmap and newgidmap where this process may not.
+static int write_id_maps(struct plan_run *run, int32_t pid, const char *uid, const char *gid,
+                         bool deny_setgroups) {
     int r = write_map(pid, "uid_map", uid);
     if (r == -EPERM && geteuid()) r = ask_helper(run, pid, "newuidmap", "linux.uidMappings", uid);
     return r ? r : write_gids(run, pid, gid, deny_setgroups);
 }
 
 int plan_do_id_map(struct plan_run *run, struct plan_op *op) {
-    return plan_write_id_maps(run, run->block->pid, TEXT(op->id_map.uid), TEXT(op->id_map.gid),
-                              op->id_map.deny_setgroups);
+    return write_id_maps(run, run->block->pid, TEXT(op->id_map.uid), TEXT(op->id_map.gid),
+                         op->id_map.deny_setgroups);
 }
 
 // Mounts
@@ -82,7 +83,7 @@ static int make_userns(struct plan_run *run, const char *uid, const char *gid) {
     if (pid < 0) return -errno;
     if (pid == 0)
         for (;;) pause();
-    int r = plan_write_id_maps(run, (int32_t)pid, uid, gid, false);
+    int r = write_id_maps(run, (int32_t)pid, uid, gid, false);
     int fd = r ? r : open_userns((int32_t)pid);
     kill((pid_t)pid, SIGKILL);
     while (waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR) {}

@@ -31,13 +31,13 @@ int plan_open_procfs(struct plan_run *run) {
     return (uint32_t)fs.f_type == PROC_SUPER_MAGIC ? run->procfs : -ENXIO;
 }
 
-int plan_open_proc(struct plan_run *run, const char *path) {
+static int open_proc(struct plan_run *run, const char *path) {
     int proc = plan_open_procfs(run);
     return proc < 0 ? proc : path_open_below(proc, path, O_WRONLY | O_NOFOLLOW);
 }
 
 int plan_write_proc(struct plan_run *run, const char *path, const char *text) {
-    _cleanup_(fd_closep) int fd = plan_open_proc(run, path);
+    _cleanup_(fd_closep) int fd = open_proc(run, path);
     if (fd < 0) return fd;
     ssize_t n = write(fd, text, strlen(text));
     return n < 0 ? -errno : (size_t)n != strlen(text) ? -EIO : 0;
@@ -87,7 +87,7 @@ int plan_do_keyring(struct plan_run *run, struct plan_op *op) {
         err_set(&run->err, ERR_SYSTEM, EDQUOT, "no further keyring: see /proc/sys/kernel/keys/maxkeys");
     if (keyring < 0) return -errno;
     r = let_user_search(keyring);
-    _cleanup_(fd_closep) int fd = op->keyring.label ? plan_open_proc(run, SELF "keycreate") : -1;
+    _cleanup_(fd_closep) int fd = op->keyring.label ? open_proc(run, SELF "keycreate") : -1;
     if (fd >= 0 && write(fd, "", 0) < 0) return -errno;
     return r == -EACCES ? 0 : r; // joined by its name, and somebody else's
 }

@@ -72,9 +72,6 @@ int plan_undo_scope_start(struct plan_block *block, struct plan_op *op);
 // Does one, and writes into it what came of it. 0 or -errno.
 int plan_run_operation(struct plan_run *run, struct plan_op *op);
 
-// Does the operations of one side from *index on, in the array's order. Stops at the first that fails.
-int plan_run_side(struct plan_run *run, enum plan_side first, enum plan_side last);
-
 // The child's end when it has failed: also where its filter lets nobody end, in which libc would go round for
 // ever.
 _Noreturn void plan_leave(void);
@@ -125,21 +122,9 @@ int plan_await_byte(struct plan_run *run, char byte);
 
 // A procfs of our own, which is the run's, or -errno.
 int plan_open_procfs(struct plan_run *run);
-// Opens a file of /proc for writing that no mount can be in front of; path: below /proc.
-int plan_open_proc(struct plan_run *run, const char *path);
-// The same, and writes one string.
+// Opens a file of /proc for writing that no mount can be in front of, and writes one string; path: below
+// /proc.
 int plan_write_proc(struct plan_run *run, const char *path, const char *text);
-
-// Writes the id maps of a process's new user namespace, by newuidmap and newgidmap where this process may
-// not.
-int plan_write_id_maps(struct plan_run *run, int32_t pid, const char *uid, const char *gid,
-                       bool deny_setgroups);
-
-// Makes the mount that where is on private, when the mounts around are shared.
-int plan_make_private(struct plan_run *run, const char *where);
-
-// Attaches run->root at a directory of the host's, in the container's own mount namespace.
-int plan_attach_root(struct plan_run *run, const char *where);
 
 // hook.c. Opens the files of a hook's output, where they are not open; for one inside before the host's root
 // goes. 0, or -errno with a sentence.

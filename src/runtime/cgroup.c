@@ -72,7 +72,8 @@ void runtime_cgroup_count_io(bool counted) {
     io_is_counted = counted;
 }
 
-bool cgroup_is_used(const struct cgroup_plan *c, const struct cgroup_hierarchy *hierarchy) {
+// Whether the container gets a group in this hierarchy.
+static bool is_used(const struct cgroup_plan *c, const struct cgroup_hierarchy *hierarchy) {
     uint32_t used = ALWAYS | cgroup_controllers_needed(c->spec);
     if (!find_v2(c->layout)) used |= CGROUP_FREEZER;
     if (io_is_counted) used |= CGROUP_IO;
@@ -326,11 +327,11 @@ int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2) {
     const struct cgroup_hierarchy *v2 = find_v2(c->layout);
     for (size_t i = 0; i < c->layout->count; i++) {
         const struct cgroup_hierarchy *h = &c->layout->items[i];
-        if (cgroup_is_used(c, h) && !h->v2 && !is_freezer(h)) plan_create(c, h);
+        if (is_used(c, h) && !h->v2 && !is_freezer(h)) plan_create(c, h);
     }
     for (size_t i = 0; i < c->layout->count; i++) {
         const struct cgroup_hierarchy *h = &c->layout->items[i];
-        if (cgroup_is_used(c, h) && (h->v2 || is_freezer(h))) plan_create(c, h);
+        if (is_used(c, h) && (h->v2 || is_freezer(h))) plan_create(c, h);
     }
     if (v2 && cgroup_plan_controllers(c, v2) < 0) return -1;
     plan_oom_file(c);
@@ -342,7 +343,7 @@ int cgroup_plan_host(const struct cgroup_plan *c, const char **ret_v2) {
 int cgroup_plan_child(const struct cgroup_plan *c) {
     for (size_t i = 0; i < c->layout->count; i++) {
         const struct cgroup_hierarchy *h = &c->layout->items[i];
-        if (h->v2 || !cgroup_is_used(c, h)) continue;
+        if (h->v2 || !is_used(c, h)) continue;
         plan_str tasks = plan_printf(c->plan, "%s/tasks", cgroup_folder(c, h));
         plan_add(c->plan, PLAN_CGROUP_JOIN, spec_why(c->spec, "linux.cgroupsPath", "default"))->path = tasks;
     }
@@ -373,7 +374,7 @@ int cgroup_plan_mounts(const struct cgroup_plan *c, struct runtime_cgroup_mounts
     struct runtime_cgroup_mounts mounts = {.unified = layout->count == 1 && layout->items[0].v2};
     for (size_t i = 0; i < layout->count; i++) {
         const struct cgroup_hierarchy *h = &layout->items[i];
-        const char *folder = cgroup_is_used(c, h) ? seen_folder(c, h) : NULL;
+        const char *folder = is_used(c, h) ? seen_folder(c, h) : NULL;
         if (!folder) continue;
         const char *name = arena_strdup(c->arena, strrchr(h->mount, '/') + 1);
         mounts.items[mounts.count].name = name;

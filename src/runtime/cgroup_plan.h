@@ -22,8 +22,6 @@ int cgroup_plan_child(const struct cgroup_plan *c);
 int cgroup_plan_delegate(const struct cgroup_plan *c);
 int cgroup_plan_mounts(const struct cgroup_plan *c, struct runtime_cgroup_mounts *ret_mounts);
 
-// Whether the container gets a group in this hierarchy.
-bool cgroup_is_used(const struct cgroup_plan *c, const struct cgroup_hierarchy *hierarchy);
 // The controllers without which a limit of the spec could not be kept.
 uint32_t cgroup_controllers_needed(const struct spec *spec);
 // Whether the layout is the part of the host's that this user may make groups in.

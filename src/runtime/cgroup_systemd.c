@@ -7,6 +7,7 @@
 
 #include "base/fd.h"
 #include "kernel/cgroup.h"
+#include "oci/number_list.h"
 #include "runtime/cgroup_plan.h"
 
 #include <errno.h>
@@ -21,7 +22,6 @@
 
 #define ANNOTATION   "org.systemd.property."
 #define QUOTA_STEP   10000 // microseconds: systemd knows no finer quota
-#define CPUS_MAX     8192
 #define NAME_CHARS   "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:-_.\\@"
 #define LETTERS      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define PERIOD_USUAL 100000
@@ -131,24 +131,16 @@ static void add_quota(struct properties *p, int64_t quota, uint64_t period) {
     if (quota) add(p, "CPUQuotaPerSecUSec", arena_printf(p->arena, "uint64 %" PRIu64, a_second));
 }
 
-// "0-3,7" as a mask, the lowest first: "[byte 0x8f]".
+// "0-3,7" as a mask, the lowest first: "[byte 0x8f]". Of what is no list the file itself says what is wrong.
 static void add_set(struct properties *p, const char *name, const char *ranges) {
-    uint8_t mask[CPUS_MAX / 8] = {0};
-    size_t bytes = 0;
-    if (str_empty(ranges)) return;
-    for (char *end = (char *)ranges; *end;) {
-        unsigned long first = strtoul(end, &end, 10), last = first;
-        if (*end == '-') last = strtoul(end + 1, &end, 10);
-        for (; first <= last && first < CPUS_MAX; first++) {
-            mask[first / 8] |= (uint8_t)(1 << first % 8);
-            if (bytes <= first / 8) bytes = first / 8 + 1;
-        }
-        if (*end != ',') break; // the file itself says what is wrong with it
-        end++;
-    }
+    uint64_t bits[NUMBER_LIST_CPUS / 64];
+    size_t words = ARRAY_SIZE(bits);
+    if (str_empty(ranges) || number_list_parse(ranges, NUMBER_LIST_CPUS, bits) < 1) return;
+    while (!bits[words - 1]) words--;
     _cleanup_(str_finish) struct str text = {0};
-    for (size_t i = 0; i < bytes; i++) str_printf(&text, "%sbyte 0x%02x", i ? ", " : "[", mask[i]);
-    if (bytes) add(p, name, arena_printf(p->arena, "%s]", str_get(&text)));
+    for (size_t i = 0; i < words * 8 && (i / 8 < words - 1 || bits[i / 8] >> i % 8 * 8); i++)
+        str_printf(&text, "%sbyte 0x%02x", i ? ", " : "[", (unsigned)(bits[i / 8] >> i % 8 * 8 & 0xff));
+    add(p, name, arena_printf(p->arena, "%s]", str_get(&text)));
 }
 
 static void add_unified(struct properties *p, const struct spec_key_value *item) {

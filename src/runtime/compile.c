@@ -28,7 +28,7 @@ void compile_add_text(struct compiler *c, enum plan_op_type type, const char *te
     compile_add(c, type, field)->text = s;
 }
 
-void compile_add_path(struct compiler *c, enum plan_op_type type, const char *path, const char *field) {
+static void add_path(struct compiler *c, enum plan_op_type type, const char *path, const char *field) {
     plan_str s = plan_string(c->plan, path);
     compile_add(c, type, field)->path = s;
 }
@@ -54,7 +54,7 @@ static void plan_console(struct compiler *c, const struct spec_process *process,
 
 static void plan_paths(struct compiler *c, enum plan_op_type type, const struct strings *paths,
                        const char *field) {
-    for (size_t i = 0; i < paths->count; i++) compile_add_path(c, type, paths->items[i], field);
+    for (size_t i = 0; i < paths->count; i++) add_path(c, type, paths->items[i], field);
 }
 
 // The process
@@ -398,7 +398,7 @@ static int compile(struct compiler *c, const struct runtime_contributions *contr
     compile_readonly_mounts(c);
     plan_paths(c, PLAN_READONLY_PATH, &spec->readonly_paths, "linux.readonlyPaths");
     plan_paths(c, PLAN_MASK_PATH, &spec->masked_paths, "linux.maskedPaths");
-    if (spec->root_readonly) compile_add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
+    if (spec->root_readonly) add_path(c, PLAN_DIRECTORY, spec->process.cwd, "process.cwd");
     if (spec->root_readonly) compile_add(c, PLAN_ROOT_READONLY, "root.readonly");
     wait_beside(c);
     compile_add(c, PLAN_PIVOT_ROOT, "root.path")->none = c->options->no_pivot;
@@ -432,7 +432,7 @@ static void join_groups(struct compiler *c, struct plan_block *container) {
         const char *tasks = arena_printf(&c->arena, "%s/tasks", groups.items[i].path);
         if (!groups.items[i].v2 && !strings_have(&joined, tasks)) strings_add(&c->arena, &joined, tasks);
     }
-    for (size_t i = 0; i < joined.count; i++) compile_add_path(c, PLAN_CGROUP_JOIN, joined.items[i], "exec");
+    for (size_t i = 0; i < joined.count; i++) add_path(c, PLAN_CGROUP_JOIN, joined.items[i], "exec");
 }
 
 // Into the same cgroups: where they are, only the container's own plan knows. CPUs of its own take effect
@@ -445,7 +445,7 @@ static void plan_same_cgroups(struct compiler *c, const struct spec_process *pro
     compile_clone(c, initial ? NULL : born);
     if (initial) compile_affinity(c, process->cpu_affinity_initial, "process.execCPUAffinity.initial");
     if (initial && !str_empty(born))
-        compile_add_path(c, PLAN_CGROUP_JOIN, arena_printf(&c->arena, "%s/cgroup.procs", born), "exec");
+        add_path(c, PLAN_CGROUP_JOIN, arena_printf(&c->arena, "%s/cgroup.procs", born), "exec");
     join_groups(c, container);
     if (!str_empty(process->cpu_affinity_final))
         compile_affinity(c, process->cpu_affinity_final, "process.execCPUAffinity.final");

@@ -21,17 +21,11 @@ _Static_assert(MOUNT_OPTION_RECURSIVE_READONLY == PLAN_MOUNT_RECURSIVE_READONLY 
 
 // Propagation
 
-static uint64_t asked_propagation(const struct compiler *c) {
-    static const struct {
-        const char *word;
-        uint64_t flag;
-    } words[] = {{"private", MS_PRIVATE},       {"rprivate", MS_PRIVATE | MS_REC},
-                 {"slave", MS_SLAVE},           {"rslave", MS_SLAVE | MS_REC},
-                 {"shared", MS_SHARED},         {"rshared", MS_SHARED | MS_REC},
-                 {"unbindable", MS_UNBINDABLE}, {"runbindable", MS_UNBINDABLE | MS_REC}};
-    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
-        if (str_eq(c->spec->rootfs_propagation, words[i].word)) return words[i].flag;
-    return 0;
+static uint64_t asked_propagation(struct compiler *c) {
+    const struct strings word = {.items = (const char *[]){c->spec->rootfs_propagation}, .count = 1};
+    struct mount_options options = {0};
+    if (*word.items) mount_options_parse(&c->arena, &word, &options);
+    return options.propagation;
 }
 
 // All of it, with what is mounted below.

@@ -27,10 +27,9 @@ struct compiler {
 // Whether the child has a user namespace that is not the host's, and so lacks privileges over the host.
 bool compile_has_userns(const struct compiler *c);
 
-// Adds an operation that a field of the config.json is the reason for, or one with a text or a path.
+// Adds an operation that a field of the config.json is the reason for, or one with a text.
 struct plan_op *compile_add(struct compiler *c, enum plan_op_type type, const char *field);
 void compile_add_text(struct compiler *c, enum plan_op_type type, const char *text, const char *field);
-void compile_add_path(struct compiler *c, enum plan_op_type type, const char *path, const char *field);
 
 // The text for uid_map.
 const char *compile_map_text(struct compiler *c, const struct spec_id_map *maps, size_t count);

@@ -4,24 +4,11 @@
 // have behind their text is made once.
 #include "shim/log_json.h"
 
+#include "base/utf8.h"
 #include "shim/log_time.h"
 #include "shim/vector.h"
 
 #include <string.h>
-
-// How many bytes the UTF-8 character at s has; 0 when it is none. As strict as Go: no surrogates, nothing
-// written longer than it needs to be.
-static size_t utf8_size(const uint8_t *s, size_t left) {
-    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size = *s >= 0xf0 && *s < 0xf8 ? 4 : *s >= 0xe0 && *s < 0xf0 ? 3 : *s >= 0xc0 && *s < 0xe0 ? 2 : 0;
-    if (!size || size > left) return 0;
-    uint32_t c = *s & (0x7fu >> size);
-    for (size_t i = 1; i < size; i++) {
-        if ((s[i] & 0xc0) != 0x80) return 0;
-        c = c << 6 | (s[i] & 0x3f);
-    }
-    return c < smallest[size] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : size;
-}
 
 // Bytes that stand for themselves.
 static bool is_plain(uint8_t c) {
@@ -36,7 +23,7 @@ static inline char *put(char *to, const void *bytes, size_t size) {
 
 // A character of several bytes. Returns how many it took.
 static size_t put_character(char **to, const uint8_t *s, size_t left) {
-    size_t size = utf8_size(s, left);
+    size_t size = utf8_length(s, left);
     if (!size) return *to = put(*to, "\\ufffd", 6), 1;
     if (size == 3 && s[0] == 0xe2 && s[1] == 0x80 && (s[2] & 0xfe) == 0xa8)
         *to = put(*to, s[2] & 1 ? "\\u2029" : "\\u2028", 6);

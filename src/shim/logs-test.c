@@ -294,37 +294,51 @@ static void test_fuzz(void **state) {
     }
 }
 
-static void test_follow(void **state) {
-    (void)state;
+// Who reads the log as it grows, until alive is closed.
+struct follower {
+    pid_t pid;
+    int alive, out;
+};
+
+static struct follower follow(int64_t tail) {
     int alive[2], out[2];
-    write_text(GOOD);
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, alive), 0);
     assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    pid_t reader = fork();
-    if (reader == 0) {
+    pid_t pid = fork();
+    if (pid == 0) {
         struct err err;
         close(alive[0]);
-        const struct logs_source source = {.folder = folder_fd, .name = "log"};
-        _exit(
-            logs_print(&source, &(struct logs_options){.tail = 1, .follow = true}, out[1], 2, alive[1], &err)
-                ? 1
-                : 0);
+        const struct logs_source source = {
+            .folder = folder_fd, .name = "log", .local = form.file == PLAN_LOG_LOCAL};
+        const struct logs_options options = {.tail = tail, .follow = true};
+        _exit(logs_print(&source, &options, out[1], 2, alive[1], &err) ? 1 : 0);
     }
     close(alive[1]);
     close(out[1]);
+    return (struct follower){pid, alive[0], out[0]};
+}
+
+static void follower_end(struct follower *reader) {
+    int status;
+    assert_int_equal(waitpid(reader->pid, &status, 0), reader->pid);
+    assert_int_equal(status, 0);
+    close(reader->out);
+}
+
+static void test_follow(void **state) {
+    (void)state;
+    write_text(GOOD);
+    struct follower reader = follow(1);
     char text[64] = "";
-    assert_int_equal(read(out[0], text, sizeof text), 5);
+    assert_int_equal(read(reader.out, text, sizeof text), 5);
     int fd = file_open(false);
     assert_int_equal(fd_write_all(fd, GOOD GOOD, 2 * strlen(GOOD)), 0);
-    assert_int_equal(fd_read_full(out[0], text, 10), 10);
+    assert_int_equal(fd_read_full(reader.out, text, 10), 10);
     assert_int_equal(fd_write_all(fd, GOOD, strlen(GOOD)), 0);
     close(fd);
-    close(alive[0]); // the container has ended; what it wrote last is still read
-    assert_int_equal(fd_read_full(out[0], text, sizeof text), 5);
-    int status;
-    assert_int_equal(waitpid(reader, &status, 0), reader);
-    assert_int_equal(status, 0);
-    close(out[0]);
+    close(reader.alive); // the container has ended; what it wrote last is still read
+    assert_int_equal(fd_read_full(reader.out, text, sizeof text), 5);
+    follower_end(&reader);
 }
 
 static void test_parse_time(void **state) {
@@ -445,41 +459,25 @@ static void test_rotation(void **state) {
 // Everything comes once, however often the file is rotated meanwhile (as long as it is there).
 static void test_follow_rotation(void **state) {
     (void)state;
-    int alive[2], out[2];
     char text[32], got[32];
     form.max_bytes = 2000, form.max_files = 9;
     begin_writing();
-    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, alive), 0);
-    assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-    pid_t reader = fork();
-    if (reader == 0) {
-        struct err err;
-        close(alive[0]);
-        const struct logs_source source = {
-            .folder = folder_fd, .name = "log", .local = form.file == PLAN_LOG_LOCAL};
-        const struct logs_options options = {.tail = -1, .follow = true};
-        _exit(logs_print(&source, &options, out[1], 2, alive[1], &err) ? 1 : 0);
-    }
-    close(alive[1]);
-    close(out[1]);
+    struct follower reader = follow(-1);
     for (int i = 0; i < 3000; i++) {
         log_out(text, (size_t)sprintf(text, "line %04d\n", i));
         // It may be a few files behind, but not more than there are.
         if (i % 60) continue;
         for (int j = i ? i - 59 : 0; j <= i; j++) {
             sprintf(text, "line %04d\n", j);
-            assert_int_equal(fd_read_full(out[0], got, 10), 10);
+            assert_int_equal(fd_read_full(reader.out, got, 10), 10);
             got[10] = 0;
             assert_string_equal(got, text);
         }
     }
     end_writing();
-    close(alive[0]);
-    int status;
-    while (read(out[0], got, sizeof got) > 0) {}
-    assert_int_equal(waitpid(reader, &status, 0), reader);
-    assert_int_equal(status, 0);
-    close(out[0]);
+    close(reader.alive);
+    while (read(reader.out, got, sizeof got) > 0) {}
+    follower_end(&reader);
     form.max_bytes = 0;
 }
 

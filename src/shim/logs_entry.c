@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/macro.h"
+#include "base/protobuf.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -29,17 +31,6 @@ static bool take_hex(const char *s, uint32_t *ret_value) {
     return true;
 }
 
-static char *put_utf8(char *to, uint32_t c) {
-    if (c < 0x80) return *to = (char)c, to + 1;
-    if (c >= 0xd800 && c < 0xe000) c = 0xfffd; // halves of pairs stand for nothing; we write none
-    if (c >= 0x800)
-        *to++ = (char)(0xe0 | c >> 12), *to++ = (char)(0x80 | (c >> 6 & 0x3f));
-    else
-        *to++ = (char)(0xc0 | c >> 6);
-    *to++ = (char)(0x80 | (c & 0x3f));
-    return to;
-}
-
 // One escape behind its backslash. Yields where the text goes on, or NULL.
 static const char *take_escape(const char *s, const char *end, char **to) {
     static const char from[] = "\"\\/nrtbf", into[] = "\"\\/\n\r\t\b\f";
@@ -48,7 +39,7 @@ static const char *take_escape(const char *s, const char *end, char **to) {
     if (s == end) return NULL;
     if (*s == 'u') {
         if (end - s < 5 || !take_hex(s + 1, &c)) return NULL;
-        *to = put_utf8(*to, c);
+        *to += utf8_put(*to, c);
         return s + 5;
     }
     simple = *s ? strchr(from, *s) : NULL;
@@ -117,39 +108,11 @@ bool logs_scan_json(char *s, size_t size, struct logs_entry *ret_entry) {
 
 // Protocol buffers
 
-struct reader {
-    const char *at, *end;
-};
-
-static bool read_varint(struct reader *r, uint64_t *ret) {
-    uint64_t value = 0;
-    for (int shift = 0; r->at < r->end && shift < 64; shift += 7) {
-        uint8_t byte = (uint8_t)*r->at++;
-        value |= (uint64_t)(byte & 0x7f) << shift;
-        if (!(byte & 0x80)) return *ret = value, true;
-    }
-    return false;
-}
-
-// The next field: its number; bytes for texts and messages, a number for the rest.
-static bool read_field(struct reader *r, uint64_t *ret_number, struct reader *ret_bytes,
-                       uint64_t *ret_value) {
-    uint64_t tag, size;
-    if (!read_varint(r, &tag)) return false;
-    *ret_number = tag >> 3;
-    *ret_bytes = (struct reader){NULL, NULL};
-    if ((tag & 7) == 0) return read_varint(r, ret_value);
-    if ((tag & 7) != 2 || !read_varint(r, &size) || size > (uint64_t)(r->end - r->at)) return false;
-    *ret_bytes = (struct reader){r->at, r->at + size};
-    r->at += size;
-    return true;
-}
-
-static bool is_last(struct reader r) {
-    uint64_t number, value = 0;
-    struct reader bytes;
-    while (r.at < r.end && read_field(&r, &number, &bytes, &value))
-        if (number == 1) return value != 0;
+static bool is_last(const struct protobuf_field *metadata) {
+    struct protobuf_reader reader = {metadata->bytes, metadata->size};
+    struct protobuf_field field;
+    while (protobuf_next(&reader, &field) > 0)
+        if (field.number == 1) return field.value != 0;
     return false;
 }
 
@@ -160,21 +123,22 @@ size_t logs_local_length(const char *bytes) {
 
 bool logs_scan_local(char *bytes, size_t size, struct logs_entry *ret_entry) {
     struct logs_entry entry = {.text = bytes, .local = true};
-    struct reader r = {bytes, bytes + size}, field;
+    struct protobuf_reader reader = {bytes, size};
+    struct protobuf_field field;
     bool partial = false, last = false;
-    uint64_t number, value = 0;
-    while (r.at < r.end) {
-        char *begin = (char *)r.at;
-        if (!read_field(&r, &number, &field, &value)) return false;
-        if (number == 1) entry.is_stderr = field.end - field.at == 6 && !memcmp(field.at, "stderr", 6);
-        if (number == 2) entry.time_ns = (int64_t)value;
-        if (number == 3 && field.at)
-            entry.text = (char *)field.at, entry.size = (size_t)(field.end - field.at);
-        if (number == 4) partial = value != 0;
-        if (number == 5) last = is_last(field);
-        if (number != 6) continue;
+    for (;;) {
+        char *begin = (char *)reader.at;
+        int r = protobuf_next(&reader, &field);
+        if (r < 0) return false;
+        if (!r) break;
+        if (field.number == 1) entry.is_stderr = field.size == 6 && !memcmp(field.bytes, "stderr", 6);
+        if (field.number == 2) entry.time_ns = (int64_t)field.value;
+        if (field.number == 3 && field.bytes) entry.text = (char *)field.bytes, entry.size = field.size;
+        if (field.number == 4) partial = field.value != 0;
+        if (field.number == 5) last = is_last(&field);
+        if (field.number != 6) continue;
         if (!entry.attributes) entry.attributes = begin;
-        entry.attributes_size = (size_t)(r.at - entry.attributes);
+        entry.attributes_size = (size_t)(reader.at - entry.attributes);
     }
     entry.ends = !partial || last;
     *ret_entry = entry;
@@ -233,14 +197,14 @@ static void json_details(const struct logs_entry *entry, struct str *out) {
 }
 
 static void local_details(const struct logs_entry *entry, struct str *out) {
-    struct reader r = {entry->attributes, entry->attributes + entry->attributes_size}, pair, field;
-    uint64_t number, value = 0;
-    for (bool first = true; r.at < r.end && read_field(&r, &number, &pair, &value); first = false) {
-        struct reader parts[2] = {{"", ""}, {"", ""}};
-        while (pair.at < pair.end && read_field(&pair, &number, &field, &value))
-            if ((number == 1 || number == 2) && field.at) parts[number - 1] = field;
-        add_pair(out, first, parts[0].at, (size_t)(parts[0].end - parts[0].at), parts[1].at,
-                 (size_t)(parts[1].end - parts[1].at));
+    struct protobuf_reader all = {entry->attributes, entry->attributes_size};
+    struct protobuf_field pair, field;
+    for (bool first = true; protobuf_next(&all, &pair) > 0; first = false) {
+        struct protobuf_reader reader = {pair.bytes, pair.size};
+        struct protobuf_field parts[2] = {{.bytes = ""}, {.bytes = ""}};
+        while (protobuf_next(&reader, &field) > 0)
+            if ((field.number == 1 || field.number == 2) && field.bytes) parts[field.number - 1] = field;
+        add_pair(out, first, parts[0].bytes, parts[0].size, parts[1].bytes, parts[1].size);
     }
 }
 

@@ -4,7 +4,11 @@
 #include "base/arena.h"
 #include "base/fd.h"
 
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +17,8 @@
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cmocka.h>
 
 static void save_plan(struct rig *rig, const struct rig_options *o, int *ret_fd) {
     struct plan plan;
@@ -81,6 +87,15 @@ void rig_start(struct rig *rig, const struct rig_options *options) {
         if (places[i] >= 0 && (i != SHIM_FD_CLIENT || !options->no_client)) close(places[i]);
 }
 
+void rig_run(struct rig *rig, struct rig_options options) {
+    struct err err;
+    int32_t pid;
+    rig_start(rig, &options);
+    if (options.no_client) return;
+    if (client_wait_started(rig->client, &pid, &err)) fail_msg("%s", err.text);
+    assert_true(pid > 0);
+}
+
 int rig_connect(struct rig *rig) {
     struct sockaddr_un address = address_of(rig);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -105,4 +120,43 @@ void rig_finish(struct rig *rig) {
 char *rig_read(struct rig *rig, const char *name) {
     struct str text = {0};
     return file_read_at(rig->dir, name, 1u << 30, &text) ? NULL : str_take(&text);
+}
+
+// A client by hand
+
+void frame_send(int socket, uint32_t type, const void *bytes, uint32_t size) {
+    struct shim_frame head = {type, size};
+    assert_int_equal(send(socket, &head, sizeof head, MSG_NOSIGNAL), sizeof head);
+    if (size) assert_int_equal(send(socket, bytes, size, MSG_NOSIGNAL), size);
+}
+
+uint32_t frame_next(int socket, char *ret_bytes, uint32_t *ret_size) {
+    struct shim_frame head;
+    if (fd_read_full(socket, &head, sizeof head) != sizeof head) return 0;
+    assert_in_range(head.size, 0, SHIM_FRAME_MAX);
+    assert_int_equal(fd_read_full(socket, ret_bytes, head.size), head.size);
+    *ret_size = head.size;
+    return head.type;
+}
+
+void frame_await(int socket, const char *word) {
+    char all[65536] = "", bytes[SHIM_FRAME_MAX];
+    uint32_t size = 0;
+    while (!strstr(all, word)) {
+        assert_int_equal(frame_next(socket, bytes, &size), SHIM_STDOUT);
+        strncat(all, bytes, size);
+    }
+}
+
+// The first one makes a read fail, which says where; the second one ends the program.
+static void take_alarm(int number) {
+    signal(number, SIG_DFL);
+    alarm(5);
+}
+
+int rig_begin(void **state) {
+    (void)state;
+    sigaction(SIGALRM, &(struct sigaction){.sa_handler = take_alarm}, NULL);
+    alarm(30);
+    return 0;
 }

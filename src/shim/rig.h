@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For tests: a shim program on a plan of one command, with files of its own.
+// For tests: a shim program on a plan of one command, with files of its own. Whoever waits here waits for an
+// event, and an alarm ends a test that waits in vain.
 #pragma once
 
 #include "plan/plan.h"
@@ -22,7 +23,17 @@ struct rig_options {
 };
 
 void rig_start(struct rig *rig, const struct rig_options *options);
+// The same, and waits until the command runs.
+void rig_run(struct rig *rig, struct rig_options options);
 int rig_connect(struct rig *rig);
 int rig_wait(struct rig *rig); // the shim's wait status
 void rig_finish(struct rig *rig);
 char *rig_read(struct rig *rig, const char *name); // the caller frees; NULL when there is none
+
+// A client by hand.
+void frame_send(int socket, uint32_t type, const void *bytes, uint32_t size);
+uint32_t frame_next(int socket, char *ret_bytes, uint32_t *ret_size); // its type; 0 at the end
+void frame_await(int socket, const char *word);                       // reads output until the word came
+
+int rig_begin(void **state);
+#define TEST(f) cmocka_unit_test_setup(f, rig_begin)

@@ -1,41 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "template/rune.h"
 
+#include "base/utf8.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
 
 // UTF-8
 
-static size_t sequence_length(unsigned char first) {
-    return first < 0x80 ? 1 : first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
-}
-
 uint32_t rune_decode(const char *text, size_t size, size_t *ret_bytes) {
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
     const unsigned char *p = (const unsigned char *)text;
-    size_t n = sequence_length(p[0]);
-    *ret_bytes = 1;
-    if (n == 1) return p[0];
-    if (!n || n > size) return RUNE_ERROR;
+    size_t n = utf8_length(p, size);
+    *ret_bytes = n ? n : 1;
+    if (n < 2) return n ? p[0] : RUNE_ERROR;
     uint32_t rune = p[0] & (0xFFu >> (n + 1));
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xC0) != 0x80) return RUNE_ERROR;
-        rune = rune << 6 | (p[i] & 0x3F);
-    }
-    if (rune < least[n] || rune > 0x10FFFF || (rune >= 0xD800 && rune < 0xE000)) return RUNE_ERROR;
-    *ret_bytes = n;
+    for (size_t i = 1; i < n; i++) rune = rune << 6 | (p[i] & 0x3F);
     return rune;
 }
 
 void rune_add(struct str *out, uint32_t rune) {
-    if (rune > 0x10FFFF || (rune >= 0xD800 && rune < 0xE000)) rune = RUNE_ERROR;
-    size_t n = rune < 0x80 ? 1 : rune < 0x800 ? 2 : rune < 0x10000 ? 3 : 4;
-    if (n == 1) return str_add_char(out, (char)rune);
     char bytes[4];
-    for (size_t i = n; i-- > 1; rune >>= 6) bytes[i] = (char)(0x80 | (rune & 0x3F));
-    bytes[0] = (char)(((0xF00 >> n) & 0xFF) | rune);
-    str_add_n(out, bytes, n);
+    str_add_n(out, bytes, utf8_put(bytes, rune));
 }
 
 size_t rune_prefix(const char *text, size_t size, size_t runes) {

@@ -2,55 +2,35 @@
 #include "unpack/tar_write.h"
 
 #include "base/str.h"
+#include "base/tar_header.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 
-#define BLOCK          512
 #define NAME_MAX_USTAR 100
 #define ID_MAX         07777777       // 7 octal digits
 #define LONG_MAX_USTAR 077777777777ll // 11
 
-struct ustar {
-    char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[8],
-        uname[32], gname[32], major[8], minor[8], prefix[155], rest[12];
-};
-_Static_assert(sizeof(struct ustar) == BLOCK, "a tar header is a block");
-
-static const char zeros[BLOCK];
+static const char zeros[TAR_HEADER_SIZE];
 
 static int put(struct tar_writer *writer, const void *bytes, size_t size) {
     return size ? writer->write(writer->data, bytes, size) : 0;
 }
 
 static int pad(struct tar_writer *writer, uint64_t size) {
-    return put(writer, zeros, (size_t)(-size % BLOCK));
+    return put(writer, zeros, tar_padding(size));
+}
+
+static int put_header(struct tar_writer *writer, const struct tar_header *header) {
+    char block[TAR_HEADER_SIZE];
+    tar_header_write(header, block);
+    return put(writer, block, sizeof block);
 }
 
 // What is too large stands in the pax header.
-static void octal(char *field, size_t size, uint64_t value) {
-    if (value >= (uint64_t)1 << (3 * (size - 1))) value = 0;
-    char text[24];
-    snprintf(text, sizeof text, "%0*llo", (int)size - 1, (unsigned long long)value);
-    memcpy(field, text, size);
-}
-
-static void set_checksum(struct ustar *h) {
-    unsigned sum = 0;
-    memset(h->checksum, ' ', sizeof h->checksum);
-    for (size_t i = 0; i < BLOCK; i++) sum += ((const unsigned char *)h)[i];
-    octal(h->checksum, 7, sum);
-}
-
-static void set_text(char *field, size_t size, const char *text) {
-    memcpy(field, text, strnlen(text, size));
-}
-
-static int put_header(struct tar_writer *writer, struct ustar *h) {
-    memcpy(h->magic, "ustar\00000", sizeof h->magic);
-    set_checksum(h);
-    return put(writer, h, sizeof *h);
+static uint64_t fit(uint64_t value, uint64_t max) {
+    return value <= max ? value : 0;
 }
 
 // Pax
@@ -97,15 +77,9 @@ static void pax_collect(struct str *pax, const char *name, const struct tree_nod
 }
 
 static int put_pax(struct tar_writer *writer, const struct str *pax) {
-    struct ustar h = {.type = 'x'};
+    const struct tar_header header = {.name = "PaxHeader", .type = 'x', .mode = 0644, .size = pax->len};
     if (!pax->len) return 0;
-    set_text(h.name, sizeof h.name, "PaxHeader");
-    octal(h.mode, sizeof h.mode, 0644);
-    octal(h.uid, sizeof h.uid, 0);
-    octal(h.gid, sizeof h.gid, 0);
-    octal(h.size, sizeof h.size, pax->len);
-    octal(h.mtime, sizeof h.mtime, 0);
-    int r = put_header(writer, &h);
+    int r = put_header(writer, &header);
     if (!r) r = put(writer, pax->data, pax->len);
     return r ? r : pad(writer, pax->len);
 }
@@ -125,17 +99,19 @@ static char type_of(uint32_t mode) {
 
 static int put_ustar(struct tar_writer *writer, const char *name, const struct tree_node *node, char type,
                      const char *link) {
-    struct ustar h = {.type = type};
-    set_text(h.name, sizeof h.name, name);
-    octal(h.mode, sizeof h.mode, node->mode & 07777);
-    octal(h.uid, sizeof h.uid, node->uid);
-    octal(h.gid, sizeof h.gid, node->gid);
-    octal(h.size, sizeof h.size, node->size);
-    octal(h.mtime, sizeof h.mtime, node->mtime_s > 0 ? (uint64_t)node->mtime_s : 0);
-    if (link) set_text(h.link, sizeof h.link, link);
-    octal(h.major, sizeof h.major, node->rdev_major);
-    octal(h.minor, sizeof h.minor, node->rdev_minor);
-    return put_header(writer, &h);
+    const struct tar_header header = {
+        .name = name,
+        .link = link,
+        .type = type,
+        .mode = node->mode & 07777,
+        .uid = fit(node->uid, ID_MAX),
+        .gid = fit(node->gid, ID_MAX),
+        .size = fit(node->size, LONG_MAX_USTAR),
+        .mtime = node->mtime_s > 0 ? fit((uint64_t)node->mtime_s, LONG_MAX_USTAR) : 0,
+        .major = fit(node->rdev_major, ID_MAX),
+        .minor = fit(node->rdev_minor, ID_MAX),
+    };
+    return put_header(writer, &header);
 }
 
 int tar_write_header(struct tar_writer *writer, const char *name, const struct tree_node *node,

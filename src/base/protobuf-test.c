@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "criu/message.h"
+#include "base/protobuf.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -19,37 +19,37 @@ static void assert_bytes(const struct str *message, const char *bytes, size_t si
 static void test_writes(void **state) {
     (void)state;
     _cleanup_(str_finish) struct str number = {0}, text = {0}, outer = {0}, negative = {0}, absent = {0};
-    message_put_number(&number, 1, 150);
+    protobuf_put_number(&number, 1, 150);
     assert_bytes(&number, "\x08\x96\x01", 3);
-    message_put_text(&text, 2, "testing");
+    protobuf_put_text(&text, 2, "testing");
     assert_bytes(&text, "\x12\x07testing", 9);
-    message_put_message(&outer, 3, &number);
+    protobuf_put_message(&outer, 3, &number);
     assert_bytes(&outer, "\x1a\x03\x08\x96\x01", 5);
-    message_put_number(&negative, 49, -1);
+    protobuf_put_number(&negative, 49, -1);
     assert_bytes(&negative, "\x88\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 12);
-    message_put_text(&absent, 2, NULL);
-    message_put_text(&absent, 2, "");
+    protobuf_put_text(&absent, 2, NULL);
+    protobuf_put_text(&absent, 2, "");
     assert_int_equal(absent.len, 0);
 }
 
 static void test_reads_back(void **state) {
     (void)state;
     _cleanup_(str_finish) struct str message = {0}, empty = {0};
-    message_put_number(&message, 1, 0);
-    message_put_number(&message, 20, UINT32_MAX);
-    message_put_text(&message, 9, "words");
-    message_put_message(&message, 5, &empty);
-    struct message_reader reader = {message.data, message.len};
-    struct message_field field;
-    assert_int_equal(message_next(&reader, &field), 1);
+    protobuf_put_number(&message, 1, 0);
+    protobuf_put_number(&message, 20, UINT32_MAX);
+    protobuf_put_text(&message, 9, "words");
+    protobuf_put_message(&message, 5, &empty);
+    struct protobuf_reader reader = {message.data, message.len};
+    struct protobuf_field field;
+    assert_int_equal(protobuf_next(&reader, &field), 1);
     assert_true(field.number == 1 && field.value == 0 && !field.bytes);
-    assert_int_equal(message_next(&reader, &field), 1);
+    assert_int_equal(protobuf_next(&reader, &field), 1);
     assert_true(field.number == 20 && field.value == UINT32_MAX);
-    assert_int_equal(message_next(&reader, &field), 1);
+    assert_int_equal(protobuf_next(&reader, &field), 1);
     assert_true(field.number == 9 && field.size == 5 && !memcmp(field.bytes, "words", 5));
-    assert_int_equal(message_next(&reader, &field), 1);
+    assert_int_equal(protobuf_next(&reader, &field), 1);
     assert_true(field.number == 5 && field.size == 0 && field.bytes);
-    assert_int_equal(message_next(&reader, &field), 0);
+    assert_int_equal(protobuf_next(&reader, &field), 0);
 }
 
 static void test_passes_over_fixed(void **state) {
@@ -59,13 +59,13 @@ static void test_passes_over_fixed(void **state) {
                                 "\x15"
                                 "1234"
                                 "\x18\x07";
-    struct message_reader reader = {bytes, sizeof bytes - 1};
-    struct message_field field;
-    assert_int_equal(message_next(&reader, &field), 1);
+    struct protobuf_reader reader = {bytes, sizeof bytes - 1};
+    struct protobuf_field field;
+    assert_int_equal(protobuf_next(&reader, &field), 1);
     assert_int_equal(field.size, 8);
-    assert_int_equal(message_next(&reader, &field), 1);
+    assert_int_equal(protobuf_next(&reader, &field), 1);
     assert_int_equal(field.size, 4);
-    assert_int_equal(message_next(&reader, &field), 1);
+    assert_int_equal(protobuf_next(&reader, &field), 1);
     assert_true(field.number == 3 && field.value == 7);
 }
 
@@ -87,9 +87,9 @@ static void test_refuses(void **state) {
          8},
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        struct message_reader reader = {bad[i].bytes, bad[i].size};
-        struct message_field field;
-        assert_int_equal(message_next(&reader, &field), -EBADMSG);
+        struct protobuf_reader reader = {bad[i].bytes, bad[i].size};
+        struct protobuf_field field;
+        assert_int_equal(protobuf_next(&reader, &field), -EBADMSG);
     }
 }
 

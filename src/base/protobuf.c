@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "criu/message.h"
+#include "base/protobuf.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,20 +18,20 @@ static void put_bytes(struct str *message, unsigned field, const char *bytes, si
     str_add_n(message, bytes, size);
 }
 
-void message_put_number(struct str *message, unsigned field, int64_t value) {
+void protobuf_put_number(struct str *message, unsigned field, int64_t value) {
     put_varint(message, field << 3 | WIRE_NUMBER);
     put_varint(message, (uint64_t)value);
 }
 
-void message_put_text(struct str *message, unsigned field, const char *text) {
+void protobuf_put_text(struct str *message, unsigned field, const char *text) {
     if (!str_empty(text)) put_bytes(message, field, text, strlen(text));
 }
 
-void message_put_message(struct str *message, unsigned field, const struct str *inner) {
+void protobuf_put_message(struct str *message, unsigned field, const struct str *inner) {
     put_bytes(message, field, str_get(inner), inner->len);
 }
 
-static int take_varint(struct message_reader *reader, uint64_t *ret_value) {
+static int take_varint(struct protobuf_reader *reader, uint64_t *ret_value) {
     uint64_t value = 0;
     for (unsigned shift = 0; reader->left && shift < 64; shift += 7) {
         unsigned char byte = (unsigned char)*reader->at++;
@@ -42,7 +42,7 @@ static int take_varint(struct message_reader *reader, uint64_t *ret_value) {
     return -EBADMSG;
 }
 
-static int take_bytes(struct message_reader *reader, uint64_t size, const char **ret_bytes) {
+static int take_bytes(struct protobuf_reader *reader, uint64_t size, const char **ret_bytes) {
     if (size > reader->left) return -EBADMSG;
     *ret_bytes = reader->at;
     reader->at += size;
@@ -50,8 +50,8 @@ static int take_bytes(struct message_reader *reader, uint64_t size, const char *
     return 0;
 }
 
-int message_next(struct message_reader *reader, struct message_field *ret_field) {
-    struct message_field field = {0};
+int protobuf_next(struct protobuf_reader *reader, struct protobuf_field *ret_field) {
+    struct protobuf_field field = {0};
     uint64_t head, size = 0;
     if (!reader->left) return 0;
     if (take_varint(reader, &head) || head >> 3 == 0 || head >> 3 > UINT32_MAX >> 3) return -EBADMSG;
