@@ -81,16 +81,17 @@ static int ask_for(const struct extraction *x, int directory, enum mark mark) {
 
 // The tar, while it grows
 
-static uint64_t wait_available(void *data, uint64_t upto) {
+static int64_t wait_available(void *data, uint64_t upto) {
     struct extraction *x = data;
     char bytes[4096];
     for (;;) {
         struct stat st;
         bool complete = x->grown < 0;
-        if (fstat(x->tar, &st)) return 0;
-        if (complete || (uint64_t)st.st_size >= upto) return (uint64_t)st.st_size;
+        if (fstat(x->tar, &st)) return -errno;
+        if (complete || (uint64_t)st.st_size >= upto) return st.st_size;
         ssize_t n = read(x->grown, bytes, sizeof bytes);
-        if (n == 0 || (n < 0 && errno != EINTR)) x->grown = -1;
+        if (n < 0 && errno != EINTR) return -errno;
+        if (n == 0) x->grown = -1;
     }
 }
 
@@ -118,8 +119,9 @@ static int copy_run(struct extraction *x, uint64_t offset, uint64_t left, int fd
     off_t from = (off_t)offset;
     while (left) {
         size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
-        uint64_t end = wait_available(x, (uint64_t)from + want);
-        ssize_t n = end > (uint64_t)from ? copy_some(x, &from, fd, want) : 0;
+        int64_t end = wait_available(x, (uint64_t)from + want);
+        if (end < 0) errno = (int)-end;
+        ssize_t n = end > from ? copy_some(x, &from, fd, want) : end < 0 ? -1 : 0;
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(x, path, "write the file");
         if (n == 0) return cut_off(x, path);
