@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -396,6 +397,20 @@ static void test_driver(void **state) {
     assert_int_equal(file_replace_at(store.root_fd, "driver", "dir 1.2.3\n", 10, 0600, false), 0);
     assert_int_equal(image_driver_choose(&store, NULL, &err), 0);
     assert_string_equal(store.driver, probed);
+
+    // Nor does it say anything of the kernel that there are no descriptors left.
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int last = dup(store.root_fd);
+    close(last);
+    for (few = before, few.rlim_cur = (rlim_t)last; few.rlim_cur < (rlim_t)last + 10; few.rlim_cur++) {
+        assert_int_equal(unlinkat(store.root_fd, "driver", 0), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        int r = image_driver_choose(&store, NULL, &err);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (r) assert_int_equal(image_driver_choose(&store, NULL, &err), 0);
+        assert_string_equal(store.driver, probed);
+    }
     char path[128];
     snprintf(path, sizeof path, "%s/tmp", root);
     assert_int_equal(rmdir(path), 0);
