@@ -335,6 +335,23 @@ static void test_recover_full(void **state) {
     assert_false(exists(path));
 }
 
+// A pull that ended between the last byte and the store.
+static void test_partial(void **state) {
+    (void)state;
+    static const mode_t modes[] = {0600, 0400};
+    struct err err = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        struct staging staging;
+        assert_int_equal(staging_make(&store, &staging, &err), 0);
+        _cleanup_(fd_closep) int fd =
+            fd_open_at(staging.fd, HEX("1234") ".part", O_WRONLY | O_CREAT, modes[i]);
+        assert_int_equal(ftruncate(fd, 2 << 20), 0);
+        staging_remove(&staging);
+        assert_int_equal(exists("tmp/partial/" HEX("1234")), modes[i] == 0600);
+        dir_remove_all_at(store.root_fd, "tmp/partial");
+    }
+}
+
 static void test_rootfs(void **state) {
     (void)state;
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -435,7 +452,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_find),      TEST(test_find_words), TEST(test_list),          TEST(test_remove),
         TEST(test_conflicts), TEST(test_recover),    TEST(test_recover_empty), TEST(test_recover_full),
-        TEST(test_rootfs),    TEST(test_driver),
+        TEST(test_partial),   TEST(test_rootfs),     TEST(test_driver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
