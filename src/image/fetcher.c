@@ -127,6 +127,12 @@ static int died(struct fetcher *fetcher, struct err *err) {
     if (info.si_code != CLD_EXITED)
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch was ended by signal %d (%s)", info.si_status,
                        strsignal(info.si_status));
+    switch (info.si_status) {
+    case 125: return err_set(err, ERR_SYSTEM, ENOMEM, "hoy-fetch"); // base/arena.c
+    case 127:
+        return err_set(err, ERR_SYSTEM, 0,
+                       "hoy-fetch can't begin: a library that it needs can't be loaded (ldd tells which)");
+    }
     return err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %d and did not say why", info.si_status);
 }
 
