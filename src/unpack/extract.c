@@ -371,11 +371,12 @@ static int extract_here(struct extraction *x) {
     const struct tree_source source = {
         .fd = x->tar, .available = wait_available, .file = file_early, .data = x};
     struct strings before = {0};
-    if (directory_list(x->root, "", &x->arena, &before) < 1 || before.count)
-        return err_set(x->err, ERR_SYSTEM, EEXIST, "extract a layer over what is there");
+    int r = directory_list(x->root, "", &x->arena, &before);
+    if (r < 1 || before.count)
+        return err_set(x->err, ERR_SYSTEM, r < 0 ? -r : EEXIST, "extract a layer over what is there");
     umask(0);
     if (tree_from_tar(&source, &tree, x->err)) return -1;
-    int r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
+    r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
     if (r && x->again) r = make_again(x, &tree);
     if (r) return -1;
     if ((implies(tree.root) && ask_for(x, x->root, IMPLIES)) || (x->hides && ask_for(x, x->root, HIDES)) ||
