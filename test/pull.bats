@@ -428,3 +428,21 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   contains "$status_text" $'NoNewPrivs:\t1'
   contains "$status_text" $'Seccomp:\t2'
 }
+
+@test "a worker that can't begin" {
+  local status said
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  cp "$HOY" "$BATS_TEST_TMPDIR/bin/hoy"
+  while read -r status said; do
+    printf '#!/bin/sh\nexit %d\n' "$status" >"$BATS_TEST_TMPDIR/bin/hoy-fetch"
+    chmod 755 "$BATS_TEST_TMPDIR/bin/hoy-fetch"
+    expect 1 "$BATS_TEST_TMPDIR/bin/hoy" pull "$REGISTRY/tiny:1"
+    one_sentence "${lines[-1]}"
+    contains "${lines[-1]}" "$said"
+  done <<'END'
+127 a library that it needs can't be loaded
+125 hoy-fetch: Cannot allocate memory
+1 ended with status 1
+END
+  nothing_left
+}

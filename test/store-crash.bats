@@ -42,6 +42,25 @@ killed() {
     'fsync layers fsync images fdatasync hoy.db-wal'
 }
 
+@test "what the disk does not read is not called damaged" {
+  hoy pull -q base >/dev/null
+  local n
+  for n in 2 4 8; do
+    expect 1 strace -qq -o /dev/null -e trace=pread64 -e "inject=pread64:error=EIO:when=$n" "$HOY" images -q
+    is "$output" "hoy: read $HOY_ROOT/hoy.db: Input/output error"
+  done
+  hoy images -q >/dev/null
+}
+
+@test "a pull that keeps blobs, killed while they go into the store: the next one works" {
+  hoy system df >/dev/null
+  expect 137 strace -qq -o /dev/null -e trace=fsync -e inject=fsync:signal=KILL:when=1 \
+    "$HOY" pull -q --keep-blobs "$REGISTRY/debian:12"
+  is "$(hoy images -q)" ''
+  hoy pull -q --keep-blobs "$REGISTRY/debian:12"
+  is "$(hoy image verify)" "$REGISTRY/debian:12: OK"
+}
+
 @test "kill -9 at a hundred random moments of a pull: the store stays sound, and the next pull works" {
   RANDOM=11
   local round whole=0

@@ -147,6 +147,15 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   hoy rm -f busy >/dev/null
 }
 
+@test "system df, system check: what the disk does not read is not as good as empty" {
+  hoy pull -q base >/dev/null
+  local failing=(strace -qq -o /dev/null -P "$HOY_ROOT" -e trace=getdents64 -e inject=getdents64:error=EIO "$HOY" system)
+  expect 1 "${failing[@]}" df
+  is "$output" "hoy: look into $HOY_ROOT: Input/output error"
+  expect 1 "${failing[@]}" check
+  is "$(df_bytes)" "$(du_bytes)"
+}
+
 @test "system df is what du says, after whatever was done" {
   RANDOM=7
   local round

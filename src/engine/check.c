@@ -5,6 +5,7 @@
 #include "base/fd.h"
 #include "engine/parts.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -68,7 +69,10 @@ static int check_files(struct engine *engine, struct arena *arena, struct string
         int64_t size = db_i64(&rows, 1);
         struct stat st;
         if (fstatat(engine->store.root_fd, file, &st, AT_SYMLINK_NOFOLLOW))
-            add(arena, problems, arena_printf(arena, "%s/%s is missing", engine->store.root, file));
+            add(arena, problems,
+                errno == ENOENT ? arena_printf(arena, "%s/%s is missing", engine->store.root, file)
+                                : arena_printf(arena, "%s/%s can't be looked at: %s", engine->store.root,
+                                               file, strerror(errno)));
         else if (size >= 0 && st.st_size != size)
             add(arena, problems,
                 arena_printf(arena, "%s/%s has %lld bytes instead of %lld", engine->store.root, file,

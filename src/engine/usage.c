@@ -53,20 +53,26 @@ static int add_other(struct count *c, const char *path, bool orphan) {
     return 0;
 }
 
+static int look_failed(struct count *c, const char *folder, int r) {
+    bool top = str_eq(folder, ".");
+    return err_set(c->err, ERR_SYSTEM, -r, "look into %s%s%s", c->engine->store.root, top ? "" : "/",
+                   top ? "" : folder);
+}
+
 // Calls each for every name in the folder, and counts the folder itself.
 static int each_in(struct count *c, const char *folder, int (*each)(struct count *c, const char *path)) {
     struct stat st;
     _cleanup_(dir_closep) DIR *dir = NULL;
     int r = dir_open_at(c->engine->store.root_fd, folder, &dir);
     if (r == -ENOENT) return 0;
-    if (r) return err_set(c->err, ERR_SYSTEM, -r, "look into %s/%s", c->engine->store.root, folder);
+    if (r) return look_failed(c, folder, r);
     if (!fstat(dirfd(dir), &st))
         c->folders += (uint64_t)st.st_blocks * 512, c->disk.bytes += (uint64_t)st.st_blocks * 512;
-    for (struct dirent *entry; !r && (entry = readdir(dir));)
-        if (!str_eq(entry->d_name, ".") && !str_eq(entry->d_name, ".."))
-            r = each(c, str_eq(folder, ".") ? arena_strdup(c->arena, entry->d_name)
-                                            : arena_printf(c->arena, "%s/%s", folder, entry->d_name));
-    return r;
+    for (struct dirent *entry; (r = dir_read(dir, &entry)) > 0;)
+        if (each(c, str_eq(folder, ".") ? arena_strdup(c->arena, entry->d_name)
+                                        : arena_printf(c->arena, "%s/%s", folder, entry->d_name)))
+            return -1;
+    return r ? look_failed(c, folder, r) : 0;
 }
 
 // Images

@@ -297,11 +297,11 @@ static void *store_main(void *data) {
 
 // Tree
 
-static uint64_t wait_available(void *data, uint64_t upto) {
+static int64_t wait_available(void *data, uint64_t upto) {
     struct stream *s = data;
     pthread_mutex_lock(&s->lock);
     while (s->available < upto && !s->complete) pthread_cond_wait(&s->more, &s->lock);
-    uint64_t available = s->available;
+    int64_t available = (int64_t)s->available;
     pthread_mutex_unlock(&s->lock);
     return available;
 }

@@ -27,7 +27,7 @@ struct walk {
 };
 
 static int fail(struct walk *w, int error) {
-    return err_set(w->err, ERR_SYSTEM, error, "read %s of an image", str_get(&w->path));
+    return err_set(w->err, ERR_SYSTEM, error, "read %s of an image", w->path.len ? str_get(&w->path) : "/");
 }
 
 // Names in a folder, in order

@@ -6,9 +6,9 @@
 //
 // The answer is kept in <root>/driver with the kernel's release, and asked again when that changes.
 #include "base/fd.h"
-#include "base/id.h"
 #include "image/image.h"
 #include "image/probe.h"
+#include "image/staging.h"
 #include "kernel/erofs.h"
 
 #include <errno.h>
@@ -43,8 +43,16 @@ static int make_probe(int dir) {
     return r;
 }
 
-// 0: it works, -errno: it does not.
-static int run_probe(int dir) {
+// What the machine lacks now says nothing of what it can.
+static bool passes(int error) {
+    static const int lacks[] = {ENOMEM, EMFILE, ENFILE, EAGAIN, ENOSPC, EDQUOT, EINTR};
+    for (size_t i = 0; i < ARRAY_SIZE(lacks); i++)
+        if (error == lacks[i]) return true;
+    return false;
+}
+
+// *ret_result: 0, it works, or -errno, it does not.
+static int run_probe(int dir, int *ret_result) {
     int r = make_probe(dir), status;
     if (r) return r;
     pid_t pid = fork();
@@ -52,19 +60,17 @@ static int run_probe(int dir) {
     if (pid < 0) return -errno;
     while (waitpid(pid, &status, 0) < 0)
         if (errno != EINTR) return -errno;
-    return WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+    r = WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+    if (passes(-r)) return r;
+    *ret_result = r;
+    return 0;
 }
 
-static int probe(const struct store *store, int *ret_result, struct err *err) {
-    char id[ID_SIZE], name[sizeof "tmp/probe-" + ID_SIZE];
-    id_random(id);
-    snprintf(name, sizeof name, "tmp/probe-%.16s", id);
-    int r = dir_make_all_at(store->root_fd, name, 0700);
-    _cleanup_(fd_closep) int dir = r ? r : fd_open_at(store->root_fd, name, O_RDONLY | O_DIRECTORY, 0);
-    if (dir >= 0) *ret_result = run_probe(dir);
-    r = dir_remove_all_at(store->root_fd, name);
-    if (dir < 0 || r) return err_set(err, ERR_SYSTEM, dir < 0 ? -dir : -r, "probe %s/%s", store->root, name);
-    return 0;
+static int probe(struct store *store, int *ret_result, struct err *err) {
+    _cleanup_(staging_remove) struct staging staging = {.tmp = -1, .fd = -1};
+    if (staging_make(store, &staging, err)) return -1;
+    int r = run_probe(staging.fd, ret_result);
+    return r ? err_set(err, ERR_SYSTEM, -r, "try the storage driver \"erofs\" in %s", store->root) : 0;
 }
 
 // "erofs 6.18.0\n": the answer and the kernel that gave it.

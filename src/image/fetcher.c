@@ -64,6 +64,8 @@ static int program_spawn(struct fetcher *fetcher, const char *path, const char *
     char *environment[ARRAY_SIZE(passed_on) + 1], *argv[] = {(char *)"hoy-fetch", (char *)mode, NULL};
     // Out of the way of the numbers that they get.
     _cleanup_(closep_all) int fds[3] = {-1, -1, -1};
+    for (int i = 0; i < 3 && given[i] >= 0; i++)
+        if ((fds[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 16)) < 0) return -errno;
     sigemptyset(&none);
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
@@ -73,10 +75,8 @@ static int program_spawn(struct fetcher *fetcher, const char *path, const char *
     // Not the terminal: what the worker has to say, it says through the channel.
     for (int fd = 0; fd < FIRST_FD; fd++)
         posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
-    for (int i = 0; i < 3 && given[i] >= 0; i++) {
-        fds[i] = fcntl(given[i], F_DUPFD_CLOEXEC, 16);
+    for (int i = 0; i < 3 && fds[i] >= 0; i++)
         posix_spawn_file_actions_adddup2(&actions, fds[i], FIRST_FD + i);
-    }
     environment_pick(environment);
     int r = posix_spawn(&fetcher->pid, path, &actions, &attributes, argv, environment);
     posix_spawn_file_actions_destroy(&actions);
@@ -127,6 +127,12 @@ static int died(struct fetcher *fetcher, struct err *err) {
     if (info.si_code != CLD_EXITED)
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch was ended by signal %d (%s)", info.si_status,
                        strsignal(info.si_status));
+    switch (info.si_status) {
+    case 125: return err_set(err, ERR_SYSTEM, ENOMEM, "hoy-fetch"); // base/arena.c
+    case 127:
+        return err_set(err, ERR_SYSTEM, 0,
+                       "hoy-fetch can't begin: a library that it needs can't be loaded (ldd tells which)");
+    }
     return err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %d and did not say why", info.si_status);
 }
 

@@ -33,11 +33,12 @@ static bool name_read(const char *name, char hex[static ID_SIZE]) {
     return digest_valid(digest);
 }
 
-// Of two the longer one stays.
+// Of two the longer one stays. What was about to go into the store (commit.c) is no worker's any more: none
+// could go on with it.
 static void keep_one(int tmp, int staging, const char *name, const char *hex) {
     char to[sizeof DIRECTORY + ID_SIZE + 1];
     struct stat st, before;
-    if (!is_file(staging, name, &st) || st.st_size < KEPT_MIN) return;
+    if (!is_file(staging, name, &st) || st.st_size < KEPT_MIN || !(st.st_mode & S_IWUSR)) return;
     snprintf(to, sizeof to, DIRECTORY "/%s", hex);
     if (is_file(tmp, to, &before) && before.st_size >= st.st_size) return;
     if (mkdirat(tmp, DIRECTORY, 0700) == 0 || faccessat(tmp, DIRECTORY, F_OK, 0) == 0)

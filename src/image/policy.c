@@ -220,7 +220,8 @@ static const struct json *of_scope(struct reader *r, const struct json *scopes,
 const char *policy_file(struct arena *arena) {
     const char *home = getenv("HOME");
     const char *own = arena_printf(arena, "%s/.config/containers/policy.json", home ? home : "");
-    return home && !access(own, F_OK) ? own : "/etc/containers/policy.json";
+    bool absent = !home || (access(own, F_OK) && (errno == ENOENT || errno == ENOTDIR));
+    return absent ? "/etc/containers/policy.json" : own;
 }
 
 // All of the file has to be understood, also what is about other images.

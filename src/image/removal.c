@@ -244,6 +244,8 @@ static int finish_journal(struct store *store, int journal, const char *name, st
     _cleanup_(str_finish) struct str list = {0};
     int r = file_read_at(journal, "list", SIZE_MAX / 2, &list); // our own, however much is pruned
     if (r && r != -ENOENT) return err_set(err, ERR_SYSTEM, -r, "read %s/tmp/%s/list", store->root, name);
+    // A power cut can take the list and leave what came after it, the rows' end.
+    if (!list.len && store_sweep(store, err)) return -1;
     if (list.len) {
         if (db_begin(store->db, err)) return -1;
         r = move_files(store, journal, list.data, err);

@@ -18,24 +18,28 @@
 #define PREFIX "pull-"
 
 // The lock is taken right after the directory was made; a cleaner that comes in between takes an empty
-// directory away, and we make another.
+// directory away, and we make another: -EEXIST.
+static int directory_make(int tmp, const char *name) {
+    struct stat st;
+    if (mkdirat(tmp, name, 0700)) return -errno;
+    _cleanup_(fd_closep) int fd = fd_open_at(tmp, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &st) && st.st_nlink) return take_fd(&fd);
+    unlinkat(tmp, name, AT_REMOVEDIR);
+    return fd >= 0 || fd == -ENOENT ? -EEXIST : fd;
+}
+
 int staging_make(struct store *store, struct staging *ret_staging, struct err *err) {
     _cleanup_(staging_remove) struct staging s = {.tmp = -1, .fd = -1};
     int r = dir_make_all_at(store->root_fd, "tmp", 0700);
     if (!r) r = s.tmp = fd_open_at(store->root_fd, "tmp", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    for (int try = 0; r >= 0 && s.fd < 0 && try < 100; try++) {
+    if (r >= 0) r = -EEXIST;
+    for (int try = 0; r == -EEXIST && try < 100; try++) {
         char id[ID_SIZE];
-        struct stat st;
         id_random(id);
         snprintf(s.name, sizeof s.name, PREFIX "%.8s", id);
-        r = mkdirat(s.tmp, s.name, 0700) ? -errno : 0;
-        if (r == -EEXIST) r = 0;
-        if (!r) s.fd = fd_open_at(s.tmp, s.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-        if (s.fd >= 0 && (flock(s.fd, LOCK_EX | LOCK_NB) || fstat(s.fd, &st) || !st.st_nlink))
-            fd_closep(&s.fd);
+        r = s.fd = directory_make(s.tmp, s.name);
     }
-    if (r < 0 || s.fd < 0)
-        return err_set(err, ERR_SYSTEM, r < 0 ? -r : EBUSY, "can't make a directory in %s/tmp", store->root);
+    if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't make a directory in %s/tmp", store->root);
     *ret_staging = s;
     s.tmp = s.fd = -1;
     return 0;

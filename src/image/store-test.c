@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -299,6 +300,20 @@ static void test_recover(void **state) {
     assert_false(exists("tmp/remove-1"));
 }
 
+// Of the list only the name had reached the disk.
+static void test_recover_empty(void **state) {
+    (void)state;
+    struct err err = {0};
+    delete_rows();
+    assert_int_equal(dir_make_all_at(store.root_fd, "tmp/remove-1", 0700), 0);
+    assert_int_equal(file_replace_at(store.root_fd, "tmp/remove-1/list", "", 0, 0600, false), 0);
+    assert_int_equal(image_recover(&store, &err), 0);
+    assert_false(exists("images/" HEX("cc01")));
+    assert_false(exists("layers/" HEX("2222")));
+    assert_true(exists("layers/" HEX("1111")));
+    assert_false(exists("tmp/remove-1"));
+}
+
 // The same on a full disk: what is left is a mark.
 static void test_recover_full(void **state) {
     (void)state;
@@ -318,6 +333,23 @@ static void test_recover_full(void **state) {
     char path[32];
     snprintf(path, sizeof path, "tmp/%s", mark.name);
     assert_false(exists(path));
+}
+
+// A pull that ended between the last byte and the store.
+static void test_partial(void **state) {
+    (void)state;
+    static const mode_t modes[] = {0600, 0400};
+    struct err err = {0};
+    for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
+        struct staging staging;
+        assert_int_equal(staging_make(&store, &staging, &err), 0);
+        _cleanup_(fd_closep) int fd =
+            fd_open_at(staging.fd, HEX("1234") ".part", O_WRONLY | O_CREAT, modes[i]);
+        assert_int_equal(ftruncate(fd, 2 << 20), 0);
+        staging_remove(&staging);
+        assert_int_equal(exists("tmp/partial/" HEX("1234")), modes[i] == 0600);
+        dir_remove_all_at(store.root_fd, "tmp/partial");
+    }
 }
 
 static void test_rootfs(void **state) {
@@ -396,6 +428,20 @@ static void test_driver(void **state) {
     assert_int_equal(file_replace_at(store.root_fd, "driver", "dir 1.2.3\n", 10, 0600, false), 0);
     assert_int_equal(image_driver_choose(&store, NULL, &err), 0);
     assert_string_equal(store.driver, probed);
+
+    // Nor does it say anything of the kernel that there are no descriptors left.
+    struct rlimit before, few;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    int last = dup(store.root_fd);
+    close(last);
+    for (few = before, few.rlim_cur = (rlim_t)last; few.rlim_cur < (rlim_t)last + 10; few.rlim_cur++) {
+        assert_int_equal(unlinkat(store.root_fd, "driver", 0), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        int r = image_driver_choose(&store, NULL, &err);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        if (r) assert_int_equal(image_driver_choose(&store, NULL, &err), 0);
+        assert_string_equal(store.driver, probed);
+    }
     char path[128];
     snprintf(path, sizeof path, "%s/tmp", root);
     assert_int_equal(rmdir(path), 0);
@@ -404,9 +450,9 @@ static void test_driver(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_find),         TEST(test_find_words), TEST(test_list),
-        TEST(test_remove),       TEST(test_conflicts),  TEST(test_recover),
-        TEST(test_recover_full), TEST(test_rootfs),     TEST(test_driver),
+        TEST(test_find),      TEST(test_find_words), TEST(test_list),          TEST(test_remove),
+        TEST(test_conflicts), TEST(test_recover),    TEST(test_recover_empty), TEST(test_recover_full),
+        TEST(test_partial),   TEST(test_rootfs),     TEST(test_driver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

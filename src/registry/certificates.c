@@ -45,11 +45,20 @@ static const char *other_find(struct arena *arena, const char *path, const char 
     return NULL;
 }
 
+// What is only for others to read is none of ours.
+static int names_read(struct arena *arena, const char *directory, const char *suffix, struct strings *ret,
+                      struct err *err) {
+    *ret = (struct strings){0};
+    int r = names_in(arena, directory, suffix, ret);
+    return r && r != -EACCES ? err_set(err, ERR_SYSTEM, -r, "can't read %s", directory) : 0;
+}
+
 static int pairs_read(struct arena *arena, const char *directory, struct endpoint *endpoint, size_t *total,
                       struct err *err) {
     struct strings certs, keys;
-    names_in(arena, directory, ".cert", &certs);
-    names_in(arena, directory, ".key", &keys);
+    if (names_read(arena, directory, ".cert", &certs, err) ||
+        names_read(arena, directory, ".key", &keys, err))
+        return -1;
     for (size_t i = 0; i < certs.count; i++) {
         const char *cert = arena_printf(arena, "%s/%s", directory, certs.items[i]);
         const char *key =
@@ -69,7 +78,7 @@ static int pairs_read(struct arena *arena, const char *directory, struct endpoin
 static int directory_read(struct arena *arena, const char *directory, struct str *ca,
                           struct endpoint *endpoint, size_t *total, struct err *err) {
     struct strings names;
-    names_in(arena, directory, ".crt", &names);
+    if (names_read(arena, directory, ".crt", &names, err)) return -1;
     for (size_t i = 0; i < names.count; i++)
         if (pem_read(arena_printf(arena, "%s/%s", directory, names.items[i]), ca, err)) return -1;
     return pairs_read(arena, directory, endpoint, total, err);

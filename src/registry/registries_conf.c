@@ -18,15 +18,17 @@ static int by_name(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-void names_in(struct arena *arena, const char *directory, const char *suffix, struct strings *ret) {
-    *ret = (struct strings){0};
-    DIR *dir = opendir(directory);
-    if (!dir) return;
-    for (struct dirent *entry; (entry = readdir(dir));)
+int names_in(struct arena *arena, const char *directory, const char *suffix, struct strings *ret) {
+    struct strings names = {0};
+    _cleanup_(dir_closep) DIR *dir = opendir(directory);
+    int r = dir ? 0 : -errno;
+    for (struct dirent *entry; dir && (r = dir_read(dir, &entry)) > 0;)
         if (*entry->d_name != '.' && str_has_suffix(entry->d_name, suffix))
-            strings_add(arena, ret, arena_strdup(arena, entry->d_name));
-    closedir(dir);
-    if (ret->count) qsort(ret->items, ret->count, sizeof *ret->items, by_name);
+            strings_add(arena, &names, arena_strdup(arena, entry->d_name));
+    if (r && r != -ENOENT && r != -ENOTDIR) return r;
+    if (names.count) qsort(names.items, names.count, sizeof *names.items, by_name);
+    *ret = names;
+    return 0;
 }
 
 // Reading
@@ -138,7 +140,8 @@ int registries_read(struct arena *arena, const char *etc, struct settings_regist
     const char *directory = arena_printf(arena, "%s.d", r.file);
     struct strings names;
     if (file_read(&r)) return -1;
-    names_in(arena, directory, ".conf", &names);
+    int error = names_in(arena, directory, ".conf", &names);
+    if (error) return err_set(err, ERR_SYSTEM, -error, "can't read %s", directory);
     for (size_t i = 0; i < names.count; i++) {
         r.file = arena_printf(arena, "%s/%s", directory, names.items[i]);
         if (file_read(&r)) return -1;

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -140,6 +141,15 @@ static void test_wrong(void **state) {
     put("docker/daemon.json", "[]");
     assert_non_null(strstr(ask(&arena, "z.io/a"), "daemon.json is no valid JSON"));
     put("docker/daemon.json", "");
+
+    // What it says may be that something is blocked.
+    char directory[128];
+    snprintf(directory, sizeof directory, "%s/containers/registries.conf.d", etc);
+    assert_int_equal(dir_remove_all_at(AT_FDCWD, directory), 0);
+    assert_int_equal(symlink("registries.conf.d", directory), 0); // a loop
+    assert_non_null(strstr(ask(&arena, "z.io/a"), "can't read "));
+    assert_int_equal(unlink(directory), 0);
+    assert_string_equal(ask(&arena, "z.io/a"), "z.io/a");
 }
 
 static void test_certificates(void **state) {

@@ -65,6 +65,21 @@ struct db {
     char path[PATH_MAX];
 };
 
+static sqlite3_file *log_of(struct db *db) {
+    sqlite3_file *log = NULL;
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
+    return log && log->pMethods ? log : NULL;
+}
+
+// To SQLite what the disk does not read is damaged; the next time it may.
+static bool is_unread(struct db *db) {
+    int code = 0, of_log = 0;
+    sqlite3_file *log = log_of(db);
+    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_LAST_ERRNO, &code);
+    if (log) log->pMethods->xFileControl(log, SQLITE_FCNTL_LAST_ERRNO, &of_log);
+    return code == EIO || of_log == EIO;
+}
+
 // What a person reads, by SQLite's primary result code.
 static int db_fail(struct db *db, struct err *err, const char *doing) {
     int result = sqlite3_errcode(db->handle), code = sqlite3_system_errno(db->handle);
@@ -79,6 +94,7 @@ static int db_fail(struct db *db, struct err *err, const char *doing) {
         return err_set(err, ERR_INVALID, 0, "%s is no database: move it away, or choose another --root",
                        db->path);
     case SQLITE_CORRUPT:
+        if (is_unread(db)) return err_set(err, ERR_SYSTEM, EIO, "%s %s", doing, db->path);
         return err_set(err, ERR_SYSTEM, 0, "%s is damaged (%s): move it away, and pull images again",
                        db->path, sqlite3_errmsg(db->handle));
     case SQLITE_READONLY: return err_set(err, ERR_SYSTEM, EROFS, "%s %s", doing, db->path);
@@ -406,9 +422,8 @@ int db_commit(struct db *db, struct err *err) {
 // same promise: what is before the flush in the log is on the disk, this commit included.
 int db_commit_durable(struct db *db, struct err *err) {
     if (db_commit(db, err)) return -1;
-    sqlite3_file *log = NULL;
-    sqlite3_file_control(db->handle, "main", SQLITE_FCNTL_JOURNAL_POINTER, &log);
-    if (!log || !log->pMethods || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL))
+    sqlite3_file *log = log_of(db);
+    if (!log || log->pMethods->xSync(log, SQLITE_SYNC_NORMAL))
         return err_set(err, ERR_SYSTEM, EIO, "flush %s", db->path);
     return 0;
 }

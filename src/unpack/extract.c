@@ -88,16 +88,17 @@ static int ask_for(const struct extraction *x, int directory, enum mark mark) {
 
 // The tar, while it grows
 
-static uint64_t wait_available(void *data, uint64_t upto) {
+static int64_t wait_available(void *data, uint64_t upto) {
     struct extraction *x = data;
     char bytes[4096];
     for (;;) {
         struct stat st;
         bool complete = x->grown < 0;
-        if (fstat(x->tar, &st)) return 0;
-        if (complete || (uint64_t)st.st_size >= upto) return (uint64_t)st.st_size;
+        if (fstat(x->tar, &st)) return -errno;
+        if (complete || (uint64_t)st.st_size >= upto) return st.st_size;
         ssize_t n = read(x->grown, bytes, sizeof bytes);
-        if (n == 0 || (n < 0 && errno != EINTR)) x->grown = -1;
+        if (n < 0 && errno != EINTR) return -errno;
+        if (n == 0) x->grown = -1;
     }
 }
 
@@ -125,8 +126,9 @@ static int copy_run(struct extraction *x, uint64_t offset, uint64_t left, int fd
     off_t from = (off_t)offset;
     while (left) {
         size_t want = left < COPY_BYTES ? (size_t)left : COPY_BYTES;
-        uint64_t end = wait_available(x, (uint64_t)from + want);
-        ssize_t n = end > (uint64_t)from ? copy_some(x, &from, fd, want) : 0;
+        int64_t end = wait_available(x, (uint64_t)from + want);
+        if (end < 0) errno = (int)-end;
+        ssize_t n = end > from ? copy_some(x, &from, fd, want) : end < 0 ? -1 : 0;
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return fail(x, path, "write the file");
         if (n == 0) return cut_off(x, path);
@@ -376,11 +378,12 @@ static int extract_here(struct extraction *x) {
     const struct tree_source source = {
         .fd = x->tar, .available = wait_available, .file = file_early, .data = x};
     struct strings before = {0};
-    if (directory_list(x->root, "", &x->arena, &before) < 1 || before.count)
-        return err_set(x->err, ERR_SYSTEM, EEXIST, "extract a layer over what is there");
+    int r = directory_list(x->root, "", &x->arena, &before);
+    if (r < 1 || before.count)
+        return err_set(x->err, ERR_SYSTEM, r < 0 ? -r : EEXIST, "extract a layer over what is there");
     umask(0);
     if (tree_from_tar(&source, &tree, x->err)) return -1;
-    int r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
+    r = x->again ? -1 : make_entries(x, tree.root, x->root, "");
     if (r && x->again) r = make_again(x, &tree);
     if (r) return -1;
     if ((implies(tree.root) && ask_for(x, x->root, IMPLIES)) || (x->hides && ask_for(x, x->root, HIDES)) ||

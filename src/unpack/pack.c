@@ -103,6 +103,7 @@ static int put_bytes(struct packer *p, const char *path, int fd) {
     return 0;
 }
 
+// 1 of a directory.
 static int put_file(struct packer *p, const char *path) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(fd_closep) int fd = -1;
@@ -115,6 +116,7 @@ static int put_file(struct packer *p, const char *path) {
     if (link_find(p, &inode, name, &first)) return -1;
     if (written(p, tar_write_header(p->writer, name, &inode.node, first))) return -1;
     p->bytes += TAR_HEADER_SIZE + p->writer->size + tar_padding(p->writer->size);
+    if (S_ISDIR(inode.stat.st_mode)) return 1;
     return first || !S_ISREG(inode.stat.st_mode) ? 0 : put_bytes(p, path, fd);
 }
 
@@ -124,12 +126,10 @@ static int put_directory(struct packer *p, const char *directory) {
     int r = directory_list(p->root, directory, &arena, &names);
     if (r < 0) return cannot_read(p, directory, r);
     for (size_t i = 0; i < names.count; i++) {
-        struct stat st;
         const char *path =
             *directory ? arena_printf(&arena, "%s/%s", directory, names.items[i]) : names.items[i];
-        if (put_file(p, path)) return -1;
-        bool enter = !fstatat(p->root, path, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
-        if (enter && put_directory(p, path)) return -1;
+        r = put_file(p, path);
+        if (r < 0 || (r && put_directory(p, path))) return -1;
     }
     return 0;
 }
@@ -160,14 +160,13 @@ int pack_digest(int root, char ret_digest[static DIGEST_SIZE], struct err *err) 
 int pack_path(int root, const char *path, const char *name, struct tar_writer *writer, uint64_t *ret_bytes,
               struct err *err) {
     _cleanup_(packer_finish) struct packer p;
-    struct stat st;
     packer_init(&p, root, writer, err);
     p.name = name;
     p.base = strlen(path);
-    if (put_file(&p, path)) return -1;
+    int r = put_file(&p, path);
+    if (r < 0) return -1;
     if (!p.bytes) return cannot_read(&p, path, -ENOENT);
-    bool enter = !fstatat(root, path, &st, AT_SYMLINK_NOFOLLOW) && S_ISDIR(st.st_mode);
-    if ((enter && put_directory(&p, path)) || written(&p, tar_write_end(writer))) return -1;
+    if ((r && put_directory(&p, path)) || written(&p, tar_write_end(writer))) return -1;
     *ret_bytes = p.bytes + 2 * TAR_HEADER_SIZE;
     return 0;
 }
@@ -201,7 +200,7 @@ static int check_name(const struct packer *p, const char *path) {
 
 static int put_change(struct packer *p, const struct change *change) {
     if (change->kind == 'D') return change->hidden ? 0 : put_whiteout(p, change->path);
-    if (check_name(p, change->path) || put_file(p, change->path)) return -1;
+    if (check_name(p, change->path) || put_file(p, change->path) < 0) return -1;
     return change->opaque ? put_mark(p, change->path, OPAQUE, "") : 0;
 }
 

@@ -32,7 +32,7 @@ struct reader {
     uint64_t expected; // where the next header has to be, or 0
     uint64_t data_end; // the end of the last byte that any file has
     uint64_t pieces;   // of files with holes, that no bytes pay for
-    int error;         // of pread
+    int error;         // of reading, or of asking how much there is
     char buffer[READ_BYTES];
 };
 
@@ -43,27 +43,29 @@ static void reader_finish(struct reader *reader) {
 
 static uint64_t known_size(struct reader *reader, uint64_t upto) {
     if (upto <= reader->size) return reader->size;
+    const struct tree_source *source = reader->source;
     struct stat st;
-    if (reader->source->available)
-        reader->size = reader->source->available(reader->source->data, upto);
-    else if (!fstat(reader->source->fd, &st))
-        reader->size = (uint64_t)st.st_size;
+    int64_t size = source->available        ? source->available(source->data, upto)
+                   : fstat(source->fd, &st) ? -errno
+                                            : st.st_size;
+    if (size < 0)
+        reader->error = (int)-size;
+    else
+        reader->size = (uint64_t)size;
     return reader->size;
 }
 
 static la_ssize_t read_bytes(struct archive *archive, void *data, const void **ret_bytes) {
+    (void)archive;
     struct reader *reader = data;
     uint64_t size = known_size(reader, reader->at + READ_BYTES);
+    if (reader->error) return -1;
     if (reader->at >= size) return 0;
     size_t want = size - reader->at < READ_BYTES ? (size_t)(size - reader->at) : READ_BYTES;
     ssize_t n;
     do n = pread(reader->source->fd, reader->buffer, want, (off_t)reader->at);
     while (n < 0 && errno == EINTR);
-    if (n < 0) {
-        reader->error = errno;
-        archive_set_error(archive, errno, "%s", strerror(errno));
-        return -1;
-    }
+    if (n < 0) return reader->error = errno, -1;
     reader->at += (uint64_t)n;
     *ret_bytes = reader->buffer;
     return n;
@@ -398,7 +400,9 @@ static int read_members(struct reader *reader, struct err *err) {
         if (read_member(reader, &member)) return -1;
     }
     if (r) return -1;
-    if (reader->data_end > known_size(reader, reader->data_end))
+    bool complete = reader->data_end <= known_size(reader, reader->data_end);
+    if (reader->error) return err_set(err, ERR_SYSTEM, reader->error, "read the layer");
+    if (!complete)
         return err_set(err, ERR_INVALID, 0, "the layer is cut off: a file's bytes lie behind its end");
     return 0;
 }

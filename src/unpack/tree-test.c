@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -341,12 +342,12 @@ struct stream {
     int asked;
 };
 
-static uint64_t stream_available(void *data, uint64_t upto) {
+static int64_t stream_available(void *data, uint64_t upto) {
     struct stream *stream = data;
     stream->asked++;
     assert_true(upto > stream->there || stream->there == stream->size);
     stream->there = upto < stream->size ? upto : stream->size;
-    return stream->there;
+    return (int64_t)stream->there;
 }
 
 static void test_stream(void **state) {
@@ -368,6 +369,28 @@ static void test_stream(void **state) {
     assert_int_equal(tree.root->children.count, 50);
     assert_in_range(stream.asked, 50, 120);
     tree_free(&tree);
+}
+
+static int64_t stream_breaks(void *data, uint64_t upto) {
+    return upto > *(uint64_t *)data ? -EIO : (int64_t)upto;
+}
+
+// Whose end can't be found has not ended.
+static void test_unreadable(void **state) {
+    (void)state;
+    _cleanup_(str_finish) struct str tar = {0};
+    struct tree tree = {0};
+    struct err err = {0};
+    struct tree_source source = {.fd = -1};
+    assert_int_equal(tree_from_tar(&source, &tree, &err), -1);
+    assert_int_equal(err.kind, ERR_SYSTEM);
+    for (int i = 0; i < 1000; i++) tar_add(&tar, &(struct member){"file", .data = "small"});
+    tar_end(&tar);
+    _cleanup_(fd_closep) int fd = tar_file(&tar);
+    uint64_t there = tar.len / 2;
+    source = (struct tree_source){.fd = fd, .available = stream_breaks, .data = &there};
+    assert_int_equal(tree_from_tar(&source, &tree, &err), -1);
+    assert_int_equal(err.code, EIO);
 }
 
 static void test_merge(void **state) {
@@ -460,14 +483,15 @@ static void test_many(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),        cmocka_unit_test(test_long_names),
-        cmocka_unit_test(test_bytes),        cmocka_unit_test(test_members),
-        cmocka_unit_test(test_last_wins),    cmocka_unit_test(test_hard_links),
-        cmocka_unit_test(test_whiteouts),    cmocka_unit_test(test_xattrs),
-        cmocka_unit_test(test_limits),       cmocka_unit_test(test_sparse),
-        cmocka_unit_test(test_damage),       cmocka_unit_test(test_stream),
-        cmocka_unit_test(test_merge),        cmocka_unit_test(test_merge_links),
-        cmocka_unit_test(test_mount_points), cmocka_unit_test(test_many),
+        cmocka_unit_test(test_names),       cmocka_unit_test(test_long_names),
+        cmocka_unit_test(test_bytes),       cmocka_unit_test(test_members),
+        cmocka_unit_test(test_last_wins),   cmocka_unit_test(test_hard_links),
+        cmocka_unit_test(test_whiteouts),   cmocka_unit_test(test_xattrs),
+        cmocka_unit_test(test_limits),      cmocka_unit_test(test_sparse),
+        cmocka_unit_test(test_damage),      cmocka_unit_test(test_stream),
+        cmocka_unit_test(test_unreadable),  cmocka_unit_test(test_merge),
+        cmocka_unit_test(test_merge_links), cmocka_unit_test(test_mount_points),
+        cmocka_unit_test(test_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,11 +74,11 @@ struct tree_entry *tree_find(const struct tree_node *directory, const char *name
 #define TREE_PIECES_MAX (1u << 18)
 
 // Reads the headers of a layer's tar (libarchive: ustar, pax, GNU). available (may be NULL) blocks until the
-// file has its first `upto` bytes or is complete, and returns how many there are: so the tree grows while
-// the layer still streams in. Names are checked and cleaned: `..`, names that lead through an earlier link or
-// file, over-long ones are refused with ERR_INVALID naming the member (paths go through the tree itself,
-// never through a link). Of sparse members (GNU's, in any of its forms) the holes have to be whole blocks of
-// 512. A character device 0:0, which overlayfs takes for a whiteout, is one. Kept xattrs:
+// file has its first `upto` bytes or is complete, and returns how many there are, or -errno: so the tree
+// grows while the layer still streams in. Names are checked and cleaned: `..`, names that lead through an
+// earlier link or file, over-long ones are refused with ERR_INVALID naming the member (paths go through the
+// tree itself, never through a link). Of sparse members (GNU's, in any of its forms) the holes have to be
+// whole blocks of 512. A character device 0:0, which overlayfs takes for a whiteout, is one. Kept xattrs:
 // security.capability, POSIX ACLs, user.* but for user.overlay.*.
 //
 // file (may be NULL) is told of each regular file when its header was read, while the tree is being built.
@@ -87,7 +87,7 @@ struct tree_entry *tree_find(const struct tree_node *directory, const char *name
 struct tree_build; // unpack/tree_build.h
 struct tree_source {
     int fd;
-    uint64_t (*available)(void *data, uint64_t upto);
+    int64_t (*available)(void *data, uint64_t upto);
     void *data;
     int (*file)(void *data, const struct tree_build *build, const struct tree_entry *entry,
                 const struct tree_node *directory, const char *path, struct err *err);
