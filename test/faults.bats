@@ -1,0 +1,38 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The kernel refuses a single call, or a process is killed at one, in the middle of a start: it fails with a sentence
+# and leaves nothing, or it goes on and the container is what it always is.
+
+load lib
+
+file_setup() { hoy run --rm base true; }
+
+# faulty WHAT COMMAND...: strace injects it into hoy alone; with FOLLOW=-f into the shim and the container, too.
+faulty() {
+  # shellcheck disable=SC2086
+  timeout -k 1 20 strace ${FOLLOW:-} -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1" "${@:2}" 3>&-
+}
+
+# What separates it from the host, disks for one (7:0).
+LOOK='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups)" /proc/self/status
+  sed "s/^[0-9]* [0-9]* [0-9:]* //; s/lowerdir.*//; s/[0-9a-f]\{64\}//g" /proc/self/mountinfo
+  mknod /disk b 7 0 && dd if=/disk count=0 2>&1'
+look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base sh -c "$LOOK
+  test \$(readlink /proc/self/ns/time) != $(readlink /proc/self/ns/time) || echo the clocks of the host"; }
+
+@test "what hoy can't ask of the host makes no container weaker" {
+  local usual seen call n
+  usual=$(look env)
+  contains "$usual" "can't open '/disk': Operation not permitted"
+  lacks "$usual" "the clocks of the host"
+  for call in ioctl:error=ENOMEM access:error=ENOMEM openat:error=EMFILE read:error=EIO; do
+    for n in {1..30}; do
+      seen=$(look faulty "$call:when=$n" 2>"$BATS_TEST_TMPDIR/said") || {
+        one_sentence "$(<"$BATS_TEST_TMPDIR/said")"
+        continue
+      }
+      is "$call $n: $seen" "$call $n: $usual"
+    done
+  done
+  hoy ps -aq >/dev/null # what could not be taken back then
+}
