@@ -13,6 +13,19 @@ faulty() {
   timeout -k 1 20 strace ${FOLLOW:-} -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1" "${@:2}" 3>&-
 }
 
+@test "descriptors run out, wherever" {
+  local n
+  for n in {5..40}; do
+    run timeout -k 1 20 bash -c 'ulimit -n "$1"; exec "$HOY" run --rm base true' _ "$n"
+    [[ $status == 0 ]] && continue
+    is "$n: $status" "$n: 125"
+    one_sentence "$output"
+    matches "$output" 'Too many open files|No file descriptors available'
+    is "$(hoy ps -aq)" ""
+  done
+  is "$status" 0
+}
+
 # What separates it from the host, disks for one (7:0).
 LOOK='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups)" /proc/self/status
   sed "s/^[0-9]* [0-9]* [0-9:]* //; s/lowerdir.*//; s/[0-9a-f]\{64\}//g" /proc/self/mountinfo
@@ -35,4 +48,14 @@ look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base s
     done
   done
   hoy ps -aq >/dev/null # what could not be taken back then
+}
+
+@test "a shim that can't hear signals starts nothing" {
+  FOLLOW=-f expect 125 faulty signalfd4:error=ENOMEM:when=1 "$HOY" run --rm base true
+  matches "$output" '^hoy: the shim cannot watch signals: '
+}
+
+@test "a shim that can't hold its container's process ends it" {
+  FOLLOW=-f expect 125 faulty pidfd_open:error=EMFILE:when=1 "$HOY" run --rm base sleep 1000
+  matches "$output" "^hoy: cannot take hold of the container's process: "
 }
