@@ -55,7 +55,21 @@ look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base s
   matches "$output" '^hoy: the shim cannot watch signals: '
 }
 
+@test "a shim that is killed before its first word, or before it has taken all back" {
+  local call
+  for call in clone3 rmdir; do
+    FOLLOW=-f faulty "$call:signal=KILL:when=1" "$HOY" run --name it base true || true
+    hoy rm it
+  done
+}
+
 @test "a shim that can't hold its container's process ends it" {
   FOLLOW=-f expect 125 faulty pidfd_open:error=EMFILE:when=1 "$HOY" run --rm base sleep 1000
   matches "$output" "^hoy: cannot take hold of the container's process: "
+}
+
+@test "a start whose lock is refused leaves no directory" {
+  expect 125 faulty flock:error=EIO:when=1 "$HOY" run --rm base true
+  one_sentence "$output"
+  is "$(ls "$HOY_RUNROOT/containers")" ""
 }
