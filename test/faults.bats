@@ -26,6 +26,19 @@ faulty() {
   is "$status" 0
 }
 
+@test "files may not grow: a sentence, or a log that ends early" {
+  local n
+  for n in 1 16 64; do
+    expect 125 bash -c 'ulimit -f "$1"; exec "$HOY" run --rm base true' _ "$n"
+    one_sentence "$output"
+  done
+  expect 3 bash -c 'ulimit -f 500; exec "$HOY" run --name it base sh -c "yes 0123456789 | head -n 20000; exit 3"'
+  is "${#lines[@]}" 20000
+  is "$(field it .State.ExitCode)" 3
+  (($(hoy logs it | wc -l) > 1000))
+  hoy rm it
+}
+
 # What separates it from the host, disks for one (7:0).
 LOOK='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups)" /proc/self/status
   sed "s/^[0-9]* [0-9]* [0-9:]* //; s/lowerdir.*//; s/[0-9a-f]\{64\}//g" /proc/self/mountinfo
