@@ -76,6 +76,15 @@ look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base s
   done
 }
 
+@test "a mount that cannot be looked at is not made again and again" {
+  FOLLOW=-f expect 125 faulty statfs:error=EIO "$HOY" run --rm base true
+  matches "$output" '^hoy: cannot mount the image '
+  hoy volume create -o type=tmpfs -o device=tmpfs data >/dev/null
+  FOLLOW=-f expect 125 faulty statx:error=EIO "$HOY" run --rm -v data:/data base true
+  one_sentence "$output"
+  hoy volume rm data
+}
+
 @test "a shim that can't hold its container's process ends it" {
   FOLLOW=-f expect 125 faulty pidfd_open:error=EMFILE:when=1 "$HOY" run --rm base sleep 1000
   matches "$output" "^hoy: cannot take hold of the container's process: "
