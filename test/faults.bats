@@ -90,6 +90,25 @@ look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base s
   matches "$output" "^hoy: cannot take hold of the container's process: "
 }
 
+shim_of() { ps -o ppid= -p "$(pgrep -xf "$1")" | tr -d ' '; }
+
+@test "whoever is there when a shim is killed is told so" {
+  local said=$BATS_TEST_TMPDIR/said run exec
+  "$HOY" run --name it base sleep 1000 2>"$said" 3>&- &
+  run=$!
+  eventually 10 pgrep -xf 'sleep 1000' >/dev/null
+  "$HOY" exec it sleep 2000 2>"$said.exec" 3>&- &
+  exec=$!
+  eventually 10 pgrep -xf 'sleep 2000' >/dev/null
+  kill -KILL "$(shim_of 'sleep 2000')"
+  ends_with 137 $exec
+  is "$(<"$said.exec")" "hoy: the shim of the command was killed"
+  kill -KILL "$(shim_of 'sleep 1000')"
+  ends_with 137 $run
+  is "$(<"$said")" "hoy: the container's shim was killed, and the container with it"
+  hoy rm it
+}
+
 @test "a start whose lock is refused leaves no directory" {
   expect 125 faulty flock:error=EIO:when=1 "$HOY" run --rm base true
   one_sentence "$output"
