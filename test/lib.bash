@@ -66,7 +66,7 @@ audit_processes() {
 #   a network's own row in the database, an image's lock file and the empty directory of its mount
 audit_list() {
   awk '{print "mount", $5, $3}' /proc/self/mountinfo
-  find /sys/fs/cgroup -mindepth 2 -type d -path '*hoy/*' -printf 'cgroup %p\n' 2>/dev/null
+  find /sys/fs/cgroup -mindepth 1 -type d -path '*hoy[-/]*' -printf 'cgroup %p\n' 2>/dev/null
   awk -F: 'NR > 2 { gsub(/ /, "", $1); if ($1 !~ /^(lo|hoy[0-9][0-9]?)$/) print "interface", $1 }' /proc/net/dev
   ip netns list 2>/dev/null | sed 's/^/netns /'
   audit_processes

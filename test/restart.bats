@@ -204,7 +204,7 @@ kill_shim() {
 }
 
 @test "restore starts what is to run after a reboot, and only once" {
-  local name pid
+  local name id pid
   for name in always unless-stopped on-failure no; do
     hoy run -d --name "$name" --restart "$name" base sleep 1000
   done
@@ -213,11 +213,12 @@ kill_shim() {
   hoy create --name new --restart always base true
   hoy stop stopped stopped-always 2>/dev/null
   for name in always unless-stopped on-failure no; do
-    # As a reboot does: no process is left, and nothing in the run directory.
-    pid=$(field "$name" .State.Pid)
+    # As a reboot does: no process is left, no cgroup, and nothing in the run directory.
+    id=$(field "$name" .Id) pid=$(field "$name" .State.Pid)
     kill_shim "$(shim_of "$name")"
     kill -KILL "$pid"
     wait_gone "$pid"
+    find /sys/fs/cgroup -depth -type d -name "hoy-$id" -exec rmdir {} +
   done
   rm -rf "${HOY_RUNROOT:?}"/containers
   hoy ps -a >/dev/null

@@ -163,3 +163,12 @@ sys.exit(8)'
   hoy wait c1
   hoy rm c1
 }
+
+@test "more at once than files may be open" {
+  hoy run -d --name c1 base sh -c 'trap "exit 5" TERM; echo ready; while :; do sleep 0.1; done'
+  eventually 10 says c1 ready
+  expect 0 timeout 20 bash -c 'ulimit -n 1024; exec "$HOY" stop -t 5 $(yes c1 | head -n 1100)'
+  is "${#lines[@]}" 1100
+  is "$(code c1)" 5
+  hoy rm c1
+}

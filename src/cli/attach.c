@@ -111,7 +111,7 @@ static int exec_in(struct invocation *invocation, struct engine *engine, struct 
     case CLIENT_EXITED: return exit.status;
     case CLIENT_DETACHED: return 0;
     case CLIENT_CLOSED: return 128 + SIGPIPE;
-    default: return 128 + SIGKILL;
+    default: fputs("hoy: the shim of the command was killed\n", stderr); return 128 + SIGKILL;
     }
 }
 

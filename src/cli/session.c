@@ -69,6 +69,7 @@ int session_run(int socket, const struct session *session, struct shim_exit *ret
 static int lost(struct engine *engine, const struct container *container, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container found;
+    fputs("hoy: the container's shim was killed, and the container with it\n", stderr);
     if (container_find(engine, &arena, container->id, &found, err) < 0) {
         if (err->kind == ERR_NOT_FOUND && container->auto_remove) return 137;
         return -1;

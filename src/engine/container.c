@@ -168,10 +168,10 @@ static int create(struct engine *engine, struct arena *arena, const struct conta
     if (str_empty(name)) name = NULL; // as Docker has it
     if (name && *name == '/') name++;
     if (prepare(engine, arena, config, name, &container, &image, err)) return -1;
-    if (starts && begin(engine, &container, &image, err)) return -1;
     _cleanup_(freep) char *text = container_config_text(&container.config);
-    if (name ? insert_named(engine, arena, &container, text, err)
-             : insert_unnamed(engine, arena, &container, text, err)) {
+    if ((starts && begin(engine, &container, &image, err)) ||
+        (name ? insert_named(engine, arena, &container, text, err)
+              : insert_unnamed(engine, arena, &container, text, err))) {
         if (starts) run_dir_remove(engine, container.id, &ignored);
         return -1;
     }

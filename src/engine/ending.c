@@ -123,7 +123,20 @@ int container_end(struct engine *engine, const struct container *container, cons
     return exit_record_keep(engine, container->id, err);
 }
 
-// A shim's word
+// A shim's word, and what one that was killed around it did not take back any more.
+
+static int undo(struct plan_block *plan, struct err *err) {
+    struct err ignored;
+    int r = plan_undo(plan);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "clean up after a container whose shim is gone");
+    (void)plan_run_hooks(plan, PLAN_STOPPED, &ignored);
+    return 0;
+}
+
+static int undo_rest(const struct run_dir *dir, struct err *err) {
+    _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
+    return dir->fd < 0 || plan_map_at(dir->fd, "plan", &plan) ? 0 : undo(plan, err);
+}
 
 static int end_with_lock(struct engine *engine, const char *id, const struct ending *ending, int shim,
                          struct err *err) {
@@ -140,6 +153,8 @@ static int end_with_lock(struct engine *engine, const char *id, const struct end
         if (container_folder_remove(engine, id, err)) return -1;
     }
     shim_wait_end(shim); // it undoes its plan, and the run directory has the record of that
+    bool has_ended = shim >= 0 || str_eq(ending->state, "created");
+    if (has_ended && undo_rest(&dir, err)) return -1;
     return container_end(engine, &container, ending, err);
 }
 
@@ -236,11 +251,9 @@ static int take_back(const struct container *container, const struct run_dir *di
                                   .error = "the container's shim was killed, and the container with it"};
     }
     if (restarts(ending) && !this_boot(plan)) ending->state = "exited";
-    r = this_boot(plan) ? plan_undo(plan) : 0;
-    struct err ignored;
-    if (!r && this_boot(plan)) (void)plan_run_hooks(plan, PLAN_STOPPED, &ignored);
+    r = this_boot(plan) ? undo(plan, err) : 0;
     plan_unmap(plan);
-    return r ? err_set(err, ERR_SYSTEM, -r, "clean up after a container whose shim is gone") : 0;
+    return r;
 }
 
 // What a container is called while it is being started, and is again when that comes to nothing.

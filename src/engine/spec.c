@@ -6,6 +6,7 @@
 #include "engine/rootless.h"
 #include "engine/spec_parts.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <string.h>
 #include <unistd.h>
@@ -162,7 +163,7 @@ static void build_namespaces(struct spec_builder *b) {
     };
 #undef FIELD
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        if (rows[i].flag != CLONE_NEWTIME || !access("/proc/self/ns/time", F_OK))
+        if (rows[i].flag != CLONE_NEWTIME || !access("/proc/self/ns/time", F_OK) || errno != ENOENT)
             build_namespace(b, &rows[i]);
     spec_because(b, "linux.namespaces", "default");
 }

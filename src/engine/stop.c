@@ -205,22 +205,22 @@ static int poll_timeout(const struct stopping *all, size_t count) {
 
 // False: all have ended.
 static bool wait_some(struct engine *engine, struct stopping *all, struct pollfd *polls, size_t count) {
-    bool any = false;
+    size_t n = 0; // the kernel takes no more of them than files may be open, not even such as say nothing
+    for (size_t i = 0; i < count; i++)
+        if (all[i].stage != ENDED) polls[n++] = (struct pollfd){.fd = all[i].shim, .events = POLLIN};
+    if (!n) return false;
+    if (poll(polls, n, poll_timeout(all, count)) < 0) return true;
+    n = 0;
     for (size_t i = 0; i < count; i++) {
-        polls[i] = (struct pollfd){.fd = all[i].stage == ENDED ? -1 : all[i].shim, .events = POLLIN};
-        any = any || all[i].stage != ENDED;
-    }
-    if (!any) return false;
-    if (poll(polls, count, poll_timeout(all, count)) < 0) return true;
-    for (size_t i = 0; i < count; i++) {
-        if (polls[i].revents) hear(engine, &all[i]);
+        if (all[i].stage == ENDED) continue;
+        if (polls[n++].revents) hear(engine, &all[i]);
         if (all[i].stage != ENDED) step(&all[i]);
     }
     return true;
 }
 
-void containers_stop(struct engine *engine, const struct stop_options *options, struct container_stop *stops,
-                     size_t count) {
+static void stop_together(struct engine *engine, const struct stop_options *options,
+                          struct container_stop *stops, size_t count) {
     struct stopping *all = xmalloc(count * sizeof *all);
     struct pollfd *polls = xmalloc(count * sizeof *polls);
     for (size_t i = 0; i < count; i++) {
@@ -233,6 +233,14 @@ void containers_stop(struct engine *engine, const struct stop_options *options, 
     for (size_t i = 0; i < count; i++) fd_closep(&all[i].shim);
     free(all);
     free(polls);
+}
+
+#define TOGETHER 500u // a descriptor each: usually a process may have 1024
+
+void containers_stop(struct engine *engine, const struct stop_options *options, struct container_stop *stops,
+                     size_t count) {
+    for (size_t i = 0; i < count; i += TOGETHER)
+        stop_together(engine, options, stops + i, count - i < TOGETHER ? count - i : TOGETHER);
 }
 
 int container_stop(struct engine *engine, const struct container *container, int seconds, const char *signal,

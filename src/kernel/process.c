@@ -115,7 +115,7 @@ bool process_in_user_namespace(void) {
 uint32_t process_group_count(void) {
     _cleanup_(str_finish) struct str text = {0};
     uint32_t inside, outside, count, total = 0;
-    if (file_read_at(AT_FDCWD, "/proc/self/gid_map", 1 << 16, &text) || !text.len) return 0;
+    if (file_read_at(AT_FDCWD, "/proc/self/gid_map", 1 << 16, &text)) return UINT32_MAX;
     for (char *rest = text.data, *line; (line = strsep(&rest, "\n"));)
         if (sscanf(line, "%u %u %u", &inside, &outside, &count) == 3 && inside == total) total += count;
     return total;
@@ -124,6 +124,7 @@ uint32_t process_group_count(void) {
 // Of what belongs to a user namespace outside of one's own the kernel does not even tell the owner.
 bool process_owns_network(void) {
     _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
-    _cleanup_(fd_closep) int owner = own < 0 ? own : ioctl(own, NS_GET_USERNS);
-    return owner >= 0;
+    if (own < 0) return true;
+    _cleanup_(fd_closep) int owner = ioctl(own, NS_GET_USERNS);
+    return owner >= 0 || errno != EPERM;
 }

@@ -41,8 +41,9 @@ pid_t process_child(pid_t pid);
 // Whether this process is in another user namespace than the machine's first. Root there is not the machine's
 // root.
 bool process_in_user_namespace(void);
-// How many group ids there are in this process's user namespace, from 0 on; 0 when the kernel does not tell.
+// How many group ids there are in this process's user namespace, from 0 on: all, unless the kernel tells of
+// less.
 uint32_t process_group_count(void);
 // Whether the network namespace around belongs to this process's user namespace, or to one below. Where not,
-// there is no root here who could make interfaces in it.
+// there is no root here who could make interfaces in it. Only the kernel's refusal says that it does not.
 bool process_owns_network(void);

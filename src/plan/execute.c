@@ -245,9 +245,10 @@ static int wait_for_exec(struct plan_run *run, bool *ret_created) {
 static int was_killed(const struct plan_block *block, struct err *err) {
     siginfo_t info = {0};
     waitid(P_PID, (id_t)block->pid, &info, WEXITED | WNOWAIT);
-    return err_set(err, ERR_SYSTEM, 0,
-                   "the container's first process was killed by signal %d while it was set up%s",
-                   info.si_status, info.si_status == SIGKILL ? ": is the memory limit too low?" : "");
+    bool exited = info.si_code == CLD_EXITED;
+    return err_set(err, ERR_SYSTEM, 0, "the container's first process %s %d while it was set up%s",
+                   exited ? "ended with" : "was killed by signal", info.si_status,
+                   !exited && info.si_status == SIGKILL ? ": is the memory limit too low?" : "");
 }
 
 // The two sides' words to each other

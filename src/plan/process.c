@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,30 @@ static int no_such_id(struct plan_run *run, const char *what, uint32_t id) {
     return -error;
 }
 
+// Whether all groups of this process are the user's as well.
+static bool has_no_others(const struct user *user) {
+    gid_t now[USER_GROUPS_MAX];
+    int n = getgroups(USER_GROUPS_MAX, now);
+    for (int i = 0; i < n; i++) {
+        size_t at = 0;
+        while (at < user->group_count && user->groups[at] != now[i]) at++;
+        if (at == user->group_count && now[i] != user->gid) return false;
+    }
+    return n >= 0;
+}
+
+// In a user namespace that forbids setgroups, whatever one may do, a user has no groups of /etc/group's.
+// Others were asked for. Who is only not allowed to call it must not bring groups of the host's along.
+static int take_groups(struct plan_run *run, const struct user *user, bool asked) {
+    if (!setgroups(user->group_count, user->groups)) return 0;
+    int error = errno;
+    if (error != EPERM || asked) return -error;
+    if (caps_has(CAP_SETGID) || has_no_others(user)) return 0;
+    return err_set(&run->err, ERR_INVALID, 0,
+                   "the container would have hoy's own groups: giving them up takes CAP_SETGID"),
+           -error;
+}
+
 int plan_do_user(struct plan_run *run, struct plan_op *op) {
     struct user user = {.uid = op->user.uid, .gid = op->user.gid};
     _cleanup_(freep) const char **groups = plan_list_items(run->block, op->user.groups);
@@ -95,10 +120,8 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     run->home_set = true;
     give_streams(user.uid);
     if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
-    // In a user namespace that forbids setgroups a user has no groups of /etc/group's. Others were asked for.
-    if (!op->user.keep_groups && setgroups(user.group_count, user.groups) &&
-        (errno != EPERM || op->user.groups.count))
-        return -errno;
+    r = op->user.keep_groups ? 0 : take_groups(run, &user, op->user.groups.count);
+    if (r) return r;
     if (setresgid(user.gid, user.gid, user.gid)) return no_such_id(run, "group", user.gid);
     return setresuid(user.uid, user.uid, user.uid) ? no_such_id(run, "user", user.uid) : 0;
 }

@@ -28,45 +28,50 @@ static void locks_release(void) {
     while (lock_count) close(locks[--lock_count]);
 }
 
+// 1, 0, or -errno: a mount that cannot be looked at is not to be mounted again and again.
+typedef int is_mounted(const char *target);
+
 static int hold(struct plan_run *run, struct plan_op *op, const char *path, const char *target,
-                bool (*is_mounted)(const char *target),
-                int (*mount_it)(struct plan_run *run, struct plan_op *op)) {
+                is_mounted *is_there, int (*mount_it)(struct plan_run *run, struct plan_op *op)) {
+    int there;
     if (lock_count == LOCKS_MAX) return -E2BIG;
     _cleanup_(fd_closep) int lock = fd_open_at(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (lock < 0) return lock;
     if (flock(lock, LOCK_SH)) return -errno;
-    while (!is_mounted(target)) {
+    while (!(there = is_there(target))) {
         if (flock(lock, LOCK_EX)) return -errno;
         int r = mount_it(run, op);
         if (r) return r;
         if (flock(lock, LOCK_SH)) return -errno;
     }
-    locks[lock_count++] = take_fd(&lock);
-    return 0;
+    if (there > 0) locks[lock_count++] = take_fd(&lock);
+    return there < 0 ? there : 0;
 }
 
-static int let_go(const char *path, const char *target, bool (*is_mounted)(const char *target)) {
+static int let_go(const char *path, const char *target, is_mounted *is_there) {
     locks_release();
     _cleanup_(fd_closep) int lock = fd_open_at(AT_FDCWD, path, O_RDWR | O_NOFOLLOW, 0);
     if (lock == -ENOENT) return 0;
     if (lock < 0) return lock;
     if (flock(lock, LOCK_EX | LOCK_NB)) return errno == EWOULDBLOCK ? 0 : -errno;
-    if (is_mounted(target) && umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW)) return -errno;
-    return 0;
+    if (!is_there(target) || !umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW)) return 0;
+    return errno == EINVAL ? 0 : -errno; // it was none
 }
 
 // Images
 
-static bool is_image(const char *target) {
+static int is_image(const char *target) {
     struct statfs fs;
-    return !statfs(target, &fs) && (uint32_t)fs.f_type == EROFS_SUPER_MAGIC_V1;
+    if (statfs(target, &fs)) return errno == ENOENT ? 0 : -errno;
+    return (uint32_t)fs.f_type == EROFS_SUPER_MAGIC_V1;
 }
 
 static int mount_image(struct plan_run *run, struct plan_op *op) {
     const char *target = TEXT(op->image_mount.target);
     _cleanup_(freep) const char **layers = plan_list_items(run->block, op->image_mount.layers);
     if (mkdir(target, 0700) && errno != EEXIST) return -errno;
-    if (is_image(target)) return 0;
+    int r = is_image(target);
+    if (r) return r < 0 ? r : 0;
     return erofs_mount(TEXT(op->image_mount.index), layers, op->image_mount.layers.count, target);
 }
 
@@ -80,18 +85,20 @@ int plan_undo_image_mount(struct plan_block *block, struct plan_op *op) {
 
 // Volumes
 
-static bool is_volume(const char *target) {
+static int is_volume(const char *target) {
     uint64_t id;
     bool is_root = false;
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, target, O_PATH | O_DIRECTORY, 0);
-    return fd >= 0 && !mount_identify(fd, &id, &is_root) && is_root;
+    int r = fd < 0 ? fd : mount_identify(fd, &id, &is_root);
+    return r ? r : is_root;
 }
 
 static int attach_volume(struct plan_run *run, struct plan_op *op) {
     const char *type = TEXT(op->volume.type), *device = TEXT(op->volume.device),
                *target = TEXT(op->volume.target), *data = TEXT(op->volume.data);
     uint64_t flags = op->volume.flags;
-    if (is_volume(target)) return 0;
+    int r = is_volume(target);
+    if (r) return r < 0 ? r : 0;
     if (mount(device, target, type, flags, data)) return -errno;
     // A bind mount takes no other flags with it.
     uint64_t rest = flags & ~(uint64_t)(MS_BIND | MS_REC);

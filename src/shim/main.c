@@ -129,14 +129,24 @@ static void take_away(struct plan_block *plan, pid_t pid) {
     (void)plan_undo(plan);
 }
 
-static void keep(const struct plan_block *plan, pid_t pid, int terminal) {
+// Without it the process could never be sent a signal.
+static int hold(pid_t pid, struct err *err) {
     shim.pid = pid;
     shim.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-    take_terminal(plan, terminal);
+    return shim.pidfd < 0 ? err_set(err, ERR_SYSTEM, errno, "cannot take hold of the container's process")
+                          : 0;
+}
+
+// The process is there already.
+static pid_t adopt(struct plan_block *plan, struct err *err) {
+    container_is_made();
+    if (hold(plan->pid, err)) return take_away(plan, plan->pid), -1;
+    take_terminal(plan, given.terminal);
+    return plan->pid;
 }
 
 static pid_t start(struct plan_block *plan, struct err *err) {
-    if (plan->pid > 0) return container_is_made(), keep(plan, plan->pid, given.terminal), plan->pid;
+    if (plan->pid > 0) return adopt(plan, err);
     struct plan_streams streams = {.child = {-1, -1, -1},
                                    .terminal = -1,
                                    .start = given.start,
@@ -148,8 +158,8 @@ static pid_t start(struct plan_block *plan, struct err *err) {
     for (int i = 0; i < 3; i++) fd_closep(&streams.child[i]);
     fd_closep(&given.start);
     if (pid < 0) return -1;
-    if (hand_over(plan, &streams, err)) return take_away(plan, pid), -1;
-    keep(plan, pid, streams.terminal);
+    if (hold(pid, err) || hand_over(plan, &streams, err)) return take_away(plan, pid), -1;
+    take_terminal(plan, streams.terminal);
     return pid;
 }
 
@@ -297,7 +307,7 @@ static int watch(struct plan_block *plan, int client, int state) {
 
 // In a runtime's place every signal is the container's that a process can catch, but for those that tell of
 // a fault of its own.
-static void block_signals(void) {
+static int block_signals(void) {
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     sigset_t set;
     shim_signals(&set);
@@ -305,6 +315,7 @@ static void block_signals(void) {
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) sigdelset(&set, own[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     shim.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return shim.signals < 0 ? -errno : 0;
 }
 
 static int shim_main(void) {
@@ -336,8 +347,10 @@ static int shim_main(void) {
     if (shim.listen >= 0) fcntl(shim.listen, F_SETFL, O_RDWR | O_NONBLOCK);
     prctl(PR_SET_NAME, "hoy-shim");
     if (!plan->no_subreaper) prctl(PR_SET_CHILD_SUBREAPER, 1);
-    block_signals();
-    if (start(plan, &err) < 0) return fail(plan, client, &err);
+    r = block_signals();
+    if (r) err_set(&err, ERR_SYSTEM, -r, "the shim cannot watch signals");
+    if (r && plan->pid > 0) take_away(plan, plan->pid);
+    if (r || start(plan, &err) < 0) return fail(plan, client, &err);
     if (plan->leaves) return 0;
     return watch(plan, client, state);
 }

@@ -1,0 +1,116 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The kernel refuses a single call, or a process is killed at one, in the middle of a start: it fails with a sentence
+# and leaves nothing, or it goes on and the container is what it always is.
+
+load lib
+
+file_setup() { hoy run --rm base true; }
+
+# faulty WHAT COMMAND...: strace injects it into hoy alone; with FOLLOW=-f into the shim and the container, too.
+faulty() {
+  # shellcheck disable=SC2086
+  timeout -k 1 20 strace ${FOLLOW:-} -qq -o /dev/null -e "trace=${1%%:*}" -e "inject=$1" "${@:2}" 3>&-
+}
+
+@test "descriptors run out, wherever" {
+  local n
+  for n in {5..40}; do
+    run timeout -k 1 20 bash -c 'ulimit -n "$1"; exec "$HOY" run --rm base true' _ "$n"
+    [[ $status == 0 ]] && continue
+    is "$n: $status" "$n: 125"
+    one_sentence "$output"
+    matches "$output" 'Too many open files|No file descriptors available'
+    is "$(hoy ps -aq)" ""
+  done
+  is "$status" 0
+}
+
+@test "files may not grow: a sentence, or a log that ends early" {
+  local n
+  for n in 1 16 64; do
+    expect 125 bash -c 'ulimit -f "$1"; exec "$HOY" run --rm base true' _ "$n"
+    one_sentence "$output"
+  done
+  expect 3 bash -c 'ulimit -f 500; exec "$HOY" run --name it base sh -c "yes 0123456789 | head -n 20000; exit 3"'
+  is "${#lines[@]}" 20000
+  is "$(field it .State.ExitCode)" 3
+  (($(hoy logs it | wc -l) > 1000))
+  hoy rm it
+}
+
+# What separates it from the host, disks for one (7:0).
+LOOK='grep -E "^(Cap|NoNewPrivs|Seccomp|Groups)" /proc/self/status
+  sed "s/^[0-9]* [0-9]* [0-9:]* //; s/lowerdir.*//; s/[0-9a-f]\{64\}//g" /proc/self/mountinfo
+  mknod /disk b 7 0 && dd if=/disk count=0 2>&1'
+look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base sh -c "$LOOK
+  test \$(readlink /proc/self/ns/time) != $(readlink /proc/self/ns/time) || echo the clocks of the host"; }
+
+@test "what hoy can't ask of the host makes no container weaker" {
+  local usual seen call n
+  usual=$(look env)
+  contains "$usual" "can't open '/disk': Operation not permitted"
+  lacks "$usual" "the clocks of the host"
+  for call in ioctl:error=ENOMEM access:error=ENOMEM openat:error=EMFILE read:error=EIO; do
+    for n in {1..30}; do
+      seen=$(look faulty "$call:when=$n" 2>"$BATS_TEST_TMPDIR/said") || {
+        one_sentence "$(<"$BATS_TEST_TMPDIR/said")"
+        continue
+      }
+      is "$call $n: $seen" "$call $n: $usual"
+    done
+  done
+  hoy ps -aq >/dev/null # what could not be taken back then
+}
+
+@test "a shim that can't hear signals starts nothing" {
+  FOLLOW=-f expect 125 faulty signalfd4:error=ENOMEM:when=1 "$HOY" run --rm base true
+  matches "$output" '^hoy: the shim cannot watch signals: '
+}
+
+@test "a shim that is killed before its first word, or before it has taken all back" {
+  local call
+  for call in clone3 rmdir; do
+    FOLLOW=-f faulty "$call:signal=KILL:when=1" "$HOY" run --name it base true || true
+    hoy rm it
+  done
+}
+
+@test "a mount that cannot be looked at is not made again and again" {
+  FOLLOW=-f expect 125 faulty statfs:error=EIO "$HOY" run --rm base true
+  matches "$output" '^hoy: cannot mount the image '
+  hoy volume create -o type=tmpfs -o device=tmpfs data >/dev/null
+  FOLLOW=-f expect 125 faulty statx:error=EIO "$HOY" run --rm -v data:/data base true
+  one_sentence "$output"
+  hoy volume rm data
+}
+
+@test "a shim that can't hold its container's process ends it" {
+  FOLLOW=-f expect 125 faulty pidfd_open:error=EMFILE:when=1 "$HOY" run --rm base sleep 1000
+  matches "$output" "^hoy: cannot take hold of the container's process: "
+}
+
+shim_of() { ps -o ppid= -p "$(pgrep -xf "$1")" | tr -d ' '; }
+
+@test "whoever is there when a shim is killed is told so" {
+  local said=$BATS_TEST_TMPDIR/said run exec
+  "$HOY" run --name it base sleep 1000 2>"$said" 3>&- &
+  run=$!
+  eventually 10 pgrep -xf 'sleep 1000' >/dev/null
+  "$HOY" exec it sleep 2000 2>"$said.exec" 3>&- &
+  exec=$!
+  eventually 10 pgrep -xf 'sleep 2000' >/dev/null
+  kill -KILL "$(shim_of 'sleep 2000')"
+  ends_with 137 $exec
+  is "$(<"$said.exec")" "hoy: the shim of the command was killed"
+  kill -KILL "$(shim_of 'sleep 1000')"
+  ends_with 137 $run
+  is "$(<"$said")" "hoy: the container's shim was killed, and the container with it"
+  hoy rm it
+}
+
+@test "a start whose lock is refused leaves no directory" {
+  expect 125 faulty flock:error=EIO:when=1 "$HOY" run --rm base true
+  one_sentence "$output"
+  is "$(ls "$HOY_RUNROOT/containers")" ""
+}
