@@ -8,7 +8,7 @@ export BUILD
 
 OWNER = scripts/as-owner
 
-.PHONY: all run test bench check format install clean packages-build packages-test packages-bench packages-check
+.PHONY: all run test bench check fuzz format install clean packages-build packages-test packages-bench packages-check
 
 all: $(BUILD)/build.ninja
 	@$(OWNER) ninja -C $(BUILD)
@@ -32,6 +32,10 @@ bench: packages-build packages-test packages-bench all
 
 check: packages-build packages-test packages-check all
 	@scripts/check
+
+# Readers of what strangers wrote. FUZZ="dns json" picks some, SECONDS_EACH says for how long each runs.
+fuzz: packages-build packages-check
+	@$(OWNER) scripts/fuzz $(FUZZ)
 
 format: packages-check
 	@$(OWNER) sh -c 'git ls-files "*.c" "*.h" | xargs clang-format -i'

@@ -343,6 +343,12 @@ stopped() { [[ $(runtime state "$1" | jq -r .status) == stopped ]]; }
   head -c 4096 /dev/zero >"$images/pages-1.img"
   fails "$images: the checkpoint is damaged: pages-1.img has 4096 bytes where pagemap-1.img wants 20480" \
     runtime restore --bundle "$bundle" --image-path "$images" one
+  # Five pages and the number that makes it none, and one that makes it none of bytes.
+  printf '\x19\x43\x56\x54\x25\x40\x08\x56\x02\0\0\0\x08\x01\x06\0\0\0\x08\x00\x10\x05\x20\x04' >"$images/pagemap-1.img"
+  printf '\x0d\0\0\0\x10\xfb\xff\xff\xff\xff\xff\xff\xff\xff\x01\x20\x04' >>"$images/pagemap-1.img"
+  fails "wants 18446744073709551615" runtime restore --bundle "$bundle" --image-path "$images" one
+  printf '\x19\x43\x56\x54\x25\x40\x08\x56\x02\0\0\0\x08\x01\x0b\0\0\0\x10\x80\x80\x80\x80\x80\x80\x80\x08\x20\x04' >"$images/pagemap-1.img"
+  fails "wants 18446744073709551615" runtime restore --bundle "$bundle" --image-path "$images" one
   is "$(runtime list -q)" ''
   # A table of no process of this checkpoint is left from another one.
   mv "$images/pagemap-1.img" "$images/pagemap-2.img"

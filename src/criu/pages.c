@@ -40,6 +40,15 @@ static bool take_message(struct protobuf_reader *reader, struct protobuf_reader 
     return true;
 }
 
+// Numbers of a stranger's: what is more than any number is the largest there is.
+static uint64_t sum_of(uint64_t a, uint64_t b) {
+    return __builtin_add_overflow(a, b, &a) ? UINT64_MAX : a;
+}
+
+static uint64_t product_of(uint64_t a, uint64_t b) {
+    return __builtin_mul_overflow(a, b, &a) ? UINT64_MAX : a;
+}
+
 // Values by the numbers of their fields, which are small.
 static bool read_numbers(struct protobuf_reader message, uint64_t values[static 8], bool given[static 8]) {
     struct protobuf_field field;
@@ -69,7 +78,7 @@ static bool read_table(const struct str *text, struct table *ret_table) {
         if (first)
             table.pages_id = values[1];
         else if (present)
-            table.count += given[5] ? values[5] : values[2];
+            table.count = sum_of(table.count, given[5] ? values[5] : values[2]);
         first = false;
     }
     *ret_table = table;
@@ -84,7 +93,7 @@ static int check_table(int dir, const char *name, struct err *err) {
     if (file_read_at(dir, name, TABLE_MAX, &text) || !read_table(&text, &table) || !table.count) return 0;
     snprintf(pages, sizeof pages, "pages-%llu.img", (unsigned long long)table.pages_id);
     uint64_t size = fstatat(dir, pages, &st, 0) ? 0 : (uint64_t)st.st_size;
-    uint64_t wanted = table.count * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t wanted = product_of(table.count, (uint64_t)sysconf(_SC_PAGESIZE));
     if (size >= wanted) return 0;
     return err_set(err, ERR_INVALID, 0, "the checkpoint is damaged: %s has %llu bytes where %s wants %llu",
                    pages, (unsigned long long)size, name, (unsigned long long)wanted);

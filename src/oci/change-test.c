@@ -78,6 +78,8 @@ static void test_pairs(void **state) {
     HAS("LABEL a 1", "LABEL a=2", "\"Labels\":{\"a\":\"2\"}");
     HAS("ENV X=1\n# nothing\nENV Y=$X", NULL, "\"X=1\",\"Y=1\"]");
     REFUSED("ENV A", "ENV must have two arguments");
+    REFUSED("ENV \f", "ENV requires at least one argument");
+    REFUSED("LABEL \v \t", "LABEL requires at least one argument");
     REFUSED("ENV A=1 B", "can't find = in \"B\"");
     REFUSED("ENV =1", "names can not be blank");
     REFUSED("ENV A='x", "single-quote");

@@ -324,17 +324,19 @@ static int apply(struct change *c, const char *text, size_t length) {
     return err_set(c->err, ERR_INVALID, 0, "%.*s is not a valid change command", (int)length, text);
 }
 
+#define BLANKS " \t\v\f\r" // what is between words, too: what is left of a line has one
+
 // cmd_set says whether a CMD came before, and learns of this one: ENTRYPOINT takes away a command that did
 // not come with it.
 static int change_apply(struct arena *arena, const char *text, bool *cmd_set, struct image_config *config,
                         struct err *err) {
-    text += strspn(text, " \t\r");
-    size_t length = strcspn(text, " \t\r"), end = strlen(text);
-    while (end > length && strchr(" \t\r", text[end - 1])) end--;
+    text += strspn(text, BLANKS);
+    size_t length = strcspn(text, BLANKS), end = strlen(text);
+    while (end > length && strchr(BLANKS, text[end - 1])) end--;
     const char *rest = arena_strndup(arena, text + length, end - length);
     struct change change = {.arena = arena,
                             .config = config,
-                            .rest = rest + strspn(rest, " \t\r"),
+                            .rest = rest + strspn(rest, BLANKS),
                             .cmd_set = cmd_set,
                             .err = err};
     if (apply(&change, text, length)) return err_wrap(err, "change \"%.100s\"", text);
@@ -361,7 +363,7 @@ int image_changes_apply(struct arena *arena, const struct strings *changes, stru
     for (size_t i = 0; i < changes->count; i++) {
         char *rest = join_lines(arena, changes->items[i]);
         for (char *line; (line = strsep(&rest, "\n"));) {
-            line += strspn(line, " \t\r");
+            line += strspn(line, BLANKS);
             if (*line && *line != '#' && change_apply(arena, line, &cmd_set, config, err)) return -1;
         }
     }

@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include <malloc.h>
+
 static struct challenge challenge_of(struct arena *arena, const char *value) {
     struct challenge c = {0};
     challenge_parse(arena, value, &c);
@@ -49,6 +51,19 @@ static void test_challenge(void **state) {
         assert_int_equal(challenge_of(&arena, nothing[i]).scheme, CHALLENGE_NONE);
 }
 
+// A server can send 64 KiB of them, which have to be no more in memory than a few times that.
+static void test_many_values(void **state) {
+    (void)state;
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(str_finish) struct str header = {0};
+    str_add(&header, "Bearer realm=\"a\\\\b\"");
+    for (int i = 0; i < 10000; i++) str_add(&header, ",x=\"\"");
+    struct mallinfo2 before = mallinfo2();
+    assert_string_equal(challenge_of(&arena, str_get(&header)).realm, "a\\b");
+    struct mallinfo2 after = mallinfo2();
+    assert_true(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd < 4u << 20);
+}
+
 static void test_realm(void **state) {
     (void)state;
     assert_true(realm_trusted("registry-1.docker.io", "https://auth.docker.io/token"));
@@ -71,6 +86,7 @@ static void test_realm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_challenge),
+        cmocka_unit_test(test_many_values),
         cmocka_unit_test(test_realm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,14 +20,16 @@ static char *eat_token(struct arena *arena, const char **p) {
     return token;
 }
 
+// As much memory as the value has: a header may have thousands of them.
 static char *eat_value(struct arena *arena, const char **p) {
     if (**p != '"') return eat_token(arena, p);
-    char *value = arena_alloc(arena, strlen(*p)), *out = value;
-    for ((*p)++; **p && **p != '"'; (*p)++) {
-        if (**p == '\\' && (*p)[1]) (*p)++;
-        *out++ = **p;
-    }
-    if (**p == '"') (*p)++;
+    const char *start = *p + 1, *end = start;
+    while (*end && *end != '"') end += *end == '\\' && end[1] ? 2 : 1;
+    *p = end + (*end == '"');
+    char *value = arena_strndup(arena, start, (size_t)(end - start)), *out = value;
+    for (const char *in = value; *in; *out++ = *in++)
+        if (*in == '\\' && in[1]) in++;
+    *out = 0;
     return value;
 }
 

@@ -26,6 +26,8 @@ static void test_good(void **state) {
         {"docker.io/debian", "docker.io/library/debian:latest", "debian:latest"},
         {"index.docker.io/library/debian:1", "docker.io/library/debian:1", "debian:1"},
         {"user/x", "docker.io/user/x:latest", "user/x:latest"},
+        {"docker.io/a.b/x", "docker.io/a.b/x:latest", "docker.io/a.b/x:latest"},
+        {"docker.io/localhost/x", "docker.io/localhost/x:latest", "docker.io/localhost/x:latest"},
         {"library/a/b", "docker.io/library/a/b:latest", "library/a/b:latest"},
         {"debian@" DIGEST, "docker.io/library/debian@" DIGEST, "debian@" DIGEST},
         {"debian:12@" DIGEST, "docker.io/library/debian@" DIGEST, "debian@" DIGEST},

@@ -102,13 +102,18 @@ static int wrong_format(struct err *err) {
     return err_set(err, ERR_INVALID, 0, "invalid reference format");
 }
 
-// A first component is a host when it has a dot, a colon or an upper-case letter, or is localhost.
-static void split_domain(struct arena *arena, const char *name, struct reference *r) {
+// The first component, when that is a host: it has a dot, a colon or an upper-case letter, or is localhost.
+static const char *first_host(struct arena *arena, const char *name) {
     const char *slash = strchr(name, '/');
     char *first = slash ? arena_strndup(arena, name, (size_t)(slash - name)) : NULL;
     bool host = first && (strpbrk(first, ".:") || str_eq(first, "localhost") || has_upper(first));
-    r->domain = !host || str_eq(first, "index." HUB) ? HUB : first;
-    r->path = host ? arena_strdup(arena, slash + 1) : name;
+    return host ? first : NULL;
+}
+
+static void split_domain(struct arena *arena, const char *name, struct reference *r) {
+    const char *host = first_host(arena, name);
+    r->domain = !host || str_eq(host, "index." HUB) ? HUB : host;
+    r->path = host ? arena_strdup(arena, name + strlen(host) + 1) : name;
     if (str_eq(r->domain, HUB) && !strchr(r->path, '/'))
         r->path = arena_printf(arena, OFFICIAL "%s", r->path);
 }
@@ -153,7 +158,8 @@ const char *reference_full(struct arena *arena, const struct reference *r) {
 }
 
 const char *reference_familiar_repository(struct arena *arena, const struct reference *r) {
-    if (!str_eq(r->domain, HUB)) return reference_repository(arena, r);
+    // "docker.io/a.b/c" without its host would be another registry's.
+    if (!str_eq(r->domain, HUB) || first_host(arena, r->path)) return reference_repository(arena, r);
     const char *official = str_after(r->path, OFFICIAL);
     return official && !strchr(official, '/') ? official : r->path;
 }

@@ -24,7 +24,8 @@ bool reference_tag_valid(const char *tag);
 // one).
 const char *reference_repository(struct arena *arena, const struct reference *reference);
 const char *reference_full(struct arena *arena, const struct reference *reference);
-// The short forms that Docker prints: "debian", "debian:12", "localhost:5000/x@sha256:…".
+// The short forms that Docker prints: "debian", "debian:12", "localhost:5000/x@sha256:…". Each of them, read
+// again, is the same image.
 const char *reference_familiar_repository(struct arena *arena, const struct reference *reference);
 const char *reference_familiar(struct arena *arena, const struct reference *reference);
 

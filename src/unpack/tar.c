@@ -136,7 +136,33 @@ static int walk(struct tree_build *build, const struct member *member, struct tr
     return 0;
 }
 
+struct xattrs {
+    struct tree_xattr *items;
+    size_t count;
+};
+
+static int by_name(const void *a, const void *b) {
+    const struct tree_xattr *x = *(const struct tree_xattr *const *)a,
+                            *y = *(const struct tree_xattr *const *)b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : (x > y) - (x < y);
+}
+
+// Sorted, since a header has room for thousands. Of a name that is there twice the first is kept.
+static void link_xattrs(struct arena *arena, const struct xattrs *list, struct tree_node *node) {
+    struct tree_xattr **sorted = arena_array(arena, struct tree_xattr *, list->count), **end = &node->xattrs;
+    for (size_t i = 0; i < list->count; i++) sorted[i] = &list->items[i];
+    qsort(sorted, list->count, sizeof *sorted, by_name);
+    for (size_t i = 0; i < list->count; i++) {
+        if (i && strcmp(sorted[i - 1]->name, sorted[i]->name) == 0) continue;
+        *end = sorted[i];
+        end = &sorted[i]->next;
+    }
+}
+
 static int read_xattrs(struct tree_build *build, const struct member *member, struct tree_node *node) {
+    struct arena *arena = &build->tree.arena;
+    struct xattrs list = {0};
     const char *name;
     const void *value;
     size_t size, total = 0;
@@ -150,16 +176,12 @@ static int read_xattrs(struct tree_build *build, const struct member *member, st
                           "has an extended attribute of more than 65535 bytes, which is what EROFS keeps");
         if (total > 2 * TREE_XATTR_MAX)
             return refuse(member, "has extended attributes of more than 131070 bytes together");
-        struct tree_xattr *xattr = node->xattrs;
-        while (xattr && strcmp(xattr->name, name) != 0) xattr = xattr->next;
-        if (xattr) continue; // libarchive gives the last one of a name first
-        xattr = arena_new(&build->tree.arena, struct tree_xattr);
-        xattr->name = arena_strdup(&build->tree.arena, name);
-        xattr->next = node->xattrs;
-        node->xattrs = xattr;
+        struct tree_xattr *xattr = arena_push(arena, &list);
+        xattr->name = arena_strdup(arena, name);
         xattr->size = (uint32_t)size;
-        xattr->value = arena_memdup(&build->tree.arena, size ? value : "", size);
+        xattr->value = arena_memdup(arena, size ? value : "", size);
     }
+    if (list.count) link_xattrs(arena, &list, node); // libarchive gives the last one of a name first
     build->text += total;
     return 0;
 }

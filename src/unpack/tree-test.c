@@ -247,12 +247,14 @@ static void test_xattrs(void **state) {
         read_tree(TAR({"f", .pax = "SCHILY.xattr.user.a=1\nSCHILY.xattr.trusted.overlay.opaque=y\n"
                                    "SCHILY.xattr.user.overlay.opaque=y\nSCHILY.xattr.user.a=22\n"
                                    "SCHILY.xattr.trusted.x=y\nSCHILY.xattr.security.selinux=z\n"
-                                   "SCHILY.xattr.user.=z\n"},
+                                   "SCHILY.xattr.user.=z\nSCHILY.xattr.user.A=3\n"},
                       {"ping", .pax = capability, .pax_value_size = 20}));
     const struct tree_node *f = tree_find(tree.root, "f", 1)->node;
-    assert_string_equal(f->xattrs->name, "user.a");
-    assert_null(f->xattrs->next);
-    assert_memory_equal(f->xattrs->value, "22", 2);
+    assert_string_equal(f->xattrs->name, "user.A"); // sorted, whatever the order in the tar
+    assert_string_equal(f->xattrs->next->name, "user.a");
+    assert_null(f->xattrs->next->next);
+    assert_int_equal(f->xattrs->next->size, 2);
+    assert_memory_equal(f->xattrs->next->value, "22", 2);
     const struct tree_xattr *caps = find_xattr(tree_find(tree.root, "ping", 4)->node, "security.capability");
     assert_non_null(caps);
     assert_int_equal(caps->size, 20);
