@@ -125,24 +125,6 @@ int container_end(struct engine *engine, const struct container *container, cons
 
 // A shim's word
 
-static int end_with_lock(struct engine *engine, const char *id, const struct ending *ending, int shim,
-                         struct err *err) {
-    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
-    struct container container;
-    if (run_dir_lock(engine, id, RUN_DIR_WAIT, &dir, err)) return -1;
-    int r = row_load(engine, &arena, id, &container, err);
-    if (r <= 0) return r;
-    if (!container_is_live(&container) || container.started > ending->finished) return 0;
-    // What is in the writable layer can go while the shim is still at it.
-    if (container.auto_remove) {
-        container_folder_unlimit(engine, &container);
-        if (container_folder_remove(engine, id, err)) return -1;
-    }
-    shim_wait_end(shim); // it undoes its plan, and the run directory has the record of that
-    return container_end(engine, &container, ending, err);
-}
-
 int container_exited(struct engine *engine, const char *id, const struct shim_exit *exit, int shim,
                      struct err *err) {
     struct ending ending = {.state = exit->restarts ? "restarting" : "exited",
@@ -150,17 +132,24 @@ int container_exited(struct engine *engine, const char *id, const struct shim_ex
                             .oom = exit->oom,
                             .finished = exit->exited_ns,
                             .stopped = exit->stopped};
-    return end_with_lock(engine, id, &ending, shim, err);
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    struct container container;
+    if (run_dir_lock(engine, id, RUN_DIR_WAIT, &dir, err)) return -1;
+    int r = row_load(engine, &arena, id, &container, err);
+    if (r <= 0) return r;
+    if (!container_is_live(&container) || container.started > ending.finished) return 0;
+    // What is in the writable layer can go while the shim is still at it.
+    if (container.auto_remove) {
+        container_folder_unlimit(engine, &container);
+        if (container_folder_remove(engine, id, err)) return -1;
+    }
+    shim_wait_end(shim); // it undoes its plan, and the run directory has the record of that
+    return container_end(engine, &container, &ending, err);
 }
 
 static int failure_status(const struct err *why) {
     return why->kind == ERR_COMMAND_NOT_FOUND ? 127 : why->kind == ERR_COMMAND_NOT_EXECUTABLE ? 126 : 125;
-}
-
-int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err) {
-    struct ending ending = {
-        .state = "created", .status = failure_status(why), .finished = clock_wall_ns(), .error = why->text};
-    return end_with_lock(engine, id, &ending, -1, err);
 }
 
 void container_expect_end(struct engine *engine, const struct container *container) {
@@ -271,6 +260,24 @@ static int take_over(struct engine *engine, const struct container *container, c
     if (container_end(engine, container, &ending, err)) return -1;
     if (restarts(&ending)) again_resume(engine, container->id);
     return 0;
+}
+
+// Without a word from the shim, too: one that was killed has undone nothing.
+int container_failed(struct engine *engine, const char *id, const struct err *why, struct err *err) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(run_dir_finish) struct run_dir dir = {-1};
+    struct container container;
+    char unused[sizeof err->text];
+    struct ending ending = {
+        .state = "created", .status = failure_status(why), .finished = clock_wall_ns(), .error = why->text};
+    if (run_dir_lock(engine, id, RUN_DIR_WAIT, &dir, err)) return -1;
+    int r = row_load(engine, &arena, id, &container, err);
+    if (r <= 0) return r;
+    if (!container_is_live(&container) || container.started > ending.finished) return 0;
+    return take_back(&container, &dir, &ending, true, err, unused) ||
+                   container_end(engine, &container, &ending, err)
+               ? -1
+               : 0;
 }
 
 // With the lock: nobody looks after it.
