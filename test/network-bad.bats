@@ -192,6 +192,21 @@ killed_at() {
   done
 }
 
+@test "a container whose shim can't be asked is not taken for one that does not run" {
+  local command before
+  hoy network create one >/dev/null
+  sleeper aa --network one
+  before=$(hoy inspect aa)
+  for command in 'network disconnect one' 'update --memory 100m'; do
+    # The first time it is only looked whether it is there.
+    # shellcheck disable=SC2086
+    expect 1 strace -qq -o /dev/null -e inject=connect:error=ENOMEM:when=2 "$HOY" $command aa
+    one_sentence "$output"
+    contains "$output" 'ask the shim of container'
+    is "$(hoy inspect aa)" "$before"
+  done
+}
+
 @test "kill -9 of shims, and of the start of a container on two networks" {
   local n
   hoy network create one >/dev/null

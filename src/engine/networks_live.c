@@ -64,9 +64,10 @@ static int change_begin(struct change *c, const char *network, const char *name,
     c->config = c->now.config;
     c->config.networks.items = arena_memdup(c->arena, c->now.config.networks.items,
                                             c->now.config.networks.count * sizeof *c->config.networks.items);
-    c->running =
-        c->dir.fd >= 0 && !container_is_restarting(&c->now) && shim_has_started(c->engine, container.id);
-    if (!c->running) return 0;
+    r = c->dir.fd < 0 || container_is_restarting(&c->now) ? 0
+                                                          : shim_has_started(c->engine, container.id, err);
+    c->running = r > 0;
+    if (r <= 0) return r;
     if (container_open_netns(c->engine, container.id, &c->netns, err)) return -1;
     return networks_settle(c->engine, c->arena, &c->now, err) ? fail_ended(c, err) : 0;
 }
