@@ -63,6 +63,19 @@ load lib
   hoy rm -f doomed
 }
 
+@test "kill -9 of a shim whose container has just begun: that ends with it" {
+  local mode
+  for mode in -i -d; do
+    # Its first process is opened when the command runs, before the shim has said so.
+    expect 125 timeout -k 1 20 strace -f -qq -o /dev/null -e trace=pidfd_open -e inject=pidfd_open:signal=KILL \
+      "$HOY" run $mode --name doomed base sleep 6000
+    one_sentence "${lines[-1]}"
+    eventually 10 eval '! pgrep -xf "sleep 6000"'
+    is "$(hoy inspect -f '{{.State.Running}}' doomed)" false
+    hoy rm doomed
+  done
+}
+
 @test "a container survives the command that started it" {
   # An input that stays open.
   mkfifo "$BATS_TEST_TMPDIR/in"

@@ -192,6 +192,38 @@ killed_at() {
   done
 }
 
+@test "killed while a container leaves a network: it does not keep the names of it" {
+  local call
+  hoy network create one >/dev/null
+  hoy network create two >/dev/null
+  sleeper neighbour --network one
+  # Locks: of the run directory, and of the resolvers that it leaves and comes to.
+  for call in flock:signal=KILL:when={1..4} connect:signal=KILL:when={3..5}; do
+    sleeper aa --network one
+    hoy network connect two aa
+    run strace -qq -o /dev/null -e inject="$call" "$HOY" network disconnect one aa
+    hoy network disconnect one aa 2>/dev/null || true
+    agree
+    expect 1 hoy exec aa nslookup neighbour
+    hoy rm -f aa >/dev/null
+  done
+}
+
+@test "a container whose shim can't be asked is not taken for one that does not run" {
+  local command before
+  hoy network create one >/dev/null
+  sleeper aa --network one
+  before=$(hoy inspect aa)
+  for command in 'network disconnect one' 'update --memory 100m'; do
+    # The first time it is only looked whether it is there.
+    # shellcheck disable=SC2086
+    expect 1 strace -qq -o /dev/null -e inject=connect:error=ENOMEM:when=2 "$HOY" $command aa
+    one_sentence "$output"
+    contains "$output" 'ask the shim of container'
+    is "$(hoy inspect aa)" "$before"
+  done
+}
+
 @test "kill -9 of shims, and of the start of a container on two networks" {
   local n
   hoy network create one >/dev/null

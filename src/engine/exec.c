@@ -77,8 +77,9 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
     _cleanup_(plan_unmapp) struct plan_block *own = NULL;
     if (plan_open(engine, container->id, &own, err)) return -1;
     // Its process is there before its interfaces are: others may take it for one that runs.
-    if (!own->started && !shim_has_started(engine, container->id))
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    int started = own->started ? 1 : shim_has_started(engine, container->id, err);
+    if (started < 0) return -1;
+    if (!started) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
     if (read_spec(arena, container, own, &spec, err)) return -1;
     struct spec_process process = spec.process;
     // What the container's own process began with: with no_new_privs nobody in there gets more.

@@ -64,9 +64,10 @@ static int change_begin(struct change *c, const char *network, const char *name,
     c->config = c->now.config;
     c->config.networks.items = arena_memdup(c->arena, c->now.config.networks.items,
                                             c->now.config.networks.count * sizeof *c->config.networks.items);
-    c->running =
-        c->dir.fd >= 0 && !container_is_restarting(&c->now) && shim_has_started(c->engine, container.id);
-    if (!c->running) return 0;
+    r = c->dir.fd < 0 || container_is_restarting(&c->now) ? 0
+                                                          : shim_has_started(c->engine, container.id, err);
+    c->running = r > 0;
+    if (r <= 0) return r;
     if (container_open_netns(c->engine, container.id, &c->netns, err)) return -1;
     return networks_settle(c->engine, c->arena, &c->now, err) ? fail_ended(c, err) : 0;
 }
@@ -116,16 +117,25 @@ static int store(const struct change *c, const struct container_config *config, 
     return 0;
 }
 
+// Those that it has by now, but for one that goes.
+static int endpoints_now(const struct change *c, const struct container *container,
+                         const struct endpoint *without, struct endpoints *ret_now, struct err *err) {
+    struct endpoints all, now = {0};
+    if (networks_endpoints(c->engine, c->arena, container, &all, err)) return -1;
+    for (size_t i = 0; i < all.count; i++)
+        if (!without || !str_eq(all.items[i].network_id, without->network_id))
+            *arena_push(c->arena, &now) = all.items[i];
+    endpoints_choose_gateway(&now);
+    *ret_now = now;
+    return 0;
+}
+
 // hosts, in place: the container has this very file.
 static int write_hosts(const struct change *c, const struct endpoint *add, const struct endpoint *remove,
                        struct err *err) {
     const struct container_config *config = &c->now.config;
-    struct endpoints all, now = {0};
-    if (networks_endpoints(c->engine, c->arena, &c->now, &all, err)) return -1;
-    for (size_t i = 0; i < all.count; i++)
-        if (!remove || !str_eq(all.items[i].network_id, remove->network_id))
-            *arena_push(c->arena, &now) = all.items[i];
-    endpoints_choose_gateway(&now);
+    struct endpoints now;
+    if (endpoints_now(c, &c->now, remove, &now, err)) return -1;
     struct network_files files = {.hostname = config->hostname,
                                   .domainname = config->domainname,
                                   .add_host = config->add_host,
@@ -162,13 +172,14 @@ static int tell_shim(const struct change *c, struct err *err) {
     return r ? err_set(err, ERR_SYSTEM, -r, "tell the shim of container %s of its names", c->now.name) : 0;
 }
 
-// With these settings, and the endpoints that it has by now.
-static int change_names(const struct change *c, const struct container_config *config, struct err *err) {
+// With these settings, and the endpoints that it has by now, but for one that goes.
+static int change_names(const struct change *c, const struct container_config *config,
+                        const struct endpoint *without, struct err *err) {
     struct container container = c->now;
     struct endpoints endpoints;
     bool is_new;
     container.config = *config;
-    return networks_endpoints(c->engine, c->arena, &container, &endpoints, err) ||
+    return endpoints_now(c, &container, without, &endpoints, err) ||
                    names_change(c->engine, c->arena, &container, &endpoints, &is_new, err) ||
                    (is_new && write_resolv_conf(c, err))
                ? -1
@@ -206,7 +217,7 @@ static int plug_in(struct change *c, const struct endpoints *before, struct endp
     if (live_add(endpoint, c->netns, err)) return -1;
     if (net_rate_connect(&c->config, endpoint, err) || live_route(before, &after, c->netns, err) ||
         ports_follow(c->engine, c->arena, &c->now, &after, false, err) ||
-        write_hosts(c, endpoint, NULL, err) || change_names(c, &c->config, err) ||
+        write_hosts(c, endpoint, NULL, err) || change_names(c, &c->config, NULL, err) ||
         (!str_eq(endpoint->network, NETWORK_DEFAULT) && tell_shim(c, err)) ||
         store(c, &c->config, MARK_DONE, err)) {
         (void)live_remove(endpoint, c->netns, &ignored);
@@ -233,7 +244,7 @@ static int connect_running(struct change *c, struct err *err) {
     if (networks_open_gate(c->engine, &only, err) || plug_in(c, &before, &endpoint, err)) {
         (void)network_release(db, c->now.id, c->network.id, &ignored);
         (void)names_end(c->engine, c->now.id, &only, &ignored);
-        (void)change_names(c, &c->now.config, &ignored);
+        (void)change_names(c, &c->now.config, NULL, &ignored);
         return -1;
     }
     event(c, "connect");
@@ -266,7 +277,7 @@ static const struct endpoint *find(const struct endpoints *endpoints, const char
     return NULL;
 }
 
-// Its interface is gone, its row is there, pending.
+// Its interface is gone, its row is there, pending, and goes when nothing else is left.
 static int take_off(struct change *c, const struct endpoints *all, const struct endpoint *endpoint,
                     bool again, struct err *err) {
     struct endpoints rest = {0};
@@ -275,9 +286,8 @@ static int take_off(struct change *c, const struct endpoints *all, const struct 
     endpoints_choose_gateway(&rest);
     const struct endpoints only = {(struct endpoint *)endpoint, 1};
     if (names_end(c->engine, c->now.id, &only, err)) return -1;
-    return (c->netns >= 0 && (live_route(all, &rest, c->netns, err) ||
-                              ports_follow(c->engine, c->arena, &c->now, &rest, again, err))) ||
-                   network_release(c->engine->store.db, c->now.id, endpoint->network_id, err)
+    return c->netns >= 0 && (live_route(all, &rest, c->netns, err) ||
+                             ports_follow(c->engine, c->arena, &c->now, &rest, again, err))
                ? -1
                : 0;
 }
@@ -293,9 +303,12 @@ static int disconnect_running(struct change *c, struct err *err) {
         (void)store(c, &c->now.config, MARK_DONE, &ignored);
         return -1;
     }
-    if (take_off(c, &all, endpoint, false, err) || change_names(c, &c->config, err)) return -1;
+    if (take_off(c, &all, endpoint, false, err) || change_names(c, &c->config, endpoint, err) ||
+        write_hosts(c, NULL, endpoint, err) ||
+        network_release(c->engine->store.db, c->now.id, endpoint->network_id, err))
+        return -1;
     event(c, "disconnect");
-    return write_hosts(c, NULL, endpoint, err);
+    return 0;
 }
 
 // There is nothing of it in the kernel: what it has been it remains until it comes to a network.
@@ -337,7 +350,7 @@ static int forget_network(struct change *c, const struct endpoint *endpoint, str
     char folder[CONTAINER_FOLDER_SIZE];
     c->dir.fd = fd_open_at(c->engine->store.runroot_fd, container_folder(c->now.id, folder),
                            O_RDONLY | O_DIRECTORY, 0);
-    return change_names(c, &c->now.config, err) || write_hosts(c, NULL, endpoint, err) ? -1 : 0;
+    return change_names(c, &c->now.config, endpoint, err) || write_hosts(c, NULL, endpoint, err) ? -1 : 0;
 }
 
 int networks_settle(struct engine *engine, struct arena *arena, const struct container *container,
@@ -350,8 +363,12 @@ int networks_settle(struct engine *engine, struct arena *arena, const struct con
         struct err ignored;
         if (!all.items[i].pending) continue;
         (void)container_open_netns(engine, container->id, &c.netns, &ignored);
-        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], true, err) ||
-            (c.netns >= 0 && forget_network(&c, &all.items[i], err)))
+        if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], true, err))
+            return -1;
+        // Names that can't be changed are tried once: who comes next is not held up by them.
+        int r = c.netns >= 0 ? forget_network(&c, &all.items[i], err) : 0;
+        if (network_release(engine->store.db, container->id, all.items[i].network_id, r ? &ignored : err) ||
+            r)
             return -1;
         return networks_settle(engine, arena, container, err);
     }

@@ -226,8 +226,9 @@ void health_settle(struct engine *engine, struct container *container);
 // Words to a shim (talk.c)
 
 int shim_connect(struct engine *engine, const char *id); // or -errno
-// Does the container's command run, with all that was to be made for it? Waits while a start is under way.
-bool shim_has_started(struct engine *engine, const char *id);
+// Does the container's command run, with all that was to be made for it? 1 or 0; -1 when its shim can't be
+// asked. Waits while a start is under way.
+int shim_has_started(struct engine *engine, const char *id, struct err *err);
 bool shim_is_gone(int r); // what connecting and speaking fail with when there is none any more
 int shim_send(int shim, enum shim_frame_type type, const void *bytes, size_t size); // 0 or -errno
 int shim_quiet(int shim);                                                           // no output, please

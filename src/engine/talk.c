@@ -28,12 +28,15 @@ int shim_connect(struct engine *engine, const char *id) {
     return r ? -errno : take_fd(&fd);
 }
 
-// A shim takes clients when the command runs, and its first word to each is that.
-bool shim_has_started(struct engine *engine, const char *id) {
-    struct err ignored;
+// A shim takes clients when the command runs, and its first word to each is that. One that can't be asked is
+// not one that has ended: what is then changed in the settings alone would be said to hold for what runs.
+int shim_has_started(struct engine *engine, const char *id, struct err *err) {
     int32_t pid;
     _cleanup_(fd_closep) int shim = shim_connect(engine, id);
-    return shim >= 0 && !shim_quiet(shim) && !client_wait_started(shim, &pid, &ignored);
+    int r = shim < 0 ? shim : shim_quiet(shim);
+    if (!r && !client_wait_started(shim, &pid, err)) return 1;
+    if (!r) r = -err->code; // 0: it has ended
+    return !r || shim_is_gone(r) ? 0 : err_set(err, ERR_SYSTEM, -r, "ask the shim of container %.12s", id);
 }
 
 bool shim_is_gone(int r) {

@@ -266,9 +266,10 @@ static int update_settings(struct engine *engine, struct arena *arena, const str
                                     .firewall = changes->config.firewall,
                                     .claim = {.hold = PORT_HOLD_NONE}};
     int r = run_dir_lock(engine, container->id, RUN_DIR_WAIT, &dir, err);
-    u.running = !r && dir.fd >= 0 && shim_has_started(engine, container->id);
+    int running = r || dir.fd < 0 ? 0 : shim_has_started(engine, container->id, err);
+    u.running = u.ports.running = running > 0;
     live_prepare(&u.live);
-    u.ports.running = u.running;
+    if (running < 0) r = -1;
     if (!r) r = load(&u, err);
     if (!r) r = merge_all(&u, err);
     if (!r) r = live_changes_mounts(&u.live) ? change_mounts(&u, err) : complete_update(&u, err);
