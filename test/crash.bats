@@ -204,6 +204,24 @@ refused() {
     "$HOY_RUNTIME" --root "$STATE" "$@" </dev/null 2>&1 3>&-
 }
 
+@test "no descriptor for what tells whether a container is there, and runs" {
+  local pid
+  made run -d -b b x
+  pid=$(pid_of x)
+  expect 1 refused openat -P "/proc/$pid/stat" -- delete x
+  contains "$output" "cannot delete container x that is not stopped"
+  expect 1 refused openat -P "$STATE" -- delete --force x
+  contains "$output" "cannot open $STATE"
+  expect 1 refused openat -P "$STATE" -- state x
+  contains "$output" "cannot open $STATE"
+  status_is x running
+  rt delete -f x
+  expect_nothing_left "no descriptor"
+  touch file
+  expect 1 "$HOY_RUNTIME" --root "$PWD/file" delete --force x
+  contains "$output" "cannot open $PWD/file"
+}
+
 @test "no descriptor for the signals of a run" {
   bundle b "$(command_is sh -c ": $WORD")"
   expect 1 refused signalfd4 -- run -b b x

@@ -207,7 +207,9 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     if (pid == 0) child_main(run);
     // Whoever looks later knows the process by this. Until GO or NETNS it ends when its parent does.
     struct process_stat stat;
-    if (!process_stat((pid_t)pid, &stat)) run->block->start_time = stat.start_time;
+    int r = process_stat((pid_t)pid, &stat);
+    if (r) return r;
+    run->block->start_time = stat.start_time;
     return leave_joined_pid(run);
 }
 
@@ -244,6 +246,9 @@ static int wait_for_exec(struct plan_run *run, bool *ret_created) {
 static int was_killed(const struct plan_block *block, struct err *err) {
     siginfo_t info = {0};
     waitid(P_PID, (id_t)block->pid, &info, WEXITED | WNOWAIT);
+    if (info.si_code == CLD_EXITED)
+        return err_set(err, ERR_SYSTEM, 0, "the container's first process ended with %d while it was set up",
+                       info.si_status);
     return err_set(err, ERR_SYSTEM, 0,
                    "the container's first process was killed by signal %d while it was set up%s",
                    info.si_status, info.si_status == SIGKILL ? ": is the memory limit too low?" : "");
