@@ -55,7 +55,7 @@ killed() { "$BATS_TEST_DIRNAME/kill-at-random" "$STATE" "$PWD/b" "$WORD" "$@" 3>
     for call in mkdir mkdirat clone3 unshare mount_setattr write sendmsg flock; do
       for n in 1 2 4; do
         ended=0
-        timeout -k 1 20 strace -f -qq -o trace -e trace=none -e "inject=$call:signal=KILL:when=$n" \
+        timeout -k 1 20 strace -f -qq -o trace -e "inject=$call:signal=KILL:when=$n" \
           "$HOY_RUNTIME" --root "$STATE" run -b b x </dev/null >out 2>&1 3>&- || ended=$?
         rt delete --force x
         expect_nothing_left "run, killed at $call $n (it ended with $ended)"
