@@ -36,8 +36,8 @@ int plan_do_cgroup_join(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_become_root(struct plan_run *run, struct plan_op *op) {
-    (void)run;
-    if (!op->none && setgroups(0, NULL) && errno != EPERM) return -errno;
+    int r = op->none ? 0 : plan_set_groups(run, 0, NULL);
+    if (r < 0) return r;
     return setresgid(0, 0, 0) || setresuid(0, 0, 0) ? -errno : 0;
 }
 

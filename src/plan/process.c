@@ -85,6 +85,17 @@ static int no_such_id(struct plan_run *run, const char *what, uint32_t id) {
     return -error;
 }
 
+int plan_set_groups(struct plan_run *run, size_t count, const gid_t *groups) {
+    _cleanup_(str_finish) struct str word = {0};
+    if (!setgroups(count, groups)) return 0;
+    int r = -errno, proc = r == -EPERM ? plan_open_procfs(run) : r;
+    bool asked = proc >= 0 && !file_read_at(proc, "self/setgroups", 16, &word);
+    if (asked && str_has_prefix(str_get(&word), "deny")) return 1;
+    return err_set(&run->err, ERR_SYSTEM, -r, "cannot set the supplementary groups%s",
+                   r == -EPERM ? " (it takes CAP_SETGID)" : ""),
+           r;
+}
+
 int plan_do_user(struct plan_run *run, struct plan_op *op) {
     struct user user = {.uid = op->user.uid, .gid = op->user.gid};
     _cleanup_(freep) const char **groups = plan_list_items(run->block, op->user.groups);
@@ -96,9 +107,8 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     give_streams(user.uid);
     if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
     // In a user namespace that forbids setgroups a user has no groups of /etc/group's. Others were asked for.
-    if (!op->user.keep_groups && setgroups(user.group_count, user.groups) &&
-        (errno != EPERM || op->user.groups.count))
-        return -errno;
+    if (!op->user.keep_groups) r = plan_set_groups(run, user.group_count, user.groups);
+    if (r && (r < 0 || op->user.groups.count)) return r < 0 ? r : -EPERM;
     if (setresgid(user.gid, user.gid, user.gid)) return no_such_id(run, "group", user.gid);
     return setresuid(user.uid, user.uid, user.uid) ? no_such_id(run, "user", user.uid) : 0;
 }

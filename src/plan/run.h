@@ -127,7 +127,9 @@ int plan_await_byte(struct plan_run *run, char byte);
 int plan_open_procfs(struct plan_run *run);
 // Opens a file of /proc for writing that no mount can be in front of; path: below /proc.
 int plan_open_proc(struct plan_run *run, const char *path);
-// The same, and writes one string.
+// Sets the supplementary groups. 1: the user namespace forbids it to everybody, and they stay as they are.
+int plan_set_groups(struct plan_run *run, size_t count, const gid_t *groups);
+// The same as plan_open_proc, and writes one string.
 int plan_write_proc(struct plan_run *run, const char *path, const char *text);
 
 // Writes the id maps of a process's new user namespace, by newuidmap and newgidmap where this process may
