@@ -1041,6 +1041,15 @@ as_user() {
   refuses linux.netDevices.oci-b '.linux.netDevices = {"oci-a": {}, "oci-b": {name: "eth0"}}
       | .linux.namespaces |= map(if .type == "network" then .path = "/run/netns/oci-net" else . end)'
   is "$(ip -n oci-net -o link | cut -d " " -f 2 | sort | tr "\n" " ")" "eth0@eth1: eth1@eth0: lo: "
+  # Nor one whose addresses can't be had there.
+  if [[ -e /proc/sys/net/ipv6 ]]; then
+    ip netns exec oci-net sysctl -q net.ipv6.conf.default.disable_ipv6=1
+    ip address add fd77::1/64 dev oci-a nodad
+    refuses linux.netDevices '.linux.netDevices = {"oci-a": {name: "eth7"}}
+        | .linux.namespaces |= map(if .type == "network" then .path = "/run/netns/oci-net" else . end)'
+    matches "$(ip -o address show oci-a)" 'inet 10.77.0.1/24.*inet6 fd77::1/64'
+    contains "$(ip -o link show oci-a)" ',UP'
+  fi
   ip link delete oci-a
   ip link delete oci-b
   ip netns delete oci-net
