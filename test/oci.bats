@@ -163,6 +163,13 @@ load oci/lib
   is "$status" 0
   contains "$output" CAP_SYSLOG
   is "$(($((0x${output##*[[:space:]]})) >> 34 & 1))" 0
+  # In a user namespace it is to be had.
+  config '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 1000}]
+      | .linux.gidMappings = .linux.uidMappings | .process.capabilities |= map_values(. + ["CAP_SYSLOG"])' 'grep ^CapBnd /proc/self/status'
+  run capsh --drop=cap_syslog -- -c 'exec "$0" --root "$1" run --bundle "$2" "$3" </dev/null' "$HOY_RUNTIME" "$state" "$bundle" "$id"
+  is "$status" 0
+  lacks "$output" CAP_SYSLOG
+  is "$(($((0x${output##*[[:space:]]})) >> 34 & 1))" 1
   # What is in no permitted set can't be in force; nor can what is not inheritable be ambient, which `runc spec` writes.
   config '.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_CHOWN"], ambient: ["CAP_KILL"]}' \
     'grep ^CapAmb /proc/self/status'

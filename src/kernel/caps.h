@@ -6,10 +6,12 @@
 // the runtime specification wants (config.md, "capabilities").
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
-// Those of mask that the kernel does not know, or that are not in this process's bounding set.
-uint64_t caps_missing(uint64_t mask);
+// Those of mask that the kernel does not know, or that are not in this process's bounding set. Whoever comes
+// into a user namespace has every one there that the kernel knows.
+uint64_t caps_missing(uint64_t mask, bool in_user_namespace);
 
 // Drops from the bounding set what is not in mask. Needs CAP_SETPCAP unless there is nothing to drop.
 int caps_set_bounding(uint64_t mask);
