@@ -174,6 +174,61 @@ killed() { "$BATS_TEST_DIRNAME/kill-at-random" "$STATE" "$PWD/b" "$WORD" "$@" 3>
   expect_nothing_left "bad state directories"
 }
 
+@test "few descriptors: create works, or says so and leaves nothing" {
+  local n
+  bundle b 'del(.process.rlimits)'
+  for n in {5..32}; do
+    if (ulimit -n "$n" && rt create -b b x) </dev/null >out 2>&1; then
+      expect 0 rt start x
+      status_is x running
+    else
+      contains "$(cat out)" "No file descriptors available"
+      is "$(wc -l <out)" 1
+      [[ ! -e $STATE/x ]]
+    fi
+    rt delete -f x
+  done
+  expect_nothing_left "few descriptors"
+}
+
+# refused CALL STRACE-OPTION... -- ARG...: what the runtime does when the kernel has no descriptor for a call.
+refused() {
+  local call=$1 options=()
+  shift
+  while [[ $1 != -- ]]; do
+    options+=("$1")
+    shift
+  done
+  shift
+  timeout -k 1 20 strace -f -qq -o trace "${options[@]}" -e "inject=$call:error=EMFILE" \
+    "$HOY_RUNTIME" --root "$STATE" "$@" </dev/null 2>&1 3>&-
+}
+
+@test "no descriptor for what tells whether a container is there, and runs" {
+  local pid
+  made run -d -b b x
+  pid=$(pid_of x)
+  expect 1 refused openat -P "/proc/$pid/stat" -- delete x
+  contains "$output" "cannot delete container x that is not stopped"
+  expect 1 refused openat -P "$STATE" -- delete --force x
+  contains "$output" "cannot open $STATE"
+  expect 1 refused openat -P "$STATE" -- state x
+  contains "$output" "cannot open $STATE"
+  status_is x running
+  rt delete -f x
+  expect_nothing_left "no descriptor"
+  touch file
+  expect 1 "$HOY_RUNTIME" --root "$PWD/file" delete --force x
+  contains "$output" "cannot open $PWD/file"
+}
+
+@test "no descriptor for the signals of a run" {
+  bundle b "$(command_is sh -c ": $WORD")"
+  expect 1 refused signalfd4 -- run -b b x
+  is "$output" "hoy-runtime: cannot watch signals: No file descriptors available"
+  expect_nothing_left "no signals"
+}
+
 @test "ids" {
   local id long
   for id in .. . ../x a/b '' ' ' 'a b' $'a\nb' 'a;b' /x é "$(printf 'a%.0s' {1..1024})" "$(printf 'a%.0s' {1..1025})"; do

@@ -513,6 +513,10 @@ running() { [[ $(rt state "$1" | jq -r .status) == running ]]; }
     expect 0 setpriv --groups 4,27 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
     is "$(tr ' ' '\n' <<<"$output" | sort -nu | paste -sd,)" "$(cut -d: -f2- <<<"$groups" | tr ':,' '\n' | grep . | sort -nu | paste -sd,)"
   done
+  # Whoever may not set them does not pass on its own instead.
+  config '.process.user = {uid: 0, gid: 0}'
+  expect 1 setpriv --groups 4,27 --bounding-set=-setgid "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
+  contains "$output" "cannot set the supplementary groups"
   command_is sleep 600
   config '.process.user = {uid: 1000, gid: 1000}'
   start victim

@@ -65,7 +65,7 @@ look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base s
 
 @test "a shim that can't hear signals starts nothing" {
   FOLLOW=-f expect 125 faulty signalfd4:error=ENOMEM:when=1 "$HOY" run --rm base true
-  matches "$output" '^hoy: the shim cannot watch signals: '
+  matches "$output" '^hoy: cannot watch signals: '
 }
 
 @test "a shim that is killed before its first word, or before it has taken all back" {

@@ -163,6 +163,13 @@ load oci/lib
   is "$status" 0
   contains "$output" CAP_SYSLOG
   is "$(($((0x${output##*[[:space:]]})) >> 34 & 1))" 0
+  # In a user namespace it is to be had.
+  config '.linux.namespaces += [{type: "user"}] | .linux.uidMappings = [{containerID: 0, hostID: 0, size: 1000}]
+      | .linux.gidMappings = .linux.uidMappings | .process.capabilities |= map_values(. + ["CAP_SYSLOG"])' 'grep ^CapBnd /proc/self/status'
+  run capsh --drop=cap_syslog -- -c 'exec "$0" --root "$1" run --bundle "$2" "$3" </dev/null' "$HOY_RUNTIME" "$state" "$bundle" "$id"
+  is "$status" 0
+  lacks "$output" CAP_SYSLOG
+  is "$(($((0x${output##*[[:space:]]})) >> 34 & 1))" 1
   # What is in no permitted set can't be in force; nor can what is not inheritable be ambient, which `runc spec` writes.
   config '.process.capabilities = {bounding: ["CAP_CHOWN", "CAP_KILL"], permitted: ["CAP_KILL"], effective: ["CAP_CHOWN"], ambient: ["CAP_KILL"]}' \
     'grep ^CapAmb /proc/self/status'
@@ -1041,6 +1048,15 @@ as_user() {
   refuses linux.netDevices.oci-b '.linux.netDevices = {"oci-a": {}, "oci-b": {name: "eth0"}}
       | .linux.namespaces |= map(if .type == "network" then .path = "/run/netns/oci-net" else . end)'
   is "$(ip -n oci-net -o link | cut -d " " -f 2 | sort | tr "\n" " ")" "eth0@eth1: eth1@eth0: lo: "
+  # Nor one whose addresses can't be had there.
+  if [[ -e /proc/sys/net/ipv6 ]]; then
+    ip netns exec oci-net sysctl -q net.ipv6.conf.default.disable_ipv6=1
+    ip address add fd77::1/64 dev oci-a nodad
+    refuses linux.netDevices '.linux.netDevices = {"oci-a": {name: "eth7"}}
+        | .linux.namespaces |= map(if .type == "network" then .path = "/run/netns/oci-net" else . end)'
+    matches "$(ip -o address show oci-a)" 'inet 10.77.0.1/24.*inet6 fd77::1/64'
+    contains "$(ip -o link show oci-a)" ',UP'
+  fi
   ip link delete oci-a
   ip link delete oci-b
   ip netns delete oci-net

@@ -3,9 +3,11 @@
 
 #include "base/fd.h"
 #include "kernel/caps.h"
+#include "oci/spec_parts.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -25,9 +27,11 @@ static void warn_of_each(struct invocation *invocation, cap_mask mask, const cha
 // What this process does not have it can't give. The specification wants that said, and the container made.
 // Nor has the kernel an effective set with more than the permitted one. An ambient one with more than the
 // inheritable one is what `runc spec` writes: nobody is told of that.
-static void warn_of_capabilities(struct invocation *invocation, const struct spec_process *process) {
-    cap_mask permitted = process->caps.permitted;
-    warn_of_each(invocation, caps_missing(process->caps.bounding | permitted), "among our own, and left out");
+static void warn_of_capabilities(struct invocation *invocation, const struct spec *spec) {
+    const struct spec_process *process = &spec->process;
+    cap_mask permitted = process->caps.permitted, wanted = process->caps.bounding | permitted;
+    warn_of_each(invocation, caps_missing(wanted, spec_has_namespace(spec, CLONE_NEWUSER)),
+                 "among our own, and left out");
     warn_of_each(invocation, (process->caps.effective | process->caps.ambient) & ~permitted,
                  "in permitted, and left out of what needs that");
 }
@@ -44,7 +48,7 @@ static int read_config(struct invocation *invocation, int dir, const char *confi
         return err_set(err, ERR_INVALID, 0, "%s is no JSON", config);
     if (spec_parse(&invocation->arena, json, &bundle->spec, err)) return err_wrap(err, "%s", config);
     say_warnings(invocation, &bundle->spec.warnings);
-    warn_of_capabilities(invocation, &bundle->spec.process);
+    warn_of_capabilities(invocation, &bundle->spec);
     return 0;
 }
 

@@ -110,12 +110,12 @@ static int take_locks(int dir) {
 
 int container_open(struct invocation *invocation, const char *id, bool locked,
                    struct container *ret_container, struct err *err) {
-    struct err ignored;
     struct stat st;
     if (container_check_id(id, err)) return -1;
-    _cleanup_(fd_closep) int root = open_root(invocation, &ignored);
-    _cleanup_(fd_closep) int dir =
-        root < 0 ? -ENOENT : fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int root = open_root(invocation, err);
+    // "It does not exist" is as good as a removal to callers: only where that is certain.
+    if (root < 0) return err->kind == ERR_NOT_FOUND ? not_there(id, err) : -1;
+    _cleanup_(fd_closep) int dir = fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (dir == -ENOENT || dir == -ENOTDIR) return not_there(id, err);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s/%s", invocation->globals.root, id);
     int r = locked ? take_locks(dir) : 0;
@@ -131,10 +131,12 @@ int container_open(struct invocation *invocation, const char *id, bool locked,
 
 // Status
 
+// Where it can't be looked at nobody shall take it for one that has ended, and delete it.
 static bool is_alive(const struct plan_block *plan) {
     struct process_stat stat;
-    return plan && plan->pid > 0 && !process_stat(plan->pid, &stat) && stat.state != 'Z' &&
-           stat.state != 'X' && stat.start_time == plan->start_time;
+    int r = plan && plan->pid > 0 ? process_stat(plan->pid, &stat) : -ESRCH;
+    if (r) return r != -ENOENT && r != -ESRCH;
+    return stat.state != 'Z' && stat.state != 'X' && stat.start_time == plan->start_time;
 }
 
 static bool has_passed(struct plan_block *plan, enum plan_op_type type) {

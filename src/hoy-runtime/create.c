@@ -198,9 +198,13 @@ static int make(struct invocation *invocation, bool waits, struct err *err) {
     if (!r)
         r = waits ? launch(invocation, &options->launch, plan_fd, start, &plan, err)
                   : launch_run(invocation, &container, plan_fd, &plan, err);
+    if (r >= 0) return r;
     struct err ignored;
-    if (r < 0) container_forget(invocation, &container, &ignored);
-    return r;
+    fd_closep(&plan_fd); // a removal takes descriptors, and it may be those that there were none of
+    fd_closep(&start);
+    container_close(&container);
+    container_forget(invocation, &container, &ignored);
+    return -1;
 }
 
 int run_create(struct invocation *invocation, struct err *err) {

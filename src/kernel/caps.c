@@ -19,10 +19,11 @@ static int sets_get(struct sets *ret_sets) {
 
 #define JOINED(sets, member) ((sets)->half[0].member | (uint64_t)(sets)->half[1].member << 32)
 
-uint64_t caps_missing(uint64_t mask) {
+uint64_t caps_missing(uint64_t mask, bool in_user_namespace) {
     uint64_t missing = mask;
     for (unsigned cap = 0; cap < 64; cap++) {
-        if (mask >> cap & 1 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1) missing &= ~(UINT64_C(1) << cap);
+        if (mask >> cap & 1 && prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= !in_user_namespace)
+            missing &= ~(UINT64_C(1) << cap);
     }
     return missing;
 }

@@ -9,8 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// Those of mask that the kernel does not know, or that are not in this process's bounding set.
-uint64_t caps_missing(uint64_t mask);
+// Those of mask that the kernel does not know, or that are not in this process's bounding set. Whoever comes
+// into a user namespace has every one there that the kernel knows.
+uint64_t caps_missing(uint64_t mask, bool in_user_namespace);
 
 // Whether this process can use it.
 bool caps_has(unsigned number);

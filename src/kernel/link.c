@@ -258,35 +258,60 @@ static int bring_up_in(int socket, const char *name, int *ret_index) {
     return r ? r : index_in(socket, name, ret_index);
 }
 
+// By index: the name may be a new one already.
+static int put_in(int socket, int index, int netns, const char *name) {
+    struct netlink_batch move = {0};
+    struct ifinfomsg info = {.ifi_index = index};
+    netlink_begin(&move, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
+    netlink_put_u32(&move, IFLA_NET_NS_FD, (uint32_t)netns);
+    netlink_put_string(&move, IFLA_IFNAME, name);
+    return netlink_call(socket, &move, NULL, NULL);
+}
+
+// Before Linux 6.2 only what is down is renamed.
+static int take_down(int socket, int index) {
+    struct netlink_batch down = {0};
+    struct ifinfomsg info = {.ifi_index = index, .ifi_change = IFF_UP};
+    netlink_begin(&down, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
+    return netlink_call(socket, &down, NULL, NULL);
+}
+
+// One that cannot be used there would end with the namespace, or come back by another name.
+static void take_back(int there, int here, const char *new_name, const char *name, const struct link *link,
+                      const struct addresses *addresses) {
+    int index;
+    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
+    if (own < 0 || index_in(there, new_name, &index)) return;
+    (void)take_down(there, index);
+    if (put_in(there, index, own, name) || index_in(here, name, &index)) return;
+    if (link->up) (void)link_up(name);
+    (void)addresses_add(here, index, addresses);
+}
+
 int link_move(const char *name, int netns, const char *new_name) {
     struct addresses addresses;
-    struct netlink_batch down = {0}, move = {0};
     if (!name_valid(name)) return -ENODEV;
     if (!name_valid(new_name)) return -EINVAL;
     struct link link;
     int r = link_get(name, &link);
     if (!r) r = addresses_read(link.index, &addresses);
     if (r) return r;
-    _cleanup_(fd_closep) int socket = open_socket_in(netns);
-    if (socket < 0) return socket;
+    _cleanup_(fd_closep) int here = netlink_open(NETLINK_ROUTE);
+    _cleanup_(fd_closep) int there = here < 0 ? here : open_socket_in(netns);
+    if (there < 0) return there;
     // The kernel would find that out when the link is there already.
-    int other;
-    r = index_in(socket, new_name, &other);
+    int index;
+    r = index_in(there, new_name, &index);
     if (r != -ENODEV) return r ? r : -EEXIST;
-    // By index from here on: the name may be a new one already. Before Linux 6.2 only what is down is
-    // renamed.
-    struct ifinfomsg info = {.ifi_index = link.index, .ifi_change = IFF_UP};
-    netlink_begin(&down, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
-    r = netlink_route_call(&down, NULL, NULL);
+    r = take_down(here, link.index);
     if (r) return r;
-    info.ifi_change = 0;
-    netlink_begin(&move, RTM_NEWLINK, NLM_F_ACK, &info, sizeof info);
-    netlink_put_u32(&move, IFLA_NET_NS_FD, (uint32_t)netns);
-    netlink_put_string(&move, IFLA_IFNAME, new_name);
-    r = netlink_route_call(&move, NULL, NULL);
+    r = put_in(here, link.index, netns, new_name);
     if (r && link.up) (void)link_up(name); // it stays, as it was
-    if (!r) r = bring_up_in(socket, new_name, &link.index);
-    return r ? r : addresses_add(socket, link.index, &addresses);
+    if (r) return r;
+    r = bring_up_in(there, new_name, &index);
+    if (!r) r = addresses_add(there, index, &addresses);
+    if (r) take_back(there, here, new_name, name, &link, &addresses);
+    return r;
 }
 
 struct port_count {

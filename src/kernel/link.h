@@ -34,8 +34,8 @@ int link_set_alias(const char *name, const char *alias);
 int link_delete(const char *name);
 // Moves a link into another network namespace (a descriptor of it), where it gets the name new_name, and
 // there its addresses again: the kernel takes them away on the way. Those that stay for ever and are not of
-// the link's own scope, at most 32. It comes up there. -EEXIST when the name is taken there, -EINVAL for one
-// that can't be moved, -EOPNOTSUPP the same since Linux 6.10.
+// the link's own scope, at most 32. It comes up there, or comes back as it was. -EEXIST when the name is
+// taken there, -EINVAL for one that can't be moved, -EOPNOTSUPP the same since Linux 6.10.
 int link_move(const char *name, int netns, const char *new_name);
 // How many links have this one as their master.
 int link_count_ports(int master, size_t *ret_count);

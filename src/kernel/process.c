@@ -42,7 +42,9 @@ int process_open(pid_t pid, uint64_t start_time) {
     if (pid <= 0) return -ESRCH;
     _cleanup_(fd_closep) int fd = (int)syscall(SYS_pidfd_open, pid, 0);
     if (fd < 0) return -errno;
-    if (start_time && (process_stat(pid, &stat) || stat.start_time != start_time)) return -ESRCH;
+    int r = start_time ? process_stat(pid, &stat) : 0;
+    if (r && r != -ENOENT) return r;
+    if (r || (start_time && stat.start_time != start_time)) return -ESRCH;
     return take_fd(&fd);
 }
 

@@ -36,8 +36,8 @@ int plan_do_cgroup_join(struct plan_run *run, struct plan_op *op) {
 }
 
 int plan_do_become_root(struct plan_run *run, struct plan_op *op) {
-    (void)run;
-    if (!op->none && setgroups(0, NULL) && errno != EPERM) return -errno;
+    int r = op->none ? 0 : plan_set_groups(run, 0, NULL);
+    if (r < 0) return r;
     return setresgid(0, 0, 0) || setresuid(0, 0, 0) ? -errno : 0;
 }
 
@@ -428,7 +428,8 @@ static int open_host_device(struct plan_run *run, const struct plan_op *op) {
     _cleanup_(fd_closep) int other = fd_open_at(AT_FDCWD, path, O_PATH, 0);
     if (other >= 0 && is_device(other, op)) return take_fd(&other);
     err_set(&run->err, ERR_NOT_FOUND, 0,
-            "linux.devices: the host has no device %u:%u at %s, and in a user namespace none can be made",
+            "linux.devices: the host has no device %u:%u at %s to bind, and none can be made: that takes "
+            "CAP_MKNOD, outside of a user namespace",
             op->device.major, op->device.minor, TEXT(op->device.path));
     return -ENOENT;
 }

@@ -68,10 +68,13 @@ static const char *first_name(struct copy *copy, const char *name, const struct 
 
 static int copy_directory(struct copy *copy, int from, int to);
 
-static bool is_empty(int dir) {
+// 1, 0 or -errno.
+static int is_empty(int dir) {
     _cleanup_(dir_closep) DIR *stream = NULL;
     struct dirent *entry;
-    return !dir_open_at(dir, ".", &stream) && !dir_read(stream, &entry);
+    int r = dir_open_at(dir, ".", &stream);
+    if (!r) r = dir_read(stream, &entry);
+    return r < 0 ? r : !r;
 }
 
 static void copy_xattrs(int from, int to) {
@@ -165,7 +168,8 @@ int plan_copy_up(int from, int to) {
     _cleanup_(fd_closep) int out = fd_open_at(to, ".", O_RDONLY | O_DIRECTORY, 0);
     if (in == -ENOTDIR || out == -ENOTDIR) return 0; // files have nothing to copy up
     if (in < 0 || out < 0) return in < 0 ? in : out;
-    return !is_empty(out) || is_empty(in) ? 0 : copy_tree(in, out);
+    int r = is_empty(out);
+    return r <= 0 ? r : is_empty(in) > 0 ? 0 : copy_tree(in, out);
 }
 
 // Volumes
@@ -194,7 +198,7 @@ static int fill(int beside, int from, int volume) {
     if (flock(beside, LOCK_EX)) return -errno;
     int r = take_filled(beside, volume);
     if (!r) r = dir_remove_all_at(beside, "copy");
-    if (r || !is_empty(volume)) return r; // somebody was quicker
+    if (r || (r = is_empty(volume)) <= 0) return r; // 0: somebody was quicker
     if (mkdirat(beside, "copy", 0700)) return -errno;
     _cleanup_(fd_closep) int copy = fd_open_at(beside, "copy", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     r = copy < 0 ? copy : copy_tree(from, copy);
@@ -217,8 +221,9 @@ static bool is_plain(int dir) {
 }
 
 // Of an empty one a volume takes the owner and the mode, unless somebody gave it others since it was made.
-static bool is_wanted(int from, int volume) {
-    return is_empty(volume) && (!is_empty(from) || (is_plain(volume) && !is_plain(from)));
+static int is_wanted(int from, int volume) {
+    int r = is_empty(volume);
+    return r <= 0 ? r : is_empty(from) <= 0 || (is_plain(volume) && !is_plain(from));
 }
 
 int plan_fill_volume(const char *path, int from) {
@@ -234,7 +239,8 @@ int plan_fill_volume(const char *path, int from) {
         beside < 0 ? beside : fd_open_at(beside, slash + 1, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (in == -ENOTDIR) return 0; // files have nothing to copy up
     if (in < 0 || volume < 0 || beside < 0) return in < 0 ? in : volume < 0 ? volume : beside;
-    bool wanted = is_wanted(in, volume);
+    int wanted = is_wanted(in, volume);
+    if (wanted < 0) return wanted;
     if (is_apart(beside, volume)) return wanted ? copy_tree(in, volume) : 0;
     return wanted || !faccessat(beside, "filled", F_OK, AT_SYMLINK_NOFOLLOW) ? fill(beside, in, volume) : 0;
 }

@@ -208,7 +208,9 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     if (pid == 0) child_main(run);
     // Whoever looks later knows the process by this. Until GO or NETNS it ends when its parent does.
     struct process_stat stat;
-    if (!process_stat((pid_t)pid, &stat)) run->block->start_time = stat.start_time;
+    int r = process_stat((pid_t)pid, &stat);
+    if (r) return r;
+    run->block->start_time = stat.start_time;
     return leave_joined_pid(run);
 }
 

@@ -86,28 +86,15 @@ static int no_such_id(struct plan_run *run, const char *what, uint32_t id) {
     return -error;
 }
 
-// Whether all groups of this process are the user's as well.
-static bool has_no_others(const struct user *user) {
-    gid_t now[USER_GROUPS_MAX];
-    int n = getgroups(USER_GROUPS_MAX, now);
-    for (int i = 0; i < n; i++) {
-        size_t at = 0;
-        while (at < user->group_count && user->groups[at] != now[i]) at++;
-        if (at == user->group_count && now[i] != user->gid) return false;
-    }
-    return n >= 0;
-}
-
-// In a user namespace that forbids setgroups, whatever one may do, a user has no groups of /etc/group's.
-// Others were asked for. Who is only not allowed to call it must not bring groups of the host's along.
-static int take_groups(struct plan_run *run, const struct user *user, bool asked) {
-    if (!setgroups(user->group_count, user->groups)) return 0;
-    int error = errno;
-    if (error != EPERM || asked) return -error;
-    if (caps_has(CAP_SETGID) || has_no_others(user)) return 0;
-    return err_set(&run->err, ERR_INVALID, 0,
-                   "the container would have hoy's own groups: giving them up takes CAP_SETGID"),
-           -error;
+int plan_set_groups(struct plan_run *run, size_t count, const gid_t *groups) {
+    _cleanup_(str_finish) struct str word = {0};
+    if (!setgroups(count, groups)) return 0;
+    int r = -errno, proc = r == -EPERM ? plan_open_procfs(run) : r;
+    bool asked = proc >= 0 && !file_read_at(proc, "self/setgroups", 16, &word);
+    if (asked && str_has_prefix(str_get(&word), "deny")) return 1;
+    return err_set(&run->err, ERR_SYSTEM, -r, "cannot set the supplementary groups%s",
+                   r == -EPERM ? " (it takes CAP_SETGID)" : ""),
+           r;
 }
 
 int plan_do_user(struct plan_run *run, struct plan_op *op) {
@@ -120,8 +107,9 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     run->home_set = true;
     give_streams(user.uid);
     if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
-    r = op->user.keep_groups ? 0 : take_groups(run, &user, op->user.groups.count);
-    if (r) return r;
+    // In a user namespace that forbids setgroups a user has no groups of /etc/group's. Others were asked for.
+    if (!op->user.keep_groups) r = plan_set_groups(run, user.group_count, user.groups);
+    if (r && (r < 0 || op->user.groups.count)) return r < 0 ? r : -EPERM;
     if (setresgid(user.gid, user.gid, user.gid)) return no_such_id(run, "group", user.gid);
     return setresuid(user.uid, user.uid, user.uid) ? no_such_id(run, "user", user.uid) : 0;
 }

@@ -122,6 +122,8 @@ int plan_await_byte(struct plan_run *run, char byte);
 
 // A procfs of our own, which is the run's, or -errno.
 int plan_open_procfs(struct plan_run *run);
+// Sets the supplementary groups. 1: the user namespace forbids it to everybody, and they stay as they are.
+int plan_set_groups(struct plan_run *run, size_t count, const gid_t *groups);
 // Opens a file of /proc for writing that no mount can be in front of, and writes one string; path: below
 // /proc.
 int plan_write_proc(struct plan_run *run, const char *path, const char *text);

@@ -38,7 +38,8 @@ static int make_program(void) {
 }
 
 // Descriptors to their places: first out of the way of all places, then each to its own. Those before are the
-// command's.
+// command's. One that is missing would be somebody else's wish: the shim takes it for a container that has
+// none.
 static int place(int fds[SHIM_FD_COUNT], int shift) {
     for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++)
         if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SHIM_FD_COUNT + shift)) < 0)
@@ -49,8 +50,7 @@ static int place(int fds[SHIM_FD_COUNT], int shift) {
         else if (dup2(fds[i], i + shift) < 0)
             return -errno;
     }
-    syscall(SYS_close_range, (unsigned)(SHIM_FD_COUNT + shift), ~0U, 0);
-    return 0;
+    return syscall(SYS_close_range, (unsigned)(SHIM_FD_COUNT + shift), ~0U, 0) ? -errno : 0;
 }
 
 static int leave_streams(void) {

@@ -193,13 +193,14 @@ static void finish(struct plan_block *plan) {
     finish_folder(plan);
 }
 
+// Without its plan nobody knows: standard streams of a shim's own are /dev/null.
 static bool is_runtime(const struct plan_block *plan) {
-    return plan->leaves || plan->stdio == PLAN_STDIO_INHERIT;
+    return !plan || plan->leaves || plan->stdio == PLAN_STDIO_INHERIT;
 }
 
 static void say(const struct plan_block *plan, const struct err *err) {
     dprintf(STDERR_FILENO, "hoy-runtime: %s\n", err->text);
-    error_log(given.errors, plan->log_json, "error", err->text);
+    error_log(given.errors, plan && plan->log_json, "error", err->text);
 }
 
 // Where nobody is connected and the streams are a person's, the sentence goes there.
@@ -212,7 +213,7 @@ static int fail(struct plan_block *plan, int client, const struct err *err) {
     _cleanup_(fd_closep) int dir = -1;
     if (plan && (given.plan >= 0 || take_folder(plan, &dir))) finish_folder(plan);
     if (client >= 0) (void)fd_write_all(client, &frame, sizeof frame);
-    if (plan && client < 0 && is_runtime(plan)) return say(plan, err), plan->is_exec ? 255 : 1;
+    if (client < 0 && is_runtime(plan)) return say(plan, err), plan && plan->is_exec ? 255 : 1;
     return err->kind < ARRAY_SIZE(codes) && codes[err->kind] ? codes[err->kind] : 125;
 }
 
@@ -307,7 +308,7 @@ static int watch(struct plan_block *plan, int client, int state) {
 
 // In a runtime's place every signal is the container's that a process can catch, but for those that tell of
 // a fault of its own.
-static int block_signals(void) {
+static int block_signals(struct err *err) {
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     sigset_t set;
     shim_signals(&set);
@@ -315,7 +316,7 @@ static int block_signals(void) {
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) sigdelset(&set, own[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     shim.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return shim.signals < 0 ? -errno : 0;
+    return shim.signals < 0 ? err_set(err, ERR_SYSTEM, errno, "cannot watch signals") : 0;
 }
 
 static int shim_main(void) {
@@ -347,8 +348,7 @@ static int shim_main(void) {
     if (shim.listen >= 0) fcntl(shim.listen, F_SETFL, O_RDWR | O_NONBLOCK);
     prctl(PR_SET_NAME, "hoy-shim");
     if (!plan->no_subreaper) prctl(PR_SET_CHILD_SUBREAPER, 1);
-    r = block_signals();
-    if (r) err_set(&err, ERR_SYSTEM, -r, "the shim cannot watch signals");
+    r = block_signals(&err);
     if (r && plan->pid > 0) take_away(plan, plan->pid);
     if (r || start(plan, &err) < 0) return fail(plan, client, &err);
     if (plan->leaves) return 0;
