@@ -62,7 +62,7 @@ static void add_image(const char *id, const char *chain, int64_t pulled, const c
                      1);
     run("INSERT INTO image_manifest VALUES (?1, ?1, 'x', '{}')", id, NULL, NULL);
     for (size_t i = 0; layers[i]; i++) {
-        run("INSERT OR IGNORE INTO layer VALUES (?1, ?1, 1, 1, 'erofs')", layers[i], NULL, NULL);
+        run("INSERT OR IGNORE INTO layer VALUES (?1, ?1, 1, 1, 'erofs', '')", layers[i], NULL, NULL);
         assert_int_equal(db_run(store.db, &err, "INSERT INTO image_layer VALUES (?, ?, ?)", "sis", id,
                                 (int64_t)i, layers[i]),
                          1);
