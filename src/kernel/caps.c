@@ -28,11 +28,6 @@ uint64_t caps_missing(uint64_t mask, bool in_user_namespace) {
     return missing;
 }
 
-bool caps_has(unsigned number) {
-    struct sets now;
-    return !sets_get(&now) && JOINED(&now, effective) >> number & 1;
-}
-
 int caps_set_bounding(uint64_t mask) {
     for (unsigned cap = 0; cap < 64; cap++) {
         if (mask >> cap & 1 || !prctl(PR_CAPBSET_DROP, cap, 0, 0, 0)) continue;

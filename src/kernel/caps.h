@@ -13,9 +13,6 @@
 // into a user namespace has every one there that the kernel knows.
 uint64_t caps_missing(uint64_t mask, bool in_user_namespace);
 
-// Whether this process can use it.
-bool caps_has(unsigned number);
-
 // Drops from the bounding set what is not in mask. Needs CAP_SETPCAP unless there is nothing to drop.
 int caps_set_bounding(uint64_t mask);
 
