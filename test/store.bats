@@ -37,6 +37,30 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   is "$(hoy run --rm base echo yes)" yes
 }
 
+@test "base comes again out of hoy: to its name, to whoever has another, and beside what runs" {
+  local id
+  expect 0 hoy pull base
+  id=$(hoy images -q base)
+  hoy tag base mine
+  hoy rmi base >/dev/null
+  expect 0 hoy run --rm --network none base echo yes
+  is "$output" yes
+  hoy run -d --name runs --network none base sleep 100 >/dev/null
+  expect 0 hoy pull base
+  expect 0 hoy run --rm --network none --pull always base echo yes
+  is "$output" yes
+  is "$(hoy exec runs echo still)" still
+  hoy rm -f runs >/dev/null
+  is "$(hoy images -q base)" "$id"
+  is "$(hoy system check)" 'No problems'
+  hoy rmi mine >/dev/null
+  # What is called so is that, after a pull.
+  hoy pull -q "$REGISTRY/tiny:1" >/dev/null
+  hoy tag "$REGISTRY/tiny:1" base
+  hoy pull base >/dev/null
+  is "$(hoy images -q base)" "$id"
+}
+
 @test "history: a step a line, the last one first" {
   hoy pull -q "$REGISTRY/layers:1" >/dev/null
   expect 0 hoy history "$REGISTRY/layers:1"

@@ -29,7 +29,7 @@ static int save_to(struct invocation *invocation, struct engine *engine, int out
     const struct save_options options = {
         .names = invocation->arguments, .platform = flags->platform, .out = out};
     for (size_t i = 0; i < options.names.count; i++)
-        if (image_load_base(&engine->store, options.names.items[i], err) < 0) return -1;
+        if (image_load_base(&engine->store, options.names.items[i], false, err) < 0) return -1;
     return image_save(&engine->store, &invocation->arena, &options, err);
 }
 

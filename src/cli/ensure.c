@@ -21,7 +21,7 @@ static int check_platform(struct arena *arena, const char *platform, const struc
 static int bring(struct engine *engine, struct arena *arena, const struct settings *settings,
                  struct image *ret_image, struct err *err) {
     const char *name = settings->config.image;
-    int r = image_load_base(&engine->store, name, err);
+    int r = image_load_base(&engine->store, name, true, err);
     if (r < 0) return -1;
     if (r == 1)
         return image_find_unnamed(&engine->store, arena, name, ret_image, err) ||

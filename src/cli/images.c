@@ -67,7 +67,7 @@ static int pull(struct invocation *invocation, struct engine *engine, struct err
     const char *name = invocation->arguments.items[0];
     struct image image;
     if (flags->all_tags) return pull_all(invocation, engine, name, err);
-    int r = image_load_base(&engine->store, name, err);
+    int r = image_load_base(&engine->store, name, true, err);
     if (r < 0) return -1;
     if (r == 1) return puts(name), 0;
     struct pull_options options = {.reference = name,

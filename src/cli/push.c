@@ -61,7 +61,7 @@ static int push(struct invocation *invocation, struct engine *engine, struct err
                                          .all_tags = flags->all_tags,
                                          .quiet = flags->quiet,
                                          .out = stdout};
-    if (image_load_base(&engine->store, name, err) < 0) return -1;
+    if (image_load_base(&engine->store, name, false, err) < 0) return -1;
     return image_push(&engine->store, &invocation->arena, &options, err);
 }
 

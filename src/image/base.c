@@ -41,14 +41,14 @@ static int import(struct store *store, const char *name, const char *damaged, st
     return r < 0 ? err_wrap(err, "load the image base") : r;
 }
 
-int image_load_base(struct store *store, const char *name, struct err *err) {
+int image_load_base(struct store *store, const char *name, bool again, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct reference reference;
     struct err unused;
     if (reference_parse(&arena, name, &reference, &unused) ||
         !str_eq(reference_full(&arena, &reference), BASE_NAME))
         return 0;
-    int stored = is_stored(store, err);
+    int stored = again ? 0 : is_stored(store, err);
     if (stored) return stored < 0 ? -1 : 0;
     return import(store, BASE_NAME, NULL, err) ? -1 : 1;
 }

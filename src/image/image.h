@@ -175,7 +175,7 @@ struct push_options {
 int image_push(struct store *store, struct arena *arena, const struct push_options *options, struct err *err);
 
 // The image that hoy carries inside itself, "base". Puts it into the store when name means it and the store
-// does not have it: returns 1 when it did, 0 when name is not it.
-int image_load_base(struct store *store, const char *name, struct err *err);
+// does not have it, or has to get it again: returns 1 when it did, 0 when name is not it.
+int image_load_base(struct store *store, const char *name, bool again, struct err *err);
 // Puts its files in their place again when the image is it. 1, or 0 when it is another.
 int image_repair_base(struct store *store, const char *id, struct err *err);

@@ -82,10 +82,7 @@ int image_import_tar(struct store *store, int tar_fd, const char *config_templat
     if (damaged && !str_eq(damaged, compose.id)) return 1;
     compose.name = name;
     compose.again = damaged;
-    int known = wait_for_others(&compose, err);
-    if (!known || (known > 0 && damaged)) return compose_commit(&compose, err);
-    return known < 0 ? -1
-                     : commit_names(&(struct commit){.store = store, .id = compose.id, .name = name}, err);
+    return wait_for_others(&compose, err) < 0 ? -1 : compose_commit(&compose, err);
 }
 
 // One from outside
