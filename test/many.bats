@@ -50,6 +50,16 @@ load lib
   is "$(hoy run --rm base echo works)" works
 }
 
+@test "a container that could not be signalled does not start" {
+  local mode
+  for mode in -i -d; do
+    expect 125 timeout -k 1 20 strace -f -qq -o /dev/null -e trace=pidfd_open -e inject=pidfd_open:error=ENFILE \
+      "$HOY" run $mode --name doomed base sleep 6000
+    is "${lines[-1]}" "hoy: cannot open the container's process: Too many open files in system"
+    hoy rm doomed
+  done
+}
+
 @test "kill -9 of everything of a container: the next command cleans" {
   local shim
   hoy run -d --name doomed base sleep 600 >/dev/null

@@ -129,14 +129,20 @@ static void take_away(struct plan_block *plan, pid_t pid) {
     (void)plan_undo(plan);
 }
 
-static void keep(const struct plan_block *plan, pid_t pid, int terminal) {
+// What can't be signalled could never be ended.
+static int keep(const struct plan_block *plan, pid_t pid, int terminal, struct err *err) {
     shim.pid = pid;
     shim.pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+    if (shim.pidfd < 0) return err_set(err, ERR_SYSTEM, errno, "cannot open the container's process");
     take_terminal(plan, terminal);
+    return 0;
 }
 
 static pid_t start(struct plan_block *plan, struct err *err) {
-    if (plan->pid > 0) return container_is_made(), keep(plan, plan->pid, given.terminal), plan->pid;
+    if (plan->pid > 0) {
+        container_is_made();
+        return keep(plan, plan->pid, given.terminal, err) ? take_away(plan, plan->pid), -1 : plan->pid;
+    }
     struct plan_streams streams = {.child = {-1, -1, -1},
                                    .terminal = -1,
                                    .start = given.start,
@@ -148,8 +154,8 @@ static pid_t start(struct plan_block *plan, struct err *err) {
     for (int i = 0; i < 3; i++) fd_closep(&streams.child[i]);
     fd_closep(&given.start);
     if (pid < 0) return -1;
-    if (hand_over(plan, &streams, err)) return take_away(plan, pid), -1;
-    keep(plan, pid, streams.terminal);
+    if (hand_over(plan, &streams, err) || keep(plan, pid, streams.terminal, err))
+        return take_away(plan, pid), -1;
     return pid;
 }
 
