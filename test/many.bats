@@ -50,13 +50,15 @@ load lib
   is "$(hoy run --rm base echo works)" works
 }
 
-@test "a container that could not be signalled does not start" {
-  local mode
+@test "a container whose shim could not signal it, or hear of its end, does not start" {
+  local mode call
   for mode in -i -d; do
-    expect 125 timeout -k 1 20 strace -f -qq -o /dev/null -e trace=pidfd_open -e inject=pidfd_open:error=ENFILE \
-      "$HOY" run $mode --name doomed base sleep 6000
-    is "${lines[-1]}" "hoy: cannot open the container's process: Too many open files in system"
-    hoy rm doomed
+    for call in pidfd_open signalfd4; do
+      expect 125 timeout -k 1 20 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:error=ENFILE" \
+        "$HOY" run $mode --name doomed base sleep 6000
+      matches "${lines[-1]}" '^hoy: .*cannot .*: Too many open files in system$'
+      hoy rm doomed
+    done
   done
 }
 

@@ -303,7 +303,7 @@ static int watch(struct plan_block *plan, int client, int state) {
 
 // In a runtime's place every signal is the container's that a process can catch, but for those that tell of
 // a fault of its own.
-static void block_signals(void) {
+static int block_signals(void) {
     static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     sigset_t set;
     shim_signals(&set);
@@ -311,6 +311,7 @@ static void block_signals(void) {
     for (size_t i = 0; i < ARRAY_SIZE(own); i++) sigdelset(&set, own[i]);
     sigprocmask(SIG_BLOCK, &set, NULL);
     shim.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+    return shim.signals < 0 ? -errno : 0;
 }
 
 static int shim_main(void) {
@@ -342,7 +343,8 @@ static int shim_main(void) {
     if (shim.listen >= 0) fcntl(shim.listen, F_SETFL, O_RDWR | O_NONBLOCK);
     prctl(PR_SET_NAME, "hoy-shim");
     if (!plan->no_subreaper) prctl(PR_SET_CHILD_SUBREAPER, 1);
-    block_signals();
+    r = block_signals();
+    if (r) return err_set(&err, ERR_SYSTEM, -r, "the shim cannot hear of signals"), fail(plan, client, &err);
     if (start(plan, &err) < 0) return fail(plan, client, &err);
     if (plan->leaves) return 0;
     return watch(plan, client, state);
