@@ -62,6 +62,20 @@ load lib
   done
 }
 
+limited() { ulimit -n "$1" && "${@:2}"; }
+
+@test "a start with few descriptors says so, or is whole" {
+  local count
+  hoy run --rm base true
+  hoy network create few >/dev/null
+  for count in $(seq 14 2 40); do
+    run limited "$count" "$HOY" run --rm --network few -p 127.0.0.1::80 base true
+    ((status == 0)) || is "$status ${lines[0]##*: }" '125 Too many open files'
+  done
+  expect 0 limited 60 "$HOY" run --rm --network few -p 127.0.0.1::80 base true
+  hoy network rm few
+}
+
 @test "kill -9 of everything of a container: the next command cleans" {
   local shim
   hoy run -d --name doomed base sleep 600 >/dev/null

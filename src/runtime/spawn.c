@@ -38,10 +38,11 @@ static int make_program(void) {
 }
 
 // Descriptors to their places: first out of the way of all places, then each to its own. Those before are the
-// command's.
-static void place(int fds[SHIM_FD_COUNT], int shift) {
+// command's. One that is lost on the way would pass for one that was not given.
+static int place(int fds[SHIM_FD_COUNT], int shift) {
     for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++)
-        if (fds[i] >= 0) fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SHIM_FD_COUNT + shift);
+        if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SHIM_FD_COUNT + shift)) < 0)
+            return -errno;
     for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++) {
         if (fds[i] >= 0)
             dup2(fds[i], i + shift);
@@ -49,6 +50,7 @@ static void place(int fds[SHIM_FD_COUNT], int shift) {
             close(i + shift);
     }
     syscall(SYS_close_range, (unsigned)(SHIM_FD_COUNT + shift), ~0U, 0);
+    return 0;
 }
 
 static int execute(int program, const struct runtime_shim *shim) {
@@ -66,8 +68,8 @@ static int execute(int program, const struct runtime_shim *shim) {
     runtime_cgroup_leave(shim->exits);
     snprintf(shift, sizeof shift, "%d", shim->preserve);
     if (chdir("/")) return -errno;
-    place(fds, shim->preserve);
-    int r = shim->hold < 0 ? 0 : holders_join(SHIM_FD_HOLD + shim->preserve);
+    int r = place(fds, shim->preserve);
+    if (!r && shim->hold >= 0) r = holders_join(SHIM_FD_HOLD + shim->preserve);
     if (r) return r;
     if (!shim->inherit) {
         int null = open("/dev/null", O_RDWR | O_CLOEXEC);
