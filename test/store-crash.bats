@@ -61,6 +61,23 @@ killed() {
   is "$(hoy image verify)" "$REGISTRY/debian:12: OK"
 }
 
+@test "what an rmi left, and can't be removed, is in nobody else's way" {
+  hoy pull -q base >/dev/null
+  mkdir -p "$HOY_ROOT/tmp/remove-0/there"
+  mount -t tmpfs none "$HOY_ROOT/tmp/remove-0/there"
+  is "$(hoy images --format '{{.Repository}}')" base
+  hoy tag base other
+  hoy pull -q "$REGISTRY/tiny:1"
+  hoy rmi "$REGISTRY/tiny:1" other >/dev/null
+  hoy image prune -f >/dev/null
+  hoy system df >/dev/null
+  expect 1 hoy system check
+  one_sentence "$output"
+  contains "$output" "remove $HOY_ROOT/tmp/remove-0: "
+  umount "$HOY_ROOT/tmp/remove-0/there"
+  is "$(hoy system check)" 'No problems'
+}
+
 @test "kill -9 at a hundred random moments of a pull: the store stays sound, and the next pull works" {
   RANDOM=11
   local round whole=0

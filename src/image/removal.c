@@ -189,18 +189,27 @@ static void unmount_index(struct store *store, const char *file) {
     unlinkat(store->runroot_fd, file, AT_REMOVEDIR);
 }
 
+// Under a number that is free: a directory of that name may have gone there before a crash, and come again.
+static int move_away(struct store *store, const char *file, int journal, unsigned *number) {
+    char name[16];
+    int r;
+    do {
+        snprintf(name, sizeof name, "%u", (*number)++);
+        r = renameat(store->root_fd, file, journal, name) ? -errno : 0;
+    } while (r && r != -ENOENT && !faccessat(journal, name, F_OK, AT_SYMLINK_NOFOLLOW));
+    return r;
+}
+
 static int move_files(struct store *store, int journal, char *list, struct err *err) {
     char *rest = list, *file;
-    for (unsigned i = 0; (file = strsep(&rest, "\n"));) {
+    for (unsigned number = 0; (file = strsep(&rest, "\n"));) {
         if (!*file) continue;
         int used = is_used(store, file, err);
         if (used < 0) return -1;
         if (used) continue;
         if (str_has_prefix(file, "images/")) unmount_index(store, file);
-        char name[16];
-        snprintf(name, sizeof name, "%u", i++);
-        if (renameat(store->root_fd, file, journal, name) && errno != ENOENT)
-            return err_set(err, ERR_SYSTEM, errno, "remove %s/%s", store->root, file);
+        int r = move_away(store, file, journal, &number);
+        if (r && r != -ENOENT) return err_set(err, ERR_SYSTEM, -r, "remove %s/%s", store->root, file);
     }
     return 0;
 }

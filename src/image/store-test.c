@@ -300,6 +300,23 @@ static void test_recover(void **state) {
     assert_false(exists("tmp/remove-1"));
 }
 
+// Killed in the middle of it; then a pull was, of an image that shares what had gone already.
+static void test_recover_again(void **state) {
+    (void)state;
+    struct err err = {0};
+    delete_rows();
+    assert_int_equal(dir_remove_all_at(store.root_fd, "images/" HEX("cc01")), 0);
+    assert_int_equal(dir_make_all_at(store.root_fd, "images/" HEX("cc01") "/new", 0700), 0);
+    assert_int_equal(dir_make_all_at(store.root_fd, "tmp/remove-1/0/old", 0700), 0);
+    static const char list[] = "images/" HEX("cc01") "\nlayers/" HEX("2222") "\n";
+    assert_int_equal(file_replace_at(store.root_fd, "tmp/remove-1/list", list, sizeof list - 1, 0600, false),
+                     0);
+    assert_int_equal(image_recover(&store, &err), 0);
+    assert_false(exists("images/" HEX("cc01")));
+    assert_false(exists("layers/" HEX("2222")));
+    assert_false(exists("tmp/remove-1"));
+}
+
 // Of the list only the name had reached the disk.
 static void test_recover_empty(void **state) {
     (void)state;
@@ -450,9 +467,9 @@ static void test_driver(void **state) {
 int main(void) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_find),      TEST(test_find_words), TEST(test_list),          TEST(test_remove),
-        TEST(test_conflicts), TEST(test_recover),    TEST(test_recover_empty), TEST(test_recover_full),
-        TEST(test_partial),   TEST(test_rootfs),     TEST(test_driver),
+        TEST(test_find),         TEST(test_find_words), TEST(test_list),          TEST(test_remove),
+        TEST(test_conflicts),    TEST(test_recover),    TEST(test_recover_again), TEST(test_recover_empty),
+        TEST(test_recover_full), TEST(test_partial),    TEST(test_rootfs),        TEST(test_driver),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
