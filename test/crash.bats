@@ -214,6 +214,8 @@ refused() {
   contains "$output" "cannot open $STATE"
   expect 1 refused openat -P "$STATE" -- state x
   contains "$output" "cannot open $STATE"
+  expect 0 refused openat -P plan -- list
+  contains "$output" "cannot read $STATE/x/plan"
   status_is x running
   rt delete -f x
   expect_nothing_left "no descriptor"
