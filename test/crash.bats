@@ -64,6 +64,17 @@ killed() { "$BATS_TEST_DIRNAME/kill-at-random" "$STATE" "$PWD/b" "$WORD" "$@" 3>
   done
 }
 
+@test "run, killed while a process holds the ids of a mount" {
+  mkdir m
+  bundle b "$(command_is sh -c ": $WORD")"' | .mounts += [{destination: "/m", type: "bind", source: (env.PWD + "/m"), options: ["bind"]}
+      | .uidMappings = [{containerID: 0, hostID: 1000, size: 1}] | .gidMappings = .uidMappings]'
+  # What it kills is that process, which must not be traced: it would end with strace.
+  timeout -k 1 20 strace -qq -o trace -e inject=kill:error=EPERM:signal=KILL:when=1 \
+    "$HOY_RUNTIME" --root "$STATE" run -b b x </dev/null >out 2>&1 3>&- || is $? 137
+  expect 0 timeout 10 "$HOY_RUNTIME" --root "$STATE" delete --force x
+  expect_nothing_left "run, killed while ids are mapped"
+}
+
 @test "start, exec and delete, killed at any moment" {
   killed 40 5000 "create -b b x" -- start x
   killed 40 8000 "run -d -b b x" -- exec x sh -c ": $WORD; sleep 1000"
@@ -214,6 +225,8 @@ refused() {
   contains "$output" "cannot open $STATE"
   expect 1 refused openat -P "$STATE" -- state x
   contains "$output" "cannot open $STATE"
+  expect 0 refused openat -P plan -- list
+  contains "$output" "cannot read $STATE/x/plan"
   status_is x running
   rt delete -f x
   expect_nothing_left "no descriptor"

@@ -329,6 +329,7 @@ L=docker.io/library/tiny:1
     sh -c 'touch /x; touch /tmp/x; grep -E "^(Cap|NoNew)" /proc/self/status; ls -ln /dev | grep -Ev "console|core|total"'
   alike run --rm --network none --memory 32m --pids-limit 50 --cpus 0.5 $L \
     sh -c 'cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes pids/pids.max cpu/cpu.cfs_quota_us'
+  alike run --rm --network none --device /dev/zero:/dev/nought:r $L stat -c '%F %t:%T %a' /dev/nought
   alike run --rm --network none --uidmap 0:100000:1000 --gidmap 0:100000:1000 $L sh -c 'id -u; cat /proc/self/uid_map'
 }
 

@@ -658,6 +658,13 @@ hooks() {
   expect 1 rt --log log.json --log-format json run -b c x
   contains "$(jq -r .msg log.json | tail -n 1)" 'exec: "nosuch": executable file not found'
   is "$(wc -l <log.json)" 3
+  # A container's standard error has no warnings of the runtime's.
+  bundle c "$(command_is echo out) | .linux.resources.memory.kernel = 1048576"
+  expect 0 rt --log warned.json --log-format json run -b c x
+  is "$output" out
+  contains "$(jq -r 'select(.level == "warning") | .msg' warned.json)" linux.resources.memory.kernel
+  expect 0 rt run -b c x
+  contains "$output" linux.resources.memory.kernel
   expect 1 rt --log nosuch/log list
   expect 1 rt --log-format xml list
   # crun's words for where it goes.

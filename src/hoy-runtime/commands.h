@@ -38,9 +38,9 @@ struct invocation {
     struct strings arguments; // [0] is the container's id, where there is one
 };
 
-// A line on standard error, and in the log; not with --log-level error.
+// A line in the log, or on standard error where there is none; not with --log-level error.
 void say_warning(const struct invocation *invocation, const char *text);
-// With --debug: a line in the log, or on standard error where there is none.
+// The same with --debug.
 void say_debug(const struct invocation *invocation, const char *text);
 void say_warnings(const struct invocation *invocation, const struct strings *texts);
 

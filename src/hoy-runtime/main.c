@@ -167,9 +167,10 @@ void say_debug(const struct invocation *invocation, const char *text) {
     error_log(globals->log_fd, globals->log_json, "debug", text);
 }
 
+// With a log nowhere else: our standard error is the container's, whose engine keeps what comes there.
 void say_warning(const struct invocation *invocation, const char *text) {
     if (str_eq(invocation->globals.log_level, "error")) return;
-    fprintf(stderr, "hoy-runtime: %s\n", text);
+    if (invocation->globals.log_fd < 0) fprintf(stderr, "hoy-runtime: %s\n", text);
     error_log(invocation->globals.log_fd, invocation->globals.log_json, "warning", text);
 }
 

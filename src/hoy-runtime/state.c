@@ -50,9 +50,11 @@ static int print_list(struct invocation *invocation, const struct strings *ids, 
     json_begin_array(&writer, NULL);
     for (size_t i = 0; i < ids->count; i++) {
         _cleanup_(container_close) struct container container = {.dir = -1};
-        struct err gone;
-        if (container_open(invocation, ids->items[i], false, &container, &gone))
-            continue; // it went meanwhile
+        struct err why;
+        if (container_open(invocation, ids->items[i], false, &container, &why)) {
+            if (why.kind != ERR_NOT_FOUND) say_warning(invocation, why.text); // else it went meanwhile
+            continue;
+        }
         if (!as_json)
             add_row(&table, &container);
         else if (container_write_state(&container, &writer, err))

@@ -35,7 +35,7 @@ static const struct field device_fields[] = {
     {"type", FIELD_WORD, AT(spec_device, type), .required = true, .words = words_node_types},
     NUMBER(spec_device, "major", major, .max = MAJOR_MAX),
     NUMBER(spec_device, "minor", minor, .max = MINOR_MAX),
-    NUMBER(spec_device, "fileMode", file_mode, .max = 07777),
+    NUMBER(spec_device, "fileMode", file_mode, .max = 0177777), // Podman 4 has the file's type in it
     NUMBER(spec_device, "uid", uid),
     NUMBER(spec_device, "gid", gid),
     END,

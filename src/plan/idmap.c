@@ -76,13 +76,24 @@ static int open_userns(int32_t pid) {
     return fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
 }
 
-// A process holds the namespace until there is a descriptor of it.
+static _Noreturn void hold(int theirs, int ours) {
+    char byte;
+    close(ours);
+    while (read(theirs, &byte, 1) < 0 && errno == EINTR) {}
+    _exit(0);
+}
+
+// A process holds the namespace until there is a descriptor of it, or nobody any more to want one: it has the
+// plan's lock as well, which whoever deletes the container waits for.
 static int make_userns(struct plan_run *run, const char *uid, const char *gid) {
     struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC)) return -errno;
+    _cleanup_(fd_closep) int theirs = ends[0];
+    _cleanup_(fd_closep) int ours = ends[1];
     long pid = syscall(SYS_clone3, &args, sizeof args);
     if (pid < 0) return -errno;
-    if (pid == 0)
-        for (;;) pause();
+    if (pid == 0) hold(theirs, ours);
     int r = write_id_maps(run, (int32_t)pid, uid, gid, false);
     int fd = r ? r : open_userns((int32_t)pid);
     kill((pid_t)pid, SIGKILL);

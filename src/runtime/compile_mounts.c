@@ -270,7 +270,7 @@ static void plan_device(struct compiler *c, const struct spec_device *device, co
     static const struct {
         uint32_t type, mode;
     } modes[] = {{'c', S_IFCHR}, {'u', S_IFCHR}, {'b', S_IFBLK}, {'p', S_IFIFO}};
-    uint32_t mode = device->file_mode;
+    uint32_t mode = device->file_mode & 07777;
     for (size_t i = 0; i < ARRAY_SIZE(modes); i++)
         if (modes[i].type == device->type) mode |= modes[i].mode;
     plan_str path = plan_string(c->plan, device->path);
