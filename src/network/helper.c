@@ -14,12 +14,15 @@
 static volatile int execute_error; // children share our memory until they execute (vfork)
 
 // First out of the way of all places, then each to its own.
-static void place(const int *given, size_t count) {
+static int place(const int *given, size_t count) {
     int fds[HELPER_FDS], null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null < 0) return -errno;
     for (size_t i = 0; i < count; i++)
-        fds[i] = fcntl(given[i] < 0 ? null : given[i], F_DUPFD_CLOEXEC, HELPER_FDS);
-    for (size_t i = 0; i < count; i++) dup2(fds[i], (int)i);
-    syscall(SYS_close_range, (unsigned)count, ~0U, 0);
+        if ((fds[i] = fcntl(given[i] < 0 ? null : given[i], F_DUPFD_CLOEXEC, HELPER_FDS)) < 0)
+            return errno == EINVAL ? -EMFILE : -errno; // the limit leaves no such number
+    for (size_t i = 0; i < count; i++)
+        if (dup2(fds[i], (int)i) < 0) return -errno;
+    return syscall(SYS_close_range, (unsigned)count, ~0U, 0) ? -errno : 0;
 }
 
 static void execute(const char *program, const char *const argv[], const int *fds, size_t count) {
@@ -27,7 +30,8 @@ static void execute(const char *program, const char *const argv[], const int *fd
     sigset_t none;
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    place(fds, count);
+    execute_error = -place(fds, count);
+    if (execute_error) return;
     execve(program, (char *const *)argv, (char *const *)envp);
     execute_error = errno;
 }
