@@ -42,7 +42,8 @@ static int setup(void **state) {
     if (engine_open(&f->engine, &options, &f->err)) return fprintf(stderr, "%s\n", f->err.text), -1;
     struct db *db = f->engine.store.db;
     *state = f;
-    return db_run(db, &f->err, "INSERT INTO layer VALUES (?, ?, 1, 1, 'dir', '')", "ss", DIFF_ID, DIFF_ID) != 1 ||
+    return db_run(db, &f->err, "INSERT INTO layer VALUES (?, ?, 1, 1, 'dir', '')", "ss", DIFF_ID, DIFF_ID) !=
+               1 ||
            db_run(db, &f->err, "INSERT INTO image VALUES (?, ?, ?, ?, 1, 1)", "ssss", IMAGE_ID, DIFF_ID,
                   CONFIG, DIFF_ID) != 1 ||
            db_run(db, &f->err, "INSERT INTO image_manifest VALUES (?, ?, 'x', '{}')", "ss", IMAGE_ID,
