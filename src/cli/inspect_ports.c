@@ -7,16 +7,6 @@
 
 #include <stdio.h>
 
-static bool has(const struct port_run *run, uint8_t protocol, uint16_t port) {
-    return run->protocol == protocol && port >= run->port && port - run->port < (int)run->count;
-}
-
-static bool is_first(const struct port_runs *runs, size_t index, uint16_t port) {
-    for (size_t i = 0; i < index; i++)
-        if (has(&runs->items[i], runs->items[index].protocol, port)) return false;
-    return true;
-}
-
 static void write_port(const struct port_runs *runs, size_t index, uint16_t port, struct json_writer *w) {
     char text[24];
     uint8_t protocol = runs->items[index].protocol;
@@ -24,7 +14,7 @@ static void write_port(const struct port_runs *runs, size_t index, uint16_t port
     json_begin_array(w, text);
     for (size_t i = index; i < runs->count; i++) {
         const struct port_run *run = &runs->items[i];
-        if (!has(run, protocol, port)) continue;
+        if (!port_run_has(run, protocol, port)) continue;
         snprintf(text, sizeof text, "%u", (unsigned)run->host_port + port - run->port);
         json_begin_object(w, NULL);
         json_put_string(w, "HostIp", run->host);
@@ -32,12 +22,6 @@ static void write_port(const struct port_runs *runs, size_t index, uint16_t port
         json_end_object(w);
     }
     json_end_array(w);
-}
-
-static bool is_published(const struct port_runs *runs, uint8_t protocol, uint16_t port) {
-    for (size_t i = 0; i < runs->count; i++)
-        if (has(&runs->items[i], protocol, port)) return true;
-    return false;
 }
 
 int inspect_ports(struct engine *engine, struct arena *arena, const struct container *container,
@@ -49,12 +33,13 @@ int inspect_ports(struct engine *engine, struct arena *arena, const struct conta
     for (size_t i = 0; i < runs.count; i++)
         for (uint32_t k = 0; k < runs.items[i].count; k++) {
             uint16_t port = (uint16_t)(runs.items[i].port + k);
-            if (is_first(&runs, i, port)) write_port(&runs, i, port, w);
+            const struct port_runs before = {runs.items, i};
+            if (!port_runs_have(&before, runs.items[i].protocol, port)) write_port(&runs, i, port, w);
         }
     for (size_t i = 0; str_eq(container->state, "running") && i < exposed->count; i++) {
         uint16_t port;
         uint8_t protocol;
-        if (!port_parse(exposed->items[i], &port, &protocol) && !is_published(&runs, protocol, port))
+        if (!port_parse(exposed->items[i], &port, &protocol) && !port_runs_have(&runs, protocol, port))
             json_put_null(w, exposed->items[i]);
     }
     json_end_object(w);

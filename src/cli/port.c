@@ -17,7 +17,7 @@ static int find_one(struct arena *arena, const struct port_runs *runs, const cha
         return err_set(err, ERR_INVALID, 0, "invalid port (%s): it is PORT[/PROTOCOL]", text);
     for (size_t i = 0; i < runs->count; i++) {
         const struct port_run *run = &runs->items[i];
-        if (run->protocol != protocol || port < run->port || port - run->port >= (int)run->count) continue;
+        if (!port_run_has(run, protocol, port)) continue;
         puts(words_host_port(arena, run->host, run->host_port + port - (unsigned)run->port));
         any = true;
     }

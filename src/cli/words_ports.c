@@ -43,14 +43,6 @@ static int by_port(const void *a, const void *b) {
     return strcmp(port_protocol_name(x->protocol), port_protocol_name(y->protocol));
 }
 
-static bool is_published(const struct port_runs *published, uint8_t protocol, uint16_t port) {
-    for (size_t i = 0; i < published->count; i++) {
-        const struct port_run *run = &published->items[i];
-        if (run->protocol == protocol && port >= run->port && port - run->port < (int)run->count) return true;
-    }
-    return false;
-}
-
 static struct entries collect(struct arena *arena, const struct strings *exposed,
                               const struct port_runs *published) {
     struct entries entries = {0};
@@ -65,7 +57,7 @@ static struct entries collect(struct arena *arena, const struct strings *exposed
     for (size_t i = 0; i < exposed->count; i++) {
         struct entry entry = {0};
         if (!port_parse(exposed->items[i], &entry.port, &entry.protocol) &&
-            !is_published(published, entry.protocol, entry.port))
+            !port_runs_have(published, entry.protocol, entry.port))
             *arena_push(arena, &entries) = entry;
     }
     if (entries.count) qsort(entries.items, entries.count, sizeof *entries.items, by_port);

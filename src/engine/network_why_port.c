@@ -78,8 +78,8 @@ static int owner_look(struct walk *walk) {
 }
 
 static bool run_has(const struct walk *walk, const struct port_run *run) {
-    return run->protocol == (walk->udp ? IPPROTO_UDP : IPPROTO_TCP) && run->family == walk->target.family &&
-           walk->port >= run->port && walk->port < run->port + run->count;
+    return run->family == walk->target.family &&
+           port_run_has(run, walk->udp ? IPPROTO_UDP : IPPROTO_TCP, walk->port);
 }
 
 static void unpublished_explain(struct walk *walk) {

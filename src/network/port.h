@@ -48,6 +48,9 @@ struct port_runs {
     struct port_run *items;
     size_t count;
 };
+// Whether the container's port is among them.
+bool port_run_has(const struct port_run *run, uint8_t protocol, uint16_t port);
+bool port_runs_have(const struct port_runs *runs, uint8_t protocol, uint16_t port);
 
 // Rows (port_rows.c). One that is pending belongs to an update that is not complete: the port comes or goes.
 // One that is switching stays, and its rule may not be as the row has it yet.

@@ -27,6 +27,16 @@ static uint8_t family_of(const char *address) {
     return strchr(address, ':') ? AF_INET6 : AF_INET;
 }
 
+bool port_run_has(const struct port_run *run, uint8_t protocol, uint16_t port) {
+    return run->protocol == protocol && port >= run->port && port - run->port < (int)run->count;
+}
+
+bool port_runs_have(const struct port_runs *runs, uint8_t protocol, uint16_t port) {
+    for (size_t i = 0; i < runs->count; i++)
+        if (port_run_has(&runs->items[i], protocol, port)) return true;
+    return false;
+}
+
 bool port_run_is_served(const struct port_run *run) {
     struct port_address address = port_run_address(run, run->host_port);
     return *run->address && (run->family != family_of(run->address) || is_loopback6(&address));
