@@ -16,6 +16,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
+#include <search.h>
 #include <string.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
@@ -27,22 +28,36 @@ struct source {
     const char *path;
 };
 
+struct made {
+    struct source source;
+    const char *path; // in the cover
+};
+
 struct links {
     struct place *root;
     struct arena arena;
-    struct {
-        struct made {
-            struct source source;
-            const char *path; // in the cover
-        } * items;
-        size_t count;
-    } made;
+    void *paths, *sources; // tsearch's, of struct made: all by their paths, the first of each source by that
     bool *any;
     struct err *err;
 };
 
+static void leave(void *made) {
+    (void)made; // is the arena's
+}
+
 static void links_finish(struct links *l) {
+    tdestroy(l->paths, leave);
+    tdestroy(l->sources, leave);
     arena_finish(&l->arena);
+}
+
+static int by_path(const void *a, const void *b) {
+    return strcmp(((const struct made *)a)->path, ((const struct made *)b)->path);
+}
+
+static int by_source(const void *a, const void *b) {
+    const struct source *x = &((const struct made *)a)->source, *y = &((const struct made *)b)->source;
+    return x->layer != y->layer ? (x->layer > y->layer) - (x->layer < y->layer) : strcmp(x->path, y->path);
 }
 
 // Finding
@@ -160,21 +175,15 @@ static int copy_source(const struct links *l, const struct source *source, int d
                                                       : 0;
 }
 
-static bool same_source(const struct source *a, const struct source *b) {
-    return a->layer == b->layer && str_eq(a->path, b->path);
-}
-
 // The first of a file's names is a copy, all others are links to that.
 static int file_put(struct links *l, int dir, const char *name, const struct source *source,
                     const char *path) {
-    const char *first = NULL;
-    for (size_t i = 0; i < l->made.count && !first; i++)
-        if (same_source(&l->made.items[i].source, source)) first = l->made.items[i].path;
-    int r =
-        first ? (linkat(l->root->fd, first, dir, name, 0) ? -errno : 0) : copy_source(l, source, dir, name);
-    if (r) return r;
-    *arena_push(&l->arena, &l->made) = (struct made){*source, arena_strdup(&l->arena, path)};
-    return 0;
+    struct made *made = arena_new(&l->arena, struct made);
+    *made = (struct made){*source, arena_strdup(&l->arena, path)};
+    struct made **first = tsearch(made, &l->sources, by_source);
+    if (!first || !tsearch(made, &l->paths, by_path)) return -ENOMEM;
+    if (*first == made) return copy_source(l, source, dir, name);
+    return linkat(l->root->fd, (*first)->path, dir, name, 0) ? -errno : 0;
 }
 
 static int place_put(struct links *l, struct place *place, const char *rest, const char *path,
@@ -200,8 +209,7 @@ static int place_put(struct links *l, struct place *place, const char *rest, con
 }
 
 static int put(struct links *l, const char *path, const struct source *source) {
-    for (size_t i = 0; i < l->made.count; i++)
-        if (str_eq(l->made.items[i].path, path)) return 0;
+    if (tfind(&(struct made){.path = path}, &l->paths, by_path)) return 0;
     *l->any = true;
     return place_put(l, l->root, path, path, source);
 }
