@@ -236,10 +236,12 @@ static void settle_members(struct arena *arena, struct json *object) {
     while (drop_merged(object)); // then they have moved
 }
 
+// A key with a NUL would be read as another: {"a\u0000b":1} as {"a":1}.
 static int read_member(struct reader *r) {
     struct json_member member = {0};
     uint32_t size;
-    if (!take(r, '"') || read_string(r, &member.key, &size) || !take(r, ':') || read_value(r, &member.value))
+    if (!take(r, '"') || read_string(r, &member.key, &size) || memchr(member.key, 0, size) || !take(r, ':') ||
+        read_value(r, &member.value))
         return -EINVAL;
     *push(r) = member;
     return 0;

@@ -143,8 +143,9 @@ void subnet_usable(const struct subnet *subnet, struct address *ret_first, struc
     if (subnet->base.family == AF_INET) ret_last->bytes[3]--;
 }
 
+// A host without it has no such file. What can't be asked for a moment takes nobody's address away.
 bool host_has_ipv6(void) {
     _cleanup_(str_finish) struct str text = {0};
-    return !file_read_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/disable_ipv6", 16, &text) &&
-           str_has_prefix(str_get(&text), "0");
+    int r = file_read_at(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/disable_ipv6", 16, &text);
+    return r ? r != -ENOENT : str_has_prefix(str_get(&text), "0");
 }
