@@ -29,6 +29,7 @@ killed() {
 
 @test "what a pull brings is on the disk before it is in its place" {
   local name trace=$BATS_TEST_TMPDIR/trace
+  hoy system df >/dev/null # the storage driver is chosen
   expect 0 strace -y -s 200 -e trace=fsync,renameat,fdatasync -o "$trace" \
     "$HOY" pull -q --keep-blobs "$REGISTRY/layers:1"
   sed -nE 's,^renameat\([0-9]+<[^>]*/tmp/pull-[^>]*>\, "([^"]+)".* = 0$,\1,p' "$trace" >"$BATS_TEST_TMPDIR/moved"
