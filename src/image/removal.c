@@ -141,13 +141,15 @@ static int write_list(struct removal *removal, const char *path) {
     for (size_t i = 0; i < removal->files.count; i++) str_printf(&text, "%s\n", removal->files.items[i]);
     int r = dir_make_all_at(removal->store->root_fd, path, 0700);
     if (!r) r = removal->journal = fd_open_at(removal->store->root_fd, path, O_RDONLY | O_DIRECTORY, 0);
-    if (r >= 0 && flock(removal->journal, LOCK_EX)) r = -errno;
+    // Whoever has it waits for the database, which is ours: not for each other.
+    if (r >= 0 && flock(removal->journal, LOCK_EX | LOCK_NB)) r = errno == EWOULDBLOCK ? -ENOENT : -errno;
     if (r >= 0) r = file_replace_at(removal->journal, "list", text.data, text.len, 0600, false);
     if (r < 0) (void)dir_remove_all_at(removal->store->root_fd, path);
     return r;
 }
 
-// Before the directory is locked another command may take it for one that a crash left behind.
+// Before the directory is locked another command may take it for one that a crash left behind: then by
+// another name.
 int removal_write(struct removal *removal, struct err *err) {
     char id[ID_SIZE], path[PATH_MAX];
     int r = -ENOENT;
