@@ -26,6 +26,7 @@ test_setup() { cd "$BATS_TEST_TMPDIR" || return; }
 test_teardown() {
   local runtime
   terminal_stop
+  chown 0:0 /dev/null # crun gives the host's to the root of a container's user namespace
   # The tests after one that failed should not suffer.
   if [[ -n ${BATS_ERROR_STATUS:-} && ${BATS_ERROR_STATUS:-} != 0 ]]; then
     case ${RUNTIMES[1]:-} in
