@@ -8,7 +8,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -74,7 +76,35 @@ static void test_stream(void **state) {
     close(sockets[1]);
 }
 
+static bool is_same(int a, int b) {
+    struct stat x, y;
+    return !fstat(a, &x) && !fstat(b, &y) && x.st_ino == y.st_ino && x.st_dev == y.st_dev;
+}
+
+// Two that stand in each other's places, and one that there is none of; what is executed has them.
+static void test_place(void **state) {
+    (void)state;
+    int ends[2];
+    struct rlimit limit;
+    assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
+    int other = fd_open_at(AT_FDCWD, "/dev/null", O_RDONLY, 0);
+    assert_int_equal(dup2(ends[0], 101), 101);
+    assert_int_equal(dup2(other, 100), 100);
+    assert_int_equal(dup2(other, 102), 102);
+    int fds[] = {101, 100, -1};
+    assert_int_equal(fd_place(fds, 3, 100), 0);
+    assert_true(is_same(100, ends[0]) && is_same(101, other) && fcntl(102, F_GETFD) < 0);
+    assert_int_equal(fcntl(100, F_GETFD) | fcntl(101, F_GETFD), 0);
+    getrlimit(RLIMIT_NOFILE, &limit);
+    const struct rlimit few = {102, limit.rlim_max};
+    setrlimit(RLIMIT_NOFILE, &few);
+    assert_int_equal(fd_place((int[]){100, 101}, 2, 100), -EMFILE);
+    setrlimit(RLIMIT_NOFILE, &limit);
+    fd_close_others(3, (int[]){-1}, 1);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_expected), cmocka_unit_test(test_stream)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_expected), cmocka_unit_test(test_stream),
+                                       cmocka_unit_test(test_place)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

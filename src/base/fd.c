@@ -36,6 +36,21 @@ void fd_close_others(unsigned first, int *kept, size_t count) {
     syscall(SYS_close_range, first, ~0U, 0U);
 }
 
+// First out of the way of all places, then each to its own.
+int fd_place(int *fds, size_t count, int first) {
+    for (size_t i = 0; i < count; i++)
+        if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first + (int)count)) < 0)
+            return errno == EINVAL ? -EMFILE : -errno; // the limit leaves no such number
+    for (size_t i = 0; i < count; i++) {
+        int place = first + (int)i;
+        if (fds[i] < 0)
+            close(place);
+        else if (dup2(fds[i], place) < 0)
+            return -errno;
+    }
+    return 0;
+}
+
 void fd_allow_many(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit)) return;

@@ -26,6 +26,11 @@ void fd_ensure_standard(void);
 // Closes all from first on but those kept, which are sorted; -1 among them is none.
 void fd_close_others(unsigned first, int *kept, size_t count);
 
+// Before a program is executed: each of them to its number, from first on; where there is none (-1) that
+// number is closed. They are lost by their old numbers. 0 or -errno: one that is missing would pass for one
+// that was not given. Allocates nothing.
+int fd_place(int *fds, size_t count, int first);
+
 // As many descriptors as the system lets this process have: it begins with 1024 of them.
 void fd_allow_many(void);
 

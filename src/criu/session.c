@@ -20,17 +20,13 @@
 #define ANSWER_MAX 65536
 #define FAR        64 // numbers that are nobody's place
 
-// Descriptors to their places: first out of the way of all places, then each to its own.
 static int place(const struct criu_program *program, int socket) {
     int fds[CRIU_EXTRA_MAX + 1] = {socket};
     size_t count = program->extra_count + 1;
     for (size_t i = 1; i < count; i++) fds[i] = program->extra[i - 1];
-    for (size_t i = 0; i < count; i++)
-        if ((fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, FAR)) < 0) return -errno;
-    for (size_t i = 0; i < count; i++)
-        if (dup2(fds[i], CRIU_FD_SOCKET + (int)i) < 0) return -errno;
+    int r = fd_place(fds, count, CRIU_FD_SOCKET);
     syscall(SYS_close_range, (unsigned)(CRIU_FD_SOCKET + count), ~0U, CLOSE_RANGE_CLOEXEC);
-    return 0;
+    return r;
 }
 
 static int execute(const struct criu_program *program, int socket, struct err *err) {

@@ -2,6 +2,7 @@
 #include "network/helper.h"
 
 #include "base/arena.h"
+#include "base/fd.h"
 #include "runtime/cgroup.h"
 
 #include <errno.h>
@@ -13,15 +14,12 @@
 
 static volatile int execute_error; // children share our memory until they execute (vfork)
 
-// First out of the way of all places, then each to its own.
 static int place(const int *given, size_t count) {
     int fds[HELPER_FDS], null = open("/dev/null", O_RDWR | O_CLOEXEC);
     if (null < 0) return -errno;
-    for (size_t i = 0; i < count; i++)
-        if ((fds[i] = fcntl(given[i] < 0 ? null : given[i], F_DUPFD_CLOEXEC, HELPER_FDS)) < 0)
-            return errno == EINVAL ? -EMFILE : -errno; // the limit leaves no such number
-    for (size_t i = 0; i < count; i++)
-        if (dup2(fds[i], (int)i) < 0) return -errno;
+    for (size_t i = 0; i < count; i++) fds[i] = given[i] < 0 ? null : given[i];
+    int r = fd_place(fds, count, 0);
+    if (r) return r;
     return syscall(SYS_close_range, (unsigned)count, ~0U, 0) ? -errno : 0;
 }
 

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <grp.h>
 #include <limits.h>
-#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <stdio.h>
 #include <stdlib.h>

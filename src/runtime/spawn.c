@@ -37,19 +37,10 @@ static int make_program(void) {
     return take_fd(&fd);
 }
 
-// Descriptors to their places: first out of the way of all places, then each to its own. Those before are the
-// command's. One that is missing would be somebody else's wish: the shim takes it for a container that has
-// none.
+// Those before are the command's.
 static int place(int fds[SHIM_FD_COUNT], int shift) {
-    for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++)
-        if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SHIM_FD_COUNT + shift)) < 0)
-            return errno == EINVAL ? -EMFILE : -errno; // the limit leaves no such number
-    for (int i = SHIM_FD_PLAN; i < SHIM_FD_COUNT; i++) {
-        if (fds[i] < 0)
-            close(i + shift);
-        else if (dup2(fds[i], i + shift) < 0)
-            return -errno;
-    }
+    int r = fd_place(fds + SHIM_FD_PLAN, SHIM_FD_COUNT - SHIM_FD_PLAN, SHIM_FD_PLAN + shift);
+    if (r) return r;
     return syscall(SYS_close_range, (unsigned)(SHIM_FD_COUNT + shift), ~0U, 0) ? -errno : 0;
 }
 
