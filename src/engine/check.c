@@ -10,20 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static void add(struct arena *arena, struct strings *problems, const char *problem) {
-    strings_add(arena, problems, problem);
-}
-
-// Every row of a query is a problem: the text of its only column.
-static int ask(struct engine *engine, struct arena *arena, struct strings *problems, const char *sql,
-               struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(engine->store.db, &rows, err, sql, "")) return -1;
-    int r;
-    while ((r = db_next(&rows, err)) > 0) add(arena, problems, arena_strdup(arena, db_text(&rows, 0)));
-    return r;
-}
-
+// Every row of a query is a problem.
 static int check_rows(struct engine *engine, struct arena *arena, struct strings *problems, struct err *err) {
     static const char *const questions[] = {
         "SELECT 'hoy.db: ' || integrity_check FROM pragma_integrity_check WHERE integrity_check <> 'ok'",
@@ -48,7 +35,7 @@ static int check_rows(struct engine *engine, struct arena *arena, struct strings
         "volume_use WHERE NOT EXISTS (SELECT 1 FROM volume WHERE volume.name = volume_use.volume)",
     };
     for (size_t i = 0; i < ARRAY_SIZE(questions); i++)
-        if (ask(engine, arena, problems, questions[i], err)) return -1;
+        if (db_texts(engine->store.db, arena, problems, err, questions[i], "")) return -1;
     return 0;
 }
 
@@ -69,14 +56,14 @@ static int check_files(struct engine *engine, struct arena *arena, struct string
         int64_t size = db_i64(&rows, 1);
         struct stat st;
         if (fstatat(engine->store.root_fd, file, &st, AT_SYMLINK_NOFOLLOW))
-            add(arena, problems,
-                errno == ENOENT ? arena_printf(arena, "%s/%s is missing", engine->store.root, file)
-                                : arena_printf(arena, "%s/%s can't be looked at: %s", engine->store.root,
-                                               file, strerror(errno)));
+            strings_add(arena, problems,
+                        errno == ENOENT ? arena_printf(arena, "%s/%s is missing", engine->store.root, file)
+                                        : arena_printf(arena, "%s/%s can't be looked at: %s",
+                                                       engine->store.root, file, strerror(errno)));
         else if (size >= 0 && st.st_size != size)
-            add(arena, problems,
-                arena_printf(arena, "%s/%s has %lld bytes instead of %lld", engine->store.root, file,
-                             (long long)st.st_size, (long long)size));
+            strings_add(arena, problems,
+                        arena_printf(arena, "%s/%s has %lld bytes instead of %lld", engine->store.root, file,
+                                     (long long)st.st_size, (long long)size));
     }
     return r;
 }
@@ -91,9 +78,9 @@ int engine_check(struct engine *engine, struct arena *arena, struct strings *ret
         return -1;
     for (size_t i = 0; i < usage.others.count; i++)
         if (usage.others.items[i].orphan)
-            add(arena, &problems,
-                arena_printf(arena, "%s/%s belongs to nothing", engine->store.root,
-                             usage.others.items[i].name));
+            strings_add(arena, &problems,
+                        arena_printf(arena, "%s/%s belongs to nothing", engine->store.root,
+                                     usage.others.items[i].name));
     *ret_problems = problems;
     return 0;
 }

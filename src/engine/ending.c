@@ -407,21 +407,13 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings ids = {0};
     if (everything) db_expect_much(engine->store.db);
-    {
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        // A start looks at a few of the oldest only: those that were left, not the hundred that start now.
-        // Whether those that run do is asked by who lists them.
-        int r;
-        if (db_query(engine->store.db, &rows, err,
-                     "SELECT id FROM container WHERE state IN ('starting', 'removing') ORDER BY created "
-                     "LIMIT ?",
-                     "i", (int64_t)(everything ? -1 : 4)))
-            return -1;
-        while ((r = db_next(&rows, err)) > 0)
-            strings_add(&arena, &ids, arena_strdup(&arena, db_text(&rows, 0)));
-        if (r < 0) return -1;
-    }
-    if (ports_recover(engine, err)) return -1;
+    // A start looks at a few of the oldest only: those that were left, not the hundred that start now.
+    // Whether those that run do is asked by who lists them.
+    if (db_texts(engine->store.db, &arena, &ids, err,
+                 "SELECT id FROM container WHERE state IN ('starting', 'removing') ORDER BY created LIMIT ?",
+                 "i", (int64_t)(everything ? -1 : 4)) ||
+        ports_recover(engine, err))
+        return -1;
     for (size_t i = 0; i < ids.count; i++) {
         struct container container;
         int r = row_load(engine, &arena, ids.items[i], &container, err);

@@ -388,16 +388,9 @@ static int recover_one(struct engine *engine, struct arena *arena, const char *i
 int networks_recover(struct engine *engine, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings ids = {0};
-    {
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        int r;
-        if (db_query(engine->store.db, &rows, err, "SELECT DISTINCT container_id FROM endpoint WHERE pending",
-                     ""))
-            return -1;
-        while ((r = db_next(&rows, err)) > 0)
-            strings_add(&arena, &ids, arena_strdup(&arena, db_text(&rows, 0)));
-        if (r < 0) return -1;
-    }
+    if (db_texts(engine->store.db, &arena, &ids, err,
+                 "SELECT DISTINCT container_id FROM endpoint WHERE pending", ""))
+        return -1;
     for (size_t i = 0; i < ids.count; i++)
         if (recover_one(engine, &arena, ids.items[i], err)) return -1;
     return 0;

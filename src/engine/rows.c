@@ -53,9 +53,7 @@ int row_load(struct engine *engine, struct arena *arena, const char *id, struct 
 }
 
 int row_exists(struct engine *engine, const char *id, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(engine->store.db, &rows, err, "SELECT 1 FROM container WHERE id = ?", "s", id)) return -1;
-    return db_next(&rows, err);
+    return db_number(engine->store.db, NULL, err, "SELECT 1 FROM container WHERE id = ?", "s", id);
 }
 
 static int find_exact(struct engine *engine, struct arena *arena, const char *name,

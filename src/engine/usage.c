@@ -228,14 +228,12 @@ static size_t volume_users(struct count *c, const char *name) {
 }
 
 static int count_volume(struct count *c, const char *path) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(c->engine->store.db, &rows, c->err, "SELECT 1 FROM volume WHERE name = ?", "s",
-                 strchr(path, '/') + 1))
-        return -1;
-    int known = db_next(&rows, c->err);
+    const char *name = strchr(path, '/') + 1;
+    int known =
+        db_number(c->engine->store.db, NULL, c->err, "SELECT 1 FROM volume WHERE name = ?", "s", name);
     if (known <= 0) return known < 0 ? -1 : add_other(c, path, true);
     struct volume_usage *usage = arena_push(c->arena, &c->result->volumes);
-    usage->name = strchr(path, '/') + 1;
+    usage->name = name;
     usage->containers = volume_users(c, usage->name);
     if (add(c, path, &usage->bytes)) return -1;
     c->result->volumes_bytes += usage->bytes;

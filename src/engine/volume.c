@@ -66,15 +66,9 @@ static int row_of_volume(struct arena *arena, const struct db_rows *rows, struct
 }
 
 static int find_users(struct engine *engine, struct arena *arena, struct volume *volume, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    int r;
-    if (db_query(engine->store.db, &rows, err,
-                 "SELECT container_id FROM volume_use WHERE volume = ? ORDER BY container_id", "s",
-                 volume->name))
-        return -1;
-    while ((r = db_next(&rows, err)) > 0)
-        strings_add(arena, &volume->users, arena_strdup(arena, db_text(&rows, 0)));
-    return r;
+    return db_texts(engine->store.db, arena, &volume->users, err,
+                    "SELECT container_id FROM volume_use WHERE volume = ? ORDER BY container_id", "s",
+                    volume->name);
 }
 
 static int load(struct engine *engine, struct arena *arena, const char *name, struct volume *ret_volume,
@@ -125,13 +119,10 @@ static int set_quota(struct engine *engine, const struct volume *volume, struct 
     const char *size = volume_option(volume, "size");
     char path[NAME_MAX + 32];
     uint64_t bytes;
-    int64_t project = FIRST_PROJECT;
+    int64_t project = FIRST_PROJECT, last = 0;
     if (!size || parse_size(size, &bytes)) return 0;
-    {
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        if (db_query(db, &rows, err, "SELECT max(project) FROM volume", "")) return -1;
-        if (db_next(&rows, err) > 0 && db_i64(&rows, 0) >= project) project = db_i64(&rows, 0) + 1;
-    }
+    if (db_number(db, &last, err, "SELECT max(project) FROM volume", "") < 0) return -1;
+    if (last >= project) project = last + 1;
     snprintf(path, sizeof path, "volumes/%s/_data", volume->name);
     _cleanup_(fd_closep) int fd = fd_open_at(engine->store.root_fd, path, O_RDONLY | O_DIRECTORY, 0);
     int r = fd < 0 ? fd : quota_limit_directory(fd, (uint32_t)project, bytes);
@@ -461,14 +452,8 @@ static int recover_made(struct engine *engine, const char *name, struct err *err
 static int recover_marked(struct engine *engine, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct strings names = {0};
-    {
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        int r;
-        if (db_query(engine->store.db, &rows, err, "SELECT name FROM volume WHERE removing", "")) return -1;
-        while ((r = db_next(&rows, err)) > 0)
-            strings_add(&arena, &names, arena_strdup(&arena, db_text(&rows, 0)));
-        if (r < 0) return -1;
-    }
+    if (db_texts(engine->store.db, &arena, &names, err, "SELECT name FROM volume WHERE removing", ""))
+        return -1;
     for (size_t i = 0; i < names.count; i++)
         if (finish_removal(engine, names.items[i], err)) return -1;
     return 0;

@@ -16,9 +16,7 @@
 #define BASE_NAME "docker.io/library/base:latest"
 
 static int is_stored(struct store *store, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT 1 FROM image_name WHERE name = ?", "s", BASE_NAME)) return -1;
-    return db_next(&rows, err);
+    return db_number(store->db, NULL, err, "SELECT 1 FROM image_name WHERE name = ?", "s", BASE_NAME);
 }
 
 static int make_memfd(struct err *err) {

@@ -241,9 +241,7 @@ static int move_all(const struct commit *c, struct err *err) {
 // Rows
 
 int store_has_image(struct store *store, const char *id, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT 1 FROM image WHERE id = ?", "s", id)) return -1;
-    return db_next(&rows, err);
+    return db_number(store->db, NULL, err, "SELECT 1 FROM image WHERE id = ?", "s", id);
 }
 
 int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, struct err *err) {
@@ -268,14 +266,10 @@ int store_layer_open(struct store *store, const char *diff_id, int *ret_fd, stru
 // What a layer has on the disk, uncompressed; of one that is not staged the row says it.
 static int layer_size(const struct commit *c, size_t i, int64_t *ret_size, struct err *err) {
     const char *diff_id = c->config->diff_ids.items[i];
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(c->store->db, &rows, err, "SELECT size FROM layer WHERE diff_id = ?", "s", diff_id))
-        return -1;
-    int r = db_next(&rows, err);
+    int r = db_number(c->store->db, ret_size, err, "SELECT size FROM layer WHERE diff_id = ?", "s", diff_id);
     if (r == 0)
         return err_set(err, ERR_UNAVAILABLE, ESTALE,
                        "layer %.19s was removed meanwhile by another command: pull again", diff_id);
-    if (r > 0) *ret_size = db_i64(&rows, 0);
     return r > 0 ? 0 : -1;
 }
 
@@ -412,9 +406,7 @@ static int sweep(struct store *store, const char *directory, const char *query, 
         char digest[sizeof DIGEST_PREFIX + sizeof entry->d_name];
         snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", entry->d_name);
         if (!digest_valid(digest)) continue;
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        if (db_query(store->db, &rows, err, query, "s", digest)) return -1;
-        r = db_next(&rows, err);
+        r = db_number(store->db, NULL, err, query, "s", digest);
         if (r < 0) return -1;
         if (r == 0) dir_remove_all_at(dirfd(dir), entry->d_name);
     }

@@ -114,16 +114,15 @@ static int sizes_check(struct intake *intake, const struct intake_image *image, 
                        struct err *err) {
     for (size_t i = 0; i < ids->count; i++) {
         const struct descriptor *blob = &image->manifest.layers.items[i];
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        if (db_query(intake->store->db, &rows, err,
-                     "SELECT blob_size FROM layer WHERE diff_id = ? AND blob_digest = ? AND blob_size != ?",
-                     "ssi", ids->items[i], blob->digest, (int64_t)blob->size))
-            return -1;
-        int r = db_next(&rows, err);
+        int64_t known;
+        int r =
+            db_number(intake->store->db, &known, err,
+                      "SELECT blob_size FROM layer WHERE diff_id = ? AND blob_digest = ? AND blob_size != ?",
+                      "ssi", ids->items[i], blob->digest, (int64_t)blob->size);
         if (r < 0) return -1;
         if (r)
             return err_set(err, ERR_INVALID, 0, "layer %.19s: the manifest gives it %llu bytes, it has %lld",
-                           blob->digest, (unsigned long long)blob->size, (long long)db_i64(&rows, 0));
+                           blob->digest, (unsigned long long)blob->size, (long long)known);
     }
     return 0;
 }
@@ -233,13 +232,10 @@ static int on_signature(struct intake *intake, struct intake_image *image, const
 static int has_blobs(const struct intake *intake, const struct intake_image *image, struct err *err) {
     const struct descriptors *layers = &image->manifest.layers;
     for (size_t i = 0; intake->keep_blobs && i < layers->count; i++) {
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
         _cleanup_(fd_closep) int fd = -1;
-        if (db_query(intake->store->db, &rows, err,
-                     "SELECT 1 FROM kept_blob WHERE image_id = ? AND digest = ?", "ss", image->commit.id,
-                     layers->items[i].digest))
-            return -1;
-        int r = db_next(&rows, err);
+        int r = db_number(intake->store->db, NULL, err,
+                          "SELECT 1 FROM kept_blob WHERE image_id = ? AND digest = ?", "ss", image->commit.id,
+                          layers->items[i].digest);
         if (r > 0) r = blob_open(intake->store, layers->items[i].digest, &fd, err);
         if (r <= 0) return r;
     }

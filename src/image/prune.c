@@ -12,10 +12,8 @@
 static int is_in_use(struct removal *removal, const struct image *image, struct err *err) {
     struct store *store = removal->store;
     if (image_mount_path(store, &removal->arena, image)) return 1;
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT 1 FROM container WHERE image_id = ? LIMIT 1", "s", image->id))
-        return -1;
-    return db_next(&rows, err);
+    return db_number(store->db, NULL, err, "SELECT 1 FROM container WHERE image_id = ? LIMIT 1", "s",
+                     image->id);
 }
 
 // What went, and which of the lines tell of it.

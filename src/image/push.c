@@ -80,12 +80,9 @@ static int made_before(struct push *push, struct push_layer *layer, struct err *
 
 // Was the layer made here? Then hoy has compressed it, when its image has been pushed before.
 static int ever_made(struct push *push, const struct push_layer *layer, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (!push->image.digests.count) return 1;
-    if (db_query(push->store->db, &rows, err, "SELECT 1 FROM made_blob WHERE diff_id = ?", "s",
-                 layer->diff_id))
-        return -1;
-    return db_next(&rows, err);
+    return db_number(push->store->db, NULL, err, "SELECT 1 FROM made_blob WHERE diff_id = ?", "s",
+                     layer->diff_id);
 }
 
 // Which blob the layer is to become.
@@ -393,19 +390,14 @@ static int push_tag(struct store *store, struct arena *arena, const struct push_
 static int tags_find(struct store *store, struct arena *arena, const struct reference *reference,
                      struct strings *ret_tags, struct err *err) {
     const char *prefix = arena_printf(arena, "%s:", reference_repository(arena, reference));
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    int r;
-    if (db_query(store->db, &rows, err,
+    if (db_texts(store->db, arena, ret_tags, err,
                  "SELECT substr(name, length(?1) + 1) FROM image_name "
                  "WHERE substr(name, 1, length(?1)) = ?1 ORDER BY name",
                  "s", prefix))
         return -1;
-    while ((r = db_next(&rows, err)) > 0)
-        strings_add(arena, ret_tags, arena_strdup(arena, db_text(&rows, 0)));
-    if (r == 0 && !ret_tags->count)
-        return err_set(err, ERR_NOT_FOUND, 0, "An image does not exist locally with the tag: %s",
-                       reference_familiar_repository(arena, reference));
-    return r;
+    if (ret_tags->count) return 0;
+    return err_set(err, ERR_NOT_FOUND, 0, "An image does not exist locally with the tag: %s",
+                   reference_familiar_repository(arena, reference));
 }
 
 int image_push(struct store *store, struct arena *arena, const struct push_options *options,

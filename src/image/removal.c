@@ -71,8 +71,7 @@ static int is_used(struct store *store, const char *file, struct err *err) {
         if (!hex || strlen(hex) != ID_SIZE - 1) continue;
         snprintf(digest, sizeof digest, DIGEST_PREFIX "%s", hex);
         if (!digest_valid(digest)) continue;
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        return db_query(store->db, &rows, err, kinds[i].sql, "s", digest) ? -1 : db_next(&rows, err);
+        return db_number(store->db, NULL, err, kinds[i].sql, "s", digest);
     }
     return 1; // no name of hoy's: stays
 }

@@ -63,16 +63,12 @@ static void image_add(struct save *save, const struct image *image, const char *
 
 // How many tags the repository has.
 static int repository_add(struct save *save, const char *repository, size_t *ret_count, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     const char *low = arena_printf(save->arena, "%s:", repository);
     const char *high = arena_printf(save->arena, "%s;", repository); // the character after the colon
-    int r;
-    if (db_query(save->store->db, &rows, err,
-                 "SELECT name FROM image_name WHERE name > ? AND name < ? ORDER BY name", "ss", low, high))
-        return -1;
     struct strings names = {0};
-    while ((r = db_next(&rows, err)) > 0)
-        strings_add(save->arena, &names, arena_strdup(save->arena, db_text(&rows, 0)));
+    int r =
+        db_texts(save->store->db, save->arena, &names, err,
+                 "SELECT name FROM image_name WHERE name > ? AND name < ? ORDER BY name", "ss", low, high);
     for (size_t i = 0; !r && i < names.count; i++) {
         struct image image;
         r = image_find(save->store, save->arena, names.items[i], &image, err);

@@ -16,22 +16,13 @@
 
 #define PREFIX_MIN 4
 
-static int load_list(struct store *store, struct arena *arena, const char *sql, const char *id,
-                     struct strings *list, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    int r;
-    if (db_query(store->db, &rows, err, sql, "s", id)) return -1;
-    while ((r = db_next(&rows, err)) > 0) strings_add(arena, list, arena_strdup(arena, db_text(&rows, 0)));
-    return r;
-}
-
 static int load_names(struct store *store, struct arena *arena, struct image *image, struct err *err) {
-    return load_list(store, arena, "SELECT name FROM image_name WHERE image_id = ? ORDER BY name", image->id,
-                     &image->names, err) ||
-                   load_list(store, arena,
-                             "SELECT repository || '@' || digest FROM image_digest WHERE image_id = ? "
-                             "ORDER BY repository, digest",
-                             image->id, &image->digests, err)
+    return db_texts(store->db, arena, &image->names, err,
+                    "SELECT name FROM image_name WHERE image_id = ? ORDER BY name", "s", image->id) ||
+                   db_texts(store->db, arena, &image->digests, err,
+                            "SELECT repository || '@' || digest FROM image_digest WHERE image_id = ? "
+                            "ORDER BY repository, digest",
+                            "s", image->id)
                ? -1
                : 0;
 }

@@ -359,21 +359,12 @@ int network_create(struct db *db, struct arena *arena, const struct network_requ
 
 // Removing
 
-static int count_endpoints(struct db *db, const char *id, int64_t *ret_count, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err, "SELECT count(*) FROM endpoint WHERE network = ?", "s", id) ||
-        db_next(&rows, err) < 0)
-        return -1;
-    *ret_count = db_i64(&rows, 0);
-    return 0;
-}
-
 static int delete_row(struct db *db, const struct network *network, struct err *err) {
-    int64_t count;
     if (db_begin(db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *transaction = db;
-    if (count_endpoints(db, network->id, &count, err)) return -1;
-    if (count)
+    int used = db_number(db, NULL, err, "SELECT 1 FROM endpoint WHERE network = ?", "s", network->id);
+    if (used < 0) return -1;
+    if (used)
         return err_set(err, ERR_CONFLICT, 0,
                        "error while removing network: network %s id %s has active endpoints", network->name,
                        network->id);

@@ -79,17 +79,12 @@ int default_fits(const struct network *network, bool *ret_fits, struct err *err)
 
 // The rows
 
-static int are_there(struct db *db, bool *ret_there, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err,
-                 "SELECT (SELECT count(*) FROM network WHERE name IN ('bridge', 'host', 'none')) = 3 AND "
-                 "EXISTS (SELECT 1 FROM network JOIN subnet ON network = id WHERE name = 'bridge' AND family "
-                 "= 6)",
-                 "") ||
-        db_next(&rows, err) < 0)
-        return -1;
-    *ret_there = db_i64(&rows, 0) != 0;
-    return 0;
+static int are_there(struct db *db, struct err *err) {
+    return db_number(
+        db, NULL, err,
+        "SELECT 1 WHERE (SELECT count(*) FROM network WHERE name IN ('bridge', 'host', 'none')) = 3 AND "
+        "EXISTS (SELECT 1 FROM network JOIN subnet ON network = id WHERE name = 'bridge' AND family = 6)",
+        "");
 }
 
 static int add_plain(struct db *db, const char *name, enum network_driver driver, struct err *err) {
@@ -124,9 +119,8 @@ static int add_default(struct db *db, const char *database, struct err *err) {
 int network_predefine(struct db *db, struct err *err) {
     _cleanup_(fd_closep) int lock = -1;
     char database[LINK_ALIAS_SIZE];
-    bool there;
-    if (are_there(db, &there, err)) return -1;
-    if (there) return 0;
+    int there = are_there(db, err);
+    if (there) return there < 0 ? -1 : 0;
     if (namespace_lock(&lock, err) || database_path(db, database, err) || db_begin(db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (add_default(db, database, err) || add_plain(db, NETWORK_HOST, NETWORK_DRIVER_HOST, err) ||

@@ -51,19 +51,9 @@ struct sweep {
     bool own;             // of this root, whose rules may have something of them
 };
 
-static int row_exists(struct db *db, const char *id, bool *ret_exists, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err, "SELECT 1 FROM network WHERE id = ?", "s", id)) return -1;
-    int r = db_next(&rows, err);
-    *ret_exists = r > 0;
-    return r < 0 ? -1 : 0;
-}
-
 static bool has_default(struct db *db) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     struct err ignored;
-    return !db_query(db, &rows, &ignored, "SELECT 1 FROM network WHERE name = ?", "s", NETWORK_DEFAULT) &&
-           db_next(&rows, &ignored) > 0;
+    return db_number(db, NULL, &ignored, "SELECT 1 FROM network WHERE name = ?", "s", NETWORK_DEFAULT) > 0;
 }
 
 // Of this root, and of no network that it has; or of a root that is gone, and no container is on it. A path
@@ -71,12 +61,12 @@ static bool has_default(struct db *db) {
 static bool is_left_over(struct sweep *sweep, const struct link *link, const char *id, const char *path) {
     size_t ports;
     struct err ignored;
-    bool exists = true;
     if (strlen(link->alias) + 1 == LINK_ALIAS_SIZE) return false;
-    bool gone = str_eq(path, sweep->database) ? !row_exists(sweep->db, id, &exists, &ignored) && !exists
-                                              : access(path, F_OK) && errno == ENOENT;
+    bool own = str_eq(path, sweep->database);
+    bool gone = own ? !db_number(sweep->db, NULL, &ignored, "SELECT 1 FROM network WHERE id = ?", "s", id)
+                    : access(path, F_OK) && errno == ENOENT;
     gone = gone && !link_count_ports(link->index, &ports) && ports == 0;
-    sweep->own = sweep->own || (gone && str_eq(path, sweep->database) && has_default(sweep->db));
+    sweep->own = sweep->own || (gone && own && has_default(sweep->db));
     return gone;
 }
 

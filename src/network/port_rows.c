@@ -244,9 +244,7 @@ void port_rows_expect_release(struct db *db) {
 }
 
 int port_rows_respect(struct db *db, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    return db_query(db, &rows, err, "SELECT 1 FROM port WHERE respect LIMIT 1", "") ? -1
-                                                                                    : db_next(&rows, err);
+    return db_number(db, NULL, err, "SELECT 1 FROM port WHERE respect LIMIT 1", "");
 }
 
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err) {
@@ -293,9 +291,5 @@ int port_row_set_respect(struct db *db, const char *container_id, const struct p
 }
 
 int port_rows_list_pending(struct db *db, struct arena *arena, struct strings *ret_ids, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    int r;
-    if (db_query(db, &rows, err, "SELECT DISTINCT container_id FROM port WHERE pending", "")) return -1;
-    while ((r = db_next(&rows, err)) > 0) strings_add(arena, ret_ids, arena_strdup(arena, db_text(&rows, 0)));
-    return r < 0 ? -1 : 0;
+    return db_texts(db, arena, ret_ids, err, "SELECT DISTINCT container_id FROM port WHERE pending", "");
 }

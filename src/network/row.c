@@ -217,23 +217,15 @@ int network_load_id(struct db *db, struct arena *arena, const char *id, struct n
     return load_where(db, arena, COLUMNS "WHERE id = ?", id, ret_network, err);
 }
 
-static int count_prefix(struct db *db, const char *prefix, int64_t *ret_count, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err,
-                 "SELECT count(*) FROM (SELECT 1 FROM network WHERE id > ?1 AND id < ?1 || 'g' LIMIT 2)", "s",
-                 prefix) ||
-        db_next(&rows, err) < 0)
-        return -1;
-    *ret_count = db_i64(&rows, 0);
-    return 0;
-}
-
 // 'g' comes after every hex digit.
 static int load_prefix(struct db *db, struct arena *arena, const char *prefix, struct network *ret_network,
                        struct err *err) {
     int64_t count;
     if (!*prefix || prefix[strspn(prefix, "0123456789abcdef")] || strlen(prefix) >= ID_SIZE) return 0;
-    if (count_prefix(db, prefix, &count, err)) return -1;
+    if (db_number(db, &count, err,
+                  "SELECT count(*) FROM (SELECT 1 FROM network WHERE id > ?1 AND id < ?1 || 'g' LIMIT 2)",
+                  "s", prefix) < 0)
+        return -1;
     if (count > 1)
         return err_set(err, ERR_INVALID, 0, "network %s is ambiguous (%lld matches found on ID prefix)",
                        prefix, (long long)count);

@@ -43,6 +43,28 @@ static int64_t count_of(struct db *db, const char *sql) {
     return db_i64(&rows, 0);
 }
 
+static void test_texts_and_numbers(void **state) {
+    (void)state;
+    struct err err = {0};
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    _cleanup_(db_closep) struct db *db = NULL;
+    struct strings texts = {0};
+    int64_t number = 5;
+    assert_int_equal(db_open(root, &db, &err), 0);
+    assert_int_equal(db_number(db, &number, &err, "SELECT 7 WHERE ? = 'a'", "s", "b"), 0);
+    assert_int_equal(number, 5);
+    assert_int_equal(db_number(db, &number, &err, "SELECT 7 WHERE ? = 'a'", "s", "a"), 1);
+    assert_int_equal(number, 7);
+    assert_int_equal(db_number(db, NULL, &err, "SELECT 1", ""), 1);
+    assert_int_equal(db_number(db, NULL, &err, "no statement", ""), -1);
+    assert_int_equal(db_texts(db, &arena, &texts, &err, "SELECT 'x' UNION SELECT ?", "s", "y"), 0);
+    assert_int_equal(db_texts(db, &arena, &texts, &err, "SELECT 'z'", ""), 0); // after those that are there
+    assert_int_equal(texts.count, 3);
+    assert_string_equal(texts.items[1], "y");
+    assert_string_equal(texts.items[2], "z");
+    assert_int_equal(db_texts(db, &arena, &texts, &err, "no statement", ""), -1);
+}
+
 static void test_rows(void **state) {
     (void)state;
     struct err err = {0};
@@ -214,8 +236,9 @@ static void test_many_writers(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_rows),           TEST(test_transactions), TEST(test_private),      TEST(test_foreign_files),
-        TEST(test_another_schema), TEST(test_full),         TEST(test_many_writers),
+        TEST(test_rows),    TEST(test_texts_and_numbers), TEST(test_transactions),
+        TEST(test_private), TEST(test_foreign_files),     TEST(test_another_schema),
+        TEST(test_full),    TEST(test_many_writers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

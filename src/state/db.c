@@ -16,7 +16,6 @@
 // database has SPARE_BYTES beyond its end, for the pages that so far are only in the log. The log's index,
 // which is mapped and which whoever comes first would cut off and let grow again, is emptied instead.
 #include "state/db.h"
-#include "base/arena.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
@@ -235,10 +234,7 @@ static int db_make(const char *root, const char *path, struct err *err) {
 }
 
 int db_pragma(struct db *db, const char *sql, int64_t *ret_value, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err, sql, "") || db_next(&rows, err) < 0) return -1;
-    *ret_value = db_i64(&rows, 0);
-    return 0;
+    return db_number(db, ret_value, err, sql, "") < 0 ? -1 : 0;
 }
 
 static int db_check_version(struct db *db, const char *root, struct err *err) {
@@ -384,6 +380,31 @@ int db_next(struct db_rows *rows, struct err *err) {
 void db_rows_finish(struct db_rows *rows) {
     if (rows->statement) statement_release(rows->statement);
     rows->statement = NULL;
+}
+
+int db_number(struct db *db, int64_t *ret_number, struct err *err, const char *sql, const char *types, ...) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {.statement = statement_get(db, sql, err)};
+    if (!rows.statement) return -1;
+    va_list args;
+    va_start(args, types);
+    statement_bind(rows.statement, true, types, args);
+    va_end(args);
+    int r = db_next(&rows, err);
+    if (r > 0 && ret_number) *ret_number = db_i64(&rows, 0);
+    return r;
+}
+
+int db_texts(struct db *db, struct arena *arena, struct strings *list, struct err *err, const char *sql,
+             const char *types, ...) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {.statement = statement_get(db, sql, err)};
+    if (!rows.statement) return -1;
+    va_list args;
+    va_start(args, types);
+    statement_bind(rows.statement, true, types, args);
+    va_end(args);
+    int r;
+    while ((r = db_next(&rows, err)) > 0) strings_add(arena, list, arena_strdup(arena, db_text(&rows, 0)));
+    return r;
 }
 
 static sqlite3_stmt *rows_compiled(const struct db_rows *rows) {

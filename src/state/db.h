@@ -6,6 +6,7 @@
 // Closing never checkpoints; a commit that finds the log long does.
 #pragma once
 
+#include "base/arena.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -52,6 +53,11 @@ int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const cha
 void db_expect_much(struct db *db);
 int db_next(struct db_rows *rows, struct err *err); // 1: a row, 0: the end, -1
 void db_rows_finish(struct db_rows *rows);
+// The number of the first row, or only whether there is one (ret_number NULL): 1, 0 without a row, -1.
+int db_number(struct db *db, int64_t *ret_number, struct err *err, const char *sql, const char *types, ...);
+// All texts of the only column are added to the list, in the arena. 0 or -1.
+int db_texts(struct db *db, struct arena *arena, struct strings *list, struct err *err, const char *sql,
+             const char *types, ...);
 const char *db_text(const struct db_rows *rows, int column); // NULL for NULL; good until the next db_next
 int64_t db_i64(const struct db_rows *rows, int column);
 const void *db_blob(const struct db_rows *rows, int column, size_t *ret_size);
