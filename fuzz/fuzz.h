@@ -3,6 +3,8 @@
 // beyond that nothing crashes.
 #pragma once
 
+#include "base/fd.h"
+
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,3 +18,15 @@ size_t LLVMFuzzerCustomMutator(uint8_t *bytes, size_t size, size_t max_size, uns
     do {                      \
         if (!(what)) abort(); \
     } while (0)
+
+// A directory of the target's own, which goes with it.
+static char fuzz_path[] = "/dev/shm/fuzz-XXXXXX";
+static inline void fuzz_folder_remove(void) {
+    (void)dir_remove_all_at(AT_FDCWD, fuzz_path);
+}
+static inline int fuzz_folder(void) {
+    must(mkdtemp(fuzz_path) && !atexit(fuzz_folder_remove));
+    int fd = fd_open_at(AT_FDCWD, fuzz_path, O_RDONLY | O_DIRECTORY, 0);
+    must(fd >= 0);
+    return fd;
+}

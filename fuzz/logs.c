@@ -9,19 +9,13 @@
 #include <unistd.h>
 
 static int folder = -1, out = -1, nowhere = -1;
-static char path[] = "/dev/shm/fuzz-logs-XXXXXX";
-
-static void remove_path(void) {
-    (void)dir_remove_all_at(AT_FDCWD, path);
-}
 
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
-    must(mkdtemp(path) && !atexit(remove_path));
-    folder = fd_open_at(AT_FDCWD, path, O_RDONLY | O_DIRECTORY, 0);
+    folder = fuzz_folder();
     out = memfd_create("out", MFD_CLOEXEC);
     nowhere = fd_open_at(AT_FDCWD, "/dev/null", O_WRONLY, 0);
-    must(folder >= 0 && out >= 0 && nowhere >= 0);
+    must(out >= 0 && nowhere >= 0);
     return 0;
 }
 
