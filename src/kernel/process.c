@@ -130,3 +130,14 @@ bool process_owns_network(void) {
     _cleanup_(fd_closep) int owner = ioctl(own, NS_GET_USERNS);
     return owner >= 0 || errno != EPERM;
 }
+
+void process_unblock_signals(void) {
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+void process_reset_signals(void) {
+    for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
+    process_unblock_signals();
+}

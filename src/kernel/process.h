@@ -38,6 +38,11 @@ int process_end(pid_t pid, uint64_t start_time);
 // Its first child, 0 when there is none.
 pid_t process_child(pid_t pid);
 
+// For a child that is about to execute a program: no signal is blocked; and each is what it is for who never
+// asked for anything else.
+void process_unblock_signals(void);
+void process_reset_signals(void);
+
 // Whether this process is in another user namespace than the machine's first. Root there is not the machine's
 // root.
 bool process_in_user_namespace(void);

@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/macro.h"
 #include "base/str.h"
+#include "kernel/process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -72,10 +73,7 @@ static int streams_open(struct streams *streams, const char *input) {
 }
 
 static _Noreturn void execute(const char *program, const struct streams *streams, char *const *environment) {
-    sigset_t none;
-    for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_reset_signals();
     setsid();
     if (dup2(streams->input, 0) < 0 || dup2(streams->output[1], 1) < 0 || dup2(streams->errors[1], 2) < 0)
         _exit(126);

@@ -3,11 +3,11 @@
 
 #include "base/arena.h"
 #include "base/fd.h"
+#include "kernel/process.h"
 #include "runtime/cgroup.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,9 +25,7 @@ static int place(const int *given, size_t count) {
 
 static void execute(const char *program, const char *const argv[], const int *fds, size_t count) {
     const char *envp[] = {NULL};
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_unblock_signals();
     execute_error = -place(fds, count);
     if (execute_error) return;
     execve(program, (char *const *)argv, (char *const *)envp);

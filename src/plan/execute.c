@@ -70,10 +70,7 @@ _Noreturn void plan_leave(void) {
 
 static _Noreturn void child_main(struct plan_run *run) {
     // The shim blocks and ignores signals; the command starts with the kernel's defaults.
-    for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_reset_signals();
     umask(0);
     setsid();
     if (run->streams->record > 0) close(run->streams->record);

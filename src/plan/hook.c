@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/str.h"
+#include "kernel/process.h"
 #include "plan/run.h"
 
 #include <errno.h>
@@ -19,10 +20,7 @@
 #include <unistd.h>
 
 static _Noreturn void execute(const struct plan_program *program, int output) {
-    sigset_t none;
-    for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_reset_signals();
     setsid();
     if (chdir("/")) _exit(126); // whoever starts or deletes the container may stand anywhere
     if (dup2(program->input, 0) < 0 || dup2(program->output < 0 ? output : program->output, 1) < 0 ||

@@ -58,10 +58,7 @@ static const char **words(struct plan_run *run, const struct plan_op *op) {
 static _Noreturn void become(struct plan_run *run, const struct plan_op *op, struct pasta *pasta,
                              pid_t parent) {
     const char *env[] = {NULL}, **argv = words(run, op);
-    sigset_t none;
-    sigemptyset(&none);
-    for (int s = 1; s < 32; s++) signal(s, SIG_DFL);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_reset_signals();
     setsid();
     // Out of the way of the numbers that they get.
     int null = fd_open_at(AT_FDCWD, "/dev/null", O_RDWR, 0);

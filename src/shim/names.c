@@ -3,9 +3,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/process.h"
 
 #include <linux/close_range.h>
-#include <signal.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -38,9 +38,7 @@ uint64_t names_held_deadline(const struct names_held *names) {
 }
 
 static void execute(const char **argv, int end) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_unblock_signals();
     if (dup2(end, STDIN_FILENO) >= 0) {
         syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
         execv(argv[0], (char *const *)argv);

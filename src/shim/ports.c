@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "kernel/process.h"
 
 #include <errno.h>
 #include <linux/close_range.h>
@@ -66,9 +67,7 @@ uint64_t ports_deadline(const struct ports *ports) {
 
 // Descriptors to their places, out of the way of both first.
 static void execute(const struct ports *ports, int open, const char **argv) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_unblock_signals();
     int bag = fcntl(ports->bag, F_DUPFD, PORTS_PROXY_OPEN + 1),
         container = fcntl(ports->container, F_DUPFD, PORTS_PROXY_OPEN + 1);
     open = fcntl(open, F_DUPFD, PORTS_PROXY_OPEN + 1);

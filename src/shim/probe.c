@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "kernel/netns.h"
+#include "kernel/process.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -108,9 +109,7 @@ static void read_line(struct probe *probe) {
 static volatile int execute_error; // the child shares our memory until it executes (vfork)
 
 static void execute(const char **argv, int out) {
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_unblock_signals();
     if (dup2(out, STDOUT_FILENO) >= 0) execv(argv[0], (char *const *)argv);
     execute_error = errno;
     _exit(127);

@@ -2,12 +2,12 @@
 // For tests: an executor that only runs the plan's EXEC operation, with no container around it, so that the
 // shim can be tested without root.
 #include "base/fd.h"
+#include "kernel/process.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -17,9 +17,7 @@
 static void run_child(struct plan_block *block, struct plan_op *exec, struct plan_streams *streams,
                       int report) {
     const char *argv[256], *env[256];
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_unblock_signals();
     setsid();
     for (int i = 0; i < 3; i++) {
         int fd = streams->terminal >= 0 ? ioctl(streams->terminal, TIOCGPTPEER, O_RDWR) : streams->child[i];
