@@ -138,3 +138,19 @@ bool strings_have(const struct strings *list, const char *s) {
         if (strcmp(list->items[i], s) == 0) return true;
     return false;
 }
+
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+void strings_sort(struct strings *list) {
+    if (list->count) qsort(list->items, list->count, sizeof *list->items, by_text);
+}
+
+const char *strings_join(struct arena *arena, const struct strings *list, const char *separator) {
+    size_t size = 1;
+    for (size_t i = 0; i < list->count; i++) size += strlen(list->items[i]) + strlen(separator);
+    char *text = arena_alloc(arena, size), *end = text;
+    for (size_t i = 0; i < list->count; i++) end = stpcpy(stpcpy(end, i ? separator : ""), list->items[i]);
+    return text;
+}

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -130,6 +131,12 @@ ssize_t fd_receive(int socket, int flags, void *buffer, size_t size, int *ret_fd
     if (any) memcpy(r ? fds : ret_fds, CMSG_DATA(head), bytes);
     for (size_t i = 0; r && i < bytes / sizeof *fds; i++) close(fds[i]);
     return r ? r : n;
+}
+
+int fd_lock(int fd, int how) {
+    while (flock(fd, how))
+        if (errno != EINTR) return -errno;
+    return 0;
 }
 
 int fd_open_at(int dir, const char *path, int flags, mode_t mode) {

@@ -47,6 +47,9 @@ int fd_send(int socket, const void *bytes, size_t size, const int *fds, size_t c
 // more descriptors came, or than this process can have. Then none stays open.
 ssize_t fd_receive(int socket, int flags, void *buffer, size_t size, int *ret_fds, size_t count);
 
+// flock(2), whatever signals come between.
+int fd_lock(int fd, int how);
+
 // open(2) with O_CLOEXEC, and errno in the return value.
 int fd_open_at(int dir, const char *path, int flags, mode_t mode);
 

@@ -67,13 +67,6 @@ static void copy_diff_ids(struct making *m, struct image_config *config) {
     config->diff_ids = ids;
 }
 
-static const char *command_text(struct making *m) {
-    const struct strings *cmd = &m->container->config.cmd;
-    _cleanup_(str_finish) struct str text = {0};
-    for (size_t i = 0; i < cmd->count; i++) str_printf(&text, "%s%s", i ? " " : "", cmd->items[i]);
-    return arena_strdup(&m->compose.arena, str_get(&text));
-}
-
 static int set_config(struct making *m, struct image_config *config, struct err *err) {
     struct compose *compose = &m->compose;
     const char *parent_text = m->image.config_text;
@@ -85,7 +78,8 @@ static int set_config(struct making *m, struct image_config *config, struct err 
     const struct image_document document = {.config = config,
                                             .parent = parent,
                                             .created = clock_rfc3339(clock_wall_ns(), now),
-                                            .created_by = command_text(m),
+                                            .created_by =
+                                                strings_join(&compose->arena, &m->container->config.cmd, " "),
                                             .comment = m->options->message,
                                             .empty_layer = !compose->diff_id};
     return compose_set_config(compose, image_document_write(&compose->arena, &document), err);

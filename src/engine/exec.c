@@ -101,13 +101,11 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
 static void say_exec(struct engine *engine, struct arena *arena, const struct container *container,
                      const struct exec_options *options, const char *id) {
     static const char *const actions[] = {"exec_create", "exec_start"};
-    _cleanup_(str_finish) struct str words = {0};
-    for (size_t i = 0; i < options->command.count; i++)
-        str_printf(&words, i ? " %s" : "%s", options->command.items[i]);
-    if (options->command.count == 1) str_add_char(&words, ' ');
+    const char *words = strings_join(arena, &options->command, " "),
+               *end = options->command.count == 1 ? " " : "";
     for (size_t i = 0; i < ARRAY_SIZE(actions); i++)
-        container_event(engine, container, arena_printf(arena, "%s: %s", actions[i], str_get(&words)),
-                        "execID", id, NULL);
+        container_event(engine, container, arena_printf(arena, "%s: %s%s", actions[i], words, end), "execID",
+                        id, NULL);
 }
 
 // Whatever it was that could not be done, in a container that ends meanwhile that is why. Its process may be

@@ -11,13 +11,6 @@ const struct image_source *image_source_find(const struct image_sources *sources
     return NULL;
 }
 
-static const char *layers_text(struct arena *arena, const struct strings *directories) {
-    const char *text = "lowerdir=";
-    for (size_t i = 0; i < directories->count; i++)
-        text = arena_printf(arena, "%s%s%s", text, i ? ":" : "", directories->items[i]);
-    return text;
-}
-
 static int find(struct engine *engine, struct arena *arena, struct image_source *source, struct plan *plan,
                 struct err *err) {
     struct image image;
@@ -32,7 +25,7 @@ static int find(struct engine *engine, struct arena *arena, struct image_source 
     else if (lower.directories.count == 1)
         source->path = lower.directories.items[0];
     else
-        source->layers = layers_text(arena, &lower.directories);
+        source->layers = arena_printf(arena, "lowerdir=%s", strings_join(arena, &lower.directories, ":"));
     return 0;
 }
 

@@ -44,7 +44,7 @@ static void trim(struct engine *engine, struct arena *arena, const struct contai
                  const struct log_file_options *files) {
     struct err ignored;
     _cleanup_(fd_closep) int folder = container_folder_open(engine, container->id, &ignored);
-    if (folder < 0 || flock(folder, LOCK_EX)) return;
+    if (folder < 0 || fd_lock(folder, LOCK_EX)) return;
     remove_surplus(folder, log_file_name(arena, container->id, files), files->max_files);
 }
 

@@ -102,9 +102,8 @@ static bool nobody_runs(void) {
 }
 
 static bool is_needed(void) {
-    while (flock(gate.directory, LOCK_EX))
-        if (errno != EINTR) return false;
-    if (nobody_runs()) return false; // with the lock until the sockets are closed
+    if (fd_lock(gate.directory, LOCK_EX) || nobody_runs())
+        return false; // with the lock until the sockets are closed
     flock(gate.directory, LOCK_UN);
     return true;
 }

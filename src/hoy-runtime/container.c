@@ -56,13 +56,6 @@ const char *container_folder(struct invocation *invocation, const char *id) {
                         path_absolute(&invocation->arena, invocation->globals.root), id);
 }
 
-static int lock(int fd, int how) {
-    int r;
-    do r = flock(fd, how) ? -errno : 0;
-    while (r == -EINTR);
-    return r;
-}
-
 static void fill(struct invocation *invocation, const char *id, int dir, struct container *ret_container) {
     *ret_container = (struct container){.id = id, .folder = container_folder(invocation, id), .dir = dir};
 }
@@ -81,7 +74,7 @@ int container_claim(struct invocation *invocation, const char *id, struct contai
     }
     struct stat st;
     _cleanup_(fd_closep) int dir = fd_open_at(root, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
-    if (dir >= 0) r = lock(dir, LOCK_EX);
+    if (dir >= 0) r = fd_lock(dir, LOCK_EX);
     if (dir < 0 || r)
         return err_set(err, ERR_SYSTEM, dir < 0 ? -dir : -r, "cannot open %s/%s", invocation->globals.root,
                        id);
@@ -100,11 +93,11 @@ static int not_there(const char *id, struct err *err) {
 // LOCK_NB.
 static int lock_plan(int dir, int how) {
     _cleanup_(fd_closep) int plan = fd_open_at(dir, "plan", O_RDONLY | O_NOFOLLOW, 0);
-    return plan == -ENOENT ? 0 : plan < 0 ? plan : lock(plan, how);
+    return plan == -ENOENT ? 0 : plan < 0 ? plan : fd_lock(plan, how);
 }
 
 static int take_locks(int dir) {
-    int r = lock(dir, LOCK_EX);
+    int r = fd_lock(dir, LOCK_EX);
     return r ? r : lock_plan(dir, LOCK_SH);
 }
 
@@ -155,8 +148,8 @@ static bool waits(struct plan_block *plan) {
 static bool is_being_made(const struct container *container) {
     if (container->locked) return false; // we would have waited
     if (container->plan) return lock_plan(container->dir, LOCK_SH | LOCK_NB) == -EWOULDBLOCK;
-    int r = lock(container->dir, LOCK_SH | LOCK_NB);
-    if (!r) (void)lock(container->dir, LOCK_UN);
+    int r = fd_lock(container->dir, LOCK_SH | LOCK_NB);
+    if (!r) (void)fd_lock(container->dir, LOCK_UN);
     return r == -EWOULDBLOCK;
 }
 
@@ -260,10 +253,6 @@ int container_remove(struct invocation *invocation, struct container *container,
     return r ? err_set(err, ERR_SYSTEM, -r, "cannot remove %s", container->folder) : 0;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int container_list(struct invocation *invocation, struct strings *ret_ids, struct err *err) {
     struct strings ids = {0};
     struct err ignored;
@@ -276,7 +265,7 @@ int container_list(struct invocation *invocation, struct strings *ret_ids, struc
         if (entry->d_name[0] != '.' && !container_check_id(entry->d_name, &ignored))
             strings_add(&invocation->arena, &ids, arena_strdup(&invocation->arena, entry->d_name));
     closedir(stream);
-    if (ids.count) qsort(ids.items, ids.count, sizeof *ids.items, by_name);
+    strings_sort(&ids);
     *ret_ids = ids;
     return 0;
 }

@@ -111,8 +111,8 @@ int create_save(struct plan *plan, const struct container *container, int *ret_f
     int r = plan_save(plan, container->dir, "plan", ret_fd, ret_block);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot write %s/plan", container->folder);
     // From here on the plan's lock says that the container is being made: the shim gives it up.
-    while (flock(*ret_fd, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot lock %s/plan", container->folder);
+    r = fd_lock(*ret_fd, LOCK_EX);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot lock %s/plan", container->folder);
     (void)flock(container->dir, LOCK_UN);
     return 0;
 }

@@ -32,17 +32,13 @@ static int fail(struct walk *w, int error) {
 
 // Names in a folder, in order
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static int list(struct walk *w, int folder, struct arena *arena, struct strings *names) {
     _cleanup_(dir_closep) DIR *dir = NULL;
     int r = dir_open_at(folder, ".", &dir);
     for (struct dirent *entry; !r && (r = dir_read(dir, &entry)) > 0; r = 0)
         strings_add(arena, names, arena_strdup(arena, entry->d_name));
     if (r) return fail(w, -r);
-    if (names->count) qsort(names->items, names->count, sizeof *names->items, by_name);
+    strings_sort(names);
     return 0;
 }
 

@@ -49,16 +49,12 @@ static void walk(struct nodes *nodes, int folder, size_t length, int depth) {
     closedir(stream);
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static void read_nodes(struct subject *subject) {
     _cleanup_(str_finish) struct str words = {0};
     struct nodes nodes = {.arena = subject->arena};
     _cleanup_(fd_closep) int root = fd_open_at(subject->proc, "root", O_PATH | O_DIRECTORY, 0);
     if (root >= 0) walk(&nodes, path_open_in(root, "/dev", O_RDONLY | O_DIRECTORY), 0, 1);
-    if (nodes.names.count) qsort(nodes.names.items, nodes.names.count, sizeof *nodes.names.items, by_name);
+    strings_sort(&nodes.names);
     for (size_t i = 0; i < nodes.names.count; i++) word_add(&words, nodes.names.items[i]);
     fact_add_words(subject, "devices", "nodes", &words);
 }

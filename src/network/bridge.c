@@ -22,8 +22,8 @@
 int namespace_lock(int *ret_fd, struct err *err) {
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, "/proc/self/ns/net", O_RDONLY, 0);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "open /proc/self/ns/net");
-    while (flock(fd, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock the network namespace");
+    int r = fd_lock(fd, LOCK_EX);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "lock the network namespace");
     *ret_fd = take_fd(&fd);
     return 0;
 }

@@ -36,8 +36,8 @@ static int directory_open(const char *runroot, int *ret_fd, struct err *err) {
         return err_set(err, ERR_SYSTEM, errno, "make %s/gate", runroot);
     _cleanup_(fd_closep) int fd = fd_open_at(root, "gate", O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "open %s/gate", runroot);
-    while (flock(fd, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock %s/gate", runroot);
+    int r = fd_lock(fd, LOCK_EX);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "lock %s/gate", runroot);
     *ret_fd = take_fd(&fd);
     return 0;
 }

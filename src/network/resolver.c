@@ -62,9 +62,7 @@ static int place_open(int runroot, const char *network_id, struct place *place) 
         return place->directory;
     if ((place->lock = fd_open_at(place->directory, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW, 0600)) < 0)
         return place->lock;
-    while (flock(place->lock, LOCK_EX))
-        if (errno != EINTR) return -errno;
-    return 0;
+    return fd_lock(place->lock, LOCK_EX);
 }
 
 static struct sockaddr_un socket_address(const struct place *place) {

@@ -195,8 +195,9 @@ static int take_filled(int beside, int volume) {
 }
 
 static int fill(int beside, int from, int volume) {
-    if (flock(beside, LOCK_EX)) return -errno;
-    int r = take_filled(beside, volume);
+    int r = fd_lock(beside, LOCK_EX);
+    if (r) return r;
+    r = take_filled(beside, volume);
     if (!r) r = dir_remove_all_at(beside, "copy");
     if (r || (r = is_empty(volume)) <= 0) return r; // 0: somebody was quicker
     if (mkdirat(beside, "copy", 0700)) return -errno;

@@ -14,10 +14,6 @@
 #define REGISTRIES_MAX 1000
 #define MIRRORS_MAX    16
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int names_in(struct arena *arena, const char *directory, const char *suffix, struct strings *ret) {
     struct strings names = {0};
     _cleanup_(dir_closep) DIR *dir = opendir(directory);
@@ -26,7 +22,7 @@ int names_in(struct arena *arena, const char *directory, const char *suffix, str
         if (*entry->d_name != '.' && str_has_suffix(entry->d_name, suffix))
             strings_add(arena, &names, arena_strdup(arena, entry->d_name));
     if (r && r != -ENOENT && r != -ENOTDIR) return r;
-    if (names.count) qsort(names.items, names.count, sizeof *names.items, by_name);
+    strings_sort(&names);
     *ret = names;
     return 0;
 }

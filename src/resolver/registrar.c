@@ -213,8 +213,7 @@ static void listen_ready(struct watch *watch, uint32_t events) {
 
 static bool may_end(struct resolver *resolver) {
     if (resolver->client_count || clock_monotonic_ns() < resolver->served_ns + LINGER_NS) return false;
-    while (flock(resolver->lock, LOCK_EX))
-        if (errno != EINTR) return false;
+    if (fd_lock(resolver->lock, LOCK_EX)) return false;
     if (client_accept(resolver)) return flock(resolver->lock, LOCK_UN), false;
     // With the lock, and not left to the exit: that closes in no order, and waits for the kernel in between.
     watch_remove(&resolver->loop, &resolver->listen);

@@ -86,9 +86,9 @@ static int open_up_to(const struct logs_source *source, uint32_t last, struct lo
 // Whoever renames them has the folder's lock.
 int logs_files_open(const struct logs_source *source, struct logs_files *ret, struct err *err) {
     _cleanup_(logs_files_finish) struct logs_files files = {0};
-    while (flock(source->folder, LOCK_SH))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "cannot lock the container's folder");
-    int r = open_up_to(source, last_number(source), &files, err);
+    int r = fd_lock(source->folder, LOCK_SH);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "cannot lock the container's folder");
+    r = open_up_to(source, last_number(source), &files, err);
     flock(source->folder, LOCK_UN);
     if (r) return -1;
     *ret = files;

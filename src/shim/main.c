@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "kernel/cgroup.h"
 #include "kernel/nft_socket.h"
+#include "kernel/process.h"
 #include "plan/execute.h"
 #include "plan/undo.h"
 #include "shim/cause.h"
@@ -179,9 +180,7 @@ static bool take_folder(const struct plan_block *plan, int *ret_dir) {
     if (!*folder) return true;
     _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, folder, O_RDONLY | O_DIRECTORY, 0);
     if (dir < 0) return false;
-    while (flock(dir, LOCK_EX))
-        if (errno != EINTR) return false;
-    if (fstat(dir, &st) || !st.st_nlink) return false;
+    if (fd_lock(dir, LOCK_EX) || fstat(dir, &st) || !st.st_nlink) return false;
     *ret_dir = take_fd(&dir);
     return true;
 }
@@ -229,9 +228,7 @@ static void run_on_exit(const struct plan_block *plan) {
     const char *argv[ON_EXIT_MAX + 1];
     if (!plan->on_exit.count || plan->on_exit.count > ON_EXIT_MAX) return;
     plan_list_get(plan, plan->on_exit, argv);
-    sigset_t none;
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    process_unblock_signals();
     if (given.hold >= 0) fcntl(given.hold, F_SETFD, 0);
     execv(argv[0], (char *const *)argv);
 }

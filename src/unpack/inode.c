@@ -102,10 +102,6 @@ int inode_read(int root, const char *path, struct arena *arena, struct inode *re
     return 1;
 }
 
-static int by_name(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 int directory_list(int root, const char *path, struct arena *arena, struct strings *ret_names) {
     struct strings names = {0};
     _cleanup_(fd_closep) int fd =
@@ -118,7 +114,7 @@ int directory_list(int root, const char *path, struct arena *arena, struct strin
     int r;
     while ((r = dir_read(dir, &entry)) > 0) strings_add(arena, &names, arena_strdup(arena, entry->d_name));
     if (r) return r;
-    if (names.count) qsort(names.items, names.count, sizeof *names.items, by_name);
+    strings_sort(&names);
     *ret_names = names;
     return 1;
 }
