@@ -33,22 +33,21 @@ static int interfaces_restore(struct engine *engine, const struct network *netwo
 // Bridges that containers are on.
 static int used_read(struct engine *engine, struct arena *arena, struct networks *ret_networks,
                      struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
+    struct strings names = {0};
     struct networks networks = {0};
-    struct network network;
-    int r, found = 0;
-    if (db_query(engine->store.db, &rows, err,
+    if (db_texts(engine->store.db, arena, &names, err,
                  "SELECT name FROM network WHERE driver = 'bridge' AND EXISTS (SELECT 1 FROM endpoint WHERE "
                  "endpoint.network = network.id)",
                  ""))
         return -1;
-    while ((r = db_next(&rows, err)) > 0) {
-        found = network_load(engine->store.db, arena, db_text(&rows, 0), &network, err);
+    for (size_t i = 0; i < names.count; i++) {
+        struct network network;
+        int found = network_load(engine->store.db, arena, names.items[i], &network, err);
         if (found < 0) return -1;
         if (found) *arena_push(arena, &networks) = network;
     }
     *ret_networks = networks;
-    return r;
+    return 0;
 }
 
 int network_restore(struct engine *engine, struct arena *arena, struct network *network, bool thorough,

@@ -31,13 +31,8 @@ static void check_text(struct arena *arena, struct image_faults *faults, const c
 // 1, and what it should be; 0: it is not known.
 static int made_find(struct store *store, struct arena *arena, const char *diff_id, const char **ret_made,
                      struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(store->db, &rows, err, "SELECT made FROM layer WHERE diff_id = ? AND made != ''", "s",
-                 diff_id))
-        return -1;
-    int r = db_next(&rows, err);
-    if (r > 0) *ret_made = arena_strdup(arena, db_text(&rows, 0));
-    return r;
+    return db_word(store->db, arena, ret_made, err, "SELECT made FROM layer WHERE diff_id = ? AND made != ''",
+                   "s", diff_id);
 }
 
 static int directory_digest(int fd, char found[static DIGEST_SIZE], struct err *err) {
@@ -132,16 +127,11 @@ void image_verify(struct store *store, struct arena *arena, const struct image *
 // What its own manifest was pulled by: that is the one whose blobs are kept. 1, or 0.
 static int source_find(struct store *store, struct arena *arena, const struct image *image,
                        const char **ret_reference, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(
-            store->db, &rows, err,
-            "SELECT d.repository || '@' || d.digest FROM image_digest d JOIN image i ON i.id = d.image_id "
-            "WHERE i.id = ? ORDER BY d.manifest_digest = i.manifest_digest DESC, d.repository, d.digest",
-            "s", image->id))
-        return -1;
-    int r = db_next(&rows, err);
-    if (r > 0) *ret_reference = arena_strdup(arena, db_text(&rows, 0));
-    return r;
+    return db_word(
+        store->db, arena, ret_reference, err,
+        "SELECT d.repository || '@' || d.digest FROM image_digest d JOIN image i ON i.id = d.image_id "
+        "WHERE i.id = ? ORDER BY d.manifest_digest = i.manifest_digest DESC, d.repository, d.digest",
+        "s", image->id);
 }
 
 static int repair_without_source(struct store *store, const struct image *image, struct err *err) {

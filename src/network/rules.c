@@ -61,12 +61,11 @@ static void look_around(struct nft_table *table) {
 }
 
 int rules_table(struct db *db, struct arena *arena, struct nft_table *ret_table, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err, "SELECT id FROM network WHERE name = ?", "s", NETWORK_DEFAULT)) return -1;
-    int r = db_next(&rows, err);
+    const char *id;
+    int r = db_word(db, arena, &id, err, "SELECT id FROM network WHERE name = ?", "s", NETWORK_DEFAULT);
     if (r < 0) return -1;
     if (r == 0) return err_set(err, ERR_NOT_FOUND, 0, "network %s not found", NETWORK_DEFAULT);
-    *ret_table = table_of(arena, db_text(&rows, 0));
+    *ret_table = table_of(arena, id);
     return 0;
 }
 

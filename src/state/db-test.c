@@ -57,6 +57,11 @@ static void test_texts_and_numbers(void **state) {
     assert_int_equal(number, 7);
     assert_int_equal(db_number(db, NULL, &err, "SELECT 1", ""), 1);
     assert_int_equal(db_number(db, NULL, &err, "no statement", ""), -1);
+    const char *word = NULL;
+    assert_int_equal(db_word(db, &arena, &word, &err, "SELECT 'w' WHERE ? = 'a'", "s", "b"), 0);
+    assert_null(word);
+    assert_int_equal(db_word(db, &arena, &word, &err, "SELECT 'w' WHERE ? = 'a'", "s", "a"), 1);
+    assert_string_equal(word, "w");
     assert_int_equal(db_texts(db, &arena, &texts, &err, "SELECT 'x' UNION SELECT ?", "s", "y"), 0);
     assert_int_equal(db_texts(db, &arena, &texts, &err, "SELECT 'z'", ""), 0); // after those that are there
     assert_int_equal(texts.count, 3);

@@ -215,8 +215,8 @@ static void fill_remove(int root) {
 static int db_make(const char *root, const char *path, struct err *err) {
     _cleanup_(fd_closep) int dir = fd_open_at(AT_FDCWD, root, O_RDONLY | O_DIRECTORY, 0);
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "open %s", root);
-    while (flock(dir, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock %s", root);
+    int r = fd_lock(dir, LOCK_EX);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "lock %s", root);
     if (!faccessat(dir, "hoy.db", F_OK, 0)) return 0;
 
     char fresh[PATH_MAX];
@@ -225,7 +225,7 @@ static int db_make(const char *root, const char *path, struct err *err) {
     fill_remove(dir); // of a maker that was killed
     _cleanup_(fd_closep) int fd = fd_open_at(dir, "hoy.db.new", O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
     if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "make %s", path);
-    int r = db_fill(fresh, err);
+    r = db_fill(fresh, err);
     if (!r && renameat(dir, "hoy.db.new", dir, "hoy.db"))
         r = err_set(err, ERR_SYSTEM, errno, "make %s", path);
     if (!r && fsync(dir)) r = err_set(err, ERR_SYSTEM, errno, "make %s", path);
@@ -391,6 +391,19 @@ int db_number(struct db *db, int64_t *ret_number, struct err *err, const char *s
     va_end(args);
     int r = db_next(&rows, err);
     if (r > 0 && ret_number) *ret_number = db_i64(&rows, 0);
+    return r;
+}
+
+int db_word(struct db *db, struct arena *arena, const char **ret_text, struct err *err, const char *sql,
+            const char *types, ...) {
+    _cleanup_(db_rows_finish) struct db_rows rows = {.statement = statement_get(db, sql, err)};
+    if (!rows.statement) return -1;
+    va_list args;
+    va_start(args, types);
+    statement_bind(rows.statement, true, types, args);
+    va_end(args);
+    int r = db_next(&rows, err);
+    if (r > 0) *ret_text = arena_strdup(arena, db_text(&rows, 0));
     return r;
 }
 

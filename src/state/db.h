@@ -55,6 +55,9 @@ int db_next(struct db_rows *rows, struct err *err); // 1: a row, 0: the end, -1
 void db_rows_finish(struct db_rows *rows);
 // The number of the first row, or only whether there is one (ret_number NULL): 1, 0 without a row, -1.
 int db_number(struct db *db, int64_t *ret_number, struct err *err, const char *sql, const char *types, ...);
+// The text of the first row, copied into the arena: 1, 0 without a row, -1.
+int db_word(struct db *db, struct arena *arena, const char **ret_text, struct err *err, const char *sql,
+            const char *types, ...);
 // All texts of the only column are added to the list, in the arena. 0 or -1.
 int db_texts(struct db *db, struct arena *arena, struct strings *list, struct err *err, const char *sql,
              const char *types, ...);
