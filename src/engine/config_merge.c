@@ -5,6 +5,7 @@
 #include "base/id.h"
 #include "engine/pasta.h"
 #include "engine/upkeep.h"
+#include "oci/key_values.h"
 
 #include <string.h>
 
@@ -16,12 +17,6 @@ static bool env_same_key(const char *a, const char *b) {
 static bool env_has(const struct strings *env, const char *entry) {
     for (size_t i = 0; i < env->count; i++)
         if (env_same_key(env->items[i], entry)) return true;
-    return false;
-}
-
-static bool label_has(const struct container_config *config, const char *key) {
-    for (size_t i = 0; i < config->labels.count; i++)
-        if (str_eq(config->labels.items[i].key, key)) return true;
     return false;
 }
 
@@ -66,7 +61,7 @@ void container_config_merge(struct arena *arena, const struct image_config *imag
         if (!env_has(&config->env, image->env.items[i]))
             strings_add(arena, &config->env, image->env.items[i]);
     for (size_t i = 0; i < image->labels.count; i++)
-        if (!label_has(config, image->labels.items[i].key))
+        if (!key_values_find(&config->labels, image->labels.items[i].key))
             *arena_push(arena, &config->labels) = image->labels.items[i];
     for (size_t i = 0; i < image->exposed_ports.count; i++)
         if (!strings_have(&config->exposed_ports, image->exposed_ports.items[i]))

@@ -4,6 +4,7 @@
 #include "engine/parts.h"
 
 #include "kernel/quota.h"
+#include "oci/key_values.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,10 +43,8 @@ static int make(struct engine *engine, const char *id, struct err *err) {
 #define PROJECTS      0x01000000
 
 static bool storage_size(const struct container_config *config, uint64_t *ret_bytes) {
-    for (size_t i = 0; i < config->storage_opt.count; i++)
-        if (str_eq(config->storage_opt.items[i].key, "size"))
-            return !parse_size(config->storage_opt.items[i].value, ret_bytes) && *ret_bytes;
-    return false;
+    const char *size = key_values_find(&config->storage_opt, "size");
+    return size && !parse_size(size, ret_bytes) && *ret_bytes;
 }
 
 static int open_part(struct engine *engine, const char *id, const char *part) {

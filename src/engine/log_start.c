@@ -88,16 +88,6 @@ static const char *log_tag(struct arena *arena, const struct container *containe
 
 // Attributes
 
-static void attribute_add(struct arena *arena, struct spec_key_values *list, const char *key,
-                          const char *value) {
-    for (size_t i = 0; i < list->count; i++)
-        if (str_eq(list->items[i].key, key)) {
-            list->items[i].value = value;
-            return;
-        }
-    *arena_push(arena, list) = (struct spec_key_value){.key = key, .value = value};
-}
-
 // Those that a list of names, or an expression, asks for.
 static void attributes_choose(struct arena *arena, const struct container_log *log, const char *option,
                               const struct spec_key_values *all, struct spec_key_values *chosen) {
@@ -108,12 +98,12 @@ static void attributes_choose(struct arena *arena, const struct container_log *l
     char *names = arena_strdup(arena, list ? list : "");
     for (char *one; (one = strsep(&names, ","));)
         for (size_t i = 0; i < all->count; i++)
-            if (str_eq(all->items[i].key, one)) attribute_add(arena, chosen, one, all->items[i].value);
+            if (str_eq(all->items[i].key, one)) key_values_set(arena, chosen, one, all->items[i].value);
     regex_t regex;
     if (str_empty(expression) || regcomp(&regex, expression, REG_EXTENDED | REG_NOSUB)) return;
     for (size_t i = 0; i < all->count; i++)
         if (!regexec(&regex, all->items[i].key, 0, NULL, 0))
-            attribute_add(arena, chosen, all->items[i].key, all->items[i].value);
+            key_values_set(arena, chosen, all->items[i].key, all->items[i].value);
     regfree(&regex);
 }
 
@@ -124,9 +114,10 @@ static void attributes_collect(struct arena *arena, const struct container *cont
     for (size_t i = 0; i < config->env.count; i++) {
         const char *equals = strchr(config->env.items[i], '=');
         if (equals)
-            attribute_add(arena, &env,
-                          arena_strndup(arena, config->env.items[i], (size_t)(equals - config->env.items[i])),
-                          equals + 1);
+            key_values_set(
+                arena, &env,
+                arena_strndup(arena, config->env.items[i], (size_t)(equals - config->env.items[i])),
+                equals + 1);
     }
     attributes_choose(arena, &config->log, "labels", &config->labels, ret);
     attributes_choose(arena, &config->log, "env", &env, ret);
@@ -255,7 +246,7 @@ static int plan_attributes(struct arena *arena, const struct container *containe
     // A journal and syslog have it in a place of its own.
     bool is_file = log_driver_is(log, "json-file") || log_driver_is(log, "local");
     if (is_file && !str_empty(container_log_option(log, "tag"))) {
-        attribute_add(arena, &list, "tag", log_tag(arena, container, ""));
+        key_values_set(arena, &list, "tag", log_tag(arena, container, ""));
         key_values_sort(&list);
     }
     (files->local ? local_attributes : json_attributes)(&list, &fixed);

@@ -7,6 +7,7 @@
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/process.h"
+#include "oci/key_values.h"
 #include "plan/words.h"
 
 #include <errno.h>
@@ -239,12 +240,6 @@ static bool sysctl_key_valid(const char *key) {
     return !key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./")];
 }
 
-static bool sysctl_has(const struct spec_builder *b, const char *key) {
-    for (size_t i = 0; i < b->config->sysctls.count; i++)
-        if (str_eq(b->config->sysctls.items[i].key, key)) return true;
-    return false;
-}
-
 static void sysctl_add(struct spec_builder *b, const char *key, const char *value, const char *why) {
     *arena_push(b->arena, &b->spec->sysctls) = (struct spec_key_value){.key = key, .value = value};
     spec_because(b, arena_printf(b->arena, "linux.sysctl.%s", key), why);
@@ -265,7 +260,8 @@ static void build_default_sysctls(struct spec_builder *b) {
         {"net.ipv4.ping_group_range", ping_groups(b)},
     };
     for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
-        if (!sysctl_has(b, rows[i].key)) sysctl_add(b, rows[i].key, rows[i].value, "default");
+        if (!key_values_find(&b->config->sysctls, rows[i].key))
+            sysctl_add(b, rows[i].key, rows[i].value, "default");
 }
 
 static int build_sysctls(struct spec_builder *b) {

@@ -3,14 +3,13 @@
 // quota.
 #include "engine/lookup.h"
 #include "engine/parts.h"
+#include "oci/key_values.h"
 
 #include <string.h>
 #include <sys/mount.h>
 
 const char *volume_option(const struct volume *volume, const char *key) {
-    for (size_t i = 0; i < volume->options.count; i++)
-        if (str_eq(volume->options.items[i].key, key)) return volume->options.items[i].value;
-    return NULL;
+    return key_values_find(&volume->options, key);
 }
 
 static int missing(const struct volume *volume, const char *key, struct err *err) {

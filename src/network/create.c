@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "oci/key_values.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -263,7 +264,7 @@ static int find_link(struct db *db, const char *link, bool *ret_found, char ret_
 static int choose_bridge(struct db *db, struct arena *arena, struct network *network, struct err *err) {
     char other[257];
     bool found;
-    const char *name = network_word(&network->options, OPTION_BRIDGE_NAME);
+    const char *name = key_values_find(&network->options, OPTION_BRIDGE_NAME);
     network->link = name ? name : arena_printf(arena, "hoy-%.*s", BRIDGE_ID, network->id);
     if (find_link(db, network->link, &found, other, err)) return -1;
     if (found)
@@ -278,7 +279,7 @@ static int choose_bridge(struct db *db, struct arena *arena, struct network *net
 static int choose_parent(struct db *db, struct arena *arena, struct network *network, struct err *err) {
     char other[257];
     bool found;
-    const char *parent = network_word(&network->options, "parent");
+    const char *parent = key_values_find(&network->options, "parent");
     network->link = parent ? parent : arena_printf(arena, "dm-%.12s", network->id);
     network->made_link = link_index(network->link) < 0;
     if (!parent) network->internal = true;

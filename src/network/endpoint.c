@@ -4,6 +4,7 @@
 // connections meet a new container.
 #include "network/options.h"
 #include "network/row.h"
+#include "oci/key_values.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -167,7 +168,7 @@ static void describe(struct arena *arena, const struct network *network, struct 
     endpoint->network = arena_strdup(arena, network->name);
     endpoint->driver = network->driver;
     endpoint->internal = network->internal;
-    const char *publish_on = network_word(&network->options, OPTION_HOST_IPV4);
+    const char *publish_on = key_values_find(&network->options, OPTION_HOST_IPV4);
     endpoint->publish_on = publish_on ? arena_strdup(arena, publish_on) : NULL;
     endpoint->link = arena_strdup(arena, network->link);
     endpoint->mtu = network_mtu(network);
@@ -203,7 +204,7 @@ static const char *host_interface(struct arena *arena, const char *container_id,
 static void name_interfaces(struct arena *arena, const struct network *network, const char *container_id,
                             const struct endpoint_settings *settings, unsigned number,
                             struct endpoint *endpoint) {
-    const char *wanted = network_word(&settings->driver_options, OPTION_INTERFACE);
+    const char *wanted = key_values_find(&settings->driver_options, OPTION_INTERFACE);
     endpoint->number = number;
     endpoint->interface =
         wanted ? arena_strdup(arena, wanted) : arena_printf(arena, "%s%u", network_prefix(network), number);
@@ -214,13 +215,8 @@ static void name_interfaces(struct arena *arena, const struct network *network, 
 // Its id, when it is there: 1, or 0.
 static int load_id(struct db *db, struct arena *arena, const char *network, const char *container_id,
                    const char **ret_id, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
-    if (db_query(db, &rows, err, "SELECT id FROM endpoint WHERE network = ? AND container_id = ?", "ss",
-                 network, container_id))
-        return -1;
-    int r = db_next(&rows, err);
-    if (r > 0) *ret_id = arena_strdup(arena, db_text(&rows, 0));
-    return r;
+    return db_word(db, arena, ret_id, err, "SELECT id FROM endpoint WHERE network = ? AND container_id = ?",
+                   "ss", network, container_id);
 }
 
 static int store(struct db *db, const char *container_id, const struct endpoint *endpoint, bool pending,

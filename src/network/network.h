@@ -29,8 +29,6 @@ enum network_driver {
 const char *network_driver_name(enum network_driver driver);
 int network_driver_parse(const char *name, enum network_driver *ret_driver); // -EINVAL
 
-const char *network_word(const struct spec_key_values *words, const char *key); // or NULL
-
 // What a network has of one IP version. Without a subnet it has nothing of it.
 struct network_pool {
     struct subnet subnet;

@@ -3,6 +3,7 @@
 #include "network/options.h"
 
 #include "kernel/link.h"
+#include "oci/key_values.h"
 
 #include <ctype.h>
 #include <string.h>
@@ -113,19 +114,19 @@ int endpoint_options_check(const struct endpoint_settings *settings, struct err 
 
 uint32_t network_mtu(const struct network *network) {
     uint32_t mtu = 0;
-    const char *value = network_word(&network->options, OPTION_MTU);
+    const char *value = key_values_find(&network->options, OPTION_MTU);
     if (value) (void)parse_u32(value, &mtu);
     return mtu;
 }
 
 bool network_switch(const struct network *network, const char *key, bool fallback) {
-    const char *value = network_word(&network->options, key);
+    const char *value = key_values_find(&network->options, key);
     if (value) (void)parse_bool(value, &fallback);
     return fallback;
 }
 
 enum network_gateway_mode network_gateway_mode(const struct network *network, bool ipv6) {
-    const char *value = network_word(&network->options, ipv6 ? OPTION_MODE_IPV6 : OPTION_MODE_IPV4);
+    const char *value = key_values_find(&network->options, ipv6 ? OPTION_MODE_IPV6 : OPTION_MODE_IPV4);
     return str_eq(value, "routed")     ? NETWORK_GATEWAY_ROUTED
            : str_eq(value, "isolated") ? NETWORK_GATEWAY_ISOLATED
                                        : NETWORK_GATEWAY_NAT;
@@ -133,16 +134,16 @@ enum network_gateway_mode network_gateway_mode(const struct network *network, bo
 
 const char *network_mode(const struct network *network) {
     bool macvlan = network->driver == NETWORK_DRIVER_MACVLAN;
-    const char *value = network_word(&network->options, macvlan ? "macvlan_mode" : "ipvlan_mode");
+    const char *value = key_values_find(&network->options, macvlan ? "macvlan_mode" : "ipvlan_mode");
     return value ? value : macvlan ? "bridge" : "l2";
 }
 
 const char *network_flag(const struct network *network) {
-    const char *value = network_word(&network->options, "ipvlan_flag");
+    const char *value = key_values_find(&network->options, "ipvlan_flag");
     return value ? value : "bridge";
 }
 
 const char *network_prefix(const struct network *network) {
-    const char *value = network_word(&network->options, OPTION_PREFIX);
+    const char *value = key_values_find(&network->options, OPTION_PREFIX);
     return value ? value : "eth";
 }

@@ -4,6 +4,7 @@
 // network's alias, and goes with the network.
 #include "network/kernel.h"
 #include "network/options.h"
+#include "oci/key_values.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -49,13 +50,13 @@ int parent_check(const struct network *network, struct err *err) {
 static int make(const struct network *network, const char *alias) {
     char parent[LINK_NAME_SIZE];
     uint16_t id;
-    if (!network_word(&network->options, "parent")) return dummy_create(network->link, alias);
+    if (!key_values_find(&network->options, "parent")) return dummy_create(network->link, alias);
     return vlan_parse(network->link, parent, &id) > 0 ? vlan_create(network->link, parent, id, alias)
                                                       : -ENODEV;
 }
 
 static int no_kind(const struct network *network, struct err *err) {
-    bool vlan = network_word(&network->options, "parent");
+    bool vlan = key_values_find(&network->options, "parent");
     return err_set(
         err, ERR_UNAVAILABLE, 0,
         "network %s: this kernel has no interfaces of the kind %s, which its parent %s is to be: modprobe "

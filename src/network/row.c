@@ -26,12 +26,6 @@ int network_driver_parse(const char *name, enum network_driver *ret_driver) {
     return -EINVAL;
 }
 
-const char *network_word(const struct spec_key_values *words, const char *key) {
-    for (size_t i = 0; i < words->count; i++)
-        if (str_eq(words->items[i].key, key)) return words->items[i].value;
-    return NULL;
-}
-
 // The settings
 
 static void write_words(struct json_writer *w, const char *key, const struct spec_key_values *words) {

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/signal_name.h"
 #include "oci/change_words.h"
+#include "oci/key_values.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -89,11 +90,7 @@ static void put_env(struct change *c, const char *name, const char *value) {
 }
 
 static void put_label(struct change *c, const char *name, const char *value) {
-    struct spec_key_value *label = NULL;
-    for (size_t i = 0; !label && i < c->config->labels.count; i++)
-        if (str_eq(c->config->labels.items[i].key, name)) label = &c->config->labels.items[i];
-    if (!label) label = arena_push(c->arena, &c->config->labels);
-    *label = (struct spec_key_value){.key = name, .value = value};
+    key_values_set(c->arena, &c->config->labels, name, value);
 }
 
 // "NAME VALUE": the older form, where all the rest is the value.

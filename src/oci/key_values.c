@@ -54,8 +54,20 @@ bool key_values_have(const struct spec_key_values *list, const char *wanted) {
     return false;
 }
 
-const char *key_values_value(const struct spec_key_values *list, const char *key) {
+const char *key_values_find(const struct spec_key_values *list, const char *key) {
     for (size_t i = 0; i < list->count; i++)
         if (str_eq(list->items[i].key, key)) return list->items[i].value;
-    return "";
+    return NULL;
+}
+
+const char *key_values_value(const struct spec_key_values *list, const char *key) {
+    const char *value = key_values_find(list, key);
+    return value ? value : "";
+}
+
+void key_values_set(struct arena *arena, struct spec_key_values *list, const char *key, const char *value) {
+    size_t i = 0;
+    while (i < list->count && !str_eq(list->items[i].key, key)) i++;
+    if (i == list->count) arena_push(arena, list)->key = key;
+    list->items[i].value = value;
 }

@@ -13,7 +13,10 @@ int key_values_read(struct arena *arena, const struct json *json, struct spec_ke
 void key_values_sort(struct spec_key_values *list);
 // "a=1,b=2"
 const char *key_values_text(struct arena *arena, const struct spec_key_values *list);
-// The value, or "" when there is no such key.
+// The value, or NULL when there is no such key; or "" then.
+const char *key_values_find(const struct spec_key_values *list, const char *key);
 const char *key_values_value(const struct spec_key_values *list, const char *key);
+// In place of the value that the key has, or as a new one. Both are borrowed.
+void key_values_set(struct arena *arena, struct spec_key_values *list, const char *key, const char *value);
 // Is there one that is called "KEY", or that is "KEY=VALUE"?
 bool key_values_have(const struct spec_key_values *list, const char *wanted);
