@@ -7,7 +7,6 @@
 #include "image/view.h"
 #include "kernel/mount.h"
 #include "kernel/path.h"
-#include "registry/channel.h"
 
 #include <errno.h>
 #include <sched.h>
@@ -15,9 +14,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 struct part {
@@ -178,37 +175,12 @@ static int make_tree(struct view *view) {
     return r ? r : mount_clone(root, "", true);
 }
 
-static void run_child(struct view *view, int channel) {
-    int tree = make_tree(view);
-    struct err err = {0};
-    if (tree < 0) err_set(&err, ERR_SYSTEM, -tree, "can't reach its files");
-    channel_send(channel, tree < 0 ? err.text : "ok", tree < 0 ? strlen(err.text) : 2, tree < 0 ? -1 : tree);
-    _exit(0);
+static int make(void *data, struct err *err) {
+    int tree = make_tree(data);
+    return tree < 0 ? err_set(err, ERR_SYSTEM, -tree, "can't reach its files") : tree;
 }
 
 // The parent
-
-static int take_tree(int channel, struct err *err) {
-    _cleanup_(str_finish) struct str text = {0};
-    int tree = -1;
-    int r = channel_receive(channel, &text, &tree);
-    if (r <= 0) return err_set(err, ERR_SYSTEM, -r, "the process that looks for its files was killed");
-    return tree < 0 ? err_set(err, ERR_SYSTEM, 0, "%s", str_get(&text)) : tree;
-}
-
-static int run(struct view *view, struct err *err) {
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-        return err_set(err, ERR_SYSTEM, errno, "can't make a socket");
-    _cleanup_(fd_closep) int ours = ends[0];
-    pid_t pid = fork();
-    if (pid == 0) run_child(view, ends[1]);
-    close(ends[1]);
-    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "can't fork");
-    int tree = take_tree(ours, err);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
-    return tree;
-}
 
 static int open_image(struct engine *engine, struct view *view, const struct container *container,
                       struct err *err) {
@@ -255,7 +227,7 @@ int container_files_open(struct engine *engine, const struct container *containe
         return err_set(err, ERR_SYSTEM, -view.process, "container %s: reach its process", container->name);
     view.makes = view.makes && !running;
     if (!running && open_image(engine, &view, container, err)) return -1;
-    files.tree = run(&view, err);
+    files.tree = tree_by_child(make, &view, err);
     if (files.tree < 0) return err_wrap(err, "container %s", container->name);
     *ret_files = files;
     files = (struct container_files){.tree = -1, .lock = {-1}};

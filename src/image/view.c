@@ -112,26 +112,39 @@ static int make_tree(struct view *view) {
     return r ? r : mount_clone(AT_FDCWD, view->place, true);
 }
 
-static void run_child(struct view *view, int channel) {
+static int make(void *data, struct err *err) {
+    struct view *view = data;
     int tree = make_tree(view);
-    if (tree >= 0) {
-        channel_send(channel, "ok", 2, tree);
-    } else {
-        struct err err;
-        err_set(&err, ERR_SYSTEM, -tree, "can't %s to look at", view->doing);
-        channel_send(channel, err.text, strlen(err.text), -1);
-    }
+    return tree < 0 ? err_set(err, ERR_SYSTEM, -tree, "can't %s to look at", view->doing) : tree;
+}
+
+static void run_child(tree_make *make_it, void *data, int channel) {
+    struct err err = {0};
+    int tree = make_it(data, &err);
+    const char *text = tree < 0 ? err.text : "ok";
+    channel_send(channel, text, strlen(text), tree < 0 ? -1 : tree);
     _exit(0);
 }
 
 static int take_tree(int channel, struct err *err) {
     _cleanup_(str_finish) struct str text = {0};
-    _cleanup_(fd_closep) int tree = -1;
-    int r = channel_receive(channel, &text, &tree);
-    if (r <= 0)
-        return err_set(err, ERR_SYSTEM, -r, "the process that mounts the root file system was killed");
-    if (tree < 0) return err_set(err, ERR_SYSTEM, 0, "%s", str_get(&text));
-    return take_fd(&tree);
+    int tree = -1, r = channel_receive(channel, &text, &tree);
+    if (r <= 0) return err_set(err, ERR_SYSTEM, -r, "the process that mounts its files was killed");
+    return tree < 0 ? err_set(err, ERR_SYSTEM, 0, "%s", str_get(&text)) : tree;
+}
+
+int tree_by_child(tree_make *make_it, void *data, struct err *err) {
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
+        return err_set(err, ERR_SYSTEM, errno, "can't make a socket");
+    _cleanup_(fd_closep) int ours = ends[0];
+    pid_t pid = fork();
+    if (pid == 0) run_child(make_it, data, ends[1]);
+    close(ends[1]);
+    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "can't fork");
+    int tree = take_tree(ours, err);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
+    return tree;
 }
 
 int image_view_open_image(struct store *store, const struct image *image, struct err *err) {
@@ -146,17 +159,7 @@ int image_view_open_writable(struct store *store, const struct image *image, con
                              const char *work, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct view view = {.upper = upper, .work = work};
-    int ends[2];
     if (image_lower_find(store, image, &arena, &view.lower, err)) return -1;
     view.place = arena_printf(&arena, "%s/rootfs", store->runroot);
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
-        return err_set(err, ERR_SYSTEM, errno, "can't make a socket");
-    _cleanup_(fd_closep) int ours = ends[0];
-    pid_t pid = fork();
-    if (pid == 0) run_child(&view, ends[1]);
-    close(ends[1]);
-    if (pid < 0) return err_set(err, ERR_SYSTEM, errno, "can't fork");
-    int tree = take_tree(ours, err);
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {}
-    return tree;
+    return tree_by_child(make, &view, err);
 }

@@ -16,3 +16,8 @@ int image_view_open_writable(struct store *store, const struct image *image, con
 
 // The image's files alone, read-only.
 int image_view_open_image(struct store *store, const struct image *image, struct err *err);
+
+// A child makes a tree of mounts, in a mount namespace that ends with it: a descriptor, or -1 with *err. Both
+// come to the caller.
+typedef int tree_make(void *data, struct err *err);
+int tree_by_child(tree_make *make, void *data, struct err *err);
