@@ -37,15 +37,22 @@ struct copy {
     struct container_files files;
     struct fetcher inside, outside; // the container's side, the host's
     int pipe[2];                    // read, write
+    sigset_t signals;               // with holds: what was blocked before there was something to take back
+    bool holds;
     struct err *err;
 };
-#define COPY_INIT                                                                                       \
-    {                                                                                                   \
-        .files = {.tree = -1, .lock = {-1}}, .inside = FETCHER_INIT, .outside = FETCHER_INIT, .pipe = { \
-            -1,                                                                                         \
-            -1                                                                                          \
-        }                                                                                               \
-    }
+
+static struct copy copy_of(struct arena *arena, const struct container *container,
+                           const struct copy_options *options, struct err *err) {
+    return (struct copy){.arena = arena,
+                         .container = container,
+                         .options = options,
+                         .files = {.tree = -1, .lock = {-1}},
+                         .inside = FETCHER_INIT,
+                         .outside = FETCHER_INIT,
+                         .pipe = {-1, -1},
+                         .err = err};
+}
 
 static void copy_finish(struct copy *c) {
     fetcher_finish(&c->outside);
@@ -53,6 +60,7 @@ static void copy_finish(struct copy *c) {
     fd_closep(&c->pipe[0]);
     fd_closep(&c->pipe[1]);
     container_files_finish(&c->files);
+    if (c->holds) signals_release(&c->signals);
 }
 
 // Paths
@@ -88,11 +96,10 @@ static const char *follow(struct arena *arena, const char *link, const char *tar
 
 // What the workers are asked
 
-static int ask(struct copy *c, struct fetcher *worker, const struct json_writer *request,
-               struct json **ret_answer) {
-    if (!fetcher_send(worker, request, -1, c->err) && !fetcher_receive(worker, ret_answer, c->err)) return 0;
-    if (worker->signal) raise(worker->signal); // held
-    return -1;
+static void begin(struct json_writer *w, const char *what, const char *path) {
+    json_begin_object(w, NULL);
+    json_put_string(w, "do", what);
+    json_put_string(w, "path", path);
 }
 
 // Looks at the path in the container; with links followed ones at its end, too, which changes it.
@@ -101,11 +108,10 @@ static int look(struct copy *c, struct place *place, bool links) {
         _cleanup_(json_writer_finish) struct json_writer w = {0};
         _cleanup_(json_freep) struct json *answer = NULL;
         uint64_t mode = 0;
-        json_begin_object(&w, NULL);
-        json_put_string(&w, "do", "look");
-        json_put_string(&w, "path", place_text(c->arena, place));
+        begin(&w, "look", place_text(c->arena, place));
         json_end_object(&w);
-        if (ask(c, &c->inside, &w, &answer)) return -1;
+        if (fetcher_send(&c->inside, &w, -1, c->err) || fetcher_receive(&c->inside, &answer, c->err))
+            return -1;
         place->found = json_boolean(json_get(answer, "found"));
         place->mode = json_u64(json_get(answer, "mode"), &mode) ? 0 : (mode_t)mode;
         const char *target = json_get_string(answer, "target");
@@ -118,12 +124,6 @@ static int look(struct copy *c, struct place *place, bool links) {
 static int not_found(const struct copy *c, const char *path) {
     return err_set(c->err, ERR_NOT_FOUND, 0, "Could not find the file %s in container %s", path,
                    c->container->name);
-}
-
-static void begin(struct json_writer *w, const char *what, const char *path) {
-    json_begin_object(w, NULL);
-    json_put_string(w, "do", what);
-    json_put_string(w, "path", path);
 }
 
 static int send_pack(struct copy *c, struct fetcher *worker, const char *path, bool whole, const char *name) {
@@ -146,10 +146,7 @@ static int send_unpack(struct copy *c, struct fetcher *worker, const char *path,
 
 static int receive_done(struct fetcher *worker, uint64_t *ret_bytes, struct err *err) {
     _cleanup_(json_freep) struct json *event = NULL;
-    if (fetcher_receive(worker, &event, err)) {
-        if (worker->signal) raise(worker->signal); // held
-        return -1;
-    }
+    if (fetcher_receive(worker, &event, err)) return -1;
     return json_u64(json_get(event, "bytes"), ret_bytes)
                ? err_set(err, ERR_SYSTEM, 0, "hoy-fetch did not say what it did")
                : 0;
@@ -228,7 +225,8 @@ static int start_outside(struct copy *c, const char *mode, const char *directory
 
 static int start_inside(struct copy *c, struct engine *engine, bool writes, int tar) {
     if (container_files_open(engine, c->container, writes, &c->files, c->err)) return -1;
-    (void)signals_hold();
+    c->signals = signals_hold();
+    c->holds = true;
     return fetcher_start(&c->inside, writes ? "new-files" : "files", c->files.tree, tar, c->err);
 }
 
@@ -256,10 +254,7 @@ static int from_to_host(struct copy *c, const struct place *from, const char *na
 
 int container_copy_from(struct engine *engine, struct arena *arena, const struct container *container,
                         const struct copy_options *options, struct copied *ret_copied, struct err *err) {
-    _cleanup_(signals_release) sigset_t signals = signals_hold();
-    _cleanup_(copy_finish) struct copy c = COPY_INIT;
-    signals_release(&signals); // until there is something to take back
-    c.arena = arena, c.container = container, c.options = options, c.err = err;
+    _cleanup_(copy_finish) struct copy c = copy_of(arena, container, options, err);
     if (!*options->path) return err_set(err, ERR_INVALID, 0, "the path in the container cannot be empty");
     struct place from = place_of(arena, options->path);
     const char *name = from.end == CONTENT ? "." : base_of(from.path);
@@ -331,10 +326,7 @@ static int to_from_stream(struct copy *c, const struct place *to, uint64_t *ret_
 
 int container_copy_to(struct engine *engine, struct arena *arena, const struct container *container,
                       const struct copy_options *options, struct copied *ret_copied, struct err *err) {
-    _cleanup_(signals_release) sigset_t signals = signals_hold();
-    _cleanup_(copy_finish) struct copy c = COPY_INIT;
-    signals_release(&signals); // until there is something to take back
-    c.arena = arena, c.container = container, c.options = options, c.err = err;
+    _cleanup_(copy_finish) struct copy c = copy_of(arena, container, options, err);
     if (!*options->path) return err_set(err, ERR_INVALID, 0, "no such directory");
     struct place to = place_of(arena, options->path);
     uint64_t bytes = 0;

@@ -23,23 +23,11 @@ const char *container_log_path(struct engine *engine, struct arena *arena,
 
 // A file through the worker
 
-static int send_file(struct fetcher *fetcher, int fd, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_end_object(&w);
-    return fetcher_send(fetcher, &w, fd, err);
-}
-
 static int worker_start(struct fetcher *fetcher, const char *mode, int from, int to, struct err *err) {
-    return fetcher_start(fetcher, mode, -1, -1, err) || send_file(fetcher, from, err) ||
-                   send_file(fetcher, to, err)
+    return fetcher_start(fetcher, mode, -1, -1, err) || fetcher_say(fetcher, NULL, NULL, from, err) ||
+                   fetcher_say(fetcher, NULL, NULL, to, err)
                ? -1
                : 0;
-}
-
-static int worker_finish(struct fetcher *fetcher, struct err *err) {
-    _cleanup_(json_freep) struct json *event = NULL;
-    return fetcher_receive(fetcher, &event, err) || fetcher_wait(fetcher, err) ? -1 : 0;
 }
 
 // Reading
@@ -58,7 +46,7 @@ static int begin_inflate(void *data, int file, struct err *err) {
 
 static int end_inflate(void *data, struct err *err) {
     struct fetcher *fetcher = data;
-    int r = worker_finish(fetcher, err);
+    int r = fetcher_last(fetcher, NULL, err);
     fetcher_finish(fetcher);
     return r;
 }
@@ -93,9 +81,8 @@ static int give_name(struct arena *arena, int folder, const char *name, uint32_t
     struct stat st;
     char self[32];
     snprintf(self, sizeof self, "/proc/self/fd/%d", made);
-    while (flock(folder, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock the container's folder");
-    int r = 0;
+    int r = fd_lock(folder, LOCK_EX);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "lock the container's folder");
     for (uint32_t i = 1; i < count; i++) {
         const char *plain = rotated_name(arena, name, i, "");
         if (fstatat(folder, plain, &st, 0) || st.st_ino != old->st_ino) continue;
@@ -120,7 +107,7 @@ static int compress_one(struct arena *arena, int folder, const char *name, uint3
         return err_set(err, ERR_SYSTEM, from < 0 ? -from : errno, "open log %s.%u", name, number);
     _cleanup_(fd_closep) int to = fd_open_at(folder, ".", O_WRONLY | O_TMPFILE, 0640);
     if (to < 0) return err_set(err, ERR_SYSTEM, -to, "compress log %s.%u", name, number);
-    if (worker_start(&fetcher, "gzip", from, to, err) || worker_finish(&fetcher, err))
+    if (worker_start(&fetcher, "gzip", from, to, err) || fetcher_last(&fetcher, NULL, err))
         return err_wrap(err, "compress log %s.%u", name, number);
     const struct timespec times[2] = {st.st_mtim, st.st_mtim}; // by which a reader knows it again
     (void)futimens(to, times);
@@ -215,8 +202,8 @@ static int keep_budget(struct engine *engine, uint64_t budget, struct err *err) 
         fd_open_at(engine->store.root_fd, "containers", O_RDONLY | O_DIRECTORY, 0);
     if (containers < 0)
         return err_set(err, ERR_SYSTEM, -containers, "open %s/containers", engine->store.root);
-    while (flock(containers, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "lock %s/containers", engine->store.root);
+    int r = fd_lock(containers, LOCK_EX);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "lock %s/containers", engine->store.root);
     if (survey(engine, &arena, containers, &files, err)) return -1;
     if (files.count) qsort(files.items, files.count, sizeof *files.items, older);
     for (size_t i = 0; i < files.count && files.total > budget; i++)

@@ -111,7 +111,6 @@ static int layers_extract(const struct commit *c, struct err *err) {
         if (is_staged(c, i) && !is_extracted(c, ids->items[i]))
             r = extraction_add(&extraction, c->staging, ids->items[i], -1, err);
     if (!r) r = extraction_wait(&extraction, err);
-    if (r && extraction.fetcher.signal) raise(extraction.fetcher.signal); // blocked still
     for (size_t i = 0; !r && i < ids->count; i++) {
         staged_name(ids->items[i], name);
         staged_blob(c, i, blob);

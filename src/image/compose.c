@@ -127,41 +127,34 @@ static int find_blobs(struct compose *compose, const struct manifest *manifest, 
 static int send_layers(struct compose *compose, struct fetcher *fetcher, const bool *have, struct err *err) {
     const struct strings *ids = &compose->config.diff_ids;
     for (size_t i = 0; i < ids->count; i++) {
-        _cleanup_(json_writer_finish) struct json_writer w = {0};
         _cleanup_(fd_closep) int fd = -1;
         if (!have[i])
             fd = fd_open_at(compose->staging.fd, tar_name(compose, ids->items[i]), O_RDONLY | O_NOFOLLOW, 0);
         else if (store_layer_open(compose->store, ids->items[i], &fd, err) < 0)
             return -1;
         if (fd < 0) return err_set(err, ERR_SYSTEM, -fd, "can't open layer %.19s", ids->items[i]);
-        json_begin_object(&w, NULL);
-        json_put_string(&w, "diff_id", ids->items[i]);
-        json_end_object(&w);
-        if (fetcher_send(fetcher, &w, fd, err)) return -1;
+        if (fetcher_say(fetcher, "diff_id", ids->items[i], fd, err)) return -1;
     }
     return 0;
 }
 
 static int converse(struct compose *compose, struct fetcher *fetcher, const bool *have, struct err *err) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
-    _cleanup_(json_freep) struct json *event = NULL;
     json_begin_object(&w, NULL);
     json_put_string(&w, "driver", compose->store->driver);
     json_put_u64(&w, "layers", compose->config.diff_ids.count);
     json_end_object(&w);
-    if (fetcher_send(fetcher, &w, -1, err) || send_layers(compose, fetcher, have, err)) return -1;
-    return fetcher_receive(fetcher, &event, err) || fetcher_wait(fetcher, err) ? -1 : 0;
+    return fetcher_send(fetcher, &w, -1, err) || send_layers(compose, fetcher, have, err) ||
+                   fetcher_last(fetcher, NULL, err)
+               ? -1
+               : 0;
 }
 
 static int make_index(struct compose *compose, const bool *have, struct err *err) {
     _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
-    // Opened once more, so that the lock is ours alone.
-    _cleanup_(fd_closep) int directory = fd_open_at(compose->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
-    if (fetcher_start(&fetcher, "import", directory, -1, err)) return -1;
-    int r = converse(compose, &fetcher, have, err);
-    if (r && fetcher.signal) raise(fetcher.signal); // blocked still
-    return r;
+    return staging_fetch(&compose->staging, &fetcher, "import", err) || converse(compose, &fetcher, have, err)
+               ? -1
+               : 0;
 }
 
 static bool store_has_index(struct compose *compose) {

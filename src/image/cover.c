@@ -60,27 +60,23 @@ static bool may_hide(const struct layers *layers) {
 }
 
 static int layers_send(const struct layers *layers, struct fetcher *fetcher, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer request = {0}, layer = {0};
+    _cleanup_(json_writer_finish) struct json_writer request = {0};
     json_begin_object(&request, NULL);
     json_put_u64(&request, "layers", layers->count);
     json_end_object(&request);
-    json_begin_object(&layer, NULL);
-    json_end_object(&layer);
     if (fetcher_send(fetcher, &request, -1, err)) return -1;
     for (size_t i = 0; i < layers->count; i++)
-        if (fetcher_send(fetcher, &layer, layers->fds[i], err)) return -1;
+        if (fetcher_say(fetcher, NULL, NULL, layers->fds[i], err)) return -1;
     return 0;
 }
 
 static int cover_make(const struct layers *layers, int target, struct err *err) {
     _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
     _cleanup_(json_freep) struct json *done = NULL;
-    if (fetcher_start(&fetcher, "cover", target, -1, err)) return -1;
-    int r = layers_send(layers, &fetcher, err);
-    if (!r) r = fetcher_receive(&fetcher, &done, err);
-    if (!r) r = fetcher_wait(&fetcher, err);
-    if (r && fetcher.signal) raise(fetcher.signal); // blocked still
-    return r ? r : json_boolean(json_get(done, "any"));
+    if (fetcher_start(&fetcher, "cover", target, -1, err) || layers_send(layers, &fetcher, err) ||
+        fetcher_last(&fetcher, &done, err))
+        return -1;
+    return json_boolean(json_get(done, "any"));
 }
 
 int cover_stage(const struct commit *c, struct err *err) {

@@ -10,20 +10,16 @@
 // is written any more when the staging directory is removed.
 static int start(struct extraction *extraction, const struct staging *staging, struct err *err) {
     if (extraction->fetcher.pid) return 0;
-    // Opened once more, so that the lock is ours alone.
-    _cleanup_(fd_closep) int directory = fd_open_at(staging->fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
-    return fetcher_start(&extraction->fetcher, "extract", directory, -1, err);
+    return staging_fetch(staging, &extraction->fetcher, "extract", err);
 }
 
 int extraction_add(struct extraction *extraction, const struct staging *staging, const char *diff_id,
                    int grown, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_put_string(&w, "diff_id", diff_id);
-    json_end_object(&w);
-    return start(extraction, staging, err) || fetcher_send(&extraction->fetcher, &w, grown, err) ? -1 : 0;
+    return start(extraction, staging, err) ||
+                   fetcher_say(&extraction->fetcher, "diff_id", diff_id, grown, err)
+               ? -1
+               : 0;
 }
 
 int extraction_verified(struct extraction *extraction, const char *diff_id, struct err *err) {
@@ -37,16 +33,9 @@ int extraction_verified(struct extraction *extraction, const char *diff_id, stru
 }
 
 int extraction_wait(struct extraction *extraction, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    _cleanup_(json_freep) struct json *done = NULL;
     struct fetcher *fetcher = &extraction->fetcher;
     if (!fetcher->pid) return 0;
-    json_begin_object(&w, NULL);
-    json_end_object(&w);
-    return fetcher_send(fetcher, &w, -1, err) || fetcher_receive(fetcher, &done, err) ||
-                   fetcher_wait(fetcher, err)
-               ? -1
-               : 0;
+    return fetcher_say(fetcher, NULL, NULL, -1, err) || fetcher_last(fetcher, NULL, err) ? -1 : 0;
 }
 
 void extraction_finish(struct extraction *extraction) {

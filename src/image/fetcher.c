@@ -119,6 +119,14 @@ int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int
                                                     : 0;
 }
 
+int fetcher_say(struct fetcher *fetcher, const char *key, const char *text, int fd, struct err *err) {
+    _cleanup_(json_writer_finish) struct json_writer w = {0};
+    json_begin_object(&w, NULL);
+    if (key) json_put_string(&w, key, text);
+    json_end_object(&w);
+    return fetcher_send(fetcher, &w, fd, err);
+}
+
 // It has gone without a last word.
 static int died(struct fetcher *fetcher, struct err *err) {
     siginfo_t info = {0};
@@ -199,6 +207,13 @@ int fetcher_wait(struct fetcher *fetcher, struct err *err) {
     return status ? err_set(err, ERR_SYSTEM, 0, "hoy-fetch ended with status %#x", (unsigned)status) : 0;
 }
 
+int fetcher_last(struct fetcher *fetcher, struct json **ret_done, struct err *err) {
+    _cleanup_(json_freep) struct json *done = NULL;
+    if (fetcher_receive(fetcher, &done, err) || fetcher_wait(fetcher, err)) return -1;
+    if (ret_done) *ret_done = take_ptr(done);
+    return 0;
+}
+
 // What it started becomes our child when it dies (image/extraction.c sees to that).
 void fetcher_kill(struct fetcher *fetcher) {
     if (fetcher->pid <= 0) return;
@@ -207,32 +222,26 @@ void fetcher_kill(struct fetcher *fetcher) {
     fetcher->pid = 0;
 }
 
+// What interrupted us ends us, also where it was ignored when we began. Blocked still, it waits.
+static void raise_again(int number) {
+    struct sigaction now;
+    if (!sigaction(number, NULL, &now) && now.sa_handler == SIG_IGN) signal(number, SIG_DFL);
+    raise(number);
+}
+
 void fetcher_finish(struct fetcher *fetcher) {
     fetcher_kill(fetcher);
     fd_closep(&fetcher->channel);
+    if (fetcher->signal) raise_again(fetcher->signal);
+    fetcher->signal = 0;
     if (fetcher->signals >= 0) sigprocmask(SIG_SETMASK, &fetcher->mask, NULL);
     fd_closep(&fetcher->signals);
 }
 
-int fetcher_end(struct fetcher *fetcher, int r) {
-    fetcher_finish(fetcher);
-    if (r && fetcher->signal) {
-        signal(fetcher->signal, SIG_DFL);
-        raise(fetcher->signal);
-    }
-    return r;
-}
-
 int fetcher_run(const char *mode, int directory, int tar, struct json **ret_done, struct err *err) {
     _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
-    _cleanup_(json_freep) struct json *event = NULL;
-    if (fetcher_start(&fetcher, mode, directory, tar, err)) return -1;
-    if (fetcher_receive(&fetcher, &event, err) || fetcher_wait(&fetcher, err)) {
-        if (fetcher.signal) raise(fetcher.signal); // blocked still
-        return -1;
-    }
-    if (ret_done) *ret_done = take_ptr(event);
-    return 0;
+    return fetcher_start(&fetcher, mode, directory, tar, err) || fetcher_last(&fetcher, ret_done, err) ? -1
+                                                                                                       : 0;
 }
 
 sigset_t signals_hold(void) {

@@ -23,6 +23,8 @@ struct fetcher {
 // Until fetcher_finish() the signals that end a program only end the waiting.
 int fetcher_start(struct fetcher *fetcher, const char *mode, int directory, int tar, struct err *err);
 int fetcher_send(struct fetcher *fetcher, const struct json_writer *message, int fd, struct err *err);
+// A message of one text, or of nothing (key NULL).
+int fetcher_say(struct fetcher *fetcher, const char *key, const char *text, int fd, struct err *err);
 // The next event; the caller frees. The worker's "error" event is returned as an error. ERR_UNAVAILABLE with
 // EINTR when a signal came.
 int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err *err);
@@ -30,16 +32,15 @@ int fetcher_receive(struct fetcher *fetcher, struct json **ret_event, struct err
 int fetcher_receive_with(struct fetcher *fetcher, struct json **ret_event, int *ret_fd, struct err *err);
 // After "done": waits until it is gone.
 int fetcher_wait(struct fetcher *fetcher, struct err *err);
+// Both: what "done" says, when that is all it has to say. ret_done may be NULL.
+int fetcher_last(struct fetcher *fetcher, struct json **ret_done, struct err *err);
 // Ends it if it still runs, and all processes of its own; and does that and lets signals through again, for
-// _cleanup_.
+// _cleanup_: one that came meanwhile ends this program now, as it would have, unless it waits for the end of
+// another fetcher or of signals_hold().
 void fetcher_kill(struct fetcher *fetcher);
 void fetcher_finish(struct fetcher *fetcher);
-// fetcher_finish() of a conversation that came to r, which it returns. If that is a failure, a signal that
-// came meanwhile (fetcher->signal) now ends this program, as it would have.
-int fetcher_end(struct fetcher *fetcher, int r);
 
-// A whole conversation of one answer: runs it, and hands out what "done" says (ret_done may be NULL). A
-// signal that came meanwhile is raised again.
+// A whole conversation of one answer: starts it, and fetcher_last().
 int fetcher_run(const char *mode, int directory, int tar, struct json **ret_done, struct err *err);
 
 // For a caller that has something to take back: signals that end a program wait until the end of the scope.

@@ -67,8 +67,8 @@ static int config_make(struct compose *compose, const char *template, struct err
 // One import at a time, and only the first of many does the work: the others find the image. 1 when it is
 // there.
 static int wait_for_others(struct compose *compose, struct err *err) {
-    while (flock(compose->staging.tmp, LOCK_EX))
-        if (errno != EINTR) return err_set(err, ERR_SYSTEM, errno, "can't lock %s/tmp", compose->store->root);
+    int r = fd_lock(compose->staging.tmp, LOCK_EX);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "can't lock %s/tmp", compose->store->root);
     return store_has_image(compose->store, compose->id, err);
 }
 
@@ -96,7 +96,7 @@ struct import {
 static void import_finish(struct import *import) {
     fetcher_kill(&import->fetcher);
     compose_finish(&import->compose);
-    fetcher_finish(&import->fetcher); // a signal that waited may end us now
+    fetcher_finish(&import->fetcher);
 }
 
 // Checked before a byte is read.
@@ -142,10 +142,8 @@ static int take_tar(struct import *import, const struct json *done, struct err *
 
 static int fetch_tar(struct import *import, struct err *err) {
     const char *mode = import->options->url ? "download" : "tar";
-    _cleanup_(fd_closep) int directory =
-        fd_open_at(import->compose.staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
-    if (fetcher_start(&import->fetcher, mode, directory, -1, err) || send_request(import, err)) return -1;
+    if (staging_fetch(&import->compose.staging, &import->fetcher, mode, err) || send_request(import, err))
+        return -1;
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
         if (fetcher_receive(&import->fetcher, &event, err)) return -1;
@@ -185,11 +183,10 @@ int image_import(struct store *store, const struct import_options *options, char
     struct import import = {.compose = COMPOSE_INIT(store), .options = options, .fetcher = FETCHER_INIT};
     import.compose.name = options->name;
     sigset_t signals = signals_hold();
-    int r = run(&import, err), number = import.fetcher.signal;
+    int r = run(&import, err);
     if (!r) memcpy(ret_id, import.compose.id, DIGEST_SIZE);
     if (!r) image_event(store, "import", import.compose.id, import.compose.id, &import.compose.config);
     import_finish(&import);
-    if (r && number) raise(number);
     signals_release(&signals);
     return r ? err_wrap(err, "import %s", options->url ? options->url : options->source) : 0;
 }

@@ -35,12 +35,10 @@ void intake_put_platform(struct json_writer *w, const struct platform *p) {
 }
 
 int intake_start(struct intake *intake, const char *mode, struct err *err) {
-    if (image_clean_staging(intake->store, err) || staging_make(intake->store, &intake->staging, err))
-        return -1;
-    // Opened once more, so that the lock is ours alone.
-    _cleanup_(fd_closep) int directory = fd_open_at(intake->staging.fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
-    return fetcher_start(&intake->fetcher, mode, directory, -1, err);
+    return image_clean_staging(intake->store, err) || staging_make(intake->store, &intake->staging, err) ||
+                   staging_fetch(&intake->staging, &intake->fetcher, mode, err)
+               ? -1
+               : 0;
 }
 
 // The documents, as they were staged
@@ -256,9 +254,7 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
 }
 
 static bool is_in(const struct strings *list, const char *digest) {
-    for (size_t i = 0; list && i < list->count; i++)
-        if (str_eq(list->items[i], digest)) return true;
-    return false;
+    return list && strings_have(list, digest);
 }
 
 // What the store has of a layer. With its blob missing all of it comes again.
@@ -408,12 +404,11 @@ int intake_look_again(struct intake *intake, struct intake_image *image, struct 
     return 0;
 }
 
-void intake_finish(struct intake *intake, bool failed) {
-    if (!intake->fetcher.signal) intake->fetcher.signal = intake->extraction.fetcher.signal;
+void intake_finish(struct intake *intake) {
     fd_closep(&intake->received);
     fetcher_kill(&intake->fetcher);
     fetcher_kill(&intake->extraction.fetcher);
     staging_remove(&intake->staging);
     extraction_finish(&intake->extraction);
-    fetcher_end(&intake->fetcher, failed); // now that nothing is left of it, a signal may end us
+    fetcher_finish(&intake->fetcher); // now that nothing is left of it, a signal may end us
 }

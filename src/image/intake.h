@@ -75,4 +75,4 @@ int intake_commit(const struct intake_image *image, struct err *err);
 // the store that this one was staged with too.
 int intake_look_again(struct intake *intake, struct intake_image *image, struct err *err);
 // Ends the worker and removes what is staged. When a signal interrupted the intake it gets its way now.
-void intake_finish(struct intake *intake, bool failed);
+void intake_finish(struct intake *intake);

@@ -47,18 +47,16 @@ static int names_check(struct load *load, struct intake_image *image, struct err
 // What is printed when it is in the store under this name.
 static int say_name(struct load *load, const struct intake_image *image, const char *name, struct str *lines,
                     struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     struct reference reference;
+    const char *other;
     if (reference_parse(load->arena, name, &reference, err)) return -1;
     const char *familiar = reference_familiar(load->arena, &reference);
-    if (db_query(load->store->db, &rows, err,
-                 "SELECT image_id FROM image_name WHERE name = ? AND image_id != ?", "ss", name,
-                 image->commit.id))
-        return -1;
-    int r = db_next(&rows, err);
+    int r = db_word(load->store->db, load->arena, &other, err,
+                    "SELECT image_id FROM image_name WHERE name = ? AND image_id != ?", "ss", name,
+                    image->commit.id);
     if (r > 0)
         str_printf(lines, "The image %s already exists, renaming the old one with ID %s to empty string\n",
-                   familiar, db_text(&rows, 0));
+                   familiar, other);
     str_printf(lines, "Loaded image: %s\n", familiar);
     return r < 0 ? -1 : 0;
 }
@@ -97,6 +95,6 @@ int image_load(struct store *store, struct arena *arena, const struct load_optio
     struct load load = {
         .store = store, .arena = arena, .options = options, .intake = INTAKE_INIT(store, arena, NULL)};
     int r = load_run(&load, err);
-    intake_finish(&load.intake, r);
+    intake_finish(&load.intake);
     return r;
 }

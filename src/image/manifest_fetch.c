@@ -12,7 +12,7 @@
 
 static int answer_read(struct fetcher *fetcher, const struct staging *staging, struct arena *arena,
                        const struct reference *r, struct remote_manifest *ret, struct err *err) {
-    _cleanup_(json_freep) struct json *event = NULL, *done = NULL;
+    _cleanup_(json_freep) struct json *event = NULL;
     struct manifest manifest;
     size_t size;
     if (fetcher_receive(fetcher, &event, err)) return -1;
@@ -26,30 +26,28 @@ static int answer_read(struct fetcher *fetcher, const struct staging *staging, s
     if (!manifest.is_index &&
         staging_document(staging, arena, STAGED_CONFIG, manifest.config.digest, &ret->config, &size, err))
         return -1;
-    return fetcher_receive(fetcher, &done, err) || fetcher_wait(fetcher, err) ? -1 : 0;
+    return fetcher_last(fetcher, NULL, err);
 }
 
 static int fetch(struct store *store, struct fetcher *fetcher, struct staging *staging, struct arena *arena,
                  const struct reference *r, struct remote_manifest *ret, struct err *err) {
-    if (image_clean_staging(store, err) || staging_make(store, staging, err)) return -1;
-    // Opened once more, so that the lock is ours alone.
-    _cleanup_(fd_closep) int directory = fd_open_at(staging->fd, ".", O_RDONLY | O_DIRECTORY, 0);
-    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
-    if (fetcher_start(fetcher, "manifest", directory, -1, err)) return -1;
-    return request_send_image(fetcher, arena, r, err) || answer_read(fetcher, staging, arena, r, ret, err)
+    return image_clean_staging(store, err) || staging_make(store, staging, err) ||
+                   staging_fetch(staging, fetcher, "manifest", err) ||
+                   request_send_image(fetcher, arena, r, err) ||
+                   answer_read(fetcher, staging, arena, r, ret, err)
                ? -1
                : 0;
 }
 
 int manifest_fetch(struct store *store, struct arena *arena, const struct reference *reference,
                    struct remote_manifest *ret_manifest, struct err *err) {
-    struct fetcher fetcher = FETCHER_INIT;
+    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
     struct staging staging = {.tmp = -1, .fd = -1};
     struct remote_manifest manifest = {0};
     int r = fetch(store, &fetcher, &staging, arena, reference, &manifest, err);
     fetcher_kill(&fetcher);
     staging_remove(&staging);
-    if (fetcher_end(&fetcher, r)) return -1;
+    if (r) return -1;
     *ret_manifest = manifest;
     return 0;
 }

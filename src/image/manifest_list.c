@@ -197,8 +197,9 @@ int manifest_list_push(struct arena *arena, const struct reference *list, const 
     struct list_push push = {.upload = {.arena = arena, .target = *list, .fetcher = FETCHER_INIT},
                              .entries = entries};
     const char *type, *text = manifest_list_write(arena, entries, &type);
-    if (fetcher_end(&push.upload.fetcher, push_run(&push, type, text, err)))
-        return err_wrap(err, "push %s", reference_familiar(arena, list));
+    int r = push_run(&push, type, text, err);
+    fetcher_finish(&push.upload.fetcher);
+    if (r) return err_wrap(err, "push %s", reference_familiar(arena, list));
     char *digest = arena_alloc(arena, DIGEST_SIZE);
     digest_of(text, strlen(text), digest);
     *ret_digest = digest;

@@ -134,12 +134,9 @@ static void print_end(struct pull *pull) {
 
 // 1 when the name has led to this image before.
 static int name_is_current(struct pull *pull, const struct commit *c, struct err *err) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     if (!c->name) return 1;
-    if (db_query(pull->store->db, &rows, err, "SELECT image_id FROM image_name WHERE name = ?", "s", c->name))
-        return -1;
-    int r = db_next(&rows, err);
-    return r > 0 ? str_eq(db_text(&rows, 0), c->id) : r;
+    return db_number(pull->store->db, NULL, err, "SELECT 1 FROM image_name WHERE name = ? AND image_id = ?",
+                     "ss", c->name, c->id);
 }
 
 // What is new the worker has looked at.
@@ -219,7 +216,7 @@ static int pull_once(struct pull *pull, struct err *err) {
     pull->intake.allow = allow;
     pull->intake.data = pull;
     int r = pull_run(pull, err);
-    intake_finish(&pull->intake, r);
+    intake_finish(&pull->intake);
     return r;
 }
 

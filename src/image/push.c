@@ -379,8 +379,9 @@ static int push_tag(struct store *store, struct arena *arena, const struct push_
         platform_check(push.arena, push.options->platform,
                        reference_familiar(push.arena, &push.upload.target), &push.image.config, err))
         return -1;
-    if (fetcher_end(&push.upload.fetcher, push_run(&push, err)))
-        return strstr(err->text, name) ? -1 : err_wrap(err, "push %s", name);
+    int r = push_run(&push, err);
+    fetcher_finish(&push.upload.fetcher);
+    if (r) return strstr(err->text, name) ? -1 : err_wrap(err, "push %s", name);
     print_end(&push);
     return 0;
 }

@@ -20,24 +20,19 @@ static int add(struct arena *arena, const struct json *event, struct referrers *
     return 0;
 }
 
-static int converse(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
-                    struct referrers *list, struct err *err) {
-    if (fetcher_start(fetcher, "referrers", -1, -1, err) ||
-        request_send_image(fetcher, arena, reference, err))
+int image_referrers(struct arena *arena, const struct reference *reference, struct referrers *ret_referrers,
+                    struct err *err) {
+    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
+    struct referrers list = {0};
+    if (fetcher_start(&fetcher, "referrers", -1, -1, err) ||
+        request_send_image(&fetcher, arena, reference, err))
         return -1;
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
-        if (fetcher_receive(fetcher, &event, err)) return -1;
-        if (str_eq(json_get_string(event, "event"), "done")) return fetcher_wait(fetcher, err);
-        if (add(arena, event, list, err)) return -1;
+        if (fetcher_receive(&fetcher, &event, err)) return -1;
+        if (str_eq(json_get_string(event, "event"), "done")) break;
+        if (add(arena, event, &list, err)) return -1;
     }
-}
-
-int image_referrers(struct arena *arena, const struct reference *reference, struct referrers *ret_referrers,
-                    struct err *err) {
-    struct fetcher fetcher = FETCHER_INIT;
-    struct referrers list = {0};
-    if (fetcher_end(&fetcher, converse(&fetcher, arena, reference, &list, err))) return -1;
     *ret_referrers = list;
-    return 0;
+    return fetcher_wait(&fetcher, err);
 }

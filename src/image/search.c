@@ -17,8 +17,9 @@ static const char *split(struct arena *arena, const char *term, const char **ret
     return host ? slash + 1 : term;
 }
 
-static int ask(struct fetcher *fetcher, struct arena *arena, const char *term, unsigned limit,
-               struct found_repositories *found, struct err *err) {
+static int ask(struct arena *arena, const char *term, unsigned limit, struct found_repositories *found,
+               struct err *err) {
+    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     const char *host;
     term = split(arena, term, &host);
@@ -27,11 +28,11 @@ static int ask(struct fetcher *fetcher, struct arena *arena, const char *term, u
     json_put_string(&w, "term", term);
     json_put_u64(&w, "limit", limit);
     json_end_object(&w);
-    if (fetcher_start(fetcher, "search", -1, -1, err) || fetcher_send(fetcher, &w, -1, err)) return -1;
+    if (fetcher_start(&fetcher, "search", -1, -1, err) || fetcher_send(&fetcher, &w, -1, err)) return -1;
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
-        if (fetcher_receive(fetcher, &event, err)) return -1;
-        if (str_eq(json_get_string(event, "event"), "done")) return fetcher_wait(fetcher, err);
+        if (fetcher_receive(&fetcher, &event, err)) return -1;
+        if (str_eq(json_get_string(event, "event"), "done")) return fetcher_wait(&fetcher, err);
         if (found->count == limit) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch speaks out of turn");
         struct found_repository *one = arena_push(arena, found);
         one->name = arena_strdup(arena, json_get_string(event, "name"));
@@ -43,9 +44,8 @@ static int ask(struct fetcher *fetcher, struct arena *arena, const char *term, u
 
 int image_search(struct arena *arena, const char *term, unsigned limit, struct found_repositories *ret_found,
                  struct err *err) {
-    struct fetcher fetcher = FETCHER_INIT;
     struct found_repositories found = {0};
-    if (fetcher_end(&fetcher, ask(&fetcher, arena, term, limit, &found, err))) return -1;
+    if (ask(arena, term, limit, &found, err)) return -1;
     *ret_found = found;
     return 0;
 }

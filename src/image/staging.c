@@ -52,7 +52,7 @@ int staging_mark(struct store *store, struct staging *ret_staging) {
     id_random(id);
     snprintf(s.name, sizeof s.name, PREFIX "%.8s", id);
     s.fd = fd_open_at(s.tmp, s.name, O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
-    int r = s.fd < 0 ? s.fd : flock(s.fd, LOCK_EX) ? -errno : 0;
+    int r = s.fd < 0 ? s.fd : fd_lock(s.fd, LOCK_EX);
     if (r) return fd_closep(&s.fd), fd_closep(&s.tmp), r;
     *ret_staging = s;
     return 0;
@@ -75,6 +75,13 @@ int staging_document(const struct staging *staging, struct arena *arena, const c
     *ret_text = text;
     *ret_size = (size_t)n;
     return 0;
+}
+
+int staging_fetch(const struct staging *staging, struct fetcher *fetcher, const char *mode, struct err *err) {
+    // Opened once more, so that the lock is ours alone.
+    _cleanup_(fd_closep) int directory = fd_open_at(staging->fd, ".", O_RDONLY | O_DIRECTORY, 0);
+    if (directory < 0) return err_set(err, ERR_SYSTEM, -directory, "can't open the staging directory");
+    return fetcher_start(fetcher, mode, directory, -1, err);
 }
 
 void staging_remove(struct staging *staging) {

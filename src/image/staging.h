@@ -3,6 +3,7 @@
 // its pull lives, so that what a killed one left can be told apart and removed.
 #pragma once
 
+#include "image/fetcher.h"
 #include "image/image.h"
 
 struct staging {
@@ -17,4 +18,6 @@ int staging_mark(struct store *store, struct staging *ret_staging);
 // A document that the worker made there; an error when its digest is another.
 int staging_document(const struct staging *staging, struct arena *arena, const char *name, const char *digest,
                      const char **ret_text, size_t *ret_size, struct err *err);
+// Starts the worker with the directory for its world.
+int staging_fetch(const struct staging *staging, struct fetcher *fetcher, const char *mode, struct err *err);
 void staging_remove(struct staging *staging); // for _cleanup_

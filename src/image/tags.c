@@ -29,22 +29,22 @@ static int tags_add(struct arena *arena, const struct reference *reference, cons
     return 0;
 }
 
-static int converse(struct fetcher *fetcher, struct arena *arena, const struct reference *reference,
-                    struct strings *tags, struct err *err) {
-    if (request_send(fetcher, arena, reference, err)) return -1;
+static int converse(struct arena *arena, const struct reference *reference, struct strings *tags,
+                    struct err *err) {
+    _cleanup_(fetcher_finish) struct fetcher fetcher = FETCHER_INIT;
+    if (request_send(&fetcher, arena, reference, err)) return -1;
     for (;;) {
         _cleanup_(json_freep) struct json *event = NULL;
-        if (fetcher_receive(fetcher, &event, err)) return -1;
-        if (str_eq(json_get_string(event, "event"), "done")) return fetcher_wait(fetcher, err);
+        if (fetcher_receive(&fetcher, &event, err)) return -1;
+        if (str_eq(json_get_string(event, "event"), "done")) return fetcher_wait(&fetcher, err);
         if (tags_add(arena, reference, json_get(event, "tags"), tags, err)) return -1;
     }
 }
 
 int image_tags(struct arena *arena, const struct reference *reference, struct strings *ret_tags,
                struct err *err) {
-    struct fetcher fetcher = FETCHER_INIT;
     struct strings tags = {0};
-    if (fetcher_end(&fetcher, converse(&fetcher, arena, reference, &tags, err)))
+    if (converse(arena, reference, &tags, err))
         return err_wrap(err, "pull %s", reference_familiar_repository(arena, reference));
     *ret_tags = tags;
     return 0;

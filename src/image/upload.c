@@ -125,10 +125,7 @@ int upload_document_send(struct upload *upload, size_t number, const char *diges
 }
 
 int upload_end(struct upload *upload, struct err *err) {
-    _cleanup_(json_writer_finish) struct json_writer w = {0};
-    json_begin_object(&w, NULL);
-    json_end_object(&w);
-    return fetcher_send(&upload->fetcher, &w, -1, err);
+    return fetcher_say(&upload->fetcher, NULL, NULL, -1, err);
 }
 
 int upload_manifest_send(struct upload *upload, const char *under, const char *type, const char *text,
