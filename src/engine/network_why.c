@@ -17,33 +17,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static void step_add(struct walk *walk, enum network_step_state state, const char *topic, const char *format,
-                     va_list args) {
+void walk_say(struct walk *walk, enum network_step_state state, const char *topic, const char *format, ...) {
     char text[1024];
+    va_list args;
+    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
+    va_end(args);
     struct network_step *step = arena_push(walk->arena, walk->why);
     *step = (struct network_step){state, topic, arena_strdup(walk->arena, text)};
-}
-
-void walk_fine(struct walk *walk, const char *topic, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    step_add(walk, NETWORK_STEP_FINE, topic, format, args);
-    va_end(args);
-}
-
-void walk_note(struct walk *walk, const char *topic, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    step_add(walk, NETWORK_STEP_NOTE, topic, format, args);
-    va_end(args);
-}
-
-void walk_ends(struct walk *walk, const char *topic, const char *format, ...) {
-    va_list args;
-    va_start(args, format);
-    step_add(walk, NETWORK_STEP_ENDS, topic, format, args);
-    va_end(args);
 }
 
 void walk_advise(struct walk *walk, const char *format, ...) {
@@ -52,9 +33,8 @@ void walk_advise(struct walk *walk, const char *format, ...) {
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    for (size_t i = 0; i < walk->why->advice.count; i++)
-        if (str_eq(walk->why->advice.items[i], text)) return;
-    strings_add(walk->arena, &walk->why->advice, arena_strdup(walk->arena, text));
+    if (!strings_have(&walk->why->advice, text))
+        strings_add(walk->arena, &walk->why->advice, arena_strdup(walk->arena, text));
 }
 
 bool walk_has_ended(const struct walk *walk) {

@@ -31,20 +31,12 @@ static uint32_t filter_of(const char *interface) {
     return all > own ? all : own;
 }
 
-static const char *link_name_at(const struct walk *walk, const struct why_side *at, int index) {
-    for (size_t i = 0; at && i < at->interface_count; i++)
-        if (at->interfaces[i].own.index == index) return at->interfaces[i].own.name;
-    for (size_t i = 0; !at && i < walk->links.count; i++)
-        if (walk->links.items[i].index == index) return walk->links.items[i].name;
-    return "another interface";
-}
-
 static void filter_explain(struct walk *walk, const struct arrival *arrival, uint32_t filter,
                            const struct look_route *back) {
     const char *who = arrival->at ? arrival->at->text : "the host", *link = arrival->link->name;
     const char *source = address_text(walk->arena, arrival->source);
     char way[64] = "there is none";
-    if (back) snprintf(way, sizeof way, "it is %s", link_name_at(walk, arrival->at, back->link));
+    if (back) snprintf(way, sizeof way, "it is %s", link_name(walk, arrival->at, back->link));
     walk_ends(
         walk, "route",
         "%s drops what comes in by %s from %s: rp_filter is %u there, which wants %s to be the way back, "

@@ -76,7 +76,7 @@ static void open_chain(struct walk *walk, const struct xt_look_drop *drop) {
         return walk_advise(walk, "%s -I OUTPUT -d %s -j ACCEPT", program,
                            address_text(walk->arena, &walk->target));
     if (drop->hook == NF_INET_LOCAL_IN && walk->port)
-        return walk_advise(walk, "%s -I INPUT -p %s --dport %u -j ACCEPT", program, walk->udp ? "udp" : "tcp",
+        return walk_advise(walk, "%s -I INPUT -p %s --dport %u -j ACCEPT", program, protocol_word(walk),
                            walk->port);
     if (drop->hook != NF_INET_FORWARD) return;
     walk_advise(walk, "%s -I FORWARD -i %s -j ACCEPT", program, bridge);

@@ -33,8 +33,10 @@ struct why_side {
     struct container container;
     int pid;   // of a container; of this process for the host
     int netns; // -1: none of this machine
-    struct why_interface *interfaces;
-    size_t interface_count;
+    struct {
+        struct why_interface *items;
+        size_t count;
+    } interfaces;
     struct address address; // of somebody outside
 };
 
@@ -72,11 +74,16 @@ struct walk {
 bool bridges_are_filtered(void);
 
 // What is found
-void walk_fine(struct walk *walk, const char *topic, const char *format, ...) _printf_(3, 4);
-void walk_note(struct walk *walk, const char *topic, const char *format, ...) _printf_(3, 4);
-void walk_ends(struct walk *walk, const char *topic, const char *format, ...) _printf_(3, 4);
+void walk_say(struct walk *walk, enum network_step_state state, const char *topic, const char *format, ...)
+    _printf_(4, 5);
+#define walk_fine(walk, ...) walk_say(walk, NETWORK_STEP_FINE, __VA_ARGS__)
+#define walk_note(walk, ...) walk_say(walk, NETWORK_STEP_NOTE, __VA_ARGS__)
+#define walk_ends(walk, ...) walk_say(walk, NETWORK_STEP_ENDS, __VA_ARGS__)
 void walk_advise(struct walk *walk, const char *format, ...) _printf_(2, 3);
 bool walk_has_ended(const struct walk *walk);
+static inline const char *protocol_word(const struct walk *walk) {
+    return walk->udp ? "udp" : "tcp";
+}
 
 // Namespaces. Whoever entered one leaves it again; sockets that are opened meanwhile stay in it.
 int walk_enter(const struct why_side *side); // 0 or -errno
@@ -108,9 +115,11 @@ int name_find(struct walk *walk, const struct why_side *side, const char *name, 
 // The interfaces that the packet passes: by which it leaves a container or the host, and which has the
 // address. NULL: none, or only loopback (network_why_path.c).
 const struct why_interface *sender_interface(struct walk *walk);
+bool interface_has(const struct why_interface *interface, const struct address *address);
 const struct why_interface *side_interface_with(const struct why_side *side, const struct address *address);
 
-const char *host_link_name(const struct walk *walk, int index);
+// An interface of a container's; with at NULL one of the host's.
+const char *link_name(const struct walk *walk, const struct why_side *at, int index);
 // The route of a container, or the host, to an address: 0 or -errno, as look_route().
 int why_route(struct walk *walk, const struct why_side *from, const struct address *to,
               struct look_route *ret_route);
@@ -123,6 +132,9 @@ struct why_flow {
 };
 // false: it can't be said.
 bool flow_find(struct walk *walk, struct why_flow *ret_flow);
+
+// It is a container's to itself, and never comes to the host.
+bool stays_inside(const struct walk *walk);
 
 // The steps of the way, in this order
 int port_look(struct walk *walk, struct err *err); // network_why_port.c

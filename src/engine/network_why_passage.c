@@ -16,7 +16,7 @@ static const char *question_of(struct walk *walk, const struct passage *passage)
     if (address_is_loopback(passage->source)) return destination;
     return arena_printf(walk->arena, "%s from %s%s%s", destination,
                         address_text(walk->arena, passage->source), passage->in ? " iif " : "",
-                        passage->in ? host_link_name(walk, passage->in) : "");
+                        passage->in ? link_name(walk, NULL, passage->in) : "");
 }
 
 // What goes out from loopback gets another source.
@@ -34,7 +34,7 @@ static bool passage_fails(struct walk *walk, const struct passage *passage) {
                   source, destination);
     else
         walk_ends(walk, "route", "what is from %s to %s the host sends out by %s, not by %s", source,
-                  destination, host_link_name(walk, route.link), passage->out->name);
+                  destination, link_name(walk, NULL, route.link), passage->out->name);
     walk_advise(walk, "ip route get %s shows the route, and ip rule what chooses it: is it meant?",
                 question_of(walk, passage));
     return true;
@@ -80,7 +80,7 @@ bool device_is_passed(struct walk *walk, const char *device) {
     for (size_t i = 0; i < ARRAY_SIZE(interfaces); i++) {
         const struct look_link *end = interfaces[i] ? interfaces[i]->host : NULL;
         int link = link_toward(interfaces[i], addresses[i]);
-        if ((end && str_eq(end->name, device)) || (link > 0 && str_eq(host_link_name(walk, link), device)))
+        if ((end && str_eq(end->name, device)) || (link > 0 && str_eq(link_name(walk, NULL, link), device)))
             return true;
     }
     return false;

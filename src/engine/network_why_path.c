@@ -5,12 +5,6 @@
 #include <errno.h>
 #include <string.h>
 
-static const char *link_name(const struct why_side *side, int index) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        if (side->interfaces[i].own.index == index) return side->interfaces[i].own.name;
-    return "an interface";
-}
-
 // Why that may be: nothing leads out of an internal network.
 static const char *words_of_internal(struct walk *walk) {
     return side_is_internal(walk, &walk->from)
@@ -38,10 +32,12 @@ static void route_fails(struct walk *walk, int r) {
                     walk->from.text);
 }
 
-const char *host_link_name(const struct walk *walk, int index) {
-    for (size_t i = 0; i < walk->links.count; i++)
+const char *link_name(const struct walk *walk, const struct why_side *at, int index) {
+    for (size_t i = 0; at && i < at->interfaces.count; i++)
+        if (at->interfaces.items[i].own.index == index) return at->interfaces.items[i].own.name;
+    for (size_t i = 0; !at && i < walk->links.count; i++)
         if (walk->links.items[i].index == index) return walk->links.items[i].name;
-    return "an interface";
+    return "another interface";
 }
 
 // The container's own interface is on the parent's link.
@@ -57,7 +53,7 @@ static void own_way_back_look(struct walk *walk) {
         return walk_ends(walk, "route", "%s has no route back to %s", walk->to.text, walk->from.text);
     walk_note(walk, "route",
               "whether %s has a way to %s can't be seen from here; answers go back to it by %s of %s",
-              walk->from.text, walk->to.text, link_name(&walk->to, route.link), walk->to.text);
+              walk->from.text, walk->to.text, link_name(walk, &walk->to, route.link), walk->to.text);
 }
 
 // Of somebody outside only the way of the answers can be seen.
@@ -72,7 +68,7 @@ static void way_back_look(struct walk *walk) {
     if (r) return walk_ends(walk, "route", "the host has no route back to %s", walk->from.text);
     walk_note(walk, "route",
               "whether %s has a way to this host can't be seen from here; answers go back to it by %s",
-              walk->from.text, host_link_name(walk, route.link));
+              walk->from.text, link_name(walk, NULL, route.link));
 }
 
 void route_look(struct walk *walk) {
@@ -81,7 +77,7 @@ void route_look(struct walk *walk) {
     int r = why_route(walk, &walk->from, &walk->target, &route);
     if (r) return route_fails(walk, r);
     const char *to = address_text(walk->arena, &walk->target);
-    const char *by = link_name(&walk->from, route.link);
+    const char *by = link_name(walk, &walk->from, route.link);
     if (route.has_gateway) {
         struct address gateway = {.family = walk->target.family};
         memcpy(gateway.bytes, route.gateway, sizeof gateway.bytes);
@@ -132,7 +128,7 @@ static void interface_look(struct walk *walk, const struct why_side *side,
             interface->bridge->mtu);
 }
 
-static bool holds(const struct why_interface *interface, const struct address *address) {
+bool interface_has(const struct why_interface *interface, const struct address *address) {
     for (size_t i = 0; i < interface->address_count; i++)
         if (interface->addresses[i].family == address->family &&
             !memcmp(interface->addresses[i].bytes, address->bytes, address_size(address)))
@@ -141,9 +137,9 @@ static bool holds(const struct why_interface *interface, const struct address *a
 }
 
 const struct why_interface *side_interface_with(const struct why_side *side, const struct address *address) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        if (is_relevant(&side->interfaces[i]) && holds(&side->interfaces[i], address))
-            return &side->interfaces[i];
+    for (size_t i = 0; i < side->interfaces.count; i++)
+        if (is_relevant(&side->interfaces.items[i]) && interface_has(&side->interfaces.items[i], address))
+            return &side->interfaces.items[i];
     return NULL;
 }
 
@@ -155,9 +151,10 @@ static void receiver_look(struct walk *walk, const struct why_side *side, const 
 const struct why_interface *sender_interface(struct walk *walk) {
     struct look_route route = {0};
     if (walk->from.kind == WHY_OUTSIDE || why_route(walk, &walk->from, &walk->target, &route)) return NULL;
-    for (size_t i = 0; i < walk->from.interface_count; i++)
-        if (is_relevant(&walk->from.interfaces[i]) && walk->from.interfaces[i].own.index == route.link)
-            return &walk->from.interfaces[i];
+    for (size_t i = 0; i < walk->from.interfaces.count; i++)
+        if (is_relevant(&walk->from.interfaces.items[i]) &&
+            walk->from.interfaces.items[i].own.index == route.link)
+            return &walk->from.interfaces.items[i];
     return NULL;
 }
 
@@ -184,9 +181,13 @@ bool flow_find(struct walk *walk, struct why_flow *ret_flow) {
     return true;
 }
 
+bool stays_inside(const struct walk *walk) {
+    return walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
+           str_eq(walk->from.container.id, walk->to.container.id);
+}
+
 void bridge_look(struct walk *walk) {
-    bool same = walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
-                str_eq(walk->from.container.id, walk->to.container.id);
+    bool same = stays_inside(walk);
     const struct why_interface *sending = walk->from.kind == WHY_CONTAINER ? sender_interface(walk) : NULL;
     if (!same && sending) interface_look(walk, &walk->from, sending);
     if (!same && walk->to.kind == WHY_CONTAINER) receiver_look(walk, &walk->to, &walk->target);

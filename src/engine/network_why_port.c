@@ -10,10 +10,6 @@
 
 #include <string.h>
 
-static const char *protocol_word(const struct walk *walk) {
-    return walk->udp ? "udp" : "tcp";
-}
-
 static struct port_address address_of(const struct walk *walk) {
     struct port_address address = {
         .family = walk->target.family, .protocol = walk->udp ? IPPROTO_UDP : IPPROTO_TCP, .port = walk->port};

@@ -42,18 +42,12 @@ static bool family_fits(const struct walk *walk, const struct nft_look_chain *ch
            chain->family == (walk->target.family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6);
 }
 
-// It never comes to the host.
-static bool stays_inside(const struct walk *walk) {
-    return walk->from.kind == WHY_CONTAINER && walk->to.kind == WHY_CONTAINER &&
-           str_eq(walk->from.container.id, walk->to.container.id);
-}
-
 static bool stays_on_bridge(const struct walk *walk) {
     if (walk->from.kind != WHY_CONTAINER || walk->to.kind != WHY_CONTAINER) return false;
-    for (size_t i = 0; i < walk->from.interface_count; i++)
-        for (size_t n = 0; n < walk->to.interface_count; n++)
-            if (walk->from.interfaces[i].bridge &&
-                walk->from.interfaces[i].bridge == walk->to.interfaces[n].bridge)
+    for (size_t i = 0; i < walk->from.interfaces.count; i++)
+        for (size_t n = 0; n < walk->to.interfaces.count; n++)
+            if (walk->from.interfaces.items[i].bridge &&
+                walk->from.interfaces.items[i].bridge == walk->to.interfaces.items[n].bridge)
                 return true;
     return false;
 }
@@ -104,7 +98,7 @@ static void port_rule_look(struct walk *walk) {
     struct err ignored;
     if (!walk->run.count || port_run_is_led(db, &walk->run, walk->host_port)) return;
     walk_ends(walk, "rules", "port %u/%s of the host is not in hoy's table of nftables: somebody took it out",
-              walk->host_port, walk->udp ? "udp" : "tcp");
+              walk->host_port, protocol_word(walk));
     if (port_rows_absent(db, holder, &ignored) > 0)
         return walk_advise(walk,
                            "hoy ps: any other command of hoy's puts its ports back; hoyd does so at once");
@@ -116,8 +110,8 @@ static void own_rules_look(struct walk *walk) {
         walk_fine(walk, "rules", "hoy's own table of nftables is there");
         return port_rule_look(walk);
     }
-    (walk->run.count ? walk_ends : walk_note)(
-        walk, "rules", "hoy's own table of nftables is not there: somebody flushed all rules");
+    walk_say(walk, walk->run.count ? NETWORK_STEP_ENDS : NETWORK_STEP_NOTE, "rules",
+             "hoy's own table of nftables is not there: somebody flushed all rules");
     walk_advise(walk,
                 "hoy ps: any other command of hoy's puts its rules back; hoyd does so at once, whenever "
                 "somebody flushes them (systemctl enable --now hoyd)");
@@ -171,8 +165,8 @@ static void open_by_ufw(struct walk *walk, uint32_t hook, const char *bridge) {
     if (walk->from.kind != WHY_CONTAINER) bridge = "any interface";
     if (walk->port && walk->from.kind == WHY_CONTAINER)
         return walk_advise(walk, "ufw allow in on %s to any port %u proto %s", bridge, walk->port,
-                           walk->udp ? "udp" : "tcp");
-    if (walk->port) return walk_advise(walk, "ufw allow %u/%s", walk->port, walk->udp ? "udp" : "tcp");
+                           protocol_word(walk));
+    if (walk->port) return walk_advise(walk, "ufw allow %u/%s", walk->port, protocol_word(walk));
     walk_advise(walk, "ufw allow in on %s", bridge);
 }
 
@@ -180,7 +174,7 @@ static void open_by_nft(struct walk *walk, const struct nft_look_chain *chain, c
     char name[160];
     if (chain->hook != NF_INET_FORWARD && walk->port)
         return walk_advise(walk, "nft insert rule %s %s dport %u accept", nft_look_name(chain, name),
-                           walk->udp ? "udp" : "tcp", walk->port);
+                           protocol_word(walk), walk->port);
     if (chain->hook == NF_INET_LOCAL_OUT)
         return walk_advise(walk, "nft insert rule %s %s daddr %s accept", nft_look_name(chain, name),
                            walk->target.family == AF_INET ? "ip" : "ip6",
@@ -196,7 +190,7 @@ static void open_chain(struct walk *walk, const struct nft_look_chain *chain) {
         walk_advise(walk, "firewall-cmd --zone=trusted --add-interface=%s (and the same with --permanent)",
                     bridge);
         if (chain->hook == NF_INET_LOCAL_IN && walk->port && walk->from.kind != WHY_CONTAINER)
-            walk_advise(walk, "firewall-cmd --add-port=%u/%s", walk->port, walk->udp ? "udp" : "tcp");
+            walk_advise(walk, "firewall-cmd --add-port=%u/%s", walk->port, protocol_word(walk));
         return;
     }
     if (walk->firewall.ufw && str_eq(chain->table, "filter")) return open_by_ufw(walk, chain->hook, bridge);

@@ -53,13 +53,7 @@ static const struct look_link *host_link(const struct walk *walk, int index) {
 
 static int interface_add(const struct look_link *link, void *data) {
     struct gathering *g = data;
-    struct {
-        struct why_interface *items;
-        size_t count;
-    } list = {g->side->interfaces, g->side->interface_count};
-    struct why_interface *interface = arena_push(g->walk->arena, &list);
-    g->side->interfaces = list.items;
-    g->side->interface_count = list.count;
+    struct why_interface *interface = arena_push(g->walk->arena, &g->side->interfaces);
     interface->own = *link;
     if (!str_eq(link->kind, "veth")) return 0;
     interface->host = host_link(g->walk, link->peer);
@@ -69,8 +63,8 @@ static int interface_add(const struct look_link *link, void *data) {
 
 static int address_note(const struct look_address *address, void *data) {
     struct gathering *g = data;
-    for (size_t i = 0; i < g->side->interface_count; i++) {
-        struct why_interface *interface = &g->side->interfaces[i];
+    for (size_t i = 0; i < g->side->interfaces.count; i++) {
+        struct why_interface *interface = &g->side->interfaces.items[i];
         if (interface->own.index == address->link &&
             interface->address_count < ARRAY_SIZE(interface->addresses))
             interface->addresses[interface->address_count++] = *address;
@@ -145,17 +139,11 @@ int side_open(struct walk *walk, struct why_side *side, struct err *err) {
 // The container that has an address of hoy's networks: 1, or 0.
 static int holder_find(struct walk *walk, const struct address *address, struct container *ret_container,
                        struct err *err) {
-    const char *id = NULL;
-    {
-        _cleanup_(db_rows_finish) struct db_rows rows = {0};
-        if (db_query(walk->engine->store.db, &rows, err,
-                     "SELECT container_id FROM address WHERE address = ? AND container_id <> ''", "b",
-                     address->bytes, address_size(address)))
-            return -1;
-        int r = db_next(&rows, err);
-        if (r <= 0) return r;
-        id = arena_strdup(walk->arena, db_text(&rows, 0));
-    }
+    const char *id;
+    int r = db_word(walk->engine->store.db, walk->arena, &id, err,
+                    "SELECT container_id FROM address WHERE address = ? AND container_id <> ''", "b",
+                    address->bytes, address_size(address));
+    if (r <= 0) return r;
     return row_load(walk->engine, walk->arena, id, ret_container, err);
 }
 
@@ -211,15 +199,15 @@ static bool are_together(const struct why_interface *a, const struct why_interfa
 }
 
 static bool is_shared(const struct walk *walk, const struct why_interface *interface) {
-    for (size_t i = 0; i < walk->from.interface_count; i++)
-        if (are_together(&walk->from.interfaces[i], interface)) return true;
+    for (size_t i = 0; i < walk->from.interfaces.count; i++)
+        if (are_together(&walk->from.interfaces.items[i], interface)) return true;
     return false;
 }
 
 // Of a container: on a network that both are on, where shared; of the version that somebody outside has.
 static bool container_target_of(struct walk *walk, bool shared, uint8_t family, struct address *ret_address) {
-    for (size_t i = 0; i < walk->to.interface_count; i++) {
-        const struct why_interface *interface = &walk->to.interfaces[i];
+    for (size_t i = 0; i < walk->to.interfaces.count; i++) {
+        const struct why_interface *interface = &walk->to.interfaces.items[i];
         for (size_t a = 0; a < interface->address_count; a++) {
             if (!is_usable(interface, &interface->addresses[a])) continue;
             if (family && interface->addresses[a].family != family) continue;
@@ -238,18 +226,14 @@ static bool container_target(struct walk *walk, bool shared, struct address *ret
 }
 
 static bool side_has(const struct why_side *side, const struct address *address) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        for (size_t a = 0; a < side->interfaces[i].address_count; a++) {
-            const struct look_address *own = &side->interfaces[i].addresses[a];
-            if (own->family == address->family && !memcmp(own->bytes, address->bytes, address_size(address)))
-                return true;
-        }
+    for (size_t i = 0; i < side->interfaces.count; i++)
+        if (interface_has(&side->interfaces.items[i], address)) return true;
     return false;
 }
 
 static bool has_network(const struct why_side *side) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        if (!str_eq(side->interfaces[i].own.name, "lo")) return true;
+    for (size_t i = 0; i < side->interfaces.count; i++)
+        if (!str_eq(side->interfaces.items[i].own.name, "lo")) return true;
     return false;
 }
 
@@ -271,15 +255,15 @@ static void name_look(struct walk *walk) {
 
 // A veth pair whose host's end is on no bridge, or is gone.
 static const struct why_interface *interface_adrift(const struct why_side *side) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        if (str_eq(side->interfaces[i].own.kind, "veth") && !side->interfaces[i].bridge)
-            return &side->interfaces[i];
+    for (size_t i = 0; i < side->interfaces.count; i++)
+        if (str_eq(side->interfaces.items[i].own.kind, "veth") && !side->interfaces.items[i].bridge)
+            return &side->interfaces.items[i];
     return NULL;
 }
 
 static bool on_bridge(const struct why_side *side, const struct look_link *bridge) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        if (side->interfaces[i].bridge == bridge) return true;
+    for (size_t i = 0; i < side->interfaces.count; i++)
+        if (side->interfaces.items[i].bridge == bridge) return true;
     return false;
 }
 
@@ -295,8 +279,8 @@ int network_of_bridge(struct walk *walk, const char *bridge, const struct networ
 
 // On one network, but kept apart there: the network's own word.
 static int icc_look(struct walk *walk, struct err *err) {
-    for (size_t i = 0; i < walk->from.interface_count; i++) {
-        const struct look_link *bridge = walk->from.interfaces[i].bridge;
+    for (size_t i = 0; i < walk->from.interfaces.count; i++) {
+        const struct look_link *bridge = walk->from.interfaces.items[i].bridge;
         const struct network *network;
         if (!bridge || !on_bridge(&walk->to, bridge)) continue;
         if (network_of_bridge(walk, bridge->name, &network, err)) return -1;
@@ -342,8 +326,8 @@ static void connect_advise(struct walk *walk, const struct why_side *side, const
 }
 
 static bool has_interface(const struct why_side *side, const char *name) {
-    for (size_t i = 0; i < side->interface_count; i++)
-        if (str_eq(side->interfaces[i].own.name, name)) return true;
+    for (size_t i = 0; i < side->interfaces.count; i++)
+        if (str_eq(side->interfaces.items[i].own.name, name)) return true;
     return false;
 }
 
@@ -484,8 +468,8 @@ static int container_target_find(struct walk *walk, struct err *err) {
 static void own_address_toward(struct walk *walk, const struct address *peer) {
     struct look_route route;
     if (look_route(peer->family, peer->bytes, &route)) return;
-    for (size_t i = 0; i < walk->to.interface_count; i++) {
-        const struct why_interface *interface = &walk->to.interfaces[i];
+    for (size_t i = 0; i < walk->to.interfaces.count; i++) {
+        const struct why_interface *interface = &walk->to.interfaces.items[i];
         for (size_t a = 0; interface->own.index == route.link && a < interface->address_count; a++)
             if (interface->addresses[a].family == peer->family && !interface->addresses[a].link_local)
                 walk->target = address_of(&interface->addresses[a]);
@@ -506,10 +490,10 @@ static bool gateway_find(struct walk *walk) {
 
 // Of an internal network no route leads out, but the host is on it.
 static bool bridge_address_find(struct walk *walk) {
-    for (size_t i = 0; i < walk->from.interface_count; i++) {
-        const struct look_link *bridge = walk->from.interfaces[i].bridge;
-        for (size_t n = 0; bridge && n < walk->to.interface_count; n++) {
-            const struct why_interface *interface = &walk->to.interfaces[n];
+    for (size_t i = 0; i < walk->from.interfaces.count; i++) {
+        const struct look_link *bridge = walk->from.interfaces.items[i].bridge;
+        for (size_t n = 0; bridge && n < walk->to.interfaces.count; n++) {
+            const struct why_interface *interface = &walk->to.interfaces.items[n];
             for (size_t a = 0; interface->own.index == bridge->index && a < interface->address_count; a++) {
                 if (interface->addresses[a].link_local) continue;
                 walk->target = address_of(&interface->addresses[a]);

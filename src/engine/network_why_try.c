@@ -14,10 +14,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-static const char *protocol_word(const struct walk *walk) {
-    return walk->udp ? "udp" : "tcp";
-}
-
 // Whose processes could listen: the container's, or the host's own, for an address of the host.
 static const struct why_side *receiver(const struct walk *walk) {
     if (walk->published) return &walk->behind;
