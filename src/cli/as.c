@@ -34,7 +34,7 @@ static int read_documents(struct arena *arena, struct engine *engine, const stru
     return 0;
 }
 
-static int as_run(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_as_run(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     struct container container;
     struct json *documents[2] = {NULL, NULL};
     struct strings words = {0};
@@ -57,10 +57,6 @@ static int as_run(struct invocation *invocation, struct engine *engine, const ch
     json_free(documents[0]);
     json_free(documents[1]);
     return r;
-}
-
-int run_as_run(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, as_run, err);
 }
 
 // sh, oci
@@ -97,18 +93,10 @@ static void print_config(struct plan_block *block, FILE *out) {
     fprintf(out, "%s\n", str_get(&w.text));
 }
 
-static int as_sh(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_as_sh(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     return print_plan(invocation, engine, name, plan_print_shell, err);
 }
 
-static int as_oci(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_as_oci(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     return print_plan(invocation, engine, name, print_config, err);
-}
-
-int run_as_sh(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, as_sh, err);
-}
-
-int run_as_oci(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, as_oci, err);
 }

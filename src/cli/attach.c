@@ -22,7 +22,7 @@ static const struct option attach_rows[] = {
 };
 const struct option_table attach_options_table = OPTIONS(attach_rows, struct attach_flags);
 
-static int attach(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_attach(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct attach_flags *flags = invocation->options;
     struct container container;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) < 0)
@@ -44,10 +44,6 @@ static int attach(struct invocation *invocation, struct engine *engine, struct e
     if (container_attach(engine, &container, &client, err) < 0) return -1;
     container_event(engine, &container, "attach", NULL);
     return session_container(engine, &container, client, &session, NULL, err);
-}
-
-int run_attach(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, attach, err);
 }
 
 // exec

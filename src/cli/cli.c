@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-int cli_with_engine(struct invocation *invocation, cli_body *body, struct err *err) {
+int cli_with_engine(struct invocation *invocation, command_with *body, struct err *err) {
     struct engine engine = {0};
     struct engine_options options = {.root = invocation->globals->root,
                                      .runroot = invocation->globals->runroot,
@@ -57,7 +57,7 @@ static int for_each(struct invocation *invocation, struct engine *engine, struct
     return code;
 }
 
-int cli_for_each(struct invocation *invocation, cli_each *each, struct err *err) {
+int cli_for_each(struct invocation *invocation, command_each *each, struct err *err) {
     invocation->each = each;
     return cli_with_engine(invocation, for_each, err);
 }
@@ -125,12 +125,19 @@ static int count_failure(const struct invocation *invocation, const struct err *
     return 1;
 }
 
+static int run(struct invocation *invocation, struct err *err) {
+    const struct command *command = invocation->command;
+    if (command->each && (invocation->arguments.count || !command->with))
+        return cli_for_each(invocation, command->each, err);
+    return command->with ? cli_with_engine(invocation, command->with, err) : command->run(invocation, err);
+}
+
 static int execute(struct invocation *invocation, const char *const *argv) {
     struct err err = {0};
     if (options_parse(invocation, argv, &err) < 0) return usage_failure(invocation, &err, CLI_USAGE_FAILURE);
     if (invocation->help) return help_command(invocation->command, invocation->form, stdout), 0;
     if (options_check_count(invocation, &err) < 0) return count_failure(invocation, &err);
-    int code = invocation->command->run(invocation, &err);
+    int code = run(invocation, &err);
     if (code < 0) {
         cli_print_error(invocation, &err);
         code = exit_code(invocation, &err);

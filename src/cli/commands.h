@@ -22,51 +22,22 @@ const struct command *command_find(const char *const *argv, size_t *ret_words, c
 // The form of a command inside a group ("ls" of "container ls"), or NULL; group NULL: the top level.
 const char *command_form_in(const struct command *command, const char *group);
 
-// What each command does. The exit code, or -1 with *err.
-typedef int command_run(struct invocation *invocation, struct err *err);
-command_run run_run, run_create, run_start;       // run.c
-command_run run_attach, run_exec;                 // attach.c
-command_run run_stop, run_kill, run_rm, run_wait; // container.c
-command_run run_after_exit, run_cni_add, run_cni_delete, run_health_probe, run_hold_names,
-    run_system_restore;                                         // upkeep.c
-command_run run_logs, run_log_rotated;                          // logs.c
-command_run run_update;                                         // update.c
-command_run run_ps;                                             // ps.c
-command_run run_pull, run_images, run_tag, run_rmi;             // images.c
-command_run run_image_prune;                                    // prune.c
-command_run run_image_mount, run_image_unmount, run_image_diff; // image_files.c
-command_run run_image_verify;                                   // image_files.c
-command_run run_system_df, run_system_check;                    // usage.c
-command_run run_image_referrers;                                // referrers.c
-command_run run_search;                                         // search.c
-command_run run_history;                                        // history.c
-command_run run_login, run_logout;                              // login.c
-command_run run_export, run_diff;                               // export.c
-command_run run_save, run_load;                                 // archive.c
-command_run run_commit, run_import;                             // commit.c
-command_run run_push;                                           // push.c
-command_run run_volume_create, run_volume_ls, run_volume_inspect, run_volume_rm, run_volume_prune,
-    run_volume_update; // volume.c, inspect.c
-command_run run_network_create, run_network_ls, run_network_inspect, run_network_rm, run_network_prune,
-    run_network_connect, run_network_disconnect; // network_create.c, network.c, inspect.c
-command_run run_cp;                              // cp.c
-command_run run_manifest_create, run_manifest_annotate, run_manifest_inspect, run_manifest_push,
-    run_manifest_rm;                                               // manifest.c
-command_run run_inspect, run_container_inspect, run_image_inspect; // inspect.c
-command_run run_version, run_info;                                 // info.c
-command_run run_as_run, run_as_sh, run_as_oci;                     // as.c
-command_run run_why;                                               // why.c
-command_run run_network_why;                                       // network_why.c
-command_run run_isolation;                                         // isolation.c
-command_run run_explain;                                           // explain.c
-command_run run_help, run_completion, run_complete, run_manual;    // cli.c, completion.c
-
-command_run run_pause, run_unpause, run_restart, run_rename; // control.c
-command_run run_port;                                        // port.c
-command_run run_events;                                      // events.c
-command_run run_top;                                         // top.c
-command_run run_stats;                                       // stats.c
-command_run run_container_prune, run_system_prune;           // system_prune.c
+// What each command does, as its row says it: by itself, with the store open, or so for each argument.
+command_run run_run, run_create, run_start, run_exec, run_cni_add, run_cni_delete, run_update, run_pull,
+    run_image_referrers, run_search, run_login, run_logout, run_save, run_load, run_volume_update,
+    run_version, run_explain, run_help, run_completion, run_complete, run_manual;
+command_with run_inspect, run_image_mounts, run_image_verify_all, run_attach, run_stop, run_health_probe,
+    run_system_restore, run_logs, run_log_rotated, run_ps, run_images, run_tag, run_image_prune,
+    run_image_diff, run_system_df, run_system_check, run_history, run_export, run_diff, run_commit,
+    run_import, run_push, run_volume_create, run_volume_ls, run_volume_inspect, run_volume_prune,
+    run_network_create, run_network_ls, run_network_inspect, run_network_prune, run_network_connect,
+    run_network_disconnect, run_cp, run_manifest_create, run_manifest_annotate, run_manifest_inspect,
+    run_manifest_push, run_container_inspect, run_image_inspect, run_info, run_why, run_network_why,
+    run_isolation, run_rename, run_port, run_events, run_top, run_stats, run_container_prune,
+    run_system_prune;
+command_each run_rm, run_image_mount, run_image_verify, run_kill, run_wait, run_after_exit, run_hold_names,
+    run_rmi, run_image_unmount, run_volume_rm, run_network_rm, run_manifest_rm, run_as_run, run_as_sh,
+    run_as_oci, run_pause, run_unpause, run_restart;
 
 // The options of each, beside the code that uses them.
 extern const struct option_table referrers_options_table, platform_options_table;

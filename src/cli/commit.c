@@ -42,7 +42,7 @@ static const struct option commit_rows[] = {
 };
 const struct option_table commit_options_table = OPTIONS(commit_rows, struct commit_flags);
 
-static int commit(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_commit(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct commit_flags *flags = invocation->options;
     struct container container;
     char id[DIGEST_SIZE];
@@ -56,10 +56,6 @@ static int commit(struct invocation *invocation, struct engine *engine, struct e
         return -1;
     puts(id);
     return 0;
-}
-
-int run_commit(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, commit, err);
 }
 
 // import
@@ -83,7 +79,7 @@ static bool is_url(const char *source) {
     return str_has_prefix(source, "http://") || str_has_prefix(source, "https://");
 }
 
-static int import(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_import(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct import_flags *flags = invocation->options;
     const char *source = invocation->arguments.items[0];
     char id[DIGEST_SIZE];
@@ -105,8 +101,4 @@ static int import(struct invocation *invocation, struct engine *engine, struct e
     if (image_import(&engine->store, &options, id, err)) return -1;
     puts(id);
     return 0;
-}
-
-int run_import(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, import, err);
 }

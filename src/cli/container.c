@@ -34,7 +34,7 @@ static int say_stopped(struct invocation *invocation, const struct container_sto
     return 0;
 }
 
-static int stop(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_stop(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct stop_flags *flags = invocation->options;
     const struct strings *names = &invocation->arguments;
     struct stop_options options = {.timeout_s = stop_timeout(flags), .signal = flags->signal};
@@ -59,10 +59,6 @@ static int stop(struct invocation *invocation, struct engine *engine, struct err
     return code;
 }
 
-int run_stop(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, stop, err);
-}
-
 // kill
 
 struct kill_flags {
@@ -75,7 +71,7 @@ static const struct option kill_rows[] = {
 };
 const struct option_table kill_options_table = OPTIONS(kill_rows, struct kill_flags);
 
-static int kill_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_kill(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     const struct kill_flags *flags = invocation->options;
     struct container container;
     if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
@@ -86,13 +82,9 @@ static int kill_one(struct invocation *invocation, struct engine *engine, const 
     return 0;
 }
 
-int run_kill(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, kill_one, err);
-}
-
 // wait
 
-static int wait_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_wait(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     struct container container;
     int code;
     if (container_find(engine, &invocation->arena, name, &container, err) < 0) return -1;
@@ -100,10 +92,6 @@ static int wait_one(struct invocation *invocation, struct engine *engine, const 
     printf("%d\n", code);
     fflush(stdout);
     return 0;
-}
-
-int run_wait(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, wait_one, err);
 }
 
 // rm
@@ -128,9 +116,10 @@ static int rm_link(struct invocation *invocation, struct engine *engine, const c
     return err_set(err, ERR_CONFLICT, 0, "Conflict, cannot remove the default link name of the container");
 }
 
-static int rm_one(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_rm(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     const struct rm_flags *flags = invocation->options;
     struct container container;
+    if (flags->link) return rm_link(invocation, engine, name, err);
     if (container_find(engine, &invocation->arena, name, &container, err) < 0) {
         if (!flags->force || err->kind != ERR_NOT_FOUND) return -1;
         // -f removes what is there: as with rm(1), what is not there is said and no failure.
@@ -141,9 +130,4 @@ static int rm_one(struct invocation *invocation, struct engine *engine, const ch
     if (flags->volumes && container_remove_volumes(engine, &container, err) < 0) return -1;
     puts(name);
     return 0;
-}
-
-int run_rm(struct invocation *invocation, struct err *err) {
-    const struct rm_flags *flags = invocation->options;
-    return cli_for_each(invocation, flags->link ? rm_link : rm_one, err);
 }

@@ -11,8 +11,7 @@
 
 // pause and unpause
 
-static int pause_one(struct invocation *invocation, struct engine *engine, const char *name,
-                     struct err *err) {
+int run_pause(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     struct container container;
     if (container_find(engine, &invocation->arena, name, &container, err) ||
         container_pause(engine, &container, err))
@@ -21,12 +20,7 @@ static int pause_one(struct invocation *invocation, struct engine *engine, const
     return 0;
 }
 
-int run_pause(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, pause_one, err);
-}
-
-static int unpause_one(struct invocation *invocation, struct engine *engine, const char *name,
-                       struct err *err) {
+int run_unpause(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     struct container container;
     if (container_find(engine, &invocation->arena, name, &container, err) ||
         container_unpause(engine, &container, err))
@@ -35,14 +29,9 @@ static int unpause_one(struct invocation *invocation, struct engine *engine, con
     return 0;
 }
 
-int run_unpause(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, unpause_one, err);
-}
-
 // restart
 
-static int restart_one(struct invocation *invocation, struct engine *engine, const char *name,
-                       struct err *err) {
+int run_restart(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     const struct stop_flags *flags = invocation->options;
     struct stop_options stop_options = {.timeout_s = stop_timeout(flags), .signal = flags->signal};
     struct start_options options = {0};
@@ -58,21 +47,13 @@ static int restart_one(struct invocation *invocation, struct engine *engine, con
     return 0;
 }
 
-int run_restart(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, restart_one, err);
-}
-
 // rename
 
-static int rename_it(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_rename(struct invocation *invocation, struct engine *engine, struct err *err) {
     const char *const *words = invocation->arguments.items;
     struct container container;
     if (str_empty(words[0]) || str_empty(words[1]))
         return err_set(err, ERR_INVALID, 0, "Neither old nor new names may be empty");
     if (container_find(engine, &invocation->arena, words[0], &container, err)) return -1;
     return container_rename(engine, &container, words[1], err);
-}
-
-int run_rename(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, rename_it, err);
 }

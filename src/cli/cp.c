@@ -95,7 +95,7 @@ static int copy_to(struct invocation *invocation, struct engine *engine, const c
     return 0;
 }
 
-static int cp(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_cp(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct cp_flags *flags = invocation->options;
     const struct strings *arguments = &invocation->arguments;
     const char *from, *to, *from_path, *to_path;
@@ -110,8 +110,4 @@ static int cp(struct invocation *invocation, struct engine *engine, struct err *
     if (from && *from) return copy_from(invocation, engine, from, &options, err);
     if (to && *to) return copy_to(invocation, engine, to, &options, err);
     return err_set(err, ERR_INVALID, 0, "must specify at least one container source");
-}
-
-int run_cp(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, cp, err);
 }

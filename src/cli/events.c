@@ -60,15 +60,12 @@ static int by_key(const void *a, const void *b) {
 static void add_cause(struct arena *arena, const struct json *event, struct attributes *list) {
     struct why why;
     int64_t ran_us = 0;
-    _cleanup_(str_finish) struct str text = {0};
     if (!why_of_event(arena, event, &why)) return;
     (void)json_i64(json_get(json_get(event, "Cause"), "ran_us"), &ran_us);
     *arena_push(arena, list) =
         (struct attribute){"execDuration", arena_printf(arena, "%lld", (long long)(ran_us / 1000000))};
-    for (size_t i = 0; i < why.sentences.count; i++)
-        str_printf(&text, "%s%s", i ? " " : "", why.sentences.items[i]);
     *arena_push(arena, list) = (struct attribute){"cause", why.cause};
-    *arena_push(arena, list) = (struct attribute){"why", arena_strdup(arena, str_get(&text))};
+    *arena_push(arena, list) = (struct attribute){"why", strings_join(arena, &why.sentences, " ")};
 }
 
 static struct attributes sorted_attributes(struct arena *arena, const struct json *event) {
@@ -188,7 +185,7 @@ static int parse_times(const struct events_flags *flags, struct event_query *que
     return 0;
 }
 
-static int events(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_events(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct events_flags *flags = invocation->options;
     struct event_query query = {0};
     if (event_filters_read(&invocation->arena, &flags->filters, &query.filters, err)) return -1;
@@ -202,8 +199,4 @@ static int events(struct invocation *invocation, struct engine *engine, struct e
         return err_wrap(err, "Error parsing format");
     invocation->failure = 0;
     return engine_events(engine, &query, print_event, flush, &printing, err);
-}
-
-int run_events(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, events, err);
 }

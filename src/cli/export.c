@@ -36,7 +36,7 @@ static int export_to_file(struct engine *engine, const struct container *contain
                : 0;
 }
 
-static int export(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_export(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct export_flags *flags = invocation->options;
     struct container container;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err))
@@ -45,11 +45,7 @@ static int export(struct invocation *invocation, struct engine *engine, struct e
                          : export_to_stdout(engine, &container, err);
 }
 
-int run_export(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, export, err);
-}
-
-static int diff(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_diff(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct container container;
     struct strings changes;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err) ||
@@ -62,8 +58,4 @@ static int diff(struct invocation *invocation, struct engine *engine, struct err
         printf("%c %s\n", *changes.items[i], path);
     }
     return 0;
-}
-
-int run_diff(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, diff, err);
 }

@@ -78,7 +78,7 @@ static const struct format_listing listing = {
     .table = "{{.ID}}\t{{.CreatedSince}}\t{{.CreatedBy}}\t{{.Size}}\t{{.Comment}}",
 };
 
-static int history(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_history(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct history_flags *flags = invocation->options;
     struct arena *arena = &invocation->arena;
     struct image image;
@@ -98,8 +98,4 @@ static int history(struct invocation *invocation, struct engine *engine, struct 
     }
     format_print(&format, stdout);
     return 0;
-}
-
-int run_history(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, history, err);
 }

@@ -8,7 +8,7 @@
 
 // mount
 
-static int list_mounts(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_image_mounts(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct images images;
     if (image_list(&engine->store, &invocation->arena, &images, err)) return -1;
     for (size_t i = 0; i < images.count; i++) {
@@ -19,8 +19,7 @@ static int list_mounts(struct invocation *invocation, struct engine *engine, str
     return 0;
 }
 
-static int mount_one(struct invocation *invocation, struct engine *engine, const char *name,
-                     struct err *err) {
+int run_image_mount(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     struct image image;
     const char *path;
     if (engine->rootless)
@@ -35,23 +34,14 @@ static int mount_one(struct invocation *invocation, struct engine *engine, const
     return 0;
 }
 
-int run_image_mount(struct invocation *invocation, struct err *err) {
-    return invocation->arguments.count ? cli_for_each(invocation, mount_one, err)
-                                       : cli_with_engine(invocation, list_mounts, err);
-}
-
-static int unmount_one(struct invocation *invocation, struct engine *engine, const char *name,
-                       struct err *err) {
+int run_image_unmount(struct invocation *invocation, struct engine *engine, const char *name,
+                      struct err *err) {
     struct image image;
     if (image_find(&engine->store, &invocation->arena, name, &image, err) ||
         image_unmount(&engine->store, &image, err))
         return -1;
     puts(name);
     return 0;
-}
-
-int run_image_unmount(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, unmount_one, err);
 }
 
 // diff
@@ -63,17 +53,13 @@ static void print_change(char kind, const char *path, void *data) {
     printf("%c %s\n", kind, str_make_plain(arena_strdup(&arena, path)));
 }
 
-static int diff(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_image_diff(struct invocation *invocation, struct engine *engine, struct err *err) {
     const char *const *names = invocation->arguments.items;
     struct image first, second;
     if (image_find(&engine->store, &invocation->arena, names[0], &first, err) ||
         image_find(&engine->store, &invocation->arena, names[1], &second, err))
         return -1;
     return image_diff(&engine->store, &first, &second, print_change, NULL, err);
-}
-
-int run_image_diff(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, diff, err);
 }
 
 // verify
@@ -132,8 +118,8 @@ static int verify(struct invocation *invocation, struct engine *engine, const st
     return 0;
 }
 
-static int verify_one(struct invocation *invocation, struct engine *engine, const char *name,
-                      struct err *err) {
+int run_image_verify(struct invocation *invocation, struct engine *engine, const char *name,
+                     struct err *err) {
     struct image image;
     if (image_find(&engine->store, &invocation->arena, name, &image, err)) return -1;
     int r = verify(invocation, engine, &image, name, err);
@@ -145,7 +131,7 @@ static int verify_one(struct invocation *invocation, struct engine *engine, cons
     return r;
 }
 
-static int verify_all(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_image_verify_all(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct images images;
     size_t bad = 0;
     if (image_list(&engine->store, &invocation->arena, &images, err)) return -1;
@@ -156,9 +142,4 @@ static int verify_all(struct invocation *invocation, struct engine *engine, stru
         bad += r != 0 && r != GONE;
     }
     return bad ? err_set(err, ERR_INVALID, 0, "%zu of %zu images are damaged", bad, images.count) : 0;
-}
-
-int run_image_verify(struct invocation *invocation, struct err *err) {
-    return invocation->arguments.count ? cli_for_each(invocation, verify_one, err)
-                                       : cli_with_engine(invocation, verify_all, err);
 }

@@ -322,7 +322,7 @@ static int list(struct invocation *invocation, struct engine *engine, struct ima
     return 0;
 }
 
-static int images(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_images(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct images_flags *flags = invocation->options;
     struct images images;
     struct containers containers = {0};
@@ -340,19 +340,11 @@ static int images(struct invocation *invocation, struct engine *engine, struct e
     return r;
 }
 
-int run_images(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, images, err);
-}
-
 // tag
 
-static int tag(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_tag(struct invocation *invocation, struct engine *engine, struct err *err) {
     const char *const *words = invocation->arguments.items;
     return image_tag(&engine->store, words[0], words[1], err);
-}
-
-int run_tag(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, tag, err);
 }
 
 // rmi
@@ -373,15 +365,10 @@ static void print_removed(const char *line, void *data) {
     puts(line);
 }
 
-static int remove_one(struct invocation *invocation, struct engine *engine, const char *name,
-                      struct err *err) {
+int run_rmi(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     const struct rmi_flags *flags = invocation->options;
     int r = image_remove(&engine->store, name, flags->force, print_removed, NULL, err);
     if (!r || !flags->force || err->kind != ERR_NOT_FOUND) return r;
     cli_print_error(invocation, err); // what is to be gone is gone
     return 0;
-}
-
-int run_rmi(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, remove_one, err);
 }

@@ -352,15 +352,11 @@ static void print_text(struct invocation *invocation, struct engine *engine, con
         if (!list[i].there) printf(" %s: %s\n", list[i].name, list[i].without);
 }
 
-static int info(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_info(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct format_flags *flags = invocation->options;
     struct counts counts;
     if (count(invocation, engine, &counts, err) < 0) return -1;
     if (!str_empty(flags->format)) return print_json(invocation, engine, &counts, flags->format, err);
     print_text(invocation, engine, &counts);
     return 0;
-}
-
-int run_info(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, info, err);
 }

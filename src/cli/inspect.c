@@ -383,48 +383,29 @@ static int inspect_all(struct invocation *invocation, struct engine *engine, wri
     return failed ? 1 : 0;
 }
 
-static int inspect_container(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_container_inspect(struct invocation *invocation, struct engine *engine, struct err *err) {
     return inspect_all(invocation, engine, write_container, err);
 }
 
-static int inspect_image(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_image_inspect(struct invocation *invocation, struct engine *engine, struct err *err) {
     return inspect_all(invocation, engine, write_image, err);
 }
 
-static int inspect_either(struct invocation *invocation, struct engine *engine, struct err *err) {
-    return inspect_all(invocation, engine, write_either, err);
-}
-
-static int inspect_volumes(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_volume_inspect(struct invocation *invocation, struct engine *engine, struct err *err) {
     return inspect_all(invocation, engine, write_volume, err);
 }
 
-static int inspect_networks(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_network_inspect(struct invocation *invocation, struct engine *engine, struct err *err) {
     return inspect_all(invocation, engine, write_network, err);
 }
 
-int run_network_inspect(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, inspect_networks, err);
-}
-
-int run_volume_inspect(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, inspect_volumes, err);
-}
-
-int run_container_inspect(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, inspect_container, err);
-}
-
-int run_image_inspect(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, inspect_image, err);
-}
-
-int run_inspect(struct invocation *invocation, struct err *err) {
+int run_inspect(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
-    cli_body *body = !flags->type                     ? inspect_either
-                     : str_eq(flags->type, "image")   ? inspect_image
-                     : str_eq(flags->type, "volume")  ? inspect_volumes
-                     : str_eq(flags->type, "network") ? inspect_networks
-                                                      : inspect_container;
-    return cli_with_engine(invocation, body, err);
+    return inspect_all(invocation, engine,
+                       !flags->type                     ? write_either
+                       : str_eq(flags->type, "image")   ? write_image
+                       : str_eq(flags->type, "volume")  ? write_volume
+                       : str_eq(flags->type, "network") ? write_network
+                                                        : write_container,
+                       err);
 }

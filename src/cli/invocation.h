@@ -7,7 +7,12 @@
 
 struct invocation;
 struct engine;
-typedef int cli_each(struct invocation *invocation, struct engine *engine, const char *name, struct err *err);
+// What a command does: the exit code, or -1 with *err. With the engine's opening, by the global options,
+// before it; for one argument.
+typedef int command_run(struct invocation *invocation, struct err *err);
+typedef int command_with(struct invocation *invocation, struct engine *engine, struct err *err);
+typedef int command_each(struct invocation *invocation, struct engine *engine, const char *name,
+                         struct err *err);
 
 enum command_arguments {
     ARGUMENTS_ANY,
@@ -31,7 +36,10 @@ struct command {
     bool common;   // in the first block of `hoy --help`
     int failure;   // exit code when hoy itself fails
     enum command_arguments completes;
-    int (*run)(struct invocation *invocation, struct err *err); // the exit code, or -1 with *err
+    command_run *run; // one of these three
+    command_with *with;
+    command_each *each; // for every argument: what fails is printed, and the others go on. Beside it with is
+                        // for no argument
 };
 
 struct globals {
@@ -48,8 +56,8 @@ struct invocation {
     void *options; // the command's structure
     struct strings arguments;
     bool help;
-    cli_each *each; // what cli_for_each does with every argument
-    int failure;    // exit code when hoy itself fails, 0: the command's
+    command_each *each; // what cli_for_each does with every argument
+    int failure;        // exit code when hoy itself fails, 0: the command's
 };
 
 // Reads argv (NULL-terminated, after the command's words) into the invocation: options and arguments, in

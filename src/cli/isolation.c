@@ -237,7 +237,7 @@ static int check(const struct sides *sides, const char *path, struct err *err) {
     return broken > 0;
 }
 
-static int isolation(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_isolation(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct isolation_flags *flags = invocation->options;
     bool two = invocation->arguments.count == 2;
     struct sides sides = {0};
@@ -251,8 +251,4 @@ static int isolation(struct invocation *invocation, struct engine *engine, struc
     if (flags->format) return print_format(&sides, flags->diff, flags->format, err);
     print_people(&sides, two, flags->diff);
     return 0;
-}
-
-int run_isolation(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, isolation, err);
 }

@@ -47,7 +47,7 @@ static const struct option rows[] = {
 };
 const struct option_table logs_options_table = OPTIONS(rows, struct logs_flags);
 
-static int logs(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_logs(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct logs_flags *flags = invocation->options;
     struct container container;
     _cleanup_(fd_closep) int ended = -1;
@@ -64,12 +64,8 @@ static int logs(struct invocation *invocation, struct engine *engine, struct err
     return container_logs(engine, &container, &flags->options, out, ended, err);
 }
 
-int run_logs(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, logs, err);
-}
-
 // What a shim runs after it rotated a log, with the budget that the container was started with.
-static int rotated(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_log_rotated(struct invocation *invocation, struct engine *engine, struct err *err) {
     const char *const *arguments = invocation->arguments.items;
     struct container container;
     uint64_t budget;
@@ -80,8 +76,4 @@ static int rotated(struct invocation *invocation, struct engine *engine, struct 
     // Whoever writes so much is not to wait for it: to the scheduler a processor that does this is idle.
     (void)sched_setscheduler(0, SCHED_IDLE, &(struct sched_param){0});
     return container_log_rotated(engine, &container, budget, err);
-}
-
-int run_log_rotated(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, rotated, err);
 }

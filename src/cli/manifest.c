@@ -76,7 +76,7 @@ static const struct option create_rows[] = {
 };
 const struct option_table manifest_create_options_table = OPTIONS(create_rows, struct create_flags);
 
-static int create(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_manifest_create(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct create_flags *flags = invocation->options;
     const struct strings *arguments = &invocation->arguments;
     struct arena *arena = &invocation->arena;
@@ -99,10 +99,6 @@ static int create(struct invocation *invocation, struct engine *engine, struct e
     if (manifest_list_add(&engine->store, list, &added, err)) return -1;
     printf("Created manifest list %s\n", list);
     return 0;
-}
-
-int run_manifest_create(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, create, err);
 }
 
 // annotate
@@ -132,7 +128,7 @@ static int system_check(struct arena *arena, const struct list_platform *p, stru
                    pair);
 }
 
-static int annotate(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_manifest_annotate(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct annotate_flags *flags = invocation->options;
     struct arena *arena = &invocation->arena;
     struct list_entries entries = {0};
@@ -157,10 +153,6 @@ static int annotate(struct invocation *invocation, struct engine *engine, struct
     if (system_check(arena, p, err)) return -1;
     const struct list_entries one = {&entry, 1};
     return manifest_list_add(&engine->store, list, &one, err);
-}
-
-int run_manifest_annotate(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, annotate, err);
 }
 
 // inspect
@@ -290,7 +282,7 @@ static int inspect_in_list(struct engine *engine, struct invocation *invocation,
     return 0;
 }
 
-static int inspect(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_manifest_inspect(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct inspect_flags *flags = invocation->options;
     const struct strings *arguments = &invocation->arguments;
     struct arena *arena = &invocation->arena;
@@ -312,10 +304,6 @@ static int inspect(struct invocation *invocation, struct engine *engine, struct 
     return 0;
 }
 
-int run_manifest_inspect(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, inspect, err);
-}
-
 // push
 
 struct manifest_push_flags {
@@ -329,7 +317,7 @@ static const struct option push_rows[] = {
 };
 const struct option_table manifest_push_options_table = OPTIONS(push_rows, struct manifest_push_flags);
 
-static int push(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_manifest_push(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct manifest_push_flags *flags = invocation->options;
     struct arena *arena = &invocation->arena;
     struct list_entries entries = {0};
@@ -353,21 +341,12 @@ static int push(struct invocation *invocation, struct engine *engine, struct err
     return flags->purge && manifest_list_remove(&engine->store, list, err) < 0 ? -1 : 0;
 }
 
-int run_manifest_push(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, push, err);
-}
-
 // rm
 
-static int remove_one(struct invocation *invocation, struct engine *engine, const char *name,
-                      struct err *err) {
+int run_manifest_rm(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     struct reference reference;
     const char *list;
     if (named(&invocation->arena, name, &reference, &list, err)) return -1;
     int r = manifest_list_remove(&engine->store, list, err);
     return r < 0 ? -1 : r == 0 ? no_such(list, err) : 0;
-}
-
-int run_manifest_rm(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, remove_one, err);
 }

@@ -112,7 +112,7 @@ static const struct format_listing listing = {
     .raw_quiet = "network_id: {{.ID}}",
 };
 
-static int ls(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_network_ls(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct ls_flags *flags = invocation->options;
     _cleanup_(format_finish) struct format format = {0};
     struct networks networks;
@@ -125,10 +125,6 @@ static int ls(struct invocation *invocation, struct engine *engine, struct err *
     }
     format_print(&format, stdout);
     return 0;
-}
-
-int run_network_ls(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, ls, err);
 }
 
 // inspect
@@ -231,7 +227,7 @@ static const struct option rm_rows[] = {
 };
 const struct option_table network_rm_options_table = OPTIONS(rm_rows, struct rm_flags);
 
-static int rm(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_network_rm(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     const struct rm_flags *flags = invocation->options;
     if (networks_remove(engine, &invocation->arena, name, err)) {
         if (!flags->force || err->kind != ERR_NOT_FOUND) return -1;
@@ -239,10 +235,6 @@ static int rm(struct invocation *invocation, struct engine *engine, const char *
     }
     puts(name);
     return 0;
-}
-
-int run_network_rm(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, rm, err);
 }
 
 // prune
@@ -259,7 +251,7 @@ static const struct option prune_rows[] = {
 };
 const struct option_table network_prune_options_table = OPTIONS(prune_rows, struct prune_flags);
 
-static int prune(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_network_prune(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct prune_flags *flags = invocation->options;
     struct strings names;
     if (!flags->force && !confirm("This will remove all custom networks not used by at least one container."))
@@ -267,10 +259,6 @@ static int prune(struct invocation *invocation, struct engine *engine, struct er
     if (networks_prune(engine, &invocation->arena, &flags->filters, &names, err)) return -1;
     print_pruned("Deleted Networks:", &names);
     return 0;
-}
-
-int run_network_prune(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, prune, err);
 }
 
 // connect, disconnect
@@ -290,13 +278,9 @@ static const struct option connect_rows[] = {
 };
 const struct option_table network_connect_options_table = OPTIONS(connect_rows, struct endpoint_settings);
 
-static int come(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_network_connect(struct invocation *invocation, struct engine *engine, struct err *err) {
     const char *const *names = invocation->arguments.items;
     return networks_connect(engine, &invocation->arena, names[0], names[1], invocation->options, err);
-}
-
-int run_network_connect(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, come, err);
 }
 
 struct disconnect_flags {
@@ -310,12 +294,8 @@ static const struct option disconnect_rows[] = {
 const struct option_table network_disconnect_options_table =
     OPTIONS(disconnect_rows, struct disconnect_flags);
 
-static int leave(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_network_disconnect(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct disconnect_flags *flags = invocation->options;
     const char *const *names = invocation->arguments.items;
     return networks_disconnect(engine, &invocation->arena, names[0], names[1], flags->force, err);
-}
-
-int run_network_disconnect(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, leave, err);
 }

@@ -77,7 +77,7 @@ static int check_swarm(const struct create_flags *flags, struct err *err) {
                 : 0;
 }
 
-static int create(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_network_create(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct create_flags *flags = invocation->options;
     struct arena *arena = &invocation->arena;
     struct network network;
@@ -103,8 +103,4 @@ static int create(struct invocation *invocation, struct engine *engine, struct e
         return -1;
     puts(network.id);
     return 0;
-}
-
-int run_network_create(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, create, err);
 }

@@ -58,7 +58,7 @@ static int print_format(const struct network_why *why, const char *format, struc
     return format_documents(format, str_get(&w.text), stdout, err);
 }
 
-static int why(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_network_why(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct network_why_flags *flags = invocation->options;
     const char *const *words = invocation->arguments.items;
     struct network_why why;
@@ -68,8 +68,4 @@ static int why(struct invocation *invocation, struct engine *engine, struct err 
     else if (print_format(&why, flags->format, err))
         return -1;
     return why.through ? 0 : 1;
-}
-
-int run_network_why(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, why, err);
 }

@@ -3,6 +3,7 @@
 
 #include "base/str.h"
 #include "engine/config_ports.h"
+#include "oci/key_values.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -152,9 +153,7 @@ int store_annotation(struct parse *parse, const char *text, void *field, struct 
     if (pair_read(parse, text, &pair, err) < 0) return -1;
     if (str_has_prefix(pair.key, "hoy."))
         return err_set(err, ERR_INVALID, 0, "names that begin with \"hoy.\" are hoy's own");
-    for (size_t i = 0; i < config->annotations.count; i++)
-        if (str_eq(config->annotations.items[i].key, pair.key)) return config->annotations.items[i] = pair, 0;
-    *arena_push(parse->arena, &config->annotations) = pair;
+    key_values_set(parse->arena, &config->annotations, pair.key, pair.value);
     return 0;
 }
 

@@ -6,6 +6,7 @@
 #include "base/str.h"
 #include "base/utf8.h"
 #include "engine/upkeep.h"
+#include "oci/key_values.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -42,13 +43,7 @@ int store_env(struct parse *parse, const char *text, void *field, struct err *er
 static void label_add(struct parse *parse, struct container_config *config, const char *text) {
     char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');
     if (value) *value++ = 0;
-    struct spec_key_value label = {key, value ? value : ""};
-    for (size_t i = 0; i < config->labels.count; i++)
-        if (str_eq(config->labels.items[i].key, key)) {
-            config->labels.items[i] = label;
-            return;
-        }
-    *arena_push(parse->arena, &config->labels) = label;
+    key_values_set(parse->arena, &config->labels, key, value ? value : "");
 }
 
 int store_label(struct parse *parse, const char *text, void *field, struct err *err) {
@@ -141,14 +136,8 @@ int store_log_option(struct parse *parse, const char *text, void *field, struct 
     struct container_config *config = field;
     char *key = arena_strdup(parse->arena, text), *value = strchr(key, '=');
     (void)err; // which keys there are is the driver's business
-    if (value)
-        *value++ = 0;
-    else
-        value = key + strlen(key);
-    for (size_t i = 0; i < config->log.options.count; i++)
-        if (str_eq(config->log.options.items[i].key, key))
-            return config->log.options.items[i].value = value, 0;
-    *arena_push(parse->arena, &config->log.options) = (struct spec_key_value){key, value};
+    if (value) *value++ = 0;
+    key_values_set(parse->arena, &config->log.options, key, value ? value : "");
     return 0;
 }
 
@@ -160,9 +149,7 @@ int store_sysctl(struct parse *parse, const char *text, void *field, struct err 
     if (!(str_has_prefix(key, "net.") || container_sysctl_of_ipc(key)) || strchr(key, '/') ||
         strstr(key, ".."))
         return err_set(err, ERR_INVALID, 0, "sysctl '%s' is not allowed: it is not the container's own", key);
-    for (size_t i = 0; i < config->sysctls.count; i++)
-        if (str_eq(config->sysctls.items[i].key, key)) return config->sysctls.items[i].value = value, 0;
-    *arena_push(parse->arena, &config->sysctls) = (struct spec_key_value){key, value};
+    key_values_set(parse->arena, &config->sysctls, key, value);
     return 0;
 }
 

@@ -44,7 +44,7 @@ static void list_all(struct arena *arena, const struct port_runs *runs) {
     }
 }
 
-static int port(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_port(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct strings *words = &invocation->arguments;
     struct arena *arena = &invocation->arena;
     struct container container;
@@ -55,8 +55,4 @@ static int port(struct invocation *invocation, struct engine *engine, struct err
     if (words->count > 1) return find_one(arena, &runs, words->items[1], words->items[0], err);
     list_all(arena, &runs);
     return 0;
-}
-
-int run_port(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, port, err);
 }

@@ -37,7 +37,7 @@ void print_pruned(const char *title, const struct strings *lines) {
     putchar('\n');
 }
 
-static int image_prune_body(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_image_prune(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct prune_flags *flags = invocation->options;
     const struct image_prune_options *options = &flags->options;
     struct image_pruned pruned;
@@ -51,8 +51,4 @@ static int image_prune_body(struct invocation *invocation, struct engine *engine
     printf("Total %s space: %s (%llu bytes)\n", options->plan ? "reclaimable" : "reclaimed",
            format_size(pruned.bytes, size), (unsigned long long)pruned.bytes);
     return 0;
-}
-
-int run_image_prune(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, image_prune_body, err);
 }

@@ -80,21 +80,15 @@ FORMAT_COLUMN(row_command) {
     return arena_strdup(arena, str_get(&quoted));
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 FORMAT_COLUMN(row_labels) {
     const struct container *container = ((const struct row *)data)->container;
     struct strings labels = {0};
-    _cleanup_(str_finish) struct str text = {0};
     for (size_t i = 0; i < container->config.labels.count; i++)
         strings_add(arena, &labels,
                     arena_printf(arena, "%s=%s", container->config.labels.items[i].key,
                                  container->config.labels.items[i].value));
-    if (labels.count) qsort(labels.items, labels.count, sizeof *labels.items, by_text);
-    for (size_t i = 0; i < labels.count; i++) str_printf(&text, "%s%s", i ? "," : "", labels.items[i]);
-    return arena_strdup(arena, str_get(&text));
+    strings_sort(&labels);
+    return strings_join(arena, &labels, ",");
 }
 
 FORMAT_COLUMN(row_label) {
@@ -235,7 +229,7 @@ static int list(struct listing *listing, const struct filters *filters, struct e
     return 0;
 }
 
-static int ps(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_ps(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct ps_flags *flags = invocation->options;
     struct listing listing = {.engine = engine, .arena = &invocation->arena, .flags = flags};
     struct filters filters;
@@ -246,8 +240,4 @@ static int ps(struct invocation *invocation, struct engine *engine, struct err *
     if (!r) format_print(&listing.format, stdout);
     format_finish(&listing.format);
     return r;
-}
-
-int run_ps(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, ps, err);
 }

@@ -50,7 +50,7 @@ static const struct option push_rows[] = {
 };
 const struct option_table push_options_table = OPTIONS(push_rows, struct push_flags);
 
-static int push(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_push(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct push_flags *flags = invocation->options;
     const char *name = invocation->arguments.items[0];
     const struct push_options options = {.reference = name,
@@ -63,8 +63,4 @@ static int push(struct invocation *invocation, struct engine *engine, struct err
                                          .out = stdout};
     if (image_load_base(&engine->store, name, false, err) < 0) return -1;
     return image_push(&engine->store, &invocation->arena, &options, err);
-}
-
-int run_push(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, push, err);
 }

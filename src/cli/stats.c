@@ -192,14 +192,10 @@ static int stats_loop(struct invocation *invocation, struct engine *engine, int 
     return 0;
 }
 
-static int stats(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_stats(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct itimerspec second = {.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
     _cleanup_(fd_closep) int timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
     if (timer < 0 || timerfd_settime(timer, 0, &second, NULL))
         return err_set(err, ERR_SYSTEM, errno, "make a timer");
     return stats_loop(invocation, engine, timer, err);
-}
-
-int run_stats(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, stats, err);
 }

@@ -40,17 +40,13 @@ static void print_total(uint64_t bytes) {
     printf("Total reclaimed space: %s\n", format_size(bytes, size));
 }
 
-static int container_prune_body(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_container_prune(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct container_prune_flags *flags = invocation->options;
     uint64_t bytes = 0;
     if (!flags->force && !confirm("This will remove all stopped containers.")) return 0;
     if (prune_containers(invocation, engine, &flags->filters, &bytes, err)) return -1;
     print_total(bytes);
     return 0;
-}
-
-int run_container_prune(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, container_prune_body, err);
 }
 
 // system prune
@@ -131,7 +127,7 @@ static bool confirm_all(const struct system_prune_flags *flags) {
     return confirm(str_get(&text));
 }
 
-static int system_prune(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_system_prune(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct system_prune_flags *flags = invocation->options;
     uint64_t bytes = 0;
     for (size_t i = 0; i < flags->filters.count; i++)
@@ -142,8 +138,4 @@ static int system_prune(struct invocation *invocation, struct engine *engine, st
         if (has_part(flags, i) && parts[i].prune(invocation, engine, &flags->filters, &bytes, err)) return -1;
     print_total(bytes);
     return 0;
-}
-
-int run_system_prune(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, system_prune, err);
 }

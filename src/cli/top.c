@@ -31,7 +31,7 @@ static void widen(const struct strings *row, int *widths) {
     }
 }
 
-static int top(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_top(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct strings *words = &invocation->arguments;
     struct strings options = {.items = words->items + 1, .count = words->count - 1};
     struct process_table table;
@@ -46,8 +46,4 @@ static int top(struct invocation *invocation, struct engine *engine, struct err 
     print_row(&table.titles, widths);
     for (size_t i = 0; i < table.rows.count; i++) print_row(&table.rows.items[i], widths);
     return 0;
-}
-
-int run_top(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, top, err);
 }

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 // To look for the container takes over its exit record, and with that a --rm container goes.
-static int after_exit(struct invocation *invocation, struct engine *engine, const char *id, struct err *err) {
+int run_after_exit(struct invocation *invocation, struct engine *engine, const char *id, struct err *err) {
     struct container container;
     if (container_find(engine, &invocation->arena, id, &container, err) < 0)
         return err->kind == ERR_NOT_FOUND ? 0 : -1;
@@ -25,21 +25,13 @@ static int after_exit(struct invocation *invocation, struct engine *engine, cons
     return container_remove(engine, &container, false, err);
 }
 
-int run_after_exit(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, after_exit, err);
-}
-
 // Its standard input is a socket, which holds the container's names: a byte in it says that there are none.
-static int hold_names(struct invocation *invocation, struct engine *engine, const char *id, struct err *err) {
+int run_hold_names(struct invocation *invocation, struct engine *engine, const char *id, struct err *err) {
     bool held = false;
     (void)invocation;
     if (names_hold(engine, id, STDIN_FILENO, &held, err)) return -1;
     if (!held) (void)send(STDIN_FILENO, "", 1, MSG_NOSIGNAL);
     return 0;
-}
-
-int run_hold_names(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, hold_names, err);
 }
 
 // The two that the shim executes for a container on a network of CNI plugins.
@@ -53,7 +45,7 @@ int run_cni_delete(struct invocation *invocation, struct err *err) {
 }
 
 // A check that can't be made has failed, and says why.
-static int health_probe(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_health_probe(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct container container;
     struct probe_result result = {0};
     int r = container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err);
@@ -69,12 +61,8 @@ static int health_probe(struct invocation *invocation, struct engine *engine, st
     return r ? 1 : 0;
 }
 
-int run_health_probe(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, health_probe, err);
-}
-
 // One that can't be started does not keep the others down.
-static int restore(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_system_restore(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct containers containers;
     int code = 0;
     if (container_list_restorable(engine, &invocation->arena, &containers, err)) return -1;
@@ -93,8 +81,4 @@ static int restore(struct invocation *invocation, struct engine *engine, struct 
         code = 1;
     }
     return code;
-}
-
-int run_system_restore(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, restore, err);
 }

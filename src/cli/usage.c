@@ -228,7 +228,7 @@ static int print_all(struct engine *engine, struct arena *arena, const struct di
     return 0;
 }
 
-static int system_df(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_system_df(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct usage_flags *flags = invocation->options;
     struct disk_usage usage;
     struct err ignored;
@@ -242,11 +242,7 @@ static int system_df(struct invocation *invocation, struct engine *engine, struc
                           : print_kinds(&usage, &format, err);
 }
 
-int run_system_df(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, system_df, err);
-}
-
-static int system_check(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_system_check(struct invocation *invocation, struct engine *engine, struct err *err) {
     struct strings problems;
     if (engine_check(engine, &invocation->arena, &problems, err)) return -1;
     for (size_t i = 0; i < problems.count; i++) puts(problems.items[i]);
@@ -255,8 +251,4 @@ static int system_check(struct invocation *invocation, struct engine *engine, st
                        problems.count > 1 ? "s" : "", engine->store.root);
     puts("No problems");
     return 0;
-}
-
-int run_system_check(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, system_check, err);
 }

@@ -44,7 +44,7 @@ static const struct option create_rows[] = {
 };
 const struct option_table volume_create_options_table = OPTIONS(create_rows, struct create_flags);
 
-static int create(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_volume_create(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct create_flags *flags = invocation->options;
     struct arena *arena = &invocation->arena;
     struct volume volume = {0};
@@ -61,10 +61,6 @@ static int create(struct invocation *invocation, struct engine *engine, struct e
         return -1;
     puts(name);
     return 0;
-}
-
-int run_volume_create(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, create, err);
 }
 
 // ls
@@ -130,7 +126,7 @@ static const struct format_listing listing = {
     .quiet = "{{.Name}}",
 };
 
-static int ls(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_volume_ls(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct ls_flags *flags = invocation->options;
     _cleanup_(format_finish) struct format format = {0};
     struct volumes volumes;
@@ -143,10 +139,6 @@ static int ls(struct invocation *invocation, struct engine *engine, struct err *
     }
     format_print(&format, stdout);
     return 0;
-}
-
-int run_volume_ls(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, ls, err);
 }
 
 // inspect
@@ -189,15 +181,11 @@ static const struct option rm_rows[] = {
 const struct option_table volume_rm_options_table = OPTIONS(rm_rows, struct rm_flags);
 
 // With --force one that is not there counts as removed.
-static int rm(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
+int run_volume_rm(struct invocation *invocation, struct engine *engine, const char *name, struct err *err) {
     const struct rm_flags *flags = invocation->options;
     if (volume_remove(engine, name, err) && !(flags->force && err->kind == ERR_NOT_FOUND)) return -1;
     puts(name);
     return 0;
-}
-
-int run_volume_rm(struct invocation *invocation, struct err *err) {
-    return cli_for_each(invocation, rm, err);
 }
 
 // prune
@@ -216,7 +204,7 @@ static const struct option prune_rows[] = {
 };
 const struct option_table volume_prune_options_table = OPTIONS(prune_rows, struct prune_flags);
 
-static int prune(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_volume_prune(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct prune_flags *flags = invocation->options;
     struct volume_pruned pruned;
     char size[16];
@@ -228,10 +216,6 @@ static int prune(struct invocation *invocation, struct engine *engine, struct er
     print_pruned("Deleted Volumes:", &pruned.names);
     printf("Total reclaimed space: %s\n", format_size(pruned.bytes, size));
     return 0;
-}
-
-int run_volume_prune(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, prune, err);
 }
 
 // Cluster volumes, which are swarm's, are all that Docker can update.

@@ -42,7 +42,7 @@ static void print_list(const char *heading, const struct strings *list) {
     for (size_t i = 0; i < list->count; i++) printf("  %s\n", list->items[i]);
 }
 
-static int why(struct invocation *invocation, struct engine *engine, struct err *err) {
+int run_why(struct invocation *invocation, struct engine *engine, struct err *err) {
     const struct why_flags *flags = invocation->options;
     struct container container;
     struct why why;
@@ -55,8 +55,4 @@ static int why(struct invocation *invocation, struct engine *engine, struct err 
     print_list("Its last output", &why.output);
     print_list("Try", &why.advice);
     return 0;
-}
-
-int run_why(struct invocation *invocation, struct err *err) {
-    return cli_with_engine(invocation, why, err);
 }

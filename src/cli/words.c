@@ -70,20 +70,14 @@ const char *words_image(struct arena *arena, const char *name) {
     return reference_familiar(arena, &reference);
 }
 
-static int by_text(const void *a, const void *b) {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 const char *words_networks(struct arena *arena, const struct container_config *config) {
-    const char *mode = config->network_mode, *text = "";
+    const char *mode = config->network_mode;
     if (str_eq(mode, "host") || str_eq(mode, "none") || container_uses_pasta(config)) return mode;
     struct strings names = {0};
     for (size_t i = 0; i < config->networks.count; i++)
         strings_add(arena, &names, config->networks.items[i].network);
-    if (names.count) qsort(names.items, names.count, sizeof *names.items, by_text);
-    for (size_t i = 0; i < names.count; i++)
-        text = arena_printf(arena, "%s%s%s", text, i ? "," : "", names.items[i]);
-    return text;
+    strings_sort(&names);
+    return strings_join(arena, &names, ",");
 }
 
 const char *words_size(struct arena *arena, uint64_t bytes, bool binary) {
