@@ -42,14 +42,10 @@ static uint8_t send_bytes[SHIM_FRAME_MAX * 2], receive_bytes[65536 + HEAD_SIZE];
 // The start
 
 static int receive_all(int socket, void *bytes, size_t size, struct err *err) {
-    for (size_t done = 0; done < size;) {
-        ssize_t n = recv(socket, (char *)bytes + done, size - done, 0);
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return err_set(err, ERR_SYSTEM, errno, "cannot hear from the container's shim");
-        if (n == 0) return err_set(err, ERR_SYSTEM, 0, "the container's shim has ended without a word");
-        done += (size_t)n;
-    }
-    return 0;
+    ssize_t n = fd_read_full(socket, bytes, size);
+    if (n < 0) return err_set(err, ERR_SYSTEM, (int)-n, "cannot hear from the container's shim");
+    if ((size_t)n == size) return 0;
+    return err_set(err, ERR_SYSTEM, 0, "the container's shim has ended without a word");
 }
 
 int client_wait_started(int socket, int32_t *ret_pid, struct err *err) {
