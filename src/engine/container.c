@@ -254,8 +254,7 @@ int container_remove(struct engine *engine, const struct container *container, b
     unsigned missed = 0;
     for (;;) {
         struct container now;
-        int r = row_load(engine, &arena, container->id, &now, err);
-        if (r > 0) r = container_settle(engine, &arena, &now, err);
+        int r = row_settle(engine, &arena, container->id, &now, err);
         if (r < 0) return -1;
         if (r == 0) return 0; // somebody else was quicker
         if (str_eq(now.state, "running")) {

@@ -44,7 +44,6 @@ static int erase_row(struct engine *engine, const struct container *container, s
         return -1;
     int changed = db_run(db, err, ERASE, "s", container->id);
     if (changed < 0 || db_commit(db, err)) return -1;
-    transaction = NULL;
     if (changed) container_event(engine, container, "destroy", NULL);
     return 0;
 }
@@ -328,12 +327,7 @@ static int settle_live(struct engine *engine, struct container *container, struc
         container->state = state_before_run(container);
         return 1;
     }
-    if (str_eq(container->state, "starting") &&
-        db_run(engine->store.db, err,
-               "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
-               "'starting'",
-               "is", (int64_t)pid, container->id) < 0)
-        return -1;
+    if (str_eq(container->state, "starting") && row_set_running(engine, container->id, pid, err)) return -1;
     container->pid = pid;
     container->exit_code = 0;
     container->state = "running";
@@ -416,8 +410,7 @@ int engine_recover(struct engine *engine, bool everything, struct err *err) {
         return -1;
     for (size_t i = 0; i < ids.count; i++) {
         struct container container;
-        int r = row_load(engine, &arena, ids.items[i], &container, err);
-        if (r < 0 || (r > 0 && container_settle(engine, &arena, &container, err) < 0)) return -1;
+        if (row_settle(engine, &arena, ids.items[i], &container, err) < 0) return -1;
     }
     if (!everything) return 0;
     return networks_recover(engine, err) || remove_orphans(engine, err) || volumes_recover(engine, err)

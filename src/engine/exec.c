@@ -79,7 +79,7 @@ static int make_plan(struct engine *engine, struct arena *arena, const struct co
     // Its process is there before its interfaces are: others may take it for one that runs.
     int started = own->started ? 1 : shim_has_started(engine, container->id, err);
     if (started < 0) return -1;
-    if (!started) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (!started) return container_not_running(container->id, err);
     if (read_spec(arena, container, own, &spec, err)) return -1;
     struct spec_process process = spec.process;
     // What the container's own process began with: with no_new_privs nobody in there gets more.
@@ -117,13 +117,13 @@ static int failure(const struct container *container, struct err *err) {
     _cleanup_(fd_closep) int process = (int)syscall(SYS_pidfd_open, container->pid, 0);
     struct pollfd end = {.fd = process, .events = POLLIN};
     if (process >= 0 && poll(&end, 1, ENDING_MS) <= 0) return -1;
-    return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    return container_not_running(container->id, err);
 }
 
 int container_exec(struct engine *engine, const struct container *container,
                    const struct exec_options *options, int *ret_client, struct err *err) {
     if (!str_eq(container->state, "running") || container->pid <= 0)
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+        return container_not_running(container->id, err);
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     _cleanup_(plan_finish) struct plan plan;
     _cleanup_(fd_closep) int plan_fd = -1;

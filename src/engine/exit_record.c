@@ -9,17 +9,10 @@
 #include <unistd.h>
 
 #define RECORD_MAX (1 << 14)
-#define PATH_SIZE  (CONTAINER_FOLDER_SIZE + 16)
-
-static const char *record_path(const char *id, const char *name, char path[static PATH_SIZE]) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    snprintf(path, PATH_SIZE, "%s/%s", container_folder(id, folder), name);
-    return path;
-}
 
 int exit_record_read(struct engine *engine, const char *id, const char *name, struct str *ret_text) {
-    char path[PATH_SIZE];
-    record_path(id, name, path);
+    char path[CONTAINER_FILE_SIZE];
+    container_file(id, name, path);
     int r = file_read_at(engine->store.runroot_fd, path, RECORD_MAX, ret_text);
     return r ? file_read_at(engine->store.root_fd, path, RECORD_MAX, ret_text) : 0;
 }
@@ -33,10 +26,10 @@ int exit_record_age(int dir, int run_dir) {
 }
 
 int exit_record_keep(struct engine *engine, const char *id, struct err *err) {
-    char path[PATH_SIZE], folder[CONTAINER_FOLDER_SIZE];
+    char path[CONTAINER_FILE_SIZE], folder[CONTAINER_FOLDER_SIZE];
     const struct store *store = &engine->store;
     _cleanup_(str_finish) struct str text = {0};
-    record_path(id, "exit", path);
+    container_file(id, "exit", path);
     bool there = !file_read_at(store->runroot_fd, path, RECORD_MAX, &text);
     bool moved = there && !file_replace_at(store->root_fd, path, text.data, text.len, 0600, false);
     if (run_dir_remove(engine, id, err)) return -1;

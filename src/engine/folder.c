@@ -17,6 +17,11 @@ const char *container_folder(const char *id, char buffer[static CONTAINER_FOLDER
     return buffer;
 }
 
+const char *container_file(const char *id, const char *name, char buffer[static CONTAINER_FILE_SIZE]) {
+    snprintf(buffer, CONTAINER_FILE_SIZE, "containers/%.64s/%s", id, name);
+    return buffer;
+}
+
 static int make(struct engine *engine, const char *id, struct err *err) {
     char path[CONTAINER_FOLDER_SIZE], below[CONTAINER_FOLDER_SIZE + 8];
     static const struct {
@@ -48,9 +53,9 @@ static bool storage_size(const struct container_config *config, uint64_t *ret_by
 }
 
 static int open_part(struct engine *engine, const char *id, const char *part) {
-    char path[CONTAINER_FOLDER_SIZE], below[CONTAINER_FOLDER_SIZE + 8];
-    snprintf(below, sizeof below, "%s/%s", container_folder(id, path), part);
-    return fd_open_at(engine->store.root_fd, below, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+    char path[CONTAINER_FILE_SIZE];
+    return fd_open_at(engine->store.root_fd, container_file(id, part, path),
+                      O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
 }
 
 // The ids of containers are random, so the search ends with its first try, and two at once meet nowhere.

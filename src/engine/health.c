@@ -15,16 +15,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TIMEOUT_NS     30000000000u
-#define READ_TRIES     100
-#define PROBE_PRINTS   (2 * HEALTH_OUTPUT_MAX) // the shim cuts it, and has to see that it is more
-#define FILE_NAME_SIZE (CONTAINER_FOLDER_SIZE + 8)
-
-static const char *record_path(const struct container *container, char path[static FILE_NAME_SIZE]) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    snprintf(path, FILE_NAME_SIZE, "%s/health", container_folder(container->id, folder));
-    return path;
-}
+#define TIMEOUT_NS   30000000000u
+#define READ_TRIES   100
+#define PROBE_PRINTS (2 * HEALTH_OUTPUT_MAX) // the shim cuts it, and has to see that it is more
 
 // The record
 
@@ -57,25 +50,26 @@ static int write_record(int dir, const char *path, const struct health_record *r
 
 int health_open(struct engine *engine, const struct container *container, int run_dir, int *ret_fd,
                 struct err *err) {
-    char path[FILE_NAME_SIZE];
+    char path[CONTAINER_FILE_SIZE];
     struct health_record record = {0};
     if (!health_config_checks(container->config.health)) return 0;
     // After a restart it is still in the run directory.
     if (read_record(run_dir, "health", &record) &&
-        read_record(engine->store.root_fd, record_path(container, path), &record))
+        read_record(engine->store.root_fd, container_file(container->id, "health", path), &record))
         record = (struct health_record){.magic = HEALTH_MAGIC};
     record.version = record.failing_streak = 0;
     record.status = HEALTH_STARTING;
     int r = write_record(run_dir, "health", &record, ret_fd);
     if (!r) return 0;
-    return err_set(err, ERR_SYSTEM, -r, "write %s/%s", engine->store.runroot, record_path(container, path));
+    return err_set(err, ERR_SYSTEM, -r, "write %s/%s", engine->store.runroot,
+                   container_file(container->id, "health", path));
 }
 
 void health_keep(struct engine *engine, const struct container *container) {
-    char path[FILE_NAME_SIZE];
+    char path[CONTAINER_FILE_SIZE];
     struct health_record record;
     if (!health_config_checks(container->config.health)) return;
-    record_path(container, path);
+    container_file(container->id, "health", path);
     if (!read_record(engine->store.runroot_fd, path, &record))
         (void)write_record(engine->store.root_fd, path, &record, NULL);
 }
@@ -83,9 +77,9 @@ void health_keep(struct engine *engine, const struct container *container) {
 // Whoever is not looked after is unhealthy, as Docker has it.
 int container_health_read(struct engine *engine, const struct container *container,
                           struct health_record *ret_record) {
-    char path[FILE_NAME_SIZE];
+    char path[CONTAINER_FILE_SIZE];
     if (!health_config_checks(container->config.health)) return 0;
-    record_path(container, path);
+    container_file(container->id, "health", path);
     if (read_record(engine->store.runroot_fd, path, ret_record) &&
         read_record(engine->store.root_fd, path, ret_record))
         return 0;
@@ -94,11 +88,11 @@ int container_health_read(struct engine *engine, const struct container *contain
 }
 
 void health_settle(struct engine *engine, struct container *container) {
-    char path[FILE_NAME_SIZE];
+    char path[CONTAINER_FILE_SIZE];
     uint32_t head[3]; // magic, version, status
     if (!health_config_checks(container->config.health)) return;
-    _cleanup_(fd_closep) int fd =
-        fd_open_at(engine->store.runroot_fd, record_path(container, path), O_RDONLY | O_NOFOLLOW, 0);
+    _cleanup_(fd_closep) int fd = fd_open_at(
+        engine->store.runroot_fd, container_file(container->id, "health", path), O_RDONLY | O_NOFOLLOW, 0);
     if (fd < 0 || pread(fd, head, sizeof head, 0) != sizeof head || head[0] != HEALTH_MAGIC) return;
     container->health = head[2] == HEALTH_HEALTHY     ? CONTAINER_HEALTH_HEALTHY
                         : head[2] == HEALTH_UNHEALTHY ? CONTAINER_HEALTH_UNHEALTHY

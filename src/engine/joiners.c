@@ -10,17 +10,12 @@
 
 #define FILE_MAX ((size_t)1 << 20) // lines of 64 digits
 
-static const char *path_of(const char *owner_id, char buffer[static CONTAINER_FOLDER_SIZE + 8]) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    snprintf(buffer, CONTAINER_FOLDER_SIZE + 8, "%s/joiners", container_folder(owner_id, folder));
-    return buffer;
-}
-
 int joiners_add(struct engine *engine, const char *owner_id, const char *id, struct err *err) {
-    char path[CONTAINER_FOLDER_SIZE + 8], line[ID_SIZE + 1];
+    char path[CONTAINER_FILE_SIZE], line[ID_SIZE + 1];
     int length = snprintf(line, sizeof line, "%s\n", id);
-    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.runroot_fd, path_of(owner_id, path),
-                                             O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(engine->store.runroot_fd, container_file(owner_id, "joiners", path),
+                   O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW, 0600);
     int r = fd < 0 ? fd : fd_write_all(fd, line, (size_t)length);
     return r ? err_set(err, ERR_SYSTEM, -r, "write %s/%s", engine->store.runroot, path) : 0;
 }
@@ -37,11 +32,12 @@ static int cut(struct engine *engine, const struct endpoints *endpoints, const c
 }
 
 int joiners_cut(struct engine *engine, const struct container *owner, struct err *err) {
-    char path[CONTAINER_FOLDER_SIZE + 8];
+    char path[CONTAINER_FILE_SIZE];
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct endpoints endpoints;
-    int r = file_read_at(engine->store.runroot_fd, path_of(owner->id, path), FILE_MAX, &text);
+    int r =
+        file_read_at(engine->store.runroot_fd, container_file(owner->id, "joiners", path), FILE_MAX, &text);
     if (r == -ENOENT || r == -ENOTDIR) return 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
     if (network_endpoints(engine->store.db, &arena, owner->id, &endpoints, err)) return -1;

@@ -49,7 +49,7 @@ static bool has_ended(const struct change *c) {
 }
 
 static int fail_ended(const struct change *c, struct err *err) {
-    return has_ended(c) ? err_set(err, ERR_CONFLICT, 0, "Container %s is not running", c->now.id) : -1;
+    return has_ended(c) ? container_not_running(c->now.id, err) : -1;
 }
 
 static int change_begin(struct change *c, const char *network, const char *name, struct err *err) {
@@ -113,7 +113,6 @@ static int store(const struct change *c, const struct container_config *config, 
          network_set_pending(db, c->now.id, c->network.id, mark == MARK_PENDING, err)) ||
         db_commit(db, err))
         return -1;
-    transaction = NULL;
     return 0;
 }
 

@@ -10,12 +10,20 @@
 #include "base/clock.h"
 #include "base/fd.h"
 
+// ERR_CONFLICT, in Docker's words. -1.
+int container_not_running(const char *id, struct err *err);
+
 // Rows (rows.c). The state is what the database says, which is made true by container_settle().
 
 // 1, or 0 when there is none.
 int row_load(struct engine *engine, struct arena *arena, const char *id, struct container *ret_container,
              struct err *err);
+// The same, and its state is true.
+int row_settle(struct engine *engine, struct arena *arena, const char *id, struct container *ret_container,
+               struct err *err);
 void row_expect_load(struct engine *engine); // compiles what row_load asks
+// One that is starting runs, as that process. 0 or -1.
+int row_set_running(struct engine *engine, const char *id, int32_t pid, struct err *err);
 int row_exists(struct engine *engine, const char *id, struct err *err);
 // By id, name, or a unique beginning of an id.
 int row_find(struct engine *engine, struct arena *arena, const char *name, struct container *ret_container,
@@ -32,6 +40,9 @@ int row_store_config(struct engine *engine, const char *id, const struct contain
 #define CONTAINER_FOLDER_SIZE (sizeof "containers/" + ID_SIZE)
 // "containers/<id>", below <root> and <runroot>.
 const char *container_folder(const char *id, char buffer[static CONTAINER_FOLDER_SIZE]);
+// "containers/<id>/<name>"; names are short.
+#define CONTAINER_FILE_SIZE (CONTAINER_FOLDER_SIZE + 16)
+const char *container_file(const char *id, const char *name, char buffer[static CONTAINER_FILE_SIZE]);
 
 // A container's run directory, locked by who starts the container or takes over its end. Locking waits.
 struct run_dir {

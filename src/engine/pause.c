@@ -14,12 +14,6 @@
 
 #define MARK "was-paused"
 
-static const char *mark_path(const char *id, char path[static CONTAINER_FOLDER_SIZE + sizeof MARK]) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    snprintf(path, CONTAINER_FOLDER_SIZE + sizeof MARK, "%s/" MARK, container_folder(id, folder));
-    return path;
-}
-
 static bool is_frozen(struct engine *engine, const struct container *container) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     enum cgroup_freezer state;
@@ -30,25 +24,25 @@ static bool is_frozen(struct engine *engine, const struct container *container) 
 }
 
 bool container_is_paused(struct engine *engine, const struct container *container) {
-    char path[CONTAINER_FOLDER_SIZE + sizeof MARK];
-    return !faccessat(engine->store.runroot_fd, mark_path(container->id, path), F_OK, 0) &&
+    char path[CONTAINER_FILE_SIZE];
+    return !faccessat(engine->store.runroot_fd, container_file(container->id, MARK, path), F_OK, 0) &&
            is_frozen(engine, container);
 }
 
 static int mark(struct engine *engine, const struct container *container, struct err *err) {
-    char path[CONTAINER_FOLDER_SIZE + sizeof MARK];
-    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.runroot_fd, mark_path(container->id, path),
-                                             O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
+    char path[CONTAINER_FILE_SIZE];
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(engine->store.runroot_fd, container_file(container->id, MARK, path),
+                   O_WRONLY | O_CREAT | O_NOFOLLOW, 0600);
     if (fd >= 0) return 0;
-    if (fd == -ENOENT) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (fd == -ENOENT) return container_not_running(container->id, err);
     return err_set(err, ERR_SYSTEM, -fd, "make %s/%s", engine->store.runroot, path);
 }
 
 int container_pause(struct engine *engine, const struct container *container, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     const char *group = NULL;
-    if (!str_eq(container->state, "running"))
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (!str_eq(container->state, "running")) return container_not_running(container->id, err);
     if (container->paused)
         return err_set(err, ERR_CONFLICT, 0, "Container %s is already paused", container->id);
     if (freeze_group(engine, &arena, container, &group, err) || mark(engine, container, err)) return -1;
@@ -56,7 +50,7 @@ int container_pause(struct engine *engine, const struct container *container, st
         return err_set(err, ERR_UNAVAILABLE, 0,
                        "cannot pause container %s: this machine has no freezer of cgroups", container->name);
     int r = cgroup_freeze(group, FREEZE_TIMEOUT_NS);
-    if (r == -ENOENT) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (r == -ENOENT) return container_not_running(container->id, err);
     if (r == -ETIMEDOUT)
         return err_set(err, ERR_SYSTEM, 0,
                        "cannot pause container %s: its processes hang in the kernel and do not stand still",

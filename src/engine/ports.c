@@ -158,7 +158,6 @@ static int try_rows(struct port_claim *claim, const struct port_runs *runs, stru
         if (r <= 0) return r;
     }
     if (db_commit(db, err)) return -1;
-    transaction = NULL;
     return 1;
 }
 

@@ -42,8 +42,7 @@ int ports_refuse(const struct container *container, int r, const char *what, str
                        "container",
                        PLAN_PORTS_SPARE);
     // Its shim may be gone before its first process is.
-    if (r == -ESRCH || r == -EBADF || shim_is_gone(r))
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (r == -ESRCH || r == -EBADF || shim_is_gone(r)) return container_not_running(container->id, err);
     return err_set(err, ERR_SYSTEM, -r, "%s of container %s", what, container->name);
 }
 

@@ -127,7 +127,6 @@ static int store_moved(struct follow *f, struct err *err) {
     for (size_t i = 0; i < f->gone.count; i++)
         if (port_row_set_pending(db, f->container->id, &f->gone.items[i], true, err)) return -1;
     if (port_rows_drop_pending(db, f->container->id, err) || db_commit(db, err)) return -1;
-    transaction = NULL;
     return 0;
 }
 
@@ -153,9 +152,7 @@ static int store_come(struct follow *f, struct err *err) {
     _cleanup_(db_rollbackp) struct db *transaction = db;
     for (size_t i = 0; i < f->claim.runs.count; i++)
         if (port_row_set_pending(db, f->container->id, &f->claim.runs.items[i], false, err)) return -1;
-    if (db_commit(db, err)) return -1;
-    transaction = NULL;
-    return 0;
+    return db_commit(db, err);
 }
 
 static int come(struct follow *f, struct err *err) {

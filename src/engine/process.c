@@ -7,30 +7,27 @@
 #include <poll.h>
 #include <stdio.h>
 
-#define PLAN_PATH_SIZE (CONTAINER_FOLDER_SIZE + sizeof "/plan")
-
-static const char *plan_path(const char *id, char buffer[static PLAN_PATH_SIZE]) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    snprintf(buffer, PLAN_PATH_SIZE, "%s/plan", container_folder(id, folder));
-    return buffer;
+int container_not_running(const char *id, struct err *err) {
+    return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
 }
 
 int container_plan_map(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err) {
-    char path[PLAN_PATH_SIZE];
-    int r = plan_map_at(engine->store.runroot_fd, plan_path(id, path), ret_plan);
+    char path[CONTAINER_FILE_SIZE];
+    int r = plan_map_at(engine->store.runroot_fd, container_file(id, "plan", path), ret_plan);
     if (r) err_set(err, ERR_SYSTEM, -r, "read %s/%s", engine->store.runroot, path);
     return r;
 }
 
 int plan_open(struct engine *engine, const char *id, struct plan_block **ret_plan, struct err *err) {
     int r = container_plan_map(engine, id, ret_plan, err);
-    if (r == -ENOENT) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    if (r == -ENOENT) return container_not_running(id, err);
     return r ? -1 : 0;
 }
 
 static bool read_plan_head(struct engine *engine, const char *id, struct plan_block *ret_head) {
-    char path[PLAN_PATH_SIZE];
-    _cleanup_(fd_closep) int fd = fd_open_at(engine->store.runroot_fd, plan_path(id, path), O_RDONLY, 0);
+    char path[CONTAINER_FILE_SIZE];
+    _cleanup_(fd_closep) int fd =
+        fd_open_at(engine->store.runroot_fd, container_file(id, "plan", path), O_RDONLY, 0);
     return fd >= 0 && fd_read_full(fd, ret_head, sizeof *ret_head) == sizeof *ret_head &&
            ret_head->magic == PLAN_MAGIC;
 }
@@ -62,12 +59,11 @@ int container_open_process(struct engine *engine, const char *id) {
 int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
     char path[40];
     _cleanup_(fd_closep) int process = container_open_process(engine, id);
-    if (process < 0) return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    if (process < 0) return container_not_running(id, err);
     snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid_since(engine, id, 0));
     _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
     struct pollfd end = {.fd = process, .events = POLLIN};
-    if (netns < 0 || poll(&end, 1, 0) > 0)
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", id);
+    if (netns < 0 || poll(&end, 1, 0) > 0) return container_not_running(id, err);
     *ret_netns = take_fd(&netns);
     return 0;
 }

@@ -11,10 +11,9 @@
 #include <string.h>
 
 uint64_t container_size(struct engine *engine, const struct container *container) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
+    char path[CONTAINER_FILE_SIZE];
     struct usage usage = {0};
-    snprintf(path, sizeof path, "%s/upper", container_folder(container->id, folder));
-    (void)usage_add_at(&usage, engine->store.root_fd, path);
+    (void)usage_add_at(&usage, engine->store.root_fd, container_file(container->id, "upper", path));
     usage_finish(&usage);
     return usage.content;
 }

@@ -5,18 +5,15 @@
 #include <stdio.h>
 
 static int set_auto_remove(struct engine *engine, const char *id, bool value, struct err *err) {
-    return db_run(engine->store.db, err, "UPDATE container SET auto_remove = ? WHERE id = ?", "is",
-                  (int64_t)value, id) < 0
-               ? -1
-               : 0;
+    return db_do(engine->store.db, err, "UPDATE container SET auto_remove = ? WHERE id = ?", "is",
+                 (int64_t)value, id);
 }
 
 // A root file system that was made to be thrown away can't be mounted again, unless the kernel's notes of
 // that go: they warn of a crash of the machine, after which there is no run directory either.
 static int renew_work(struct engine *engine, const struct container *container, struct err *err) {
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 8];
-    snprintf(path, sizeof path, "%s/work", container_folder(container->id, folder));
-    int r = dir_remove_all_at(engine->store.root_fd, path);
+    char path[CONTAINER_FILE_SIZE];
+    int r = dir_remove_all_at(engine->store.root_fd, container_file(container->id, "work", path));
     if (r) return err_set(err, ERR_SYSTEM, -r, "remove %s/%s", engine->store.root, path);
     return container_folder_make(engine, container, err);
 }
@@ -25,8 +22,7 @@ static int renew_work(struct engine *engine, const struct container *container, 
 static int remember(struct engine *engine, struct arena *arena, const char *id, struct err *err) {
     struct container now;
     if (set_auto_remove(engine, id, true, err)) return -1;
-    int r = row_load(engine, arena, id, &now, err);
-    if (r > 0) r = container_settle(engine, arena, &now, err);
+    int r = row_settle(engine, arena, id, &now, err);
     if (r <= 0) return r;
     return str_eq(now.state, "running") ? 0 : container_remove(engine, &now, false, err);
 }

@@ -52,6 +52,19 @@ int row_load(struct engine *engine, struct arena *arena, const char *id, struct 
     return r == 1 && row_read(arena, &rows, ret_container, err) ? -1 : r;
 }
 
+int row_settle(struct engine *engine, struct arena *arena, const char *id, struct container *ret_container,
+               struct err *err) {
+    int r = row_load(engine, arena, id, ret_container, err);
+    return r > 0 ? container_settle(engine, arena, ret_container, err) : r;
+}
+
+int row_set_running(struct engine *engine, const char *id, int32_t pid, struct err *err) {
+    return db_do(engine->store.db, err,
+                 "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
+                 "'starting'",
+                 "is", (int64_t)pid, id);
+}
+
 int row_exists(struct engine *engine, const char *id, struct err *err) {
     return db_number(engine->store.db, NULL, err, "SELECT 1 FROM container WHERE id = ?", "s", id);
 }

@@ -45,8 +45,7 @@ int container_take_exit(struct engine *engine, const struct container *container
     }
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container now;
-    int r = row_load(engine, &arena, container->id, &now, err);
-    if (r > 0) r = container_settle(engine, &arena, &now, err);
+    int r = row_settle(engine, &arena, container->id, &now, err);
     if (r < 0) return -1;
     *ret_code = r > 0 ? now.exit_code : 137;
     return 0;
@@ -58,8 +57,7 @@ static int wait_again(struct engine *engine, const struct container *container, 
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container now;
     (void)again_wait(engine, container->id);
-    int r = row_load(engine, &arena, container->id, &now, err);
-    if (r > 0) r = container_settle(engine, &arena, &now, err);
+    int r = row_settle(engine, &arena, container->id, &now, err);
     if (r < 0) return -1;
     if (r > 0 && (container_is_restarting(&now) || container_is_live(&now)))
         return container_wait(engine, &now, ret_exit_code, err);

@@ -172,9 +172,9 @@ static int write_file(int dir, const char *name, mode_t mode, const char *text, 
 // With another container's network come its files: the same ones, so that both see what is changed in them.
 static int share_etc(struct start *s, struct err *err) {
     static const char *const names[] = {"hosts", "resolv.conf", "hostname"};
-    char folder[CONTAINER_FOLDER_SIZE], path[CONTAINER_FOLDER_SIZE + 16];
+    char path[CONTAINER_FILE_SIZE];
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        snprintf(path, sizeof path, "%s/%s", container_folder(s->network_id, folder), names[i]);
+        container_file(s->network_id, names[i], path);
         if ((unlinkat(s->run_dir.fd, names[i], 0) && errno != ENOENT) ||
             linkat(s->engine->store.runroot_fd, path, s->run_dir.fd, names[i], 0))
             return err_set(err, ERR_CONFLICT, errno, "share %s of container %s", names[i], s->network_id);
@@ -225,13 +225,10 @@ static int write_etc(struct start *s, struct err *err) {
         {"resolv.conf", &resolv},
         {"hostname", &hostname},
     };
-    int failed = 0;
     for (size_t i = 0; !r && i < ARRAY_SIZE(rows); i++) {
-        failed = write_file(s->run_dir.fd, rows[i].name, 0644, str_get(rows[i].text), rows[i].text->len);
+        int failed = write_file(s->run_dir.fd, rows[i].name, 0644, str_get(rows[i].text), rows[i].text->len);
         if (failed) r = err_set(err, ERR_SYSTEM, -failed, "write %s/%s", s->run_path, rows[i].name);
     }
-    str_finish(&resolv);
-    str_finish(&hostname);
     return r;
 }
 
@@ -495,12 +492,7 @@ static int wait_detached(struct start *s, struct err *err) {
         *err = why;
         return -1;
     }
-    if (db_run(s->engine->store.db, err,
-               "UPDATE container SET state = 'running', pid = ?, exit_code = 0 WHERE id = ? AND state = "
-               "'starting'",
-               "is", (int64_t)pid, s->container->id) < 0)
-        return -1;
-    return hang_up(s, err);
+    return row_set_running(s->engine, s->container->id, pid, err) ? -1 : hang_up(s, err);
 }
 
 static int start_lock(struct start *s, struct err *err) {

@@ -168,8 +168,7 @@ static int find_pids(struct engine *engine, struct arena *arena, const struct co
     if (container_groups(engine, arena, container, &groups, err)) return -1;
     const struct cgroup_group *group = cgroup_groups_processes(&groups);
     int r = group ? cgroup_pids(group->path, ret_pids, ret_count) : -ENOENT;
-    if (r == -ENOENT || (!r && !*ret_count))
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (r == -ENOENT || (!r && !*ret_count)) return container_not_running(container->id, err);
     return r ? err_set(err, ERR_SYSTEM, -r, "look for the processes of container %s", container->name) : 0;
 }
 
@@ -180,8 +179,7 @@ int container_top(struct engine *engine, struct arena *arena, const struct conta
     size_t count = 0;
     struct process_table table = {0};
     if (check_options(options, err)) return -1;
-    if (!str_eq(container->state, "running"))
-        return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", container->id);
+    if (!str_eq(container->state, "running")) return container_not_running(container->id, err);
     if (find_pids(engine, arena, container, &pids, &count, err) ||
         ask_ps(arena, options, pids, count, &ps, err))
         return -1;

@@ -186,7 +186,6 @@ static int store_changed(struct update *u, struct err *err) {
     if (row_store_config(u->engine, u->container->id, &u->merged, err) ||
         ports_update_store(&u->ports, err) || db_commit(u->engine->store.db, err))
         return -1;
-    transaction = NULL;
     return 0;
 }
 

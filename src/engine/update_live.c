@@ -274,7 +274,7 @@ static int fill_volumes(const struct live *live, struct runtime_mounts *request,
 static int failure(const struct live *live, int process, struct err *err) {
     struct pollfd end = {.fd = process, .events = POLLIN};
     if (process >= 0 && poll(&end, 1, 0) <= 0) return -1;
-    return err_set(err, ERR_CONFLICT, 0, "Container %s is not running", live->container->id);
+    return container_not_running(live->container->id, err);
 }
 
 int live_mount(const struct live *live, const struct container_config *config,

@@ -132,9 +132,7 @@ static int set_quota(struct engine *engine, const struct volume *volume, struct 
                        "project quotas, or they are not turned on (mount option prjquota)",
                        volume->name, engine->store.root);
     if (r) return err_set(err, ERR_SYSTEM, -r, "create %s: set its quota", volume->name);
-    return db_run(db, err, "UPDATE volume SET project = ? WHERE name = ?", "is", project, volume->name) < 0
-               ? -1
-               : 0;
+    return db_do(db, err, "UPDATE volume SET project = ? WHERE name = ?", "is", project, volume->name);
 }
 
 static void remove_empty(struct engine *engine, const char *name) {
@@ -231,11 +229,9 @@ static int use(struct engine *engine, const char *id, const struct container_mou
     volume.options = mount->driver_options;
     if (check_name(volume.name, err) || volume_options_check(&volume, err) || insert(engine, &volume, err))
         return -1;
-    return db_run(engine->store.db, err,
-                  "INSERT OR IGNORE INTO volume_use (volume, container_id) VALUES (?, ?)", "ss",
-                  mount->source, id) < 0
-               ? -1
-               : 0;
+    return db_do(engine->store.db, err,
+                 "INSERT OR IGNORE INTO volume_use (volume, container_id) VALUES (?, ?)", "ss", mount->source,
+                 id);
 }
 
 int volumes_use(struct engine *engine, const struct container *container, struct err *err) {

@@ -285,14 +285,12 @@ static int layer_row(const struct commit *c, size_t i, int64_t size, struct err 
     const char *diff_id = c->config->diff_ids.items[i];
     _cleanup_(str_finish) struct str made = {0};
     layer_made(c, diff_id, &made);
-    return db_run(c->store->db, err,
-                  "INSERT INTO layer (diff_id, blob_digest, blob_size, size, driver, made) "
-                  "VALUES (?, ?, ?, ?, ?, ?) "
-                  "ON CONFLICT (diff_id) DO UPDATE SET driver = excluded.driver, made = excluded.made",
-                  "ssiiss", diff_id, blob->digest, (int64_t)blob->size, size, c->store->driver,
-                  str_get(&made)) < 0
-               ? -1
-               : 0;
+    return db_do(c->store->db, err,
+                 "INSERT INTO layer (diff_id, blob_digest, blob_size, size, driver, made) "
+                 "VALUES (?, ?, ?, ?, ?, ?) "
+                 "ON CONFLICT (diff_id) DO UPDATE SET driver = excluded.driver, made = excluded.made",
+                 "ssiiss", diff_id, blob->digest, (int64_t)blob->size, size, c->store->driver,
+                 str_get(&made));
 }
 
 static int layer_rows(const struct commit *c, const int64_t *sizes, int64_t *ret_total, struct err *err) {
@@ -348,22 +346,18 @@ static int blob_rows(const struct commit *c, struct err *err) {
 
 int store_add_manifest(struct store *store, const char *id, const char *digest, const char *media_type,
                        const char *text, struct err *err) {
-    return db_run(store->db, err,
-                  "INSERT INTO image_manifest (image_id, digest, media_type, manifest) VALUES (?, ?, ?, ?) "
-                  "ON CONFLICT (image_id, digest) DO NOTHING",
-                  "ssss", id, digest, media_type, text) < 0
-               ? -1
-               : 0;
+    return db_do(store->db, err,
+                 "INSERT INTO image_manifest (image_id, digest, media_type, manifest) VALUES (?, ?, ?, ?) "
+                 "ON CONFLICT (image_id, digest) DO NOTHING",
+                 "ssss", id, digest, media_type, text);
 }
 
 static int name_row(const struct commit *c, const char *name, struct err *err) {
-    return db_run(c->store->db, err,
-                  "INSERT INTO image_name (name, image_id, manifest_digest) VALUES (?, ?, ?) "
-                  "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id, "
-                  "manifest_digest = excluded.manifest_digest",
-                  "sss", name, c->id, c->manifest_digest) < 0
-               ? -1
-               : 0;
+    return db_do(c->store->db, err,
+                 "INSERT INTO image_name (name, image_id, manifest_digest) VALUES (?, ?, ?) "
+                 "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id, "
+                 "manifest_digest = excluded.manifest_digest",
+                 "sss", name, c->id, c->manifest_digest);
 }
 
 static int name_rows(const struct commit *c, struct err *err) {

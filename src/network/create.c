@@ -321,7 +321,6 @@ static int insert(struct db *db, struct arena *arena, const struct network_reque
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (choose(db, arena, request, network, err) || network_insert(db, network, err) || db_commit(db, err))
         return -1;
-    transaction = NULL;
     return 0;
 }
 
@@ -372,7 +371,6 @@ static int delete_row(struct db *db, const struct network *network, struct err *
     int changed = db_run(db, err, "DELETE FROM network WHERE id = ?", "s", network->id);
     if (changed == 0) return err_set(err, ERR_NOT_FOUND, 0, "network %s not found", network->name);
     if (changed < 0 || db_commit(db, err)) return -1;
-    transaction = NULL;
     return 0;
 }
 

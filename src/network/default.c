@@ -54,7 +54,6 @@ static int store(struct db *db, const struct network *network, struct err *err) 
     if (db_begin(db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (network_update_pools(db, network, err) || db_commit(db, err)) return -1;
-    transaction = NULL;
     return 0;
 }
 
@@ -90,12 +89,10 @@ static int are_there(struct db *db, struct err *err) {
 static int add_plain(struct db *db, const char *name, enum network_driver driver, struct err *err) {
     char id[ID_SIZE];
     id_random(id);
-    return db_run(db, err,
-                  "INSERT OR IGNORE INTO network (id, name, driver, link, created, config) VALUES (?, ?, ?, "
-                  "'', ?, '{}')",
-                  "sssi", id, name, network_driver_name(driver), clock_wall_ns()) < 0
-               ? -1
-               : 0;
+    return db_do(db, err,
+                 "INSERT OR IGNORE INTO network (id, name, driver, link, created, config) VALUES (?, ?, ?, "
+                 "'', ?, '{}')",
+                 "sssi", id, name, network_driver_name(driver), clock_wall_ns());
 }
 
 // One that an earlier hoy made has no IPv6 yet.
@@ -126,7 +123,6 @@ int network_predefine(struct db *db, struct err *err) {
     if (add_default(db, database, err) || add_plain(db, NETWORK_HOST, NETWORK_DRIVER_HOST, err) ||
         add_plain(db, NETWORK_NONE, NETWORK_DRIVER_NULL, err) || db_commit(db, err))
         return -1;
-    transaction = NULL;
     return 0;
 }
 

@@ -221,17 +221,14 @@ static int load_id(struct db *db, struct arena *arena, const char *network, cons
 
 static int store(struct db *db, const char *container_id, const struct endpoint *endpoint, bool pending,
                  struct err *err) {
-    return db_run(
-               db, err,
-               "INSERT INTO endpoint (network, container_id, id, number, interface, host_interface, mac, "
-               "pending) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (network, container_id) DO UPDATE SET "
-               "number = excluded.number, interface = excluded.interface, host_interface = "
-               "excluded.host_interface, mac = excluded.mac, pending = excluded.pending",
-               "sssissbi", endpoint->network_id, container_id, endpoint->id, (int64_t)endpoint->number,
-               endpoint->interface, endpoint->host_interface, endpoint->mac, sizeof endpoint->mac,
-               (int64_t)pending) < 0
-               ? -1
-               : 0;
+    return db_do(db, err,
+                 "INSERT INTO endpoint (network, container_id, id, number, interface, host_interface, mac, "
+                 "pending) VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (network, container_id) DO UPDATE SET "
+                 "number = excluded.number, interface = excluded.interface, host_interface = "
+                 "excluded.host_interface, mac = excluded.mac, pending = excluded.pending",
+                 "sssissbi", endpoint->network_id, container_id, endpoint->id, (int64_t)endpoint->number,
+                 endpoint->interface, endpoint->host_interface, endpoint->mac, sizeof endpoint->mac,
+                 (int64_t)pending);
 }
 
 // Inside a transaction, with the row as it is in it: the network may have got other subnets, or be gone.
@@ -270,7 +267,6 @@ int network_attach(struct db *db, struct arena *arena, const struct network *net
                err) ||
         db_commit(db, err))
         return -1;
-    transaction = NULL;
     *ret_endpoint = endpoint;
     return 0;
 }

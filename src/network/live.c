@@ -224,8 +224,6 @@ int live_route(const struct endpoints *before, const struct endpoints *after, in
 
 int network_set_pending(struct db *db, const char *container_id, const char *network_id, bool pending,
                         struct err *err) {
-    return db_run(db, err, "UPDATE endpoint SET pending = ? WHERE container_id = ? AND network = ?", "iss",
-                  (int64_t)pending, container_id, network_id) < 0
-               ? -1
-               : 0;
+    return db_do(db, err, "UPDATE endpoint SET pending = ? WHERE container_id = ? AND network = ?", "iss",
+                 (int64_t)pending, container_id, network_id);
 }

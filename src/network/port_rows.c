@@ -248,46 +248,38 @@ int port_rows_respect(struct db *db, struct err *err) {
 }
 
 int port_rows_drop_pending(struct db *db, const char *container_id, struct err *err) {
-    return db_run(db, err, "DELETE FROM port WHERE pending AND pending = 1 AND container_id = ?", "s",
-                  container_id) < 0
-               ? -1
-               : 0;
+    return db_do(db, err, "DELETE FROM port WHERE pending AND pending = 1 AND container_id = ?", "s",
+                 container_id);
 }
 
 int port_row_set_address(struct db *db, const char *container_id, const struct port_run *run,
                          struct err *err) {
-    return db_run(
-               db, err,
-               "UPDATE port SET address = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
-               "AND container_id = ?",
-               "siiiss", run->address, (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
-               run->host, container_id) < 0
-               ? -1
-               : 0;
+    return db_do(
+        db, err,
+        "UPDATE port SET address = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
+        "AND container_id = ?",
+        "siiiss", run->address, (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
+        run->host, container_id);
 }
 
 int port_row_set_pending(struct db *db, const char *container_id, const struct port_run *run, bool pending,
                          struct err *err) {
-    return db_run(
-               db, err,
-               "UPDATE port SET pending = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
-               "AND container_id = ?",
-               "iiiiss", (int64_t)pending, (int64_t)run->protocol, (int64_t)run->family,
-               (int64_t)run->host_port, run->host, container_id) < 0
-               ? -1
-               : 0;
+    return db_do(
+        db, err,
+        "UPDATE port SET pending = ? WHERE protocol = ? AND family = ? AND host_port = ? AND host = ? "
+        "AND container_id = ?",
+        "iiiiss", (int64_t)pending, (int64_t)run->protocol, (int64_t)run->family, (int64_t)run->host_port,
+        run->host, container_id);
 }
 
 int port_row_set_respect(struct db *db, const char *container_id, const struct port_run *run,
                          enum port_state state, struct err *err) {
-    return db_run(
-               db, err,
-               "UPDATE port SET respect = ?, pending = ? WHERE protocol = ? AND family = ? AND host_port = ? "
-               "AND host = ? AND container_id = ?",
-               "iiiiiss", (int64_t)run->respect, (int64_t)state, (int64_t)run->protocol, (int64_t)run->family,
-               (int64_t)run->host_port, run->host, container_id) < 0
-               ? -1
-               : 0;
+    return db_do(
+        db, err,
+        "UPDATE port SET respect = ?, pending = ? WHERE protocol = ? AND family = ? AND host_port = ? "
+        "AND host = ? AND container_id = ?",
+        "iiiiiss", (int64_t)run->respect, (int64_t)state, (int64_t)run->protocol, (int64_t)run->family,
+        (int64_t)run->host_port, run->host, container_id);
 }
 
 int port_rows_list_pending(struct db *db, struct arena *arena, struct strings *ret_ids, struct err *err) {

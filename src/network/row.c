@@ -109,13 +109,10 @@ static int pools_load(struct db *db, struct network *network, struct err *err) {
 }
 
 static int reserve(struct db *db, const char *network, const struct address *address, struct err *err) {
-    return db_run(
-               db, err,
-               "INSERT OR IGNORE INTO address (network, family, address, container_id) VALUES (?, ?, ?, '')",
-               "sib", network, (int64_t)(address->family == AF_INET6 ? 6 : 4), address->bytes,
-               address_size(address)) < 0
-               ? -1
-               : 0;
+    return db_do(
+        db, err,
+        "INSERT OR IGNORE INTO address (network, family, address, container_id) VALUES (?, ?, ?, '')", "sib",
+        network, (int64_t)(address->family == AF_INET6 ? 6 : 4), address->bytes, address_size(address));
 }
 
 static int pool_insert(struct db *db, const struct network *network, const struct network_pool *pool,

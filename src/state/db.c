@@ -445,11 +445,11 @@ bool db_is_duplicate(const struct db *db) {
 // Transactions
 
 int db_begin(struct db *db, struct err *err) {
-    return db_run(db, err, "BEGIN IMMEDIATE", "") < 0 ? -1 : 0;
+    return db_do(db, err, "BEGIN IMMEDIATE", "");
 }
 
 int db_commit(struct db *db, struct err *err) {
-    return db_run(db, err, "COMMIT", "") < 0 ? -1 : 0;
+    return db_do(db, err, "COMMIT", "");
 }
 
 // SQLite does not change PRAGMA synchronous inside a transaction; flushing the log after the commit is the

@@ -35,6 +35,7 @@ void db_rollbackp(struct db **db);
 //   s const char * (NULL is NULL)   i int64_t   b const void *, size_t   n nothing: NULL
 // db_run is for statements without rows: returns the number of rows changed or -1.
 int db_run(struct db *db, struct err *err, const char *sql, const char *types, ...);
+#define db_do(...) (db_run(__VA_ARGS__) < 0 ? -1 : 0) // who does not care how many
 
 // Compiles a statement before it is needed: for moments with nothing else to do.
 void db_compile(struct db *db, const char *sql);

@@ -59,12 +59,10 @@ static int adopt_volume(struct db *db, int folder, const char *name, struct err 
     struct stat st;
     bool anonymous = strlen(name) == ID_SIZE - 1 && strspn(name, "0123456789abcdef") == ID_SIZE - 1;
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) || !S_ISDIR(st.st_mode)) return 0;
-    return db_run(db, err,
-                  "INSERT INTO volume (name, created, anonymous, labels, options) VALUES (?, ?, ?, ?, '{}')",
-                  "siis", name, (int64_t)st.st_mtim.tv_sec * 1000000000, (int64_t)anonymous,
-                  anonymous ? "{\"com.docker.volume.anonymous\":\"\"}" : "{}") < 0
-               ? -1
-               : 0;
+    return db_do(db, err,
+                 "INSERT INTO volume (name, created, anonymous, labels, options) VALUES (?, ?, ?, ?, '{}')",
+                 "siis", name, (int64_t)st.st_mtim.tv_sec * 1000000000, (int64_t)anonymous,
+                 anonymous ? "{\"com.docker.volume.anonymous\":\"\"}" : "{}");
 }
 
 static int adopt_volumes(struct db *db, const char *root, struct err *err) {
@@ -167,7 +165,6 @@ int db_upgrade(struct db *db, const char *root, struct err *err) {
     if (version < 5 && db_exec(db, to_5, err, "upgrade")) return -1;
     if (db_exec(db, to_6, err, "upgrade") || db_exec(db, SCHEMA_SET_VERSION, err, "upgrade")) return -1;
     if (db_commit_durable(db, err)) return -1;
-    transaction = NULL;
     if (version == 2) rename_logs(db, root);
     return 0;
 }
