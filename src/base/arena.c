@@ -139,6 +139,10 @@ bool strings_have(const struct strings *list, const char *s) {
     return false;
 }
 
+bool strings_repeat(const struct strings *list, size_t i) {
+    return strings_have(&(struct strings){list->items, i}, list->items[i]);
+}
+
 static int by_text(const void *a, const void *b) {
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }

@@ -57,6 +57,7 @@ struct strings {
 };
 void strings_add(struct arena *arena, struct strings *list, const char *s); // s is borrowed, not copied
 bool strings_have(const struct strings *list, const char *s);
-void strings_sort(struct strings *list); // by their bytes
+bool strings_repeat(const struct strings *list, size_t i); // an earlier one is the same
+void strings_sort(struct strings *list);                   // by their bytes
 // One text of all of them, with the separator between.
 const char *strings_join(struct arena *arena, const struct strings *list, const char *separator);

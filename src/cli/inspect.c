@@ -175,12 +175,9 @@ static void write_graph_driver(struct engine *engine, struct arena *arena, const
     struct err ignored;
     if (!image_find(&engine->store, arena, container->image_id, &image, &ignored))
         (void)image_lower_find(&engine->store, &image, arena, &lower, &ignored);
-    _cleanup_(str_finish) struct str layers = {0};
-    for (size_t i = 0; i < lower.directories.count; i++)
-        str_printf(&layers, i ? ":%s" : "%s", lower.directories.items[i]);
     json_begin_object(w, "GraphDriver");
     json_begin_object(w, "Data");
-    json_put_string(w, "LowerDir", str_get(&layers));
+    json_put_string(w, "LowerDir", strings_join(arena, &lower.directories, ":"));
     json_put_string(w, "MergedDir",
                     container->pid > 0 ? arena_printf(arena, "/proc/%d/root", container->pid) : "");
     json_put_string(w, "UpperDir", arena_printf(arena, "%s/upper", folder));

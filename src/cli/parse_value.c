@@ -23,15 +23,9 @@
 // Adds KEY=VALUE, in place of an earlier one of the same key. A KEY alone has the value that it has here;
 // where it has none it stays alone, which takes the variable away from what the image or the container has.
 static void env_add(struct arena *arena, struct strings *list, const char *text) {
-    size_t length = strcspn(text, "=");
-    const char *value = text[length] ? NULL : getenv(text);
+    const char *value = strchr(text, '=') ? NULL : getenv(text);
     if (value) text = arena_printf(arena, "%s=%s", text, value);
-    for (size_t i = 0; i < list->count; i++)
-        if (!strncmp(list->items[i], text, length) && strcspn(list->items[i], "=") == length) {
-            list->items[i] = text;
-            return;
-        }
-    strings_add(arena, list, text);
+    spec_env_put(arena, list, text);
 }
 
 int store_env(struct parse *parse, const char *text, void *field, struct err *err) {

@@ -9,17 +9,6 @@
 
 #include <string.h>
 
-static bool env_same_key(const char *a, const char *b) {
-    size_t n = strcspn(a, "=");
-    return n == strcspn(b, "=") && memcmp(a, b, n) == 0;
-}
-
-static bool env_has(const struct strings *env, const char *entry) {
-    for (size_t i = 0; i < env->count; i++)
-        if (env_same_key(env->items[i], entry)) return true;
-    return false;
-}
-
 static bool target_has(const struct container_config *config, const char *target) {
     for (size_t i = 0; i < config->mounts.count; i++)
         if (str_eq(config->mounts.items[i].target, target)) return true;
@@ -58,7 +47,7 @@ void container_config_merge(struct arena *arena, const struct image_config *imag
                             struct container_config *config) {
     command_merge(image, config);
     for (size_t i = 0; i < image->env.count; i++)
-        if (!env_has(&config->env, image->env.items[i]))
+        if (!spec_env_has(&config->env, image->env.items[i]))
             strings_add(arena, &config->env, image->env.items[i]);
     for (size_t i = 0; i < image->labels.count; i++)
         if (!key_values_find(&config->labels, image->labels.items[i].key))

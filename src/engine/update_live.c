@@ -40,21 +40,11 @@ void live_prepare(struct live *live) {
 // The settings
 
 // A name without a value takes away what the image, or the running process, has.
-static void env_put(struct arena *arena, struct strings *env, const char *entry) {
-    size_t n = strcspn(entry, "=");
-    for (size_t i = 0; i < env->count; i++)
-        if (strcspn(env->items[i], "=") == n && !strncmp(env->items[i], entry, n)) {
-            env->items[i] = entry;
-            return;
-        }
-    strings_add(arena, env, entry);
-}
-
 static void merge_env(const struct live *live, struct container_config *config) {
     struct strings env = {0};
     for (size_t i = 0; i < config->env.count; i++) strings_add(live->arena, &env, config->env.items[i]);
     for (size_t i = 0; i < live->changes.env.count; i++)
-        env_put(live->arena, &env, live->changes.env.items[i]);
+        spec_env_put(live->arena, &env, live->changes.env.items[i]);
     config->env = env;
 }
 

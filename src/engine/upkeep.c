@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "engine/upkeep.h"
 
+#include "base/json_strings.h"
 #include "base/signal_name.h"
 #include "engine/parts.h"
 
@@ -103,11 +104,7 @@ static int64_t *number(const struct health_config *health, size_t i) {
 void health_config_write(const struct health_config *health, const char *key, struct json_writer *w) {
     if (!health) return;
     json_begin_object(w, key);
-    if (health->test.count) {
-        json_begin_array(w, "Test");
-        for (size_t i = 0; i < health->test.count; i++) json_put_string(w, NULL, health->test.items[i]);
-        json_end_array(w);
-    }
+    if (health->test.count) json_put_strings(w, "Test", &health->test);
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
         if (*number(health, i)) json_put_i64(w, numbers[i].key, *number(health, i));
     json_end_object(w);
@@ -122,13 +119,7 @@ const char *health_config_text(struct arena *arena, const struct health_config *
 
 int health_config_read(struct arena *arena, const struct json *json, struct health_config **ret_health) {
     struct health_config *health = arena_new(arena, struct health_config);
-    const struct json *test = json_get(json, "Test");
-    if (!json_is_object(json) || (!json_is_null(test) && !json_is_array(test))) return -1;
-    for (size_t i = 0; i < json_length(test); i++) {
-        const char *word = json_string(json_at(test, i));
-        if (!word) return -1;
-        strings_add(arena, &health->test, arena_strdup(arena, word));
-    }
+    if (!json_is_object(json) || json_strings(arena, json_get(json, "Test"), &health->test)) return -1;
     for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
         const struct json *value = json_get(json, numbers[i].key);
         if (!json_is_null(value) && json_i64(value, number(health, i))) return -1;

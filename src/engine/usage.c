@@ -92,19 +92,12 @@ static struct part *part_of(struct count *c, const char *folder, const char *dig
     return part;
 }
 
-// Whether the image has the layer further down as well.
-static bool is_repeated(const struct strings *diff_ids, size_t i) {
-    for (size_t j = 0; j < i; j++)
-        if (str_eq(diff_ids->items[j], diff_ids->items[i])) return true;
-    return false;
-}
-
 static void each_part(struct count *c, const struct image *image,
                       void (*act)(struct part *part, struct image_usage *usage), struct image_usage *usage) {
     const struct strings *diff_ids = &image->config.diff_ids;
     act(part_of(c, "images", image->chain_id), usage);
     for (size_t i = 0; i < diff_ids->count; i++)
-        if (!is_repeated(diff_ids, i)) act(part_of(c, "layers", diff_ids->items[i]), usage);
+        if (!strings_repeat(diff_ids, i)) act(part_of(c, "layers", diff_ids->items[i]), usage);
 }
 
 static void know(struct part *part, struct image_usage *usage) {

@@ -74,9 +74,7 @@ static int file_settle(const struct commit *c, const char *name, struct err *err
 }
 
 static bool is_first(const struct commit *c, size_t i) {
-    for (size_t j = 0; j < i; j++)
-        if (str_eq(c->config->diff_ids.items[i], c->config->diff_ids.items[j])) return false;
-    return true;
+    return !strings_repeat(&c->config->diff_ids, i);
 }
 
 static bool is_staged(const struct commit *c, size_t i) {

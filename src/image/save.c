@@ -44,9 +44,7 @@ struct save {
 // What is asked for
 
 static void names_add(struct arena *arena, struct strings *list, const char *name) {
-    for (size_t i = 0; i < list->count; i++)
-        if (str_eq(list->items[i], name)) return;
-    strings_add(arena, list, name);
+    if (!strings_have(list, name)) strings_add(arena, list, name);
 }
 
 // name is full, or NULL.

@@ -100,12 +100,6 @@ static void check_blobs(struct store *store, struct arena *arena, const struct i
     for (size_t i = 0; i < blobs.count; i++) check_blob(store, arena, faults, blobs.items[i]);
 }
 
-static bool is_repeated(const struct strings *list, size_t i) {
-    for (size_t j = 0; j < i; j++)
-        if (str_eq(list->items[j], list->items[i])) return true;
-    return false;
-}
-
 void image_verify(struct store *store, struct arena *arena, const struct image *image,
                   struct image_faults *ret_faults) {
     const struct strings *diff_ids = &image->config.diff_ids;
@@ -113,7 +107,7 @@ void image_verify(struct store *store, struct arena *arena, const struct image *
     check_text(arena, &faults, "config", image->config_text, image->id);
     check_text(arena, &faults, "manifest", image->manifest, image->manifest_digest);
     for (size_t i = 0; i < diff_ids->count; i++)
-        if (!is_repeated(diff_ids, i)) check_layer(store, arena, &faults, diff_ids->items[i]);
+        if (!strings_repeat(diff_ids, i)) check_layer(store, arena, &faults, diff_ids->items[i]);
     check_blobs(store, arena, image, &faults);
     if (!faults.count && diff_ids->count) {
         struct err err = {0};

@@ -348,6 +348,9 @@ void spec_set_why(struct arena *arena, struct spec *spec, const char *field, con
 
 // NAME=VALUE in the place of what NAME had; NAME alone takes it out. entry is borrowed.
 void spec_env_set(struct arena *arena, struct strings *env, const char *entry);
+// Whether there is one of that name, with a value or without; and the entry in its place, or as a new one.
+bool spec_env_has(const struct strings *env, const char *entry);
+void spec_env_put(struct arena *arena, struct strings *env, const char *entry);
 
 // Mount options to numbers. A word that is none of the specification's is data for the file system and goes
 // to data, comma separated.

@@ -166,12 +166,19 @@ static void env_remove(struct strings *env, size_t at) {
     env->count--;
 }
 
-void spec_env_set(struct arena *arena, struct strings *env, const char *entry) {
+bool spec_env_has(const struct strings *env, const char *entry) {
+    return env_find(env, entry) < env->count;
+}
+
+void spec_env_put(struct arena *arena, struct strings *env, const char *entry) {
     size_t at = env_find(env, entry);
-    if (!strchr(entry, '='))
-        env_remove(env, at);
-    else if (at < env->count)
+    if (at < env->count)
         env->items[at] = entry;
     else
         strings_add(arena, env, entry);
+}
+
+void spec_env_set(struct arena *arena, struct strings *env, const char *entry) {
+    if (strchr(entry, '=')) return spec_env_put(arena, env, entry);
+    env_remove(env, env_find(env, entry));
 }
