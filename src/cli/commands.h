@@ -58,4 +58,4 @@ extern const struct option_table settings_options, search_options_table, verify_
     usage_options_table, images_options_table, image_prune_options_table, history_options_table,
     rmi_options_table, inspect_options_table, size_options_table, format_options_table, login_options_table,
     save_options_table, load_options_table, export_options_table, import_options_table, commit_options_table,
-    isolation_options_table, network_why_options_table, why_options_table;
+    isolation_options_table;

@@ -33,6 +33,11 @@
 #define FORMAT_HELP_TABLE \
     "Format output using a custom template: 'table TEMPLATE' with column headers, 'json', or a Go template"
 
+// What format_options_table (inspect.c) fills: all that a command's structure has, or its beginning.
+struct format_flags {
+    const char *format;
+};
+
 // A column's function: the row is data, argument as struct value_method has it.
 #define FORMAT_COLUMN(function)                                                          \
     static const char *function(_unused_ struct arena *arena, _unused_ const void *data, \

@@ -329,8 +329,7 @@ int run_images(struct invocation *invocation, struct engine *engine, struct err 
     if (flags->tree && (flags->quiet || flags->format || flags->digests))
         return err_set(err, ERR_INVALID, 0,
                        "--tree has a form of its own: without --quiet, --digests and --format");
-    struct err ignored; // what is in the way of that system check shows
-    (void)image_recover(&engine->store, &ignored);
+    image_try_recover(&engine->store);
     if (list(invocation, engine, &images, err)) return -1;
     if (flags->tree && container_list(engine, &invocation->arena, true, &containers, err)) return -1;
     struct listing listing = {.arena = &invocation->arena, .flags = flags, .err = err};

@@ -15,10 +15,6 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-struct format_flags {
-    const char *format;
-};
-
 static const char *architecture(void) {
     struct platform platform = {0};
     platform_host(&platform);

@@ -9,15 +9,6 @@
 
 #include <stdio.h>
 
-struct network_why_flags {
-    const char *format;
-};
-
-static const struct option rows[] = {
-    {"format", 'f', "string", FORMAT_HELP, store_string, offsetof(struct network_why_flags, format)},
-};
-const struct option_table network_why_options_table = OPTIONS(rows, struct network_why_flags);
-
 static const struct {
     const char *mark, *word;
 } states[] = {
@@ -59,7 +50,7 @@ static int print_format(const struct network_why *why, const char *format, struc
 }
 
 int run_network_why(struct invocation *invocation, struct engine *engine, struct err *err) {
-    const struct network_why_flags *flags = invocation->options;
+    const struct format_flags *flags = invocation->options;
     const char *const *words = invocation->arguments.items;
     struct network_why why;
     if (network_why(engine, &invocation->arena, words[0], words[1], &why, err)) return -1;

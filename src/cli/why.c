@@ -9,15 +9,6 @@
 
 #include <stdio.h>
 
-struct why_flags {
-    const char *format;
-};
-
-static const struct option rows[] = {
-    {"format", 'f', "string", FORMAT_HELP, store_string, offsetof(struct why_flags, format)},
-};
-const struct option_table why_options_table = OPTIONS(rows, struct why_flags);
-
 static int print_format(const struct container *container, const struct why *why, const char *format,
                         struct err *err) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
@@ -43,7 +34,7 @@ static void print_list(const char *heading, const struct strings *list) {
 }
 
 int run_why(struct invocation *invocation, struct engine *engine, struct err *err) {
-    const struct why_flags *flags = invocation->options;
+    const struct format_flags *flags = invocation->options;
     struct container container;
     struct why why;
     if (container_find(engine, &invocation->arena, invocation->arguments.items[0], &container, err))

@@ -14,7 +14,7 @@ int container_view_open(struct engine *engine, struct arena *arena, const struct
                         struct image *ret_image, struct err *err) {
     if (image_find(&engine->store, arena, container->image_id, ret_image, err)) return -1;
     const char *upper = arena_printf(arena, "%s/containers/%s/upper", engine->store.root, container->id);
-    return image_view_open(&engine->store, ret_image, upper, err);
+    return image_view_open(&engine->store, ret_image, upper, NULL, err);
 }
 
 int container_export(struct engine *engine, const struct container *container, int out, struct err *err) {

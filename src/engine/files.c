@@ -189,8 +189,7 @@ static int open_image(struct engine *engine, struct view *view, const struct con
     const char *path = arena_printf(arena, "%s/containers/%s", engine->store.root, container->id);
     const char *work = view->makes ? arena_printf(arena, "%s/work", path) : NULL;
     if (image_find(&engine->store, arena, container->image_id, &image, err)) return -1;
-    view->image =
-        image_view_open_writable(&engine->store, &image, arena_printf(arena, "%s/upper", path), work, err);
+    view->image = image_view_open(&engine->store, &image, arena_printf(arena, "%s/upper", path), work, err);
     return view->image < 0 ? -1 : 0;
 }
 

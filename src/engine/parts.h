@@ -197,6 +197,7 @@ void container_files_finish(struct container_files *files);
 
 // Volumes (volume.c)
 
+bool container_uses_volume(const struct container_config *config, const char *volume);
 // With the container's row: its volumes' rows, and that it uses them. Nothing where it has none.
 int volumes_use(struct engine *engine, const struct container *container, struct err *err);
 // Makes the directories of the container's volumes, and those of the host that -v makes.

@@ -87,14 +87,6 @@ int live_merge(const struct live *live, struct container_config *config, struct 
 
 // Volumes
 
-static bool uses(const struct container_config *config, const char *volume) {
-    for (size_t i = 0; i < config->mounts.count; i++) {
-        const struct container_mount *mount = &config->mounts.items[i];
-        if (mount->type == CONTAINER_MOUNT_VOLUME && str_eq(mount->source, volume)) return true;
-    }
-    return false;
-}
-
 int live_take_volumes(struct live *live, struct err *err) {
     struct container wanted = *live->container;
     wanted.config.mounts.items = live->changes.mounts.items;
@@ -116,7 +108,8 @@ int live_take_volumes(struct live *live, struct err *err) {
 static int release(const struct live *live, const struct container_mount *mounts, size_t count,
                    const struct container_config *config, struct err *err) {
     for (size_t i = 0; i < count; i++) {
-        if (mounts[i].type != CONTAINER_MOUNT_VOLUME || uses(config, mounts[i].source)) continue;
+        if (mounts[i].type != CONTAINER_MOUNT_VOLUME || container_uses_volume(config, mounts[i].source))
+            continue;
         if (db_run(live->engine->store.db, err,
                    "DELETE FROM volume_use WHERE container_id = ? AND volume = ?", "ss", live->container->id,
                    mounts[i].source) < 0)
@@ -226,7 +219,7 @@ static int open_image(const struct live *live, struct err *err) {
     struct store *store = &live->engine->store;
     const char *upper = arena_printf(live->arena, "%s/containers/%s/upper", store->root, live->container->id);
     if (image_find(store, live->arena, live->container->image_id, &image, err)) return -1;
-    _cleanup_(fd_closep) int view = image_view_open(store, &image, upper, err);
+    _cleanup_(fd_closep) int view = image_view_open(store, &image, upper, NULL, err);
     if (view < 0) return -1;
     int lower = path_open_in(view, "lower", 0);
     return lower < 0 ? err_set(err, ERR_SYSTEM, -lower, "open the files of image %s", image.id) : lower;

@@ -209,14 +209,8 @@ static int count_container(struct count *c, const char *path) {
 
 static size_t volume_users(struct count *c, const char *name) {
     size_t users = 0;
-    for (size_t i = 0; i < c->result->containers.count; i++) {
-        const struct container_config *config = &c->result->containers.items[i].container.config;
-        bool uses = false;
-        for (size_t k = 0; k < config->mounts.count; k++)
-            uses |= config->mounts.items[k].type == CONTAINER_MOUNT_VOLUME &&
-                    str_eq(config->mounts.items[k].source, name);
-        users += uses;
-    }
+    for (size_t i = 0; i < c->result->containers.count; i++)
+        users += container_uses_volume(&c->result->containers.items[i].container.config, name);
     return users;
 }
 

@@ -234,6 +234,14 @@ static int use(struct engine *engine, const char *id, const struct container_mou
                  id);
 }
 
+bool container_uses_volume(const struct container_config *config, const char *volume) {
+    for (size_t i = 0; i < config->mounts.count; i++) {
+        const struct container_mount *mount = &config->mounts.items[i];
+        if (mount->type == CONTAINER_MOUNT_VOLUME && str_eq(mount->source, volume)) return true;
+    }
+    return false;
+}
+
 int volumes_use(struct engine *engine, const struct container *container, struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = NULL;

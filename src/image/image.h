@@ -138,6 +138,9 @@ int image_prune(struct store *store, struct arena *arena, const struct image_pru
 // removes them deletes the rows first, and takes the files away inside a later transaction that sees no row:
 // <root>/tmp/remove-*/list says which, written before the rows went.
 int image_recover(struct store *store, struct err *err);
+// The same by who does something else then: what is in the way of it is not in his, and system check shows
+// it.
+void image_try_recover(struct store *store);
 
 // Pull: runs the fetch worker, shows progress on out (a bar a layer when tty), and puts the verified image
 // into the store. Interruptible: SIGINT and SIGTERM end the worker and leave nothing.

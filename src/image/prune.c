@@ -62,8 +62,7 @@ int image_prune(struct store *store, struct arena *arena, const struct image_pru
     _cleanup_(removal_finish) struct removal removal = REMOVAL_INIT(store);
     struct image_pruned pruned = {0};
     struct gone gone = {0};
-    struct err ignored; // what is in the way of that is not in ours
-    (void)image_recover(store, &ignored);
+    image_try_recover(store);
     if (db_begin(store->db, err)) return -1;
     _cleanup_(db_rollbackp) struct db *open = store->db;
     if (remove_unused(&removal, options, &gone, err) || removal_count(&removal, &pruned.bytes, err))

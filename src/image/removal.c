@@ -285,6 +285,11 @@ int image_recover(struct store *store, struct err *err) {
     return r ? r : image_clean_staging(store, err);
 }
 
+void image_try_recover(struct store *store) {
+    struct err ignored;
+    (void)image_recover(store, &ignored);
+}
+
 int removal_apply(struct removal *removal, struct err *err) {
     if (removal->mark.fd < 0)
         return finish_journal(removal->store, removal->journal, removal->journal_name, err);

@@ -136,8 +136,7 @@ static void rmi_finish(struct rmi *rmi) {
 int image_remove(struct store *store, const char *name, bool force,
                  void (*removed)(const char *line, void *data), void *data, struct err *err) {
     _cleanup_(rmi_finish) struct rmi rmi = {.removal = REMOVAL_INIT(store)};
-    struct err ignored; // what is in the way of that is not in ours
-    (void)image_recover(store, &ignored);
+    image_try_recover(store);
     if (db_begin(store->db, err)) return -1;
     int r = remove_rows(&rmi, name, force, err);
     if (r < 0 || db_commit(store->db, err)) {

@@ -179,7 +179,7 @@ int image_tree(struct store *store, const struct image *image, struct err *err) 
     if (image_lower_find(store, image, &arena, &lower, err)) return -1;
     _cleanup_(fd_closep) int tree = tree_of(&arena, &lower);
     // A longer list takes a mount that is attached, and so a mount namespace for it.
-    if (tree == -ENAMETOOLONG) return image_view_open_image(store, image, err);
+    if (tree == -ENAMETOOLONG) return image_view_open(store, image, NULL, NULL, err);
     int r = tree < 0 ? tree : mount_set_flags(tree, TREE_FLAGS, false);
     return r ? err_set(err, ERR_SYSTEM, -r, "mount image %.19s", image->id) : take_fd(&tree);
 }

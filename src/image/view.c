@@ -147,16 +147,8 @@ int tree_by_child(tree_make *make_it, void *data, struct err *err) {
     return tree;
 }
 
-int image_view_open_image(struct store *store, const struct image *image, struct err *err) {
-    return image_view_open_writable(store, image, NULL, NULL, err);
-}
-
-int image_view_open(struct store *store, const struct image *image, const char *upper, struct err *err) {
-    return image_view_open_writable(store, image, upper, NULL, err);
-}
-
-int image_view_open_writable(struct store *store, const struct image *image, const char *upper,
-                             const char *work, struct err *err) {
+int image_view_open(struct store *store, const struct image *image, const char *upper, const char *work,
+                    struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct view view = {.upper = upper, .work = work};
     if (image_lower_find(store, image, &arena, &view.lower, err)) return -1;

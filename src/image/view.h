@@ -5,17 +5,12 @@
 
 #include "image/image.h"
 
-// A directory with three in it, all read-only and without devices: "merged" is the root file system as the
+// A directory with three in it, all without devices, and read-only: "merged" is the root file system as the
 // container sees it without its own mounts, "lower" the image's part of it, "upper" the writable layer as
-// overlayfs keeps it. upper is an absolute path. Returns the descriptor.
-int image_view_open(struct store *store, const struct image *image, const char *upper, struct err *err);
-
-// The same, and "merged" can be written to. work: overlayfs's; nobody else may have the two in use.
-int image_view_open_writable(struct store *store, const struct image *image, const char *upper,
-                             const char *work, struct err *err);
-
-// The image's files alone, read-only.
-int image_view_open_image(struct store *store, const struct image *image, struct err *err);
+// overlayfs keeps it. upper is an absolute path; NULL: the image's files alone, in the directory itself. With
+// work, overlayfs's, "merged" can be written to; nobody else may have the two in use. Returns the descriptor.
+int image_view_open(struct store *store, const struct image *image, const char *upper, const char *work,
+                    struct err *err);
 
 // A child makes a tree of mounts, in a mount namespace that ends with it: a descriptor, or -1 with *err. Both
 // come to the caller.
