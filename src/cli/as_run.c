@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The command is made from the settings as Docker's documents have them, so that it does not matter who made
 // the container. What it has of its image is left out: that is the same for one that asked for nothing.
-#include "base/id.h"
 #include "cli/as.h"
 #include "plan/words.h"
 

@@ -3,7 +3,6 @@
 // whole command line has been read.
 #include "cli/cli.h"
 
-#include "base/str.h"
 #include "cli/help.h"
 #include "engine/network_restore.h"
 

@@ -2,7 +2,6 @@
 #include "cli/help.h"
 
 #include "args/help.h"
-#include "base/str.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // network ls, inspect, rm, prune, connect, disconnect.
-#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/confirm.h"
 #include "cli/format.h"

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // port: what of the host's ports leads to a container.
-#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/words.h"
 #include "engine/config_ports.h"

@@ -2,7 +2,6 @@
 // top: the processes of a container.
 #include "engine/top.h"
 
-#include "base/str.h"
 #include "cli/cli.h"
 
 #include <stdio.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // update, and the limits that it shares with run and create.
-#include "base/str.h"
 #include "cli/cli.h"
 #include "cli/parse_modes.h"
 #include "cli/parse_mount.h"

@@ -2,7 +2,6 @@
 // system check: whether the rows and the files of the store tell the same story.
 #include "engine/usage.h"
 
-#include "base/fd.h"
 #include "engine/parts.h"
 
 #include <errno.h>

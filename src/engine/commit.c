@@ -92,7 +92,7 @@ static int take_layer(struct making *m, const struct json *done, struct err *err
     if (!json_boolean(json_get(done, "any"))) return 0; // nothing has changed: the image's layers are all
     if (json_u64(json_get(done, "size"), &size))
         return err_set(err, ERR_SYSTEM, 0, "hoy-fetch did not say what it wrote");
-    return compose_take_layer(&m->compose, STAGED_TAR, json_get_string(done, "digest"), size, err);
+    return compose_take_layer(&m->compose, json_get_string(done, "digest"), size, err);
 }
 
 static int write_layer(struct making *m, struct err *err) {

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether a container stands still is the kernel's to say. Only of one that was ever paused in this run is it
 // asked: a file in the run directory tells, which goes with that. So a listing of many asks it nothing.
-#include "base/signal_name.h"
 #include "engine/freeze.h"
 #include "engine/parts.h"
 #include "kernel/cgroup.h"

@@ -3,7 +3,6 @@
 //
 // One default differs from Docker's, which has none: a container may have PIDS_DEFAULT processes, so that a
 // fork bomb in it is nobody else's trouble. --pids-limit -1 takes the limit away.
-#include "base/fd.h"
 #include "engine/parts.h"
 #include "engine/spec_parts.h"
 #include "kernel/process.h"

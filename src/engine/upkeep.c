@@ -2,7 +2,6 @@
 #include "engine/upkeep.h"
 
 #include "base/json_strings.h"
-#include "base/signal_name.h"
 #include "engine/parts.h"
 
 #include <arpa/inet.h>

@@ -40,7 +40,7 @@ int64_t record_number(const struct inquiry *inquiry, const char *key) {
     return json_i64(json_get(inquiry->record, key), &number) ? 0 : number;
 }
 
-const char *record_text(const struct inquiry *inquiry, const char *key) {
+static const char *record_text(const struct inquiry *inquiry, const char *key) {
     const char *text = json_get_string(inquiry->record, key);
     return text ? text : "";
 }

@@ -13,8 +13,7 @@ struct inquiry {
 
 void why_say(struct inquiry *inquiry, const char *format, ...) _printf_(2, 3);
 void why_advise(struct inquiry *inquiry, const char *format, ...) _printf_(2, 3);
-int64_t record_number(const struct inquiry *inquiry, const char *key);   // 0: not there
-const char *record_text(const struct inquiry *inquiry, const char *key); // ""
+int64_t record_number(const struct inquiry *inquiry, const char *key); // 0: not there
 
 // Sentences and advice out of the last lines of output (why_output.c).
 void why_read_output(struct inquiry *inquiry, struct engine *engine);

@@ -2,7 +2,6 @@
 #include "image/blob.h"
 
 #include "base/fd.h"
-#include "base/str.h"
 
 const char *blob_path(struct arena *arena, const char *digest) {
     return arena_printf(arena, BLOB_FOLDER "/%s", digest_hex(digest));

@@ -30,13 +30,12 @@ static const char *tar_name(struct compose *compose, const char *diff_id) {
     return arena_printf(&compose->arena, "%s.tar", digest_hex(diff_id));
 }
 
-int compose_take_layer(struct compose *compose, const char *from, const char *diff_id, uint64_t size,
-                       struct err *err) {
+int compose_take_layer(struct compose *compose, const char *diff_id, uint64_t size, struct err *err) {
     if (!digest_valid(diff_id)) return err_set(err, ERR_SYSTEM, 0, "hoy-fetch did not say what it wrote");
     int staging = compose->staging.fd;
     compose->diff_id = arena_strdup(&compose->arena, diff_id);
     compose->size = size;
-    return renameat(staging, from, staging, tar_name(compose, diff_id))
+    return renameat(staging, STAGED_TAR, staging, tar_name(compose, diff_id))
                ? err_set(err, ERR_SYSTEM, errno, "can't name the staged layer")
                : 0;
 }

@@ -25,9 +25,8 @@ struct compose {
 
 // Makes the staging directory, and removes what killed ones left.
 int compose_start(struct compose *compose, struct err *err);
-// Names what is staged as `from` by the diff id, which the compose keeps.
-int compose_take_layer(struct compose *compose, const char *from, const char *diff_id, uint64_t size,
-                       struct err *err);
+// Names what is staged as STAGED_TAR by the diff id, which the compose keeps.
+int compose_take_layer(struct compose *compose, const char *diff_id, uint64_t size, struct err *err);
 // The complete config. The id is known after. text is borrowed.
 int compose_set_config(struct compose *compose, const char *text, struct err *err);
 // Makes the manifest, and the index in the worker, and takes all of it into the store.

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "image/extraction.h"
 
-#include "base/fd.h"
-
 #include <errno.h>
 #include <sys/prctl.h>
 

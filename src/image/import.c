@@ -39,7 +39,7 @@ static int tar_stage(struct compose *compose, int tar_fd, struct err *err) {
     int r = fd < 0 ? fd : fd_write_all(fd, bytes, size);
     munmap(bytes, size);
     if (r < 0) return err_set(err, ERR_SYSTEM, -r, "can't copy the tar");
-    return compose_take_layer(compose, STAGED_TAR, diff_id, size, err);
+    return compose_take_layer(compose, diff_id, size, err);
 }
 
 static int put_member(const char *key, const struct json *value, void *data) {
@@ -137,7 +137,7 @@ static int take_tar(struct import *import, const struct json *done, struct err *
     uint64_t size = 0;
     json_u64(json_get(done, "size"), &size);
     import->compose.indexed = str_eq(import->compose.store->driver, "erofs");
-    return compose_take_layer(&import->compose, STAGED_TAR, json_get_string(done, "digest"), size, err);
+    return compose_take_layer(&import->compose, json_get_string(done, "digest"), size, err);
 }
 
 static int fetch_tar(struct import *import, struct err *err) {

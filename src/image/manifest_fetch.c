@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "base/fd.h"
 #include "image/fetcher.h"
 #include "image/manifest_list.h"
 #include "image/pull.h"

@@ -2,11 +2,12 @@
 #include "image/policy.h"
 
 #include "base/fd.h"
-#include "base/id.h"
 #include "base/json.h"
 #include "registry/base64.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,7 +22,12 @@ struct reader {
     bool aside; // the scope does not count: its keys are not read, and what is known may be unsupported
 };
 
-static int fail(struct reader *r, const char *what) {
+static _printf_(2, 3) int fail(struct reader *r, const char *format, ...) {
+    char what[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(what, sizeof what, format, args);
+    va_end(args);
     return err_set(r->err, ERR_INVALID, 0, "%s: %s%s%s", r->file, r->scope ? r->scope : "",
                    r->scope ? ": " : "", what);
 }
@@ -121,14 +127,12 @@ static int read_keys(struct reader *r, const struct json *json, struct strings *
     for (size_t i = 0; i < ARRAY_SIZE(key_members); i++) {
         const struct json *value = json_get(json, key_members[i].name);
         if (json_is_null(value)) continue;
-        if (given)
-            return fail(
-                r, arena_printf(r->arena, "sigstoreSigned has both %s and %s", given, key_members[i].name));
+        if (given) return fail(r, "sigstoreSigned has both %s and %s", given, key_members[i].name);
         given = key_members[i].name;
         size_t count = key_members[i].list ? json_length(value) : 1;
         for (size_t j = 0; j < count; j++) {
             const char *text = json_string(key_members[i].list ? json_at(value, j) : value);
-            if (!text) return fail(r, arena_printf(r->arena, "%s holds something that is no string", given));
+            if (!text) return fail(r, "%s holds something that is no string", given);
             if (key_members[i].add(r, text, keys)) return -1;
         }
     }
@@ -146,9 +150,7 @@ static int refuse_keyless(const char *key, const struct json *value, void *data)
     (void)value;
     for (size_t i = 0; i < ARRAY_SIZE(names); i++)
         if (str_eq(key, names[i]))
-            return fail(r,
-                        arena_printf(r->arena,
-                                     "sigstoreSigned with %s is not supported: use keyPath or keyData", key));
+            return fail(r, "sigstoreSigned with %s is not supported: use keyPath or keyData", key);
     return 0;
 }
 
@@ -167,17 +169,13 @@ static int read_requirement(struct reader *r, const struct json *json,
     if (str_eq(type, "sigstoreSigned")) return read_sigstore(r, json, requirement);
     if (str_eq(type, "signedBy") || str_eq(type, "signedBaseLayer")) {
         if (r->aside) return 0;
-        return fail(r,
-                    arena_printf(r->arena,
-                                 "%s is not supported: use sigstoreSigned, or another scope for this image",
-                                 str_eq(type, "signedBy") ? "signedBy (GPG)" : type));
+        return fail(r, "%s is not supported: use sigstoreSigned, or another scope for this image",
+                    str_eq(type, "signedBy") ? "signedBy (GPG)" : type);
     }
     bool accept = str_eq(type, "insecureAcceptAnything");
     if (!accept && !str_eq(type, "reject"))
-        return fail(r,
-                    arena_printf(r->arena, "the requirement's type \"%.80s\" is unknown", type ? type : ""));
-    if (!HAS_ONLY(json, "type"))
-        return fail(r, arena_printf(r->arena, "%s has a member that is unknown", type));
+        return fail(r, "the requirement's type \"%.80s\" is unknown", type ? type : "");
+    if (!HAS_ONLY(json, "type")) return fail(r, "%s has a member that is unknown", type);
     requirement->kind = accept ? POLICY_ACCEPT : POLICY_REJECT;
     return 0;
 }

@@ -28,14 +28,13 @@ static int open_how(int dir, const char *path, const struct open_how *how) {
     }
 }
 
-static int open_in(int root, const char *path, uint64_t flags, uint64_t mode) {
-    struct open_how how = {
-        .flags = flags | O_CLOEXEC, .mode = mode, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+static int open_in(int root, const char *path, uint64_t flags) {
+    struct open_how how = {.flags = flags | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
     return open_how(root, path, &how);
 }
 
 int path_open_in(int root, const char *path, int flags) {
-    return open_in(root, path, (uint64_t)(flags ? flags : O_PATH), 0);
+    return open_in(root, path, (uint64_t)(flags ? flags : O_PATH));
 }
 
 int path_open_own(int root, const char *path) {
@@ -83,7 +82,7 @@ static int make_directory(int root, char *path, size_t size, int *links) {
     char after = path[size];
     path[size] = 0;
     int r = mkdirat(parent, path + start, 0755) && errno != EEXIST ? -errno : 0;
-    if (!r) r = open_in(parent, path + start, O_PATH | O_DIRECTORY | O_NOFOLLOW, 0);
+    if (!r) r = open_in(parent, path + start, O_PATH | O_DIRECTORY | O_NOFOLLOW);
     if (r == -ENOTDIR) r = follow_link(root, parent, path, start, links);
     path[size] = after;
     return r;
@@ -92,10 +91,10 @@ static int make_directory(int root, char *path, size_t size, int *links) {
 // As a rule it is there, and one call opens it.
 static int open_directory(int root, char *path, size_t size, int *links) {
     size = without_slashes(path, size);
-    if (!size) return open_in(root, ".", O_PATH | O_DIRECTORY, 0);
+    if (!size) return open_in(root, ".", O_PATH | O_DIRECTORY);
     char after = path[size];
     path[size] = 0;
-    int dir = open_in(root, path, O_PATH | O_DIRECTORY, 0);
+    int dir = open_in(root, path, O_PATH | O_DIRECTORY);
     path[size] = after;
     return dir == -ENOENT ? make_directory(root, path, size, links) : dir;
 }
@@ -133,7 +132,7 @@ static int make_in(int root, const char *path, bool file, int flags) {
     if (parent < 0) return parent;
     _cleanup_(fd_closep) int made = fd_open_at(parent, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0644);
     if (made < 0 && made != -EEXIST) return made;
-    return open_in(parent, name, O_PATH | O_NOFOLLOW, 0);
+    return open_in(parent, name, O_PATH | O_NOFOLLOW);
 }
 
 int path_make_in(int root, const char *path, bool file) {

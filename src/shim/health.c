@@ -5,7 +5,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "kernel/cgroup.h"
 
 #include <errno.h>
 #include <stdio.h>
