@@ -179,7 +179,7 @@ struct mount_spec {
     struct arena *arena;
     struct container_mount mount;
     const char *type;
-    const char *bind_key, *volume_key, *tmpfs_key, *image_key; // one that was given, of each family
+    const char *given[CONTAINER_MOUNT_IMAGE + 1]; // of each type, a key that was given and is only for it
     uint64_t size;
     const char *mode;
 };
@@ -214,18 +214,16 @@ static int key_readonly(struct mount_spec *spec, const char *key, const char *va
 }
 
 static int key_propagation(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->bind_key = key;
+    (void)key;
     spec->mount.propagation = propagation_find(value);
     return spec->mount.propagation ? 0 : err_set(err, ERR_INVALID, 0, "invalid propagation: %s", value);
 }
 
 static int key_non_recursive(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->bind_key = key;
     return flag_value(key, value, &spec->mount.non_recursive, err);
 }
 
 static int key_recursive(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->bind_key = key;
     spec->mount.non_recursive = str_eq(value, "disabled");
     spec->mount.writable_below = str_eq(value, "writable");
     spec->mount.readonly_below = str_eq(value, "readonly");
@@ -248,7 +246,6 @@ static const char *caller(struct arena *arena) {
 
 static int key_idmap(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
     const char *user = str_after(value ? value : "match-user", "match-user");
-    spec->bind_key = key;
     spec->mount.idmap = !value || str_eq(value, "match-user") ? caller(spec->arena) : value;
     if (str_eq(value, "userns") || (user && !*user) || (user && *user == ':' && user[1])) return 0;
     return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s (match-user, match-user:USER or userns)",
@@ -256,24 +253,20 @@ static int key_idmap(struct mount_spec *spec, const char *key, const char *value
 }
 
 static int key_create_source(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->bind_key = key;
     return flag_value(key, value, &spec->mount.create_source, err);
 }
 
 static int key_no_copy(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->volume_key = key;
     return flag_value(key, value, &spec->mount.volume_nocopy, err);
 }
 
 static int key_size(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->tmpfs_key = key;
     if (parse_size(value, &spec->size) < 0)
         return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s", key, value);
     return 0;
 }
 
 static int key_mode(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->tmpfs_key = key;
     spec->mode = value;
     if (*value && strlen(value) <= 5 && !value[strspn(value, "01234567")]) return 0;
     return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s (octal digits)", key, value);
@@ -290,12 +283,10 @@ static bool goes_up(const char *path) {
 }
 
 static int key_subpath(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    bool image = str_has_prefix(key, "image");
     if (goes_up(value))
         return err_set(err, ERR_INVALID, 0, "invalid value for %s: %s leads out of it by \"..\"", key, value);
     if (*value == '/' || !*value)
         return err_set(err, ERR_INVALID, 0, "invalid value for %s: it must be a relative path", key);
-    *(image ? &spec->image_key : &spec->volume_key) = key;
     spec->mount.subpath = value;
     return 0;
 }
@@ -303,7 +294,6 @@ static int key_subpath(struct mount_spec *spec, const char *key, const char *val
 static int key_label(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
     const char *equals = strchr(value, '=');
     (void)err;
-    spec->volume_key = key;
     size_t length = equals ? (size_t)(equals - value) : strlen(value);
     struct spec_key_value word = {arena_strndup(spec->arena, value, length), equals ? equals + 1 : ""};
     if (str_eq(key, "volume-label"))
@@ -314,7 +304,7 @@ static int key_label(struct mount_spec *spec, const char *key, const char *value
 }
 
 static int key_driver(struct mount_spec *spec, const char *key, const char *value, struct err *err) {
-    spec->volume_key = key;
+    (void)spec, (void)key;
     return check_volume_driver(value, err);
 }
 
@@ -404,16 +394,7 @@ static int check_bind(const struct mount_spec *spec, struct err *err) {
     return 0;
 }
 
-static int mix(const char *key, const char *type, struct err *err) {
-    return err_set(err, ERR_INVALID, 0, "cannot mix '%s' with mount type '%s'", key, type);
-}
-
 static int finish_bind(struct mount_spec *spec, struct err *err) {
-    spec->mount.type = CONTAINER_MOUNT_BIND;
-    const char *other = spec->volume_key  ? spec->volume_key
-                        : spec->tmpfs_key ? spec->tmpfs_key
-                                          : spec->image_key;
-    if (other) return mix(other, "bind", err);
     if (check_bind(spec, err)) return -1;
     if (str_empty(spec->mount.source)) return err_set(err, ERR_INVALID, 0, "source is required");
     if (*spec->mount.source != '/')
@@ -423,19 +404,11 @@ static int finish_bind(struct mount_spec *spec, struct err *err) {
 }
 
 static int finish_volume(struct mount_spec *spec, struct err *err) {
-    spec->mount.type = CONTAINER_MOUNT_VOLUME;
-    const char *other = spec->bind_key ? spec->bind_key : spec->tmpfs_key ? spec->tmpfs_key : spec->image_key;
-    if (other) return mix(other, "volume", err);
     if (!spec->mount.source) spec->mount.source = "";
     return *spec->mount.source ? check_volume_name(spec->mount.source, err) : 0;
 }
 
 static int finish_tmpfs(struct mount_spec *spec, struct err *err) {
-    spec->mount.type = CONTAINER_MOUNT_TMPFS;
-    const char *other = spec->bind_key     ? spec->bind_key
-                        : spec->volume_key ? spec->volume_key
-                                           : spec->image_key;
-    if (other) return mix(other, "tmpfs", err);
     if (!str_empty(spec->mount.source)) return err_set(err, ERR_INVALID, 0, "a tmpfs has no source");
     const char *size =
         spec->size ? arena_printf(spec->arena, "size=%llu", (unsigned long long)spec->size) : "";
@@ -447,11 +420,6 @@ static int finish_tmpfs(struct mount_spec *spec, struct err *err) {
 }
 
 static int finish_image(struct mount_spec *spec, struct err *err) {
-    spec->mount.type = CONTAINER_MOUNT_IMAGE;
-    const char *other = spec->bind_key     ? spec->bind_key
-                        : spec->volume_key ? spec->volume_key
-                                           : spec->tmpfs_key;
-    if (other) return mix(other, "image", err);
     if (str_empty(spec->mount.source)) return err_set(err, ERR_INVALID, 0, "source is required");
     spec->mount.readonly = true;
     return 0;
@@ -461,9 +429,29 @@ static const struct {
     const char *name;
     int (*finish)(struct mount_spec *spec, struct err *err); // NULL: not there yet
 } types[] = {
-    {"bind", finish_bind},   {"volume", finish_volume}, {"tmpfs", finish_tmpfs},
-    {"image", finish_image}, {"cluster", NULL},         {"npipe", NULL},
+    [CONTAINER_MOUNT_BIND] = {"bind", finish_bind},
+    [CONTAINER_MOUNT_VOLUME] = {"volume", finish_volume},
+    [CONTAINER_MOUNT_TMPFS] = {"tmpfs", finish_tmpfs},
+    [CONTAINER_MOUNT_IMAGE] = {"image", finish_image},
+    {"cluster", NULL},
+    {"npipe", NULL},
 };
+
+// A key that begins with a type's name is only for that type.
+static void note_key(struct mount_spec *spec, const char *key) {
+    for (size_t i = 0; i < ARRAY_SIZE(spec->given); i++) {
+        const char *rest = str_after(key, types[i].name);
+        if (rest && *rest == '-') spec->given[i] = key;
+    }
+}
+
+static int check_keys(const struct mount_spec *spec, struct err *err) {
+    for (size_t i = 0; i < ARRAY_SIZE(spec->given); i++)
+        if (spec->given[i] && i != spec->mount.type)
+            return err_set(err, ERR_INVALID, 0, "cannot mix '%s' with mount type '%s'", spec->given[i],
+                           spec->type);
+    return 0;
+}
 
 static int finish(struct mount_spec *spec, struct err *err) {
     if (!spec->type) spec->type = "volume"; // as Docker
@@ -472,7 +460,8 @@ static int finish(struct mount_spec *spec, struct err *err) {
     for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
         if (!str_eq(types[i].name, spec->type)) continue;
         if (!types[i].finish) return err_set(err, ERR_INVALID, 0, "type=%s is not supported yet", spec->type);
-        return types[i].finish(spec, err);
+        spec->mount.type = i;
+        return check_keys(spec, err) ? -1 : types[i].finish(spec, err);
     }
     return err_set(err, ERR_INVALID, 0, "'%s' is no mount type: bind, volume, tmpfs or image", spec->type);
 }
@@ -482,6 +471,7 @@ int store_mount(struct parse *parse, const char *text, void *field, struct err *
     char *rest = arena_strdup(parse->arena, text), *word = NULL;
     while (rest) {
         if (parse_field(&rest, &word, err) < 0 || read_key(&spec, word, err) < 0) return -1;
+        note_key(&spec, word);
     }
     if (finish(&spec, err) < 0) return -1;
     add(parse, field, &spec.mount, text);

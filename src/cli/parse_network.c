@@ -187,15 +187,9 @@ int store_network(struct parse *parse, const char *text, void *field, struct err
 
 // Together
 
-// pasta, host, none, container:X and cni:NAME are no networks of hoy's.
-static bool is_mode(const char *network) {
-    return str_eq(network, "host") || str_eq(network, "none") || str_eq(network, NETWORK_PASTA) ||
-           str_has_prefix(network, "container:") || str_has_prefix(network, "cni:");
-}
-
 static int check_several(const struct container_config *config, struct err *err) {
     for (size_t i = 0; config->networks.count > 1 && i < config->networks.count; i++)
-        if (is_mode(config->networks.items[i].network))
+        if (network_mode_special(config->networks.items[i].network))
             return err_set(err, ERR_INVALID, 0,
                            "conflicting options: cannot attach both user-defined and non-user-defined "
                            "network-modes");
@@ -256,7 +250,7 @@ int networks_finish(struct arena *arena, struct settings *settings, struct err *
     if (check_several(config, err) || merge_first(flags, first, err)) return -1;
     if (config->mac_address && first->mac) return conflict("mac-address", "MAC address", err);
     if (first->mac && !config->mac_address) config->mac_address = first->mac;
-    if (is_mode(config->network_mode)) {
+    if (network_mode_special(config->network_mode)) {
         if (check_mode(config, first, flags, err)) return -1;
         config->networks.count = 0;
         return 0;

@@ -167,6 +167,8 @@ char *container_config_text(const struct container_config *config); // that as a
 int container_config_read(struct arena *arena, const struct json *json, struct container_config *ret_config,
                           struct err *err);
 
+// Whether a mode is no network of hoy's: host, none, pasta, container:X or cni:NAME.
+bool network_mode_special(const char *mode);
 // Whether its mode is a network's name; which (bridge for "" and "default").
 bool container_has_networks(const struct container_config *config);
 const char *container_network_name(const struct container_config *config);

@@ -8,10 +8,13 @@
 
 // Modes
 
+bool network_mode_special(const char *mode) {
+    return str_eq(mode, "host") || str_eq(mode, "none") || str_eq(mode, NETWORK_PASTA) ||
+           str_has_prefix(mode, "container:") || str_has_prefix(mode, "cni:");
+}
+
 bool container_has_networks(const struct container_config *config) {
-    const char *mode = config->network_mode ? config->network_mode : "";
-    return !str_eq(mode, "host") && !str_eq(mode, "none") && !str_eq(mode, NETWORK_PASTA) &&
-           !str_has_prefix(mode, "container:") && !str_has_prefix(mode, "cni:");
+    return str_empty(config->network_mode) || !network_mode_special(config->network_mode);
 }
 
 const char *container_network_name(const struct container_config *config) {
