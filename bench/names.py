@@ -44,7 +44,7 @@ class Names:
         self.engine(who, "network", "rm", "names")
 
     def names_begin(self, who):
-        _, _, image, more, _ = next(engine for engine in self.engines() if engine[0] == who)
+        _, _, image, more = next(engine for engine in self.engines() if engine[0] == who)
         self.engine(who, "network", "create", "names")
         for i in range(CONTAINERS):
             self.engine(who, "run", "-d", "--name", f"n{i}", *more, "--network", "names", image, "sleep", "9999")

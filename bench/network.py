@@ -23,15 +23,15 @@ class Networks:
     def engines(self):
         tiny = f"{self.registry}/tiny:1"
         if "hoy" in self.peers:
-            yield "hoy", self.hoy, "base", [], False
+            yield "hoy", self.hoy, "base", []
         if "podman" in self.peers:
-            yield "podman", self.podman, tiny, self.podman_limits, True
+            yield "podman", self.podman, tiny, self.podman_limits
         if "docker" in self.peers:
-            yield "docker", self.docker, tiny, [], False
+            yield "docker", self.docker, tiny, []
 
     def engine(self, who, *arguments):
         command = [*dict((name, command) for name, command, *_ in self.engines())[who], *arguments]
-        return self.quiet(self.hidden(command) if who == "podman" else command, env=self.env).splitlines()[-1]
+        return self.quiet(command if who == "hoy" else self.theirs(command), env=self.env).splitlines()[-1]
 
     def network_starts(self):
         ports = ["-p", "127.0.0.1::80", "-p", "127.0.0.1::81"]
@@ -62,14 +62,15 @@ class Networks:
 
     def start_rounds(self, beside, ports, names):
         for _ in range(self.rounds):
-            for who, command, image, more, hide in self.engines():
+            for who, command, image, more in self.engines():
                 if who not in names:
                     continue
                 for gap, suffix in ((0, ""), (200, " +200")):
                     runs = 20 if who == "hoy" else 5
                     for what, place in (("none", ["none"]), ("ports", ["bench", *ports])):
                         self.measure(f"network {who}, {what}, {beside}{suffix}",
-                                     [*command, "run", "--rm", *more, "--network", *place, image, "true"], runs, gap, hide)
+                                     [*command, "run", "--rm", *more, "--network", *place, image, "true"], runs, gap,
+                                     who != "hoy")
 
     # Throughput: iperf3 in namespaces that the engines made
 
@@ -79,7 +80,7 @@ class Networks:
         self.outside()
         places = {"veth pair": (self.namespace("left"), self.namespace("right"), "192.0.2.2", 5201)}
         pids = []
-        for who, _, image, more, _ in self.engines():
+        for who, _, image, more in self.engines():
             port = {"hoy": 15201, "podman": 15202, "docker": 15203}[who]
             for name in ("server", "client"):
                 publish = ["-p", f"{port}:5201"] if name == "server" else []
@@ -127,7 +128,7 @@ class Networks:
 
     def peer_command(self, who, *arguments):
         command = {name: command for name, command, *_ in self.engines()}[who]
-        return self.hidden([*command, *arguments]) if who == "podman" else [*command, *arguments]
+        return [*command, *arguments] if who == "hoy" else self.theirs([*command, *arguments])
 
     def outside(self):
         for command in ("ip netns add outside", "ip netns add left", "ip netns add right",

@@ -166,10 +166,21 @@ void nft_immediate_put(struct nft_batch *batch, const void *bytes, size_t size) 
     nft_expression_end(batch, e);
 }
 
+// A verdict as data.
+static void verdict_put(struct nft_batch *batch, uint16_t attribute, int code, const char *chain) {
+    struct netlink_batch *messages = &batch->messages;
+    size_t data = netlink_nest(messages, attribute), verdict = netlink_nest(messages, NFTA_DATA_VERDICT);
+    netlink_put_be32(messages, NFTA_VERDICT_CODE, (uint32_t)code);
+    if (chain) netlink_put_string(messages, NFTA_VERDICT_CHAIN, chain);
+    if (chain) batch->uses++;
+    netlink_end(messages, verdict);
+    netlink_end(messages, data);
+}
+
 void nft_immediate_verdict_put(struct nft_batch *batch, int code, const char *chain) {
     struct nft_expression e = nft_expression_begin(batch, "immediate");
     netlink_put_be32(&batch->messages, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-    nft_verdict_put(batch, NFTA_IMMEDIATE_DATA, code, chain);
+    verdict_put(batch, NFTA_IMMEDIATE_DATA, code, chain);
     nft_expression_end(batch, e);
 }
 
@@ -185,16 +196,6 @@ void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes
     size_t nest = netlink_nest(&batch->messages, attribute);
     netlink_put(&batch->messages, NFTA_DATA_VALUE, bytes, size);
     netlink_end(&batch->messages, nest);
-}
-
-void nft_verdict_put(struct nft_batch *batch, uint16_t attribute, int code, const char *chain) {
-    struct netlink_batch *messages = &batch->messages;
-    size_t data = netlink_nest(messages, attribute), verdict = netlink_nest(messages, NFTA_DATA_VERDICT);
-    netlink_put_be32(messages, NFTA_VERDICT_CODE, (uint32_t)code);
-    if (chain) netlink_put_string(messages, NFTA_VERDICT_CHAIN, chain);
-    if (chain) batch->uses++;
-    netlink_end(messages, verdict);
-    netlink_end(messages, data);
 }
 
 void nft_chain_put(struct nft_batch *batch, uint8_t type, uint16_t flags, const char *name,
@@ -248,7 +249,7 @@ void nft_link_put(struct nft_batch *batch, uint8_t type, const char *map, const 
     strncpy(padded, link, sizeof padded - 1);
     size_t list = elements_begin(batch, type, map), element = netlink_nest(messages, NFTA_LIST_ELEM);
     nft_data_put(batch, NFTA_SET_ELEM_KEY, padded, sizeof padded);
-    nft_verdict_put(batch, NFTA_SET_ELEM_DATA, NFT_JUMP, chain);
+    verdict_put(batch, NFTA_SET_ELEM_DATA, NFT_JUMP, chain);
     netlink_end(messages, element);
     netlink_end(messages, list);
 }

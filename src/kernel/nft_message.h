@@ -55,6 +55,7 @@ void nft_payload_write(struct nft_batch *batch, const struct nft_field *field); 
 void nft_protocol_put(struct nft_batch *batch, uint8_t protocol);               // compared as well
 void nft_compare_put(struct nft_batch *batch, bool equal, const void *bytes, size_t size); // the first one
 void nft_immediate_put(struct nft_batch *batch, const void *bytes, size_t size); // into the first one
+// chain: where to, for NFT_JUMP and NFT_GOTO; NULL for the others.
 void nft_immediate_verdict_put(struct nft_batch *batch, int code, const char *chain);
 // Of the tuple that connection tracking has of a direction (IP_CT_DIR_*): an NFT_CT_*, into the first one.
 void nft_tuple_put(struct nft_batch *batch, uint32_t key, uint8_t direction);
@@ -62,8 +63,6 @@ void nft_tuple_put(struct nft_batch *batch, uint32_t key, uint8_t direction);
 
 // A value, as data of an expression or an element.
 void nft_data_put(struct nft_batch *batch, uint16_t attribute, const void *bytes, size_t size);
-// A verdict as data. chain: where to, for NFT_JUMP and NFT_GOTO; NULL for the others.
-void nft_verdict_put(struct nft_batch *batch, uint16_t attribute, int code, const char *chain);
 
 void nft_chain_put(struct nft_batch *batch, uint8_t type, uint16_t flags, const char *name,
                    const char *comment);

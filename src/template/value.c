@@ -9,7 +9,7 @@ struct value value_none(void) {
     return (struct value){.kind = VALUE_NONE, .type = ""};
 }
 
-struct value value_nil(const char *type) {
+static struct value nil(const char *type) {
     return (struct value){.kind = VALUE_NIL, .type = type};
 }
 
@@ -71,8 +71,7 @@ struct value value_zero(const char *type) {
         return (struct value){.kind = VALUE_INTEGER, .type = type};
     if (str_has_prefix(type, "[]")) return value_list(type, NULL, 0);
     if (str_has_prefix(type, "map[")) return value_map(type, NULL, 0);
-    if (*type == '*' || !*type || str_eq(type, "interface {}"))
-        return value_nil(*type ? type : "interface {}");
+    if (*type == '*' || !*type || str_eq(type, "interface {}")) return nil(*type ? type : "interface {}");
     return (struct value){.kind = VALUE_STRUCT, .type = type};
 }
 

@@ -76,7 +76,6 @@ static inline bool value_is_nothing(const struct value *value) {
 }
 
 struct value value_none(void);
-struct value value_nil(const char *type);
 struct value value_flag(bool flag);
 struct value value_integer(int64_t integer);
 struct value value_real(double real);
