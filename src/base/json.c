@@ -47,6 +47,10 @@ static const struct json *there(const struct json *value) {
     return value->type == JSON_NULL ? NULL : value;
 }
 
+bool json_has_repeated_keys(const struct json *root) {
+    return root && root->document->repeated_keys;
+}
+
 const struct json *json_get(const struct json *object, const char *key) {
     const struct json_member *member = json_is_object(object) ? find(object, key) : NULL;
     return member ? there(&member->value) : NULL;

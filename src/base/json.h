@@ -20,6 +20,9 @@ int json_read_file(const char *path, size_t limit, struct json **ret_json);
 void json_free(struct json *json);
 void json_freep(struct json **json);
 
+// Did an object anywhere in it have a key twice? The last one's value is what is read.
+bool json_has_repeated_keys(const struct json *root);
+
 // What is not there or of another type reads as NULL, 0, false. All take NULL.
 const struct json *json_get(const struct json *object, const char *key);
 const char *json_string(const struct json *json);
