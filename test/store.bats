@@ -77,6 +77,28 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   expect 1 hoy history
 }
 
+# Builders that make the same image each time say that it was made in 1970.
+@test "an image of 1970 is old, one that does not say when it was made is not" {
+  local layout=$BATS_TEST_TMPDIR/oci created
+  umoci init --layout "$layout"
+  for created in 1970-01-01T00:00:00Z 0001-01-01T00:00:00Z 2001-02-03T04:05:06.789Z; do
+    umoci new --image "$layout:${created::4}"
+    umoci config --image "$layout:${created::4}" --created $created --history.created $created
+    skopeo --insecure-policy copy -q "oci:$layout:${created::4}" "oci-archive:$layout.tar:made:${created::4}"
+    hoy load -q -i "$layout.tar" >/dev/null
+    rm "$layout.tar"
+  done
+  matches "$(hoy images made:1970)" ' [5-9][0-9] years ago '
+  is "$(hoy images --format '{{.CreatedAt}} {{.CreatedSince}}' made:0001)" 'N/A N/A'
+  is "$(hoy images --format '{{.CreatedAt}}' made:1970)" '1970-01-01 00:00:00 +0000 UTC'
+  matches "$(hoy history made:1970)" ' [5-9][0-9] years ago '
+  matches "$(hoy history made:0001)" ' N/A '
+  is "$(hoy history --format '{{.CreatedAt}}' made:1970)" 1970-01-01T00:00:00Z
+  is "$(hoy history --format '{{.CreatedAt}}' made:0001)" 0001-01-01T00:00:00Z
+  # Docker's API has whole seconds.
+  is "$(hoy history --format '{{.CreatedAt}}' made:2001)" 2001-02-03T04:05:06Z
+}
+
 @test "images: filters, and a tree" {
   hoy pull -q base >/dev/null
   hoy pull -q "$REGISTRY/debian:12" >/dev/null
