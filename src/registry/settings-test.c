@@ -144,6 +144,8 @@ static void test_wrong(void **state) {
     }
     put("docker/daemon.json", "[]");
     assert_non_null(strstr(ask(&arena, "z.io/a"), "daemon.json is no valid JSON"));
+    put("docker/daemon.json", "\n");
+    assert_string_equal(ask(&arena, "z.io/a"), "z.io/a");
     put("docker/daemon.json", "");
 
     // What it says may be that something is blocked.
