@@ -165,6 +165,20 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   hoy rm user >/dev/null
 }
 
+@test "image prune: images of the same layers have one index, which is counted once" {
+  local plan before
+  hoy create --name same "$REGISTRY/tiny:1" >/dev/null
+  hoy commit -c 'LABEL other=1' same same:1 >/dev/null
+  hoy rm same >/dev/null
+  hoy tag "$REGISTRY/tiny:1" tiny:1
+  hoy image inspect same:1 tiny:1 | jq -e '.[0].RootFS == .[1].RootFS and .[0].Id != .[1].Id' >/dev/null
+  before=$(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | awk "{n += \$1} END {print n}")
+  plan=$(hoy image prune -a --plan | sed -nE 's/^Total .*\(([0-9]+) bytes\)$/\1/p')
+  hoy image prune -af >/dev/null
+  is "$plan" \
+    "$((before - $(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | awk "{n += \$1} END {print n}")))"
+}
+
 @test "system df: the rows, the sizes, an orphan" {
   hoy pull -q "$REGISTRY/layers:1" >/dev/null
   hoy pull -q "$REGISTRY/tiny:1" >/dev/null
