@@ -32,6 +32,8 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   contains "$output" 'must be lowercase'
   expect 1 hoy tag base "x@sha256:$(printf '0%.0s' {1..64})"
   contains "$output" 'refusing to create a tag with a digest reference'
+  expect 1 hoy tag base "sha256:$(hoy images -q "$REGISTRY/tiny")"
+  contains "$output" "which would be taken for an image's id"
   # An image lives as long as it has a name.
   hoy rmi example.com/team/app:v1 >/dev/null
   is "$(hoy run --rm base echo yes)" yes
