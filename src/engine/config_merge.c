@@ -13,10 +13,22 @@ static bool env_same_key(const char *a, const char *b) {
     return n == strcspn(b, "=") && memcmp(a, b, n) == 0;
 }
 
-static bool env_has(const struct strings *env, const char *entry) {
-    for (size_t i = 0; i < env->count; i++)
-        if (env_same_key(env->items[i], entry)) return true;
-    return false;
+static size_t env_find(const struct strings *env, const char *entry) {
+    size_t i = 0;
+    while (i < env->count && !env_same_key(env->items[i], entry)) i++;
+    return i;
+}
+
+// Of the image's own the last counts.
+static void env_merge(struct arena *arena, const struct strings *image, struct strings *env) {
+    size_t given = env->count;
+    for (size_t i = 0; i < image->count; i++) {
+        size_t at = env_find(env, image->items[i]);
+        if (at == env->count)
+            strings_add(arena, env, image->items[i]);
+        else if (at >= given)
+            env->items[at] = image->items[i];
+    }
 }
 
 static bool label_has(const struct container_config *config, const char *key) {
@@ -31,10 +43,12 @@ static bool target_has(const struct container_config *config, const char *target
     return false;
 }
 
-// --entrypoint clears the image's command; else a command of the user's own replaces it.
+// --entrypoint clears the image's command; else a command of the user's own replaces it. ENTRYPOINT [""] is
+// how an image says that it has none.
 static void command_merge(const struct image_config *image, struct container_config *config) {
     if (config->has_entrypoint) return;
     if (!config->cmd.count) config->cmd = image->cmd;
+    if (image->entrypoint.count == 1 && !*image->entrypoint.items[0]) return;
     config->entrypoint = image->entrypoint;
     config->has_entrypoint = image->entrypoint.count > 0;
 }
@@ -62,9 +76,7 @@ static void volumes_merge(struct arena *arena, const struct image_config *image,
 void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,
                             struct container_config *config) {
     command_merge(image, config);
-    for (size_t i = 0; i < image->env.count; i++)
-        if (!env_has(&config->env, image->env.items[i]))
-            strings_add(arena, &config->env, image->env.items[i]);
+    env_merge(arena, &image->env, &config->env);
     for (size_t i = 0; i < image->labels.count; i++)
         if (!label_has(config, image->labels.items[i].key))
             *arena_push(arena, &config->labels) = image->labels.items[i];
