@@ -37,6 +37,7 @@ copy() {
   expect 0 hoy manifest annotate "$R/list:1" "$R/docker:tiny" --arch arm --variant v7 --os-version 1.2 \
     --os-features a,b --os-features b,c
   is "$output" ''
+  hoy manifest annotate "$R/list:1" "$R/docker:other" --variant '' --os-version ''
   is "$(hoy manifest inspect "$R/list:1" | jq -c '.manifests[2].platform')" \
     '{"architecture":"arm","os":"linux","os.version":"1.2","os.features":["a","b","c"],"variant":"v7"}'
   expect 0 hoy manifest push "$R/list:1"
@@ -46,6 +47,7 @@ copy() {
 
   docker manifest create --insecure "$R/theirs:1" "$R/docker:machine" "$R/docker:other" "$R/docker:tiny"
   docker manifest annotate "$R/theirs:1" "$R/docker:tiny" --arch arm --variant v7 --os-version 1.2 --os-features a,b,c
+  docker manifest annotate "$R/theirs:1" "$R/docker:other" --variant '' --os-version ''
   is "$(docker manifest inspect "$R/theirs:1")" "$(raw "$R/list:1")"
 
   expect 0 hoy manifest rm "$R/list:1"

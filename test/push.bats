@@ -419,6 +419,22 @@ referrer() {
   contains "${lines[-1]}" 'not kept as a file here'
 }
 
+@test "what was made on top of a plain layer that is a directory: the layer goes as it was served" {
+  local dir=$BATS_TEST_TMPDIR/plain
+  HOY_ROOT=$BATS_TEST_TMPDIR/root
+  hoy() { "$HOY" --storage-driver dir "$@"; }
+  skopeo --insecure-policy copy -q --dest-decompress --src-tls-verify=false "docker://$SOURCE/tiny:1" "dir:$dir"
+  skopeo --insecure-policy copy -q --preserve-digests --dest-tls-verify=false "dir:$dir" "docker://$REGISTRY2/plain:1"
+  hoy create --name on-plain "$REGISTRY2/plain:1" >/dev/null
+  echo new >"$dir/new"
+  hoy cp "$dir/new" on-plain:/new
+  hoy commit on-plain "$REGISTRY2/on-plain:1" >/dev/null
+  hoy rm on-plain >/dev/null
+  expect 0 hoy push "$REGISTRY2/on-plain:1"
+  is "$(raw "$REGISTRY2/on-plain:1" | jq -c '.layers[0]')" "$(raw "$REGISTRY2/plain:1" | jq -c '.layers[0]')"
+  is "$(raw "$REGISTRY2/on-plain:1" | jq '.layers | length')" 2
+}
+
 @test "ctrl-C in the middle of a push" {
   hoy tag "$SOURCE/random:1" "$FLAKY/slow/cut:1"
   : >"$FLAKY_LOG"

@@ -37,6 +37,12 @@ rough_pull() {
   expect 1 hoy pull "$ROUGH/tiny:1"
   matches "${lines[-1]}" '429.*come back in 3600 seconds'
   is "$(wc -l <"$ROUGH_LOG")" 1
+  for after in 99999999999 31-Dec-9999; do
+    rough status=429/96 after=$after
+    expect 1 hoy pull "$ROUGH/tiny:1"
+    matches "${lines[-1]}" '429.*come back in 4294967295 seconds'
+    is "$(wc -l <"$ROUGH_LOG")" 1
+  done
   rough close=97
   expect 1 hoy pull "$ROUGH/tiny:1"
   matches "${lines[-1]}" 'without an answer.*tried 3 times'

@@ -32,6 +32,8 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   contains "$output" 'must be lowercase'
   expect 1 hoy tag base "x@sha256:$(printf '0%.0s' {1..64})"
   contains "$output" 'refusing to create a tag with a digest reference'
+  expect 1 hoy tag base "sha256:$(hoy images -q "$REGISTRY/tiny")"
+  contains "$output" "which would be taken for an image's id"
   # An image lives as long as it has a name.
   hoy rmi example.com/team/app:v1 >/dev/null
   is "$(hoy run --rm base echo yes)" yes
@@ -75,6 +77,28 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
   matches "$(hoy history -H=false --format '{{.CreatedSince}}' "$REGISTRY/layers:1" | head -n 1)" '^2[0-9-]+T'
   expect 1 hoy history nothing
   expect 1 hoy history
+}
+
+# Builders that make the same image each time say that it was made in 1970.
+@test "an image of 1970 is old, one that does not say when it was made is not" {
+  local layout=$BATS_TEST_TMPDIR/oci created
+  umoci init --layout "$layout"
+  for created in 1970-01-01T00:00:00Z 0001-01-01T00:00:00Z 2001-02-03T04:05:06.789Z; do
+    umoci new --image "$layout:${created::4}"
+    umoci config --image "$layout:${created::4}" --created $created --history.created $created
+    skopeo --insecure-policy copy -q "oci:$layout:${created::4}" "oci-archive:$layout.tar:made:${created::4}"
+    hoy load -q -i "$layout.tar" >/dev/null
+    rm "$layout.tar"
+  done
+  matches "$(hoy images made:1970)" ' [5-9][0-9] years ago '
+  is "$(hoy images --format '{{.CreatedAt}} {{.CreatedSince}}' made:0001)" 'N/A N/A'
+  is "$(hoy images --format '{{.CreatedAt}}' made:1970)" '1970-01-01 00:00:00 +0000 UTC'
+  matches "$(hoy history made:1970)" ' [5-9][0-9] years ago '
+  matches "$(hoy history made:0001)" ' N/A '
+  is "$(hoy history --format '{{.CreatedAt}}' made:1970)" 1970-01-01T00:00:00Z
+  is "$(hoy history --format '{{.CreatedAt}}' made:0001)" 0001-01-01T00:00:00Z
+  # Docker's API has whole seconds.
+  is "$(hoy history --format '{{.CreatedAt}}' made:2001)" 2001-02-03T04:05:06Z
 }
 
 @test "images: filters, and a tree" {
@@ -141,6 +165,20 @@ df_bytes() { hoy system df -v | sed -nE 's/^Total: .* \(([0-9]+) bytes\) in .*/\
     "$((before - $(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | awk "{n += \$1} END {print n}")))"
   is "$(hoy images -q)" "$(hoy images -q "$REGISTRY/debian")"
   hoy rm user >/dev/null
+}
+
+@test "image prune: images of the same layers have one index, which is counted once" {
+  local plan before
+  hoy create --name same "$REGISTRY/tiny:1" >/dev/null
+  hoy commit -c 'LABEL other=1' same same:1 >/dev/null
+  hoy rm same >/dev/null
+  hoy tag "$REGISTRY/tiny:1" tiny:1
+  hoy image inspect same:1 tiny:1 | jq -e '.[0].RootFS == .[1].RootFS and .[0].Id != .[1].Id' >/dev/null
+  before=$(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | awk "{n += \$1} END {print n}")
+  plan=$(hoy image prune -a --plan | sed -nE 's/^Total .*\(([0-9]+) bytes\)$/\1/p')
+  hoy image prune -af >/dev/null
+  is "$plan" \
+    "$((before - $(du -sB1 "$HOY_ROOT"/layers "$HOY_ROOT"/images | cut -f 1 | awk "{n += \$1} END {print n}")))"
 }
 
 @test "system df: the rows, the sizes, an orphan" {

@@ -55,7 +55,7 @@ int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ns) {
     }
     if (__builtin_mul_overflow((int64_t)timegm(&tm) - offset, NS_PER_S, ret_wall_ns) ||
         __builtin_add_overflow(*ret_wall_ns, fraction, ret_wall_ns))
-        *ret_wall_ns = 0;
+        *ret_wall_ns = CLOCK_NEVER;
     return 0;
 }
 

@@ -7,13 +7,13 @@
 #include <stdint.h>
 
 uint64_t clock_monotonic_ns(void);
-int64_t clock_wall_ns(void); // since 1970, UTC; this is how the database keeps times
+int64_t clock_wall_ns(void);  // since 1970, UTC; this is how the database keeps times
+#define CLOCK_NEVER INT64_MIN // what such a time can't hold: Docker's zero time, the year 1
 
 // 2026-11-23T21:44:38.123456789Z, as Go's RFC3339Nano (trailing zeros cut); 0 gives Docker's zero time.
 #define CLOCK_RFC3339_SIZE 36
 const char *clock_rfc3339(int64_t wall_ns, char buffer[static CLOCK_RFC3339_SIZE]);
-// The reverse, also for offsets like +02:00; what such a time can't hold (years before 1678 and after 2262)
-// is 0, as Docker's zero time is; -EINVAL.
+// The reverse, also for offsets like +02:00; years before 1678 and after 2262 are CLOCK_NEVER; -EINVAL.
 int clock_parse_rfc3339(const char *text, int64_t *ret_wall_ns);
 
 // "5 seconds", "About a minute", "3 weeks": a duration in words, as Docker's listings have it.

@@ -84,6 +84,7 @@ static void test_values(void **state) {
         _cleanup_(json_freep) struct json *json = NULL;
         if (json_parse(cases[i].text, strlen(cases[i].text), &json)) fail_msg("%s", cases[i].text);
         assert_string_equal(json_text(json), cases[i].again);
+        assert_int_equal(json_has_repeated_keys(json), i >= ARRAY_SIZE(cases) - 2);
     }
 }
 

@@ -14,7 +14,8 @@ int json_read_file(const char *path, size_t limit, struct json **ret_json) {
     _cleanup_(json_freep) struct json *json = NULL;
     int r = file_read_at(AT_FDCWD, path, limit, &text);
     if (r < 0 && r != -ENOENT && r != -ENOTDIR) return r;
-    if (text.len && (json_parse(text.data, text.len, &json) || !json_is_object(json))) return -EINVAL;
+    bool blank = strspn(str_get(&text), " \t\r\n") == text.len;
+    if (!blank && (json_parse(text.data, text.len, &json) || !json_is_object(json))) return -EINVAL;
     *ret_json = take_ptr(json);
     return 0;
 }
@@ -45,6 +46,10 @@ static const struct json_member *find(const struct json *object, const char *key
 // null is as good as nothing.
 static const struct json *there(const struct json *value) {
     return value->type == JSON_NULL ? NULL : value;
+}
+
+bool json_has_repeated_keys(const struct json *root) {
+    return root && root->document->repeated_keys;
 }
 
 const struct json *json_get(const struct json *object, const char *key) {

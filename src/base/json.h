@@ -14,11 +14,14 @@ struct json;
 // Depth is limited to 64; the size is the caller's to limit before. Text after the value, NUL bytes and
 // invalid UTF-8 are errors. -EINVAL.
 int json_parse(const char *text, size_t size, struct json **ret_json);
-// The object in a file of at most limit bytes. NULL when the file is not there, or empty. -EINVAL when it is
+// The object in a file of at most limit bytes. NULL when the file is not there, or blank. -EINVAL when it is
 // no object, else what the kernel says.
 int json_read_file(const char *path, size_t limit, struct json **ret_json);
 void json_free(struct json *json);
 void json_freep(struct json **json);
+
+// Did an object anywhere in it have a key twice? The last one's value is what is read.
+bool json_has_repeated_keys(const struct json *root);
 
 // What is not there or of another type reads as NULL, 0, false. All take NULL.
 const struct json *json_get(const struct json *object, const char *key);

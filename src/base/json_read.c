@@ -222,6 +222,7 @@ static bool drop_merged(struct json *object) {
     for (uint32_t i = 0; i < before; i++)
         if (object->members[i].key) object->members[kept++] = object->members[i];
     object->size = kept;
+    object->document->repeated_keys |= kept < before;
     return kept < before;
 }
 

@@ -39,5 +39,6 @@ struct json_member {
 struct json_document {
     struct arena arena;
     const char *end; // of the text
+    bool repeated_keys;
     struct json root;
 };

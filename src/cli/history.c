@@ -8,6 +8,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 struct history_flags {
     bool plain, no_trunc, quiet;
@@ -38,14 +39,18 @@ FORMAT_COLUMN(row_id) {
 }
 
 FORMAT_COLUMN(row_created_at) {
+    int64_t created = ((const struct row *)data)->step->created;
     char at[CLOCK_RFC3339_SIZE];
-    return arena_strdup(arena, clock_rfc3339(((const struct row *)data)->step->created, at));
+    struct tm tm;
+    if (created == CLOCK_NEVER) return "0001-01-01T00:00:00Z";
+    strftime(at, sizeof at, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&(time_t){created / 1000000000}, &tm));
+    return arena_strdup(arena, at);
 }
 
 FORMAT_COLUMN(row_created_since) {
     const struct row *row = data;
     if (row->flags->plain) return row_created_at(arena, data, argument);
-    return row->step->created ? words_ago(arena, row->step->created) : "N/A";
+    return words_ago(arena, row->step->created);
 }
 
 FORMAT_COLUMN(row_created_by) {

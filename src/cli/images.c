@@ -133,14 +133,13 @@ FORMAT_COLUMN(row_unknown) {
 
 FORMAT_COLUMN(row_created_at) {
     const struct image *image = ((const struct row *)data)->image;
+    int64_t built = image_created(image, CLOCK_NEVER);
     char created[64];
-    if (!image->config.created) return "N/A";
-    return arena_strdup(arena, words_time(image_created(image, 0), created));
+    return built == CLOCK_NEVER ? "N/A" : arena_strdup(arena, words_time(built, created));
 }
 
 FORMAT_COLUMN(row_created_since) {
-    int64_t built = image_created(((const struct row *)data)->image, 0);
-    return built > 0 ? words_ago(arena, built) : "N/A";
+    return words_ago(arena, image_created(((const struct row *)data)->image, CLOCK_NEVER));
 }
 
 FORMAT_COLUMN(row_digest) {

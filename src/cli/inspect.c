@@ -296,9 +296,9 @@ static int write_image(struct invocation *invocation, struct engine *engine, con
     put_text(w, "Author", config->author);
     write_image_config(config, json_get(json, "config"), w);
     put_text(w, "Architecture", config->architecture);
-    if (config->variant) json_put_string(w, "Variant", config->variant);
+    if (!str_empty(config->variant)) json_put_string(w, "Variant", config->variant);
     put_text(w, "Os", config->os);
-    if (json_get_string(json, "os.version"))
+    if (!str_empty(json_get_string(json, "os.version")))
         json_put_string(w, "OsVersion", json_get_string(json, "os.version"));
     json_put_u64(w, "Size", image.size);
     json_begin_object(w, "GraphDriver");

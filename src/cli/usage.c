@@ -3,6 +3,7 @@
 // system gave, so that they add up.
 #include "engine/usage.h"
 
+#include "base/clock.h"
 #include "base/str.h"
 #include "cli/cli.h"
 #include "cli/format.h"
@@ -114,10 +115,9 @@ static void write_image(struct arena *arena, const struct image_usage *usage, st
     struct reference reference = {0};
     struct err ignored;
     bool named = image->names.count && !reference_parse(arena, image->names.items[0], &reference, &ignored);
-    int64_t created = image_created(image, 0);
     json_begin_object(w, NULL);
     put_count(arena, w, "Containers", usage->containers);
-    json_put_string(w, "CreatedSince", created > 0 ? words_ago(arena, created) : "N/A");
+    json_put_string(w, "CreatedSince", words_ago(arena, image_created(image, CLOCK_NEVER)));
     json_put_string(w, "ID", words_id(arena, image->id, false));
     json_put_string(w, "Repository", named ? reference_familiar_repository(arena, &reference) : "<none>");
     put_size(w, "SharedSize", usage->shared);

@@ -14,7 +14,9 @@
 
 const char *words_ago(struct arena *arena, int64_t wall_ns) {
     char words[32];
-    int64_t ago = clock_wall_ns() - wall_ns;
+    if (wall_ns == CLOCK_NEVER) return "N/A";
+    int64_t ago;
+    if (__builtin_sub_overflow(clock_wall_ns(), wall_ns, &ago)) ago = INT64_MAX;
     return arena_printf(arena, "%s ago", clock_duration_words(ago < 0 ? 0 : ago, words));
 }
 

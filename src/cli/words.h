@@ -4,7 +4,7 @@
 
 #include "engine/engine.h"
 
-// "2 minutes ago"
+// "2 minutes ago"; "N/A" for CLOCK_NEVER
 const char *words_ago(struct arena *arena, int64_t wall_ns);
 // "2026-11-23 21:44:38 +0000 UTC"
 const char *words_time(int64_t wall_ns, char buffer[static 64]);

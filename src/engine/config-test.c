@@ -239,15 +239,15 @@ static void test_bad(void **state) {
 }
 
 static struct image_config debian(void) {
-    static const char *entrypoint[] = {"/entry"}, *cmd[] = {"bash"}, *env[] = {"PATH=/bin", "LANG=C"},
-                      *volumes[] = {"/data"};
+    static const char *entrypoint[] = {"/entry"}, *cmd[] = {"bash"},
+                      *env[] = {"PATH=/old", "LANG=C", "PATH=/bin", "LANG=D"}, *volumes[] = {"/data"};
     return (struct image_config){
         .working_dir = "/w",
         .user = "app",
         .stop_signal = "SIGQUIT",
         .entrypoint = {entrypoint, 1},
         .cmd = {cmd, 1},
-        .env = {env, 2},
+        .env = {env, 4},
         .volumes = {volumes, 1},
     };
 }
@@ -308,6 +308,13 @@ static void test_merge(void **state) {
         (struct container_mount){.type = CONTAINER_MOUNT_BIND, .source = "/x", .target = "/data"};
     container_config_merge(&arena, &image, ID, &own);
     assert_int_equal(own.mounts.count, 1);
+
+    // Some images say so that they have no entrypoint.
+    struct container_config without = {0};
+    image.entrypoint = STRINGS("");
+    container_config_merge(&arena, &image, ID, &without);
+    assert_false(without.has_entrypoint);
+    assert_string_equal(without.cmd.items[0], "bash");
 }
 
 int main(void) {

@@ -9,16 +9,26 @@
 
 #include <string.h>
 
+// Of the image's own the last counts.
+static void env_merge(struct arena *arena, const struct strings *image, struct strings *env) {
+    struct strings own = {0};
+    for (size_t i = 0; i < image->count; i++)
+        if (!spec_env_has(env, image->items[i])) spec_env_put(arena, &own, image->items[i]);
+    for (size_t i = 0; i < own.count; i++) strings_add(arena, env, own.items[i]);
+}
+
 static bool target_has(const struct container_config *config, const char *target) {
     for (size_t i = 0; i < config->mounts.count; i++)
         if (str_eq(config->mounts.items[i].target, target)) return true;
     return false;
 }
 
-// --entrypoint clears the image's command; else a command of the user's own replaces it.
+// --entrypoint clears the image's command; else a command of the user's own replaces it. ENTRYPOINT [""] is
+// how an image says that it has none.
 static void command_merge(const struct image_config *image, struct container_config *config) {
     if (config->has_entrypoint) return;
     if (!config->cmd.count) config->cmd = image->cmd;
+    if (image->entrypoint.count == 1 && !*image->entrypoint.items[0]) return;
     config->entrypoint = image->entrypoint;
     config->has_entrypoint = image->entrypoint.count > 0;
 }
@@ -46,9 +56,7 @@ static void volumes_merge(struct arena *arena, const struct image_config *image,
 void container_config_merge(struct arena *arena, const struct image_config *image, const char *id,
                             struct container_config *config) {
     command_merge(image, config);
-    for (size_t i = 0; i < image->env.count; i++)
-        if (!spec_env_has(&config->env, image->env.items[i]))
-            strings_add(arena, &config->env, image->env.items[i]);
+    env_merge(arena, &image->env, &config->env);
     for (size_t i = 0; i < image->labels.count; i++)
         if (!key_values_find(&config->labels, image->labels.items[i].key))
             *arena_push(arena, &config->labels) = image->labels.items[i];

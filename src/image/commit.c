@@ -350,7 +350,13 @@ int store_add_manifest(struct store *store, const char *id, const char *digest, 
                  "ssss", id, digest, media_type, text);
 }
 
+// A name such as sha256:8ac47dec5cad would come before the image with this id, also out of a stranger's
+// archive.
 static int name_row(const struct commit *c, const char *name, struct err *err) {
+    const char *tag = str_after(name, "docker.io/library/" DIGEST_PREFIX);
+    if (tag)
+        return err_set(err, ERR_INVALID, 0,
+                       "refusing the name " DIGEST_PREFIX "%s, which would be taken for an image's id", tag);
     return db_do(c->store->db, err,
                  "INSERT INTO image_name (name, image_id, manifest_digest) VALUES (?, ?, ?) "
                  "ON CONFLICT (name) DO UPDATE SET image_id = excluded.image_id, "

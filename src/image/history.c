@@ -27,6 +27,7 @@ static void add_step(struct arena *arena, const struct json *json, struct image_
     struct image_step *step = arena_push(arena, history);
     *step = (struct image_step){.created_by = text_of(arena, json, "created_by"),
                                 .comment = text_of(arena, json, "comment"),
+                                .created = CLOCK_NEVER,
                                 .empty = json_boolean(json_get(json, "empty_layer"))};
     const char *created = json_get_string(json, "created");
     if (created) clock_parse_rfc3339(created, &step->created);

@@ -52,7 +52,7 @@ int image_blobs(struct store *store, struct arena *arena, const struct image *im
 // that the config's history does not tell of is a step without words.
 struct image_step {
     const char *created_by, *comment; // "" when not said
-    int64_t created;                  // 0 when not said
+    int64_t created;                  // CLOCK_NEVER when not said
     uint64_t size;
     bool empty; // it made no layer
 };

@@ -27,9 +27,9 @@ void list_platform_write(struct json_writer *w, const char *key, const struct li
     json_begin_object(w, key);
     json_put_string(w, "architecture", p->architecture ? p->architecture : "");
     json_put_string(w, "os", p->os ? p->os : "");
-    if (p->os_version) json_put_string(w, "os.version", p->os_version);
+    if (!str_empty(p->os_version)) json_put_string(w, "os.version", p->os_version);
     if (p->os_features.count) json_put_strings(w, "os.features", &p->os_features);
-    if (p->variant) json_put_string(w, "variant", p->variant);
+    if (!str_empty(p->variant)) json_put_string(w, "variant", p->variant);
     json_end_object(w);
 }
 

@@ -62,6 +62,7 @@ static void test_scopes(void **state) {
         {"host:5000/a/b/c:1", POLICY_ACCEPT, "host:5000"},
         {"host:5001/a", POLICY_REJECT, "the default"},
         {"a.b.example.com/x", POLICY_ACCEPT, "*.example.com"},
+        {"a.example.com:5000/x", POLICY_ACCEPT, "*.example.com"},
         {"example.com/x", POLICY_REJECT, "the default"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -119,6 +120,7 @@ static void test_strict(void **state) {
         ("{\"default\":[{\"type\":\"sigstoreSigned\",\"keyData\":\"YWE=\",\"signedIdentity\":{\"type\":"
          "\"remapIdentity\"}}]}"),
         "{\"default\":[{\"type\":\"reject\"}],\"transports\":{\"docker\":[]}}",
+        "{\"default\":[{\"type\":\"reject\"}],\"default\":[{\"type\":\"insecureAcceptAnything\"}]}",
         // Of other images.
         OF_OTHERS("[]"),
         OF_OTHERS("[{\"type\":\"maybe\"}]"),

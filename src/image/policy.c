@@ -191,7 +191,8 @@ static int read_requirements(struct reader *r, const struct json *json, struct p
 // Scopes: the name with its tag or digest, its repository, what that is below of, the host, the host's
 // domains.
 
-static const struct json *of_domain(struct reader *r, const struct json *scopes, const char *host) {
+static const struct json *of_domain(struct reader *r, const struct json *scopes, const char *domain) {
+    const char *host = arena_strndup(r->arena, domain, strcspn(domain, ":")); // whatever its port
     for (const char *dot = strchr(host, '.'); dot; dot = strchr(dot + 1, '.')) {
         r->scope = arena_printf(r->arena, "*%s", dot);
         const struct json *found = json_get(scopes, r->scope);
@@ -278,6 +279,7 @@ static int read_file(struct arena *arena, const char *file, const char *transpor
     }
     if (r) return err_set(err, ERR_SYSTEM, -r, "read %s", file);
     if (json_parse(text.data, text.len, &json)) return fail(&reader, "it is no JSON");
+    if (json_has_repeated_keys(json)) return fail(&reader, "it has a key twice in one object");
     if (read_policy(&reader, json, transport, reference, &result)) return -1;
     *ret_requirements = result;
     return 0;

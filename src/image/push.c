@@ -176,6 +176,13 @@ static int layer_open(struct push *push, struct push_layer *layer, int *ret_fd, 
     return 0;
 }
 
+// Nothing can be made of a directory: where nothing else is asked for, it goes as it was served.
+static void layer_leave(const struct push *push, struct push_layer *layer) {
+    if (push->options->compression || push->options->force) return;
+    layer->part.digest = layer->blob->digest;
+    layer->part.size = layer->blob->size;
+}
+
 // The config goes as a part after the layers.
 static int parts_send(struct push *push, struct err *err) {
     for (size_t i = 0; i < push->layers.count; i++) {
@@ -183,9 +190,9 @@ static int parts_send(struct push *push, struct err *err) {
         _cleanup_(fd_closep) int fd = -1;
         if (layer->repeated) continue;
         int found = blob_find(push, layer, &fd, err);
-        if (found < 0 || (!found && layer_open(push, layer, &fd, err)) ||
-            upload_part_send(&push->upload, &layer->part, fd, err))
-            return -1;
+        if (found < 0 || (!found && layer_open(push, layer, &fd, err))) return -1;
+        if (fd < 0) layer_leave(push, layer);
+        if (upload_part_send(&push->upload, &layer->part, fd, err)) return -1;
     }
     if (upload_document_send(&push->upload, push->layers.count, push->image.id, push->image.config_text, err))
         return -1;

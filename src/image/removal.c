@@ -100,7 +100,14 @@ static int remove_layers(struct removal *removal, const struct image *image, str
     return 0;
 }
 
-// Its shares in blobs that are kept; the last one takes the file along.
+// What images share goes with the last of them.
+static int add_unused(struct removal *removal, const char *file, struct err *err) {
+    int used = is_used(removal->store, file, err);
+    if (!used) strings_add(&removal->arena, &removal->files, file);
+    return used < 0 ? -1 : 0;
+}
+
+// Its shares in blobs that are kept.
 static int remove_blobs(struct removal *removal, const struct image *image, struct err *err) {
     struct db *db = removal->store->db;
     struct arena *arena = &removal->arena;
@@ -108,12 +115,8 @@ static int remove_blobs(struct removal *removal, const struct image *image, stru
     if (image_blobs(removal->store, arena, image, &digests, err) ||
         db_run(db, err, "DELETE FROM kept_blob WHERE image_id = ?", "s", image->id) < 0)
         return -1;
-    for (size_t i = 0; i < digests.count; i++) {
-        const char *file = blob_path(arena, digests.items[i]);
-        int used = is_used(removal->store, file, err);
-        if (used < 0) return -1;
-        if (!used) strings_add(arena, &removal->files, file);
-    }
+    for (size_t i = 0; i < digests.count; i++)
+        if (add_unused(removal, blob_path(arena, digests.items[i]), err)) return -1;
     return 0;
 }
 
@@ -129,7 +132,7 @@ int removal_delete(struct removal *removal, const struct image *image, struct er
     for (size_t i = 0; i < ARRAY_SIZE(statements); i++)
         if (db_run(removal->store->db, err, statements[i], "s", image->id) < 0) return -1;
     strings_add(arena, &removal->lines, arena_printf(arena, "Deleted: %s", image->id));
-    strings_add(arena, &removal->files, arena_printf(arena, "images/%s", digest_hex(image->chain_id)));
+    if (add_unused(removal, arena_printf(arena, "images/%s", digest_hex(image->chain_id)), err)) return -1;
     return remove_layers(removal, image, err);
 }
 

@@ -112,9 +112,9 @@ int image_find(struct store *store, struct arena *arena, const char *name, struc
 }
 
 int64_t image_created(const struct image *image, int64_t otherwise) {
-    int64_t created = otherwise;
+    int64_t created = CLOCK_NEVER;
     if (image->config.created) clock_parse_rfc3339(image->config.created, &created);
-    return created;
+    return created == CLOCK_NEVER ? otherwise : created;
 }
 
 int image_list(struct store *store, struct arena *arena, struct images *ret_images, struct err *err) {

@@ -64,6 +64,38 @@ static void test_many_values(void **state) {
     assert_true(after.uordblks + after.hblkhd - before.uordblks - before.hblkhd < 4u << 20);
 }
 
+// What it takes for the host has to be what libcurl connects to: credentials and redirects are judged by it.
+static void test_host(void **state) {
+    (void)state;
+    static const char *const rows[][2] = {
+        {"https://a.b-c.io", "a.b-c.io"},
+        {"http://a_1:5000/x@y", "a_1:5000"},
+        {"https://a?b", "a"},
+        {"https://a:/", "a:"},
+        {"https://u:p@a:1#@b", "a:1"},
+        {"http://[::1]:5000/", "[::1]:5000"},
+        {"http://[::1]", "[::1]"},
+        {"http://good:1\\@evil:2/", "evil:2"},
+        {"http://evil\\good/", NULL},
+        {"http://good:1@evil\\@other/", "other"},
+        {"http://127.0.0%2e1/", NULL},
+        {"http://a b/", NULL},
+        {"http://a:1x/", NULL},
+        {"http://[::1/", NULL},
+        {"http://[::1]x/", NULL},
+        {"http://:1/", NULL},
+        {"http:///x", NULL},
+        {"http://u@/", NULL},
+        {"ftp://a/", NULL},
+    };
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *host = url_host(&arena, rows[i][0]);
+        if (rows[i][1] ? !host || strcmp(host, rows[i][1]) : host != NULL)
+            fail_msg("%s: %s", rows[i][0], host ? host : "no host");
+    }
+}
+
 static void test_realm(void **state) {
     (void)state;
     assert_true(realm_trusted("registry-1.docker.io", "https://auth.docker.io/token"));
@@ -87,6 +119,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_challenge),
         cmocka_unit_test(test_many_values),
+        cmocka_unit_test(test_host),
         cmocka_unit_test(test_realm),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

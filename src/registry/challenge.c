@@ -70,14 +70,25 @@ void challenge_parse(struct arena *arena, const char *value, struct challenge *c
     keep_stronger(challenge, &now);
 }
 
+// "name", "name:port", "[address]:port". Of anything else ("a\", "b%2ec") libcurl could make another host.
+static bool host_plain(const char *host, size_t n) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    bool bracket = *host == '[';
+    size_t name = bracket ? 1 + strspn(host + 1, "0123456789abcdefABCDEF:.") : 0;
+    if (bracket && host[name++] != ']') return false;
+    while (!bracket && name < n && (strchr(letters, host[name]) || strchr("-._", host[name]))) name++;
+    bool port = name && name < n && host[name] == ':';
+    return name && name + port + (port ? strspn(host + name + 1, "0123456789") : 0) == n;
+}
+
 const char *url_host(struct arena *arena, const char *url) {
     const char *host = str_after(url, "https://");
     if (!host) host = str_after(url, "http://");
     if (!host) return NULL;
-    size_t n = strcspn(host, "/?#\\");
+    size_t n = strcspn(host, "/?#");
     const char *at = memrchr(host, '@', n);
     if (at) n -= (size_t)(at + 1 - host), host = at + 1;
-    return n ? arena_strndup(arena, host, n) : NULL;
+    return n && host_plain(host, n) ? arena_strndup(arena, host, n) : NULL;
 }
 
 // The last two labels of a name, without its port.

@@ -107,12 +107,13 @@ static bool is_header(const char *name, const char *line, size_t size, struct ar
     return true;
 }
 
-// Seconds, or a date (RFC 9110, 10.2.3).
+// Seconds, or a date (RFC 9110, 10.2.3); what is too far away for a number is as far as that goes.
 static unsigned retry_after(const char *value) {
     uint32_t seconds;
     if (parse_u32(value, &seconds) == 0) return seconds;
+    if (*value && !value[strspn(value, "0123456789")]) return UINT32_MAX;
     time_t when = curl_getdate(value, NULL), now = time(NULL);
-    return when > now && when - now < UINT32_MAX ? (unsigned)(when - now) : 0;
+    return when <= now ? 0 : when - now < UINT32_MAX ? (unsigned)(when - now) : UINT32_MAX;
 }
 
 // "bytes 100-199/200"; the whole may be "*".

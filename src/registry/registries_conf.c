@@ -19,7 +19,7 @@ int names_in(struct arena *arena, const char *directory, const char *suffix, str
     _cleanup_(dir_closep) DIR *dir = opendir(directory);
     int r = dir ? 0 : -errno;
     for (struct dirent *entry; dir && (r = dir_read(dir, &entry)) > 0;)
-        if (*entry->d_name != '.' && str_has_suffix(entry->d_name, suffix))
+        if (*entry->d_name != '.' && str_has_suffix(entry->d_name, suffix) && entry->d_type != DT_DIR)
             strings_add(arena, &names, arena_strdup(arena, entry->d_name));
     if (r && r != -ENOENT && r != -ENOTDIR) return r;
     strings_sort(&names);
@@ -42,8 +42,14 @@ static int wrong(struct reading *r, const char *name, const char *what) {
 
 // "host[:port][/path]", as it begins a reference.
 static bool location_valid(const char *location) {
-    return !str_empty(location) && !strstr(location, "://") && *location != '/' &&
-           !str_has_suffix(location, "/") && !strpbrk(location, " @?#");
+    return !str_empty(location) && !strstr(location, "://") && *location != '/' && !strpbrk(location, " @?#");
+}
+
+// A slash at the end says nothing.
+static const char *location_get(struct reading *r, const struct toml *table, const char *key) {
+    char *location = arena_strdup(r->arena, toml_string(toml_get(table, key)));
+    for (size_t n = location ? strlen(location) : 0; n && location[n - 1] == '/';) location[--n] = 0;
+    return location;
 }
 
 static int mirror_pull(struct reading *r, const char *name, const struct toml *table, int *ret) {
@@ -63,7 +69,7 @@ static int mirrors_read(struct reading *r, const char *name, const struct toml *
     for (size_t i = 0; i < count; i++) {
         const struct toml *table = toml_at(array, i);
         int pull = MIRROR_ALL;
-        const char *location = toml_string(toml_get(table, "location"));
+        const char *location = location_get(r, table, "location");
         if (!location_valid(location))
             return wrong(r, name, "a mirror without a location host[:port][/path]");
         if (mirror_pull(r, name, table, &pull)) return -1;
@@ -82,8 +88,7 @@ static struct settings_registry *place_for(struct reading *r, const char *prefix
 
 static int registry_read(struct reading *r, const struct toml *table) {
     static const char *const flags[] = {"insecure", "blocked", "mirror-by-digest-only"};
-    const char *prefix = toml_string(toml_get(table, "prefix"));
-    const char *location = toml_string(toml_get(table, "location"));
+    const char *prefix = location_get(r, table, "prefix"), *location = location_get(r, table, "location");
     if (str_empty(prefix)) prefix = location;
     bool wildcard = prefix && str_has_prefix(prefix, "*.");
     for (size_t i = 0; i < ARRAY_SIZE(flags); i++)

@@ -64,9 +64,12 @@ static void test_endpoints(void **state) {
         "[[registry]]\nprefix = \"old.io/team\"\nlocation = \"new.io/x/team\"\ninsecure = true\n"
         "[[registry]]\nlocation = 'digests.io'\nmirror-by-digest-only = true\n"
         "[[registry.mirror]]\nlocation = 'm.io'\n"
+        "[[registry]]\nprefix = 'slash.io/a/'\nlocation = 'new.io/b//'\n"
+        "[[registry.mirror]]\nlocation = 'm.io/'\n"
         "[[registry]]\nlocation = \"changed.io\"\nblocked = true\n");
     put("containers/registries.conf.d/a.conf", "[[registry]]\nlocation = \"changed.io\"\n");
     put("containers/registries.conf.d/b.ignored", "nonsense");
+    put("containers/registries.conf.d/c.conf/directory", "nonsense");
     put("docker/daemon.json", "{\"registry-mirrors\":[\"https://d.mirror/\",\"http://plain:80\"],"
                               "\"insecure-registries\":[\"host:1\",\"10.0.0.0/8\",\"fd00::/8\","
                               "\"http://h:2\",\"HTTPS://h:3\"]}");
@@ -79,6 +82,7 @@ static void test_endpoints(void **state) {
                           "plain:80/library/debian! registry-1.docker.io/library/debian"},
         {"old.io/team/a:1", "new.io/x/team/a!"},
         {"old.io/teams/a:1", "old.io/teams/a"},
+        {"slash.io/a/x:1", "m.io/x new.io/b/x"},
         {"changed.io/a", "changed.io/a"},
         {"changed.io:5000/a", "changed.io:5000/a"},
         {"notexample.com/a", "notexample.com/a"},
@@ -103,7 +107,7 @@ static void test_wrong(void **state) {
         "[[registry]]\n",
         "[[registry]]\nprefix = \"a.io\"\n",
         "[[registry]]\nlocation = \"https://a.io\"\n",
-        "[[registry]]\nlocation = \"a.io/\"\n",
+        "[[registry]]\nlocation = \"/\"\n",
         "[[registry]]\nlocation = \"a.io\"\nblocked = \"yes\"\n",
         "[[registry]]\nlocation = \"a.io\"\n[[registry.mirror]]\ninsecure = true\n",
         "[[registry]]\nlocation = 'a.io'\n[[registry.mirror]]\nlocation = 'b'\npull-from-mirror = 'x'\n",
@@ -140,6 +144,8 @@ static void test_wrong(void **state) {
     }
     put("docker/daemon.json", "[]");
     assert_non_null(strstr(ask(&arena, "z.io/a"), "daemon.json is no valid JSON"));
+    put("docker/daemon.json", "\n");
+    assert_string_equal(ask(&arena, "z.io/a"), "z.io/a");
     put("docker/daemon.json", "");
 
     // What it says may be that something is blocked.

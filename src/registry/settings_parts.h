@@ -30,5 +30,5 @@ const struct settings_registry *registries_find(const struct settings_registries
 // The endpoint's certificates: PEM texts.
 int certificates_read(struct arena *arena, const char *etc, struct endpoint *endpoint, struct err *err);
 
-// Names in a directory that end so, sorted. A missing directory has none. 0 or -errno.
+// Names of files in a directory that end so, sorted. A missing directory has none. 0 or -errno.
 int names_in(struct arena *arena, const char *directory, const char *suffix, struct strings *ret);
