@@ -114,3 +114,21 @@ shim_of() { ps -o ppid= -p "$(pgrep -xf "$1")" | tr -d ' '; }
   one_sentence "$output"
   is "$(ls "$HOY_RUNROOT/containers")" ""
 }
+
+@test "a copy whose mounts can't be reached puts nothing beneath them" {
+  local n call
+  hoy volume create data >/dev/null
+  echo words >"$BATS_TEST_TMPDIR/f"
+  hoy run -d --name it -v data:/data base sleep 1000 >/dev/null
+  for call in openat2 open_tree statx; do
+    for n in {1..9}; do
+      FOLLOW=-f run faulty "$call:error=EMFILE:when=$n" "$HOY" cp "$BATS_TEST_TMPDIR/f" it:/data/f
+      [[ $status == 0 ]] || one_sentence "$output"
+      is "$call $n: $(find "$HOY_ROOT/containers" -name f)" "$call $n: "
+      is "$call $n: $(ls "$HOY_ROOT/volumes/data/_data")" "$call $n: $( ((status)) || echo f)"
+      rm -f "$HOY_ROOT/volumes/data/_data/f"
+    done
+  done
+  hoy rm -f it
+  hoy volume rm data
+}
