@@ -149,3 +149,31 @@ shim_of() { ps -o ppid= -p "$(pgrep -xf "$1")" | tr -d ' '; }
     done
   done
 }
+
+# What a container's programs see of its networks, and how many interfaces the host has.
+on_networks() { cat "$HOY_RUNROOT"/containers/*/{hosts,resolv.conf} && ip -o link | wc -l; }
+
+@test "a container that does not come to a network is as it was, and is told why" {
+  local before after call n
+  hoy network create --subnet 10.99.7.0/24 --ipv6=false n >/dev/null
+  hoy run -d --name it base sleep 1000 >/dev/null
+  hoy network connect --ip 10.99.7.9 n it # from now on it has a resolver
+  after=$(on_networks)
+  hoy network disconnect n it
+  before=$(on_networks)
+  for call in 6:write:error=ENOSPC 27:read:error=EIO 37:openat:error=EMFILE 45:recvmsg:error=ENOMEM 1:pidfd_open:error=EMFILE; do
+    for ((n = 1; n <= ${call%%:*}; n++)); do
+      run faulty "${call#*:}:when=$n" "$HOY" network connect --ip 10.99.7.9 n it
+      if ((status == 0)); then
+        is "$call $n: $(on_networks)" "$call $n: $after"
+        hoy network disconnect n it
+      else
+        one_sentence "$output"
+        lacks "$call $n: $output" "not running"
+      fi
+      is "$call $n: $(on_networks)" "$call $n: $before"
+    done
+  done
+  hoy rm -f it
+  hoy network rm n
+}
