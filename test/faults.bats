@@ -150,6 +150,19 @@ shim_of() { ps -o ppid= -p "$(pgrep -xf "$1")" | tr -d ' '; }
   done
 }
 
+@test "what top and stats can't read or write is said, once" {
+  local n usual
+  hoy run -d --name it base sleep 1000 >/dev/null
+  usual=$(hoy top it -eo pid,args)
+  for n in {1..60}; do
+    run faulty "read:error=EIO:when=$n" "$HOY" top it -eo pid,args
+    if ((status)); then one_sentence "$output"; lacks "$output" "PID field"; else is "$output" "$usual"; fi
+  done
+  expect 1 faulty write:error=ENOSPC:when=1 "$HOY" stats --no-stream
+  is "$output" "hoy: write to standard output: No space left on device"
+  hoy rm -f it
+}
+
 # What a container's programs see of its networks, and how many interfaces the host has.
 on_networks() { cat "$HOY_RUNROOT"/containers/*/{hosts,resolv.conf} && ip -o link | wc -l; }
 
