@@ -85,6 +85,17 @@ look() { "$@" "$HOY" run --rm --network none -v "$BATS_TEST_TMPDIR:/host" base s
   hoy volume rm data
 }
 
+@test "a shim that can't keep the results of health checks starts nothing" {
+  local n said=
+  for n in {1..6}; do
+    FOLLOW=-f run faulty "mmap:error=ENOMEM:when=$n" "$HOY" run --rm --health-cmd true base true
+    ((status == 0)) || one_sentence "$output"
+    said+=$output$'\n'
+    is "$(hoy ps -aq)" ""
+  done
+  contains "$said" "hoy: cannot keep the results of health checks: Out of memory"
+}
+
 @test "a shim that can't hold its container's process ends it" {
   FOLLOW=-f expect 125 faulty pidfd_open:error=EMFILE:when=1 "$HOY" run --rm base sleep 1000
   matches "$output" "^hoy: cannot take hold of the container's process: "
