@@ -174,6 +174,20 @@ shim_of() { ps -o ppid= -p "$(pgrep -xf "$1")" | tr -d ' '; }
   hoy rm -f it
 }
 
+@test "a bridge that can't be looked at is not called a stranger's, nor a lock that is refused another hoyd" {
+  local n bridge
+  bridge=hoy-$(hoy network create n | cut -c -10)
+  for n in {1..50}; do
+    ip address flush dev "$bridge"
+    run faulty "recvmsg:error=ENOMEM:when=$n" "$HOY" run --rm --network n base true
+    ((status == 0)) || one_sentence "$output"
+    lacks "$n: $output" "not this network's"
+  done
+  hoy network rm n
+  expect 1 faulty flock:error=ENOLCK "$BUILD/src/hoyd/hoyd"
+  is "$output" "hoyd: lock $HOY_RUNROOT/hoyd.lock: No locks available"
+}
+
 # What a container's programs see of its networks, and how many interfaces the host has.
 on_networks() { cat "$HOY_RUNROOT"/containers/*/{hosts,resolv.conf} && ip -o link | wc -l; }
 
