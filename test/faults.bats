@@ -188,6 +188,20 @@ shim_of() { ps -o ppid= -p "$(pgrep -xf "$1")" | tr -d ' '; }
   is "$output" "hoyd: lock $HOY_RUNROOT/hoyd.lock: No locks available"
 }
 
+@test "logs that can't be found or read are not left out" {
+  local n call usual
+  hoy run --name it --log-opt max-size=2k --log-opt max-file=4 base seq 100 >/dev/null
+  usual=$(hoy logs it)
+  is "$(wc -l <<<"$usual")" 100
+  for call in openat:error=EMFILE getdents64:error=EIO newfstatat:error=EIO; do
+    for n in {1..24}; do
+      run faulty "$call:when=$n" "$HOY" logs it
+      if ((status)); then one_sentence "${lines[-1]}"; else is "$call $n: $output" "$call $n: $usual"; fi
+    done
+  done
+  hoy rm it
+}
+
 # What a container's programs see of its networks, and how many interfaces the host has.
 on_networks() { cat "$HOY_RUNROOT"/containers/*/{hosts,resolv.conf} && ip -o link | wc -l; }
 
