@@ -233,6 +233,8 @@ refused() {
   contains "$output" "cannot open $STATE"
   expect 1 refused openat -P "$STATE" -- state x
   contains "$output" "cannot open $STATE"
+  expect 1 refused %fstat -P "$STATE/x" -- delete --force x
+  contains "$output" "cannot look at $STATE/x"
   expect 0 refused openat -P plan -- list
   contains "$output" "cannot read $STATE/x/plan"
   status_is x running
