@@ -215,6 +215,14 @@ refused() {
     "$HOY_RUNTIME" --root "$STATE" "$@" </dev/null 2>&1 3>&-
 }
 
+@test "a shim that can't be executed: the log says why, too" {
+  expect 1 timeout -k 1 20 strace -qq -o trace -e trace=execveat -e inject=execveat:error=EACCES \
+    "$HOY_RUNTIME" --root "$STATE" --log log --log-format json create -b b x </dev/null
+  is "$output" "hoy-runtime: cannot execute the shim from memory: Permission denied"
+  is "$(jq -r .msg log)" "cannot execute the shim from memory: Permission denied"
+  expect_nothing_left "no shim"
+}
+
 @test "no descriptor for what tells whether a container is there, and runs" {
   local pid
   made run -d -b b x
@@ -225,6 +233,8 @@ refused() {
   contains "$output" "cannot open $STATE"
   expect 1 refused openat -P "$STATE" -- state x
   contains "$output" "cannot open $STATE"
+  expect 1 refused %fstat -P "$STATE/x" -- delete --force x
+  contains "$output" "cannot look at $STATE/x"
   expect 0 refused openat -P plan -- list
   contains "$output" "cannot read $STATE/x/plan"
   status_is x running

@@ -182,6 +182,24 @@ destroyed() { past -f event=destroy -f container=brief | grep -q destroy; }
   is "$(name -f scope=local -f event=create -f container=one)" 'create one'
 }
 
+@test "an event that can't be printed, or read, is told of and ends it" {
+  follow "$BATS_TEST_TMPDIR/said" --format '{{index .Actor.Attributes 3}}'
+  hoy volume create data >/dev/null
+  hoy volume rm data >/dev/null
+  ends_with 1 "$PID"
+  matches "$(<"$BATS_TEST_TMPDIR/said")" '^hoy: template: .*error calling index'
+  local n call usual
+  usual=$(past)
+  for call in read:error=EIO newfstatat:error=EIO openat:error=EMFILE; do
+    for n in {1..15}; do
+      run strace -qq -o /dev/null -e trace="${call%%:*}" -e "inject=$call:when=$n" \
+        "$HOY" events --since "$START" --until "$(date -d '0.1 seconds' +%s.%N)"
+      ((status == 0)) || { one_sentence "${lines[-1]}" && continue; }
+      is "$call $n: $output" "$call $n: $usual"
+    done
+  done
+}
+
 @test "what is wrong on the command line" {
   expect 125 hoy events -f event
   contains "$output" 'bad format of filter (expected name=value)'

@@ -139,15 +139,13 @@ static int execute(struct invocation *invocation, const char *const *argv) {
     int code = run(invocation, &err);
     if (code < 0) {
         cli_print_error(invocation, &err);
-        code = exit_code(invocation, &err);
+        return exit_code(invocation, &err);
     }
     int error = fflush(stdout) ? errno : 0; // of an earlier write nobody knows it any more
-    if (error || ferror(stdout)) {
-        fprintf(stderr, "hoy: write to standard output: %s\n",
-                error ? strerror(error) : "a part of it could not be written");
-        return code ? code : 1;
-    }
-    return code;
+    if (!error && !ferror(stdout)) return code;
+    fprintf(stderr, "hoy: write to standard output: %s\n",
+            error ? strerror(error) : "a part of it could not be written");
+    return code ? code : 1;
 }
 
 static int dispatch(struct invocation *invocation, const char *const *argv) {

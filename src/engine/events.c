@@ -88,9 +88,11 @@ static int read_file(struct stream *s, struct file *file) {
 
 // Files
 
-static bool same_file(int fd, const struct stat *other) {
+// 1, 0 or -errno.
+static int same_file(int fd, const struct stat *other) {
     struct stat st;
-    return fd >= 0 && !fstat(fd, &st) && st.st_ino == other->st_ino && st.st_dev == other->st_dev;
+    if (fstat(fd, &st)) return -errno;
+    return st.st_ino == other->st_ino && st.st_dev == other->st_dev;
 }
 
 static int watch(struct stream *s, struct file *file) {
@@ -108,30 +110,35 @@ static int open_now(struct stream *s) {
     return watch(s, &s->now);
 }
 
-// Whether the file that is read still has the name.
-static bool is_current(const struct stream *s) {
+// Whether the file that is read still has the name: 1, 0, or -1 when nobody can say.
+static int is_current(const struct stream *s) {
+    const struct store *store = &s->engine->store;
     struct stat there;
-    return !fstatat(s->engine->store.root_fd, EVENT_LOG, &there, AT_SYMLINK_NOFOLLOW) &&
-           same_file(s->now.fd, &there);
+    int r = fstatat(store->root_fd, EVENT_LOG, &there, AT_SYMLINK_NOFOLLOW) ? -errno
+                                                                            : same_file(s->now.fd, &there);
+    if (r >= 0 || r == -ENOENT) return r > 0;
+    return err_set(s->err, ERR_SYSTEM, -r, "look at %s/" EVENT_LOG, store->root);
 }
 
 static int turn(struct stream *s) {
-    int r = read_file(s, &s->now);
-    if (r) return r;
+    if (read_file(s, &s->now)) return -1;
     file_finish(&s->old); // its watch goes with the next one's beginning
     (void)inotify_rm_watch(s->inotify, s->old.watch);
     s->old = s->now;
     s->now = (struct file){.fd = -1};
-    return open_now(s) || read_file(s, &s->now);
+    return open_now(s) || read_file(s, &s->now) ? -1 : 0;
 }
 
 // With the older file, unless they changed places meanwhile.
 static int open_both(struct stream *s) {
+    const struct store *store = &s->engine->store;
     for (;;) {
         struct stat old;
         if (open_now(s)) return -1;
-        s->old.fd = fd_open_at(s->engine->store.root_fd, EVENT_LOG_OLD, O_RDONLY | O_NOFOLLOW, 0);
-        if (s->old.fd < 0 || fstat(s->old.fd, &old) || !same_file(s->now.fd, &old)) return 0;
+        int r = s->old.fd = fd_open_at(store->root_fd, EVENT_LOG_OLD, O_RDONLY | O_NOFOLLOW, 0);
+        if (r >= 0) r = fstat(s->old.fd, &old) ? -errno : same_file(s->now.fd, &old);
+        if (r == 0 || r == -ENOENT) return 0;
+        if (r < 0) return err_set(s->err, ERR_SYSTEM, -r, "open %s/" EVENT_LOG_OLD, store->root);
         file_finish(&s->old);
         file_finish(&s->now);
     }
@@ -141,7 +148,7 @@ static int start(struct stream *s) {
     bool history = s->query->since_ns || s->query->until_ns;
     s->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (s->inotify < 0) return err_set(s->err, ERR_SYSTEM, errno, "make an inotify descriptor");
-    if (history) return open_both(s) || read_file(s, &s->old) || read_file(s, &s->now);
+    if (history) return open_both(s) || read_file(s, &s->old) || read_file(s, &s->now) ? -1 : 0;
     if (open_now(s)) return -1;
     return lseek(s->now.fd, 0, SEEK_END) < 0 ? err_set(s->err, ERR_SYSTEM, errno, "read the events") : 0;
 }
@@ -165,10 +172,10 @@ static int wait_event(struct stream *s) {
 
 static int follow(struct stream *s, void (*before_wait)(void *data)) {
     for (;;) {
-        int r = 0;
-        while (!r && !is_current(s)) r = turn(s);
-        if (!r) r = read_file(s, &s->old) || read_file(s, &s->now);
-        if (r) return r;
+        int r;
+        while (!(r = is_current(s)))
+            if (turn(s)) return -1;
+        if (r < 0 || read_file(s, &s->old) || read_file(s, &s->now)) return -1;
         if (before_wait) before_wait(s->data);
         r = wait_event(s);
         if (r <= 0) return r;

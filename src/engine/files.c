@@ -93,6 +93,12 @@ static void list_parts(struct engine *engine, struct view *view, const struct co
 
 // The child
 
+// There is no such mount, or nobody but its owner may look at it. Any other error is one: without the mount
+// what is put into it would come beneath it.
+static bool is_absent(int r) {
+    return r == -ENOENT || r == -ENOTDIR || r == -ELOOP || r == -EACCES;
+}
+
 // In the container's mount namespace. Only a mount counts, wherever the container's own links lead.
 static int clone_part(const struct part *part, int root) {
     uint64_t id;
@@ -111,8 +117,11 @@ static int clone_running(struct view *view) {
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) || setns(view->process, CLONE_NEWNS)) return -errno;
     _cleanup_(fd_closep) int inside = fd_open_at(AT_FDCWD, "/", O_PATH | O_DIRECTORY, 0);
     _cleanup_(fd_closep) int root = mount_clone(AT_FDCWD, "/", false);
-    for (size_t i = 0; i < view->parts.count; i++)
-        view->parts.items[i].tree = clone_part(&view->parts.items[i], inside);
+    if (inside < 0 || root < 0) return inside < 0 ? inside : root;
+    for (size_t i = 0; i < view->parts.count; i++) {
+        int tree = view->parts.items[i].tree = clone_part(&view->parts.items[i], inside);
+        if (tree < 0 && !is_absent(tree)) return tree;
+    }
     if (setns(own, CLONE_NEWNS) || fchdir(own_root) || chroot(".")) return -errno;
     return take_fd(&root);
 }
@@ -135,6 +144,7 @@ static int clone_stopped(struct view *view) {
     for (size_t i = 0; i < view->parts.count; i++) {
         struct part *part = &view->parts.items[i];
         if (part->source) part->tree = clone_source(part);
+        if (part->tree < 0 && !is_absent(part->tree)) return part->tree;
     }
     return mount_clone(AT_FDCWD, arena_printf(&view->arena, "%s/merged", view->place), false);
 }
@@ -151,7 +161,7 @@ static int attach_part(const struct view *view, const struct part *part, int roo
     bool file = !fstat(part->tree, &st) && !S_ISDIR(st.st_mode);
     _cleanup_(fd_closep) int target =
         view->makes ? path_make_in(root, part->target, file) : path_open_in(root, part->target, O_PATH);
-    if (target < 0) return 0;
+    if (target < 0) return is_absent(target) ? 0 : target;
     int r = mount_attach(part->tree, target);
     if (r == -ENOTDIR || r == -ENOENT) return 0;
     if (!r) r = mount_set_propagation(part->tree, MS_PRIVATE | MS_REC);

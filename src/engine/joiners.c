@@ -23,9 +23,8 @@ int joiners_add(struct engine *engine, const char *owner_id, const char *id, str
 // One that is gone has left the namespace.
 static int cut(struct engine *engine, const struct endpoints *endpoints, const char *joiner,
                struct err *err) {
-    struct err gone;
     _cleanup_(fd_closep) int netns = -1;
-    if (container_open_netns(engine, joiner, &netns, &gone)) return 0;
+    if (container_open_netns(engine, joiner, &netns, err)) return err->kind == ERR_CONFLICT ? 0 : -1;
     for (size_t i = 0; i < endpoints->count; i++)
         if (live_remove(&endpoints->items[i], netns, err)) return -1;
     return 0;

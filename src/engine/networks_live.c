@@ -19,9 +19,11 @@
 #include "state/event.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+#define FILE_LIMIT (1u << 20)
 
 struct change {
     struct engine *engine;
@@ -44,8 +46,7 @@ static void change_finish(struct change *c) {
 static bool has_ended(const struct change *c) {
     _cleanup_(fd_closep) int process = container_open_process(c->engine, c->now.id);
     _cleanup_(fd_closep) int shim = shim_connect(c->engine, c->now.id);
-    struct pollfd end = {.fd = process, .events = POLLIN};
-    return process < 0 || shim_is_gone(shim) || poll(&end, 1, 0) > 0;
+    return container_process_ended(process) || shim_is_gone(shim);
 }
 
 static int fail_ended(const struct change *c, struct err *err) {
@@ -129,7 +130,21 @@ static int endpoints_now(const struct change *c, const struct container *contain
     return 0;
 }
 
-// hosts, in place: the container has this very file.
+// The container has these very files. One that can't be written is as it was: that has its pages.
+
+static int put(int fd, const struct str *text) {
+    if (lseek(fd, 0, SEEK_SET) < 0) return -errno;
+    int r = fd_write_all(fd, str_get(text), text->len);
+    return r ? r : ftruncate(fd, (off_t)text->len) ? -errno : 0;
+}
+
+static int write_in_place(int dir, const char *name, const struct str *before, const struct str *text) {
+    _cleanup_(fd_closep) int fd = fd_open_at(dir, name, O_WRONLY | O_NOFOLLOW, 0);
+    int r = fd < 0 ? fd : put(fd, text);
+    if (fd >= 0 && r) (void)put(fd, before);
+    return r;
+}
+
 static int write_hosts(const struct change *c, const struct endpoint *add, const struct endpoint *remove,
                        struct err *err) {
     const struct container_config *config = &c->now.config;
@@ -140,10 +155,10 @@ static int write_hosts(const struct change *c, const struct endpoint *add, const
                                   .add_host = config->add_host,
                                   .endpoints = &now};
     _cleanup_(str_finish) struct str text = {0}, changed = {0};
-    if (file_read_at(c->dir.fd, "hosts", 1u << 20, &text)) return 0; // its own, not hoy's
-    network_change_hosts(&files, str_get(&text), add, remove, &changed);
-    _cleanup_(fd_closep) int fd = fd_open_at(c->dir.fd, "hosts", O_WRONLY | O_TRUNC | O_NOFOLLOW, 0);
-    int r = fd < 0 ? fd : fd_write_all(fd, str_get(&changed), changed.len);
+    int r = file_read_at(c->dir.fd, "hosts", FILE_LIMIT, &text);
+    if (r == -ENOENT) return 0; // its own, not hoy's
+    if (!r) network_change_hosts(&files, str_get(&text), add, remove, &changed);
+    if (!r) r = write_in_place(c->dir.fd, "hosts", &text, &changed);
     return r ? err_set(err, ERR_SYSTEM, -r, "write the hosts file of container %s", c->now.name) : 0;
 }
 
@@ -155,10 +170,11 @@ static int write_resolv_conf(const struct change *c, struct err *err) {
                                   .dns_options = config->dns_options,
                                   .own_netns = true,
                                   .own_resolver = true};
-    _cleanup_(str_finish) struct str text = {0};
+    _cleanup_(str_finish) struct str before = {0}, text = {0};
     if (network_write_resolv_conf(&files, NULL, &text, err)) return -1;
-    _cleanup_(fd_closep) int fd = fd_open_at(c->dir.fd, "resolv.conf", O_WRONLY | O_TRUNC | O_NOFOLLOW, 0);
-    int r = fd == -ENOENT ? 0 : fd < 0 ? fd : fd_write_all(fd, str_get(&text), text.len);
+    int r = file_read_at(c->dir.fd, "resolv.conf", FILE_LIMIT, &before);
+    if (r == -ENOENT) return 0;
+    if (!r) r = write_in_place(c->dir.fd, "resolv.conf", &before, &text);
     return r ? err_set(err, ERR_SYSTEM, -r, "write the resolv.conf of container %s", c->now.name) : 0;
 }
 
@@ -361,7 +377,8 @@ int networks_settle(struct engine *engine, struct arena *arena, const struct con
             .engine = engine, .arena = arena, .now = *container, .dir = {-1}, .netns = -1};
         struct err ignored;
         if (!all.items[i].pending) continue;
-        (void)container_open_netns(engine, container->id, &c.netns, &ignored);
+        if (container_open_netns(engine, container->id, &c.netns, err) && err->kind != ERR_CONFLICT)
+            return -1;
         if (live_remove(&all.items[i], c.netns, err) || take_off(&c, &all, &all.items[i], true, err))
             return -1;
         // Names that can't be changed are tried once: who comes next is not held up by them.

@@ -263,6 +263,8 @@ int plan_open(struct engine *engine, const char *id, struct plan_block **ret_pla
 int32_t plan_read_pid_since(struct engine *engine, const char *id, int64_t started_ns);
 // A pidfd of the container's process, which no other one can be taken for; -errno.
 int container_open_process(struct engine *engine, const char *id);
+// Whether what that returned says that it has ended.
+bool container_process_ended(int process);
 // The network namespace that its process is in. ERR_CONFLICT when it has ended.
 int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err);
 

@@ -48,22 +48,34 @@ int container_process(struct engine *engine, const struct container *container, 
     return 0;
 }
 
-int container_open_process(struct engine *engine, const char *id) {
+static int open_process(struct engine *engine, const char *id, pid_t *ret_pid) {
     _cleanup_(plan_unmapp) struct plan_block *plan = NULL;
     struct err ignored;
     int r = container_plan_map(engine, id, &plan, &ignored);
-    return r ? r : process_open(plan->pid, plan->start_time);
+    if (r) return r;
+    *ret_pid = plan->pid;
+    return process_open(plan->pid, plan->start_time);
+}
+
+int container_open_process(struct engine *engine, const char *id) {
+    pid_t pid;
+    return open_process(engine, id, &pid);
+}
+
+bool container_process_ended(int process) {
+    struct pollfd end = {.fd = process, .events = POLLIN};
+    return process == -ENOENT || process == -ESRCH || poll(&end, 1, 0) > 0;
 }
 
 // The process that the plan has, which its descriptor says is still that one.
 int container_open_netns(struct engine *engine, const char *id, int *ret_netns, struct err *err) {
     char path[40];
-    _cleanup_(fd_closep) int process = container_open_process(engine, id);
-    if (process < 0) return container_not_running(id, err);
-    snprintf(path, sizeof path, "/proc/%d/ns/net", plan_read_pid_since(engine, id, 0));
-    _cleanup_(fd_closep) int netns = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
-    struct pollfd end = {.fd = process, .events = POLLIN};
-    if (netns < 0 || poll(&end, 1, 0) > 0) return container_not_running(id, err);
+    pid_t pid = 0;
+    _cleanup_(fd_closep) int process = open_process(engine, id, &pid);
+    snprintf(path, sizeof path, "/proc/%d/ns/net", pid);
+    _cleanup_(fd_closep) int netns = process < 0 ? process : fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    if (container_process_ended(process)) return container_not_running(id, err);
+    if (netns < 0) return err_set(err, ERR_SYSTEM, -netns, "reach the network namespace of container %s", id);
     *ret_netns = take_fd(&netns);
     return 0;
 }

@@ -115,6 +115,10 @@ static bool is_on(const struct endpoints *endpoints, const char *network_id) {
     return false;
 }
 
+static int kept_unreadable(const char *container_id, int r, struct err *err) {
+    return err_set(err, ERR_SYSTEM, -r, "read the names that container %.12s was given", container_id);
+}
+
 // By another one than before, or by its first.
 static int serve_anew(struct engine *engine, const struct container *container, const char *network_id,
                       const char *text, struct err *err) {
@@ -132,7 +136,9 @@ int names_change(struct engine *engine, struct arena *arena, const struct contai
     int runroot = engine->store.runroot_fd;
     const struct endpoint *first = first_network(endpoints);
     names_forget_left(runroot, container->id);
-    bool served = !names_kept(runroot, container->id, at, &before);
+    int r = names_kept(runroot, container->id, at, &before);
+    if (r && r != -ENOENT) return kept_unreadable(container->id, r, err);
+    bool served = !r;
     *ret_new = !served && first;
     if (!served && !first) return 0;
     const char *text = scope_text(arena, container, endpoints);
@@ -157,7 +163,7 @@ int names_hold(struct engine *engine, const char *container_id, int until, bool 
     int r = names_kept(engine->store.runroot_fd, container_id, at, &text);
     *ret_held = !r;
     if (r == -ENOENT) return 0;
-    if (r) return err_set(err, ERR_SYSTEM, -r, "read the names that container %.12s was given", container_id);
+    if (r) return kept_unreadable(container_id, r, err);
     return resolver_hold(engine->store.runroot_fd, at, container_id, str_get(&text), until, err);
 }
 

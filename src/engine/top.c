@@ -49,7 +49,8 @@ static int collect(int output, int errors, struct ps *ps) {
             if (polls[i].fd < 0 || !polls[i].revents) continue;
             ssize_t n = read(polls[i].fd, bytes, sizeof bytes);
             if (n < 0 && errno == EINTR) continue;
-            if (n <= 0) polls[i].fd = -1;
+            if (n < 0) return -errno;
+            if (n == 0) polls[i].fd = -1;
             if (n > 0 && texts[i]->len < OUTPUT_MAX) str_add_n(texts[i], bytes, (size_t)n);
         }
     }

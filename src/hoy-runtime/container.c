@@ -113,7 +113,9 @@ int container_open(struct invocation *invocation, const char *id, bool locked,
     if (dir < 0) return err_set(err, ERR_SYSTEM, -dir, "cannot open %s/%s", invocation->globals.root, id);
     int r = locked ? take_locks(dir) : 0;
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot lock %s/%s", invocation->globals.root, id);
-    if (fstat(dir, &st) || !st.st_nlink) return not_there(id, err); // removed while we waited
+    if (fstat(dir, &st))
+        return err_set(err, ERR_SYSTEM, errno, "cannot look at %s/%s", invocation->globals.root, id);
+    if (!st.st_nlink) return not_there(id, err); // removed while we waited
     fill(invocation, id, take_fd(&dir), ret_container);
     ret_container->locked = locked;
     r = plan_map_at(ret_container->dir, "plan", &ret_container->plan);

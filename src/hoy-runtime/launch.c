@@ -120,6 +120,16 @@ static int follow(const struct plan *plan, struct runtime_shim *shim, struct err
     return child < 0 ? -1 : launch_follow(socket, child, plan, err);
 }
 
+// Where it fails the descriptors may be at the shim's places already, and their numbers be others'.
+int launch_become_shim(struct invocation *invocation, struct runtime_shim *shim, struct err *err) {
+    struct globals *globals = &invocation->globals;
+    if (globals->log_fd >= 0) globals->log = path_absolute(&invocation->arena, globals->log);
+    shim->errors = globals->log_fd;
+    (void)runtime_become_shim(shim, err);
+    globals->log_fd = -1;
+    return -1;
+}
+
 int launch(struct invocation *invocation, const struct launch_options *options, int plan_fd, int start,
            const struct plan *plan, struct err *err) {
     _cleanup_(fd_closep) int console = launch_connect(options->console_socket, "console-socket", err);
@@ -135,5 +145,5 @@ int launch(struct invocation *invocation, const struct launch_options *options, 
     shim.preserve = plan->head.preserve;
     shim.inherit = true;
     if (plan->head.stdio == PLAN_STDIO_TERMINAL && !options->detach) return follow(plan, &shim, err);
-    return runtime_become_shim(&shim, err);
+    return launch_become_shim(invocation, &shim, err);
 }

@@ -38,6 +38,8 @@ int launch_count_preserved(struct invocation *invocation, const struct launch_op
 int launch_prepare(struct invocation *invocation, const struct launch_options *options,
                    const struct spec_process *process, struct plan *plan, struct err *err);
 
+// runtime_become_shim() with the log as its errors. -1, and the log is to be opened again.
+int launch_become_shim(struct invocation *invocation, struct runtime_shim *shim, struct err *err);
 // Has a shim do the plan: in this process's place, unless the terminal here is to be the container's. start:
 // the fifo of START, or -1. Returns the exit code of the process, or -1.
 int launch(struct invocation *invocation, const struct launch_options *options, int plan_fd, int start,

@@ -275,12 +275,13 @@ static void keep_to_one_line(char *text) {
 
 int main(int argc, char **argv) {
     struct invocation invocation = {.arena = ARENA_INIT, .globals.log_fd = -1};
-    struct err err = {0};
+    struct err err = {0}, ignored;
     fd_ensure_standard();
     int code = argc > 0 ? dispatch(&invocation, (const char *const *)argv + 1, &err) : 1;
     if (code < 0) {
         keep_to_one_line(err.text);
         fprintf(stderr, "hoy-runtime: %s\n", err.text);
+        if (invocation.globals.log_fd < 0) (void)open_log(&invocation.globals, &ignored);
         error_log(invocation.globals.log_fd, invocation.globals.log_json, "error", err.text);
         code = failure(&invocation);
     }

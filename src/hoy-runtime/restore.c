@@ -323,9 +323,8 @@ static int become_shim(struct restore *c, int plan_fd, int client, struct err *e
     shim.plan = plan_fd;
     shim.client = client;
     shim.terminal = c->terminal;
-    shim.errors = c->invocation->globals.log_fd;
     shim.inherit = true;
-    return runtime_become_shim(&shim, err);
+    return launch_become_shim(c->invocation, &shim, err);
 }
 
 static int restore_here(struct restore *c, int plan_fd, int client, struct err *err) {

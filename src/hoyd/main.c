@@ -62,7 +62,9 @@ static int claim(struct watch *watch, struct err *err) {
     watch->lock = fd_open_at(root, "hoyd.lock", O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (watch->lock < 0) return err_set(err, ERR_SYSTEM, -watch->lock, "make %s/hoyd.lock", str_get(&path));
     if (flock(watch->lock, LOCK_EX | LOCK_NB))
-        return err_set(err, ERR_CONFLICT, 0, "there is a hoyd for %s already", str_get(&path));
+        return errno == EWOULDBLOCK
+                   ? err_set(err, ERR_CONFLICT, 0, "there is a hoyd for %s already", str_get(&path))
+                   : err_set(err, ERR_SYSTEM, errno, "lock %s/hoyd.lock", str_get(&path));
     if (mkdirat(root, "gate", 0700) && errno != EEXIST)
         return err_set(err, ERR_SYSTEM, errno, "make %s/gate", str_get(&path));
     str_add(&path, "/gate");

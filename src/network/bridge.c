@@ -162,8 +162,9 @@ static int link_make(const struct network *network, const char *database, struct
     snprintf(alias, sizeof alias, "hoy %s %s", network->id, database);
     bridge_mac(network, mac);
     int r = bridge_create(network->link, mac, alias);
-    if (r == -EEXIST && !link_get(network->link, &link) && bridge_is_of(&link, network))
-        r = link_set_alias(network->link, alias);
+    int found = r == -EEXIST ? link_get(network->link, &link) : 0;
+    if (found) r = found;
+    if (r == -EEXIST && bridge_is_of(&link, network)) r = link_set_alias(network->link, alias);
     if (!r) return 0;
     if (r == -EEXIST)
         return err_set(err, ERR_CONFLICT, 0,

@@ -82,12 +82,13 @@ static int set_up_in(const struct endpoint *endpoint, int netns) {
 int live_add(const struct endpoint *endpoint, int netns, struct err *err) {
     struct err ignored;
     int r = is_pair(endpoint) ? make_veth(endpoint, netns) : make_child(endpoint, netns);
-    if (r) return fail(endpoint, r, "make the interface", err);
-    r = set_up_in(endpoint, netns);
+    bool made = !r;
+    if (!r) r = set_up_in(endpoint, netns);
     if (!r && is_pair(endpoint)) r = link_set_master(endpoint->host_interface, endpoint->link);
     if (!r) return 0;
-    (void)fail(endpoint, r, "set up the interface", err);
-    (void)live_remove(endpoint, netns, &ignored);
+    (void)fail(endpoint, r, made ? "set up the interface" : "make the interface", err);
+    // A pair may be there though the kernel's answer was not heard.
+    if (made || (is_pair(endpoint) && r != -EEXIST)) (void)live_remove(endpoint, netns, &ignored);
     return -1;
 }
 

@@ -113,7 +113,7 @@ int names_keep(int runroot, const char *container_id, const char *network_id, co
     kept_path(container_id, path);
     str_printf(&kept, "%s\n%s", network_id, text);
     int r = file_replace_at(runroot, path, str_get(&kept), kept.len, 0600, false);
-    return r ? err_set(err, ERR_SYSTEM, -r, "write %s", path) : 0;
+    return r ? err_set(err, ERR_SYSTEM, -r, "keep the names of container %.12s", container_id) : 0;
 }
 
 int names_kept(int runroot, const char *container_id, char ret_network_id[static ID_SIZE],

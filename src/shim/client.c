@@ -73,12 +73,17 @@ int client_check_detach_keys(const char *keys, struct err *err) {
 
 // To the shim
 
+// Whatever else the kernel refuses, memory as a rule, it may grant the next time.
+static bool is_gone(int error) {
+    return error == EPIPE || error == ECONNRESET;
+}
+
 static void flush(struct client *c) {
     size_t waiting = queue_used(&c->send);
     if (!waiting) return;
     ssize_t n = send(c->socket, queue_head(&c->send), waiting, MSG_DONTWAIT | MSG_NOSIGNAL);
     // A shim that does not listen any more may still have said how it ended.
-    if (n < 0 && errno != EAGAIN && errno != EINTR) n = (ssize_t)waiting;
+    if (n < 0 && is_gone(errno)) n = (ssize_t)waiting;
     if (n > 0) queue_drop(&c->send, (size_t)n);
 }
 
@@ -206,7 +211,7 @@ static void take_frames(struct client *c) {
 static void take_socket(struct client *c) {
     uint8_t *tail = queue_tail(&c->receive);
     ssize_t n = recv(c->socket, tail, queue_space(&c->receive), MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+    if (n < 0 && !is_gone(errno)) return;
     if (n <= 0) {
         lost(c);
         return;

@@ -23,15 +23,19 @@ static void schedule(struct health *health) {
     health->due_ns = clock_monotonic_ns() + interval_ns(health);
 }
 
-void health_begin(struct health *health, const struct plan_block *plan, int fd) {
+int health_map(struct health *health, const struct plan_block *plan, int fd) {
+    if (fd < 0) return 0;
+    bool checks = plan->health.probe != PLAN_PROBE_NONE;
+    void *at = checks ? mmap(NULL, sizeof *health->record, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0) : NULL;
+    int r = at == MAP_FAILED ? -errno : 0;
+    if (!r) health->record = at;
+    close(fd);
+    return r;
+}
+
+void health_begin(struct health *health, const struct plan_block *plan) {
     health->due_ns = HEALTH_NEVER;
     health->probe.fd = -1;
-    if (fd < 0) return;
-    if (plan->health.probe != PLAN_PROBE_NONE) {
-        void *at = mmap(NULL, sizeof *health->record, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-        health->record = at == MAP_FAILED ? NULL : at;
-    }
-    close(fd);
     if (!health->record) return;
     health->plan = plan;
     health->settings = &plan->health;

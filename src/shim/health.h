@@ -22,8 +22,10 @@ struct health {
     char freezer[256]; // the file that says whether the container is paused; "" before it was looked for
 };
 
-// Takes the descriptor of the record's file; -1, or a plan without checks: there will be none.
-void health_begin(struct health *health, const struct plan_block *plan, int fd);
+// Takes the descriptor of the record's file; -1, or a plan without checks: there will be none. 0 or -errno.
+int health_map(struct health *health, const struct plan_block *plan, int fd);
+// The container has started.
+void health_begin(struct health *health, const struct plan_block *plan);
 // No more checks: the container is ending. One that is under way is given up.
 void health_end(struct health *health);
 

@@ -37,19 +37,21 @@ static uint32_t number_of(const char *base, const char *entry) {
     return parse_u32(text, &number) || number > NUMBER_MAX ? 0 : number;
 }
 
-// The largest number that there is.
-static uint32_t last_number(const struct logs_source *source) {
+// The largest number that there is; or -errno.
+static int last_number(const struct logs_source *source, uint32_t *ret_last) {
     const char *base = base_name(source->name);
     char path[256];
     snprintf(path, sizeof path, "%.*s.", (int)(base - source->name), source->name);
     _cleanup_(dir_closep) DIR *dir = NULL;
     uint32_t last = 0;
-    (void)dir_open_at(source->folder, path, &dir);
-    for (struct dirent *e; dir && (e = readdir(dir));) {
+    int r = dir_open_at(source->folder, path, &dir);
+    if (r) return r;
+    for (struct dirent *e; (r = dir_read(dir, &e)) > 0;) {
         uint32_t number = number_of(base, e->d_name);
         if (number > last) last = number;
     }
-    return last;
+    if (!r) *ret_last = last;
+    return r;
 }
 
 // -ENOENT when neither form of it is there.
@@ -86,9 +88,12 @@ static int open_up_to(const struct logs_source *source, uint32_t last, struct lo
 // Whoever renames them has the folder's lock.
 int logs_files_open(const struct logs_source *source, struct logs_files *ret, struct err *err) {
     _cleanup_(logs_files_finish) struct logs_files files = {0};
+    uint32_t last;
     int r = fd_lock(source->folder, LOCK_SH);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot lock the container's folder");
-    r = open_up_to(source, last_number(source), &files, err);
+    r = last_number(source, &last);
+    if (r) err_set(err, ERR_SYSTEM, -r, "cannot look for the container's logs beside %s", source->name);
+    if (!r) r = open_up_to(source, last, &files, err);
     flock(source->folder, LOCK_UN);
     if (r) return -1;
     *ret = files;

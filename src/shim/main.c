@@ -278,7 +278,7 @@ static int watch(struct plan_block *plan, int client, int state) {
     if (!plan->is_exec) shim_event(plan, state, "start", NULL);
     if (client >= 0) shim_add_peer(&shim, client, true);
     shim.oom.fd = plan->watch_oom ? cgroup_oom_watch(plan_text(plan, plan->oom_file), &shim.oom.events) : -1;
-    health_begin(&shim.health, plan, given.health);
+    health_begin(&shim.health, plan);
     ports_begin(&shim.ports, plan, given.ports, given.served, shim.pidfd);
     if (shim.ports.op && shim.ports.op->publish.flushed) have_ports_back(plan);
     names_held_begin(&shim.names, plan, given.resolver);
@@ -316,6 +316,11 @@ static int block_signals(struct err *err) {
     return shim.signals < 0 ? err_set(err, ERR_SYSTEM, errno, "cannot watch signals") : 0;
 }
 
+static int map_health(const struct plan_block *plan, struct err *err) {
+    int r = health_map(&shim.health, plan, given.health);
+    return r ? err_set(err, ERR_SYSTEM, -r, "cannot keep the results of health checks") : 0;
+}
+
 static int shim_main(void) {
     struct plan_block *plan = NULL;
     struct err err = {0};
@@ -345,7 +350,7 @@ static int shim_main(void) {
     if (shim.listen >= 0) fcntl(shim.listen, F_SETFL, O_RDWR | O_NONBLOCK);
     prctl(PR_SET_NAME, "hoy-shim");
     if (!plan->no_subreaper) prctl(PR_SET_CHILD_SUBREAPER, 1);
-    r = block_signals(&err);
+    r = block_signals(&err) || map_health(plan, &err);
     if (r && plan->pid > 0) take_away(plan, plan->pid);
     if (r || start(plan, &err) < 0) return fail(plan, client, &err);
     if (plan->leaves) return 0;

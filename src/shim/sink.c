@@ -26,9 +26,10 @@ static bool reopen(struct sink *sink) {
 void sink_init(struct sink *sink, int fd) {
     struct stat st;
     *sink = (struct sink){.fd = fd, .kind = SINK_POLLED};
-    if (fd < 0 || fstat(fd, &st))
-        sink->fd = -1;
-    else if (S_ISSOCK(st.st_mode))
+    int r = fd < 0 ? -EBADF : fstat(fd, &st) ? -errno : 0;
+    if (r == -EBADF) sink->fd = -1;
+    if (r) return; // of any other error the write tells
+    if (S_ISSOCK(st.st_mode))
         sink->kind = SINK_SOCKET;
     else if (S_ISFIFO(st.st_mode) || (S_ISCHR(st.st_mode) && isatty(fd)))
         reopen(sink);

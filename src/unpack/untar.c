@@ -285,7 +285,7 @@ static int make_special(const struct extraction *x, const struct member *m, cons
     times_of(m, times);
     if (fchownat(m->parent, name, uid, gid, AT_SYMLINK_NOFOLLOW) ||
         utimensat(m->parent, name, times, AT_SYMLINK_NOFOLLOW))
-        return cannot(x, m, "can't set the owner of", errno);
+        return cannot(x, m, "can't set the owner and time of", errno);
     return 0;
 }
 
