@@ -256,6 +256,8 @@ int run_start(struct invocation *invocation, struct err *err) {
     switch (container_status(&container)) {
     case CONTAINER_CREATED: break;
     case CONTAINER_STOPPED: return err_set(err, ERR_CONFLICT, 0, "cannot start a container that has stopped");
+    case CONTAINER_PAUSED:
+        return err_set(err, ERR_CONFLICT, 0, "cannot start a container in the paused state");
     default: return err_set(err, ERR_CONFLICT, 0, "cannot start an already running container");
     }
     _cleanup_(fd_closep) int notify = notify_bind(&container, err);
