@@ -540,6 +540,11 @@ open("/proc/self/comm").read(); import time; time.sleep(1000)'
   shows '^status 6'
   shows '^written'
   diff <(grep -v rows before) <(grep -v rows after)
+  # Who asks at once has the size, too.
+  bundle c ".process.terminal = true | $(command_is stty size)"
+  text "for i in 1 2 3 4 5 6; do $HOY_RUNTIME --root $STATE run -b $PWD/c x; done >sizes; echo done"
+  shows '^done'
+  is "$(tr -d '\r' <sizes | sort | uniq -c | tr -s ' ')" " 6 20 70"
 }
 
 @test "exec -t at a terminal" {

@@ -85,6 +85,7 @@ int create_compile(struct invocation *invocation, struct bundle *bundle,
     if (launch_count_preserved(invocation, settings->launch, &runtime.preserve, &bundle->spec.process.env,
                                err))
         return -1;
+    launch_size(settings->launch, &bundle->spec.process);
     runtime_cgroup_set_use(cgroup_use(&invocation->globals));
     runtime_cgroup_count_io(settings->waits); // `create` is what engines call
     notify_add(invocation, container_folder(invocation, id), &bundle->spec);

@@ -235,6 +235,7 @@ static int compile(struct invocation *invocation, const struct container *contai
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err)) return -1;
+    launch_size(&options->launch, &process);
     if (!container_has_begun(container)) withhold_tracing(invocation, &process);
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, NULL, err)) return -1;
     if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err) ||
