@@ -236,6 +236,15 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   [[ ! -e /sys/fs/cgroup/blkio/hoy/b ]]
 }
 
+@test "update: what is out of range is a lack of CPUs only where it is CPUs" {
+  bundle b
+  made run -d -b b x
+  expect 1 rt update --cpuset-cpus 4000 x
+  contains "$output" "this machine does not have that many"
+  expect 1 rt update --blkio-weight 5000 x
+  lacks "$output" "this machine does not have that many"
+}
+
 @test "exec is in the groups that an update has made, too" {
   [[ -e /sys/fs/cgroup/cpuset/tasks ]] || skip "v1's groups"
   bundle b '.linux.namespaces |= map(select(.type != "cgroup"))'
