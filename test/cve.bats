@@ -725,6 +725,7 @@ user_strings() {
     config '.linux.namespaces = ([.linux.namespaces[] | select(.type != "network")] + [{type: "network", path: $path}])' --arg path "$path"
     expect 1 timeout 10 "$HOY_RUNTIME" --root "$RUNTIME_ROOT" run -b "$bundle" c
     one_line "$output"
+    [[ $path == /proc/* || $path == /no/such ]] || contains "$output" "$path is no namespace"
   done
 }
 

@@ -295,9 +295,12 @@ load oci/lib
   jq '{cwd: "/", env: ["PATH=/bin"], args: ["grep", "Cpus_allowed_list", "/proc/self/status"], execCPUAffinity: {initial: "0"}}' -n \
     >"$BATS_TEST_TMPDIR/process.json"
   runtime exec --process "$BATS_TEST_TMPDIR/process.json" "$id" >"$BATS_TEST_TMPDIR/first"
+  jq 'del(.execCPUAffinity)' "$BATS_TEST_TMPDIR/process.json" >"$BATS_TEST_TMPDIR/other.json"
+  runtime exec --process "$BATS_TEST_TMPDIR/other.json" "$id" >"$BATS_TEST_TMPDIR/none"
   let_go
   matches "$(<"$BATS_TEST_TMPDIR/both")" '[[:space:]]1$'
   matches "$(<"$BATS_TEST_TMPDIR/first")" '[[:space:]]0$'
+  matches "$(<"$BATS_TEST_TMPDIR/none")" '[[:space:]]1$'
   shown process.execCPUAffinity.{initial,final}
 }
 running() { [[ $(runtime state "$id" 2>/dev/null | jq -r .status) == running ]]; }

@@ -307,6 +307,12 @@ load lib
   expect 0 hoy run --rm --tmpfs /scratch:size=1m base sh -c 'head -c 2000000 /dev/zero >/scratch/f 2>/dev/null; stat -c %s /scratch/f'
   is "$output" 1048576
   expect 1 hoy run --rm --read-only base touch /file
+  local name
+  for name in hosts hostname resolv.conf; do
+    expect 1 hoy run --rm --read-only base sh -c "echo more >>/etc/$name"
+    contains "$output" 'Read-only file system'
+    expect 0 hoy run --rm --read-only -v "$there/file:/etc/$name" base sh -c "echo more >>/etc/$name"
+  done
   expect 0 hoy run --rm --read-only --tmpfs /tmp base touch /tmp/file
   expect 0 hoy run --rm --tmpfs /scratch:ro --tmpfs /scratch/below base sh -c 'touch /scratch/file 2>&1; touch /scratch/below/file && ls /scratch'
   is "$output" $'touch: /scratch/file: Read-only file system\nbelow'

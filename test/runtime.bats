@@ -236,6 +236,15 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   [[ ! -e /sys/fs/cgroup/blkio/hoy/b ]]
 }
 
+@test "update: what is out of range is a lack of CPUs only where it is CPUs" {
+  bundle b
+  made run -d -b b x
+  expect 1 rt update --cpuset-cpus 4000 x
+  contains "$output" "this machine does not have that many"
+  expect 1 rt update --blkio-weight 5000 x
+  lacks "$output" "this machine does not have that many"
+}
+
 @test "exec is in the groups that an update has made, too" {
   [[ -e /sys/fs/cgroup/cpuset/tasks ]] || skip "v1's groups"
   bundle b '.linux.namespaces |= map(select(.type != "cgroup"))'
@@ -334,6 +343,10 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   made run -d -b c y
   is "$(rt exec y grep NoNewPrivs /proc/self/status | tr -d '\t')" NoNewPrivs:0
   is "$(rt exec --no-new-privs y grep NoNewPrivs /proc/self/status | tr -d '\t')" NoNewPrivs:1
+  # A user without a group is in the container's, as with runc.
+  bundle d '.process.user = {uid: 5, gid: 6, additionalGids: [20]} | .linux.cgroupsPath = "/hoy/d"'
+  made run -d -b d z
+  is "$(rt exec -u 7 z id)" "uid=7 gid=6 groups=20"
 }
 
 @test "exec --process, -d, --pid-file" {
@@ -344,6 +357,13 @@ receive() { exec "$BATS_TEST_DIRNAME/receive" "$@" 3>&-; }
   is "$output" "b
 /tmp"
   expect 0 rt exec --process process.json x ignored
+  # What it does not say of its confinement is as the container's.
+  local look='grep -e ^Cap -e "^Max open files" /proc/self/status /proc/self/limits'
+  jq -n --arg look "$look" '{args: ["sh", "-c", $look], cwd: "/", env: ["PATH=/bin"]}' >process.json
+  is "$(rt exec -p process.json x)" "$(rt exec x sh -c "$look")"
+  jq '.capabilities = {bounding: ["CAP_KILL"]} | .rlimits = [{type: "RLIMIT_NOFILE", soft: 64, hard: 64}]' process.json >less.json
+  contains "$(rt exec -p less.json x | tr -s ' \t' ' ')" "CapBnd: 0000000000000020"
+  contains "$(rt exec -p less.json x | tr -s ' \t' ' ')" "Max open files 64 64"
   made exec -d --pid-file pid x sleep 1000
   is "$(tr '\0' ' ' <"/proc/$(cat pid)/cmdline")" "sleep 1000 "
   contains "$(rt ps x)" "sleep 1000"
@@ -529,6 +549,11 @@ open("/proc/self/comm").read(); import time; time.sleep(1000)'
   shows '^status 6'
   shows '^written'
   diff <(grep -v rows before) <(grep -v rows after)
+  # Who asks at once has the size, too.
+  bundle c ".process.terminal = true | $(command_is stty size)"
+  text "for i in 1 2 3 4 5 6; do $HOY_RUNTIME --root $STATE run -b $PWD/c x; done >sizes; echo done"
+  shows '^done'
+  is "$(tr -d '\r' <sizes | sort | uniq -c | tr -s ' ')" " 6 20 70"
 }
 
 @test "exec -t at a terminal" {
@@ -578,7 +603,8 @@ hooks() {
   lacks "$(cat b.hooks)" poststop
   rt delete x
   is "$(grep -c poststop b.hooks)" 1
-  is "$(tail -n 1 b.hooks | jq -r .status)" stopped
+  # Its number may be somebody else's by now.
+  is "$(tail -n 1 b.hooks | jq -c '[.status, has("pid")]')" '["stopped",false]'
   : >b.hooks
   jq "$(command_is true)" b/config.json >other.json
   rt run -b b -f other.json x
@@ -640,6 +666,12 @@ hooks() {
   made run -d -b c x
   expect 0 rt delete -f x
   contains "$output" "poststop hook"
+  bundle c "$(command_is true) | .hooks.poststop = [{path: \"/bin/false\"}]"
+  expect 0 rt run -b c x
+  is "$output" "hoy-runtime: error running poststop hook /bin/false: exit status 1 (hooks.poststop[0])"
+  expect 0 rt --log poststop.log run -b c x
+  is "$output" ""
+  contains "$(cat poststop.log)" "level=warning"
 }
 
 # The log
@@ -787,6 +819,7 @@ runc_is_there() {
   same state x
   same kill x 0
   same kill x FOO -- 'unknown signal "FOO"'
+  same kill x ""
   same exec x true
   same ps x
   same pause x
@@ -824,6 +857,7 @@ runc_is_there() {
   same pause x -- "container not running"
   same exec x true -- "cannot exec in a paused container (use --ignore-paused to override)"
   same delete x -- "cannot delete container x that is not stopped: paused"
+  same start x -- "cannot start a container in the paused state"
   same resume x
   same ps -f json x
   same ps x -o pid,comm

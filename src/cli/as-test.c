@@ -123,7 +123,7 @@ static const struct {
      START "--shm-size 1048576 --ulimit nofile=1:2 --sysctl net.ipv4.ip_forward=1 i"},
     {LINE("--cap-add", "NET_ADMIN", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
           "--privileged", "i"),
-     START "--privileged --cap-add NET_ADMIN --cap-drop ALL --security-opt no-new-privileges i"},
+     START "--privileged --cap-add CAP_NET_ADMIN --cap-drop ALL --security-opt no-new-privileges i"},
     {LINE("--network", "none", "--dns", "1.1.1.1", "--add-host", "a:1.2.3.4", "-h", "host", "i"),
      START "--hostname host --network none --add-host a:1.2.3.4 --dns 1.1.1.1 i"},
     {LINE("--rm", "--init", "--read-only", "-u", "1:2", "-w", "/w", "--stop-timeout", "3", "i"),

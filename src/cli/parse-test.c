@@ -368,6 +368,11 @@ static void test_words(void **state) {
     assert_int_equal(give(store_capability, "net_admin", &list), 0);
     assert_int_equal(give(store_capability, "CAP_CHOWN", &list), 0);
     assert_int_equal(give(store_capability, "all", &list), 0);
+    assert_int_equal(give(store_capability, "Chown", &list), 0);
+    assert_int_equal(list.count, 3);
+    assert_string_equal(list.items[0], "ALL");
+    assert_string_equal(list.items[1], "CAP_CHOWN");
+    assert_string_equal(list.items[2], "CAP_NET_ADMIN");
     assert_int_equal(give(store_restart, "on-failure:3", &policy), 0);
     assert_string_equal(policy.name, "on-failure");
     assert_int_equal(policy.max_retries, 3);

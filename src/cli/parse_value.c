@@ -257,10 +257,18 @@ int store_hostname(struct parse *parse, const char *text, void *field, struct er
 
 // Words
 
+// As Docker keeps them, and says them again: each once, by its whole name, in order.
 int store_capability(struct parse *parse, const char *text, void *field, struct err *err) {
-    if (strcasecmp(text, "ALL") != 0 && cap_number(text) < 0)
-        return err_set(err, ERR_INVALID, 0, "there is no such capability");
-    strings_add(parse->arena, field, text);
+    struct strings *list = field;
+    int number = cap_number(text);
+    const char *name = strcasecmp(text, "ALL") == 0 ? "ALL" : number < 0 ? NULL : cap_name((unsigned)number);
+    if (!name) return err_set(err, ERR_INVALID, 0, "there is no such capability");
+    if (strings_have(list, name)) return 0;
+    strings_add(parse->arena, list, name);
+    for (size_t i = list->count - 1; i && strcmp(list->items[i - 1], name) > 0; i--) {
+        list->items[i] = list->items[i - 1];
+        list->items[i - 1] = name;
+    }
     return 0;
 }
 

@@ -277,7 +277,8 @@ static int by_depth(const void *a, const void *b) {
     return dx != dy ? (dx > dy) - (dx < dy) : strcmp(x->destination, y->destination);
 }
 
-// The files in /etc, which a mount of the user's own may take the place of.
+// The files in /etc, which a mount of the user's own may take the place of. They are read-only as the root
+// is.
 static void add_files(struct spec_builder *b) {
     static const char *const names[] = {"resolv.conf", "hostname", "hosts"};
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
@@ -290,6 +291,7 @@ static void add_files(struct spec_builder *b) {
                                      .why = "default"};
         strings_add(b->arena, &mount->options, "bind");
         strings_add(b->arena, &mount->options, "rprivate");
+        if (b->config->readonly_rootfs) strings_add(b->arena, &mount->options, "ro");
     }
 }
 

@@ -85,6 +85,7 @@ int create_compile(struct invocation *invocation, struct bundle *bundle,
     if (launch_count_preserved(invocation, settings->launch, &runtime.preserve, &bundle->spec.process.env,
                                err))
         return -1;
+    launch_size(settings->launch, &bundle->spec.process);
     runtime_cgroup_set_use(cgroup_use(&invocation->globals));
     runtime_cgroup_count_io(settings->waits); // `create` is what engines call
     notify_add(invocation, container_folder(invocation, id), &bundle->spec);
@@ -256,6 +257,8 @@ int run_start(struct invocation *invocation, struct err *err) {
     switch (container_status(&container)) {
     case CONTAINER_CREATED: break;
     case CONTAINER_STOPPED: return err_set(err, ERR_CONFLICT, 0, "cannot start a container that has stopped");
+    case CONTAINER_PAUSED:
+        return err_set(err, ERR_CONFLICT, 0, "cannot start a container in the paused state");
     default: return err_set(err, ERR_CONFLICT, 0, "cannot start an already running container");
     }
     _cleanup_(fd_closep) int notify = notify_bind(&container, err);

@@ -45,16 +45,34 @@ static const struct option exec_rows[] = {
 };
 const struct option_table exec_options_table = OPTIONS(exec_rows, struct exec_options);
 
-static int read_process(struct invocation *invocation, const char *path, struct spec_process *ret_process,
+// What a file does not say of how a process is confined and scheduled is as the container's, as with runc.
+static void confine(const struct json *json, const struct spec_process *of_container,
+                    struct spec_process *process) {
+    if (json_is_null(json_get(json, "capabilities"))) process->caps = of_container->caps;
+    if (!process->rlimits.count) process->rlimits = of_container->rlimits;
+    if (str_empty(process->apparmor_profile)) process->apparmor_profile = of_container->apparmor_profile;
+    if (str_empty(process->selinux_label)) process->selinux_label = of_container->selinux_label;
+    if (!process->scheduler) process->scheduler = of_container->scheduler;
+    if (!process->io_priority) process->io_priority = of_container->io_priority;
+    if (json_is_null(json_get(json, "execCPUAffinity"))) {
+        process->cpu_affinity_initial = of_container->cpu_affinity_initial;
+        process->cpu_affinity_final = of_container->cpu_affinity_final;
+    }
+}
+
+// In: the container's own process.
+static int read_process(struct invocation *invocation, const char *path, struct spec_process *process,
                         struct err *err) {
+    const struct spec_process of_container = *process;
     _cleanup_(str_finish) struct str text = {0};
     _cleanup_(json_freep) struct json *json = NULL;
     int r = file_read_at(AT_FDCWD, path, PROCESS_MAX, &text);
     if (r) return err_set(err, ERR_SYSTEM, -r, "cannot read the process %s", path);
     if (json_parse(str_get(&text), text.len, &json))
         return err_set(err, ERR_INVALID, 0, "%s is no JSON", path);
-    if (spec_process_parse(&invocation->arena, json, ret_process, err)) return err_wrap(err, "%s", path);
-    say_warnings(invocation, &ret_process->warnings);
+    if (spec_process_parse(&invocation->arena, json, process, err)) return err_wrap(err, "%s", path);
+    confine(json, &of_container, process);
+    say_warnings(invocation, &process->warnings);
     return 0;
 }
 
@@ -65,7 +83,6 @@ static int set_user(const char *text, struct spec_process *process, struct err *
         parse_u32(uid, &process->uid) || (colon && parse_u32(colon + 1, &process->gid)) ||
         process->uid == UINT32_MAX || process->gid == UINT32_MAX) // to the kernel: as it is
         return err_set(err, ERR_INVALID, 0, "--user: \"%.60s\" is not uid[:gid]", text);
-    if (!colon) process->gid = 0;
     return 0;
 }
 
@@ -218,6 +235,7 @@ static int compile(struct invocation *invocation, const struct container *contai
     if (container_spec(container, &invocation->arena, &spec, err)) return -1;
     struct spec_process process = spec.process;
     if (make_process(invocation, &process, err)) return -1;
+    launch_size(&options->launch, &process);
     if (!container_has_begun(container)) withhold_tracing(invocation, &process);
     if (launch_count_preserved(invocation, &options->launch, &runtime.preserve, NULL, err)) return -1;
     if (runtime_compile_exec(&spec, &process, container->plan, &runtime, plan, err) ||

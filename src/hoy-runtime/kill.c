@@ -62,7 +62,8 @@ static int each(struct invocation *invocation, const struct strings *ids, int ar
 
 int run_kill(struct invocation *invocation, struct err *err) {
     const struct kill_options *options = invocation->options;
-    const char *word = invocation->arguments.count > 1 ? invocation->arguments.items[1] : "SIGTERM";
+    const char *word = invocation->arguments.count > 1 ? invocation->arguments.items[1] : "";
+    if (!*word) word = "SIGTERM";                            // an empty one, too, with runc
     int number = str_eq(word, "0") ? 0 : signal_parse(word); // 0 asks whether it runs
     struct strings ids = {.items = invocation->arguments.items, .count = 1};
     if (number < 0) return err_set(err, ERR_INVALID, 0, "unknown signal \"%s\"", word);

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "shim/client.h"
+#include "shim/terminal.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -61,6 +62,14 @@ static void name_streams(struct plan *plan) {
         items[fd] = names[fd];
     }
     plan->head.streams = plan_strings(plan, items, 3);
+}
+
+void launch_size(const struct launch_options *options, struct spec_process *process) {
+    struct shim_size size;
+    if (!process->terminal || options->detach) return;
+    if (!terminal_size(STDOUT_FILENO, &size) && !terminal_size(STDIN_FILENO, &size)) return;
+    process->rows = size.rows;
+    process->columns = size.columns;
 }
 
 int launch_prepare(struct invocation *invocation, const struct launch_options *options,

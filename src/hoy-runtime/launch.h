@@ -34,6 +34,9 @@ struct launch_options {
 int launch_count_preserved(struct invocation *invocation, const struct launch_options *options,
                            int *ret_count, struct strings *env, struct err *err);
 
+// A process at our own terminal begins with the size of that: a word from outside could come too late.
+void launch_size(const struct launch_options *options, struct spec_process *process);
+
 // The rules about terminals that detach, and the head of the plan.
 int launch_prepare(struct invocation *invocation, const struct launch_options *options,
                    const struct spec_process *process, struct plan *plan, struct err *err);

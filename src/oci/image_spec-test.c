@@ -115,6 +115,7 @@ static void test_index_choose(void **state) {
         MEMBER("6", "{\"os\":\"unknown\",\"architecture\":\"unknown\"}");
     assert_string_equal(chosen(debian, "linux/amd64"), "1");
     assert_string_equal(chosen(debian, "x86_64"), "1");
+    assert_string_equal(chosen(debian, "Linux/AMD64"), "1");
     assert_string_equal(chosen(debian, "linux/amd64/v3"), "1");
     assert_string_equal(chosen(debian, "linux/arm"), "3");
     assert_string_equal(chosen(debian, "linux/arm/v7"), "3");

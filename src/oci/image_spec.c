@@ -7,6 +7,7 @@
 #include "base/json_strings.h"
 #include "base/str.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -356,6 +357,7 @@ int platform_parse(struct arena *arena, const char *text, struct platform *ret_p
     struct platform p;
     char *copy = arena_strdup(arena, text), *parts[3] = {0}, *rest = copy;
     size_t count = 0;
+    for (char *c = copy; *c; c++) *c = (char)tolower((unsigned char)*c); // as Docker takes it
     for (char *part; (part = strsep(&rest, "/")); count++) {
         if (count == ARRAY_SIZE(parts) || !is_word(part))
             return err_set(err, ERR_INVALID, 0,

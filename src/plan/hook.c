@@ -35,10 +35,12 @@ static _Noreturn void execute(const struct plan_program *program, int output) {
 // In a memory file, so that a hook that does not read it keeps nobody waiting.
 static int make_state(struct plan_run *run, struct plan_op *op) {
     const struct plan_block *block = run->block;
-    // Inside of the container it is known by the number that it has there.
+    // Inside of the container it is known by the number that it has there; one that has ended has none, as
+    // its number may be somebody else's.
     int pid = op->side == PLAN_CHILD || op->side == PLAN_INSIDE ? getpid() : block->pid;
     char middle[64];
-    snprintf(middle, sizeof middle, "\"status\":\"%.20s\",\"pid\":%d", TEXT(op->hook.status), pid);
+    int n = snprintf(middle, sizeof middle, "\"status\":\"%.20s\"", TEXT(op->hook.status));
+    if (op->side != PLAN_STOPPED) snprintf(middle + n, sizeof middle - n, ",\"pid\":%d", pid);
     _cleanup_(fd_closep) int fd = memfd_create("state", MFD_CLOEXEC);
     if (fd < 0) return -errno;
     dprintf(fd, "%s%s%s", TEXT(block->state_before), middle, TEXT(block->state_after));

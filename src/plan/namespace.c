@@ -46,8 +46,9 @@ static int check_owner(const struct namespace_path *path, int fd, struct err *er
 // a path that says "net" does not bring somebody's user namespace.
 int namespace_check(const struct namespace_path *path, int fd, struct err *err) {
     int type = ioctl(fd, NS_GET_NSTYPE);
-    if (type < 0) return -errno;
-    if ((uint64_t)type == path->flag) return check_owner(path, fd, err);
-    err_set(err, ERR_INVALID, 0, "%s is a namespace of another type than linux.namespaces says", path->path);
+    if (type < 0 && errno != ENOTTY) return -errno;
+    if (type >= 0 && (uint64_t)type == path->flag) return check_owner(path, fd, err);
+    err_set(err, ERR_INVALID, 0, "%s is %s", path->path,
+            type < 0 ? "no namespace" : "a namespace of another type than linux.namespaces says");
     return -EINVAL;
 }

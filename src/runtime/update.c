@@ -166,9 +166,10 @@ static int put_back(struct update *u) {
 }
 
 static int refuse(struct update *u, const struct change *refused, int error) {
-    const char *hint = error == EBUSY    ? " (more of it is in use)"
-                       : error == ERANGE ? " (this machine does not have that many)"
-                                         : "";
+    bool cpus = error == ERANGE && str_has_suffix(refused->file, "/cpuset.cpus");
+    const char *hint = error == EBUSY ? " (more of it is in use)"
+                       : cpus         ? " (this machine does not have that many)"
+                                      : "";
     enum err_kind kind = error == EINVAL || error == ERANGE ? ERR_INVALID : ERR_SYSTEM;
     int back = put_back(u);
     return err_set(u->err, kind, 0, "cannot write %.80s to %s: %s%s; %s", refused->value, refused->file,

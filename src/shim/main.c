@@ -164,12 +164,22 @@ static pid_t start(struct plan_block *plan, struct err *err) {
     return pid;
 }
 
+// Without its plan nobody knows: standard streams of a shim's own are /dev/null.
+static bool is_runtime(const struct plan_block *plan) {
+    return !plan || plan->leaves || plan->stdio == PLAN_STDIO_INHERIT;
+}
+
+// As hoy-runtime says it: with a log nowhere else.
+static void warn(const struct plan_block *plan, const struct err *err) {
+    if (given.errors < 0 && is_runtime(plan)) dprintf(STDERR_FILENO, "hoy-runtime: %s\n", err->text);
+    error_log(given.errors, plan->log_json, "warning", err->text);
+}
+
 // What is to run when the container is gone, and an OCI container's own directory.
 static void finish_folder(struct plan_block *plan) {
     struct err err = {0};
     const char *folder = plan_text(plan, plan->folder);
-    if (plan_run_hooks(plan, PLAN_STOPPED, &err))
-        error_log(given.errors, plan->log_json, "warning", err.text);
+    if (plan_run_hooks(plan, PLAN_STOPPED, &err)) warn(plan, &err);
     if (*folder) (void)dir_remove_all_at(AT_FDCWD, folder);
 }
 
@@ -190,11 +200,6 @@ static void finish(struct plan_block *plan) {
     if (plan->keep || !take_folder(plan, &dir)) return;
     (void)plan_undo(plan);
     finish_folder(plan);
-}
-
-// Without its plan nobody knows: standard streams of a shim's own are /dev/null.
-static bool is_runtime(const struct plan_block *plan) {
-    return !plan || plan->leaves || plan->stdio == PLAN_STDIO_INHERIT;
 }
 
 static void say(const struct plan_block *plan, const struct err *err) {
