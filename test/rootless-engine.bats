@@ -371,6 +371,24 @@ removed() { (($# == 0)) || user_hoy rm -f "$@"; }
   user_hoy rm -f box
 }
 
+# The shim's own children are not born in a pid namespace that only its container joins: it could not come back.
+@test "--pid container:X: with a network, a restart, a health check and a detached --rm" {
+  user_hoy run -d --name donor --network none "$IMAGE" sleep 600 3>&-
+  expect 0 user_hoy run --rm --pid container:donor "$IMAGE" sh -c 'ps; ifconfig eth0'
+  contains "$output" '1 root     sleep 600'
+  lacks "$output" pasta
+  contains "$output" $HERE4
+  user_hoy run -d --name again --pid container:donor --restart on-failure:2 "$IMAGE" sh -c 'echo try; exit 3' 3>&-
+  eventually 20 tried 3
+  user_hoy run -d --name well --pid container:donor --health-cmd true --health-interval 100ms "$IMAGE" sleep 600 3>&-
+  eventually 10 has_health well healthy
+  user_hoy rm -f again well
+  user_hoy run -d --rm --name brief --pid container:donor "$IMAGE" true 3>&-
+  eventually 10 alone_is donor
+  user_hoy rm -f donor
+}
+alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
+
 @test "make run: with pasta, or without a network" {
   cp "$BATS_TEST_DIRNAME/../scripts/run-base" "$T"
   mkdir -p "$T/few"
