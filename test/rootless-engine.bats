@@ -389,6 +389,36 @@ removed() { (($# == 0)) || user_hoy rm -f "$@"; }
 }
 alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
 
+@test "without cgroups: an update of all that is no limit, and one sentence for what takes them" {
+  local words
+  user_hoy run -d --name box "$IMAGE" sleep 600 3>&-
+  user_hoy update --restart always -e A=b --log-opt max-size=1m --pids-limit -1 box
+  user_hoy update --mount-add "type=bind,src=$HOME,dst=/mnt/home" box
+  expect 0 user_hoy exec box sh -c 'echo $A; grep -c /mnt/home /proc/mounts'
+  is "$output" $'b\n1'
+  is "$(user_hoy inspect -f '{{.HostConfig.RestartPolicy.Name}}' box)" always
+  for words in '-m 64m' '--pids-limit 10' '--cpus 0.5' '--cpuset-cpus 0'; do
+    expect 1 user_hoy update $words box
+    one_sentence "$output"
+    contains "$output" 'could not join or create cgroup'
+  done
+  for words in 'top box' 'pause box'; do
+    expect 1 user_hoy $words
+    one_sentence "$output"
+    contains "$output" 'has no cgroups of its own'
+    contains "$output" 'systemd-run --user --scope'
+  done
+  # Nothing is claimed that nobody counted.
+  matches "$(user_hoy stats --no-stream --format '{{.CPUPerc}} {{.MemUsage}} {{.PIDs}} {{.NetIO}}' box)" '^-- -- -- [0-9.]+k?B / '
+  expect 1 user_hoy update --net-rate in=1mbit box
+  contains "$output" 'on the network pasta'
+  expect 0 user_hoy update --restart no box
+  user_hoy rm -f box
+  expect 125 user_hoy run --rm --network none --cgroup-parent /other "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" '--cgroup-parent /other: an ordinary user'
+}
+
 @test "make run: with pasta, or without a network" {
   cp "$BATS_TEST_DIRNAME/../scripts/run-base" "$T"
   mkdir -p "$T/few"
@@ -422,6 +452,11 @@ alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
   user_hoy create --name box "$IMAGE" true
   expect 1 user_hoy network connect bridge box
   contains "$output" 'network connect: networks of hoy'
+  expect 1 user_hoy network disconnect pasta box
+  contains "$output" 'network disconnect: networks of hoy'
+  expect 125 user_hoy run --rm --link box "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" '--link: the containers of the network pasta have no names'
   user_hoy rm box
   expect 1 user_hoy image mount "$IMAGE"
   one_sentence "$output"

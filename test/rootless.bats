@@ -189,6 +189,16 @@ boottime +7 +0$'
     one_line "$output"
     contains "$output" 'limit: container could not join or create cgroup'
   done
+  # The same for a container that runs.
+  command_is sleep 600
+  config 'del(.linux.resources)'
+  rootless run -d -b "$bundle" c </dev/null >/dev/null 2>&1
+  expect 1 rootless update --memory 100000000 c
+  one_line "$output"
+  contains "$output" 'cannot set memory limit: container could not join or create cgroup'
+  expect 0 rootless update --pids-limit -1 c
+  rootless delete -f c
+  command_is echo hello
   # None is no limit; nor are devices.
   config '.linux.resources = {pids: {limit: -1}, devices: [{allow: false, access: "rwm"}]}'
   expect 0 rootless run -b "$bundle" c
