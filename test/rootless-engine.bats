@@ -389,6 +389,21 @@ removed() { (($# == 0)) || user_hoy rm -f "$@"; }
 }
 alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
 
+@test "--pid host, --ipc host: what the host has mounted, and what is left at the end is killed" {
+  expect 1 user_hoy run --rm --network none --pid host "$IMAGE" sh -c \
+    "grep -c ' /proc ' /proc/self/mountinfo; echo \$\$; sleep 4711 & echo >/proc/sys/kernel/hostname"
+  is "${lines[0]}" 1
+  ((lines[1] > 10))
+  contains "$output" 'Read-only file system'
+  is "$(pgrep -u $USER_ID -f '^sleep 4711')" ''
+  user_hoy run -d --name box --network none --pid host "$IMAGE" sh -c 'sleep 4712 & exec sleep 600' 3>&-
+  user_hoy rm -f box
+  is "$(pgrep -u $USER_ID -f '^sleep 4712')" ''
+  expect 0 user_hoy run --rm --network none --ipc host "$IMAGE" sh -c 'readlink /proc/self/ns/ipc; grep " /dev/shm " /proc/self/mountinfo'
+  is "${lines[0]}" "$(readlink /proc/self/ns/ipc)"
+  contains "$(user_hoy explain --pid host --ipc host "$IMAGE")" '--pid host'
+}
+
 @test "without cgroups: an update of all that is no limit, and one sentence for what takes them" {
   local words
   user_hoy run -d --name box "$IMAGE" sleep 600 3>&-
