@@ -434,6 +434,21 @@ alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
   contains "$output" '--cgroup-parent /other: an ordinary user'
 }
 
+@test "what only root can set is refused with the reason" {
+  expect 125 user_hoy run --rm --network none --ulimit nofile=100000000 "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" 'the hard limit is '
+  expect 125 user_hoy run --rm --network none --oom-score-adj -900 "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" 'only root may make it less'
+  expect 125 user_hoy run --rm --network none --storage-opt size=10m "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" "is root's to set"
+  expect 1 user_hoy volume create --opt size=10m small
+  one_sentence "$output"
+  contains "$output" "is root's to set"
+}
+
 @test "make run: with pasta, or without a network" {
   cp "$BATS_TEST_DIRNAME/../scripts/run-base" "$T"
   mkdir -p "$T/few"

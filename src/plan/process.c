@@ -43,7 +43,15 @@ int plan_do_rlimit(struct plan_run *run, struct plan_op *op) {
                       run->procfs, run->hook_files[0], run->hook_files[1]};
         fd_close_others(3U + run->block->preserve, kept, ARRAY_SIZE(kept));
     }
-    return prlimit64(0, op->rlimit.resource, &limit, NULL) ? -errno : 0;
+    if (!prlimit64(0, op->rlimit.resource, &limit, NULL)) return 0;
+    int error = errno;
+    if (error == EPERM && !prlimit64(0, op->rlimit.resource, NULL, &limit))
+        err_set(
+            &run->err, ERR_INVALID, 0,
+            "cannot set the resource limit %s: the hard limit is %lld, which only root may raise, and that "
+            "of nofile not beyond the sysctl fs.nr_open",
+            TEXT(op->rlimit.text), (long long)limit.rlim_max);
+    return -error;
 }
 
 int plan_do_umask(struct plan_run *run, struct plan_op *op) {
