@@ -545,6 +545,15 @@ in_given() (
   is "${#lines[@]}" 1
 }
 
+@test "the helper that asks newuidmap ends early: it is said, and nothing goes on without ids" {
+  # The first read of each process: the helper's is of the word that the namespace is there.
+  run env -u HOY_ROOT -u HOY_RUNROOT USER=tester strace -f -u tester -o /dev/null -e trace=read \
+    -e inject=read:error=EIO:when=1 "$T/hoy" ps
+  is "$status" 1
+  one_sentence "$output"
+  contains "$output" 'newuidmap did not map the ids'
+}
+
 @test "an image whose files are of others, with one id: refused with the way out, and nothing is left" {
   local archive=$T/owners.tar
   : >/etc/subuid
