@@ -66,6 +66,11 @@ test_teardown() {
   expect 0 rootless exec c sh -c 'id -u; id -g; exit 0'
   is "$output" $'0\n0'
   expect 7 rootless exec c sh -c 'exit 7'
+  expect 255 rootless exec --additional-gids 7 c true
+  one_line "$output"
+  contains "$output" 'cannot set the supplementary groups: this user namespace denies that'
+  is "$(rootless state c | jq -r .owner)" tester
+  is "$(rootless list | awk 'NR == 2 {print $1, $NF}')" 'c tester'
   expect 1 rootless ps c
   contains "$output" 'has no cgroup'
   expect 1 rootless pause c
