@@ -515,6 +515,12 @@ alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
   user_hoy update -m 80m box
   is "$(cat /sys/fs/cgroup/memory/given/hoy-*/memory.limit_in_bytes)" $((80 << 20))
   user_hoy rm -f box
+  in_given run --name big --network none -m 8m "$IMAGE" tail /dev/zero || is $? 137
+  expect 0 user_hoy why big
+  contains "$output" 'for want of memory'
+  # What could not be read is not said to have had nothing.
+  [[ $output != *'could not be read'* ]] || lacks "$output" 'nothing of it any more'
+  user_hoy rm big
   for hierarchy in memory pids; do eventually 10 rmdir "/sys/fs/cgroup/$hierarchy/given"; done
   is "$(cat /proc/self/cgroup)" "$before"
 }

@@ -124,7 +124,8 @@ static void explain_oom(struct inquiry *inquiry) {
     inquiry->why->cause = "oom";
     if (!*killed) {
         why_say(inquiry, "The kernel killed %s for want of memory.", who);
-        why_say(inquiry, "Which limit it was is in the kernel's log only, which had nothing of it any more.");
+        why_say(inquiry, "Which limit it was is in the kernel's log only%s.",
+                record_number(inquiry, "kernel_log") ? "" : ", which had nothing of it any more");
     } else if (!*group) {
         why_say(inquiry, "The kernel killed %s: the whole machine was out of memory.", who);
         why_advise(inquiry, "give containers limits (--memory), or the machine more memory or swap");
