@@ -298,7 +298,7 @@ datagram_comes() {
   eventually 10 curl -sf http://127.0.0.1:8082/ -o /dev/null
   expect 125 user_hoy run --rm -p 8082:80 "$IMAGE" true
   one_sentence "$output"
-  contains "$output" 'port 8082/tcp of 0.0.0.0 is taken by a program on 0.0.0.0: ss -lntup says which'
+  contains "$output" 'port 8082/tcp of 0.0.0.0 is taken by a program on 0.0.0.0 (ss -lntup says which)'
   kill $server
   expect 125 user_hoy run --rm -p 80:80 "$IMAGE" true
   one_sentence "$output"
