@@ -449,6 +449,18 @@ alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
   contains "$output" "is root's to set"
 }
 
+# What an ordinary user's hoy does in its user namespace root does without one.
+@test "explain --as sh: root makes the same container by hand, with pasta" {
+  user_hoy explain --as sh -p 8080:80 "$IMAGE" sh -c 'ifconfig eth0; exit 7' >"$T/script"
+  run sh "$T/script"
+  is "$status" 7
+  contains "$output" "inet addr:$HERE4"
+  lacks "$output" busy
+  is "$(find /tmp -maxdepth 1 -name 'hoy-by-hand.*')" ''
+  eventually 10 no_pasta
+}
+no_pasta() { ! pgrep -f '^/usr/bin/pasta' >/dev/null; }
+
 @test "make run: with pasta, or without a network" {
   cp "$BATS_TEST_DIRNAME/../scripts/run-base" "$T"
   mkdir -p "$T/few"

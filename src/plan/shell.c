@@ -151,7 +151,7 @@ static void print_cleanup(struct shell *shell) {
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);
     }
     if (needs_netns(shell))
-        fputs("    umount \"$dir\"/net 2> /dev/null # and its interfaces go with it\n", shell->out);
+        fputs("    umount -l \"$dir\"/net 2> /dev/null # and its interfaces go with it\n", shell->out);
     if (shell->image) fputs("    umount -l \"$dir/image\" 2> /dev/null\n", shell->out);
     fputs("    for loop in $loops; do losetup --detach \"$loop\"; done\n"
           "    rm -rf --one-file-system \"$dir\"\n"
