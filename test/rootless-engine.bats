@@ -597,6 +597,25 @@ in_given() (
   contains "$output" user.max_user_namespaces
 }
 
+@test "what was started without XDG_RUNTIME_DIR is found when there is one" {
+  local folder=/tmp/hoy-$USER_ID
+  [[ ! -e /run/user/$USER_ID ]]
+  XDG_RUNTIME_DIR='' user_hoy run -d --name early --network none "$IMAGE" sleep 600 3>&-
+  expect 0 user_hoy exec early echo inside
+  is "$output" inside
+  is "$(user_hoy info --format '{{.RunRoot}}')" "$folder"
+  user_hoy rm -f early
+  eventually 10 runroot_is "$XDG_RUNTIME_DIR/hoy"
+  # A link of somebody else's is no such place.
+  rm -r "$folder"
+  user_hoy run -d --name late --network none "$IMAGE" sleep 600 3>&-
+  ln -s "$XDG_RUNTIME_DIR/hoy" "$folder"
+  expect 0 user_hoy ps -q
+  rm "$folder"
+  user_hoy rm -f late
+}
+runroot_is() { [[ $(user_hoy info --format '{{.RunRoot}}') == "$1" ]]; }
+
 @test "folders that are not the user's are not used" {
   mkdir "$T/others"
   chmod 700 "$T/others"
