@@ -313,7 +313,7 @@ datagram_comes() {
 @test "pasta is gone with its container, whoever was killed" {
   serve web -p 8080:80
   local shim pasta
-  shim=$(pgrep -u $USER_ID -f '^hoy-shim')
+  shim=$(ps -o ppid= -p "$(user_hoy inspect -f '{{.State.Pid}}' web)" | tr -d ' ') # an exec's may be there still
   pasta=$(pgrep -P "$shim" -f pasta)
   kill -9 "$shim"
   wait_gone "$pasta"
