@@ -187,6 +187,7 @@ donor() { hoy run -d --name donor "$@" base sleep 1000 >/dev/null; }
 @test "wrong modes" {
   for flag in pid ipc uts userns cgroupns; do
     refused 'invalid' "--$flag=nonsense"
+    refused ' mode: it is ' "--$flag=nonsense"
     refused 'invalid' "--$flag=container:"
     expect 0 hoy run --rm "--$flag=" base true
   done

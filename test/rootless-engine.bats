@@ -298,7 +298,7 @@ datagram_comes() {
   eventually 10 curl -sf http://127.0.0.1:8082/ -o /dev/null
   expect 125 user_hoy run --rm -p 8082:80 "$IMAGE" true
   one_sentence "$output"
-  contains "$output" 'port 8082/tcp of 0.0.0.0 is taken by a program on 0.0.0.0: ss -lntup says which'
+  contains "$output" 'port 8082/tcp of 0.0.0.0 is taken by a program on 0.0.0.0 (ss -lntup says which)'
   kill $server
   expect 125 user_hoy run --rm -p 80:80 "$IMAGE" true
   one_sentence "$output"
@@ -313,7 +313,7 @@ datagram_comes() {
 @test "pasta is gone with its container, whoever was killed" {
   serve web -p 8080:80
   local shim pasta
-  shim=$(pgrep -u $USER_ID -f '^hoy-shim')
+  shim=$(ps -o ppid= -p "$(user_hoy inspect -f '{{.State.Pid}}' web)" | tr -d ' ') # an exec's may be there still
   pasta=$(pgrep -P "$shim" -f pasta)
   kill -9 "$shim"
   wait_gone "$pasta"
@@ -371,6 +371,96 @@ removed() { (($# == 0)) || user_hoy rm -f "$@"; }
   user_hoy rm -f box
 }
 
+# The shim's own children are not born in a pid namespace that only its container joins: it could not come back.
+@test "--pid container:X: with a network, a restart, a health check and a detached --rm" {
+  user_hoy run -d --name donor --network none "$IMAGE" sleep 600 3>&-
+  expect 0 user_hoy run --rm --pid container:donor "$IMAGE" sh -c 'ps; ifconfig eth0'
+  contains "$output" '1 root     sleep 600'
+  lacks "$output" pasta
+  contains "$output" $HERE4
+  user_hoy run -d --name again --pid container:donor --restart on-failure:2 "$IMAGE" sh -c 'echo try; exit 3' 3>&-
+  eventually 20 tried 3
+  user_hoy run -d --name well --pid container:donor --health-cmd true --health-interval 100ms "$IMAGE" sleep 600 3>&-
+  eventually 10 has_health well healthy
+  user_hoy rm -f again well
+  user_hoy run -d --rm --name brief --pid container:donor "$IMAGE" true 3>&-
+  eventually 10 alone_is donor
+  user_hoy rm -f donor
+}
+alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
+
+@test "--pid host, --ipc host: what the host has mounted, and what is left at the end is killed" {
+  expect 1 user_hoy run --rm --network none --pid host "$IMAGE" sh -c \
+    "grep -c ' /proc ' /proc/self/mountinfo; echo \$\$; sleep 4711 & echo >/proc/sys/kernel/hostname"
+  is "${lines[0]}" 1
+  ((lines[1] > 10))
+  contains "$output" 'Read-only file system'
+  is "$(pgrep -u $USER_ID -f '^sleep 4711')" ''
+  user_hoy run -d --name box --network none --pid host "$IMAGE" sh -c 'sleep 4712 & exec sleep 600' 3>&-
+  user_hoy rm -f box
+  is "$(pgrep -u $USER_ID -f '^sleep 4712')" ''
+  expect 0 user_hoy run --rm --network none --ipc host "$IMAGE" sh -c 'readlink /proc/self/ns/ipc; grep " /dev/shm " /proc/self/mountinfo'
+  is "${lines[0]}" "$(readlink /proc/self/ns/ipc)"
+  contains "$(user_hoy explain --pid host --ipc host "$IMAGE")" '--pid host'
+}
+
+@test "without cgroups: an update of all that is no limit, and one sentence for what takes them" {
+  local words
+  user_hoy run -d --name box "$IMAGE" sleep 600 3>&-
+  user_hoy update --restart always -e A=b --log-opt max-size=1m --pids-limit -1 box
+  user_hoy update --mount-add "type=bind,src=$HOME,dst=/mnt/home" box
+  expect 0 user_hoy exec box sh -c 'echo $A; grep -c /mnt/home /proc/mounts'
+  is "$output" $'b\n1'
+  is "$(user_hoy inspect -f '{{.HostConfig.RestartPolicy.Name}}' box)" always
+  for words in '-m 64m' '--pids-limit 10' '--cpus 0.5' '--cpuset-cpus 0'; do
+    expect 1 user_hoy update $words box
+    one_sentence "$output"
+    contains "$output" 'could not join or create cgroup'
+  done
+  for words in 'top box' 'pause box'; do
+    expect 1 user_hoy $words
+    one_sentence "$output"
+    contains "$output" 'has no cgroups of its own'
+    contains "$output" 'systemd-run --user --scope'
+  done
+  # Nothing is claimed that nobody counted.
+  matches "$(user_hoy stats --no-stream --format '{{.CPUPerc}} {{.MemUsage}} {{.PIDs}} {{.NetIO}}' box)" '^-- -- -- [0-9.]+k?B / '
+  expect 1 user_hoy update --net-rate in=1mbit box
+  contains "$output" 'on the network pasta'
+  expect 0 user_hoy update --restart no box
+  user_hoy rm -f box
+  expect 125 user_hoy run --rm --network none --cgroup-parent /other "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" '--cgroup-parent /other: an ordinary user'
+}
+
+@test "what only root can set is refused with the reason" {
+  expect 125 user_hoy run --rm --network none --ulimit nofile=100000000 "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" 'the hard limit is '
+  expect 125 user_hoy run --rm --network none --oom-score-adj -900 "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" 'only root may make it less'
+  expect 125 user_hoy run --rm --network none --storage-opt size=10m "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" "is root's to set"
+  expect 1 user_hoy volume create --opt size=10m small
+  one_sentence "$output"
+  contains "$output" "is root's to set"
+}
+
+# What an ordinary user's hoy does in its user namespace root does without one.
+@test "explain --as sh: root makes the same container by hand, with pasta" {
+  user_hoy explain --as sh -p 8080:80 "$IMAGE" sh -c 'ifconfig eth0; exit 7' >"$T/script"
+  run sh "$T/script"
+  is "$status" 7
+  contains "$output" "inet addr:$HERE4"
+  lacks "$output" busy
+  is "$(find /tmp -maxdepth 1 -name 'hoy-by-hand.*')" ''
+  eventually 10 no_pasta
+}
+no_pasta() { ! pgrep -f '^/usr/bin/pasta' >/dev/null; }
+
 @test "make run: with pasta, or without a network" {
   cp "$BATS_TEST_DIRNAME/../scripts/run-base" "$T"
   mkdir -p "$T/few"
@@ -404,6 +494,11 @@ removed() { (($# == 0)) || user_hoy rm -f "$@"; }
   user_hoy create --name box "$IMAGE" true
   expect 1 user_hoy network connect bridge box
   contains "$output" 'network connect: networks of hoy'
+  expect 1 user_hoy network disconnect pasta box
+  contains "$output" 'network disconnect: networks of hoy'
+  expect 125 user_hoy run --rm --link box "$IMAGE" true
+  one_sentence "$output"
+  contains "$output" '--link: the containers of the network pasta have no names'
   user_hoy rm box
   expect 1 user_hoy image mount "$IMAGE"
   one_sentence "$output"
@@ -432,6 +527,12 @@ removed() { (($# == 0)) || user_hoy rm -f "$@"; }
   user_hoy update -m 80m box
   is "$(cat /sys/fs/cgroup/memory/given/hoy-*/memory.limit_in_bytes)" $((80 << 20))
   user_hoy rm -f box
+  in_given run --name big --network none -m 8m "$IMAGE" tail /dev/zero || is $? 137
+  expect 0 user_hoy why big
+  contains "$output" 'for want of memory'
+  # What could not be read is not said to have had nothing.
+  [[ $output != *'could not be read'* ]] || lacks "$output" 'nothing of it any more'
+  user_hoy rm big
   for hierarchy in memory pids; do eventually 10 rmdir "/sys/fs/cgroup/$hierarchy/given"; done
   is "$(cat /proc/self/cgroup)" "$before"
 }
@@ -462,6 +563,15 @@ in_given() (
   is "${#lines[@]}" 1
 }
 
+@test "the helper that asks newuidmap ends early: it is said, and nothing goes on without ids" {
+  # The first read of each process: the helper's is of the word that the namespace is there.
+  run env -u HOY_ROOT -u HOY_RUNROOT USER=tester strace -f -u tester -o /dev/null -e trace=read \
+    -e inject=read:error=EIO:when=1 "$T/hoy" ps
+  is "$status" 1
+  one_sentence "$output"
+  contains "$output" 'newuidmap did not map the ids'
+}
+
 @test "an image whose files are of others, with one id: refused with the way out, and nothing is left" {
   local archive=$T/owners.tar
   : >/etc/subuid
@@ -486,6 +596,25 @@ in_given() (
   one_sentence "$output"
   contains "$output" user.max_user_namespaces
 }
+
+@test "what was started without XDG_RUNTIME_DIR is found when there is one" {
+  local folder=/tmp/hoy-$USER_ID
+  [[ ! -e /run/user/$USER_ID ]]
+  XDG_RUNTIME_DIR='' user_hoy run -d --name early --network none "$IMAGE" sleep 600 3>&-
+  expect 0 user_hoy exec early echo inside
+  is "$output" inside
+  is "$(user_hoy info --format '{{.RunRoot}}')" "$folder"
+  user_hoy rm -f early
+  eventually 10 runroot_is "$XDG_RUNTIME_DIR/hoy"
+  # A link of somebody else's is no such place.
+  rm -r "$folder"
+  user_hoy run -d --name late --network none "$IMAGE" sleep 600 3>&-
+  ln -s "$XDG_RUNTIME_DIR/hoy" "$folder"
+  expect 0 user_hoy ps -q
+  rm "$folder"
+  user_hoy rm -f late
+}
+runroot_is() { [[ $(user_hoy info --format '{{.RunRoot}}') == "$1" ]]; }
 
 @test "folders that are not the user's are not used" {
   mkdir "$T/others"

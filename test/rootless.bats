@@ -66,6 +66,11 @@ test_teardown() {
   expect 0 rootless exec c sh -c 'id -u; id -g; exit 0'
   is "$output" $'0\n0'
   expect 7 rootless exec c sh -c 'exit 7'
+  expect 255 rootless exec --additional-gids 7 c true
+  one_line "$output"
+  contains "$output" 'cannot set the supplementary groups: this user namespace denies that'
+  is "$(rootless state c | jq -r .owner)" tester
+  is "$(rootless list | awk 'NR == 2 {print $1, $NF}')" 'c tester'
   expect 1 rootless ps c
   contains "$output" 'has no cgroup'
   expect 1 rootless pause c
@@ -189,6 +194,16 @@ boottime +7 +0$'
     one_line "$output"
     contains "$output" 'limit: container could not join or create cgroup'
   done
+  # The same for a container that runs.
+  command_is sleep 600
+  config 'del(.linux.resources)'
+  rootless run -d -b "$bundle" c </dev/null >/dev/null 2>&1
+  expect 1 rootless update --memory 100000000 c
+  one_line "$output"
+  contains "$output" 'cannot set memory limit: container could not join or create cgroup'
+  expect 0 rootless update --pids-limit -1 c
+  rootless delete -f c
+  command_is echo hello
   # None is no limit; nor are devices.
   config '.linux.resources = {pids: {limit: -1}, devices: [{allow: false, access: "rwm"}]}'
   expect 0 rootless run -b "$bundle" c

@@ -237,6 +237,17 @@ is_told_of_the_call() {
   why exit 'It runs; its restart policy (always) has started it again 1 time' 'with the code 3' oops
 }
 
+@test "one that its policy starts again after its shim was killed" {
+  hoy run -d --name it --restart always base sleep 600 >/dev/null
+  local shim
+  shim=$(awk '/^PPid/ {print $2}' "/proc/$(hoy inspect -f '{{.State.Pid}}' it)/status")
+  kill -9 "$shim"
+  wait_gone "$shim"
+  expect 0 hoy why it
+  contains "$output" 'It is about to be started; its restart policy (always)'
+  contains "$output" "Nobody saw its end: the container's shim was killed"
+}
+
 @test "an unhealthy one, and what its last check said" {
   hoy run -d --name it --health-cmd 'echo not well; exit 2' --health-interval 100ms --health-retries 2 --health-on-failure kill base sleep 600 >/dev/null
   hoy wait it >/dev/null

@@ -23,37 +23,40 @@ static bool is_one_of(const char *text, const char *const *words) {
     return false;
 }
 
-static int store_mode(const char *text, bool valid, const char *kind, void *field, struct err *err) {
-    if (*text && !valid) return err_set(err, ERR_INVALID, 0, "invalid %s mode", kind);
+static int store_mode(const char *text, bool valid, const char *kind, const char *known, void *field,
+                      struct err *err) {
+    if (*text && !valid) return err_set(err, ERR_INVALID, 0, "invalid %s mode: it is %s", kind, known);
     *(const char **)field = *text ? text : NULL;
     return 0;
 }
 
 int store_pid(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    return store_mode(text, str_eq(text, "host") || is_container(text), "PID", field, err);
+    return store_mode(text, str_eq(text, "host") || is_container(text), "PID", "host or container:X", field,
+                      err);
 }
 
 int store_ipc(struct parse *parse, const char *text, void *field, struct err *err) {
     static const char *const words[] = {"none", "private", "shareable", "host", NULL};
     (void)parse;
-    return store_mode(text, is_one_of(text, words) || is_container(text), "IPC", field, err);
+    return store_mode(text, is_one_of(text, words) || is_container(text), "IPC",
+                      "none, private, shareable, host or container:X", field, err);
 }
 
 int store_uts(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    return store_mode(text, str_eq(text, "host"), "UTS", field, err);
+    return store_mode(text, str_eq(text, "host"), "UTS", "host", field, err);
 }
 
 int store_userns(struct parse *parse, const char *text, void *field, struct err *err) {
     (void)parse;
-    return store_mode(text, str_eq(text, "host"), "USER", field, err);
+    return store_mode(text, str_eq(text, "host"), "USER", "host", field, err);
 }
 
 int store_cgroupns(struct parse *parse, const char *text, void *field, struct err *err) {
     static const char *const words[] = {"host", "private", NULL};
     (void)parse;
-    return store_mode(text, is_one_of(text, words), "CGROUP", field, err);
+    return store_mode(text, is_one_of(text, words), "CGROUP", "host or private", field, err);
 }
 
 int store_firewall(struct parse *parse, const char *text, void *field, struct err *err) {

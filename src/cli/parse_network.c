@@ -230,9 +230,12 @@ static int check_mode(const struct container_config *config, const struct endpoi
     if (first->driver_options.count || first->gw_priority)
         return err_set(err, ERR_INVALID, 0,
                        "--network %s has no interface of hoy's that options could be for", mode);
-    if (flags->links.count && str_has_prefix(mode, "cni:"))
-        return err_set(err, ERR_INVALID, 0,
-                       "--link: a CNI network's containers have no names for each other");
+    if (flags->links.count && (str_has_prefix(mode, "cni:") || str_eq(mode, NETWORK_PASTA)))
+        return err_set(
+            err, ERR_INVALID, 0,
+            "--link: the containers of the network %s have no names for each other; with --network "
+            "container:X one has the localhost of another",
+            mode);
     if (flags->links.count && !str_eq(mode, "none"))
         return err_set(
             err, ERR_INVALID, 0,

@@ -64,22 +64,28 @@ static const struct container_sample *sample_of(const struct moment *moment, con
     return &none;
 }
 
+// Docker's word for what nobody knows.
+static void put(struct json_writer *w, const char *key, bool known, const char *text) {
+    json_put_string(w, key, known ? text : "--");
+}
+
 static void write_row(struct arena *arena, const struct moment *before, const struct entry *entry,
                       const struct stats_flags *flags, struct json_writer *w) {
     const struct container *container = &entry->container;
     const struct container_sample *now = &entry->sample;
     double cpu = container_cpu_percent(sample_of(before, entry), now);
     double memory = now->memory_limit ? (double)now->memory / (double)now->memory_limit * 100 : 0;
+    bool known = !now->uncounted;
     json_begin_object(w, NULL);
-    json_put_string(w, "BlockIO", pair(arena, now->read, now->written, false));
-    json_put_string(w, "CPUPerc", arena_printf(arena, "%.2f%%", cpu));
+    put(w, "BlockIO", known, pair(arena, now->read, now->written, false));
+    put(w, "CPUPerc", known, arena_printf(arena, "%.2f%%", cpu));
     json_put_string(w, "Container", entry->called);
     json_put_string(w, "ID", flags->no_trunc ? container->id : arena_strndup(arena, container->id, SHORT_ID));
-    json_put_string(w, "MemPerc", arena_printf(arena, "%.2f%%", memory));
-    json_put_string(w, "MemUsage", pair(arena, now->memory, now->memory_limit, true));
+    put(w, "MemPerc", known, arena_printf(arena, "%.2f%%", memory));
+    put(w, "MemUsage", known, pair(arena, now->memory, now->memory_limit, true));
     json_put_string(w, "Name", container->name);
     json_put_string(w, "NetIO", pair(arena, now->received, now->sent, false));
-    json_put_string(w, "PIDs", arena_printf(arena, "%llu", (unsigned long long)now->pids));
+    put(w, "PIDs", known, arena_printf(arena, "%llu", (unsigned long long)now->pids));
     json_end_object(w);
 }
 

@@ -80,6 +80,10 @@ static int limit(struct engine *engine, const char *id, uint64_t bytes, struct e
             "--storage-opt size: the file system of %s has no project quotas, or they are not turned on "
             "(mount option prjquota, of ext4 and XFS)",
             engine->store.root);
+    if (r == -EPERM)
+        return err_set(err, ERR_INVALID, 0,
+                       "--storage-opt size: a quota of a directory is root's to set, and an ordinary user's "
+                       "containers have none");
     return r ? err_set(err, ERR_SYSTEM, -r, "--storage-opt size: set the quota of the writable layer") : 0;
 }
 

@@ -337,6 +337,7 @@ static int leave_none(struct change *c, struct err *err) {
 int networks_disconnect(struct engine *engine, struct arena *arena, const char *network,
                         const char *container, bool force, struct err *err) {
     _cleanup_(change_finish) struct change c = {.engine = engine, .arena = arena, .dir = {-1}, .netns = -1};
+    if (pasta_refuse_networks(engine, "network disconnect", err)) return -1;
     if (change_begin(&c, network, container, err)) {
         // What is left of a container that is gone goes with every look at it.
         if (force && err->kind == ERR_NOT_FOUND && str_has_prefix(err->text, "No such container"))

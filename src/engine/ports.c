@@ -126,7 +126,7 @@ static int taken_by_program(struct port_claim *claim, const struct port_run *run
     // From within a user namespace no look into processes outside is allowed.
     if (!owner.pid && claim->engine->rootless)
         return taken(run, host_port,
-                     arena_printf(claim->arena, "a program on %s: ss -lntup says which", where), err);
+                     arena_printf(claim->arena, "a program on %s (ss -lntup says which)", where), err);
     return taken(run, host_port,
                  owner.pid
                      ? arena_printf(claim->arena, "%s (process %d, on %s)", owner.name, owner.pid, where)

@@ -180,24 +180,41 @@ int rootless_root(char **ret_path, struct err *err) {
 }
 
 // Everybody may make names below /tmp: what is there must be ours and nobody else's.
-static int check_below_tmp(const char *path, struct err *err) {
+static bool is_ours_alone(const char *path) {
     struct stat st;
+    return !lstat(path, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077);
+}
+
+static int check_below_tmp(const char *path, struct err *err) {
     if (mkdir(path, 0700) && errno != EEXIST) return err_set(err, ERR_SYSTEM, errno, "make %s", path);
-    if (lstat(path, &st)) return err_set(err, ERR_SYSTEM, errno, "look at %s", path);
-    if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077)) return 0;
+    if (is_ours_alone(path)) return 0;
     return err_set(err, ERR_INVALID, 0,
                    "%s is not a directory of user %u alone: remove it, or set XDG_RUNTIME_DIR or HOY_RUNROOT",
                    path, geteuid());
 }
 
-// XDG_RUNTIME_DIR may be somebody else's, after su.
+// Whether containers run there, or a hoy.
+static bool is_held(const char *path) {
+    char file[64];
+    pid_t pid = 0;
+    snprintf(file, sizeof file, "%s/namespace", path);
+    _cleanup_(fd_closep) int hold =
+        is_ours_alone(path) ? fd_open_at(AT_FDCWD, file, O_RDWR | O_NOFOLLOW, 0) : -ENOENT;
+    int r = hold < 0 ? hold : holders_find(hold, &pid);
+    return r == -ESRCH || (!r && pid);
+}
+
+// XDG_RUNTIME_DIR may be somebody else's, after su. What was started without one is below /tmp, and stays
+// there when the next login has one.
 int rootless_runroot(char **ret_path, struct err *err) {
-    char usual[40];
+    char usual[40], below_tmp[40];
     const char *folder = getenv("XDG_RUNTIME_DIR");
     snprintf(usual, sizeof usual, "/run/user/%u", geteuid());
+    snprintf(below_tmp, sizeof below_tmp, "/tmp/hoy-%u", geteuid());
     if (!is_own_folder(folder)) folder = is_own_folder(usual) ? usual : NULL;
+    if (is_held(below_tmp)) folder = NULL;
     _cleanup_(freep) char *path = NULL;
-    int n = folder ? asprintf(&path, "%s/hoy", folder) : asprintf(&path, "/tmp/hoy-%u", geteuid());
+    int n = folder ? asprintf(&path, "%s/hoy", folder) : asprintf(&path, "%s", below_tmp);
     if (n < 0) return err_set(err, ERR_SYSTEM, ENOMEM, "open the runtime directory");
     if (!folder && check_below_tmp(path, err)) return -1;
     *ret_path = take_ptr(path);

@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/path.h"
 #include "engine/parts.h"
+#include "engine/rootless.h"
 #include "engine/spec_parts.h"
 #include "kernel/mount.h"
 #include "kernel/process.h"
@@ -68,18 +69,35 @@ static bool covered(const struct spec_builder *b, const char *destination) {
     return false;
 }
 
+static struct spec_mount *add_shared(struct spec_builder *b, const char *path, const char *bind,
+                                     const char *flag, const char *mode) {
+    struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
+    *mount = (struct spec_mount){.destination = path,
+                                 .type = "bind",
+                                 .source = path,
+                                 .why = arena_printf(b->arena, "%s %s", flag, mode)};
+    const char *const options[] = {bind, "rprivate", "nosuid", "noexec", "nodev"};
+    for (size_t i = 0; i < ARRAY_SIZE(options); i++) strings_add(b->arena, &mount->options, options[i]);
+    return mount;
+}
+
+// What shows a namespace is mounted by the root of the user namespace that it belongs to. Of the host's an
+// ordinary user has what the host has mounted, with all that is mounted there.
+static bool add_hosts(struct spec_builder *b, const char *type) {
+    bool proc = str_eq(type, "proc"), mqueue = str_eq(type, "mqueue");
+    const char *mode = proc ? b->config->pid_mode : mqueue ? b->config->ipc_mode : NULL;
+    if (!str_eq(mode, "host") || !rootless_is_here()) return false;
+    const char *path = proc ? "/proc" : "/dev/mqueue";
+    if (!access(path, F_OK)) add_shared(b, path, "rbind", proc ? "--pid" : "--ipc", mode);
+    return true;
+}
+
 // /dev/shm goes with the IPC namespace: the host's, another container's, or none.
 static bool add_shared_shm(struct spec_builder *b) {
     const char *mode = b->config->ipc_mode;
     bool host = str_eq(mode, "host"), other = spec_joins(mode);
     if (!host && !other) return str_eq(mode, "none");
-    struct spec_mount *mount = arena_push(b->arena, &b->spec->mounts);
-    *mount = (struct spec_mount){.destination = "/dev/shm",
-                                 .type = "bind",
-                                 .source = "/dev/shm",
-                                 .why = arena_printf(b->arena, "--ipc %s", mode)};
-    static const char *const options[] = {"bind", "rprivate", "nosuid", "noexec", "nodev"};
-    for (size_t i = 0; i < ARRAY_SIZE(options); i++) strings_add(b->arena, &mount->options, options[i]);
+    struct spec_mount *mount = add_shared(b, "/dev/shm", "bind", "--ipc", mode);
     if (!other || !b->owners) return true;
     mount->pid = b->owners->ipc.pid;
     mount->start_time = b->owners->ipc.start_time;
@@ -97,7 +115,7 @@ static bool is_wanted(const char *option, bool writable) {
 }
 
 static void add_default(struct spec_builder *b, const struct mount_row *row) {
-    if (str_eq(row->destination, "/dev/shm") && add_shared_shm(b)) return;
+    if (add_hosts(b, row->type) || (str_eq(row->destination, "/dev/shm") && add_shared_shm(b))) return;
     const char *own = str_eq(row->type, "cgroup") ? writable_cgroups(b) : NULL;
     bool all = str_eq(row->type, "sysfs") || str_eq(row->type, "cgroup");
     bool writable = own || (b->config->privileged && all);

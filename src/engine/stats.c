@@ -73,10 +73,11 @@ static void take_network(const struct container *container, struct container_sam
 }
 
 static int read_groups(struct engine *engine, const struct container *container, struct arena *arena,
-                       struct cgroup_stats *ret_stats) {
+                       bool *ret_uncounted, struct cgroup_stats *ret_stats) {
     struct cgroup_groups groups;
-    struct err ignored;
-    if (container_groups(engine, arena, container, &groups, &ignored)) return -1;
+    struct err err;
+    if (container_groups(engine, arena, container, &groups, &err))
+        return *ret_uncounted = err.kind == ERR_INVALID, -1;
     return cgroup_stats_read(&groups, arena, ret_stats);
 }
 
@@ -85,14 +86,15 @@ void container_sample(struct engine *engine, const struct container *container,
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct container_sample sample = {.machine_ns = machine_ns()};
     struct cgroup_stats stats = {0};
-    if (str_eq(container->state, "running") && !read_groups(engine, container, &arena, &stats)) {
+    bool runs = str_eq(container->state, "running");
+    if (runs) take_network(container, &sample);
+    if (runs && !read_groups(engine, container, &arena, &sample.uncounted, &stats)) {
         sample.there = true;
         sample.cpu_ns = stats.cpu.total_ns;
         sample.cpus = stats.cpu.percpu.count ? (unsigned)stats.cpu.percpu.count : (unsigned)get_nprocs();
         sample.pids = stats.pids.current;
         take_memory(&stats.memory, &sample);
         take_io(&stats.io, &sample);
-        take_network(container, &sample);
     }
     *ret_sample = sample;
 }

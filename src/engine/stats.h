@@ -6,6 +6,7 @@
 
 struct container_sample {
     bool there;          // it runs, and its groups could be read
+    bool uncounted;      // it runs without groups of its own: only the network is known
     uint64_t cpu_ns;     // of CPU so far
     uint64_t machine_ns; // of all of the machine's CPUs so far, idle or not
     unsigned cpus;

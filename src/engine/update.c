@@ -7,6 +7,7 @@
 #include "engine/log.h"
 #include "engine/net_rate.h"
 #include "engine/parts.h"
+#include "engine/pasta.h"
 #include "engine/ports.h"
 #include "engine/spec_parts.h"
 #include "engine/update_live.h"
@@ -162,7 +163,7 @@ static int merge_all(struct update *u, struct err *err) {
     merge(&u->merged, changes);
     limits_fill(&u->merged);
     if (limits_check(&u->merged, err) || live_merge(&u->live, &u->merged, err) ||
-        ports_update_merge(&u->ports, &u->merged, err))
+        ports_update_merge(&u->ports, &u->merged, err) || pasta_check(u->engine, &u->merged, err))
         return -1;
     complete(&u->merged, changes);
     if (changes_log(u) && (log_merge(u->arena, &u->merged.log, &changes->log, err) ||

@@ -58,7 +58,6 @@ static int check_removal(const struct ports_update *update, const struct port_bi
 int ports_update_merge(const struct ports_update *update, struct container_config *config, struct err *err) {
     struct port_bindings now = config->ports, merged = {0};
     if (update->firewall) config->firewall = update->firewall;
-    if (update->firewall && pasta_check(update->engine, config, err)) return -1;
     if (!update->add.count && !update->remove.count) return 0;
     if (str_eq(config->network_mode, "host") || str_eq(config->network_mode, "none") ||
         str_has_prefix(config->network_mode, "container:"))

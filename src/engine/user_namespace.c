@@ -129,26 +129,23 @@ static int wait_for(pid_t pid) {
 }
 
 // The child waits for a byte: that the namespace is there.
-static pid_t start_mapper(const struct maps *maps, int *ret_go, struct err *err) {
-    pid_t self = getpid();
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC)) return err_set(err, ERR_SYSTEM, errno, "make a pipe");
-    pid_t pid = fork();
-    if (pid == 0) {
-        char byte;
-        close(ends[1]);
-        _exit(read(ends[0], &byte, 1) == 1 ? write_many(maps, self) : 0);
-    }
-    int error = errno;
-    close(ends[0]);
-    *ret_go = ends[1];
-    return pid < 0 ? err_set(err, ERR_SYSTEM, error, "make a process") : pid;
+static _Noreturn void be_mapper(const struct maps *maps, pid_t pid, const int ends[static 2]) {
+    char byte;
+    close(ends[1]);
+    _exit(read(ends[0], &byte, 1) == 1 ? write_many(maps, pid) : EIO);
 }
 
+// The end that is read stays open here: a child that was killed is heard of by waiting for it, and not by a
+// SIGPIPE.
 static int make_mapped(const struct maps *maps, struct err *err) {
-    _cleanup_(fd_closep) int go = -1;
-    pid_t mapper = start_mapper(maps, &go, err);
-    if (mapper < 0) return -1;
+    int ends[2];
+    pid_t self = getpid();
+    if (pipe2(ends, O_CLOEXEC)) return err_set(err, ERR_SYSTEM, errno, "make a pipe");
+    _cleanup_(fd_closep) int kept = ends[0];
+    _cleanup_(fd_closep) int go = ends[1];
+    pid_t mapper = fork();
+    if (mapper < 0) return err_set(err, ERR_SYSTEM, errno, "make a process");
+    if (mapper == 0) be_mapper(maps, self, ends);
     int error = unshare(CLONE_NEWUSER) ? errno : 0;
     if (!error && fd_write_all(go, "g", 1)) error = EIO;
     fd_closep(&go);

@@ -131,6 +131,12 @@ static int set_quota(struct engine *engine, const struct volume *volume, struct 
                        "create %s: quota size requested but no quota support: the file system of %s has no "
                        "project quotas, or they are not turned on (mount option prjquota)",
                        volume->name, engine->store.root);
+    if (r == -EPERM)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "create %s: a quota of a directory is root's to set, and an ordinary user's volumes have "
+            "none",
+            volume->name);
     if (r) return err_set(err, ERR_SYSTEM, -r, "create %s: set its quota", volume->name);
     return db_do(db, err, "UPDATE volume SET project = ? WHERE name = ?", "is", project, volume->name);
 }

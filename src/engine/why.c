@@ -124,7 +124,8 @@ static void explain_oom(struct inquiry *inquiry) {
     inquiry->why->cause = "oom";
     if (!*killed) {
         why_say(inquiry, "The kernel killed %s for want of memory.", who);
-        why_say(inquiry, "Which limit it was is in the kernel's log only, which had nothing of it any more.");
+        why_say(inquiry, "Which limit it was is in the kernel's log only%s.",
+                record_number(inquiry, "kernel_log") ? "" : ", which had nothing of it any more");
     } else if (!*group) {
         why_say(inquiry, "The kernel killed %s: the whole machine was out of memory.", who);
         why_advise(inquiry, "give containers limits (--memory), or the machine more memory or swap");
@@ -372,6 +373,7 @@ static void explain_restarts(struct inquiry *inquiry, struct container *containe
     why_say(inquiry, "It %s; its restart policy (%s) has started it again %s. Its last run ended like this:",
             str_eq(container->state, "restarting") ? "is about to be started" : "runs",
             container->config.restart.name, count);
+    if (!inquiry->record) return explain_end(inquiry); // found later: nobody wrote one
     container->exit_code = (int)record_number(inquiry, "status");
     container->oom_killed = record_number(inquiry, "oom") != 0;
     container->finished = record_number(inquiry, "exited_ns");
@@ -398,7 +400,7 @@ void container_why(struct engine *engine, struct arena *arena, const struct cont
     const char *name = again && !restarting ? "exit.last" : "exit";
     _cleanup_(json_freep) struct json *record = read_record(engine, container->id, name);
     struct inquiry inquiry = {.arena = arena, .container = &before, .record = record, .why = &why};
-    if (str_eq(container->state, "exited") || (again && record)) {
+    if (str_eq(container->state, "exited") || (again && (record || !str_empty(container->error)))) {
         again ? explain_restarts(&inquiry, &before) : explain_end(&inquiry);
         if (before.exit_code && log_driver_is(&before.config.log, "none"))
             explain_silence(&inquiry);

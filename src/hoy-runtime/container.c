@@ -19,7 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define ID_MAX 255 // it is the name of a directory
+#define ID_MAX     255 // it is the name of a directory
+#define PASSWD_MAX (1 << 20)
 
 void container_close(struct container *container) {
     plan_unmap(container->plan);
@@ -208,6 +209,19 @@ static const char *root_path(struct arena *arena, const struct plan_block *plan,
     return arena_printf(arena, "%s/%s", plan_text(plan, plan->bundle), spec->root_path);
 }
 
+// By /etc/passwd as it stands: libc would load modules for it.
+const char *container_owner(const struct container *container, struct arena *arena) {
+    _cleanup_(str_finish) struct str passwd = {0};
+    struct stat st;
+    if (fstat(container->dir, &st) || !st.st_uid) return "root";
+    (void)file_read_at(AT_FDCWD, "/etc/passwd", PASSWD_MAX, &passwd);
+    for (char *rest = passwd.data, *line; (line = strsep(&rest, "\n"));) {
+        const char *name = strsep(&line, ":"), *password = strsep(&line, ":");
+        if (password && line && strtoul(line, NULL, 10) == st.st_uid) return arena_strdup(arena, name);
+    }
+    return arena_printf(arena, "#%u", st.st_uid);
+}
+
 // runc's JSON, which has more in it than the specification's.
 int container_write_state(const struct container *container, struct json_writer *writer, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
@@ -230,7 +244,7 @@ int container_write_state(const struct container *container, struct json_writer 
             json_put_string(writer, spec.annotations.items[i].key, spec.annotations.items[i].value);
         json_end_object(writer);
     }
-    json_put_string(writer, "owner", "root");
+    json_put_string(writer, "owner", container_owner(container, &arena));
     json_end_object(writer);
     return 0;
 }

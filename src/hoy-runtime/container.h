@@ -55,6 +55,9 @@ int container_spec(const struct container *container, struct arena *arena, struc
 // A descriptor for the first process, or -ESRCH when that is gone, whoever has its number now.
 int container_pidfd(const struct container *container);
 
+// Whose it is: a name, or "#1000". May be allocated in arena.
+const char *container_owner(const struct container *container, struct arena *arena);
+
 // The state as JSON; with extra members that only runc has (rootfs, created, owner).
 int container_write_state(const struct container *container, struct json_writer *writer, struct err *err);
 

@@ -29,6 +29,7 @@ static const struct option list_rows[] = {
 const struct option_table list_options_table = OPTIONS(list_rows, struct list_options);
 
 static void add_row(struct text_table *table, const struct container *container) {
+    _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     char created[CLOCK_RFC3339_SIZE], pid[16];
     enum container_status status = container_status(container);
     const struct plan_block *plan = container->plan;
@@ -38,7 +39,7 @@ static void add_row(struct text_table *table, const struct container *container)
     text_table_add(table, container_status_word(status));
     text_table_add(table, plan ? plan_text(plan, plan->bundle) : "");
     text_table_add(table, clock_rfc3339(plan ? plan->created_ns : 0, created));
-    text_table_add(table, "root");
+    text_table_add(table, container_owner(container, &arena));
 }
 
 static int print_list(struct invocation *invocation, const struct strings *ids, bool as_json,

@@ -429,7 +429,7 @@ static int open_host_device(struct plan_run *run, const struct plan_op *op) {
     if (other >= 0 && is_device(other, op)) return take_fd(&other);
     err_set(&run->err, ERR_NOT_FOUND, 0,
             "linux.devices: the host has no device %u:%u at %s to bind, and none can be made: that takes "
-            "CAP_MKNOD, outside of a user namespace",
+            "CAP_MKNOD, outside of a user namespace; a bind mount of the host's node does as well",
             op->device.major, op->device.minor, TEXT(op->device.path));
     return -ENOENT;
 }
@@ -523,8 +523,13 @@ int plan_do_sysctl(struct plan_run *run, struct plan_op *op) {
 
 // The host's /proc: nothing of the container is mounted there.
 int plan_do_oom_score_adj(struct plan_run *run, struct plan_op *op) {
-    char path[48];
-    snprintf(path, sizeof path, "/proc/%d/oom_score_adj", run->block->pid);
-    return file_write_at(AT_FDCWD, op->side == PLAN_PARENT ? path : "/proc/self/oom_score_adj",
-                         TEXT(op->text));
+    char path[48] = "/proc/self/oom_score_adj";
+    _cleanup_(str_finish) struct str now = {0};
+    if (op->side == PLAN_PARENT) snprintf(path, sizeof path, "/proc/%d/oom_score_adj", run->block->pid);
+    int r = file_write_at(AT_FDCWD, path, TEXT(op->text));
+    if (r == -EACCES && !file_read_at(AT_FDCWD, path, 64, &now))
+        err_set(&run->err, ERR_INVALID, 0,
+                "cannot set the OOM score adjustment to %s: it is %.*s, and only root may make it less",
+                TEXT(op->text), (int)strcspn(str_get(&now), "\n"), str_get(&now));
+    return r;
 }

@@ -166,13 +166,8 @@ static long start_child(struct plan_run *run, struct clone_args *args) {
     return pid < 0 ? -errno : pid;
 }
 
-// What the shim starts later is not born in somebody else's pid namespace: that one may be gone by then. Who
-// is root of a user namespace alone may not come back, and starts nothing more.
-static int leave_joined_pid(struct plan_run *run) {
-    if (!plan_find(run->block, PLAN_JOIN_PID)) return 0;
-    _cleanup_(fd_closep) int own = fd_open_at(AT_FDCWD, "/proc/self/ns/pid", O_RDONLY, 0);
-    if (own < 0) return own;
-    return setns(own, CLONE_NEWPID) && errno != EPERM ? -errno : 0;
+static void close_joins(struct plan_run *run) {
+    while (run->join_count) fd_closep(&run->joins[--run->join_count]);
 }
 
 int plan_do_clone(struct plan_run *run, struct plan_op *op) {
@@ -195,6 +190,7 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
         args.cgroup = (uint64_t)cgroup;
         pid = start_child(run, &args);
     }
+    close_joins(run);
     if (pid < 0) {
         close(ends[0]);
         close(ends[1]);
@@ -208,7 +204,7 @@ int plan_do_clone(struct plan_run *run, struct plan_op *op) {
     int r = process_stat((pid_t)pid, &stat);
     if (r) return r;
     run->block->start_time = stat.start_time;
-    return leave_joined_pid(run);
+    return 0;
 }
 
 int plan_send(struct plan_run *run, char byte, int fd) {
@@ -379,7 +375,7 @@ static void hide(struct plan_block *block) {
     bool joins = false;
     for (uint32_t i = 0; i < block->count; i++) {
         const struct plan_op *op = &plan_ops(block)[i];
-        joins |= op->type == PLAN_JOIN_PID || (op->type == PLAN_JOIN && op->join.flags & CLONE_NEWPID);
+        joins |= op->type == PLAN_JOIN && op->join.flags & CLONE_NEWPID;
     }
     if (block->is_exec || (joins && !plan_find(block, PLAN_ID_MAP))) prctl(PR_SET_DUMPABLE, 0);
 }
@@ -389,8 +385,7 @@ static void hide(struct plan_block *block) {
 static const struct plan_op *find_target(struct plan_block *block) {
     for (uint32_t i = 0; i < block->count; i++) {
         const struct plan_op *op = &plan_ops(block)[i];
-        if ((op->type == PLAN_JOIN || op->type == PLAN_JOIN_PID) && op->join.pid > 0 && !op->join.path)
-            return op;
+        if (op->type == PLAN_JOIN && op->join.pid > 0 && !op->join.path) return op;
     }
     return NULL;
 }

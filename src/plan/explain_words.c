@@ -72,11 +72,6 @@ static void add_whose(struct str *t, const struct plan_block *block, const struc
                    op->join.pid);
 }
 
-SAY(join_pid) {
-    str_add(t, "have the new process born in the ");
-    add_whose(t, block, op);
-}
-
 SAY(time_offsets) {
     str_add(t, "make a time namespace with clocks set off by ");
     for (const char *c = TEXT(op->text); *c; c++)
@@ -268,7 +263,7 @@ SAY(wait) {
 }
 
 SAY(join) {
-    str_add(t, "enter the ");
+    str_add(t, op->side == PLAN_HOST ? "have the new process born in the " : "enter the ");
     add_whose(t, block, op);
 }
 

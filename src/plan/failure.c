@@ -24,7 +24,6 @@ static const struct {
     [PLAN_CGROUP_WRITE] = {"write", AT(write.value), " to ", AT(write.file)},
     [PLAN_CGROUP_OWNER] = {"give the container the cgroup", AT(owner.path), "", 0},
     [PLAN_CGROUP_DEVICES] = {"set the device rules of", AT(bpf.path), "", 0},
-    [PLAN_JOIN_PID] = {"join the container's pid namespace", AT(join.path), "", 0},
     [PLAN_TIME_OFFSETS] = {"set the time offsets", AT(text), "", 0},
     [PLAN_CLONE] = {"make the container's process and namespaces", 0, "", 0},
     [PLAN_ID_MAP] = {"map the user ids", AT(id_map.uid), " and group ids ", AT(id_map.gid)},

@@ -75,28 +75,28 @@ static int join_process(struct plan_run *run, struct plan_op *op) {
     return -error;
 }
 
-static int join(struct plan_run *run, struct plan_op *op) {
-    if (!op->join.path) return join_process(run, op);
+static int open_named(struct plan_run *run, struct plan_op *op) {
     _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY | O_NONBLOCK, 0);
     // After it is open: a process that is still there now was there then.
     int r = op->join.pid ? plan_check_owner(run, op->join.pid, op->join.start_time) : 0;
     if (!r) r = fd < 0 ? fd : check_namespace(run, op, fd);
-    if (r) return r;
-    return setns(fd, (int)op->join.flags) ? -errno : 0;
+    return r ? r : take_fd(&fd);
 }
 
-// Children are born in it; the caller itself stays where it is.
-int plan_do_join_pid(struct plan_run *run, struct plan_op *op) {
-    return join(run, op);
+static int join(struct plan_run *run, struct plan_op *op) {
+    if (!op->join.path) return join_process(run, op);
+    _cleanup_(fd_closep) int fd = open_named(run, op);
+    if (fd < 0) return fd;
+    return setns(fd, (int)op->join.flags) ? -errno : 0;
 }
 
 // Before the clone only opened: a helper joins them (execute.c).
 static int open_for_helper(struct plan_run *run, struct plan_op *op) {
     if (run->join_count == (int)ARRAY_SIZE(run->joins)) return -E2BIG;
-    int fd = fd_open_at(AT_FDCWD, TEXT(op->join.path), O_RDONLY | O_NONBLOCK, 0);
+    int fd = open_named(run, op);
     if (fd < 0) return fd;
     run->joins[run->join_count++] = fd;
-    return check_namespace(run, op, fd);
+    return 0;
 }
 
 int plan_do_join(struct plan_run *run, struct plan_op *op) {

@@ -63,7 +63,6 @@ struct plan_blob {
     X(CGROUP_WRITE, cgroup_write, PLAN_PARENT, write)     \
     X(CGROUP_OWNER, cgroup_owner, PLAN_HOST, owner)       \
     X(CGROUP_DEVICES, cgroup_devices, PLAN_PARENT, bpf)   \
-    X(JOIN_PID, join_pid, PLAN_HOST, join)                \
     X(TIME_OFFSETS, time_offsets, PLAN_HOST, text)        \
     X(CLONE, clone, PLAN_HOST, clone)                     \
     X(ID_MAP, id_map, PLAN_PARENT, id_map)                \

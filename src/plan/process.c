@@ -43,7 +43,15 @@ int plan_do_rlimit(struct plan_run *run, struct plan_op *op) {
                       run->procfs, run->hook_files[0], run->hook_files[1]};
         fd_close_others(3U + run->block->preserve, kept, ARRAY_SIZE(kept));
     }
-    return prlimit64(0, op->rlimit.resource, &limit, NULL) ? -errno : 0;
+    if (!prlimit64(0, op->rlimit.resource, &limit, NULL)) return 0;
+    int error = errno;
+    if (error == EPERM && !prlimit64(0, op->rlimit.resource, NULL, &limit))
+        err_set(
+            &run->err, ERR_INVALID, 0,
+            "cannot set the resource limit %s: the hard limit is %lld, which only root may raise, and that "
+            "of nofile not beyond the sysctl fs.nr_open",
+            TEXT(op->rlimit.text), (long long)limit.rlim_max);
+    return -error;
 }
 
 int plan_do_umask(struct plan_run *run, struct plan_op *op) {
@@ -96,6 +104,13 @@ int plan_set_groups(struct plan_run *run, size_t count, const gid_t *groups) {
            r;
 }
 
+static int no_groups(struct plan_run *run) {
+    err_set(&run->err, ERR_INVALID, 0,
+            "cannot set the supplementary groups: this user namespace denies that, as one does that an "
+            "ordinary user made for a single id (more take ranges in /etc/subuid and /etc/subgid)");
+    return -EPERM;
+}
+
 int plan_do_user(struct plan_run *run, struct plan_op *op) {
     struct user user = {.uid = op->user.uid, .gid = op->user.gid};
     _cleanup_(freep) const char **groups = plan_list_items(run->block, op->user.groups);
@@ -108,7 +123,8 @@ int plan_do_user(struct plan_run *run, struct plan_op *op) {
     if (prctl(PR_SET_KEEPCAPS, 1)) return -errno;
     // In a user namespace that forbids setgroups a user has no groups of /etc/group's. Others were asked for.
     if (!op->user.keep_groups) r = plan_set_groups(run, user.group_count, user.groups);
-    if (r && (r < 0 || op->user.groups.count)) return r < 0 ? r : -EPERM;
+    if (r < 0) return r;
+    if (r && op->user.groups.count) return no_groups(run);
     if (setresgid(user.gid, user.gid, user.gid)) return no_such_id(run, "group", user.gid);
     return setresuid(user.uid, user.uid, user.uid) ? no_such_id(run, "user", user.uid) : 0;
 }

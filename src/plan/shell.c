@@ -20,7 +20,7 @@ static void leave_out(struct shell *shell, const struct plan_op *op) {
 }
 
 // What becomes of each operation, and the comment before a run of them. An operation without an entry is an
-// option of another one's command: of unshare and nsenter (CLONE, JOIN, JOIN_PID, UNSHARE, TIME_OFFSETS), or
+// option of another one's command: of unshare and nsenter (CLONE, JOIN, UNSHARE, TIME_OFFSETS), or
 // of the last one, which shell_command() writes (everything INSIDE).
 static const struct {
     void (*emit)(struct shell *, const struct plan_op *);
@@ -151,7 +151,7 @@ static void print_cleanup(struct shell *shell) {
         fprintf(shell->out, "    rmdir %s 2> /dev/null\n", path);
     }
     if (needs_netns(shell))
-        fputs("    umount \"$dir\"/net 2> /dev/null # and its interfaces go with it\n", shell->out);
+        fputs("    umount -l \"$dir\"/net 2> /dev/null # and its interfaces go with it\n", shell->out);
     if (shell->image) fputs("    umount -l \"$dir/image\" 2> /dev/null\n", shell->out);
     fputs("    for loop in $loops; do losetup --detach \"$loop\"; done\n"
           "    rm -rf --one-file-system \"$dir\"\n"
@@ -200,7 +200,7 @@ static void print_unshare(struct shell *shell, const struct plan_op *clone) {
 static void print_joins(struct shell *shell) {
     const struct plan_op *ops = plan_ops(shell->block);
     for (uint32_t i = 0; i < shell->block->count; i++) {
-        if (ops[i].type != PLAN_JOIN && ops[i].type != PLAN_JOIN_PID) continue;
+        if (ops[i].type != PLAN_JOIN) continue;
         fputs("nsenter", shell->out);
         _cleanup_(freep) char *path = shell_quote(shell, TEXT(ops[i].join.path));
         for (const struct word *w = words_namespaces; w->bits; w++)

@@ -93,6 +93,7 @@ void shell_bridge_port(struct shell *shell, const struct plan_op *op) {
     if (op->bridge_port.hairpin) fprintf(shell->out, "bridge link set dev %s hairpin on\n", link);
 }
 
+// It is root who runs the script, and pasta would become nobody, who may not join what root has made.
 void shell_pasta(struct shell *shell, const struct plan_op *op) {
     _cleanup_(freep) const char **argv = plan_list_items(shell->block, op->pasta.argv);
     print_netns(shell);
@@ -101,7 +102,7 @@ void shell_pasta(struct shell *shell, const struct plan_op *op) {
         _cleanup_(freep) char *word = shell_quote(shell, argv[i]);
         fprintf(shell->out, "%s ", word);
     }
-    fputs("--netns \"$dir\"/net\n", shell->out);
+    fputs("--runas 0:0 --netns \"$dir\"/net\n", shell->out);
 }
 
 void shell_link_add(struct shell *shell, const struct plan_op *op) {

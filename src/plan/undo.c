@@ -9,7 +9,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
+#define ORPHANS_MAX  100000
 #define LINK_WAITS   50
 #define LINK_WAIT_MS 20
 
@@ -25,12 +30,26 @@ static int undo_cgroup_create(struct plan_block *block, struct plan_op *op) {
     return r ? r : cgroup_remove(path);
 }
 
+// Of the host's pid namespace, whom the first process left is still there, and by now the shim's child.
+static int end_orphans(void) {
+    int adopts = 0;
+    if (prctl(PR_GET_CHILD_SUBREAPER, &adopts)) return -errno;
+    for (int n = 0; adopts && n < ORPHANS_MAX; n++) {
+        pid_t child = process_child(getpid());
+        if (child <= 0) break;
+        kill(child, SIGKILL);
+        if (waitpid(child, NULL, 0) < 0 && errno != EINTR) return -errno;
+    }
+    return 0;
+}
+
 // Where there is a cgroup it ends all of the container's processes, should there be any. Without one the
 // first takes along those of its pid namespace.
 static int undo_clone(struct plan_block *block, struct plan_op *op) {
     (void)op;
     if (block->is_exec || block->pid <= 0 || plan_find(block, PLAN_CGROUP_CREATE)) return 0;
-    return process_end(block->pid, block->start_time);
+    int r = process_end(block->pid, block->start_time);
+    return r ? r : end_orphans();
 }
 
 // The helper of what is received is no part of the pair.

@@ -426,8 +426,15 @@ static int prepare(struct cgroup_plan *c, const char *path) {
     c->path = str_empty(c->spec->cgroups_path) ? path : c->spec->cgroups_path;
     if (check_path(c->path, c->err) < 0) return -1;
     if (find_layout(&c->layout, c->err) < 0 && in_use == RUNTIME_CGROUP_ALL) return -1;
-    if (in_use != RUNTIME_CGROUP_ALL) restrict_layout(c);
-    return 0;
+    if (in_use == RUNTIME_CGROUP_ALL) return 0;
+    restrict_layout(c);
+    // hoy's own groups may stay away, one that somebody asked for may not.
+    const char *why = spec_why(c->spec, "linux.cgroupsPath", "default");
+    if (c->layout->count || str_eq(why, "default")) return 0;
+    return err_set(c->err, ERR_INVALID, 0,
+                   "%s: an ordinary user makes groups only where one is his own, as under systemd-run --user "
+                   "--scope",
+                   why);
 }
 
 int runtime_cgroup_plan_host(const struct spec *spec, const char *path, struct arena *arena,
@@ -522,10 +529,7 @@ int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_places, struct err *err) {
     const struct cgroup_layout *layout;
     if (find_layout(&layout, err) < 0) return -1;
-    if (cgroup_places_of(block, layout, arena, ret_places) < 0)
-        return err_set(err, ERR_INVALID, 0,
-                       "%.12s has no cgroups of its own: it was started where its user may not make any",
-                       plan_text(block, block->id));
+    if (cgroup_places_of(block, layout, arena, ret_places) < 0) ret_places->count = 0;
     return 0;
 }
 
@@ -533,6 +537,12 @@ int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_groups, struct err *err) {
     struct cgroup_groups places;
     if (runtime_cgroup_places(block, arena, &places, err) < 0) return -1;
+    if (!places.count)
+        return err_set(
+            err, ERR_INVALID, 0,
+            "container %.12s has no cgroups of its own: it was started where its user may not make "
+            "any (a user may under systemd-run --user --scope)",
+            plan_text(block, block->id));
     cgroup_groups_present(&places, ret_groups);
     return 0;
 }

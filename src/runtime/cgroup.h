@@ -39,7 +39,7 @@ int runtime_cgroup_plan_delegate(const struct spec *spec, const char *path, stru
                                  struct err *err);
 
 // The groups of a container that is there, as its plan has them: for statistics, the freezer, signals. Those
-// that are gone or were never made are not among them.
+// that are gone or were never made are not among them; one that has no place in any is an error.
 int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_groups, struct err *err);
 // For statistics alone: v1's cpuset counts nothing, and where a container has no group of its own in it, its
@@ -47,7 +47,7 @@ int runtime_cgroup_groups(const struct plan_block *block, struct arena *arena,
 void runtime_cgroup_add_cpuset(const struct plan_block *block, struct arena *arena,
                                struct cgroup_groups *groups);
 // The groups with its place in every hierarchy, also where no group is: for new limits, which may need one
-// (runtime/update.h), and for the end.
+// (runtime/update.h), and for the end. None for a container without cgroups.
 int runtime_cgroup_places(const struct plan_block *block, struct arena *arena,
                           struct cgroup_groups *ret_places, struct err *err);
 // A signal to all of the container's processes: they stand still meanwhile, so that none is born unseen.

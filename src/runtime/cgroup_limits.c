@@ -320,7 +320,7 @@ static int plan_unified(const struct cgroup_plan *c) {
 }
 
 // runc's words, by which its callers know the case.
-static int check_missing(const struct cgroup_plan *c) {
+int cgroup_plan_check(const struct cgroup_plan *c) {
     uint32_t needed = cgroup_controllers_needed(c->spec);
     for (uint32_t bit = 1; bit && bit <= needed; bit <<= 1) {
         if (!(needed & bit) || cgroup_with(c->layout, bit)) continue;
@@ -336,7 +336,7 @@ static int check_missing(const struct cgroup_plan *c) {
 }
 
 int cgroup_plan_limits(const struct cgroup_plan *c) {
-    if (c->whole && check_missing(c) < 0) return -1;
+    if (c->whole && cgroup_plan_check(c) < 0) return -1;
     return plan_memory(c) < 0 || plan_cpu(c) < 0 || plan_pids(c) < 0 || plan_block_io(c) < 0 ||
                    plan_huge_pages(c) < 0 || plan_rdma(c) < 0 || plan_network(c) < 0 || plan_unified(c) < 0
                ? -1

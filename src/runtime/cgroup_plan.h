@@ -38,6 +38,8 @@ struct plan_op *cgroup_plan_write(const struct cgroup_plan *c, const char *folde
 
 // cgroup_limits.c, cgroup_devices.c
 int cgroup_plan_limits(const struct cgroup_plan *c);
+// An error where a limit needs a controller that the layout does not have.
+int cgroup_plan_check(const struct cgroup_plan *c);
 int cgroup_plan_devices(const struct cgroup_plan *c);
 
 // runtime_cgroup_places with the layout given.

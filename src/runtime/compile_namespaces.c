@@ -119,10 +119,9 @@ uint64_t compile_namespaces_of(const struct spec *spec) {
 
 // Joining
 
-static void join(struct compiler *c, const struct spec_namespace *ns, enum plan_op_type type,
-                 enum plan_side side) {
+static void join(struct compiler *c, const struct spec_namespace *ns, enum plan_side side) {
     plan_str path = plan_string(c->plan, ns->path);
-    struct plan_op *op = compile_add(c, type, field_of(ns->flag));
+    struct plan_op *op = compile_add(c, PLAN_JOIN, field_of(ns->flag));
     op->side = (uint8_t)side;
     op->join.path = path;
     op->join.flags = ns->flag;
@@ -134,8 +133,9 @@ static bool is_joined(const struct compiler *c, const struct spec_namespace *ns)
     return !str_empty(ns->path) && c->all_ns & ns->flag;
 }
 
-// A pid namespace by path is the parent's to join (its children are born there). With a user namespace all
-// are the helper's, and that one comes last.
+// A pid namespace is joined by being born there. Whoever has joined one for his children may not come back
+// without privileges, and the shim has children later, so that is a helper's. With a user namespace all are,
+// and that one comes last.
 void compile_joins_before(struct compiler *c) {
     const struct spec_namespace *user = NULL;
     for (size_t i = 0; i < c->spec->namespaces.count; i++) {
@@ -143,12 +143,10 @@ void compile_joins_before(struct compiler *c) {
         if (!is_joined(c, ns)) continue;
         if (ns->flag == CLONE_NEWUSER)
             user = ns;
-        else if (compile_has_userns(c))
-            join(c, ns, PLAN_JOIN, PLAN_HOST);
-        else if (ns->flag == CLONE_NEWPID)
-            join(c, ns, PLAN_JOIN_PID, PLAN_HOST);
+        else if (compile_has_userns(c) || ns->flag == CLONE_NEWPID)
+            join(c, ns, PLAN_HOST);
     }
-    if (user) join(c, user, PLAN_JOIN, PLAN_HOST);
+    if (user) join(c, user, PLAN_HOST);
 }
 
 // The rest, without a user namespace, are the child's; that of mounts last, where paths may mean something
@@ -161,9 +159,9 @@ void compile_joins(struct compiler *c) {
         if (ns->flag == CLONE_NEWNS)
             mounts = ns;
         else
-            join(c, ns, PLAN_JOIN, PLAN_CHILD);
+            join(c, ns, PLAN_CHILD);
     }
-    if (mounts) join(c, mounts, PLAN_JOIN, PLAN_CHILD);
+    if (mounts) join(c, mounts, PLAN_CHILD);
 }
 
 void compile_time_offsets(struct compiler *c) {

@@ -324,16 +324,18 @@ static int replace_devices(struct update *u) {
 
 int update_apply(const struct cgroup_layout *layout, const struct cgroup_groups *places,
                  const struct spec_resources *resources, struct err *err) {
+    static const struct cgroup_layout none;
     _cleanup_(update_finish) struct update u = {.spec.resources = *resources, .err = err};
     const struct change *refused = NULL;
     plan_init(&u.plan);
     u.c = (struct cgroup_plan){.spec = &u.spec,
-                               .layout = layout,
+                               .layout = places->count ? layout : &none,
                                .path = "/",
                                .plan = &u.plan,
                                .arena = &u.arena,
                                .err = err,
                                .groups = places};
+    if (!places->count) return cgroup_plan_check(&u.c);
     if (compile(&u) < 0 || make_groups(&u) < 0) return -1;
     collect(&u);
     int r = write_all(&u.changes, &refused);
