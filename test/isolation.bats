@@ -89,6 +89,14 @@ inside() { hoy run --rm base "$@"; }
   done
 }
 
+@test "a seccomp profile of more instructions than the kernel takes is refused with how many" {
+  jq -n '{defaultAction: "SCMP_ACT_ALLOW", syscalls: [range(900) | {names: ["read"], action: "SCMP_ACT_ERRNO",
+    args: [range(6) as $i | {index: $i, value: (. * 7919 + $i), op: "SCMP_CMP_EQ"}]}]}' >"$BATS_TEST_TMPDIR/profile.json"
+  expect 125 hoy run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base true
+  one_sentence "$output"
+  matches "$output" 'a program of [0-9]+ instructions; 4096 may be'
+}
+
 @test "a rule of a seccomp profile holds from a kernel on, or up to one" {
   local when
   for when in 'includes 1.0 1' 'includes 999.0 0' 'excludes 1.0 0' 'excludes 999.0 1'; do
