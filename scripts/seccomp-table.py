@@ -26,6 +26,12 @@ def strings(name, items):
     return f"static const char *{name}[] = {{{body}}};\n" if items else ""
 
 
+def condition(rule, way, ref):
+    of = rule.get(way, {})
+    kernel = f'"{of["minKernel"]}"' if "minKernel" in of else "NULL"
+    return f"{{.caps = {mask(of.get('caps', []))}, .arches = {ref(way + '_arches')}, .min_kernel = {kernel}}}"
+
+
 def main(source, target):
     text = open(source, "rb").read()
     profile = json.loads(text)
@@ -48,10 +54,8 @@ def main(source, target):
         rows.append(
             f"    {{.rule = {{.names = {ref('names')}, .action = \"{rule['action']}\",\n"
             f"              .errno_ret = {rule.get('errnoRet', -1)}, .args = {{{f'args_{i}' if args else 'NULL'}, {len(args)}}}}},\n"
-            f"     .includes_caps = {mask(rule.get('includes', {}).get('caps', []))},\n"
-            f"     .excludes_caps = {mask(rule.get('excludes', {}).get('caps', []))},\n"
-            f"     .includes_arches = {ref('includes_arches')}, .excludes_arches = {ref('excludes_arches')},\n"
-            f"     .min_kernel = {json.dumps(rule.get('includes', {}).get('minKernel'))}}},\n".replace("null", "NULL"))
+            f"     .includes = {condition(rule, 'includes', ref)},\n"
+            f"     .excludes = {condition(rule, 'excludes', ref)}}},\n")
     arches = []
     for i, arch in enumerate(profile["archMap"]):
         subs = arch["subArchitectures"] or []

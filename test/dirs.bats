@@ -51,6 +51,23 @@ alike() {
   done
 }
 
+# More of their names than fsconfig takes.
+@test "an image of several layers is mounted into a container as another's is" {
+  local name="$REGISTRY/layers:1" kind flags
+  for kind in hoy erofs; do
+    "$kind" pull -q "$name" >/dev/null
+    # shellcheck disable=SC2016
+    "$kind" run --rm --mount "type=image,src=$name,dst=/m" base sh -c \
+      'cd /m && find . | sort && find . -type f -exec md5sum {} + | sort; grep " /m " /proc/mounts >&2' \
+      >"$BATS_TEST_TMPDIR/$kind.found" 2>"$BATS_TEST_TMPDIR/$kind.mount"
+    flags=",$(cut -d' ' -f4 "$BATS_TEST_TMPDIR/$kind.mount"),"
+    contains "$flags" ,ro, && contains "$flags" ,nosuid, && contains "$flags" ,nodev,
+  done
+  grep -q . "$BATS_TEST_TMPDIR/hoy.found"
+  # An index has mount points, too.
+  diff -u <(grep -vE '/etc/(hostname|hosts|resolv.conf)$' "$BATS_TEST_TMPDIR/erofs.found") "$BATS_TEST_TMPDIR/hoy.found"
+}
+
 @test "names that come twice, whiteouts, nothing at all: the same" {
   local name
   for name in twice swapped empty whiteouts top; do

@@ -123,6 +123,17 @@ by_hand() {
   is "$(ls "$made")" file
 }
 
+@test "the script publishes ports, and takes them back" {
+  hoy explain --as sh -p 8080:80 -p 127.0.0.1:5000-5001:53-54/udp base nc -l -p 80 -e echo hello >"$BATS_TEST_TMPDIR/script"
+  shellcheck "$BATS_TEST_TMPDIR/script"
+  sh "$BATS_TEST_TMPDIR/script" 3>&- &
+  # shellcheck disable=SC2016
+  eventually 10 bash -c 'exec 4<>/dev/tcp/127.0.0.1/8080 && read -r line <&4 && [[ $line == hello ]]'
+  wait $!
+  run grep -E '8080|5001' <(nft list ruleset)
+  is "$output" ''
+}
+
 @test "the script gives a name that hostname(1) refuses" {
   by_hand --network none -h a_b base hostname
 }

@@ -89,6 +89,38 @@ inside() { hoy run --rm base "$@"; }
   done
 }
 
+@test "a seccomp profile of more instructions than the kernel takes is refused with how many" {
+  jq -n '{defaultAction: "SCMP_ACT_ALLOW", syscalls: [range(900) | {names: ["read"], action: "SCMP_ACT_ERRNO",
+    args: [range(6) as $i | {index: $i, value: (. * 7919 + $i), op: "SCMP_CMP_EQ"}]}]}' >"$BATS_TEST_TMPDIR/profile.json"
+  expect 125 hoy run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base true
+  one_sentence "$output"
+  matches "$output" 'a program of [0-9]+ instructions; 4096 may be'
+}
+
+@test "a rule of a seccomp profile holds from a kernel on, or up to one" {
+  local when
+  for when in 'includes 1.0 1' 'includes 999.0 0' 'excludes 1.0 0' 'excludes 999.0 1'; do
+    # shellcheck disable=SC2086
+    set -- $when
+    echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO",
+      "'"$1"'":{"minKernel":"'"$2"'"}}]}' >"$BATS_TEST_TMPDIR/profile.json"
+    expect "$3" hoy run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base mkdir /x
+  done
+}
+
+@test "a seccomp profile's listener is asked" {
+  local socket=$BATS_TEST_TMPDIR/agent agent
+  echo '{"defaultAction":"SCMP_ACT_ALLOW","listenerPath":"'"$socket"'","listenerMetadata":"words",
+    "syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_NOTIFY"}]}' >"$BATS_TEST_TMPDIR/profile.json"
+  "$BATS_TEST_DIRNAME/oci/agent.py" "$socket" "$BATS_TEST_TMPDIR/message" 3>&- &
+  agent=$!
+  eventually 10 test -S "$socket"
+  expect 1 hoy run --rm --security-opt "seccomp=$BATS_TEST_TMPDIR/profile.json" base mkdir /x
+  contains "$output" 'No message of desired type' # what this agent answers
+  wait "$agent"
+  is "$(jq -r .metadata "$BATS_TEST_TMPDIR/message")" words
+}
+
 @test "NoNewPrivs as asked" {
   contains "$(inside cat /proc/self/status)" $'NoNewPrivs:\t0'
   contains "$(hoy run --rm --security-opt no-new-privileges base cat /proc/self/status)" $'NoNewPrivs:\t1'

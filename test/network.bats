@@ -132,9 +132,10 @@ http.server.HTTPServer(("198.51.100.2", 8000), Handler).handle_request()' 3>&- &
 
 @test "--link on the default network: a line of hosts and variables; who does not run, or is elsewhere, is told apart" {
   hoy network create elsewhere >/dev/null
-  hoy run -d --name target --expose 80 -e KEY=value base sleep 600 >/dev/null
+  hoy run -d --name target --expose 80 --expose 53/udp --expose 53 -e KEY=value base sleep 600 >/dev/null
   expect 0 hoy run --rm --link target:db base sh -c 'ping -c 1 -W 5 db >/dev/null && env'
   contains "$output" "DB_PORT_80_TCP_ADDR=$(hoy inspect -f '{{.NetworkSettings.IPAddress}}' target)"
+  matches "$output" 'DB_PORT=tcp://[0-9.]*:53' # the lowest, of TCP before others
   contains "$output" 'DB_ENV_KEY=value'
   hoy network connect elsewhere target
   hoy network disconnect bridge target

@@ -629,6 +629,23 @@ ROWS
   shown mounts.options:tmpcopyup
 }
 
+@test "mounts: options that are longer than fsconfig takes" {
+  local lower='' i
+  for i in {1..9}; do
+    mkdir -p "$BATS_TEST_TMPDIR/lower/a-long-name-$i"
+    touch "$BATS_TEST_TMPDIR/lower/a-long-name-$i/file$i"
+    lower+=:$BATS_TEST_TMPDIR/lower/a-long-name-$i
+  done
+  local mount='.mounts += [{destination: "/m", type: "overlay", source: "overlay", options: ["nosuid", "'"lowerdir=${lower#:}"'"]}]'
+  for i in . '.linux.rootfsPropagation = "shared"'; do
+    look "$mount | $i" 'ls /m; grep -c " /m .*nosuid" /proc/self/mountinfo; ls /proc/self/status'
+    is "$output" "$(printf 'file%s\n' {1..9})"$'\n1\n/proc/self/status'
+  done
+  same runc
+  refuses 'longer than the 4095 bytes' '.mounts += [{destination: "/m", type: "overlay", source: "overlay",
+    options: ["lowerdir=" + ("/x:" * 2000)]}]'
+}
+
 @test "mounts: copy-symlink, src-nofollow, dest-nofollow" {
   ln -s /somewhere/else "$bundle/link"
   ln -s /etc/target "$bundle/rootfs/there"

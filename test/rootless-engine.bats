@@ -168,6 +168,19 @@ tried() { [[ $(user_hoy logs again | grep -c try) == "$1" && $(user_hoy inspect 
   user_hoy rmi new:1
 }
 
+@test "an image of several layers is mounted into a container" {
+  local image=$IMAGE i=0 command
+  for command in 'mkdir /d; touch /d/old' 'rm -r /d; mkdir /d; touch /d/new' 'touch /third'; do
+    user_hoy run --name "step$i" --network none "$image" sh -c "$command"
+    user_hoy commit "step$i" "steps:$i" >/dev/null
+    user_hoy rm "step$i" >/dev/null
+    image=steps:$((i++))
+  done
+  expect 0 user_hoy run --rm --network none --mount "type=image,src=$image,dst=/m" "$IMAGE" ls /m/third /m/d
+  is "$output" $'/m/third\n\n/m/d:\nnew'
+  user_hoy rmi steps:0 steps:1 steps:2 >/dev/null
+}
+
 @test "pasta: the host's addresses, and the world outside by both IP versions; the host's loopback is not there" {
   ip netns exec outside python3 -m http.server --bind :: 8000 --directory "$HOME" >"$T/outside.log" 2>&1 3>&- &
   local server=$!

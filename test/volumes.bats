@@ -89,6 +89,21 @@ data() { echo "$HOY_ROOT/volumes/$1/_data"; }
   is "$(hoy volume ls -q)" ''
 }
 
+@test "system prune --volumes takes the anonymous ones, and a filter says which go" {
+  hoy volume create --label keep=it one >/dev/null
+  hoy volume create two >/dev/null
+  hoy create -v /anon base true >/dev/null
+  hoy system prune -f
+  is "$(hoy volume ls -q | wc -l)" 3
+  expect 0 hoy system prune -f --volumes
+  contains "$output" 'Deleted Volumes:'
+  is "$(hoy volume ls -q)" $'one\ntwo'
+  is "$(hoy volume ls -q -f label!=keep)" two
+  hoy volume prune -af --filter label!=keep
+  is "$(hoy volume ls --format '{{.Name}} {{.Mountpoint}}')" "one $(data one)"
+  hoy volume rm one >/dev/null
+}
+
 @test "an empty volume gets what the image has, once: owner, mode, links, xattrs" {
   hoy run --name maker base sh -c 'mkdir -p /stuff/sub && echo x >/stuff/f && ln /stuff/f /stuff/hard &&
     ln -s f /stuff/soft && chown 5:6 /stuff/f && chmod 640 /stuff/f && chmod 1750 /stuff/sub && mkfifo /stuff/pipe'

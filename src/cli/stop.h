@@ -10,5 +10,5 @@ struct stop_flags {
     struct spec_i64 timeout;
 };
 
-// For container_stop().
+// For struct stop_options.
 int stop_timeout(const struct stop_flags *flags);

@@ -467,7 +467,6 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case LIST_BRACKETS: return json_strings(r->arena, json, at);
     case EXPOSED:
     case KEYS: return keys_read(r, json, at);
-    case PORTS: return config_bindings_read(r->arena, json, at);
     case PUBLISHED: return config_published_read(r->arena, json, at);
     case MAP:
     case MAP_IF_SET: return key_values_read(r->arena, json, at);
@@ -489,6 +488,7 @@ static int field_read(struct reader *r, const struct field *field, const struct 
     case HEALTHCHECK: return health_config_read(r->arena, json, at);
     case RESTART: return restart_policy_read(r->arena, json, at);
     case LOG_CONFIG: return log_read(r, json, at);
+    case PORTS:
     case MASKED:
     case READONLY:
     case VOLUMES:

@@ -223,52 +223,6 @@ void config_bindings_write(const struct port_bindings *ports, const char *key, s
     json_end_object(w);
 }
 
-struct reader {
-    struct arena *arena;
-    struct port_bindings *ports;
-};
-
-// One that goes on where the last ended belongs to it.
-static bool extends(const struct port_binding *last, const struct port_binding *next) {
-    bool same_host = (!last->host && !next->host) || str_eq(last->host, next->host);
-    return same_host && last->protocol == next->protocol && next->port == last->port + last->count &&
-           last->host_port && last->host_count == last->count && next->host_count == 1 &&
-           next->host_port == last->host_port + last->count;
-}
-
-static void binding_add(struct reader *reader, const struct port_binding *binding) {
-    struct port_bindings *ports = reader->ports;
-    struct port_binding *last = ports->count ? &ports->items[ports->count - 1] : NULL;
-    if (!last || !extends(last, binding)) {
-        *arena_push(reader->arena, ports) = *binding;
-        return;
-    }
-    last->count++;
-    last->host_count++;
-}
-
-static int binding_read(const char *key, const struct json *list, void *data) {
-    struct reader *reader = data;
-    struct port_binding binding = {.count = 1};
-    if (port_parse(key, &binding.port, &binding.protocol)) return -1;
-    for (size_t i = 0; i < json_length(list); i++) {
-        const char *host = json_get_string(json_at(list, i), "HostIp"),
-                   *port = json_get_string(json_at(list, i), "HostPort");
-        uint32_t first = 0, last = 0;
-        if (!str_empty(port) && range_parse(port, 0, &first, &last)) return -1;
-        binding.host = str_empty(host) ? NULL : arena_strdup(reader->arena, host);
-        binding.host_port = (uint16_t)first;
-        binding.host_count = (uint16_t)(first ? last - first + 1 : 0);
-        binding_add(reader, &binding);
-    }
-    return 0;
-}
-
-int config_bindings_read(struct arena *arena, const struct json *json, struct port_bindings *ports) {
-    struct reader reader = {arena, ports};
-    return json_is_object(json) ? json_each(json, binding_read, &reader) : -1;
-}
-
 // Ours
 
 void config_published_write(const struct port_bindings *ports, const char *key, struct json_writer *w) {

@@ -18,7 +18,6 @@ bool port_binding_has(const struct port_binding *binding, uint8_t protocol, uint
 
 // Docker's PortBindings: {"80/tcp":[{"HostIp":"","HostPort":"8080"}]}.
 void config_bindings_write(const struct port_bindings *ports, const char *key, struct json_writer *w);
-int config_bindings_read(struct arena *arena, const struct json *json, struct port_bindings *ports);
 // The same as a list of -p's words: ranges stay ranges.
 void config_published_write(const struct port_bindings *ports, const char *key, struct json_writer *w);
 int config_published_read(struct arena *arena, const struct json *json, struct port_bindings *ports);

@@ -157,9 +157,6 @@ struct container_stop {
 };
 void containers_stop(struct engine *engine, const struct stop_options *options, struct container_stop *stops,
                      size_t count);
-// One of them, without a word about a process that can't hear. Returns when it has ended.
-int container_stop(struct engine *engine, const struct container *container, int timeout_s,
-                   const char *signal, struct err *err);
 // Waits for the next end of a run.
 int container_wait(struct engine *engine, const struct container *container, int *ret_exit_code,
                    struct err *err);

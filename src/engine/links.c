@@ -41,9 +41,12 @@ static const char *variable_of(struct arena *arena, const char *alias) {
     return text;
 }
 
+// The first one has the variable without a number: of two with the same number that is the one of TCP.
 static int by_number(const void *a, const void *b) {
-    long x = strtol(*(const char *const *)a, NULL, 10), y = strtol(*(const char *const *)b, NULL, 10);
-    return (x > y) - (x < y);
+    char *x_protocol, *y_protocol;
+    long x = strtol(*(const char *const *)a, &x_protocol, 10),
+         y = strtol(*(const char *const *)b, &y_protocol, 10);
+    return x != y ? (x > y) - (x < y) : str_eq(y_protocol, "/tcp") - str_eq(x_protocol, "/tcp");
 }
 
 static void add_ports(struct arena *arena, const char *prefix, const char *address,

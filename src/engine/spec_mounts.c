@@ -7,6 +7,7 @@
 #include "engine/rootless.h"
 #include "engine/spec_parts.h"
 #include "kernel/mount.h"
+#include "kernel/overlay.h"
 #include "kernel/process.h"
 
 #include <errno.h>
@@ -200,7 +201,8 @@ static int add_image(struct spec_builder *b, const struct container_mount *given
                            given->why);
         mount->type = mount->source = "overlay";
         strings_add(b->arena, &mount->options, source->layers);
-        strings_add(b->arena, &mount->options, "ro");
+        for (size_t i = 2; i < ARRAY_SIZE(words); i++) strings_add(b->arena, &mount->options, words[i]);
+        if (overlay_own_option()) strings_add(b->arena, &mount->options, overlay_own_option());
         return 0;
     }
     mount->type = "bind";

@@ -242,13 +242,3 @@ void containers_stop(struct engine *engine, const struct stop_options *options, 
     for (size_t i = 0; i < count; i += TOGETHER)
         stop_together(engine, options, stops + i, count - i < TOGETHER ? count - i : TOGETHER);
 }
-
-int container_stop(struct engine *engine, const struct container *container, int seconds, const char *signal,
-                   struct err *err) {
-    struct stop_options options = {.timeout_s = seconds, .signal = signal};
-    struct container_stop stop = {.container = container};
-    containers_stop(engine, &options, &stop, 1);
-    if (!stop.failed) return 0;
-    *err = stop.err;
-    return -1;
-}

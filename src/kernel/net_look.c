@@ -33,8 +33,7 @@ static int link_read(uint16_t type, const void *payload, size_t size, void *data
     const struct nlattr *table[IFLA_MAX + 1] = {0};
     if (type != RTM_NEWLINK) return 0;
     if (size < sizeof *head) return -EBADMSG;
-    struct look_link link = {
-        .index = head->ifi_index, .up = head->ifi_flags & IFF_UP, .carrier = head->ifi_flags & IFF_LOWER_UP};
+    struct look_link link = {.index = head->ifi_index, .up = head->ifi_flags & IFF_UP};
     int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
     if (r) return r;
     netlink_get(table[IFLA_LINK], &link.peer, sizeof link.peer);

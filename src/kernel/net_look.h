@@ -12,7 +12,7 @@ struct look_link {
     int index;
     int peer;   // the index of the other end, or of the parent, in another namespace or in this one; 0: none
     int master; // 0: none
-    bool up, carrier;
+    bool up;
     bool abroad; // the other end is in another namespace
     uint8_t mac[6];
     uint32_t mtu; // bytes

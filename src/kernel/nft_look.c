@@ -40,10 +40,9 @@ static uint32_t number(const struct nlattr *attribute) {
 
 // Chains
 
-static void recognise(struct nft_look *look, const char *table, const char *chain) {
+static void recognise(struct nft_look *look, const char *chain) {
     if (str_has_prefix(chain, "ufw")) look->ufw = true;
     if (str_eq(chain, "DOCKER-USER") || str_eq(chain, "DOCKER-FORWARD")) look->docker = true;
-    if (str_eq(table, "firewalld")) look->firewalld = true;
 }
 
 static bool counts(const struct nft_look *look, const struct nft_look_chain *chain) {
@@ -81,7 +80,7 @@ static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t
     if (r) return r;
     netlink_get_string(table[NFTA_CHAIN_TABLE], chain.table, sizeof chain.table);
     netlink_get_string(table[NFTA_CHAIN_NAME], chain.name, sizeof chain.name);
-    recognise(look, chain.table, chain.name);
+    recognise(look, chain.name);
     if (split(table[NFTA_CHAIN_HOOK], hook, ARRAY_SIZE(hook))) return 0;
     chain.hook = number(hook[NFTA_HOOK_HOOKNUM]);
     chain.priority = (int32_t)number(hook[NFTA_HOOK_PRIORITY]);

@@ -31,7 +31,7 @@ struct nft_look {
     bool below_ip;                              // asked for: also what is on bridges and devices
     struct nft_look_chain chains[NFT_LOOK_MAX]; // what is more than that is left out
     size_t count;
-    bool ufw, docker, firewalld; // by the names of their chains and tables
+    bool ufw, docker; // by the names of their chains
 };
 int nft_look(struct nft_look *ret_look);
 // The short question, about others' base chains. Only for forward_drops_known a table's rules are read.

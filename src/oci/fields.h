@@ -23,7 +23,6 @@ enum field_type {
     FIELD_POINTER, // an object in a structure of its own, which is allocated
     FIELD_LIST,    // an array of objects: { struct item *items; size_t count; }
     FIELD_KEYED,   // an object of objects, kept as a list; an item starts with its key: const char *
-    FIELD_REFUSED, // not supported: an error unless empty (null, false, 0, -1, "", [], {} all the way down)
 };
 
 struct field_word {

@@ -243,23 +243,6 @@ static int read_members(struct reader *r, const struct field *field, const struc
     return failed ? -1 : 0;
 }
 
-static bool is_empty(const struct json *json);
-
-static int member_filled(const char *key, const struct json *value, void *data) {
-    (void)key, (void)data;
-    return !is_empty(value);
-}
-
-static bool is_empty(const struct json *json) {
-    int64_t number;
-    const char *text = json_string(json);
-    if (text) return !*text;
-    if (json_i64(json, &number) == 0) return number == 0 || number == -1;
-    if (json_is_array(json)) return json_length(json) == 0;
-    if (json_is_object(json)) return json_each(json, member_filled, NULL) == 0;
-    return json_is_null(json) || str_eq(json_text(json), "false");
-}
-
 static int read_field(struct reader *r, const struct field *field, const struct json *json, void *object,
                       const struct place *place) {
     void *at = (char *)object + field->offset;
@@ -290,7 +273,6 @@ static int read_field(struct reader *r, const struct field *field, const struct 
     case FIELD_OBJECT: return read_fields(r, field->fields, json, at, place);
     case FIELD_POINTER: return read_pointer(r, field, json, at, place);
     case FIELD_LIST: return read_list(r, field, json, at, place);
-    case FIELD_REFUSED: return is_empty(json) ? 0 : complain(r, place, "is not supported");
     }
     return 0;
 }

@@ -43,7 +43,6 @@ static bool is_set(const struct field *field, const void *object, const void *de
     case FIELD_MAP:
     case FIELD_LIST:
     case FIELD_KEYED: return ((const struct list *)at)->count;
-    case FIELD_REFUSED: return false;
     }
     return false;
 }
@@ -135,14 +134,12 @@ static void write_field(const struct field *field, const void *object, const voi
     case FIELD_POINTER: write_object(field, name, *(void *const *)at, field->defaults, w); return;
     case FIELD_LIST:
     case FIELD_KEYED: write_list(field, at, w); return;
-    case FIELD_REFUSED: return;
     }
 }
 
 void fields_write(const struct field *fields, const void *object, const void *defaults,
                   struct json_writer *writer) {
     for (const struct field *field = fields; field->name; field++) {
-        if (field->type == FIELD_REFUSED) continue;
         if (field->required || field->always || is_set(field, object, defaults))
             write_field(field, object, defaults, writer);
     }

@@ -256,6 +256,7 @@ static int new_source(struct plan_run *run, struct plan_op *op) {
     const char *type = TEXT(op->mount.type);
     uint64_t flags = op->mount.flags;
     int tree = mount_new(type, TEXT(op->mount.source), flags, TEXT(op->mount.data));
+    if (tree == -ENAMETOOLONG) tree = plan_long_mount(run, op);
     // Without a network namespace of its own, a container may not make a sysfs; it gets the host's. The same
     // with the v2 cgroups, of which there is one file system for all.
     if ((tree == -EBUSY || tree == -EPERM) && !strcmp(type, "sysfs")) return clone_hosts("/sys", flags);

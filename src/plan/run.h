@@ -159,6 +159,8 @@ int plan_undo_resolver(struct plan_block *block, struct plan_op *op);
 int plan_check_owner(struct plan_run *run, int32_t pid, uint64_t start_time);
 // The source of a MOUNT that is another process's, as a detached mount: a descriptor, or -errno.
 int plan_borrow_tree(struct plan_run *run, struct plan_op *op);
+// A MOUNT that is no bind, and has options that mount_new() can't take: the same.
+int plan_long_mount(struct plan_run *run, struct plan_op *op);
 
 // place.c. As in kernel/path.h, but a path that leads into a mount of the plan's own making is resolved from
 // that mount. What is at the path by now, when somebody renames directories meanwhile, is then of no account.

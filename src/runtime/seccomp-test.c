@@ -162,6 +162,9 @@ static void test_profile_file(void **state) {
 }
 
 // clang-format off
+#define BAD_KERNEL(way, kernel)                                                                                        \
+    "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"a\"],\"action\":\"SCMP_ACT_KILL\",\"" way          \
+    "\":{\"minKernel\":\"" kernel "\"}}]}"
 static const struct {
     const char *text, *sentence;
 } bad[] = {
@@ -174,6 +177,8 @@ static const struct {
      "the seccomp profile is wrong: syscalls[0].args[0].op has the unknown value"},
     {"{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"architectures\":[\"SCMP_ARCH_X86\"],\"archMap\":[{\"architecture\":"
      "\"SCMP_ARCH_X86\"}]}", "the seccomp profile is wrong: it has both"},
+    {BAD_KERNEL("includes", "new"), "the seccomp profile is wrong: syscalls[0].includes.minKernel is no version such as 4.8"},
+    {BAD_KERNEL("excludes", "4.8.1"), "the seccomp profile is wrong: syscalls[0].excludes.minKernel is no version such as 4.8"},
 };
 // clang-format on
 

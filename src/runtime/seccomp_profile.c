@@ -6,7 +6,7 @@
 #include "oci/words.h"
 
 #include <inttypes.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
 
@@ -19,22 +19,28 @@
 #define ARCH_SECCOMP "SCMP_ARCH_X86_64"
 #endif
 
+static bool version_valid(const char *text) {
+    unsigned major, minor;
+    char rest;
+    return !text[strspn(text, "0123456789.")] && sscanf(text, "%3u.%3u%c", &major, &minor, &rest) == 2;
+}
+
 static bool kernel_is(const char *min_kernel) {
     struct utsname system;
-    char *end;
-    if (!min_kernel || uname(&system) < 0) return true;
-    unsigned long want = strtoul(min_kernel, &end, 10), have = strtoul(system.release, &end, 10);
-    if (want != have) return have > want;
-    const char *minor = strchr(min_kernel, '.');
-    return *end != '.' || !minor || strtoul(end + 1, NULL, 10) >= strtoul(minor + 1, NULL, 10);
+    unsigned want[2] = {0}, have[2] = {0};
+    if (uname(&system) < 0) return true;
+    sscanf(min_kernel, "%u.%u", &want[0], &want[1]);
+    sscanf(system.release, "%u.%u", &have[0], &have[1]);
+    return have[0] == want[0] ? have[1] >= want[1] : have[0] > want[0];
 }
 
 static bool rule_holds(const struct profile_rule *rule, cap_mask bounding) {
-    if (bounding & rule->excludes_caps || (bounding & rule->includes_caps) != rule->includes_caps)
-        return false;
-    if (strings_have(&rule->excludes_arches, ARCH_GO)) return false;
-    if (rule->includes_arches.count && !strings_have(&rule->includes_arches, ARCH_GO)) return false;
-    return kernel_is(rule->min_kernel);
+    const struct profile_condition *with = &rule->includes, *without = &rule->excludes;
+    if (bounding & without->caps || (bounding & with->caps) != with->caps) return false;
+    if (strings_have(&without->arches, ARCH_GO)) return false;
+    if (with->arches.count && !strings_have(&with->arches, ARCH_GO)) return false;
+    if (!str_empty(without->min_kernel) && kernel_is(without->min_kernel)) return false;
+    return str_empty(with->min_kernel) || kernel_is(with->min_kernel);
 }
 
 static void add_architectures(struct arena *arena, const struct seccomp_profile *profile,
@@ -55,6 +61,8 @@ static struct spec_seccomp *resolve(struct arena *arena, const struct seccomp_pr
     seccomp->default_action = profile->default_action;
     seccomp->default_errno_ret = profile->default_errno_ret;
     seccomp->flags = profile->flags;
+    seccomp->listener_path = profile->listener_path;
+    seccomp->listener_metadata = profile->listener_metadata;
     add_architectures(arena, profile, seccomp);
     for (size_t i = 0; i < profile->rules.count; i++) {
         const struct profile_rule *rule = &profile->rules.items[i];
@@ -67,7 +75,7 @@ static struct spec_seccomp *resolve(struct arena *arena, const struct seccomp_pr
 static cap_mask caps_that_matter(const struct seccomp_profile *profile) {
     cap_mask mask = 0;
     for (size_t i = 0; i < profile->rules.count; i++)
-        mask |= profile->rules.items[i].includes_caps | profile->rules.items[i].excludes_caps;
+        mask |= profile->rules.items[i].includes.caps | profile->rules.items[i].excludes.caps;
     return mask;
 }
 
@@ -81,17 +89,10 @@ struct spec_seccomp *seccomp_default(struct arena *arena, cap_mask bounding) {
 
 // Profile files
 
-static const struct field include_fields[] = {
-    {"caps", FIELD_MASK, AT(profile_rule, includes_caps), .words = words_capabilities},
-    {"arches", FIELD_STRINGS, AT(profile_rule, includes_arches)},
-    {"minKernel", FIELD_STRING, AT(profile_rule, min_kernel)},
-    {NULL},
-};
-
-static const struct field exclude_fields[] = {
-    {"caps", FIELD_MASK, AT(profile_rule, excludes_caps), .words = words_capabilities},
-    {"arches", FIELD_STRINGS, AT(profile_rule, excludes_arches)},
-    {"minKernel", FIELD_REFUSED},
+static const struct field condition_fields[] = {
+    {"caps", FIELD_MASK, AT(profile_condition, caps), .words = words_capabilities},
+    {"arches", FIELD_STRINGS, AT(profile_condition, arches)},
+    {"minKernel", FIELD_STRING, AT(profile_condition, min_kernel)},
     {NULL},
 };
 
@@ -102,8 +103,8 @@ static const struct field rule_fields[] = {
     {"action", FIELD_STRING, AT(profile_rule, rule.action), .required = true, .words = words_seccomp_actions},
     {"errnoRet", FIELD_NUMBER, AT(profile_rule, rule.errno_ret), .min = -1, .max = ERRNO_MAX},
     LIST(profile_rule, "args", rule.args, spec_seccomp_arg, spec_seccomp_arg_fields),
-    {"includes", FIELD_OBJECT, .fields = include_fields},
-    {"excludes", FIELD_OBJECT, .fields = exclude_fields},
+    {"includes", FIELD_OBJECT, AT(profile_rule, includes), .fields = condition_fields},
+    {"excludes", FIELD_OBJECT, AT(profile_rule, excludes), .fields = condition_fields},
     {NULL},
 };
 
@@ -125,10 +126,18 @@ static const struct field profile_fields[] = {
     {"flags", FIELD_STRINGS, AT(seccomp_profile, flags), .words = words_seccomp_flags},
     LIST(seccomp_profile, "archMap", arch_map, profile_arch, arch_fields),
     LIST(seccomp_profile, "syscalls", rules, profile_rule, rule_fields, .defaults = &no_rule),
-    {"listenerPath", FIELD_REFUSED},
-    {"listenerMetadata", FIELD_REFUSED},
+    {"listenerPath", FIELD_STRING, AT(seccomp_profile, listener_path)},
+    {"listenerMetadata", FIELD_STRING, AT(seccomp_profile, listener_metadata)},
     {NULL},
 };
+
+static int check_version(const char *way, size_t i, const struct profile_condition *condition,
+                         struct err *err) {
+    if (str_empty(condition->min_kernel) || version_valid(condition->min_kernel)) return 0;
+    return err_set(err, ERR_INVALID, 0,
+                   "the seccomp profile is wrong: syscalls[%zu].%s.minKernel is no version such as 4.8", i,
+                   way);
+}
 
 int seccomp_profile_parse(struct arena *arena, const struct json *json, cap_mask bounding,
                           struct spec_seccomp **ret_seccomp, struct err *err) {
@@ -143,6 +152,9 @@ int seccomp_profile_parse(struct arena *arena, const struct json *json, cap_mask
         if (rule->name && rule->rule.names.count)
             return err_set(err, ERR_INVALID, 0,
                            "the seccomp profile is wrong: syscalls[%zu] has both name and names", i);
+        if (check_version("includes", i, &rule->includes, err) ||
+            check_version("excludes", i, &rule->excludes, err))
+            return -1;
         if (rule->name) strings_add(arena, &rule->rule.names, rule->name);
         if (!rule->rule.names.count)
             return err_set(err, ERR_INVALID, 0,

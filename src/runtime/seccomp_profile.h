@@ -5,12 +5,17 @@
 
 #include "oci/spec.h"
 
+// A rule holds with all capabilities of its includes, and none of its excludes.
+struct profile_condition {
+    cap_mask caps;
+    struct strings arches;
+    const char *min_kernel; // "4.8", or empty
+};
+
 struct profile_rule {
     struct spec_syscall_rule rule;
-    const char *name;                      // the format's old way to say one name
-    cap_mask includes_caps, excludes_caps; // all of the first, none of the second
-    struct strings includes_arches, excludes_arches;
-    const char *min_kernel; // "4.8" or NULL
+    const char *name; // the format's old way to say one name
+    struct profile_condition includes, excludes;
 };
 
 struct profile_arch {
@@ -23,6 +28,7 @@ struct seccomp_profile {
     const char *default_action;
     int default_errno_ret;
     struct strings architectures, flags;
+    const char *listener_path, *listener_metadata;
     struct {
         struct profile_arch *items;
         size_t count;
