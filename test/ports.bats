@@ -152,6 +152,9 @@ has_sctp() { grep -q SCTP /proc/net/protocols; }
   is "$(asks tcp 2001:db8::1 8080)" "$(gateway web four) 80"
   is "$(asks udp 2001:db8::1 8080)" "$(gateway web four) 80"
   is "$(ask tcp ::1 8080)" "$(gateway web four) 80"
+  # Answers come from where the question went, which is not the host's address on the asker's bridge.
+  sleeper other
+  is "$(within other "$PEER" ask udp 2001:db8::1 8080)" "$(gateway web four) 80"
 }
 
 @test "a container without IPv4 is reached by IPv4 all the same, and directly once it has it" {
@@ -167,6 +170,7 @@ has_sctp() { grep -q SCTP /proc/net/protocols; }
   is "$(asks tcp 198.51.100.1 8080)" "$gateway 80"
   is "$(asks udp 198.51.100.1 8080)" "$gateway 80"
   is "$(asks udp 198.51.100.1 8080)" "$gateway 80"
+  is "$(asks udp 198.51.100.11 8080)" "$gateway 80"
   is "$(ask tcp 127.0.0.1 8080)" "$gateway 80"
   is "$(ask tcp 127.0.0.1 "$random")" "$gateway 80"
   is "$(ask tcp ::1 8080)" "$gateway 80"
