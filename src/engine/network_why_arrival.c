@@ -16,18 +16,18 @@ struct arrival {
     const struct address *source, *target;
 };
 
-static uint32_t setting_of(const char *interface) {
+uint32_t why_setting(const char *interface, const char *name) {
     char path[128];
     uint32_t number = 0;
     _cleanup_(str_finish) struct str text = {0};
-    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/rp_filter", interface);
+    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/%s", interface, name);
     if (file_read_at(AT_FDCWD, path, 16, &text)) return 0;
     return sscanf(str_get(&text), "%u", &number) == 1 ? number : 0;
 }
 
 // The larger of the two is what counts.
 static uint32_t filter_of(const char *interface) {
-    uint32_t all = setting_of("all"), own = setting_of(interface);
+    uint32_t all = why_setting("all", "rp_filter"), own = why_setting(interface, "rp_filter");
     return all > own ? all : own;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way itself: the sender's route, and the interfaces and bridges on the host.
 #include "engine/network_why_parts.h"
+#include "engine/networks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -18,6 +19,18 @@ static const char *words_of_internal(struct walk *walk) {
                : "";
 }
 
+// By its row it has a default route for that version of IP.
+static bool has_lost_route(struct walk *walk) {
+    struct endpoints endpoints;
+    struct err ignored;
+    if (walk->from.kind != WHY_CONTAINER ||
+        networks_endpoints(walk->engine, walk->arena, &walk->from.container, &endpoints, &ignored))
+        return false;
+    for (size_t i = 0; i < endpoints.count; i++)
+        if (endpoints.items[i].default_route[walk->target.family == AF_INET6]) return true;
+    return false;
+}
+
 int why_route(struct walk *walk, const struct why_side *from, const struct address *to,
               struct look_route *ret_route) {
     struct look_way way = {.family = to->family, .destination = to->bytes, .out = to->link};
@@ -32,10 +45,11 @@ static void route_fails(struct walk *walk, int r) {
     if (r == -EACCES || r == -EHOSTUNREACH)
         return walk_ends(walk, "route", "%s has a route for %s that refuses", walk->from.text, to);
     walk_ends(walk, "route", "%s has no route to %s%s", walk->from.text, to, words_of_internal(walk));
-    if (walk->from.kind == WHY_CONTAINER)
-        walk_advise(walk,
-                    "hoy network connect NETWORK %s, with a network that leads there (not an internal one)",
-                    walk->from.text);
+    if (has_lost_route(walk))
+        walk_advise(walk, "hoy restart %s: its network has a router, and somebody took the route away",
+                    walk->from.container.name);
+    else if (walk->from.kind == WHY_CONTAINER)
+        connect_advise(walk, &walk->from, ", with a network that leads there (not an internal one)");
 }
 
 const char *host_link_name(const struct walk *walk, int index) {
@@ -116,6 +130,7 @@ static void interface_look(struct walk *walk, const struct why_side *side,
         walk_advise(walk, "hoy restart %s", side->text);
         return;
     }
+    if (misplaced_explain(walk, side, interface)) return;
     if (!walk->bridge) walk->bridge = interface->bridge->name;
     if (!interface->bridge->up) {
         walk_ends(walk, "bridge", "bridge %s is down", interface->bridge->name);

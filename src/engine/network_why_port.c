@@ -8,6 +8,7 @@
 #include "network/options.h"
 #include "network/port.h"
 
+#include <errno.h>
 #include <string.h>
 
 static const char *protocol_word(const struct walk *walk) {
@@ -59,6 +60,13 @@ static int published(struct walk *walk, const char *id, const struct port_run *r
     return gone_explain(walk, &walk->behind, &walk->behind_address, err) < 0 ? -1 : 0;
 }
 
+// Bound without listening: by somebody whose rules lead on what comes there.
+static bool is_held(const struct port_address *address) {
+    _cleanup_(fd_closep) int fd = -1;
+    uint16_t port;
+    return port_socket_hold(address, &fd, &port) == -EADDRINUSE;
+}
+
 static int owner_look(struct walk *walk) {
     struct port_owner owner;
     struct port_address address = address_of(walk);
@@ -66,6 +74,14 @@ static int owner_look(struct walk *walk) {
         walk_fine(walk, "port", "port %u/%s of the host is published by no container: %s%s has it",
                   walk->port, protocol_word(walk), *owner.name ? "the host's own program " : "somebody",
                   owner.name);
+        return 0;
+    }
+    walk->held = is_held(&address);
+    if (walk->held) {
+        walk_note(walk, "port",
+                  "port %u/%s of the host is published by no container of this root, but somebody holds it "
+                  "without listening, as another root of hoy's or podman does for its containers",
+                  walk->port, protocol_word(walk));
         return 0;
     }
     walk_ends(walk, "port", "port %u/%s of the host is not published, and nobody on the host listens there",
