@@ -482,6 +482,15 @@ time.sleep(60)' </dev/null >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
   ends from 198.51.100.1:8090 port "hoy-gate does not run, by which what the firewall accepts goes on"
 }
 
+@test "a firewall before all others: what comes in from outside does not get to hoy's rules" {
+  firewall 'chain first { type filter hook prerouting priority -290; policy drop; iif lo accept; }'
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8080
+  contains "$output" "chain inet fw first of the host (prerouting) drops what none of its rules accepts"
+  ends from 198.51.100.2 firewall "chain inet fw first of the host drops it, since none of its rules accepts it"
+  expect 1 hoy network why host 198.51.100.2
+  lacks "$output" "(prerouting)"
+}
+
 @test "a firewall of the bridge itself, and one of an interface" {
   local filtered=/proc/sys/net/bridge/bridge-nf-call-iptables
   nft -f - <<<'table bridge fw { chain passing { type filter hook forward priority 0; tcp dport 80 drop; }; }'

@@ -34,7 +34,12 @@ static uint32_t hook_of(const struct walk *walk) {
 }
 
 static const char *hook_word(uint32_t hook) {
-    return hook == NF_INET_LOCAL_IN ? "input" : hook == NF_INET_FORWARD ? "forward" : "output";
+    switch (hook) {
+    case NF_INET_PRE_ROUTING: return "prerouting";
+    case NF_INET_LOCAL_IN: return "input";
+    case NF_INET_FORWARD: return "forward";
+    default: return "output";
+    }
 }
 
 static bool family_fits(const struct walk *walk, const struct nft_look_chain *chain) {
@@ -73,8 +78,9 @@ static bool concerns(struct walk *walk, const struct nft_look_chain *chain) {
     if (nft_look_is_hoys(chain) || !(chain->policy_drops || chain->rules_drop)) return false;
     if (chain->hook == NF_INET_INGRESS) return device_is_passed(walk, chain->device);
     if (chain->family == NFPROTO_BRIDGE) return stays_on_bridge(walk);
-    return chain->hook == hook_of(walk) && family_fits(walk, chain) &&
-           (!stays_on_bridge(walk) || bridges_are_filtered());
+    bool passed =
+        chain->hook == hook_of(walk) || (chain->hook == NF_INET_PRE_ROUTING && walk->from.kind != WHY_HOST);
+    return passed && family_fits(walk, chain) && (!stays_on_bridge(walk) || bridges_are_filtered());
 }
 
 // Past a FORWARD policy hoy's rules know a way.

@@ -52,7 +52,8 @@ static bool counts(const struct nft_look *look, const struct nft_look_chain *cha
     case NFPROTO_IPV6:
     case NFPROTO_INET:
         return chain->hook == NF_INET_LOCAL_IN || chain->hook == NF_INET_FORWARD ||
-               chain->hook == NF_INET_LOCAL_OUT;
+               chain->hook == NF_INET_LOCAL_OUT ||
+               (look->below_ip && chain->hook == NF_INET_PRE_ROUTING && chain->policy_drops);
     case NFPROTO_BRIDGE: return look->below_ip && chain->hook == NF_BR_FORWARD;
     default: return false;
     }
