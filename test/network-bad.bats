@@ -65,6 +65,14 @@ refused() {
   ip address add 10.9.0.1/24 dev lan
   refused 1 "subnet 10.9.0.0/16 overlaps with the host's route to 10.9.0.0/24: choose another one" \
     network create --subnet 10.9.0.0/16 bad
+  # Of IPv6 a part of what is the host's may be given to containers, but not all of it.
+  ip address add fd00:9::1/64 dev lan nodad
+  ip route add fd00:a::5/128 dev lan
+  refused 1 "subnet fd00:9::/64 overlaps with the host's route to fd00:9::/64: choose another one" \
+    network create --subnet fd00:9::/64 bad
+  refused 1 "subnet fd00:a::/64 overlaps with the host's route to fd00:a::5/128: choose another one" \
+    network create --subnet fd00:a::/64 bad
+  expect 0 hoy network create --subnet fd00:9::5:0/112 two
   ip link delete lan
 }
 

@@ -202,15 +202,21 @@ static int check_overlap(const struct networks *networks, const struct network *
 
 // A bridge with a subnet that the host reaches by another interface would take it away from it. Where the
 // network is one of the parent's it is meant to be the same.
-static int check_routes(const struct network *network, struct err *err) {
+static int check_route(const struct subnet *subnet, struct err *err) {
     char text[SUBNET_TEXT], other[SUBNET_TEXT];
     struct subnet route = {0};
-    const struct subnet *subnet = &network->pools[0].subnet;
-    if (network->driver != NETWORK_DRIVER_BRIDGE || !address_is_set(&subnet->base)) return 0;
     if (subnet_find_route(subnet, &route, err)) return -1;
     if (!address_is_set(&route.base)) return 0;
     return err_set(err, ERR_CONFLICT, 0, "subnet %s overlaps with the host's route to %s: choose another one",
                    subnet_print(subnet, text), subnet_print(&route, other));
+}
+
+static int check_routes(const struct network *network, struct err *err) {
+    if (network->driver != NETWORK_DRIVER_BRIDGE) return 0;
+    for (size_t i = 0; i < 2; i++)
+        if (address_is_set(&network->pools[i].subnet.base) && check_route(&network->pools[i].subnet, err))
+            return -1;
+    return 0;
 }
 
 // The first address, unless somebody chose one or it is an auxiliary one.
