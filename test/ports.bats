@@ -287,6 +287,11 @@ EOT
   matches "$output" "port 7070/tcp of 0\.0\.0\.0 is taken by python3 \(process [0-9]+, on 127\.0\.0\.1\)"
   one_sentence "$output"
   expect 0 hoy run --rm -p 198.51.100.1:7070:1 base true
+  # Who takes IPv6 alone has nothing of IPv4's.
+  listens tcp:7060@::
+  expect 125 hoy run -p 7058-7061:1-4 base true
+  matches "$output" "port 7060/tcp of :: is taken by python3 \(process [0-9]+, on ::\)"
+  expect 0 hoy run --rm -p 0.0.0.0:7060:1 base true
   listens udp:7071
   expect 125 hoy run -p 7071:1/udp base true
   contains "$output" 'port 7071/udp of 0.0.0.0 is taken by python3 (process '
