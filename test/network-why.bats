@@ -344,6 +344,16 @@ time.sleep(60)' </dev/null >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
   expect 1 hoy exec from ping -c 1 -W 1 198.51.100.2
   ends from 198.51.100.2 route "the host drops what comes in by $BRIDGE from $address: rp_filter is 1 there, which wants that interface to be the way back, and it is outer"
   advises "ip route get $address"
+  # Two ways to the world, and the answer takes the other one.
+  ip route add 203.0.113.0/24 dev "$BRIDGE"
+  expect 0 hoy network why 203.0.113.1 198.51.100.1:8080
+  lacks "$output" rp_filter
+  echo 1 >/proc/sys/net/ipv4/conf/outer/rp_filter
+  expect 0 hoy network why 203.0.113.1 198.51.100.1:8080
+  contains "$output" "if it comes in by outer, which has that address, the host drops it: rp_filter is 1 there"
+  contains "$output" "and it is $BRIDGE (with 2 any will do)"
+  echo 0 >/proc/sys/net/ipv4/conf/outer/rp_filter
+  ip route delete 203.0.113.0/24
   ip route add 203.0.113.0/24 dev outer
   ends from 203.0.113.1:80 route "the host drops what comes in by $BRIDGE"
   ip route delete "$address/32" dev outer
