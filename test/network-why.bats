@@ -168,6 +168,14 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   contains "$output" "other has an address of its own beside the host (macvlan): all of its ports are there"
   contains "$output" "answers go back to it by eth0 of other"
   ends from other:80 network "from and other are on no network together"
+  ends other 198.51.100.1 network "a macvlan and the host's own addresses at its parent outer do not reach each other"
+  advises "another network, which is a bridge"
+  ends host other:80 network "a macvlan and the host's own addresses"
+  ip link set outer down
+  ends other2 other:80 bridge "eth0 of other2 shares the link of outer, which is down"
+  advises "ip link set outer up"
+  ip link set outer up
+  ip address replace 2001:db8::1/64 dev outer nodad # which went with the link
 }
 
 @test "networks: another one, an internal one, none, and one that keeps its containers apart" {
@@ -411,7 +419,7 @@ time.sleep(60)' </dev/null >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
   hoy restart -t 0 other >/dev/null
   nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip route delete default
   ends other 198.51.100.2 route "other has no route to 198.51.100.2"
-  advises "hoy restart other: its network has a router"
+  advises "hoy restart other: somebody took away the route"
   through other 2001:db8::2
 }
 

@@ -102,6 +102,8 @@ int network_of_bridge(struct walk *walk, const char *bridge, const struct networ
                       struct err *err);
 // It shares a parent's link (macvlan, ipvlan): the host has no word in what is sent there.
 bool interface_is_child(const struct why_interface *interface);
+// That parent, where it is the host's; NULL: it is no such interface.
+const struct look_link *interface_parent(const struct walk *walk, const struct why_interface *interface);
 void side_finish(struct why_side *side);
 // Where the packet is sent to: an address of the other side, which this one knows by a name.
 int target_find(struct walk *walk, struct err *err);

@@ -46,7 +46,8 @@ static void route_fails(struct walk *walk, int r) {
         return walk_ends(walk, "route", "%s has a route for %s that refuses", walk->from.text, to);
     walk_ends(walk, "route", "%s has no route to %s%s", walk->from.text, to, words_of_internal(walk));
     if (has_lost_route(walk))
-        walk_advise(walk, "hoy restart %s: its network has a router, and somebody took the route away",
+        walk_advise(walk,
+                    "hoy restart %s: somebody took away the route to its network's router, or the interface",
                     walk->from.container.name);
     else if (walk->from.kind == WHY_CONTAINER)
         connect_advise(walk, &walk->from, ", with a network that leads there (not an internal one)");
@@ -108,6 +109,16 @@ static bool is_relevant(const struct why_interface *interface) {
     return !str_eq(interface->own.name, "lo");
 }
 
+// Nothing passes between macvlans, or ipvlans, of a parent that is down.
+static void parent_look(struct walk *walk, const struct why_side *side,
+                        const struct why_interface *interface) {
+    const struct look_link *parent = interface_parent(walk, interface);
+    if (!parent || parent->up) return;
+    walk_ends(walk, "bridge", "%s of %s shares the link of %s, which is down", interface->own.name,
+              side->text, parent->name);
+    walk_advise(walk, "ip link set %s up", parent->name);
+}
+
 static void interface_look(struct walk *walk, const struct why_side *side,
                            const struct why_interface *interface) {
     const char *name = interface->own.name;
@@ -115,6 +126,7 @@ static void interface_look(struct walk *walk, const struct why_side *side,
         walk_ends(walk, "bridge", "interface %s of %s is down", name, side->text);
         walk_advise(walk, "hoy restart %s", side->text);
     }
+    if (interface_is_child(interface)) return parent_look(walk, side, interface);
     if (!str_eq(interface->own.kind, "veth")) return;
     if (!interface->host)
         return walk_note(walk, "bridge", "the other end of %s of %s is not on this host", name, side->text);

@@ -222,6 +222,21 @@ void inner_firewalls_advise(struct walk *walk) {
                         sides[i]->container.name);
 }
 
+// Between the host and who shares the link of one of its interfaces the kernel lets nothing pass.
+static bool parent_explain(struct walk *walk) {
+    const struct why_interface *interface = NULL;
+    if (walk->from.kind == WHY_CONTAINER && walk->target_is_host)
+        interface = sender_interface(walk);
+    else if (walk->from.kind == WHY_HOST && walk->to.kind == WHY_CONTAINER)
+        interface = side_interface_with(&walk->to, &walk->target);
+    const struct look_link *parent = interface ? interface_parent(walk, interface) : NULL;
+    if (!parent) return false;
+    walk_ends(walk, "network", "a %s and the host's own addresses at its parent %s do not reach each other",
+              interface->own.kind, parent->name);
+    walk_advise(walk, "another network, which is a bridge, for what the host and the container have to say");
+    return true;
+}
+
 // No rule of this host ended it.
 static void unanswered_explain(struct walk *walk) {
     if (walk->to.kind == WHY_OUTSIDE) {
@@ -231,6 +246,7 @@ static void unanswered_explain(struct walk *walk) {
         return walk_advise(walk,
                            "look from the host: what does not answer there either is not hoy's to mend");
     }
+    if (parent_explain(walk)) return;
     walk_ends(walk, "container", "no rule of the host's ended it: it is lost behind the bridge");
     inner_firewalls_advise(walk);
 }

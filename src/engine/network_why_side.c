@@ -204,6 +204,11 @@ bool interface_is_child(const struct why_interface *interface) {
     return str_eq(interface->own.kind, "macvlan") || str_eq(interface->own.kind, "ipvlan");
 }
 
+const struct look_link *interface_parent(const struct walk *walk, const struct why_interface *interface) {
+    bool above = interface_is_child(interface) && interface->own.abroad;
+    return above ? host_link(walk, interface->own.peer) : NULL;
+}
+
 static bool are_together(const struct why_interface *a, const struct why_interface *b) {
     if (a->bridge) return a->bridge == b->bridge;
     return interface_is_child(a) && str_eq(a->own.kind, b->own.kind) && a->own.abroad && b->own.abroad &&
