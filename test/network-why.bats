@@ -250,15 +250,22 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   contains "$output" "somebody holds it"
   other_root rm -f elsewhere >/dev/null
   ends host 198.51.100.1:8095 port "port 8095/tcp of the host is not published, and nobody on the host listens there"
-  /usr/bin/python3 -c '
+  takes_ipv6() {
+    "$@" /usr/bin/python3 -c '
 import socket, time
 server = socket.create_server(("::", 9000), family=socket.AF_INET6) # which Python makes take IPv6 alone
 print("ready", flush=True)
 time.sleep(60)' </dev/null >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
-  SERVER=$!
-  wait_line "$BATS_TEST_TMPDIR/server" ready
+    SERVER=$!
+    wait_line "$BATS_TEST_TMPDIR/server" ready
+  }
+  takes_ipv6 env
   through host '[2001:db8::1]:9000'
-  ends host 198.51.100.1:9000 listener "on the host port 9000/tcp is listened on for IPv6 only"
+  ends host 198.51.100.1:9000 port "nobody on the host listens there for IPv4: python3 takes IPv6 alone"
+  kill "$SERVER"
+  takes_ipv6 nsenter --net="/proc/$(field web .State.Pid)/ns/net"
+  through from "[$(field web .NetworkSettings.Networks.one.GlobalIPv6Address)]:9000"
+  ends from web:9000 listener "on web port 9000/tcp is listened on for IPv6 only"
 }
 
 @test "containers that do not run, are paused, or are gone" {

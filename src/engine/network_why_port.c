@@ -84,8 +84,13 @@ static int owner_look(struct walk *walk) {
                   walk->port, protocol_word(walk));
         return 0;
     }
-    walk_ends(walk, "port", "port %u/%s of the host is not published, and nobody on the host listens there",
-              walk->port, protocol_word(walk));
+    struct port_address six = {.family = AF_INET6, .protocol = address.protocol, .port = address.port};
+    const char *other = "";
+    if (address.family == AF_INET && port_owner_find(&six, &owner) > 0)
+        other = arena_printf(walk->arena, " for IPv4: %s takes IPv6 alone",
+                             *owner.name ? owner.name : "somebody");
+    walk_ends(walk, "port", "port %u/%s of the host is not published, and nobody on the host listens there%s",
+              walk->port, protocol_word(walk), other);
     walk_advise(walk,
                 "hoy ps shows what is published; -p %u:PORT publishes a container's port, or "
                 "hoy update --publish-add %u:PORT CONTAINER that of one that runs",
