@@ -157,6 +157,12 @@ table inet filter {
 RULES
 }
 
+# Of a machine that is no router: connections are known at input, and nothing at all is forwarded.
+server_start() {
+  nftables_start
+  nft flush chain inet filter forward
+}
+
 # Docker's, which let pass only what goes to Docker's own bridge.
 docker_start() {
   local program
@@ -244,6 +250,7 @@ respects() {
 @test "firewalld: --firewall respect, and --add-port" { respects firewalld; }
 @test "nftables: published ports and what containers send go past it" { goes_past nftables; }
 @test "nftables: --firewall respect, and a rule" { respects nftables; }
+@test "a FORWARD policy without a rule, and others at input: everything goes past it" { goes_past server; }
 @test "Docker's policy, which also drops what is known: everything goes past it" { goes_past docker; }
 @test "Docker's policy: --firewall respect, and a rule" { respects docker; }
 

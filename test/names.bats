@@ -175,6 +175,13 @@ with_musl() { hoy run --rm --network app "${@:2}" -v "$LOOKUP:/lookup:ro" base /
   is "$output" $'nameserver 127.0.0.11\nsearch a.test\noptions ndots:0'
   expect 0 hoy run --rm --network app --dns-option ndots:2 base cat /etc/resolv.conf
   is "$output" $'nameserver 127.0.0.11\noptions ndots:2'
+  # How long the host waits for one of its servers is not how long the resolver takes to go through them.
+  printf 'nameserver 127.0.0.57\noptions timeout:1 attempts:1 rotate edns0\n' >"$HOST_RESOLV"
+  expect 0 hoy run --rm --network app base cat /etc/resolv.conf
+  is "$output" $'nameserver 127.0.0.11\noptions edns0 ndots:0'
+  expect 0 hoy run --rm --network app --dns-option timeout:1 base cat /etc/resolv.conf
+  is "$output" $'nameserver 127.0.0.11\noptions timeout:1 ndots:0'
+  echo "nameserver 127.0.0.57" >"$HOST_RESOLV"
   expect 0 hoy run --rm base cat /etc/resolv.conf
   lacks "$output" 127.0.0.11
 }
@@ -259,6 +266,18 @@ serve_names() {
     is "$(short host large.example.test | wc -l)" 60
     kill "$server"
   done
+  # A link that comes later, and is made anew.
+  echo "nameserver fe80::53%eth0" >"$HOST_RESOLV"
+  for _ in 1 2; do
+    ip link add eth0 type veth peer name far # (dig knows that name where it is run, too)
+    ip link set eth0 up
+    ip link set far up
+    ip address add fe80::53/64 dev eth0 nodad
+    serve_names fe80::53%eth0
+    eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.9'
+    kill "$server"
+    ip link delete eth0
+  done
   echo "nameserver 127.0.0.57" >"$HOST_RESOLV"
   eventually 10 eval 'is "$(short host some.example.test)" 203.0.113.7'
   ip address delete fd53::53/128 dev lo
@@ -293,6 +312,16 @@ serve_names() {
   echo "nameserver 192.0.2.53" >/run/systemd/resolve/resolv.conf
   ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf
   is "$(hoy run --rm base grep ^nameserver /etc/resolv.conf)" "nameserver 192.0.2.53"
+  # Where nobody has it but this host; and its file is replaced.
+  local own=$BATS_TEST_TMPDIR/own
+  mkdir "$own"
+  chmod a+x "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR/.." "$BATS_TEST_TMPDIR" "$BATS_TEST_TMPDIR/.."
+  echo "nameserver 127.0.0.58" >"$own/names"
+  ln -sf "$own/names" /etc/resolv.conf
+  eventually 20 eval 'is "$(short host some.example.test)" 203.0.113.8'
+  echo "nameserver 127.0.0.57" >"$own/new"
+  mv "$own/new" "$own/names"
+  eventually 20 eval 'is "$(short host some.example.test)" 203.0.113.7'
   hoy rm -f host >/dev/null
   umount /run/systemd /etc
 }

@@ -65,6 +65,14 @@ refused() {
   ip address add 10.9.0.1/24 dev lan
   refused 1 "subnet 10.9.0.0/16 overlaps with the host's route to 10.9.0.0/24: choose another one" \
     network create --subnet 10.9.0.0/16 bad
+  # Of IPv6 a part of what is the host's may be given to containers, but not all of it.
+  ip address add fd00:9::1/64 dev lan nodad
+  ip route add fd00:a::5/128 dev lan
+  refused 1 "subnet fd00:9::/64 overlaps with the host's route to fd00:9::/64: choose another one" \
+    network create --subnet fd00:9::/64 bad
+  refused 1 "subnet fd00:a::/64 overlaps with the host's route to fd00:a::5/128: choose another one" \
+    network create --subnet fd00:a::/64 bad
+  expect 0 hoy network create --subnet fd00:9::5:0/112 two
   ip link delete lan
 }
 
@@ -192,6 +200,25 @@ killed_at() {
   done
 }
 
+@test "kill -9 in the middle of create and rm, at every message to the kernel: the next command does the rest" {
+  local n status words
+  hoy run --rm base true
+  hoy network create gone >/dev/null
+  for words in "create one" "rm gone"; do
+    for ((n = 1; n <= 40; n++)); do
+      status=0
+      # shellcheck disable=SC2086
+      strace -qq -o /dev/null -e trace=sendto -e "inject=sendto:signal=KILL:when=$n" "$HOY" network $words >/dev/null 2>&1 || status=$?
+      hoy ps >/dev/null
+      AGREE_PATIENCE=0 agree || { echo "network $words, killed at message $n"; false; }
+      ((status)) || break
+      hoy network inspect one >/dev/null 2>&1 && hoy network rm one >/dev/null
+      hoy network inspect gone >/dev/null 2>&1 || hoy network create gone >/dev/null
+    done
+    ((n > 5 && n < 40)) || { echo "network $words: $n messages"; false; }
+  done
+}
+
 @test "killed while a container leaves a network: it does not keep the names of it" {
   local call
   hoy network create one >/dev/null
@@ -284,6 +311,38 @@ killed_at() {
   ip link delete "$bridge"
   hoy rm -f aa bb cc >/dev/null
   expect 0 hoy network rm one
+}
+
+@test "a bridge that somebody renamed: the network's own is back, and that one gone" {
+  local bridge
+  hoy network create one >/dev/null
+  bridge=hoy-$(hoy network inspect -f '{{.Id}}' one | cut -c 1-10)
+  sleeper aa --network one
+  sleeper bb --network one
+  ip link set "$bridge" down
+  ip link set "$bridge" name renamed
+  ip link set renamed up
+  hoy ps >/dev/null
+  expect 1 ip link show renamed
+  reaches aa "$(address bb one)"
+  expect 0 busybox ping -c 1 -W 5 "$(address aa one)"
+  agree
+}
+
+@test "the first container of a network, without ports: its bridge is looked after from then on" {
+  local name bridge
+  hoy network create one >/dev/null
+  hoy network create two >/dev/null
+  hoy ps >/dev/null
+  sleeper aa --network one
+  hoy network connect two aa
+  for name in one two; do
+    bridge=hoy-$(hoy network inspect -f '{{.Id}}' "$name" | cut -c 1-10)
+    ip link delete "$bridge"
+    hoy ps >/dev/null
+    expect 0 ip link show "$bridge"
+    expect 0 busybox ping -c 1 -W 5 "$(address aa "$name")"
+  done
 }
 
 @test "a container that renames what it has: the default route goes by the interface, whatever its name" {

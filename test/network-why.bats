@@ -168,6 +168,14 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   contains "$output" "other has an address of its own beside the host (macvlan): all of its ports are there"
   contains "$output" "answers go back to it by eth0 of other"
   ends from other:80 network "from and other are on no network together"
+  ends other 198.51.100.1 network "a macvlan and the host's own addresses at its parent outer do not reach each other"
+  advises "another network, which is a bridge"
+  ends host other:80 network "a macvlan and the host's own addresses"
+  ip link set outer down
+  ends other2 other:80 bridge "eth0 of other2 shares the link of outer, which is down"
+  advises "ip link set outer up"
+  ip link set outer up
+  ip address replace 2001:db8::1/64 dev outer nodad # which went with the link
 }
 
 @test "networks: another one, an internal one, none, and one that keeps its containers apart" {
@@ -230,6 +238,34 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   contains "$output" "port 9000/tcp of the host is published by no container: the host's own program python3 has it"
   expect 125 hoy run --name other -p 9000:80 base true
   contains "$output" "python3"
+}
+
+@test "a port that another root of hoy's has, and a program that takes IPv6 alone" {
+  other_root() { HOY_ROOT=$BATS_TEST_TMPDIR/root HOY_RUNROOT=$BATS_TEST_TMPDIR/run "$HOY" "$@"; }
+  other_root run -d --name elsewhere -p 8095:80 base httpd -f -p 80 >/dev/null
+  through host 198.51.100.1:8095
+  contains "$output" "port 8095/tcp of the host is published by no container of this root, but somebody holds it"
+  through from host:8095
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8095
+  contains "$output" "somebody holds it"
+  other_root rm -f elsewhere >/dev/null
+  ends host 198.51.100.1:8095 port "port 8095/tcp of the host is not published, and nobody on the host listens there"
+  takes_ipv6() {
+    "$@" /usr/bin/python3 -c '
+import socket, time
+server = socket.create_server(("::", 9000), family=socket.AF_INET6) # which Python makes take IPv6 alone
+print("ready", flush=True)
+time.sleep(60)' </dev/null >"$BATS_TEST_TMPDIR/server" 2>&1 3>&- &
+    SERVER=$!
+    wait_line "$BATS_TEST_TMPDIR/server" ready
+  }
+  takes_ipv6 env
+  through host '[2001:db8::1]:9000'
+  ends host 198.51.100.1:9000 port "nobody on the host listens there for IPv4: python3 takes IPv6 alone"
+  kill "$SERVER"
+  takes_ipv6 nsenter --net="/proc/$(field web .State.Pid)/ns/net"
+  through from "[$(field web .NetworkSettings.Networks.one.GlobalIPv6Address)]:9000"
+  ends from web:9000 listener "on web port 9000/tcp is listened on for IPv6 only"
 }
 
 @test "containers that do not run, are paused, or are gone" {
@@ -323,6 +359,16 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   expect 1 hoy exec from ping -c 1 -W 1 198.51.100.2
   ends from 198.51.100.2 route "the host drops what comes in by $BRIDGE from $address: rp_filter is 1 there, which wants that interface to be the way back, and it is outer"
   advises "ip route get $address"
+  # Two ways to the world, and the answer takes the other one.
+  ip route add 203.0.113.0/24 dev "$BRIDGE"
+  expect 0 hoy network why 203.0.113.1 198.51.100.1:8080
+  lacks "$output" rp_filter
+  echo 1 >/proc/sys/net/ipv4/conf/outer/rp_filter
+  expect 0 hoy network why 203.0.113.1 198.51.100.1:8080
+  contains "$output" "if it comes in by outer, which has that address, the host drops it: rp_filter is 1 there"
+  contains "$output" "and it is $BRIDGE (with 2 any will do)"
+  echo 0 >/proc/sys/net/ipv4/conf/outer/rp_filter
+  ip route delete 203.0.113.0/24
   ip route add 203.0.113.0/24 dev outer
   ends from 203.0.113.1:80 route "the host drops what comes in by $BRIDGE"
   ip route delete "$address/32" dev outer
@@ -367,7 +413,61 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   through host 127.0.0.1:8085
 }
 
+@test "an interface that somebody moved to another bridge, or took the route of" {
+  server other --network one -p 8085:80
+  ip link add elsewhere type bridge
+  ip link set elsewhere up
+  ip link set "$(host_end other)" master elsewhere
+  ends from other:80 bridge "eth0 of other is on bridge elsewhere, and $BRIDGE is that of its network"
+  advises "hoy restart other"
+  ends other from bridge "eth0 of other is on bridge elsewhere"
+  ends 198.51.100.2 198.51.100.1:8085 bridge "eth0 of other is on bridge elsewhere"
+  ip link delete elsewhere
+  hoy restart -t 0 other >/dev/null
+  nsenter --net="/proc/$(field other .State.Pid)/ns/net" ip route delete default
+  ends other 198.51.100.2 route "other has no route to 198.51.100.2"
+  advises "hoy restart other: somebody took away the route"
+  through other 2001:db8::2
+}
+
+@test "the network of a container that was started anew, or is gone, since" {
+  sleeper other --network one
+  sleeper other2 --network container:other
+  through other2 web:80
+  hoy restart -t 0 other >/dev/null
+  ends other2 198.51.100.2 route "other2 has no route to 198.51.100.2"
+  advises "hoy restart other2: it has the network that container $(hoy ps -q --filter name='^other$') had before"
+  ends from other2:80 network "container other2 has no address"
+  advises "hoy restart other2"
+  hoy restart -t 0 other2 >/dev/null
+  through other2 198.51.100.2
+}
+
+@test "an interface of the host's that does not forward, or lets nothing of loopback out" {
+  local link
+  for link in "$BRIDGE" outer; do
+    sysctl -qw "net.ipv4.conf.$link.forwarding=0"
+    ends from 198.51.100.2 route "the host does not forward what comes in by $link: net.ipv4.conf.$link.forwarding is 0"
+    advises "sysctl -w net.ipv4.conf.$link.forwarding=1"
+    ends 198.51.100.2 198.51.100.1:8080 route "the host does not forward what comes in by $link"
+    sysctl -qw "net.ipv4.conf.$link.forwarding=1"
+    through from 198.51.100.2
+  done
+  sysctl -qw "net.ipv4.conf.$BRIDGE.route_localnet=0"
+  ends host 127.0.0.1:8080 route "what is from 127.0.0.1 may not leave by $BRIDGE: net.ipv4.conf.$BRIDGE.route_localnet is 0"
+  advises "sysctl -w net.ipv4.conf.$BRIDGE.route_localnet=1"
+  sysctl -qw "net.ipv4.conf.$BRIDGE.route_localnet=1"
+  through host 127.0.0.1:8080
+}
+
 @test "no route on the way" {
+  # None of the host's: not what is lost outside.
+  ends from 192.0.2.1:80 route "the host has no route for what is from"
+  ends from 192.0.2.1 route "the host has no route for what is from"
+  ip rule add to 192.0.2.0/24 blackhole
+  ends from 192.0.2.1:80 route "the host has no route for what is from"
+  ip rule delete to 192.0.2.0/24 blackhole
+  ends from 2001:db8:5::1 route "the host has no route for what is from"
   ip -n beyond route add unreachable 203.0.113.0/24
   ip route add 203.0.113.0/24 via 198.51.100.2
   ip route add unreachable 203.0.113.128/25
@@ -405,6 +505,15 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   kill "$gate"
   wait_gone "$gate"
   ends from 198.51.100.1:8090 port "hoy-gate does not run, by which what the firewall accepts goes on"
+}
+
+@test "a firewall before all others: what comes in from outside does not get to hoy's rules" {
+  firewall 'chain first { type filter hook prerouting priority -290; policy drop; iif lo accept; }'
+  expect 0 hoy network why 198.51.100.2 198.51.100.1:8080
+  contains "$output" "chain inet fw first of the host (prerouting) drops what none of its rules accepts"
+  ends from 198.51.100.2 firewall "chain inet fw first of the host drops it, since none of its rules accepts it"
+  expect 1 hoy network why host 198.51.100.2
+  lacks "$output" "(prerouting)"
 }
 
 @test "a firewall of the bridge itself, and one of an interface" {
@@ -507,7 +616,9 @@ link_local() { "${@:2}" ip -o -6 address show dev "$1" scope link -tentative | g
   advises "iptables-legacy -I OUTPUT -d 198.51.100.2 -j ACCEPT"
   through from 198.51.100.2
   # What is there and did not count is not accused.
+  ip route add 203.0.113.0/24 via 198.51.100.2
   ends from 203.0.113.9 outside "it leaves the host by no fault of a rule"
+  ip route delete 203.0.113.0/24
   iptables-legacy -t raw -A PREROUTING -d 198.51.100.2 -p icmp -j DROP
   ends from 198.51.100.2 firewall "rule 1 of chain PREROUTING of table raw (iptables-legacy)"
   iptables-legacy -t raw -F

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Both ends of connections through published ports.
 
-port-peer.py serve PROTOCOL:PORT[@IPV4]...  on all addresses of both versions, or one; says "ready", and to each
-                                            client under which address it sees him, and the port that he came to
+port-peer.py serve PROTOCOL:PORT[@ADDRESS]...  on all addresses of both versions, or one; says "ready", and to each
+                                               client under which address it sees him, and the port that he came to
 port-peer.py ask PROTOCOL HOST PORT         prints that; ends with 1 when nobody answers"""
 import os
 import selectors
@@ -44,9 +44,10 @@ def answer(server):
 def serve(doors):
     selector = selectors.DefaultSelector()
     for door in doors:
-        protocol, port = door.split(":")
+        protocol, port = door.split(":", 1)
         port, _, one = port.partition("@")
-        places = [(socket.AF_INET, one)] if one else [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]
+        version = socket.AF_INET6 if ":" in one else socket.AF_INET
+        places = [(version, one)] if one else [(socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")]
         for family, address in places:
             if server := listen(family, protocol, int(port), address):
                 selector.register(server, selectors.EVENT_READ)

@@ -152,6 +152,9 @@ has_sctp() { grep -q SCTP /proc/net/protocols; }
   is "$(asks tcp 2001:db8::1 8080)" "$(gateway web four) 80"
   is "$(asks udp 2001:db8::1 8080)" "$(gateway web four) 80"
   is "$(ask tcp ::1 8080)" "$(gateway web four) 80"
+  # Answers come from where the question went, which is not the host's address on the asker's bridge.
+  sleeper other
+  is "$(within other "$PEER" ask udp 2001:db8::1 8080)" "$(gateway web four) 80"
 }
 
 @test "a container without IPv4 is reached by IPv4 all the same, and directly once it has it" {
@@ -167,6 +170,7 @@ has_sctp() { grep -q SCTP /proc/net/protocols; }
   is "$(asks tcp 198.51.100.1 8080)" "$gateway 80"
   is "$(asks udp 198.51.100.1 8080)" "$gateway 80"
   is "$(asks udp 198.51.100.1 8080)" "$gateway 80"
+  is "$(asks udp 198.51.100.11 8080)" "$gateway 80"
   is "$(ask tcp 127.0.0.1 8080)" "$gateway 80"
   is "$(ask tcp 127.0.0.1 "$random")" "$gateway 80"
   is "$(ask tcp ::1 8080)" "$gateway 80"
@@ -283,6 +287,11 @@ EOT
   matches "$output" "port 7070/tcp of 0\.0\.0\.0 is taken by python3 \(process [0-9]+, on 127\.0\.0\.1\)"
   one_sentence "$output"
   expect 0 hoy run --rm -p 198.51.100.1:7070:1 base true
+  # Who takes IPv6 alone has nothing of IPv4's.
+  listens tcp:7060@::
+  expect 125 hoy run -p 7058-7061:1-4 base true
+  matches "$output" "port 7060/tcp of :: is taken by python3 \(process [0-9]+, on ::\)"
+  expect 0 hoy run --rm -p 0.0.0.0:7060:1 base true
   listens udp:7071
   expect 125 hoy run -p 7071:1/udp base true
   contains "$output" 'port 7071/udp of 0.0.0.0 is taken by python3 (process '

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SEEN      "networks.seen"
 #define LINKS_MAX 64 // what is more than that only a change of rules, a start, or hoyd looks at
@@ -84,6 +85,16 @@ static void seen_write(const struct engine *engine, const struct seen *seen) {
     if (fd >= 0) (void)fd_write_all(fd, seen, sizeof *seen);
 }
 
+void networks_glance_from(struct engine *engine, const struct endpoint *endpoint) {
+    struct seen seen;
+    if (endpoint->driver != NETWORK_DRIVER_BRIDGE || !seen_read(engine, &seen) ||
+        seen.link_count == LINKS_MAX)
+        return;
+    for (uint32_t i = 0; i < seen.link_count; i++)
+        if (str_eq(seen.links[i].name, endpoint->link)) return;
+    (void)unlinkat(engine->store.runroot_fd, SEEN, 0);
+}
+
 void networks_glance(struct engine *engine) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
     struct seen seen;
@@ -91,10 +102,13 @@ void networks_glance(struct engine *engine) {
     struct err err = {0};
     uint32_t generation;
     if (engine->rootless || nft_look_generation(&generation)) return;
-    if (seen_read(engine, &seen) && seen.generation == generation && is_as_seen(engine, &seen)) return;
+    bool changing = networks_are_changing(engine->store.root_fd);
+    if (!changing && seen_read(engine, &seen) && seen.generation == generation && is_as_seen(engine, &seen))
+        return;
     memset(&seen, 0, sizeof seen);
     seen.generation = generation;
-    if (networks_look(engine, &arena, false, &networks, &seen.gate, &err)) {
+    if ((changing && networks_mend(engine->store.db, engine->store.root_fd, &err)) ||
+        networks_look(engine, &arena, false, &networks, &seen.gate, &err)) {
         fprintf(stderr, "hoy: warning: networks that others changed can't be put back: %s\n", err.text);
         return;
     }

@@ -13,6 +13,8 @@ int networks_restore(struct engine *engine, struct err *err);
 // interface that somebody took off a bridge which stays is not seen. What can't be put back is said to
 // standard error.
 void networks_glance(struct engine *engine);
+// A container has come to a network: from now on its bridge is looked at, too.
+void networks_glance_from(struct engine *engine, const struct endpoint *endpoint);
 // Both of them. thorough: also interfaces whose bridge is as it should be. ret_networks: with containers.
 // ret_gate: whether the gate is needed.
 int networks_look(struct engine *engine, struct arena *arena, bool thorough, struct networks *ret_networks,

@@ -16,18 +16,18 @@ struct arrival {
     const struct address *source, *target;
 };
 
-static uint32_t setting_of(const char *interface) {
+uint32_t why_setting(const char *interface, const char *name) {
     char path[128];
     uint32_t number = 0;
     _cleanup_(str_finish) struct str text = {0};
-    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/rp_filter", interface);
+    snprintf(path, sizeof path, "/proc/sys/net/ipv4/conf/%s/%s", interface, name);
     if (file_read_at(AT_FDCWD, path, 16, &text)) return 0;
     return sscanf(str_get(&text), "%u", &number) == 1 ? number : 0;
 }
 
 // The larger of the two is what counts.
 static uint32_t filter_of(const char *interface) {
-    uint32_t all = setting_of("all"), own = setting_of(interface);
+    uint32_t all = why_setting("all", "rp_filter"), own = why_setting(interface, "rp_filter");
     return all > own ? all : own;
 }
 
@@ -79,8 +79,23 @@ static void bridges_check(struct walk *walk, const struct why_flow *flow) {
         arrival_check(walk, &(struct arrival){NULL, receiving->bridge, flow->target, &flow->source});
 }
 
+// By which interface somebody outside comes in can't be seen. That with the address is likely.
+static void uplink_look(struct walk *walk) {
+    const struct why_interface *by = side_interface_with(&walk->to, &walk->target);
+    const struct address *from = &walk->from.address;
+    struct look_route back;
+    if (!by || walk->target.family != AF_INET || filter_of(by->own.name) != 1 ||
+        look_route(AF_INET, from->bytes, &back) || back.link == by->own.index)
+        return;
+    walk_note(walk, "route",
+              "if it comes in by %s, which has that address, the host drops it: rp_filter is 1 there, which "
+              "wants that interface to be the way back, and it is %s (with 2 any will do)",
+              by->own.name, host_link_name(walk, back.link));
+}
+
 void arrival_look(struct walk *walk) {
     struct why_flow flow;
+    if (walk->from.kind == WHY_OUTSIDE && walk->to.kind == WHY_HOST) uplink_look(walk);
     if (!flow_find(walk, &flow) || flow.source.family != AF_INET) return;
     bridges_check(walk, &flow);
     // A container of this host comes to a published port under another address.

@@ -60,6 +60,7 @@ struct walk {
     struct why_side behind; // that container
     uint16_t behind_port;
     struct address behind_address;
+    bool held;   // somebody else leads it on, to where can't be seen
     bool heard;  // somebody listens there
     bool traced; // the kernel told where nftables ends a packet:
     bool dropped;
@@ -99,11 +100,17 @@ bool side_is_internal(struct walk *walk, const struct why_side *side);
 // 1; 0 when none of them has that address; -1.
 int gone_explain(struct walk *walk, const struct why_side *side, const struct address *address,
                  struct err *err);
+// How a container comes to a network; with: what more there is to say of it.
+void connect_advise(struct walk *walk, const struct why_side *side, const char *with);
+// The interface is on another bridge than its network's: says so.
+bool misplaced_explain(struct walk *walk, const struct why_side *side, const struct why_interface *interface);
 // The network of a bridge; NULL: none of hoy's.
 int network_of_bridge(struct walk *walk, const char *bridge, const struct network **ret_network,
                       struct err *err);
 // It shares a parent's link (macvlan, ipvlan): the host has no word in what is sent there.
 bool interface_is_child(const struct why_interface *interface);
+// That parent, where it is the host's; NULL: it is no such interface.
+const struct look_link *interface_parent(const struct walk *walk, const struct why_interface *interface);
 void side_finish(struct why_side *side);
 // Where the packet is sent to: an address of the other side, which this one knows by a name.
 int target_find(struct walk *walk, struct err *err);
@@ -165,6 +172,8 @@ bool legacy_explain(struct walk *walk);
 // A route of the host's that leads astray, or none back (network_why_passage.c): says so. false: there is no
 // such.
 bool way_explain(struct walk *walk);
+// What IPv4 is set to on an interface of this namespace, or on "all" (network_why_arrival.c).
+uint32_t why_setting(const char *interface, const char *name);
 // Is it one of the host's interfaces by which the packet comes or goes?
 bool device_is_passed(struct walk *walk, const char *device);
 // What may have swallowed a packet that nobody answered; what to do about it (network_why_rules.c).

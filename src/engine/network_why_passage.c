@@ -19,6 +19,29 @@ static const char *question_of(struct walk *walk, const struct passage *passage)
                         passage->in ? link_name(walk, NULL, passage->in) : "");
 }
 
+// What comes in is forwarded where the link that it comes in by says so (IPv6: the host as a whole).
+static bool forwards(struct walk *walk, const struct passage *passage) {
+    if (!passage->in || passage->source->family != AF_INET) return true;
+    const char *link = host_link_name(walk, passage->in);
+    if (why_setting(link, "forwarding")) return true;
+    walk_ends(walk, "route",
+              "the host does not forward what comes in by %s: net.ipv4.conf.%s.forwarding is 0", link, link);
+    walk_advise(walk, "sysctl -w net.ipv4.conf.%s.forwarding=1", link);
+    return false;
+}
+
+// From the host's 127.0.0.1 to a container, and no further.
+static bool loopback_leads(struct walk *walk, const struct passage *passage) {
+    if (passage->in || !passage->out || passage->source->family != AF_INET ||
+        !address_is_loopback(passage->source) || why_setting("all", "route_localnet") ||
+        why_setting(passage->out->name, "route_localnet"))
+        return true;
+    walk_ends(walk, "route", "what is from %s may not leave by %s: net.ipv4.conf.%s.route_localnet is 0",
+              address_text(walk->arena, passage->source), passage->out->name, passage->out->name);
+    walk_advise(walk, "sysctl -w net.ipv4.conf.%s.route_localnet=1", passage->out->name);
+    return false;
+}
+
 // What goes out from loopback gets another source.
 static bool passage_fails(struct walk *walk, const struct passage *passage) {
     bool own = address_is_loopback(passage->source);
@@ -27,6 +50,7 @@ static bool passage_fails(struct walk *walk, const struct passage *passage) {
     struct look_route route;
     const char *source = address_text(walk->arena, passage->source),
                *destination = address_text(walk->arena, passage->destination);
+    if (!forwards(walk, passage) || !loopback_leads(walk, passage)) return true;
     int r = look_way(&way, &route);
     if (!r && (!passage->out || route.link == passage->out->index)) return false;
     if (r)
@@ -40,11 +64,13 @@ static bool passage_fails(struct walk *walk, const struct passage *passage) {
     return true;
 }
 
-// The link by which the host has to do with one of the two. 0: it is the host's own; -1: it can't be said.
+// The link by which the host has to do with one of the two. 0: it is the host's own.
+enum { CANT_SAY = -1, NOWHERE = -2 };
+
 static int link_toward(const struct why_interface *interface, const struct address *address) {
     struct look_route route;
-    if (interface) return interface->bridge ? interface->bridge->index : -1;
-    if (look_route(address->family, address->bytes, &route)) return -1;
+    if (interface) return interface->bridge ? interface->bridge->index : CANT_SAY;
+    if (look_route(address->family, address->bytes, &route)) return NOWHERE;
     return route.local ? 0 : route.link;
 }
 
@@ -53,8 +79,8 @@ static bool host_ways_fail(struct walk *walk, const struct why_flow *flow) {
     struct passage there = {from, flow->receiving ? flow->receiving->bridge : NULL, &flow->source,
                             flow->target},
                    back = {to, flow->sending ? flow->sending->bridge : NULL, flow->target, &flow->source};
-    if (from < 0 || to < 0 || (from == to && !walk->published)) return false;
-    return (to && passage_fails(walk, &there)) || (from && passage_fails(walk, &back));
+    if (from < 0 || to == CANT_SAY || (from == to && !walk->published)) return false;
+    return (to && passage_fails(walk, &there)) || (from && to != NOWHERE && passage_fails(walk, &back));
 }
 
 bool way_explain(struct walk *walk) {

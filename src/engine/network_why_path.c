@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The way itself: the sender's route, and the interfaces and bridges on the host.
 #include "engine/network_why_parts.h"
+#include "engine/networks.h"
 
 #include <errno.h>
 #include <string.h>
@@ -10,6 +11,18 @@ static const char *words_of_internal(struct walk *walk) {
     return side_is_internal(walk, &walk->from)
                ? ": it is on internal networks only, which nothing leads out of"
                : "";
+}
+
+// By its row it has a default route for that version of IP.
+static bool has_lost_route(struct walk *walk) {
+    struct endpoints endpoints;
+    struct err ignored;
+    if (walk->from.kind != WHY_CONTAINER ||
+        networks_endpoints(walk->engine, walk->arena, &walk->from.container, &endpoints, &ignored))
+        return false;
+    for (size_t i = 0; i < endpoints.count; i++)
+        if (endpoints.items[i].default_route[walk->target.family == AF_INET6]) return true;
+    return false;
 }
 
 int why_route(struct walk *walk, const struct why_side *from, const struct address *to,
@@ -26,10 +39,12 @@ static void route_fails(struct walk *walk, int r) {
     if (r == -EACCES || r == -EHOSTUNREACH)
         return walk_ends(walk, "route", "%s has a route for %s that refuses", walk->from.text, to);
     walk_ends(walk, "route", "%s has no route to %s%s", walk->from.text, to, words_of_internal(walk));
-    if (walk->from.kind == WHY_CONTAINER)
+    if (has_lost_route(walk))
         walk_advise(walk,
-                    "hoy network connect NETWORK %s, with a network that leads there (not an internal one)",
-                    walk->from.text);
+                    "hoy restart %s: somebody took away the route to its network's router, or the interface",
+                    walk->from.container.name);
+    else if (walk->from.kind == WHY_CONTAINER)
+        connect_advise(walk, &walk->from, ", with a network that leads there (not an internal one)");
 }
 
 const char *link_name(const struct walk *walk, const struct why_side *at, int index) {
@@ -90,6 +105,16 @@ static bool is_relevant(const struct why_interface *interface) {
     return !str_eq(interface->own.name, "lo");
 }
 
+// Nothing passes between macvlans, or ipvlans, of a parent that is down.
+static void parent_look(struct walk *walk, const struct why_side *side,
+                        const struct why_interface *interface) {
+    const struct look_link *parent = interface_parent(walk, interface);
+    if (!parent || parent->up) return;
+    walk_ends(walk, "bridge", "%s of %s shares the link of %s, which is down", interface->own.name,
+              side->text, parent->name);
+    walk_advise(walk, "ip link set %s up", parent->name);
+}
+
 static void interface_look(struct walk *walk, const struct why_side *side,
                            const struct why_interface *interface) {
     const char *name = interface->own.name;
@@ -97,6 +122,7 @@ static void interface_look(struct walk *walk, const struct why_side *side,
         walk_ends(walk, "bridge", "interface %s of %s is down", name, side->text);
         walk_advise(walk, "hoy restart %s", side->text);
     }
+    if (interface_is_child(interface)) return parent_look(walk, side, interface);
     if (!str_eq(interface->own.kind, "veth")) return;
     if (!interface->host)
         return walk_note(walk, "bridge", "the other end of %s of %s is not on this host", name, side->text);
@@ -112,6 +138,7 @@ static void interface_look(struct walk *walk, const struct why_side *side,
         walk_advise(walk, "hoy restart %s", side->text);
         return;
     }
+    if (misplaced_explain(walk, side, interface)) return;
     if (!walk->bridge) walk->bridge = interface->bridge->name;
     if (!interface->bridge->up) {
         walk_ends(walk, "bridge", "bridge %s is down", interface->bridge->name);

@@ -8,6 +8,7 @@
 #include "network/options.h"
 #include "network/port.h"
 
+#include <errno.h>
 #include <string.h>
 
 static struct port_address address_of(const struct walk *walk) {
@@ -55,6 +56,13 @@ static int published(struct walk *walk, const char *id, const struct port_run *r
     return gone_explain(walk, &walk->behind, &walk->behind_address, err) < 0 ? -1 : 0;
 }
 
+// Bound without listening: by somebody whose rules lead on what comes there.
+static bool is_held(const struct port_address *address) {
+    _cleanup_(fd_closep) int fd = -1;
+    uint16_t port;
+    return port_socket_hold(address, &fd, &port) == -EADDRINUSE;
+}
+
 static int owner_look(struct walk *walk) {
     struct port_owner owner;
     struct port_address address = address_of(walk);
@@ -64,8 +72,21 @@ static int owner_look(struct walk *walk) {
                   owner.name);
         return 0;
     }
-    walk_ends(walk, "port", "port %u/%s of the host is not published, and nobody on the host listens there",
-              walk->port, protocol_word(walk));
+    walk->held = is_held(&address);
+    if (walk->held) {
+        walk_note(walk, "port",
+                  "port %u/%s of the host is published by no container of this root, but somebody holds it "
+                  "without listening, as another root of hoy's or podman does for its containers",
+                  walk->port, protocol_word(walk));
+        return 0;
+    }
+    struct port_address six = {.family = AF_INET6, .protocol = address.protocol, .port = address.port};
+    const char *other = "";
+    if (address.family == AF_INET && port_owner_find(&six, &owner) > 0)
+        other = arena_printf(walk->arena, " for IPv4: %s takes IPv6 alone",
+                             *owner.name ? owner.name : "somebody");
+    walk_ends(walk, "port", "port %u/%s of the host is not published, and nobody on the host listens there%s",
+              walk->port, protocol_word(walk), other);
     walk_advise(walk,
                 "hoy ps shows what is published; -p %u:PORT publishes a container's port, or "
                 "hoy update --publish-add %u:PORT CONTAINER that of one that runs",

@@ -34,7 +34,12 @@ static uint32_t hook_of(const struct walk *walk) {
 }
 
 static const char *hook_word(uint32_t hook) {
-    return hook == NF_INET_LOCAL_IN ? "input" : hook == NF_INET_FORWARD ? "forward" : "output";
+    switch (hook) {
+    case NF_INET_PRE_ROUTING: return "prerouting";
+    case NF_INET_LOCAL_IN: return "input";
+    case NF_INET_FORWARD: return "forward";
+    default: return "output";
+    }
 }
 
 static bool family_fits(const struct walk *walk, const struct nft_look_chain *chain) {
@@ -67,8 +72,9 @@ static bool concerns(struct walk *walk, const struct nft_look_chain *chain) {
     if (nft_look_is_hoys(chain) || !(chain->policy_drops || chain->rules_drop)) return false;
     if (chain->hook == NF_INET_INGRESS) return device_is_passed(walk, chain->device);
     if (chain->family == NFPROTO_BRIDGE) return stays_on_bridge(walk);
-    return chain->hook == hook_of(walk) && family_fits(walk, chain) &&
-           (!stays_on_bridge(walk) || bridges_are_filtered());
+    bool passed =
+        chain->hook == hook_of(walk) || (chain->hook == NF_INET_PRE_ROUTING && walk->from.kind != WHY_HOST);
+    return passed && family_fits(walk, chain) && (!stays_on_bridge(walk) || bridges_are_filtered());
 }
 
 // Past a FORWARD policy hoy's rules know a way.
@@ -210,6 +216,21 @@ void inner_firewalls_advise(struct walk *walk) {
                         sides[i]->container.name);
 }
 
+// Between the host and who shares the link of one of its interfaces the kernel lets nothing pass.
+static bool parent_explain(struct walk *walk) {
+    const struct why_interface *interface = NULL;
+    if (walk->from.kind == WHY_CONTAINER && walk->target_is_host)
+        interface = sender_interface(walk);
+    else if (walk->from.kind == WHY_HOST && walk->to.kind == WHY_CONTAINER)
+        interface = side_interface_with(&walk->to, &walk->target);
+    const struct look_link *parent = interface ? interface_parent(walk, interface) : NULL;
+    if (!parent) return false;
+    walk_ends(walk, "network", "a %s and the host's own addresses at its parent %s do not reach each other",
+              interface->own.kind, parent->name);
+    walk_advise(walk, "another network, which is a bridge, for what the host and the container have to say");
+    return true;
+}
+
 // No rule of this host ended it.
 static void unanswered_explain(struct walk *walk) {
     if (walk->to.kind == WHY_OUTSIDE) {
@@ -219,6 +240,7 @@ static void unanswered_explain(struct walk *walk) {
         return walk_advise(walk,
                            "look from the host: what does not answer there either is not hoy's to mend");
     }
+    if (parent_explain(walk)) return;
     walk_ends(walk, "container", "no rule of the host's ended it: it is lost behind the bridge");
     inner_firewalls_advise(walk);
 }

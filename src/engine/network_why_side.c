@@ -192,6 +192,11 @@ bool interface_is_child(const struct why_interface *interface) {
     return str_eq(interface->own.kind, "macvlan") || str_eq(interface->own.kind, "ipvlan");
 }
 
+const struct look_link *interface_parent(const struct walk *walk, const struct why_interface *interface) {
+    bool above = interface_is_child(interface) && interface->own.abroad;
+    return above ? host_link(walk, interface->own.peer) : NULL;
+}
+
 static bool are_together(const struct why_interface *a, const struct why_interface *b) {
     if (a->bridge) return a->bridge == b->bridge;
     return interface_is_child(a) && str_eq(a->own.kind, b->own.kind) && a->own.abroad && b->own.abroad &&
@@ -251,6 +256,31 @@ static void name_look(struct walk *walk) {
     }
     walk_note(walk, "name", "%s finds the name %s at %s (%s), which is no address of that container",
               walk->from.text, name, address, how);
+}
+
+// The bridge where an interface should be, by the container's rows, or NULL.
+static const char *bridge_by_row(struct walk *walk, const struct why_side *side,
+                                 const struct why_interface *interface) {
+    struct endpoints endpoints;
+    struct err ignored;
+    if (networks_endpoints(walk->engine, walk->arena, &side->container, &endpoints, &ignored)) return NULL;
+    for (size_t i = 0; i < endpoints.count; i++)
+        if (endpoints.items[i].driver == NETWORK_DRIVER_BRIDGE &&
+            str_eq(endpoints.items[i].interface, interface->own.name))
+            return endpoints.items[i].link;
+    return NULL;
+}
+
+bool misplaced_explain(struct walk *walk, const struct why_side *side,
+                       const struct why_interface *interface) {
+    const char *meant = interface->bridge ? bridge_by_row(walk, side, interface) : NULL;
+    if (!meant || str_eq(meant, interface->bridge->name)) return false;
+    walk_ends(walk, "bridge",
+              "%s of %s is on bridge %s, and %s is that of its network: somebody moved it, or renamed the "
+              "bridge",
+              interface->own.name, side->container.name, interface->bridge->name, meant);
+    walk_advise(walk, "hoy restart %s", side->container.name);
+    return true;
 }
 
 // A veth pair whose host's end is on no bridge, or is gone.
@@ -318,8 +348,12 @@ bool side_is_internal(struct walk *walk, const struct why_side *side) {
     return endpoints.count;
 }
 
-static void connect_advise(struct walk *walk, const struct why_side *side, const char *with) {
+void connect_advise(struct walk *walk, const struct why_side *side, const char *with) {
     const char *name = side->container.name;
+    const char *owner = str_after(side->container.config.network_mode, "container:");
+    if (owner)
+        return walk_advise(walk, "hoy restart %s: it has the network that container %.12s had before", name,
+                           owner);
     bool none = str_eq(side->container.config.network_mode, "none");
     walk_advise(walk, "%s%s%shoy network connect NETWORK %s%s", none ? "hoy network disconnect none " : "",
                 none ? name : "", none ? ", then " : "", name, with);
@@ -391,6 +425,9 @@ static void adrift_explain(struct walk *walk) {
                       interface_adrift(sides[i])->own.name, sides[i]->text);
             walk_advise(walk, "hoy restart %s", sides[i]->container.name);
         }
+    for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
+        for (size_t n = 0; n < sides[i]->interface_count; n++)
+            (void)misplaced_explain(walk, sides[i], &sides[i]->interfaces[n]);
 }
 
 static int apart_explain(struct walk *walk, struct err *err) {

@@ -20,8 +20,24 @@ static const struct why_side *receiver(const struct walk *walk) {
     return walk->to.kind == WHY_CONTAINER || walk->to.kind == WHY_HOST ? &walk->to : NULL;
 }
 
+static const struct address *wanted_address(const struct walk *walk) {
+    return walk->published ? &walk->behind_address : &walk->target;
+}
+
+// A socket of all of IPv6 has the port of IPv4, too, or that is free.
+static bool is_free(struct walk *walk, const struct why_side *side, uint16_t port) {
+    struct port_address address = {
+        .family = AF_INET, .protocol = walk->udp ? IPPROTO_UDP : IPPROTO_TCP, .port = port};
+    _cleanup_(fd_closep) int fd = -1;
+    memcpy(address.bytes, wanted_address(walk)->bytes, sizeof address.bytes);
+    int r = walk_enter(side);
+    if (!r) r = port_socket_hold(&address, &fd, &port);
+    walk_leave(walk);
+    return r == 0;
+}
+
 static bool reaches(const struct walk *walk, const struct listeners *found) {
-    const struct address *to = walk->published ? &walk->behind_address : &walk->target;
+    const struct address *to = wanted_address(walk);
     if (to->family == AF_INET ? found->any4 || found->any6 : found->any6) return true;
     if (found->loopback && address_is_loopback(to)) return true;
     return found->some && str_eq(found->address, address_text(walk->arena, to));
@@ -31,9 +47,12 @@ void listener_look(struct walk *walk) {
     struct listeners found;
     const struct why_side *side = receiver(walk);
     uint16_t port = walk->published ? walk->behind_port : walk->port;
-    if (!port || !side) return;
+    if (!port || !side || walk->held) return;
     if (listeners_find(side->pid, walk->udp ? LISTENER_UDP : LISTENER_TCP, port, &found)) return;
     const char *who = side->kind == WHY_HOST ? "the host" : side->text, *protocol = protocol_word(walk);
+    bool six =
+        found.any6 && !found.any4 && wanted_address(walk)->family == AF_INET && is_free(walk, side, port);
+    found.any6 = found.any6 && !six;
     walk->heard = reaches(walk, &found);
     if (walk->heard)
         return walk_fine(walk, "listener", "somebody on %s listens on port %u/%s", who, port, protocol);
@@ -46,6 +65,8 @@ void listener_look(struct walk *walk) {
     } else if (found.some)
         walk_ends(walk, "listener", "on %s port %u/%s is listened on at %s only", who, port, protocol,
                   found.address);
+    else if (six)
+        walk_ends(walk, "listener", "on %s port %u/%s is listened on for IPv6 only", who, port, protocol);
     else if (found.any4)
         walk_ends(walk, "listener", "on %s port %u/%s is listened on for IPv4 only", who, port, protocol);
     else

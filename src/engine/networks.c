@@ -108,6 +108,7 @@ static int attach(struct engine *engine, struct arena *arena, const struct conta
         network_attach(engine->store.db, arena, &network, container->id, settings, number, false,
                        ret_endpoint, err))
         return -1;
+    networks_glance_from(engine, ret_endpoint);
     add_names(arena, container, ret_endpoint);
     event(engine, container, ret_endpoint, "connect");
     return 0;

@@ -262,6 +262,7 @@ static int connect_running(struct change *c, struct err *err) {
         (void)change_names(c, &c->now.config, NULL, &ignored);
         return -1;
     }
+    networks_glance_from(c->engine, &endpoint);
     event(c, "connect");
     return 0;
 }

@@ -473,9 +473,37 @@ static int route_read(uint16_t type, const void *payload, size_t size, void *dat
     return walk->each(ntohl(destination), info->rtm_dst_len, walk->data);
 }
 
-int route_each(int (*each)(uint32_t destination, uint8_t prefix, void *data), void *data) {
+static int routes_dump(uint8_t family, netlink_each *read, void *walk) {
     struct netlink_batch batch = {0};
-    struct rtmsg info = {.rtm_family = AF_INET};
+    struct rtmsg info = {.rtm_family = family};
     netlink_begin(&batch, RTM_GETROUTE, NLM_F_DUMP, &info, sizeof info);
-    return netlink_route_call(&batch, route_read, &(struct route_walk){each, data});
+    return netlink_route_call(&batch, read, walk);
+}
+
+int route_each(int (*each)(uint32_t destination, uint8_t prefix, void *data), void *data) {
+    return routes_dump(AF_INET, route_read, &(struct route_walk){each, data});
+}
+
+struct route_walk_ipv6 {
+    int (*each)(const uint8_t destination[16], uint8_t prefix, void *data);
+    void *data;
+};
+
+static int route_read_ipv6(uint16_t type, const void *payload, size_t size, void *data) {
+    struct route_walk_ipv6 *walk = data;
+    const struct rtmsg *info = payload;
+    const struct nlattr *table[RTA_MAX + 1] = {0};
+    uint8_t destination[16];
+    if (type != RTM_NEWROUTE) return 0;
+    if (size < sizeof *info) return -EBADMSG;
+    if (info->rtm_family != AF_INET6 || info->rtm_dst_len > 128 || info->rtm_table == RT_TABLE_LOCAL)
+        return 0;
+    int r = netlink_parse(info + 1, size - sizeof *info, table, ARRAY_SIZE(table));
+    if (r) return r;
+    if (netlink_get(table[RTA_DST], destination, sizeof destination)) return 0; // the default route
+    return walk->each(destination, info->rtm_dst_len, walk->data);
+}
+
+int route_each_ipv6(int (*each)(const uint8_t destination[16], uint8_t prefix, void *data), void *data) {
+    return routes_dump(AF_INET6, route_read_ipv6, &(struct route_walk_ipv6){each, data});
 }

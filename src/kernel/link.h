@@ -110,3 +110,5 @@ int link_peek(const char *name, bool *ret_up, uint8_t ret_mac[6]);
 // Calls each for every IPv4 route with a destination (of all tables, the default route left out): host byte
 // order. Below 0 ends it.
 int route_each(int (*each)(uint32_t destination, uint8_t prefix, void *data), void *data);
+// The same for IPv6, without those to the host itself.
+int route_each_ipv6(int (*each)(const uint8_t destination[16], uint8_t prefix, void *data), void *data);

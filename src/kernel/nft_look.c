@@ -51,7 +51,8 @@ static bool counts(const struct nft_look *look, const struct nft_look_chain *cha
     case NFPROTO_IPV6:
     case NFPROTO_INET:
         return chain->hook == NF_INET_LOCAL_IN || chain->hook == NF_INET_FORWARD ||
-               chain->hook == NF_INET_LOCAL_OUT;
+               chain->hook == NF_INET_LOCAL_OUT ||
+               (look->below_ip && chain->hook == NF_INET_PRE_ROUTING && chain->policy_drops);
     case NFPROTO_BRIDGE: return look->below_ip && chain->hook == NF_BR_FORWARD;
     default: return false;
     }
@@ -97,13 +98,23 @@ static int chain_read(struct nft_look *look, const struct nfgenmsg *head, size_t
 
 // Rules
 
-static bool verdict_is(const struct nlattr *data, uint32_t code) {
+// false: no verdict. ret_chain: where a jump leads, else NULL.
+static bool verdict_read(const struct nlattr *data, uint32_t *ret_code, const struct nlattr **ret_chain) {
     const struct nlattr *immediate[NFTA_IMMEDIATE_MAX + 1] = {0}, *value[NFTA_DATA_MAX + 1] = {0},
                                                         *verdict[NFTA_VERDICT_MAX + 1] = {0};
-    return !split(data, immediate, ARRAY_SIZE(immediate)) &&
-           !split(immediate[NFTA_IMMEDIATE_DATA], value, ARRAY_SIZE(value)) &&
-           !split(value[NFTA_DATA_VERDICT], verdict, ARRAY_SIZE(verdict)) && verdict[NFTA_VERDICT_CODE] &&
-           number(verdict[NFTA_VERDICT_CODE]) == code;
+    if (split(data, immediate, ARRAY_SIZE(immediate)) ||
+        split(immediate[NFTA_IMMEDIATE_DATA], value, ARRAY_SIZE(value)) ||
+        split(value[NFTA_DATA_VERDICT], verdict, ARRAY_SIZE(verdict)) || !verdict[NFTA_VERDICT_CODE])
+        return false;
+    *ret_code = number(verdict[NFTA_VERDICT_CODE]);
+    *ret_chain = verdict[NFTA_VERDICT_CHAIN];
+    return true;
+}
+
+static bool verdict_is(const struct nlattr *data, uint32_t code) {
+    const struct nlattr *chain;
+    uint32_t found;
+    return verdict_read(data, &found, &chain) && found == code;
 }
 
 static bool target_drops(const struct nlattr *data) {
@@ -180,14 +191,31 @@ bool nft_look_is_hoys(const struct nft_look_chain *chain) {
 
 // Does a rule let everything pass that belongs to a connection, whatever interfaces it passes? As nftables
 // has it (ct), or as iptables has (a match). Docker's, for one, let pass what goes to Docker's own bridges.
+// It is one of the chain itself, or of a chain that it leads to: the same table has others at other hooks.
+#define KNOWN_CHAINS_MAX 64 // rules of more are not looked at
+
 struct known {
     const struct nft_look_chain *chain;
+    char chains[KNOWN_CHAINS_MAX][NFT_LOOK_NAME];
+    size_t count;
     bool passes;
 };
 
 struct known_rule {
     bool connection, interface, accepts;
+    char jump[NFT_LOOK_NAME];
 };
+
+static bool known_has(const struct known *known, const char *chain) {
+    for (size_t i = 0; i < known->count; i++)
+        if (str_eq(known->chains[i], chain)) return true;
+    return false;
+}
+
+static void known_add(struct known *known, const char *chain) {
+    if (*chain && known->count < KNOWN_CHAINS_MAX && !known_has(known, chain))
+        memcpy(known->chains[known->count++], chain, strlen(chain) + 1);
+}
 
 static bool meta_is_interface(const struct nlattr *data) {
     const struct nlattr *meta[NFTA_META_MAX + 1] = {0};
@@ -206,14 +234,17 @@ static bool match_is_connection(const struct nlattr *data) {
 
 // A map of verdicts by state is taken to accept.
 static void expression_note(const struct nlattr *element, struct known_rule *rule) {
-    const struct nlattr *table[NFTA_EXPR_MAX + 1] = {0};
+    const struct nlattr *table[NFTA_EXPR_MAX + 1] = {0}, *chain = NULL;
+    uint32_t code = NF_DROP;
     char name[32] = "";
     if (split(element, table, ARRAY_SIZE(table))) return;
     const struct nlattr *data = table[NFTA_EXPR_DATA];
     netlink_get_string(table[NFTA_EXPR_NAME], name, sizeof name);
+    if (str_eq(name, "immediate") && verdict_read(data, &code, &chain) && chain)
+        netlink_get_string(chain, rule->jump, sizeof rule->jump);
     rule->connection |= str_eq(name, "ct") || (str_eq(name, "match") && match_is_connection(data));
     rule->interface |= str_eq(name, "meta") && meta_is_interface(data);
-    rule->accepts |= (str_eq(name, "immediate") && verdict_is(data, NF_ACCEPT)) || str_eq(name, "lookup");
+    rule->accepts |= code == NF_ACCEPT || str_eq(name, "lookup");
 }
 
 static int known_read(uint16_t type, const void *payload, size_t size, void *data) {
@@ -221,22 +252,33 @@ static int known_read(uint16_t type, const void *payload, size_t size, void *dat
     const struct nfgenmsg *head = payload;
     struct known *known = data;
     struct known_rule rule = {0};
-    char name[NFT_LOOK_NAME] = "";
+    char name[NFT_LOOK_NAME] = "", chain[NFT_LOOK_NAME] = "";
     if (size < sizeof *head || type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE)) return 0;
     int r = netlink_parse(head + 1, size - sizeof *head, table, ARRAY_SIZE(table));
     netlink_get_string(table[NFTA_RULE_TABLE], name, sizeof name);
-    if (r || head->nfgen_family != known->chain->family || !str_eq(name, known->chain->table)) return r;
+    netlink_get_string(table[NFTA_RULE_CHAIN], chain, sizeof chain);
+    if (r || head->nfgen_family != known->chain->family || !str_eq(name, known->chain->table) ||
+        !known_has(known, chain))
+        return r;
     const struct nlattr *list = table[NFTA_RULE_EXPRESSIONS], *element;
     const void *at = list ? inner(list) : NULL;
     size_t left = list ? inner_size(list) : 0;
     while ((element = netlink_next(&at, &left))) expression_note(element, &rule);
-    known->passes |= rule.connection && rule.accepts && !rule.interface;
+    if (rule.interface) return 0;
+    known->passes |= rule.connection && rule.accepts;
+    known_add(known, rule.jump);
     return 0;
 }
 
+// Again as long as that has found chains whose rules have gone by.
 static int look_at_known(const struct nft_look_chain *chain, bool *drops) {
     struct known known = {.chain = chain};
-    int r = dump_table(NFT_MSG_GETRULE, chain->table, known_read, &known);
+    int r = 0;
+    known_add(&known, chain->name);
+    for (size_t seen = 0; !r && !known.passes && seen < known.count;) {
+        seen = known.count;
+        r = dump_table(NFT_MSG_GETRULE, chain->table, known_read, &known);
+    }
     *drops |= !known.passes;
     return r;
 }

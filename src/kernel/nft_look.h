@@ -13,8 +13,9 @@
 #define NFT_LOOK_NAME 64
 #define NFT_LOOK_MAX  64
 
-// A base chain of the families ip, ip6 and inet at the hooks input, forward and output; of bridge at forward;
-// and one on a device (ingress and egress of netdev and inet), once for each of its devices.
+// A base chain of the families ip, ip6 and inet at the hooks input, forward and output, and one at prerouting
+// whose policy drops; of bridge at forward; and one on a device (ingress and egress of netdev and inet), once
+// for each of its devices.
 struct nft_look_chain {
     uint8_t family; // NFPROTO_*
     char table[NFT_LOOK_NAME], name[NFT_LOOK_NAME];
@@ -28,7 +29,7 @@ struct nft_look_chain {
 };
 
 struct nft_look {
-    bool below_ip;                              // asked for: also what is on bridges and devices
+    bool below_ip;                              // asked for: also at prerouting, on bridges and on devices
     struct nft_look_chain chains[NFT_LOOK_MAX]; // what is more than that is left out
     size_t count;
     bool ufw, docker; // by the names of their chains

@@ -4,6 +4,7 @@
 #include "kernel/port_socket.h"
 
 #include "base/fd.h"
+#include "base/macro.h"
 #include "kernel/netlink.h"
 
 #include <arpa/inet.h>
@@ -33,11 +34,11 @@ static bool is_any(const uint8_t *bytes, size_t size) {
 }
 
 // One of version 6 that is bound to all may have version 4's ports as well.
-static bool overlaps(const struct port_address *wanted, const struct inet_diag_msg *message) {
+static bool overlaps(const struct port_address *wanted, const struct inet_diag_msg *message, bool six_only) {
     const uint8_t *bytes = (const uint8_t *)message->id.idiag_src;
     size_t size = message->idiag_family == AF_INET ? 4 : 16;
     if (ntohs(message->id.idiag_sport) != wanted->port) return false;
-    if (is_any(bytes, size)) return true;
+    if (is_any(bytes, size)) return !six_only || wanted->family == AF_INET6;
     if (message->idiag_family != wanted->family) return false;
     return is_any(wanted->bytes, size) || !memcmp(bytes, wanted->bytes, size);
 }
@@ -45,8 +46,13 @@ static bool overlaps(const struct port_address *wanted, const struct inet_diag_m
 static int look(uint16_t type, const void *payload, size_t size, void *data) {
     struct search *search = data;
     const struct inet_diag_msg *message = payload;
+    const struct nlattr *table[INET_DIAG_SKV6ONLY + 1] = {0};
+    uint8_t six_only = 0;
     if (type != SOCK_DIAG_BY_FAMILY || size < sizeof *message || search->done) return 0;
-    if (!overlaps(search->wanted, message)) return 0;
+    int r = netlink_parse(message + 1, size - sizeof *message, table, ARRAY_SIZE(table));
+    if (r) return r;
+    (void)netlink_get(table[INET_DIAG_SKV6ONLY], &six_only, sizeof six_only); // not of version 4
+    if (!overlaps(search->wanted, message, six_only)) return 0;
     search->found = (struct port_address){
         .family = message->idiag_family, .protocol = search->wanted->protocol, .port = search->wanted->port};
     memcpy(search->found.bytes, message->id.idiag_src, message->idiag_family == AF_INET ? 4 : 16);

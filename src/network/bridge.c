@@ -249,3 +249,20 @@ void bridge_remove(struct db *db, const struct network *network) {
     rules_remove(db, network);
     if (!link_get(network->link, &link) && bridge_is_of(&link, network)) (void)link_delete(network->link);
 }
+
+struct renamed {
+    const struct network *network;
+    char name[LINK_NAME_SIZE];
+};
+
+static int renamed_look(const char *name, const struct link *link, void *data) {
+    struct renamed *renamed = data;
+    if (link_is_of(link, renamed->network->id) && !str_eq(name, renamed->network->link))
+        snprintf(renamed->name, sizeof renamed->name, "%s", name);
+    return 0;
+}
+
+void bridge_remove_renamed(const struct network *network) {
+    struct renamed renamed = {.network = network};
+    if (!link_each(renamed_look, &renamed) && *renamed.name) (void)link_delete(renamed.name);
+}

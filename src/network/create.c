@@ -203,15 +203,21 @@ static int check_overlap(const struct networks *networks, const struct network *
 
 // A bridge with a subnet that the host reaches by another interface would take it away from it. Where the
 // network is one of the parent's it is meant to be the same.
-static int check_routes(const struct network *network, struct err *err) {
+static int check_route(const struct subnet *subnet, struct err *err) {
     char text[SUBNET_TEXT], other[SUBNET_TEXT];
     struct subnet route = {0};
-    const struct subnet *subnet = &network->pools[0].subnet;
-    if (network->driver != NETWORK_DRIVER_BRIDGE || !address_is_set(&subnet->base)) return 0;
     if (subnet_find_route(subnet, &route, err)) return -1;
     if (!address_is_set(&route.base)) return 0;
     return err_set(err, ERR_CONFLICT, 0, "subnet %s overlaps with the host's route to %s: choose another one",
                    subnet_print(subnet, text), subnet_print(&route, other));
+}
+
+static int check_routes(const struct network *network, struct err *err) {
+    if (network->driver != NETWORK_DRIVER_BRIDGE) return 0;
+    for (size_t i = 0; i < 2; i++)
+        if (address_is_set(&network->pools[i].subnet.base) && check_route(&network->pools[i].subnet, err))
+            return -1;
+    return 0;
 }
 
 // The first address, unless somebody chose one or it is an auxiliary one.
@@ -333,10 +339,11 @@ static void unmake(struct db *db, const struct network *network) {
     network->driver == NETWORK_DRIVER_BRIDGE ? bridge_remove(db, network) : parent_remove(network);
 }
 
-// The row first: what of it a crash leaves undone in the kernel is made when a container comes.
+// The row first: what of it a crash leaves undone in the kernel is made by the next command.
 int network_create(struct db *db, struct arena *arena, const struct network_request *request,
                    struct network *ret_network, struct err *err) {
     _cleanup_(fd_closep) int lock = -1;
+    _cleanup_(change_finish) struct change change = {0};
     struct network network = request->network;
     struct err ignored;
     char database[LINK_ALIAS_SIZE], *id = arena_alloc(arena, ID_SIZE);
@@ -345,9 +352,10 @@ int network_create(struct db *db, struct arena *arena, const struct network_requ
     network.created = clock_wall_ns();
     if (check_name(network.name, err) || check_driver(&network, err) ||
         read_pools(arena, request, &network, err) || network_predefine(db, err) ||
-        namespace_lock(&lock, err) || database_path(db, database, err) ||
-        insert(db, arena, request, &network, err))
+        namespace_lock(&lock, err) || database_path(db, database, err))
         return -1;
+    change_begin(database, &change);
+    if (insert(db, arena, request, &network, err)) return -1;
     if (make(db, &network, database, err)) {
         unmake(db, &network);
         (void)db_run(db, &ignored, "DELETE FROM network WHERE id = ?", "s", network.id);
@@ -377,10 +385,14 @@ static int delete_row(struct db *db, const struct network *network, struct err *
 // The row first again: what a crash leaves in the kernel names a network that is not there, and is swept.
 int network_remove(struct db *db, const struct network *network, struct err *err) {
     _cleanup_(fd_closep) int lock = -1;
+    _cleanup_(change_finish) struct change change = {0};
+    char database[LINK_ALIAS_SIZE];
     if (network_is_predefined(network))
         return err_set(err, ERR_CONFLICT, 0, "%s is a pre-defined network and cannot be removed",
                        network->name);
-    if (namespace_lock(&lock, err) || delete_row(db, network, err)) return -1;
+    if (namespace_lock(&lock, err) || database_path(db, database, err)) return -1;
+    change_begin(database, &change);
+    if (delete_row(db, network, err)) return -1;
     unmake(db, network);
     return 0;
 }

@@ -33,6 +33,7 @@ static int make(struct db *db, struct arena *arena, struct network *network, str
     // rules before: they would drop what goes to subnets that are somebody else's now.
     if (!fits) rules_remove(db, network);
     if (!fits && default_choose(db, database, arena, network, err)) return -1;
+    if (network->driver == NETWORK_DRIVER_BRIDGE) bridge_remove_renamed(network);
     return network->driver == NETWORK_DRIVER_BRIDGE ? bridge_make(db, network, database, err)
                                                     : parent_make(network, database, err);
 }

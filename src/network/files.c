@@ -262,12 +262,20 @@ static void resolver_embed(struct resolver *resolver) {
     strings_add(&resolver->arena, &resolver->servers, "127.0.0.11");
 }
 
+// How the host goes through its servers. The resolver has its own way with these, and who is to wait for it
+// no longer than for one of them hears nothing where the first is silent.
+static bool is_of_servers(const char *option) {
+    return str_has_prefix(option, "timeout:") || str_has_prefix(option, "attempts:") ||
+           str_eq(option, "rotate");
+}
+
 // Names of containers have no dots, and are to be asked for as they stand (resolver/scope.c), unless the
 // options say otherwise.
-static void options_embed(struct resolver *resolver) {
+static void options_embed(struct resolver *resolver, bool of_host) {
     struct strings options = {0};
     bool has_ndots = false;
     for (size_t i = 0; i < resolver->options.count; i++) {
+        if (of_host && is_of_servers(resolver->options.items[i])) continue;
         strings_add(&resolver->arena, &options, resolver->options.items[i]);
         has_ndots |= str_has_prefix(resolver->options.items[i], "ndots:");
     }
@@ -335,7 +343,7 @@ int network_write_resolv_conf(const struct network_files *files, const char *hos
         resolver_filter(&resolver, has_ipv6(files), files->pasta_dns);
     if (files->dns_search.count) resolver.search = files->dns_search;
     if (files->dns_options.count) resolver.options = files->dns_options;
-    if (files->own_resolver) options_embed(&resolver);
+    if (files->own_resolver) options_embed(&resolver, !files->dns_options.count);
     if (resolver.search.count == 1 && str_eq(resolver.search.items[0], ".")) resolver.search.count = 0;
     resolver_write(&resolver, ret_text);
     return 0;

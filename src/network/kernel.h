@@ -19,12 +19,22 @@ bool link_is_of(const struct link *link, const char *network_id);
 // The sentence for what the kernel refused.
 int kernel_fail(const struct network *network, int r, const char *what, const char *link, struct err *err);
 
+// With the lock (change.c): from before the row is another one until the kernel has what it says.
+struct change {
+    char path[LINK_ALIAS_SIZE + 32];
+    bool own;
+};
+void change_begin(const char *database, struct change *ret_change);
+void change_finish(struct change *change);
+
 // With the lock (bridge.c):
 
 // Is all of a bridge network there? A few messages.
 bool bridge_is_ready(struct db *db, const struct network *network);
 int bridge_make(struct db *db, const struct network *network, const char *database, struct err *err);
 void bridge_remove(struct db *db, const struct network *network);
+// One that somebody gave another name: it would keep the network's addresses and routes.
+void bridge_remove_renamed(const struct network *network);
 bool bridge_is_of(const struct link *link, const struct network *network);
 
 // The same for the parent of macvlan and ipvlan (parent.c).

@@ -119,6 +119,10 @@ bool network_forwards(size_t version);
 // Takes away what a removed network, or a killed command, left: bridges that name this database and a network
 // that it does not have, and interfaces of containers that were being connected or disconnected.
 int network_sweep(struct db *db, struct err *err);
+// Whether somebody makes or removes a network just now, or was killed doing so: a look at a file of the root.
+// Then what he has left undone is done.
+bool networks_are_changing(int root_fd);
+int networks_mend(struct db *db, int root_fd, struct err *err);
 
 // Endpoints (endpoint.c, plan.c, files.c)
 

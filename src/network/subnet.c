@@ -149,7 +149,29 @@ static int routed_check(uint32_t destination, uint8_t prefix, void *data) {
     return 0;
 }
 
+struct routed_ipv6 {
+    const struct subnet *subnet;
+    struct subnet found;
+};
+
+static int routed_check_ipv6(const uint8_t destination[16], uint8_t prefix, void *data) {
+    struct routed_ipv6 *routed = data;
+    struct subnet route = {.base = {.family = AF_INET6}, .prefix = prefix};
+    memcpy(route.base.bytes, destination, 16);
+    if (prefix >= routed->subnet->prefix && subnet_overlaps(&route, routed->subnet)) routed->found = route;
+    return 0;
+}
+
+static int find_route_ipv6(const struct subnet *subnet, struct subnet *ret_route, struct err *err) {
+    struct routed_ipv6 routed = {.subnet = subnet};
+    int r = route_each_ipv6(routed_check_ipv6, &routed);
+    if (r) return err_set(err, ERR_SYSTEM, -r, "read the host's routes");
+    *ret_route = routed.found;
+    return 0;
+}
+
 int subnet_find_route(const struct subnet *subnet, struct subnet *ret_route, struct err *err) {
+    if (subnet->base.family == AF_INET6) return find_route_ipv6(subnet, ret_route, err);
     struct routed routed = {number_of(&subnet->base), subnet->prefix, {{0}, 0}};
     int r = route_each(routed_check, &routed);
     if (r) return err_set(err, ERR_SYSTEM, -r, "read the host's routes");

@@ -14,6 +14,7 @@ int subnet_pick(const struct networks *networks, uint8_t prefix, struct subnet *
 // A /64 that none of the networks has, out of the root's own /48: that of its default network, or a random
 // one where there is none yet.
 int subnet_pick_ipv6(const struct networks *networks, struct subnet *ret_subnet, struct err *err);
-// Does a route of the host, narrower than /16, overlap this IPv4 subnet? Then ret_route is it, else it has no
-// base.
+// Does a route of the host, narrower than /16, overlap this IPv4 subnet? Or, of IPv6, one that is no wider
+// than the subnet: a part of what is the host's may be given to containers. Then ret_route is it, else it has
+// no base.
 int subnet_find_route(const struct subnet *subnet, struct subnet *ret_route, struct err *err);

@@ -9,10 +9,10 @@
 #include <sys/syscall.h>
 
 static const uint32_t calls[] = {
-    SYS_accept4,     SYS_clock_gettime, SYS_close,      SYS_connect,      SYS_epoll_ctl,
-    SYS_epoll_pwait, SYS_exit,          SYS_exit_group, SYS_getpeername,  SYS_getsockname,
-    SYS_getsockopt,  SYS_pipe2,         SYS_recvfrom,   SYS_rt_sigreturn, SYS_sendto,
-    SYS_setsockopt,  SYS_shutdown,      SYS_socket,     SYS_splice,       SYS_restart_syscall,
+    SYS_accept4,  SYS_clock_gettime, SYS_close,        SYS_connect,         SYS_epoll_ctl,  SYS_epoll_pwait,
+    SYS_exit,     SYS_exit_group,    SYS_getpeername,  SYS_getsockname,     SYS_getsockopt, SYS_pipe2,
+    SYS_recvfrom, SYS_recvmsg,       SYS_rt_sigreturn, SYS_sendmsg,         SYS_sendto,     SYS_setsockopt,
+    SYS_shutdown, SYS_socket,        SYS_splice,       SYS_restart_syscall,
 };
 
 int proxy_confine(void) {

@@ -87,6 +87,7 @@ static int add_door(int fd, const struct ports_label *label) {
     int type = 0;
     socklen_t size = sizeof type;
     if (door_count == DOORS_MAX || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size)) return -EMFILE;
+    if (type == SOCK_DGRAM) udp_open(fd);
     struct door *door = &doors[door_count++];
     *door = (struct door){.source = {fd, type == SOCK_DGRAM ? udp_hear : tcp_let_in}, .label = *label};
     return watch(doorway, EPOLL_CTL_ADD, &door->source, EPOLLIN);

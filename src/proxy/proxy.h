@@ -37,6 +37,8 @@ void tcp_let_in(struct source *door, uint32_t events);
 size_t tcp_count(void);
 
 // udp.c
+// Of a door, while the process may do that.
+void udp_open(int door);
 void udp_hear(struct source *door, uint32_t events);
 size_t udp_count(void);
 // Forgets who has been silent for too long, or everybody. When somebody is next, in monotonic time;

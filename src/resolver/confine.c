@@ -24,18 +24,25 @@ static const struct confine_limit limits[] = {{RLIMIT_CORE, 0},
 
 // A rule holds for the file that is there now, and resolv.conf is replaced by others: so it is the
 // directories where it may come to be, of which nothing can be listed. What is in there for everybody to read
-// is not secret.
+// is not secret. A link to anywhere else leads to one file, and what replaces that another resolver reads.
 static const char *const folders[] = {
     "/etc",         "/run/systemd/resolve", "/run/NetworkManager", "/run/resolvconf",
     "/run/connman", "/run/netconfig"};
 
 static bool was_there[ARRAY_SIZE(folders)];
+static struct stat was_file;
 
 bool confine_is_outdated(void) {
     struct stat st;
     for (size_t i = 0; i < ARRAY_SIZE(folders); i++)
         if (!was_there[i] && !stat(folders[i], &st)) return true;
-    return false;
+    return !stat(HOST_RESOLV_CONF, &st) && (st.st_ino != was_file.st_ino || st.st_dev != was_file.st_dev);
+}
+
+static int file_allow(struct landlock *landlock) {
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, HOST_RESOLV_CONF, O_PATH, 0);
+    if (fd < 0) return 0;
+    return fstat(fd, &was_file) ? -errno : landlock_allow(landlock, fd, LANDLOCK_ACCESS_FS_READ_FILE);
 }
 
 static int landlock_confine(int directory, struct err *err) {
@@ -48,6 +55,7 @@ static int landlock_confine(int directory, struct err *err) {
         was_there[i] = fd >= 0;
         if (fd >= 0) r = landlock_allow(&landlock, fd, LANDLOCK_ACCESS_FS_READ_FILE);
     }
+    if (!r) r = file_allow(&landlock);
     if (!r) r = landlock_enter(&landlock);
     return r ? err_set(err, ERR_SYSTEM, -r, "can't enter Landlock") : 0;
 }

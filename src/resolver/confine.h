@@ -9,5 +9,6 @@
 
 // Single-threaded. directory: the one of all networks, which is all that it can list.
 int confine(int directory, struct err *err);
-// Whether a directory where resolv.conf may lie has come since: it can't be read from in here.
+#define HOST_RESOLV_CONF "/etc/resolv.conf"
+// Whether a directory where it may lie has come since, or it is another file: it can't be read from in here.
 bool confine_is_outdated(void);

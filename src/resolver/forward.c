@@ -119,7 +119,7 @@ static int socket_open(const struct attempt *attempt, int family) {
 // 0 also when it has to wait for a socket.
 static int attempt_open(struct attempt *attempt) {
     struct query *query = attempt->query;
-    const union server *server = &query->servers->items[attempt->server];
+    const union server *server = servers_address((struct servers *)query->servers, attempt->server);
     int fd = socket_open(attempt, server->any.sa_family);
     attempt->waits = fd == -EBUSY;
     query->resolver->queries_wait |= attempt->waits;

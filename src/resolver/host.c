@@ -16,7 +16,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-#define HOST_FOLDER   "/etc"
+#define HOST_FOLDER   "/etc" // of HOST_RESOLV_CONF
 #define HOST_FILE     "resolv.conf"
 #define HOST_FILE_MAX 65536
 #define EVENTS        (IN_MOVED_TO | IN_CLOSE_WRITE | IN_CREATE | IN_ONLYDIR)
@@ -24,7 +24,7 @@
 // The directory of what the link says, if it is one.
 static void watch_target(struct resolver *resolver, int inotify) {
     char target[PATH_MAX], path[2 * PATH_MAX];
-    ssize_t n = readlink(HOST_FOLDER "/" HOST_FILE, target, sizeof target - 1);
+    ssize_t n = readlink(HOST_RESOLV_CONF, target, sizeof target - 1);
     if (n <= 0) return;
     target[n] = '\0';
     char *slash = strrchr(target, '/');
@@ -35,12 +35,13 @@ static void watch_target(struct resolver *resolver, int inotify) {
 }
 
 // What can't be read now leaves everything as it is; but where that is for our own confinement, which knows
-// nothing of a program that was installed since, another resolver can: the shims start one when this ends.
+// nothing of a program that was installed since, or of a file somewhere else, another resolver can: the shims
+// start one when this ends.
 static void host_read(struct resolver *resolver, int inotify) {
     _cleanup_(str_finish) struct str text = {0};
     watch_target(resolver, inotify);
-    resolver->host_file = inotify_add_watch(inotify, HOST_FOLDER "/" HOST_FILE, IN_CLOSE_WRITE);
-    int r = file_read_at(AT_FDCWD, HOST_FOLDER "/" HOST_FILE, HOST_FILE_MAX, &text);
+    resolver->host_file = inotify_add_watch(inotify, HOST_RESOLV_CONF, IN_CLOSE_WRITE);
+    int r = file_read_at(AT_FDCWD, HOST_RESOLV_CONF, HOST_FILE_MAX, &text);
     if (r == -EACCES && confine_is_outdated()) exit(0);
     if (!r) servers_read(&resolver->servers, str_get(&text));
 }

@@ -4,7 +4,7 @@
 #include "base/fd.h"
 
 #include <arpa/inet.h>
-#include <net/if.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +23,8 @@ void servers_add(struct servers *servers, const char *address) {
     if (inet_pton(AF_INET, text, &v4.sin_addr) == 1) {
         memcpy(&server, &v4, sizeof v4);
     } else if (inet_pton(AF_INET6, text, &v6.sin6_addr) == 1) {
-        if (scope && parse_u32(scope, &v6.sin6_scope_id)) v6.sin6_scope_id = if_nametoindex(scope);
+        if (scope && parse_u32(scope, &v6.sin6_scope_id))
+            snprintf(servers->links[servers->count], IF_NAMESIZE, "%s", scope);
         memcpy(&server, &v6, sizeof v6);
     } else {
         return;
@@ -43,6 +44,12 @@ void servers_read(struct servers *servers, const char *text) {
         servers_add(servers, address);
     }
     if (!servers->count) servers_add(servers, "127.0.0.1");
+}
+
+const union server *servers_address(struct servers *servers, size_t index) {
+    union server *server = &servers->items[index];
+    if (*servers->links[index]) server->v6.sin6_scope_id = if_nametoindex(servers->links[index]);
+    return server;
 }
 
 size_t servers_pick(const struct servers *servers, unsigned attempt, uint64_t now_ns) {
