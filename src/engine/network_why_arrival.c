@@ -90,7 +90,7 @@ static void uplink_look(struct walk *walk) {
     walk_note(walk, "route",
               "if it comes in by %s, which has that address, the host drops it: rp_filter is 1 there, which "
               "wants that interface to be the way back, and it is %s (with 2 any will do)",
-              by->own.name, host_link_name(walk, back.link));
+              by->own.name, link_name(walk, NULL, back.link));
 }
 
 void arrival_look(struct walk *walk) {

@@ -22,7 +22,7 @@ static const char *question_of(struct walk *walk, const struct passage *passage)
 // What comes in is forwarded where the link that it comes in by says so (IPv6: the host as a whole).
 static bool forwards(struct walk *walk, const struct passage *passage) {
     if (!passage->in || passage->source->family != AF_INET) return true;
-    const char *link = host_link_name(walk, passage->in);
+    const char *link = link_name(walk, NULL, passage->in);
     if (why_setting(link, "forwarding")) return true;
     walk_ends(walk, "route",
               "the host does not forward what comes in by %s: net.ipv4.conf.%s.forwarding is 0", link, link);

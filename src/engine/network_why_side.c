@@ -426,8 +426,8 @@ static void adrift_explain(struct walk *walk) {
             walk_advise(walk, "hoy restart %s", sides[i]->container.name);
         }
     for (size_t i = 0; i < ARRAY_SIZE(sides); i++)
-        for (size_t n = 0; n < sides[i]->interface_count; n++)
-            (void)misplaced_explain(walk, sides[i], &sides[i]->interfaces[n]);
+        for (size_t n = 0; n < sides[i]->interfaces.count; n++)
+            (void)misplaced_explain(walk, sides[i], &sides[i]->interfaces.items[n]);
 }
 
 static int apart_explain(struct walk *walk, struct err *err) {
