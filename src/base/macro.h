@@ -10,8 +10,8 @@
 #define TEXT_OF(x)  TEXT_OF_(x)
 #define TEXT_OF_(x) #x
 
-// Runs fn(&variable) when the variable goes out of scope.
-#define _cleanup_(fn) __attribute__((cleanup(fn)))
+// Runs fn(&variable) when the variable goes out of scope, which may be all that it is for.
+#define _cleanup_(fn) __attribute__((cleanup(fn), unused))
 #define _unused_      __attribute__((unused)) // but for its cleanup
 
 #define _printf_(text, first) __attribute__((__format__(printf, text, first)))

@@ -74,9 +74,9 @@ static void test_scopes(void **state) {
     }
 }
 
-#define OF_OTHERS(requirements)                                             \
-    "{\"default\":[{\"type\":\"insecureAcceptAnything\"}],\"transports\":{" \
-    "\"docker\":{\"other.io\":" requirements "},\"atomic\":{\"\":[{\"type\":\"reject\"}]}}}"
+#define OF_OTHERS(requirements)                                              \
+    ("{\"default\":[{\"type\":\"insecureAcceptAnything\"}],\"transports\":{" \
+     "\"docker\":{\"other.io\":" requirements "},\"atomic\":{\"\":[{\"type\":\"reject\"}]}}}")
 
 static void test_unsupported_of_others(void **state) {
     (void)state;

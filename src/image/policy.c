@@ -292,7 +292,7 @@ int policy_read(struct arena *arena, const char *file, const struct reference *r
 
 int policy_check_local(const char *transport, struct err *err) {
     _cleanup_(arena_finish) struct arena arena = ARENA_INIT;
-    struct policy_requirements requirements;
+    struct policy_requirements requirements = {0};
     const char *file = policy_file(&arena);
     if (read_file(&arena, file, transport, NULL, &requirements, err)) return -1;
     for (size_t i = 0; i < requirements.count; i++)
