@@ -239,7 +239,7 @@ LINES
   named network /proc/self/ns/ipc
   fails '/proc/self/ns/ipc is a namespace of another type' "${restore[@]}"
   named network /dev/null
-  fails 'linux.namespaces: cannot join /dev/null' "${restore[@]}"
+  fails '/dev/null is no namespace' "${restore[@]}"
   named network /proc/self/ns/net
   fails 'Error (criu/lies.c:1): no' "${restore[@]}"
   setpriv --reuid 12345 --regid 12345 --clear-groups unshare --user --net --ipc sleep 60 >/dev/null 3>&- &
