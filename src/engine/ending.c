@@ -75,16 +75,16 @@ static void say_died(struct engine *engine, const struct container *container, c
     "('starting', 'running', 'restarting') AND started <= ?"
 
 // One that is about to be started again keeps its address, but not its ports. 1 when it is this run's ending
-// and the row says so now.
+// and the row says so now. A container that was live when it was read ends as that run, and no later one.
 static int write_ending(struct engine *engine, const struct container *container, const struct ending *ending,
                         struct err *err) {
     struct db *db = engine->store.db;
     _cleanup_(db_rollbackp) struct db *transaction = db;
     if (db_begin(transaction, err)) return -1;
-    int changed =
-        db_run(db, err, END, "siiisiisi", ending->state, (int64_t)ending->status, (int64_t)ending->oom,
-               ending->finished, ending->error ? ending->error : "", (int64_t)ending->stopped,
-               (int64_t)restarts(ending), container->id, ending->finished);
+    int changed = db_run(db, err, END, "siiisiisi", ending->state, (int64_t)ending->status,
+                         (int64_t)ending->oom, ending->finished, ending->error ? ending->error : "",
+                         (int64_t)ending->stopped, (int64_t)restarts(ending), container->id,
+                         container_is_live(container) ? container->started : ending->finished);
     if (changed <= 0) return changed;
     say_died(engine, container, ending);
     if (port_rows_release(db, container->id, err) ||
@@ -312,6 +312,10 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
     int r = row_load(engine, arena, container->id, container, err);
     bool restarting = r > 0 && container_is_restarting(container);
     if (r <= 0 || (!restarting && !container_is_live(container))) return r;
+    // Without a directory there was no lock to be had. One that is there now is of a run that has begun
+    // since.
+    if (dir.fd < 0 && run_dir_exists(engine, container->id))
+        return container_settle(engine, arena, container, err);
     _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     if (shim >= 0) return 1; // a later run
     if (restarting ? resume(engine, container, &dir, err) : take_over(engine, container, &dir, err))

@@ -212,6 +212,22 @@ static void test_late_word(void **state) {
     assert_false(exists(f, f->runroot, a.id, ""));
 }
 
+// Who read a run, and looked at what became of it, does not end the one that began meanwhile.
+static void test_end_of_earlier_run(void **state) {
+    struct fixture *f = *state;
+    struct container a = make(f, "ship"), earlier, now;
+    struct ending ending = {.state = "exited", .finished = 5000, .error = ""};
+    pretend_run(f, &a, NULL);
+    assert_int_equal(row_load(&f->engine, &f->arena, a.id, &earlier, &f->err), 1);
+    assert_int_equal(
+        db_run(f->engine.store.db, &f->err, "UPDATE container SET started = 2000 WHERE id = ?", "s", a.id),
+        1);
+    assert_int_equal(container_end(&f->engine, &earlier, &ending, &f->err), 0);
+    assert_int_equal(row_load(&f->engine, &f->arena, a.id, &now, &f->err), 1);
+    assert_string_equal(now.state, "running");
+    assert_true(exists(f, f->runroot, a.id, ""));
+}
+
 // Somebody begins a container and is killed; before that it is left alone.
 static void test_begun(void **state) {
     struct fixture *f = *state;
@@ -278,6 +294,7 @@ int main(void) {
         TEST(test_no_exit_record),
         TEST(test_early_exit_record),
         TEST(test_late_word),
+        TEST(test_end_of_earlier_run),
         TEST(test_begun),
         TEST(test_orphan),
         cmocka_unit_test(test_names),

@@ -132,6 +132,11 @@ static int run_dir_make(struct engine *engine, const char *path) {
     return mkdirat(runroot, path, 0700) && errno != EEXIST ? -errno : 0;
 }
 
+bool run_dir_exists(struct engine *engine, const char *id) {
+    char path[CONTAINER_FOLDER_SIZE];
+    return !faccessat(engine->store.runroot_fd, container_folder(id, path), F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 // Is what was opened and locked still what the path leads to?
 static bool run_dir_current(int runroot, const char *path, int fd) {
     struct stat ours, there;

@@ -53,6 +53,7 @@ enum run_dir_mode {
     RUN_DIR_WAIT,  // fd -1 when it is not there
     RUN_DIR_PROBE, // the same, and ERR_UNAVAILABLE when somebody has it locked
 };
+bool run_dir_exists(struct engine *engine, const char *id);
 int run_dir_lock(struct engine *engine, const char *id, enum run_dir_mode mode, struct run_dir *ret_dir,
                  struct err *err);
 void run_dir_finish(struct run_dir *dir);
