@@ -346,16 +346,22 @@ int db_run(struct db *db, struct err *err, const char *sql, const char *types, .
     return changed;
 }
 
-int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const char *sql, const char *types,
-             ...) {
+static int query(struct db *db, struct db_rows *ret_rows, struct err *err, const char *sql, const char *types,
+                 va_list args) {
     struct statement *s = statement_get(db, sql, err);
     if (!s) return -1;
-    va_list args;
-    va_start(args, types);
     statement_bind(s, true, types, args);
-    va_end(args);
     ret_rows->statement = s;
     return 0;
+}
+
+int db_query(struct db *db, struct db_rows *ret_rows, struct err *err, const char *sql, const char *types,
+             ...) {
+    va_list args;
+    va_start(args, types);
+    int r = query(db, ret_rows, err, sql, types, args);
+    va_end(args);
+    return r;
 }
 
 void db_compile(struct db *db, const char *sql) {
@@ -383,39 +389,38 @@ void db_rows_finish(struct db_rows *rows) {
 }
 
 int db_number(struct db *db, int64_t *ret_number, struct err *err, const char *sql, const char *types, ...) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {.statement = statement_get(db, sql, err)};
-    if (!rows.statement) return -1;
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     va_list args;
     va_start(args, types);
-    statement_bind(rows.statement, true, types, args);
+    int r = query(db, &rows, err, sql, types, args);
     va_end(args);
-    int r = db_next(&rows, err);
+    if (r) return r;
+    r = db_next(&rows, err);
     if (r > 0 && ret_number) *ret_number = db_i64(&rows, 0);
     return r;
 }
 
 int db_word(struct db *db, struct arena *arena, const char **ret_text, struct err *err, const char *sql,
             const char *types, ...) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {.statement = statement_get(db, sql, err)};
-    if (!rows.statement) return -1;
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     va_list args;
     va_start(args, types);
-    statement_bind(rows.statement, true, types, args);
+    int r = query(db, &rows, err, sql, types, args);
     va_end(args);
-    int r = db_next(&rows, err);
+    if (r) return r;
+    r = db_next(&rows, err);
     if (r > 0) *ret_text = arena_strdup(arena, db_text(&rows, 0));
     return r;
 }
 
 int db_texts(struct db *db, struct arena *arena, struct strings *list, struct err *err, const char *sql,
              const char *types, ...) {
-    _cleanup_(db_rows_finish) struct db_rows rows = {.statement = statement_get(db, sql, err)};
-    if (!rows.statement) return -1;
+    _cleanup_(db_rows_finish) struct db_rows rows = {0};
     va_list args;
     va_start(args, types);
-    statement_bind(rows.statement, true, types, args);
+    int r = query(db, &rows, err, sql, types, args);
     va_end(args);
-    int r;
+    if (r) return r;
     while ((r = db_next(&rows, err)) > 0) strings_add(arena, list, arena_strdup(arena, db_text(&rows, 0)));
     return r;
 }
