@@ -265,10 +265,7 @@ int store_capability(struct parse *parse, const char *text, void *field, struct 
     if (!name) return err_set(err, ERR_INVALID, 0, "there is no such capability");
     if (strings_have(list, name)) return 0;
     strings_add(parse->arena, list, name);
-    for (size_t i = list->count - 1; i && strcmp(list->items[i - 1], name) > 0; i--) {
-        list->items[i] = list->items[i - 1];
-        list->items[i - 1] = name;
-    }
+    strings_sort(list);
     return 0;
 }
 

@@ -260,11 +260,6 @@ static const char *state_before_run(const struct container *container) {
     return container->restart_count ? "restarting" : "created";
 }
 
-static bool has_folder(struct engine *engine, const char *id) {
-    char folder[CONTAINER_FOLDER_SIZE];
-    return !faccessat(engine->store.root_fd, container_folder(id, folder), F_OK, AT_SYMLINK_NOFOLLOW);
-}
-
 // With the lock, and nobody at the socket.
 static int take_over(struct engine *engine, const struct container *container, const struct run_dir *dir,
                      struct err *err) {
@@ -277,8 +272,8 @@ static int take_over(struct engine *engine, const struct container *container, c
     bool has_record = !read_exit_record(engine, container->id, &ending);
     if (take_back(container, dir, &ending, has_record, err, text)) return -1;
     // Else the shim has said it, also of one that somebody is about to remove.
-    ending.lost =
-        running && !has_record && !str_eq(ending.state, "created") && has_folder(engine, container->id);
+    ending.lost = running && !has_record && !str_eq(ending.state, "created") &&
+                  container_folder_exists(engine->store.root_fd, container->id);
     if (ending.finished < container->started) ending.finished = container->started; // the clock was set back
     if (container_end(engine, container, &ending, err)) return -1;
     if (restarts(&ending)) again_resume(engine, container->id);
@@ -314,7 +309,7 @@ static int settle_dead(struct engine *engine, struct arena *arena, struct contai
     if (r <= 0 || (!restarting && !container_is_live(container))) return r;
     // Without a directory there was no lock to be had. One that is there now is of a run that has begun
     // since.
-    if (dir.fd < 0 && run_dir_exists(engine, container->id))
+    if (dir.fd < 0 && container_folder_exists(engine->store.runroot_fd, container->id))
         return container_settle(engine, arena, container, err);
     _cleanup_(fd_closep) int shim = shim_connect(engine, container->id);
     if (shim >= 0) return 1; // a later run

@@ -22,6 +22,11 @@ const char *container_file(const char *id, const char *name, char buffer[static 
     return buffer;
 }
 
+bool container_folder_exists(int parent, const char *id) {
+    char path[CONTAINER_FOLDER_SIZE];
+    return !faccessat(parent, container_folder(id, path), F_OK, AT_SYMLINK_NOFOLLOW);
+}
+
 static int make(struct engine *engine, const char *id, struct err *err) {
     char path[CONTAINER_FOLDER_SIZE], below[CONTAINER_FOLDER_SIZE + 8];
     static const struct {
@@ -130,11 +135,6 @@ static int run_dir_make(struct engine *engine, const char *path) {
     if (errno != ENOENT) return -errno;
     if (mkdirat(runroot, "containers", 0700) && errno != EEXIST) return -errno;
     return mkdirat(runroot, path, 0700) && errno != EEXIST ? -errno : 0;
-}
-
-bool run_dir_exists(struct engine *engine, const char *id) {
-    char path[CONTAINER_FOLDER_SIZE];
-    return !faccessat(engine->store.runroot_fd, container_folder(id, path), F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
 // Is what was opened and locked still what the path leads to?

@@ -40,6 +40,7 @@ int row_store_config(struct engine *engine, const char *id, const struct contain
 #define CONTAINER_FOLDER_SIZE (sizeof "containers/" + ID_SIZE)
 // "containers/<id>", below <root> and <runroot>.
 const char *container_folder(const char *id, char buffer[static CONTAINER_FOLDER_SIZE]);
+bool container_folder_exists(int parent, const char *id); // in <root> or <runroot>
 // "containers/<id>/<name>"; names are short.
 #define CONTAINER_FILE_SIZE (CONTAINER_FOLDER_SIZE + 16)
 const char *container_file(const char *id, const char *name, char buffer[static CONTAINER_FILE_SIZE]);
@@ -53,7 +54,6 @@ enum run_dir_mode {
     RUN_DIR_WAIT,  // fd -1 when it is not there
     RUN_DIR_PROBE, // the same, and ERR_UNAVAILABLE when somebody has it locked
 };
-bool run_dir_exists(struct engine *engine, const char *id);
 int run_dir_lock(struct engine *engine, const char *id, enum run_dir_mode mode, struct run_dir *ret_dir,
                  struct err *err);
 void run_dir_finish(struct run_dir *dir);

@@ -84,5 +84,5 @@ int plan_long_mount(struct plan_run *run, struct plan_op *op) {
     if (unshare(CLONE_NEWNS)) return -errno;
     _cleanup_(fd_closep) int tree = mount_at("/proc", run, op);
     int r = come_back(own, root);
-    return r || tree < 0 ? (r ? r : tree) : take_fd(&tree);
+    return r ? r : take_fd(&tree);
 }
