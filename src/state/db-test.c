@@ -237,13 +237,67 @@ static void test_many_writers(void **state) {
                      1);
 }
 
+// How many pages of it are valid: those with the salt of its header.
+static size_t log_pages(void) {
+    enum { HEADER = 32, FRAME = 24 + 1024 };
+    static unsigned char log[4 << 20];
+    char path[128];
+    snprintf(path, sizeof path, "%s/hoy.db-wal", root);
+    _cleanup_(fd_closep) int fd = fd_open_at(AT_FDCWD, path, O_RDONLY, 0);
+    ssize_t size = fd_read_full(fd, log, sizeof log);
+    size_t pages = 0;
+    assert_in_range(size, HEADER, sizeof log - 1);
+    for (size_t at = HEADER; at + FRAME <= (size_t)size; at += FRAME, pages++)
+        if (!log[0] || memcmp(log + 16, log + at + 8, 8) != 0) break;
+    return pages;
+}
+
+// Processes that write once each, one after the other, do not make the log longer and longer; nor do they
+// while somebody reads, for longer than that takes.
+static void write_once(int i) {
+    struct err err = {0};
+    _cleanup_(db_closep) struct db *db = NULL;
+    char id[32];
+    snprintf(id, sizeof id, "once-%d", i);
+    assert_int_equal(db_open(root, &db, &err), 0);
+    assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", id, id, (int64_t)i), 1);
+}
+
+static void test_short_log(void **state) {
+    (void)state;
+    enum { MOST = 250, ONCE = 200 };
+    struct err err = {0};
+    size_t longest = 0;
+    for (int i = 0; i < ONCE; i++) {
+        write_once(i);
+        if (log_pages() > longest) longest = log_pages();
+    }
+    assert_in_range(longest, 100, MOST);
+    {
+        _cleanup_(db_closep) struct db *reader = NULL;
+        _cleanup_(db_rows_finish) struct db_rows rows = {0};
+        assert_int_equal(db_open(root, &reader, &err), 0);
+        assert_int_equal(db_query(reader, &rows, &err, "SELECT id FROM container", ""), 0);
+        assert_int_equal(db_next(&rows, &err), 1);
+        for (int i = ONCE; i < 2 * ONCE; i++) write_once(i);
+        assert_true(log_pages() > MOST);
+    }
+    write_once(2 * ONCE);
+    assert_in_range(log_pages(), 0, MOST);
+    _cleanup_(db_closep) struct db *db = NULL;
+    assert_int_equal(db_open(root, &db, &err), 0);
+    assert_int_equal(count_of(db, "SELECT count(*) FROM container"), 2 * ONCE + 1);
+    assert_int_equal(count_of(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
+                     1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, root_make, root_remove)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_rows),    TEST(test_texts_and_numbers), TEST(test_transactions),
         TEST(test_private), TEST(test_foreign_files),     TEST(test_another_schema),
-        TEST(test_full),    TEST(test_many_writers),
+        TEST(test_full),    TEST(test_many_writers),      TEST(test_short_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,16 +5,17 @@
 // absent or whole, and an opener has nothing to decide and no journal mode to set. After that nobody holds
 // the database open for long: a command is often the only one, and then SQLite reads the log again to rebuild
 // its index. So the log is kept short: whoever makes it longer than LOG_PAGES writes it back into the
-// database.
+// database and begins it again, unless others read it. SQLite would leave that to the next writer of the same
+// process, which there may never be.
 //
 // Many writers: SQLite has one at a time and tells the others "busy". busy_wait() sleeps and tries again
 // until a deadline; this is the one place in hoy where a sleep is right, as file locks of SQLite have no
 // queue to wait in.
 //
 // A full disk: what ends or removes something is written all the same, into room that the three files have
-// already and never give back. The log is LOG_BYTES long, and begins again when it has come to LOG_PAGES. The
-// database has SPARE_BYTES beyond its end, for the pages that so far are only in the log. The log's index,
-// which is mapped and which whoever comes first would cut off and let grow again, is emptied instead.
+// already and never give back. The log is LOG_BYTES long. The database has SPARE_BYTES beyond its end, for
+// the pages that so far are only in the log. The log, and its index, which is mapped, are emptied where
+// SQLite would cut them off and let them grow again.
 #include "state/db.h"
 #include "base/clock.h"
 #include "base/fd.h"
@@ -37,6 +38,7 @@
 #define LOG_PAGES      200
 #define LOG_BYTES      (1 << 20)
 #define SPARE_BYTES    (1 << 18)
+#define LOG_HEAD       32 // without it a log is none
 #define INDEX_BYTES    (1 << 15)
 #define INDEX_HEAD     136 // the first bytes of the log's index say whether it is any
 #define INDEX_CUT      3   // what SQLite cuts it to
@@ -120,23 +122,40 @@ static int busy_wait(void *data, int count) {
     return 1;
 }
 
-// As good as cut off: zeros are no index.
-static int empty_index(int fd, const struct stat *st) {
+// As good as cut off: zeros are no index, and no log.
+static int empty(int fd, size_t size) {
     static const char zeros[INDEX_HEAD];
-    size_t size = st->st_size < INDEX_HEAD ? (size_t)st->st_size : INDEX_HEAD;
-    if (st->st_blocks * 512 < INDEX_BYTES) (void)!fallocate(fd, 0, 0, INDEX_BYTES);
     return pwrite(fd, zeros, size, 0) == (ssize_t)size ? 0 : -1;
 }
 
-// SQLite's ftruncate(). What it asks for: INDEX_CUT; nothing, of a log that goes away; and the database's
-// size, at the end of each checkpoint.
+static int empty_index(int fd, const struct stat *st) {
+    if (st->st_blocks * 512 < INDEX_BYTES) (void)!fallocate(fd, 0, 0, INDEX_BYTES);
+    return empty(fd, st->st_size < INDEX_HEAD ? (size_t)st->st_size : INDEX_HEAD);
+}
+
+static int empty_log(int fd, const struct stat *st) {
+    return st->st_size > LOG_BYTES && ftruncate(fd, LOG_BYTES) ? -1 : empty(fd, LOG_HEAD);
+}
+
+// SQLite's ftruncate(). What it asks for: INDEX_CUT; nothing, of a log; and the database's size, at the end
+// of each checkpoint.
 static int truncate_kept(int fd, off_t size) {
     struct stat st;
     if (fstat(fd, &st)) return -1;
     if (size == INDEX_CUT) return empty_index(fd, &st);
+    if (size == 0 && st.st_size >= LOG_BYTES) return empty_log(fd, &st);
     if (size == 0 || size > st.st_size) return ftruncate(fd, size);
     if (st.st_size < size + SPARE_BYTES) (void)!fallocate(fd, 0, size, SPARE_BYTES);
     return 0;
+}
+
+// After each commit. It has happened, whatever comes of this.
+static int shorten_log(void *data, sqlite3 *handle, const char *name, int pages) {
+    if (pages < LOG_PAGES) return SQLITE_OK;
+    sqlite3_busy_handler(handle, NULL, NULL);
+    sqlite3_wal_checkpoint_v2(handle, name, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    sqlite3_busy_handler(handle, busy_wait, data);
+    return SQLITE_OK;
 }
 
 // The log's room. Neither SQLite's locks nor what another process just adds to it are touched by that.
@@ -261,7 +280,7 @@ int db_open(const char *root, struct db **ret_db, struct err *err) {
     if (db_connect(db, path, err)) return -1;
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
-    sqlite3_wal_autocheckpoint(db->handle, LOG_PAGES);
+    sqlite3_wal_hook(db->handle, shorten_log, db);
     if (db_check_version(db, root, err)) return -1;
     if (db_exec(db, "PRAGMA synchronous = NORMAL", err, "open")) return -1;
     reserve_log(db);
