@@ -41,6 +41,7 @@ struct stream {
     bool unwanted;               // it was ended from here, for a reason that another stage tells
     // decode
     struct decoder *decoder;
+    struct ring_block *decoded; // what goes on next
     bool raw_begun;
     atomic_uint_least64_t consumed;
     struct err decode_err;
@@ -148,20 +149,23 @@ static int download(struct stream *s, const struct layer_source *source, struct 
 
 // Decode
 
+// Only the last block of a tar is not full: the file grows by whole pages.
 static int decode_block(struct stream *s, const struct ring_block *input) {
     s->consumed += input->size;
     const unsigned char *in = input->bytes;
     size_t in_size = input->size;
     for (;;) {
-        struct ring_block *block = ring_empty(&s->tar);
+        if (!s->decoded) s->decoded = ring_empty(&s->tar);
+        struct ring_block *block = s->decoded;
         if (!block) return -1; // it could not be stored, which says why
-        unsigned char *out = block->bytes;
-        size_t room = TAR_BLOCK;
-        int r = decoder_run(s->decoder, &in, &in_size, &out, &room, &s->decode_err);
+        unsigned char *out = block->bytes + block->size;
+        size_t room = TAR_BLOCK - block->size;
+        if (decoder_run(s->decoder, &in, &in_size, &out, &room, &s->decode_err)) return -1;
         block->size = TAR_BLOCK - room;
-        if (block->size) ring_push(&s->tar);
-        if (r) return -1;
         if (room && !in_size) return 0;
+        if (room) continue;
+        ring_push(&s->tar);
+        s->decoded = NULL;
     }
 }
 
@@ -225,6 +229,7 @@ static int decode_all(struct stream *s) {
 static void *decode_main(void *data) {
     struct stream *s = data;
     if (decode_all(s)) ring_drain(&s->blob);
+    if (s->decoded) ring_push(&s->tar);
     ring_close(&s->tar);
     return NULL;
 }
