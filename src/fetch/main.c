@@ -35,6 +35,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,6 +59,9 @@ static void settings_read(struct worker *worker, const struct json *request) {
 
 static void begin(struct worker *worker, bool network) {
     struct err err = {0};
+    // Its threads work on one stream: whoever is woken waits for a processor, and takes none away from
+    // another.
+    sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){0});
     signal(SIGPIPE, SIG_IGN); // who extracts what is written may be gone
     // Before there is no way back to the files that they read.
     if (network && curl_global_init(CURL_GLOBAL_DEFAULT)) err_set(&err, ERR_SYSTEM, 0, "can't start libcurl");
