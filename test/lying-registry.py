@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 import urllib.parse
 import zlib
@@ -56,12 +57,12 @@ class Image:
     """What one repository serves. A lie changes one of these."""
 
     def __init__(self, tar=None, layer=None, media_type=GZIP, diff_id=None, size=None, more_manifest=None,
-                 architecture=None, config_bytes=None, urls=None):
+                 architecture=None, config_bytes=None, urls=None, more_config=None):
         tar = small_tar() if tar is None else tar
         self.layer = gzip.compress(tar, 1, mtime=0) if layer is None else layer
         self.config = config_bytes or json.dumps({
             "architecture": architecture or MACHINE, "os": "linux", "config": {"Cmd": ["/file0"]},
-            "rootfs": {"type": "layers", "diff_ids": [diff_id or digest(tar)]}}).encode()
+            "rootfs": {"type": "layers", "diff_ids": [diff_id or digest(tar)]}, **(more_config or {})}).encode()
         manifest = {
             "schemaVersion": 2, "mediaType": MANIFEST,
             "config": {"mediaType": "application/vnd.oci.image.config.v1+json", "digest": digest(self.config),
@@ -252,13 +253,29 @@ def entry(kind, platform=True):
     return answer
 
 
-# A repository: its image, and who answers for manifests and for the layer.
-def lie(image=Image, manifest=None, blob=None):
-    return {"image": image, "manifest": manifest, "blob": blob}
+LAYER_ASKED_FOR = threading.Event()
+
+
+def tell_asked_for(handler, data):
+    LAYER_ASKED_FOR.set()
+    plain(handler, data)
+
+
+def after_the_layer(handler, data):
+    """A config that comes when the layer was asked for."""
+    (plain if LAYER_ASKED_FOR.wait(20) else status(503))(handler, data)
+
+
+# A repository: its image, and who answers for manifests, for the layer and for the config.
+def lie(image=Image, manifest=None, blob=None, config=None):
+    return {"image": image, "manifest": manifest, "blob": blob, "config": config}
 
 
 LIES = {
     "good": lie(),
+    "good-again": lie(lambda: Image(more_config={"author": "another"})),
+    "together": lie(blob=tell_asked_for, config=after_the_layer),
+    "config-flipped": lie(blob=stall, config=flipped),
     "plain": lie(lambda: Image(layer=small_tar(), media_type=PLAIN)),
     "chunked": lie(lambda: Image(layer=zstd_chunked(), media_type=PLAIN + "+zstd")),
     "entry": lie(manifest=entry(MANIFEST)),
@@ -383,8 +400,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = image.blobs.get(reference)
         if data is None:
             return status(404)(self, None)
-        answer = rules["blob"] if rules["blob"] and data is image.layer else plain
-        return answer(self, data)
+        return (rules["blob" if data is image.layer else "config"] or plain)(self, data)
 
     def do_HEAD(self):
         LOG.write(f"{self.command} {self.path} {self.headers.get('Authorization', '-')}\n")

@@ -305,6 +305,7 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
 @test "lies: an index that names itself" { lie itself 'its digest is'; }
 @test "lies: a thousand indexes, one in the other" { lie nested 'too many other indexes'; }
 @test "lies: a config that is HTML" { lie config-no-json 'config is invalid: it is not a JSON object'; }
+@test "lies: a config that is another, and meanwhile a layer that does not come" { lie config-flipped 'wrong config'; }
 @test "lies: half a JSON document" { lie no-json '.'; }
 @test "lies: a digest that is a path" { lie bad-digest '.'; }
 @test "lies: no diff ids" { lie no-diff-ids '.'; }
@@ -360,6 +361,16 @@ $(python3 -c 'import sys; sys.stdout.buffer.write(bytes(range(256)) * 4096)' | m
   matches "$(hoy system df -v)" 'twice +1 +[0-9a-f]{12} +N/A '
   expect 0 hoy image verify "$LIES/twice:1"
   hoy rmi "$LIES/twice:1"
+  nothing_left
+}
+
+@test "a layer is asked for while the config comes, unless it is here" {
+  expect 0 hoy pull -q "$LIES/together:1"
+  is "$(ls "$HOY_ROOT/layers" | wc -l)" 1
+  : >"$LIES_LOG"
+  expect 0 hoy pull -q "$LIES/good-again:1"
+  is "$(grep -c 'GET .*/blobs/' "$LIES_LOG")" 1 # the config's
+  hoy rmi "$LIES/together:1" "$LIES/good-again:1" >/dev/null
   nothing_left
 }
 

@@ -40,7 +40,8 @@ static void put_list(struct json_writer *w, const char *key, const struct string
     json_end_array(w);
 }
 
-bool image_tell_resolved(struct worker *worker, const struct image_claim *claim) {
+bool image_tell_resolved(struct worker *worker, const struct image_claim *claim, size_t count,
+                         bool *missing) {
     _cleanup_(json_writer_finish) struct json_writer w = {0};
     json_begin_object(&w, NULL);
     json_put_string(&w, "event", "resolved");
@@ -53,6 +54,8 @@ bool image_tell_resolved(struct worker *worker, const struct image_claim *claim)
     worker_send(worker, &w);
     _cleanup_(fd_closep) int fd = -1;
     _cleanup_(json_freep) struct json *answer = worker_receive(worker, &fd);
+    for (size_t i = 0; missing && i < count; i++)
+        missing[i] = json_boolean(json_at(json_get(answer, "missing"), i));
     return str_eq(json_get_string(answer, "answer"), "go");
 }
 

@@ -17,12 +17,13 @@ void layers_list(struct arena *arena, const struct manifest *manifest, const str
                  struct layers *ret_layers);
 
 // The conversation about an image (registry/channel.h). digest is of what its name leads to; indexes are
-// those between that and the manifest; both lists may be NULL. false: hoy has the image already.
+// those between that and the manifest; both lists may be NULL. false: hoy has the image already. missing: of
+// the image's layers in their order, whether hoy is sure already that it has nothing of it; or NULL.
 struct image_claim {
     const char *digest, *manifest_digest, *id;
     const struct strings *names, *indexes;
 };
-bool image_tell_resolved(struct worker *worker, const struct image_claim *claim);
+bool image_tell_resolved(struct worker *worker, const struct image_claim *claim, size_t count, bool *missing);
 // Which of the layers hoy has. The name that the merged index is to be staged by, or NULL when none is
 // wanted.
 const char *layers_ask(struct worker *worker, struct arena *arena, struct layers *layers);

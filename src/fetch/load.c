@@ -383,7 +383,7 @@ static int deliver(struct load *load, const struct found_image *found, struct er
                                       .manifest_digest = found->digest,
                                       .id = manifest->config.digest,
                                       .names = &found->names};
-    if (image_tell_resolved(load->worker, &claim) && layers_get(&delivery, err)) return -1;
+    if (image_tell_resolved(load->worker, &claim, 0, NULL) && layers_get(&delivery, err)) return -1;
     worker_event(load->worker, "image");
     return 0;
 }

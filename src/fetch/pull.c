@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // A pull from the first request to the merged index: the manifest (through an index, by platform) from the
-// first of the registry's mirrors that has it, or from itself; the config, then the layers that the store
-// does not have, several at a time, then the index over all of them.
+// first of the registry's mirrors that has it, or from itself; the config, and meanwhile the first bytes of
+// the layers; then the layers that the store does not have, several at a time, then the index over all of
+// them.
 #include "base/fd.h"
 #include "base/str.h"
 #include "fetch/documents.h"
+#include "fetch/early.h"
 #include "fetch/image.h"
 #include "fetch/ranges.h"
 #include "fetch/signature.h"
@@ -19,6 +21,25 @@
 
 #define LAYERS_AT_ONCE 3
 #define DOCUMENTS_MAX  16 // manifests on the way from an index to the image
+
+// What one thread asks with.
+struct lane {
+    struct pull *pull;
+    struct http *http;
+};
+
+// To one of the image's sources.
+struct connection {
+    struct lane *lane;
+    struct registry *registry;
+};
+
+// A layer that is asked for before the config is there.
+struct early_lane {
+    struct lane lane;
+    struct connection connection;
+    struct early early;
+};
 
 struct pull {
     struct worker *worker;
@@ -38,6 +59,8 @@ struct pull {
     struct image_config config;
     struct layers layers;
     struct ranges_pool ranges;
+    struct early_lane early[LAYERS_AT_ONCE];
+    size_t early_count;
     pthread_mutex_t lock;
     size_t next; // layer to fetch
 };
@@ -188,13 +211,6 @@ static struct layer *layer_next(struct pull *pull) {
     return layer;
 }
 
-// Of one source of the image, for one thread.
-struct connection {
-    struct registry *registry;
-    struct http *http;
-    struct ranges_pool *ranges;
-};
-
 // Bytes on their way through, and whether there were any.
 struct passing {
     const struct registry_sink *sink;
@@ -208,44 +224,94 @@ static int pass(const void *bytes, size_t size, void *data, struct err *err) {
 }
 
 // A foreign layer: the registry may have it all the same; if not, the manifest says who has.
-static int read_blob(void *data, const struct descriptor *blob, const struct registry_sink *sink,
-                     struct err *err) {
+static int ask_blob(void *data, const struct descriptor *blob, const struct registry_sink *sink,
+                    struct err *err) {
     struct connection *c = data;
+    struct http *http = c->lane->http;
     struct passing passing = {.sink = sink};
     struct registry_sink through = *sink;
     through.body = pass;
     through.data = &passing;
-    int r = ranges_read(c->ranges, c->registry, c->http, blob, &through, err);
+    int r = ranges_read(&c->lane->pull->ranges, c->registry, http, blob, &through, err);
     bool elsewhere = r < 0 && err->kind == ERR_NOT_FOUND;
     for (size_t i = 0; elsewhere && r && !passing.any && i < blob->urls.count; i++)
-        r = registry_foreign_blob(c->registry, c->http, blob->urls.items[i], blob->size, &through, err);
+        r = registry_foreign_blob(c->registry, http, blob->urls.items[i], blob->size, &through, err);
     return r;
+}
+
+static struct early_lane *early_lane_of(struct pull *pull, const struct registry *registry,
+                                        const struct descriptor *blob) {
+    for (size_t i = 0; i < pull->early_count; i++) {
+        struct early_lane *e = &pull->early[i];
+        if (e->early.blob == blob && e->connection.registry == registry) return e;
+    }
+    return NULL;
+}
+
+static int read_blob(void *data, const struct descriptor *blob, const struct registry_sink *sink,
+                     struct err *err) {
+    struct connection *c = data;
+    struct early_lane *e = early_lane_of(c->lane->pull, c->registry, blob);
+    if (!e || e->early.over || sink->have || sink->in_one) return ask_blob(c, blob, sink, err);
+    int r = early_read(&e->early, sink, err);
+    // Its connection is there, for the next layer.
+    struct http *unused = c->lane->http;
+    c->lane->http = e->lane.http;
+    e->lane.http = unused;
+    return r;
+}
+
+static int lane_init(struct lane *lane, struct pull *pull, struct err *err) {
+    const struct http_options options = {.stall_s = pull->worker->stall_s, .known = &pull->endpoints};
+    *lane = (struct lane){.pull = pull};
+    return http_new(&options, &lane->http, err);
 }
 
 static void *fetch_main(void *data) {
     struct pull *pull = data;
-    _cleanup_(http_freep) struct http *http = NULL;
-    const struct http_options options = {.stall_s = pull->worker->stall_s, .known = &pull->endpoints};
+    struct lane lane;
     struct err err = {0};
-    if (http_new(&options, &http, &err)) worker_fail(pull->worker, &err);
+    if (lane_init(&lane, pull, &err)) worker_fail(pull->worker, &err);
     size_t count = pull->sources.count;
     _cleanup_(freep) struct connection *connections = xmalloc(count * sizeof *connections);
     _cleanup_(freep) struct layer_source *sources = xmalloc(count * sizeof *sources);
     for (size_t i = 0; i < count; i++) {
-        connections[i] = (struct connection){&pull->sources.items[i], http, &pull->ranges};
+        connections[i] = (struct connection){&lane, &pull->sources.items[i]};
         sources[i] = (struct layer_source){read_blob, &connections[i], pull->sources.items[i].host};
     }
     for (struct layer *layer; (layer = layer_next(pull));) {
         if (layer_fetch(pull->worker, sources, count, layer, &err)) worker_fail(pull->worker, &err);
         layer_tell_complete(pull->worker, layer);
     }
+    http_freep(&lane.http);
     return NULL;
+}
+
+// Of the layers that hoy lacks the first ones. What can't begin now begins later.
+static void early_lanes_begin(struct pull *pull, const bool *missing) {
+    const struct descriptors *layers = &pull->manifest.layers;
+    struct err ignored;
+    for (size_t i = 0; i < layers->count && pull->early_count < LAYERS_AT_ONCE; i++) {
+        struct early_lane *e = &pull->early[pull->early_count];
+        if (!missing[i] || lane_init(&e->lane, pull, &ignored)) continue;
+        e->connection = (struct connection){&e->lane, pull->sources.items};
+        const struct layer_source source = {ask_blob, &e->connection, pull->sources.items->host};
+        if (early_begin(&e->early, &source, &layers->items[i]))
+            http_freep(&e->lane.http);
+        else
+            pull->early_count++;
+    }
+}
+
+static void early_lanes_end(struct pull *pull) {
+    for (size_t i = 0; i < pull->early_count; i++) {
+        early_end(&pull->early[i].early);
+        http_freep(&pull->early[i].lane.http);
+    }
 }
 
 static int layers_fetch(struct pull *pull, struct err *err) {
     pthread_t threads[LAYERS_AT_ONCE];
-    pull->ranges.options = (struct http_options){.stall_s = pull->worker->stall_s, .known = &pull->endpoints};
-    atomic_init(&pull->ranges.spare, RANGES_SPARE);
     size_t missing = 0, count = 0;
     for (size_t i = 0; i < pull->layers.count; i++)
         missing += pull->layers.items[i].have_fd < 0 && !pull->layers.items[i].repeated;
@@ -254,6 +320,7 @@ static int layers_fetch(struct pull *pull, struct err *err) {
         if (r) return err_set(err, ERR_SYSTEM, r, "can't start a thread");
     }
     for (size_t i = 0; i < count; i++) pthread_join(threads[i], NULL);
+    early_lanes_end(pull);
     return 0;
 }
 
@@ -268,11 +335,15 @@ int pull_run(struct worker *worker, const struct json *request, struct err *err)
                                       .manifest_digest = pull.manifest_digest,
                                       .id = pull.manifest.config.digest,
                                       .indexes = &pull.indexes};
-    if (image_tell_resolved(worker, &claim)) {
-        if (config_get(&pull, err)) return -1;
+    bool *missing = arena_array(&pull.arena, bool, pull.manifest.layers.count + 1);
+    pull.ranges.options = options;
+    atomic_init(&pull.ranges.spare, RANGES_SPARE);
+    if (image_tell_resolved(worker, &claim, pull.manifest.layers.count, missing)) {
+        early_lanes_begin(&pull, missing);
+        if (config_get(&pull, err)) worker_fail(worker, err); // at once: threads use all of this
         layers_list(&pull.arena, &pull.manifest, &pull.config, &pull.layers);
         const char *index = layers_ask(worker, &pull.arena, &pull.layers);
-        if (layers_fetch(&pull, err)) return -1;
+        if (layers_fetch(&pull, err)) worker_fail(worker, err);
         if (index && layers_index(worker, &pull.layers, index, err)) return -1;
     }
     worker_event(worker, "image");

@@ -152,6 +152,8 @@ static int config_check(struct intake *intake, struct intake_image *image, struc
 
 struct answer {
     const char *word, *diff_id, *index;
+    const bool *missing;
+    size_t count;
 };
 
 static int answer(struct intake *intake, const struct answer *answer, int fd, struct err *err) {
@@ -160,6 +162,9 @@ static int answer(struct intake *intake, const struct answer *answer, int fd, st
     json_put_string(&w, "answer", answer->word);
     if (answer->diff_id) json_put_string(&w, "diff_id", answer->diff_id);
     json_put_string(&w, "index", answer->index);
+    json_begin_array(&w, "missing");
+    for (size_t i = 0; i < answer->count; i++) json_put_bool(&w, NULL, answer->missing[i]);
+    json_end_array(&w);
     json_end_object(&w);
     return fetcher_send(&intake->fetcher, &w, fd, err);
 }
@@ -240,6 +245,26 @@ static int has_blobs(const struct intake *intake, const struct intake_image *ima
     return 1;
 }
 
+static bool is_listed_before(const struct descriptors *layers, size_t i) {
+    for (size_t j = 0; j < i; j++)
+        if (str_eq(layers->items[j].digest, layers->items[i].digest)) return true;
+    return false;
+}
+
+// Before the config says which layers they are: those whose blob was never here, nor a part of it.
+static int missing_find(struct intake *intake, const struct intake_image *image, bool *missing,
+                        struct err *err) {
+    const struct descriptors *layers = &image->manifest.layers;
+    for (size_t i = 0; i < layers->count; i++) {
+        const char *digest = layers->items[i].digest;
+        int r =
+            db_number(intake->store->db, NULL, err, "SELECT 1 FROM layer WHERE blob_digest = ?", "s", digest);
+        if (r < 0) return -1;
+        missing[i] = !r && !is_listed_before(layers, i) && !partial_have(&intake->staging, digest);
+    }
+    return 0;
+}
+
 static int on_resolved(struct intake *intake, struct intake_image *image, const struct json *event,
                        struct err *err) {
     if (image->resolved || manifest_check(intake, image, event, err)) return -1;
@@ -250,7 +275,13 @@ static int on_resolved(struct intake *intake, struct intake_image *image, const 
     if (known > 0 && !intake->loading) known = has_blobs(intake, image, err);
     if (known < 0) return -1;
     if (known && intake->loading) show_known(intake, image);
-    return answer(intake, &(struct answer){.word = known ? "stop" : "go"}, -1, err);
+    struct answer a = {.word = known ? "stop" : "go"};
+    if (!known && !intake->loading) {
+        bool *missing = arena_array(intake->arena, bool, image->manifest.layers.count + 1);
+        if (missing_find(intake, image, missing, err)) return -1;
+        a.missing = missing, a.count = image->manifest.layers.count;
+    }
+    return answer(intake, &a, -1, err);
 }
 
 static bool is_in(const struct strings *list, const char *digest) {

@@ -56,6 +56,12 @@ void partial_keep(int tmp, int staging) {
         if (name_read(entry->d_name, hex)) keep_one(tmp, staging, entry->d_name, hex);
 }
 
+bool partial_have(const struct staging *staging, const char *digest) {
+    char name[sizeof DIRECTORY + ID_SIZE + 1];
+    snprintf(name, sizeof name, DIRECTORY "/%s", digest_hex(digest));
+    return faccessat(staging->tmp, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 void partial_give(const struct staging *staging, const char *digest) {
     char from[sizeof DIRECTORY + ID_SIZE + 1], to[NAME_SIZE_];
     snprintf(from, sizeof from, DIRECTORY "/%s", digest_hex(digest));

@@ -10,5 +10,6 @@
 void partial_keep(int tmp, int staging);
 // Into one, when there is any of this blob.
 void partial_give(const struct staging *staging, const char *digest);
+bool partial_have(const struct staging *staging, const char *digest); // is there any?
 // Removes those that are old, or too many.
 void partial_sweep(int tmp);

@@ -21,7 +21,8 @@
 //   {"event":"error","kind":K,"code":E,"text":T}            the last one
 // Answers: {"answer":"have","diff_id":D} with a descriptor of that layer, any number of them; then
 // {"answer":"go","index":NAME} (what the merged index is to be staged by; null: it is in the store), or
-// {"answer":"stop"}: hoy has the image.
+// {"answer":"stop"}: hoy has the image. To "resolved" {"answer":"go","missing":[bool…]}: which of the
+// manifest's layers hoy lacks for sure, and are worth asking for before the config is there.
 //
 // To the worker that extracts hoy says {"diff_id":D}, with such a pipe or without, for a staged tar that is
 // to become the directory <diff id hex> beside it; {"diff_id":D,"verified":true} when it is what it should
