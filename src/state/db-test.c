@@ -263,6 +263,17 @@ static void write_once(int i) {
     assert_int_equal(db_run(db, &err, INSERT_CONTAINER, "ssi", id, id, (int64_t)i), 1);
 }
 
+// As far as SQLite has written it; the room beyond is not of that.
+static int64_t database_pages(struct db *db) {
+    char path[128];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/hoy.db", root);
+    assert_int_equal(stat(path, &st), 0);
+    assert_in_range(st.st_blocks * 512, st.st_size, st.st_size + (1 << 20));
+    assert_true(st.st_size / 1024 <= count_of(db, "PRAGMA page_count"));
+    return count_of(db, "PRAGMA page_count");
+}
+
 static void test_short_log(void **state) {
     (void)state;
     enum { MOST = 250, ONCE = 200 };
@@ -287,6 +298,7 @@ static void test_short_log(void **state) {
     _cleanup_(db_closep) struct db *db = NULL;
     assert_int_equal(db_open(root, &db, &err), 0);
     assert_int_equal(count_of(db, "SELECT count(*) FROM container"), 2 * ONCE + 1);
+    assert_in_range(database_pages(db), 50, 400);
     assert_int_equal(count_of(db, "SELECT count(*) FROM pragma_integrity_check WHERE integrity_check = 'ok'"),
                      1);
 }

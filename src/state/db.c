@@ -145,7 +145,8 @@ static int truncate_kept(int fd, off_t size) {
     if (size == INDEX_CUT) return empty_index(fd, &st);
     if (size == 0 && st.st_size >= LOG_BYTES) return empty_log(fd, &st);
     if (size == 0 || size > st.st_size) return ftruncate(fd, size);
-    if (st.st_size < size + SPARE_BYTES) (void)!fallocate(fd, 0, size, SPARE_BYTES);
+    // Not into its size: where there is no log SQLite takes that for what is written.
+    if (st.st_blocks * 512 < size + SPARE_BYTES) (void)!fallocate(fd, FALLOC_FL_KEEP_SIZE, size, SPARE_BYTES);
     return 0;
 }
 
