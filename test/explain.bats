@@ -174,7 +174,7 @@ by_hand() {
     printf "web:x:44:\nmore:x:55:web\nother:x:77:web\n" >>/etc/group'
   hoy commit --change 'VOLUME ["/srv/data", "/a new one"]' made voluminous >/dev/null
   hoy rm made >/dev/null
-  local look='cat /srv/data/file; ls -lad /srv/data "/a new one"/.; ls -A "/a new one"; id; echo $HOME' user
+  local look='cat /srv/data/file; stat -c "%A %U %G %n" /srv/data "/a new one"/.; ls -A "/a new one"; id; echo $HOME' user
   by_hand --network none voluminous sh -c "$look"
   for user in web web:other 33 33:0 1234:5678; do by_hand --network none -u $user voluminous sh -c "$look"; done
   # Volumes by name: one that is new, also without the image's files, and one that has files of its own.
