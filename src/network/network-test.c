@@ -386,8 +386,8 @@ static void test_plan(void **state) {
                                 .host_interface = "hoy0123456789ab"};
     struct endpoints endpoints = {&endpoint, 1};
     static const enum plan_op_type expected[] = {
-        PLAN_VETH_ADD,  PLAN_LINK_IPV6, PLAN_ADDRESS_ADD, PLAN_ADDRESS_ADD, PLAN_LINK_UP,
-        PLAN_ROUTE_ADD, PLAN_ROUTE_ADD, PLAN_READY,       PLAN_AWAIT,       PLAN_BRIDGE_PORT};
+        PLAN_VETH_ADD,  PLAN_LINK_IPV6, PLAN_LINK_UP, PLAN_ADDRESS_ADD, PLAN_ADDRESS_ADD,
+        PLAN_ROUTE_ADD, PLAN_ROUTE_ADD, PLAN_READY,   PLAN_AWAIT,       PLAN_BRIDGE_PORT};
     endpoints_choose_gateway(&endpoints);
     plan_init(&plan);
     network_plan(&endpoints, &plan);
@@ -396,9 +396,9 @@ static void test_plan(void **state) {
     for (size_t i = 0; i < ARRAY_SIZE(expected); i++) assert_int_equal(plan.ops[i].type, expected[i]);
     assert_string_equal(plan.strings + plan.ops[0].veth.host, "hoy0123456789ab");
     assert_int_equal(plan.ops[1].link.ipv6, 1);
-    assert_memory_equal(plan.ops[2].address.bytes, ((uint8_t[]){10, 208, 0, 2}), 4);
-    assert_int_equal(plan.ops[2].address.prefix, 22);
-    assert_int_equal(plan.ops[3].address.prefix, 64);
+    assert_memory_equal(plan.ops[3].address.bytes, ((uint8_t[]){10, 208, 0, 2}), 4);
+    assert_int_equal(plan.ops[3].address.prefix, 22);
+    assert_int_equal(plan.ops[4].address.prefix, 64);
     assert_memory_equal(plan.ops[5].address.bytes, ((uint8_t[]){10, 208, 0, 1}), 4);
     assert_int_equal(plan.ops[6].address.bytes[15], 1);
     assert_string_equal(plan.strings + plan.ops[9].bridge_port.bridge, "hoy0");

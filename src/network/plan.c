@@ -64,6 +64,9 @@ static void plan_endpoint(const struct endpoint *endpoint, struct plan *plan) {
     struct plan_op *op = plan_add(plan, PLAN_LINK_IPV6, why);
     op->link.name = link;
     op->link.ipv6 = ipv6;
+    // Up before it has addresses: with them the kernel makes their routes as it comes up, of memory that it
+    // may not wait for, and where there is none drops an address without a word.
+    plan_add(plan, PLAN_LINK_UP, why)->link.name = link;
     for (size_t i = 0; i < 2; i++)
         if (address_is_set(&endpoint->addresses[i]))
             plan_address(plan, PLAN_ADDRESS_ADD, why, link, &endpoint->addresses[i], endpoint->prefixes[i]);
@@ -72,7 +75,6 @@ static void plan_endpoint(const struct endpoint *endpoint, struct plan *plan) {
         if (!address_parse(endpoint->settings.link_local_ips.items[i], &address))
             plan_address(plan, PLAN_ADDRESS_ADD, why, link, &address, link_local_prefix(&address));
     }
-    plan_add(plan, PLAN_LINK_UP, why)->link.name = link;
     for (size_t i = 0; i < 2; i++)
         if (endpoint->default_route[i]) plan_route(plan, why, link, endpoint, i);
 }
