@@ -404,7 +404,7 @@ alone_is() { [[ $(user_hoy ps -a --format '{{.Names}}') == "$1" ]]; }
 
 @test "--pid host, --ipc host: what the host has mounted, and what is left at the end is killed" {
   expect 1 user_hoy run --rm --network none --pid host "$IMAGE" sh -c \
-    "grep -c ' /proc ' /proc/self/mountinfo; echo \$\$; sleep 4711 & echo >/proc/sys/kernel/hostname"
+    "exec 2>&1; grep -c ' /proc ' /proc/self/mountinfo; echo \$\$; sleep 4711 & echo >/proc/sys/kernel/hostname"
   is "${lines[0]}" 1
   ((lines[1] > 10))
   contains "$output" 'Read-only file system'
