@@ -262,9 +262,8 @@ static int read_blob(void *data, const struct descriptor *blob, const struct reg
 }
 
 static int lane_init(struct lane *lane, struct pull *pull, struct err *err) {
-    const struct http_options options = {.stall_s = pull->worker->stall_s, .known = &pull->endpoints};
     *lane = (struct lane){.pull = pull};
-    return http_new(&options, &lane->http, err);
+    return http_new(&pull->ranges.options, &lane->http, err);
 }
 
 static void *fetch_main(void *data) {

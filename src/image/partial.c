@@ -19,6 +19,7 @@
 #define AGE_MAX_S  (7 * 24 * 3600)
 #define TOTAL_MAX  ((int64_t)8 << 30)
 #define NAME_SIZE_ (ID_SIZE + sizeof STAGED_PART)
+#define KEPT_SIZE  (sizeof DIRECTORY + ID_SIZE + 1)
 
 static bool is_file(int dir, const char *name, struct stat *st) {
     return fstatat(dir, name, st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st->st_mode);
@@ -33,13 +34,19 @@ static bool name_read(const char *name, char hex[static ID_SIZE]) {
     return digest_valid(digest);
 }
 
+// Of a blob in the directory of those that are kept.
+static const char *kept_name(const char *hex, char name[static KEPT_SIZE]) {
+    snprintf(name, KEPT_SIZE, DIRECTORY "/%s", hex);
+    return name;
+}
+
 // Of two the longer one stays. What was about to go into the store (commit.c) is no worker's any more: none
 // could go on with it.
 static void keep_one(int tmp, int staging, const char *name, const char *hex) {
-    char to[sizeof DIRECTORY + ID_SIZE + 1];
+    char to[KEPT_SIZE];
     struct stat st, before;
     if (!is_file(staging, name, &st) || st.st_size < KEPT_MIN || !(st.st_mode & S_IWUSR)) return;
-    snprintf(to, sizeof to, DIRECTORY "/%s", hex);
+    kept_name(hex, to);
     if (is_file(tmp, to, &before) && before.st_size >= st.st_size) return;
     if (mkdirat(tmp, DIRECTORY, 0700) == 0 || faccessat(tmp, DIRECTORY, F_OK, 0) == 0)
         renameat(staging, name, tmp, to);
@@ -57,14 +64,13 @@ void partial_keep(int tmp, int staging) {
 }
 
 bool partial_have(const struct staging *staging, const char *digest) {
-    char name[sizeof DIRECTORY + ID_SIZE + 1];
-    snprintf(name, sizeof name, DIRECTORY "/%s", digest_hex(digest));
-    return faccessat(staging->tmp, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+    char name[KEPT_SIZE];
+    return !faccessat(staging->tmp, kept_name(digest_hex(digest), name), F_OK, AT_SYMLINK_NOFOLLOW);
 }
 
 void partial_give(const struct staging *staging, const char *digest) {
-    char from[sizeof DIRECTORY + ID_SIZE + 1], to[NAME_SIZE_];
-    snprintf(from, sizeof from, DIRECTORY "/%s", digest_hex(digest));
+    char from[KEPT_SIZE], to[NAME_SIZE_];
+    kept_name(digest_hex(digest), from);
     snprintf(to, sizeof to, "%s" STAGED_PART, digest_hex(digest));
     if (renameat(staging->tmp, from, staging->fd, to) == 0) unlinkat(staging->tmp, DIRECTORY, AT_REMOVEDIR);
 }
